@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/* OpenSSL's algorithms, fetched once, with contexts that each thread keeps. */
+#include "config.h"
+
+#include "lib/base/crypto.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+
+#include "lib/base/codec.h"
+#include "lib/base/diag.h"
+
+#define PARTS_MAX 16
+#define JOIN_MAX 512           /* parts together up to this are copied and hashed in one call, which costs less */
+#define CIPHER_STEP (1U << 30) /* OpenSSL counts in int */
+
+/* What a thread keeps. It is freed by the key's destructor, and for the thread that ends the process by exit's handler. */
+struct own {
+  EVP_MD_CTX *digest;
+  EVP_MAC_CTX *mac;
+  EVP_CIPHER_CTX *cipher;
+  uint8_t cipher_key[CF_SALTKEY_N]; /* the key that cipher holds … */
+  bool keyed;                       /* … if it holds one */
+};
+
+/* Fetched algorithms live as long as the process. */
+static EVP_MD *sha256;
+static EVP_MAC *hmac;
+static EVP_CIPHER *aes_ctr;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t key_of_own;
+static __thread struct own *mine;
+
+static void own_free(void *p)
+{
+  struct own *own = p;
+
+  EVP_MD_CTX_free(own->digest);
+  EVP_MAC_CTX_free(own->mac);
+  EVP_CIPHER_CTX_free(own->cipher);
+  cf_wipe(own, sizeof *own);
+  free(own);
+  mine = NULL;
+}
+
+static void at_exit(void)
+{
+  if (mine != NULL)
+    own_free(mine);
+}
+
+/* OpenSSL first, so that its own handler runs after ours. */
+static void set_up(void)
+{
+  CF_ASSERT(OPENSSL_init_crypto(0, NULL) == 1);
+  sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+  hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+  aes_ctr = EVP_CIPHER_fetch(NULL, "AES-256-CTR", NULL);
+  if (sha256 == NULL || hmac == NULL || aes_ctr == NULL)
+    cf_die("OpenSSL has no SHA-256, HMAC or AES-256-CTR");
+  CF_ASSERT(pthread_key_create(&key_of_own, own_free) == 0);
+  CF_ASSERT(atexit(at_exit) == 0);
+}
+
+static EVP_MAC_CTX *mac_new(void)
+{
+  char digest[] = "SHA256";
+  const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_construct_end()};
+  EVP_MAC_CTX *mac = EVP_MAC_CTX_new(hmac);
+
+  if (mac == NULL || EVP_MAC_CTX_set_params(mac, params) != 1)
+    cf_die("no memory for a MAC context");
+  return mac;
+}
+
+static struct own *own_new(void)
+{
+  struct own *own = calloc(1, sizeof *own);
+
+  if (own == NULL)
+    cf_die("no memory for a thread's cryptographic contexts");
+  own->digest = EVP_MD_CTX_new();
+  own->cipher = EVP_CIPHER_CTX_new();
+  own->mac = mac_new();
+  if (own->digest == NULL || own->cipher == NULL || EVP_DigestInit_ex2(own->digest, sha256, NULL) != 1 ||
+      EVP_EncryptInit_ex2(own->cipher, aes_ctr, NULL, NULL, NULL) != 1)
+    cf_die("no memory for a thread's cryptographic contexts");
+  CF_ASSERT(pthread_setspecific(key_of_own, own) == 0);
+  return own;
+}
+
+static struct own *own_get(void)
+{
+  if (mine == NULL) {
+    pthread_once(&once, set_up);
+    mine = own_new();
+  }
+  return mine;
+}
+
+/* A library that cannot hash what it hashed a moment ago is broken; no record may be written with it. */
+static void must(int result, const char *what)
+{
+  if (result != 1)
+    cf_die("cryptographic library: %s failed", what);
+}
+
+/* The parts in one run of at most JOIN_MAX bytes, or false. */
+static bool join(const struct cf_str *parts, size_t parts_n, uint8_t *run, size_t *run_n)
+{
+  size_t n = 0;
+
+  for (size_t i = 0; i < parts_n; i++) {
+    if (parts[i].n > JOIN_MAX - n)
+      return false;
+    if (parts[i].n > 0)
+      memcpy(run + n, parts[i].p, parts[i].n);
+    n += parts[i].n;
+  }
+  *run_n = n;
+  return true;
+}
+
+static void digest_add(EVP_MD_CTX *digest, const void *p, size_t n)
+{
+  if (n > 0)
+    must(EVP_DigestUpdate(digest, p, n), "SHA-256");
+}
+
+/* Result, and ready for the next. */
+static void digest_end(EVP_MD_CTX *digest, uint8_t out[CF_HASH_N])
+{
+  must(EVP_DigestFinal_ex(digest, out, NULL), "SHA-256");
+  must(EVP_DigestInit_ex2(digest, NULL, NULL), "SHA-256");
+}
+
+void cf_sha256(const struct cf_str *parts, size_t parts_n, uint8_t out[CF_HASH_N])
+{
+  EVP_MD_CTX *digest = own_get()->digest;
+  uint8_t run[JOIN_MAX];
+  size_t run_n;
+
+  CF_ASSERT(parts_n <= PARTS_MAX);
+  if (parts_n != 1 && join(parts, parts_n, run, &run_n))
+    digest_add(digest, run, run_n);
+  else
+    for (size_t i = 0; i < parts_n; i++)
+      digest_add(digest, parts[i].p, parts[i].n);
+  digest_end(digest, out);
+}
+
+void cf_sha256_1(const void *p, size_t n, uint8_t out[CF_HASH_N])
+{
+  EVP_MD_CTX *digest = own_get()->digest;
+
+  digest_add(digest, p, n);
+  digest_end(digest, out);
+}
+
+struct cf_sha256 {
+  EVP_MD_CTX *digest;
+};
+
+enum cf_err cf_sha256_new(struct cf_sha256 **h)
+{
+  struct cf_sha256 *made = malloc(sizeof *made);
+
+  pthread_once(&once, set_up);
+  if (made == NULL)
+    return CF_E_NOMEM;
+  made->digest = EVP_MD_CTX_new();
+  if (made->digest == NULL || EVP_DigestInit_ex2(made->digest, sha256, NULL) != 1) {
+    cf_sha256_free(made);
+    return CF_E_NOMEM;
+  }
+  *h = made;
+  return CF_OK;
+}
+
+void cf_sha256_add(struct cf_sha256 *h, const void *p, size_t n)
+{
+  digest_add(h->digest, p, n);
+}
+
+void cf_sha256_end(struct cf_sha256 *h, uint8_t out[CF_HASH_N])
+{
+  digest_end(h->digest, out);
+}
+
+void cf_sha256_free(struct cf_sha256 *h)
+{
+  if (h == NULL)
+    return;
+  EVP_MD_CTX_free(h->digest);
+  free(h);
+}
+
+/* A null key would mean "the one before" to OpenSSL, so an empty key gets an address. */
+void cf_hmac(const void *key, size_t key_n, const struct cf_str *parts, size_t parts_n, uint8_t out[CF_HASH_N])
+{
+  EVP_MAC_CTX *mac = own_get()->mac;
+  size_t out_n;
+
+  CF_ASSERT(parts_n <= PARTS_MAX);
+  must(EVP_MAC_init(mac, key_n == 0 ? (const void *)"" : key, key_n, NULL), "HMAC");
+  for (size_t i = 0; i < parts_n; i++)
+    if (parts[i].n > 0)
+      must(EVP_MAC_update(mac, (const unsigned char *)parts[i].p, parts[i].n), "HMAC");
+  must(EVP_MAC_final(mac, out, &out_n, CF_HASH_N), "HMAC");
+}
+
+void cf_random(void *out, size_t n)
+{
+  uint8_t *p = out;
+
+  while (n > 0) {
+    ssize_t got = getrandom(p, n, 0);
+    if (got < 0 && errno != EINTR)
+      cf_die("the system gives no random bytes: errno %d", errno);
+    if (got > 0) {
+      p += got;
+      n -= (size_t)got;
+    }
+  }
+}
+
+bool cf_equal(const void *a, const void *b, size_t n)
+{
+  return n == 0 || CRYPTO_memcmp(a, b, n) == 0;
+}
+
+void cf_wipe(void *p, size_t n)
+{
+  if (n > 0)
+    OPENSSL_cleanse(p, n);
+}
+
+/* Put the thread's cipher at the block of the keystream; the key schedule is kept while the key stays. */
+static void cipher_seek(struct own *own, const uint8_t key[CF_SALTKEY_N], uint64_t block)
+{
+  bool same = own->keyed && cf_equal(own->cipher_key, key, CF_SALTKEY_N);
+  uint8_t counter[16] = {0};
+
+  cf_u64_put(counter + 8, block);
+  must(EVP_EncryptInit_ex2(own->cipher, NULL, same ? NULL : key, counter, NULL), "AES-256-CTR");
+  if (!same)
+    memcpy(own->cipher_key, key, CF_SALTKEY_N);
+  own->keyed = true;
+}
+
+void cf_keystream(const uint8_t key[CF_SALTKEY_N], uint64_t offset, uint8_t *out, size_t n)
+{
+  struct own *own = own_get();
+
+  CF_ASSERT(offset % 16 == 0);
+  cipher_seek(own, key, offset / 16);
+  if (n > 0)
+    memset(out, 0, n);
+  while (n > 0) {
+    int step = n > CIPHER_STEP ? (int)CIPHER_STEP : (int)n;
+    int done;
+    must(EVP_EncryptUpdate(own->cipher, out, &done, out, step), "AES-256-CTR");
+    out += done;
+    n -= (size_t)done;
+  }
+}
+
+enum cf_err cf_ed25519_public(const uint8_t seed[CF_SEED_N], uint8_t pubkey[CF_PUBKEY_N])
+{
+  uint8_t made[CF_PUBKEY_N];
+  size_t n = sizeof made;
+  EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, CF_SEED_N);
+  bool good = key != NULL && EVP_PKEY_get_raw_public_key(key, made, &n) == 1 && n == sizeof made;
+
+  EVP_PKEY_free(key);
+  if (!good)
+    return CF_E_CRYPTO;
+  memcpy(pubkey, made, sizeof made);
+  return CF_OK;
+}
+
+enum cf_err cf_ed25519_sign(const uint8_t seed[CF_SEED_N], const void *p, size_t n, uint8_t sig[CF_SIG_N])
+{
+  uint8_t made[CF_SIG_N];
+  size_t made_n = sizeof made;
+  EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, CF_SEED_N);
+  EVP_MD_CTX *context = EVP_MD_CTX_new();
+  bool good = key != NULL && context != NULL && EVP_DigestSignInit(context, NULL, NULL, NULL, key) == 1 &&
+              EVP_DigestSign(context, made, &made_n, p, n) == 1 && made_n == sizeof made;
+
+  EVP_MD_CTX_free(context);
+  EVP_PKEY_free(key);
+  if (!good)
+    return CF_E_CRYPTO;
+  memcpy(sig, made, sizeof made);
+  return CF_OK;
+}
+
+enum cf_err cf_ed25519_check(const uint8_t pubkey[CF_PUBKEY_N], const void *p, size_t n, const uint8_t sig[CF_SIG_N])
+{
+  EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, pubkey, CF_PUBKEY_N);
+  EVP_MD_CTX *context = EVP_MD_CTX_new();
+  enum cf_err err = CF_E_CRYPTO;
+
+  if (key != NULL && context != NULL && EVP_DigestVerifyInit(context, NULL, NULL, NULL, key) == 1)
+    err = EVP_DigestVerify(context, sig, CF_SIG_N, p, n) == 1 ? CF_OK : CF_E_SIGNATURE;
+  EVP_MD_CTX_free(context);
+  EVP_PKEY_free(key);
+  return err;
+}

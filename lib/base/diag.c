@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* The service's own messages. */
+#include "config.h"
+
+#include "lib/base/diag.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/codec.h"
+
+#define TEXT_MAX 1024 /* of a message, before it is escaped */
+#define EXIT_SOFTWARE 70
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int sink = STDERR_FILENO;
+static char name[64] = "counterfoil";
+
+enum cf_err cf_diag_open(const char *path, const char *program, struct cf_fault *fault)
+{
+  int fd = STDERR_FILENO;
+
+  if (path != NULL) {
+    fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+    if (fd < 0)
+      return cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot open the log file");
+  }
+  pthread_mutex_lock(&lock);
+  int old = sink;
+  sink = fd;
+  (void)snprintf(name, sizeof name, "%s", program);
+  pthread_mutex_unlock(&lock);
+  if (old != STDERR_FILENO)
+    close(old);
+  return CF_OK;
+}
+
+/* How many bytes at p may be shown as they are; 0 where the first is to be escaped. */
+static size_t shown(const uint8_t *p, size_t n)
+{
+  size_t len = cf_utf8_len(p, n);
+
+  if (len == 1)
+    return p[0] >= 0x20 && p[0] < 0x7f;
+  return len == 2 && p[0] == 0xc2 && p[1] < 0xa0 ? 0 : len;
+}
+
+/* Append text to line, escaped; line has room for four bytes a byte. Returns the new length. */
+static size_t put_escaped(char *line, size_t at, const char *text)
+{
+  static const char digits[] = "0123456789abcdef";
+  const uint8_t *p = (const uint8_t *)text;
+  size_t n = strlen(text);
+
+  while (n > 0) {
+    size_t len = shown(p, n);
+    if (len > 0) {
+      memcpy(line + at, p, len);
+      at += len;
+    } else {
+      len = 1;
+      memcpy(line + at, (char[]){'\\', 'x', digits[*p >> 4], digits[*p & 15]}, 4);
+      at += 4;
+    }
+    p += len;
+    n -= len;
+  }
+  return at;
+}
+
+/* Where the write fails there is nobody left to tell. */
+static void write_line(const char *line, size_t n)
+{
+  ssize_t done;
+
+  do
+    done = write(sink, line, n);
+  while (done < 0 && errno == EINTR);
+}
+
+static void log_text(enum cf_level level, const char *text)
+{
+  static const char *const levels[] = {"error", "warning", "info"};
+  char when[CF_TIME_TEXT_N + 1];
+  char line[sizeof when + 4 * sizeof name + 64 + 4 * TEXT_MAX];
+
+  cf_time_format(cf_clock_now_us(), when);
+  pthread_mutex_lock(&lock);
+  size_t n = (size_t)snprintf(line, sizeof line, "%s ", when);
+  n = put_escaped(line, n, name);
+  n += (size_t)snprintf(line + n, sizeof line - n, "[%ld] %s: ", (long)getpid(), levels[level]);
+  n = put_escaped(line, n, text);
+  line[n++] = '\n';
+  write_line(line, n);
+  pthread_mutex_unlock(&lock);
+}
+
+/* errno is the caller's: a message between a failure and its report must not change it. */
+static void log_va(enum cf_level level, const char *format, va_list args) CF_PRINTF(2, 0);
+
+static void log_va(enum cf_level level, const char *format, va_list args)
+{
+  int number = errno;
+  char text[TEXT_MAX];
+
+  int n = vsnprintf(text, sizeof text, format, args);
+  if (n < 0)
+    (void)snprintf(text, sizeof text, "a message that could not be written: %s", format);
+  else if ((size_t)n >= sizeof text)
+    memcpy(text + sizeof text - 4, "...", 4);
+  log_text(level, text);
+  errno = number;
+}
+
+void cf_log(enum cf_level level, const char *format, ...)
+{
+  va_list args;
+
+  va_start(args, format);
+  log_va(level, format, args);
+  va_end(args);
+}
+
+void cf_die(const char *format, ...)
+{
+  va_list args;
+
+  va_start(args, format);
+  log_va(CF_LOG_ERROR, format, args);
+  va_end(args);
+  _exit(EXIT_SOFTWARE);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* The service's own messages: one line each, UTC time, level, text; to stderr or a file.
+ *
+ * Everything that is not printable ASCII or well-formed UTF-8 above U+009F is escaped as \xhh, so hostile input cannot forge a line or drive
+ * a terminal. Never pass a secret. Thread-safe; a line is one write(2). */
+#ifndef CF_BASE_DIAG_H
+#define CF_BASE_DIAG_H
+
+#include "lib/base/err.h"
+
+enum cf_level { CF_LOG_ERROR, CF_LOG_WARNING, CF_LOG_INFO };
+
+/* Send messages to the file at path (append, 0640, created) or, with NULL, to stderr. CF_E_SYSTEM. The name of the program goes
+ * into each line. */
+CF_MUST enum cf_err cf_diag_open(const char *path, const char *program, struct cf_fault *fault);
+void cf_log(enum cf_level level, const char *format, ...) CF_PRINTF(2, 3);
+/* Log and end the process at once with status 70 (no atexit handlers: what is on disk decides). */
+void cf_die(const char *format, ...) CF_PRINTF(1, 2) __attribute__((noreturn));
+
+/* An assertion about our own code, kept in release builds. */
+#define CF_ASSERT(expression) ((expression) ? (void)0 : cf_die("bug: %s:%d: %s", __FILE__, __LINE__, #expression))
+
+#endif

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/* zstd in one shot and as a stream. */
+#include "config.h"
+
+#include "lib/base/pack.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include <zstd.h>
+#include <zstd_errors.h>
+
+#include "lib/base/diag.h"
+
+#define LEVEL 1
+#define WINDOW_LOG_MAX 23 /* 8 MiB */
+#define STEP_MAX (128 * 1024)
+
+/* What a thread keeps; made at first use, each on its own, since most threads only read. */
+struct own {
+  ZSTD_CCtx *packer;
+  ZSTD_DCtx *unpacker;
+};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t key_of_own;
+static __thread struct own mine;
+
+static void own_free(void *p)
+{
+  struct own *own = p;
+
+  ZSTD_freeCCtx(own->packer);
+  ZSTD_freeDCtx(own->unpacker);
+  *own = (struct own){NULL, NULL};
+}
+
+static void at_exit(void)
+{
+  own_free(&mine);
+}
+
+static void set_up(void)
+{
+  CF_ASSERT(pthread_key_create(&key_of_own, own_free) == 0);
+  CF_ASSERT(atexit(at_exit) == 0);
+}
+
+/* Have the thread's contexts freed when it ends. */
+static void own_keep(void)
+{
+  pthread_once(&once, set_up);
+  CF_ASSERT(pthread_setspecific(key_of_own, &mine) == 0);
+}
+
+static ZSTD_CCtx *packer_get(void)
+{
+  if (mine.packer == NULL) {
+    own_keep();
+    mine.packer = ZSTD_createCCtx();
+    if (mine.packer != NULL) {
+      ZSTD_CCtx_setParameter(mine.packer, ZSTD_c_compressionLevel, LEVEL);
+      ZSTD_CCtx_setParameter(mine.packer, ZSTD_c_checksumFlag, 1);
+    }
+  }
+  return mine.packer;
+}
+
+static ZSTD_DCtx *unpacker_get(void)
+{
+  if (mine.unpacker == NULL) {
+    own_keep();
+    mine.unpacker = ZSTD_createDCtx();
+  }
+  return mine.unpacker;
+}
+
+/* zstd's answer as one of ours. */
+static enum cf_err classify(size_t result)
+{
+  switch (ZSTD_isError(result) ? ZSTD_getErrorCode(result) : ZSTD_error_no_error) {
+  case ZSTD_error_no_error:
+    return CF_OK;
+  case ZSTD_error_memory_allocation:
+    return CF_E_NOMEM;
+  case ZSTD_error_dstSize_tooSmall:
+    return CF_E_FULL;
+  default:
+    return CF_E_SYNTAX;
+  }
+}
+
+/* Room for the worst case, or for what the maximum leaves. */
+static size_t room_for(const struct cf_buf *b, size_t wanted)
+{
+  size_t left = b->max - b->n;
+
+  return wanted < left ? wanted : left;
+}
+
+enum cf_err cf_pack(const void *p, size_t n, struct cf_buf *b)
+{
+  ZSTD_CCtx *packer = packer_get();
+  size_t room = room_for(b, ZSTD_compressBound(n));
+
+  if (packer == NULL)
+    return CF_E_NOMEM;
+  uint8_t *out = cf_buf_grow(b, room);
+  if (out == NULL)
+    return b->err;
+  size_t result = ZSTD_compress2(packer, out, room, p, n);
+  enum cf_err err = classify(result);
+  cf_buf_cut(b, err == CF_OK ? room - result : room);
+  if (err == CF_E_FULL)
+    b->err = err;
+  return err;
+}
+
+/* Exactly one frame of data that names its size. (A skippable frame would pass as an empty one.) */
+static bool frame_size(const uint8_t *p, size_t n, size_t *size)
+{
+  if (n < 4 || ((uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0]) != ZSTD_MAGICNUMBER)
+    return false;
+  unsigned long long content = ZSTD_getFrameContentSize(p, n);
+  if (content >= ZSTD_CONTENTSIZE_ERROR || ZSTD_findFrameCompressedSize(p, n) != n)
+    return false;
+  *size = content;
+  return true;
+}
+
+enum cf_err cf_unpack(const void *p, size_t n, struct cf_buf *b)
+{
+  ZSTD_DCtx *unpacker = unpacker_get();
+  size_t size;
+
+  if (unpacker == NULL)
+    return CF_E_NOMEM;
+  if (!frame_size(p, n, &size))
+    return CF_E_SYNTAX;
+  uint8_t *out = cf_buf_grow(b, size);
+  if (out == NULL)
+    return b->err;
+  size_t result = ZSTD_decompressDCtx(unpacker, out, size, p, n);
+  enum cf_err err = classify(result);
+  if (err == CF_OK && result == size)
+    return CF_OK;
+  cf_buf_cut(b, size);
+  return err == CF_E_NOMEM ? err : CF_E_SYNTAX;
+}
+
+struct cf_unpacker {
+  ZSTD_DCtx *stream;
+  bool at_frame_end;
+  enum cf_err err; /* the first one stays */
+};
+
+enum cf_err cf_unpacker_new(struct cf_unpacker **u)
+{
+  struct cf_unpacker *made = calloc(1, sizeof *made);
+
+  if (made == NULL)
+    return CF_E_NOMEM;
+  made->stream = ZSTD_createDCtx();
+  if (made->stream == NULL) {
+    free(made);
+    return CF_E_NOMEM;
+  }
+  ZSTD_DCtx_setParameter(made->stream, ZSTD_d_windowLogMax, WINDOW_LOG_MAX);
+  *u = made;
+  return CF_OK;
+}
+
+/* One call of the library. At the maximum it gets a spare byte: what is written there would have been too much. */
+static enum cf_err step(struct cf_unpacker *u, ZSTD_inBuffer *in, struct cf_buf *b, bool *drained)
+{
+  uint8_t spare;
+  size_t room = room_for(b, STEP_MAX);
+  ZSTD_outBuffer out = {&spare, 1, 0};
+
+  if (room > 0)
+    out = (ZSTD_outBuffer){cf_buf_grow(b, room), room, 0};
+  if (b->err != CF_OK)
+    return b->err;
+  size_t result = ZSTD_decompressStream(u->stream, &out, in);
+  if (room > 0)
+    cf_buf_cut(b, room - out.pos);
+  else if (out.pos > 0)
+    b->err = CF_E_FULL;
+  u->at_frame_end = result == 0;
+  *drained = out.pos < out.size || result == 0;
+  return b->err != CF_OK ? b->err : classify(result);
+}
+
+enum cf_err cf_unpacker_feed(struct cf_unpacker *u, const void *p, size_t n, struct cf_buf *b)
+{
+  ZSTD_inBuffer in = {p, n, 0};
+  bool drained = true;
+
+  while (u->err == CF_OK && (in.pos < in.size || !drained))
+    u->err = step(u, &in, b, &drained);
+  return u->err;
+}
+
+bool cf_unpacker_done(const struct cf_unpacker *u)
+{
+  return u->err == CF_OK && u->at_frame_end;
+}
+
+void cf_unpacker_free(struct cf_unpacker *u)
+{
+  if (u == NULL)
+    return;
+  ZSTD_freeDCtx(u->stream);
+  free(u);
+}

@@ -24,7 +24,7 @@ good_tree() {
 
 expect() { # expect STATUS TEXT: the checker ends so and, where TEXT is given, says so
   local status=0 out
-  out=$(bash "$check" "$tmp/tree") || status=$?
+  out=$(bash "$check" "$tmp/tree" 2>&1) || status=$?
   if [ "$status" != "$1" ] || { [ -n "$2" ] && [[ $out != *"$2"* ]]; }; then
     printf 'FAIL: expected %s "%s", got %s:\n%s\n' "$1" "$2" "$status" "$out"
     failed=1
@@ -77,6 +77,6 @@ expect 1 'lib/extra/more.c:1: is in no layer'
 cd "$tmp"
 rm -rf tree
 mkdir tree
-expect 2 ''
+expect 2 "no sources"
 
 exit "$failed"

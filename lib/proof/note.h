@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* Signed notes, verifier keys, checkpoints, receipts (C2SP signed-note, tlog-checkpoint, tlog-proof; format.md). */
+#ifndef CF_PROOF_NOTE_H
+#define CF_PROOF_NOTE_H
+
+#include "lib/proof/tree.h"
+
+#define CF_ORIGIN_MAX 255
+#define CF_NOTE_MAX 16384
+#define CF_NOTE_SIGS_MAX 16
+
+/* 1 to 255 printable ASCII bytes without space and '+'. */
+bool cf_origin_ok(struct cf_str origin);
+
+/* A public key with its name. */
+struct cf_vkey {
+  char name[CF_ORIGIN_MAX + 1];
+  uint8_t id[4];
+  uint8_t pubkey[CF_PUBKEY_N];
+};
+/* The key of that name; computes the id. */
+void cf_vkey_make(struct cf_str name, const uint8_t pubkey[CF_PUBKEY_N], struct cf_vkey *vkey);
+/* name+hex(keyid)+base64(0x01 || pubkey). */
+void cf_vkey_put(const struct cf_vkey *vkey, struct cf_buf *b);
+/* Strict, and the id must be the right one. CF_E_SYNTAX. */
+CF_MUST enum cf_err cf_vkey_parse(struct cf_str text, struct cf_vkey *vkey);
+
+/* Append "— name base64(id || sig) LF" over text (which ends in LF) to b. CF_E_CRYPTO, b's error. */
+CF_MUST enum cf_err cf_note_sign(struct cf_str text, const struct cf_vkey *vkey, const uint8_t seed[CF_SEED_N], struct cf_buf *b);
+/* Split a note at its last empty line: text keeps its last LF, signatures are the lines behind. CF_E_SYNTAX (also for control characters other than LF,
+ * ill-formed UTF-8, more than 16 signatures, a line that is no signature line). */
+CF_MUST enum cf_err cf_note_split(struct cf_str note, struct cf_str *text, struct cf_str *signatures);
+/* Is the note signed by vkey (signatures of unknown keys ignored)? Gives its text. CF_E_SYNTAX, CF_E_SIGNATURE. */
+CF_MUST enum cf_err cf_note_check(struct cf_str note, const struct cf_vkey *vkey, struct cf_str *text);
+
+struct cf_checkpoint {
+  char origin[CF_ORIGIN_MAX + 1];
+  uint64_t size;
+  uint8_t root[CF_HASH_N];
+};
+/* "origin LF size LF base64(root) LF". */
+void cf_checkpoint_put(const struct cf_checkpoint *checkpoint, struct cf_buf *b);
+/* Exactly these three lines. CF_E_SYNTAX. */
+CF_MUST enum cf_err cf_checkpoint_parse(struct cf_str text, struct cf_checkpoint *checkpoint);
+
+/* c2sp.org/tlog-proof@v1: header, extra (base64; none where extra.n is 0), index, path, an empty line, the checkpoint note verbatim. */
+void cf_receipt_put(struct cf_buf *b, struct cf_str extra, uint64_t index, const struct cf_proof *proof, struct cf_str checkpoint_note);
+
+#endif

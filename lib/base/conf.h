@@ -30,15 +30,17 @@ struct cf_conf {
 /* The table's defaults, for tests and `init`. CF_E_NOMEM. */
 CF_MUST enum cf_err cf_conf_defaults(struct cf_conf *conf);
 
-/* Read and check the file at path: unknown keys, bad values, a key twice (but LIST), a missing `data`, segment_records that is no multiple of
- * 256, a group- or world-writable file or data directory, data under DOCUMENT_ROOT (the environment variable) or on a network file
- * system are CF_E_CONFIG with file, line and what would be right; derived defaults (signer) are filled in. The data directory need not exist.
- * CF_E_SYSTEM where the file can't be read. */
+/* Read and check the file at path. CF_E_CONFIG: an unknown key, a bad value, a key twice (but LIST), no `data`, segment_records that is no
+ * multiple of 256, a group- or world-writable file or data directory, data or signer under DOCUMENT_ROOT (the environment variable), data
+ * on a network file system, signer inside data. The fault's `at` is empty and its detail "FILE:LINE: what is wrong; what would be right".
+ * The derived default of signer is filled in. The data directory need not exist. CF_E_SYSTEM where the file can't be read; CF_E_NOMEM. */
 CF_MUST enum cf_err cf_conf_load(const char *path, struct cf_conf *conf, struct cf_fault *fault);
 
-/* Set one option as a line of the file would; for tests and command-line use. CF_E_CONFIG. */
+/* Set one option as a line of the file would; for tests and command-line use. CF_E_CONFIG with `at` the option (empty: unknown); CF_E_NOMEM. */
 CF_MUST enum cf_err cf_conf_set(struct cf_conf *conf, struct cf_str key, struct cf_str value, struct cf_fault *fault);
-/* The checks of cf_conf_load that concern all options together. */
+/* A line with that key adds to the ones before (LIST). */
+bool cf_conf_repeats(struct cf_str key);
+/* The checks of cf_conf_load that concern all options together; derives defaults. CF_E_CONFIG with `at` the option, CF_E_NOMEM. */
 CF_MUST enum cf_err cf_conf_check(struct cf_conf *conf, struct cf_fault *fault);
 
 /* Find the file: explicit (may be NULL), then COUNTERFOIL_CONF, then .htcounterfoil.conf or counterfoil.conf beside the running binary, then

@@ -9,7 +9,7 @@
 
 /* Append a string in quotes: escapes as format.md, ill-formed bytes as U+FFFD. */
 void cf_json_put_str(struct cf_buf *b, struct cf_str s);
-/* Append `"name":`, with a comma before it where b does not end in '{' or '['. name is a constant of ours. */
+/* Append `"name":`, with a comma before it unless b is empty or ends in '{' or '['. name is a constant of ours. */
 void cf_json_put_name(struct cf_buf *b, const char *name);
 /* Append `"name":"value"`, `"name":123`, `"name":true|false`, `"name":"<base64>"`, with the comma as above. */
 void cf_json_put_member(struct cf_buf *b, const char *name, struct cf_str value);

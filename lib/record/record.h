@@ -69,7 +69,7 @@ void cf_values_fini(struct cf_values *values);
 CF_MUST enum cf_err cf_values_get(const struct cf_record *r, struct cf_values *values);
 
 /* Append the flat event of api.md: seq, recorded, kind, the members in order (for kinds with a body: source, body, …), `erased` (names) where it applies.
- * fields is a mask of 1 << enum cf_member, or CF_FIELDS_ALL; seq, recorded and kind are always there. */
+ * fields is a mask of 1 << enum cf_member, or CF_FIELDS_ALL; seq, recorded, kind and `erased` are always there, `body` only with CF_FIELDS_ALL. */
 #define CF_FIELDS_ALL UINT32_MAX
 void cf_record_put_flat(const struct cf_record *r, uint32_t fields, struct cf_buf *b);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Inside lib/record: finding the bytes of a string that need a closer look, eight at a time. */
+/* Inside lib/record: the bytes of a string that need a closer look, found eight at a time. */
 #ifndef CF_RECORD_TEXT_H
 #define CF_RECORD_TEXT_H
 
@@ -30,5 +30,8 @@ static inline size_t cf_text_plain(const uint8_t *p, size_t n) {
   while (i < n && !cf_text_odd(p[i])) i++;
   return i;
 }
+
+/* The length of the escape at p where it is one that format.md writes, and the byte it stands for; else 0. (json_write.c) */
+size_t cf_json_escape_len(const char *p, size_t n, char *c);
 
 #endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside lib/record: what record.c needs of values.c, and build.c of record.c. */
+#ifndef CF_RECORD_VALUES_H
+#define CF_RECORD_VALUES_H
+
+#include "lib/record/record.h"
+
+/* The member `time` of a public text, or CF_TIME_NONE. */
+int64_t cf_public_time(struct cf_str public_text);
+
+/* Bytes of leaf and payloads together, with seq at its longest: what CF_LEAF_MAX limits. */
+size_t cf_record_size(const struct cf_record *r);
+
+#endif

@@ -9,6 +9,7 @@
 #define CF_TILE_H 8                    /* levels a tile */
 #define CF_TILE_W 256                  /* hashes a full tile */
 #define CF_PROOF_MAX 128               /* most hashes of a proof over 2^64 leaves */
+#define CF_TILE_LEVEL_MAX 63           /* in a path (C2SP tlog-tiles) */
 
 /* H(0x01 || left || right). */
 void cf_node_hash(const uint8_t left[CF_HASH_N], const uint8_t right[CF_HASH_N], uint8_t out[CF_HASH_N]);
@@ -20,13 +21,15 @@ struct cf_edge {
 };
 void cf_edge_init(struct cf_edge *edge);
 void cf_edge_append(struct cf_edge *edge, const uint8_t leaf_hash[CF_HASH_N]);
+/* Append a complete subtree of 2^level leaves by its root; the size is a multiple of 2^level. */
+void cf_edge_append_subtree(struct cf_edge *edge, unsigned level, const uint8_t hash[CF_HASH_N]);
 /* The root of the tree whose edge it is; H("") for size 0. */
 void cf_edge_root(const struct cf_edge *edge, uint8_t root[CF_HASH_N]);
 /* The root of a complete subtree of n = 2^k hashes (1 ≤ n ≤ 256) lying one after the other, 32 bytes each. */
 void cf_fold(const uint8_t *hashes, size_t n, uint8_t out[CF_HASH_N]);
 
 /* Where hashes come from: n hashes of tile level `level` (each the root of 256^level leaves), from index first on, into out (n·32 bytes).
- * n ≤ 256 and a call never crosses a multiple of 256. Gives CF_OK or the error of the read. */
+ * n ≤ 256 and a call never crosses a multiple of 256. Only complete subtrees are asked for. Gives CF_OK or the error of the read. */
 struct cf_hashes {
   enum cf_err (*get)(void *context, unsigned level, uint64_t first, size_t n, uint8_t *out);
   void *context;
@@ -35,6 +38,8 @@ struct cf_hashes {
 /* Root and edge at a size that the source covers. The source's error. */
 CF_MUST enum cf_err cf_tree_root(const struct cf_hashes *hashes, uint64_t size, uint8_t root[CF_HASH_N]);
 CF_MUST enum cf_err cf_tree_edge(const struct cf_hashes *hashes, uint64_t size, struct cf_edge *edge);
+/* Bring an edge from its own size up to a larger one. On an error it stays as it was. */
+CF_MUST enum cf_err cf_tree_extend(const struct cf_hashes *hashes, uint64_t size, struct cf_edge *edge);
 
 struct cf_proof {
   size_t n;
@@ -46,7 +51,7 @@ CF_MUST enum cf_err cf_tree_inclusion(const struct cf_hashes *hashes, uint64_t i
 CF_MUST enum cf_err cf_tree_consistency(const struct cf_hashes *hashes, uint64_t first, uint64_t second, struct cf_proof *proof);
 
 /* RFC 9162 sections 2.1.3.2 and 2.1.4.2. proof is proof_n slices, each of which must have 32 bytes; root and leaf_hash likewise for inclusion. For equal sizes consistency
- * compares the roots as bytes and wants an empty proof. CF_E_PROOF where it does not hold. */
+ * compares the roots as bytes and wants an empty proof; first = 0 proves nothing and never holds. CF_E_PROOF where it does not hold. */
 CF_MUST enum cf_err cf_inclusion_check(uint64_t index, uint64_t size, struct cf_str leaf_hash, const struct cf_str *proof, size_t proof_n, struct cf_str root);
 CF_MUST enum cf_err cf_consistency_check(uint64_t first, uint64_t second, struct cf_str first_root, struct cf_str second_root, const struct cf_str *proof, size_t proof_n);
 

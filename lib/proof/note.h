@@ -30,8 +30,10 @@ CF_MUST enum cf_err cf_note_sign(struct cf_str text, const struct cf_vkey *vkey,
 /* Split a note at its last empty line: text keeps its last LF, signatures are the lines behind. CF_E_SYNTAX (also for control characters other than LF,
  * ill-formed UTF-8, more than 16 signatures, a line that is no signature line). */
 CF_MUST enum cf_err cf_note_split(struct cf_str note, struct cf_str *text, struct cf_str *signatures);
-/* Is the note signed by vkey (signatures of unknown keys ignored)? Gives its text. CF_E_SYNTAX, CF_E_SIGNATURE. */
+/* Is the note signed by vkey (signatures of unknown keys ignored, each of this one must be good)? Gives its text. CF_E_SYNTAX, CF_E_SIGNATURE. */
 CF_MUST enum cf_err cf_note_check(struct cf_str note, const struct cf_vkey *vkey, struct cf_str *text);
+/* Is there a signature line under the name and id of vkey, whatever its signature? Tells an unknown key from a bad signature. */
+bool cf_note_names(struct cf_str note, const struct cf_vkey *vkey);
 
 struct cf_checkpoint {
   char origin[CF_ORIGIN_MAX + 1];

@@ -26,14 +26,14 @@ enum cf_json_type { CF_JSON_NULL, CF_JSON_BOOL, CF_JSON_INTEGER, CF_JSON_NUMBER,
 /* A parsed value; borrowed from its document, which the caller frees. */
 struct cf_json;
 
-/* Parse exactly one strict JSON text (scan.h's rules, depth at most depth_max). CF_E_SYNTAX with the byte offset in fault, CF_E_NOMEM. */
+/* Parse exactly one strict JSON text (scan.h's rules, depth at most depth_max). null gives NULL. CF_E_SYNTAX with the byte offset in fault, CF_E_NOMEM. */
 CF_MUST enum cf_err cf_json_parse(struct cf_str text, unsigned depth_max, struct cf_json **doc, struct cf_fault *fault);
 void cf_json_free(struct cf_json *doc);
 
 enum cf_json_type cf_json_type(const struct cf_json *v); /* NULL is CF_JSON_NULL */
 /* A string's bytes as sent (may be ill-formed UTF-8 where the input was; the writer mends it); empty for other types. */
 struct cf_str cf_json_string(const struct cf_json *v);
-/* A number's text as sent; empty for other types. Valid until the document is freed. */
+/* A number's text as sent (-0 may be given as 0); empty for other types. Valid until the document is freed. */
 struct cf_str cf_json_number(const struct cf_json *v);
 bool cf_json_bool(const struct cf_json *v);
 /* The member of that name of an object, or NULL. */
@@ -45,7 +45,19 @@ const struct cf_json *cf_json_element(const struct cf_json *v, size_t i);
 CF_MUST enum cf_err cf_json_each(const struct cf_json *v, enum cf_err (*each)(void *context, struct cf_str name, const struct cf_json *value), void *context);
 
 /* Append v as canonical text (members sorted by bytes, null members dropped, numbers by format.md's rules for attributes). CF_E_INVALID with
- * the fault for an integer outside int64, a number text over 40 bytes, depth above depth_max; b's error. */
+ * the fault for a number text over 40 bytes or depth above depth_max (v itself is depth 1); b's error. */
 CF_MUST enum cf_err cf_json_put_canonical(struct cf_buf *b, const struct cf_json *v, unsigned depth_max, struct cf_fault *fault);
+
+/* An object put together from members of others: name, and a value or (text.n > 0) canonical text. */
+struct cf_json_pair {
+  struct cf_str name;
+  const struct cf_json *value;
+  struct cf_str text;
+};
+/* Members of an object, 0 for other types; and all of them, in the order sent, to an array of that size. */
+size_t cf_json_members(const struct cf_json *v);
+void cf_json_pairs(const struct cf_json *v, struct cf_json_pair *pairs);
+/* As cf_json_put_canonical for the object of these n members; sorts them in place. CF_E_INVALID also for a name that is there twice. */
+CF_MUST enum cf_err cf_json_put_pairs(struct cf_buf *b, struct cf_json_pair *pairs, size_t n, unsigned depth_max, struct cf_fault *fault);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The strict scanner: cuts a request body into events and finds what json-c would let pass.
  *
- * RFC 8259 to the letter, and more: no duplicate names at any depth (compared after unescaping), no U+0000 in a name, no NaN or Infinity, depth,
- * name and member counts bounded. api.md, POST /v1/events. Bytes that are no well-formed UTF-8 are let pass inside strings: they become U+FFFD later. */
+ * RFC 8259 to the letter, and more: no duplicate names at any depth (compared as they would be written: unescaped, ill-formed bytes as U+FFFD), no U+0000 in a name, no NaN or Infinity, depth,
+ * member counts bounded, no integer outside int64. api.md, POST /v1/events. Bytes that are no well-formed UTF-8 are let pass inside strings: they become U+FFFD later. */
 #ifndef CF_RECORD_SCAN_H
 #define CF_RECORD_SCAN_H
 
@@ -22,6 +22,7 @@ enum cf_scan_shape { CF_SCAN_SINGLE, CF_SCAN_ARRAY, CF_SCAN_WRAPPER, CF_SCAN_SEQ
 struct cf_scan {
   struct cf_str left;
   enum cf_scan_shape shape; /* SINGLE turns into SEQUENCE when a second value is found */
+  bool begun; /* an event was looked for */
   bool ended;
 };
 void cf_scan_init(struct cf_scan *scan, struct cf_str body);

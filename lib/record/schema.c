@@ -79,7 +79,7 @@ static size_t distance(struct cf_str a, struct cf_str b) {
   return row[b.n];
 }
 
-static bool resembles(struct cf_str name, struct cf_str known) {
+bool cf_name_resembles(struct cf_str name, struct cf_str known) {
   if (name.n < 2 || name.n > WORD_MAX) return false;
   if (distance(name, known) <= (name.n < 5 ? 1u : 2u)) return true;
   return (name.n >= 3 && memmem(known.p, known.n, name.p, name.n) != NULL) ||
@@ -90,7 +90,7 @@ static size_t suggest(struct cf_str name, bool all, struct cf_buf *b) {
   size_t found = 0;
   for (unsigned m = 0; m < CF_M_N; m++) {
     struct cf_str known = {cf_member_table[m].name, cf_member_table[m].name_n};
-    if (!all && !resembles(name, known)) continue;
+    if (!all && !cf_name_resembles(name, known)) continue;
     if (found++ > 0) cf_buf_puts(b, ", ");
     cf_buf_putstr(b, known);
   }

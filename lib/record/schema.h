@@ -45,6 +45,8 @@ enum cf_member cf_member_find(struct cf_str name);
 enum cf_kind cf_kind_find(struct cf_str name);
 enum cf_compartment cf_compartment_find(struct cf_str name);
 
+/* Might somebody who wrote name have meant known? By a slip of a letter or two, or as a part of it. */
+bool cf_name_resembles(struct cf_str name, struct cf_str known);
 /* Append the known member names that resemble name, for error texts ("did you mean …"), or all of them. */
 void cf_member_suggest(struct cf_str name, struct cf_buf *b);
 

@@ -10,7 +10,7 @@
 
 #include "lib/record/json.h"
 
-static const struct { const char *text; size_t n; } keys[CF_M_N] = {
+const struct cf_str cf_member_keys[CF_M_N] = {
 #define CF_MEMBER(symbol, name, type, compartment, indexed, limit) {"\"" name "\":", sizeof(name) + 2},
 #include "lib/record/schema.def"
 #undef CF_MEMBER
@@ -27,8 +27,8 @@ struct walk {
 };
 
 static void walk_text(struct walk *w, enum cf_compartment compartment, struct cf_str text) {
-  w->p = text.p;
-  w->end = text.p + text.n;
+  w->p = text.n == 0 ? "" : text.p;
+  w->end = w->p + text.n;
   w->compartment = compartment;
 }
 
@@ -42,8 +42,8 @@ static bool at_key(const struct walk *w, const char *key, size_t n) {
 static bool take_key(struct walk *w) {
   for (; w->member < CF_M_N; w->member++) {
     unsigned m = w->member;
-    if (cf_member_table[m].compartment != w->compartment || !at_key(w, keys[m].text, keys[m].n)) continue;
-    w->p += keys[m].n;
+    if (cf_member_table[m].compartment != w->compartment || !at_key(w, cf_member_keys[m].p, cf_member_keys[m].n)) continue;
+    w->p += cf_member_keys[m].n;
     return true;
   }
   return false;
@@ -141,6 +141,7 @@ enum cf_err cf_values_get(const struct cf_record *r, struct cf_values *values) {
 
 int64_t cf_public_time(struct cf_str public_text) {
   static const char key[] = "\"time\":\"";
+  if (public_text.n == 0) return CF_TIME_NONE;
   const char *end = public_text.p + public_text.n;
   for (const char *p = public_text.p; (size_t)(end - p) > sizeof key - 1 + CF_TIME_TEXT_N; p++) {
     int64_t t;
@@ -185,7 +186,7 @@ static void put_chosen(struct walk *w, uint32_t fields, struct cf_buf *b) {
     unsigned m = w->member - 1;
     if ((fields >> m & 1) == 0) continue;
     cf_buf_putc(b, ',');
-    cf_buf_put(b, keys[m].text, keys[m].n);
+    cf_buf_putstr(b, cf_member_keys[m]);
     cf_buf_putstr(b, raw);
   }
 }

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Inside lib/record: what record.c needs of values.c, and build.c of record.c. */
+/* Inside lib/record: what values.c and record.c share with the builder. */
 #ifndef CF_RECORD_VALUES_H
 #define CF_RECORD_VALUES_H
 
 #include "lib/record/record.h"
+
+/* `"name":` of each member. */
+extern const struct cf_str cf_member_keys[CF_M_N];
 
 /* The member `time` of a public text, or CF_TIME_NONE. */
 int64_t cf_public_time(struct cf_str public_text);

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT */
+/* The strict scanner: one JSON value's extent and faults.
+ *
+ * Two sorts of fault: a broken structure ends the scan, for nobody knows where the value would end; what is merely not allowed
+ * (a name twice, a huge integer, too deep) is kept and the scan goes on, so that a batch loses one event only. */
+#include "config.h"
+
+#include "lib/record/scan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/codec.h"
+#include "lib/record/scan_in.h"
+#include "lib/record/text.h"
+
+#define DEPTH_HARD 32  /* nobody reads on below this */
+#define NAMES_FIXED 64 /* names of open objects kept without allocating */
+#define NAMES_PAIRS 24 /* objects up to this size are compared pair by pair */
+
+struct name {
+  struct cf_str raw; /* between the quotes, as sent */
+  uint32_t key;      /* differs where plain names differ, mostly */
+  bool plain;        /* no escapes, well-formed: the bytes are the name */
+};
+
+struct state {
+  const char *start, *p, *end;
+  unsigned depth, depth_max;
+  enum cf_err err;        /* the structure is broken */
+  const char *wrong;      /* first fault of either sort, NULL for none */
+  const char *wrong_at;
+  struct name *names;     /* of all open objects, outermost first */
+  size_t names_n, names_max;
+  struct name fixed[NAMES_FIXED];
+};
+
+static bool broken(struct state *s, const char *what) {
+  if (s->wrong == NULL || s->err == CF_OK) {
+    s->wrong = what;
+    s->wrong_at = s->p;
+  }
+  s->err = CF_E_SYNTAX;
+  return false;
+}
+
+static void refused(struct state *s, const char *at, const char *what) {
+  if (s->wrong != NULL) return;
+  s->wrong = what;
+  s->wrong_at = at;
+}
+
+static const char *skip_space(const char *p, const char *end) {
+  while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) p++;
+  return p;
+}
+
+/* ---- Strings ---- */
+
+static int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* The four digits at p, or -1. */
+static int hex4(const char *p, const char *end) {
+  int v = 0;
+  if (end - p < 4) return -1;
+  for (unsigned i = 0; i < 4; i++) {
+    int digit = hex_digit(p[i]);
+    if (digit < 0) return -1;
+    v = v * 16 + digit;
+  }
+  return v;
+}
+
+/* Step over the escape at s->p; *nul is set for U+0000. */
+static bool scan_escape(struct state *s, bool *nul) {
+  if (s->end - s->p < 2) return broken(s, "a string without its closing quote");
+  char c = s->p[1];
+  if (c == 'u') {
+    int code = hex4(s->p + 2, s->end);
+    if (code < 0) return broken(s, "\\u needs four hex digits");
+    *nul = *nul || code == 0;
+    s->p += 6;
+    return true;
+  }
+  if (c == 0 || strchr("\"\\/bfnrt", c) == NULL) return broken(s, "an escape that JSON does not have");
+  s->p += 2;
+  return true;
+}
+
+/* Step over the string whose opening quote is at s->p. plain says whether its bytes stand for themselves. */
+static bool scan_string(struct state *s, struct cf_str *raw, bool *plain, bool *nul) {
+  const char *from = ++s->p;
+  bool escapes = false, high = false;
+  for (;;) {
+    s->p += cf_text_plain((const uint8_t *)s->p, (size_t)(s->end - s->p));
+    if (s->p == s->end) return broken(s, "a string without its closing quote");
+    if (*s->p == '"') break;
+    if (*s->p == '\\') {
+      escapes = true;
+      if (!scan_escape(s, nul)) return false;
+    } else {
+      if ((uint8_t)*s->p < 0x20) return broken(s, "a control character in a string");
+      high = true;
+      while (s->p < s->end && (uint8_t)*s->p >= 0x80) s->p++;
+    }
+  }
+  *raw = (struct cf_str){from, (size_t)(s->p++ - from)};
+  *plain = !escapes && (!high || cf_utf8_ok(*raw));
+  return true;
+}
+
+/* ---- Names ---- */
+
+static uint32_t name_key(struct cf_str s) {
+  if (s.n == 0) return 0;
+  return (uint32_t)(s.n & 0xff) | (uint32_t)(uint8_t)s.p[0] << 8 | (uint32_t)(uint8_t)s.p[s.n / 2] << 16 | (uint32_t)(uint8_t)s.p[s.n - 1] << 24;
+}
+
+static bool grow_names(struct state *s) {
+  size_t max = s->names_max * 2;
+  struct name *more = realloc(s->names == s->fixed ? NULL : s->names, max * sizeof *more);
+  if (more == NULL) {
+    s->err = CF_E_NOMEM;
+    return false;
+  }
+  if (s->names == s->fixed) memcpy(more, s->fixed, sizeof s->fixed);
+  s->names = more;
+  s->names_max = max;
+  return true;
+}
+
+/* The code point at *p of a raw string: escapes read, pairs joined, what is ill-formed or alone U+FFFD. */
+static uint32_t next_code(const char **p, const char *end) {
+  static const char letters[] = "bfnrt", meant[] = "\b\f\n\r\t";
+  const char *from = *p;
+  if (*from == '\\' && from[1] == 'u') {
+    int code = hex4(from + 2, end);
+    *p += 6;
+    if (code < 0xD800 || code > 0xDFFF) return (uint32_t)code;
+    int low = code < 0xDC00 && end - *p >= 6 && (*p)[0] == '\\' && (*p)[1] == 'u' ? hex4(*p + 2, end) : 0;
+    if (low < 0xDC00 || low > 0xDFFF) return 0xFFFD;
+    *p += 6;
+    return 0x10000 + ((uint32_t)(code - 0xD800) << 10) + (uint32_t)(low - 0xDC00);
+  }
+  if (*from == '\\') {
+    const char *letter = strchr(letters, from[1]);
+    *p += 2;
+    return (uint8_t)(letter == NULL ? from[1] : meant[letter - letters]);
+  }
+  size_t n = cf_utf8_len((const uint8_t *)from, (size_t)(end - from));
+  *p += n == 0 ? 1 : n;
+  if (n == 1) return (uint8_t)*from;
+  uint32_t code = n == 0 ? 0xFFFD : (uint8_t)*from & (0x7Fu >> n);
+  for (size_t i = 1; i < n; i++) code = code << 6 | ((uint8_t)from[i] & 0x3Fu);
+  return code;
+}
+
+/* Order by code points, which is the byte order of the names once written in canonical form. */
+static int compare_names(const void *a, const void *b) {
+  const struct name *x = a, *y = b;
+  if (x->plain && y->plain) return cf_str_cmp(x->raw, y->raw);
+  const char *p = x->raw.p, *p_end = p + x->raw.n, *q = y->raw.p, *q_end = q + y->raw.n;
+  while (p < p_end && q < q_end) {
+    uint32_t c = next_code(&p, p_end), d = next_code(&q, q_end);
+    if (c != d) return c < d ? -1 : 1;
+  }
+  return (p < p_end) - (q < q_end);
+}
+
+static void found_twice(struct state *s, const struct name *a, const struct name *b) {
+  refused(s, a->raw.p > b->raw.p ? a->raw.p : b->raw.p, "a name that this object has already");
+}
+
+static void compare_pairs(struct state *s, const struct name *v, size_t n) {
+  for (size_t i = 1; i < n; i++)
+    for (size_t j = 0; j < i; j++)
+      if (v[i].key == v[j].key && cf_str_eq(v[i].raw, v[j].raw)) found_twice(s, &v[i], &v[j]);
+}
+
+static void compare_sorted(struct state *s, struct name *v, size_t n) {
+  qsort(v, n, sizeof *v, compare_names);
+  for (size_t i = 1; i < n; i++)
+    if (compare_names(&v[i - 1], &v[i]) == 0) found_twice(s, &v[i - 1], &v[i]);
+}
+
+/* Look for a name twice among those of the object that closes, and forget them. */
+static void close_names(struct state *s, size_t base, bool all_plain) {
+  struct name *v = s->names + base;
+  size_t n = s->names_n - base;
+  if (all_plain && n <= NAMES_PAIRS) compare_pairs(s, v, n);
+  else if (n > 1) compare_sorted(s, v, n);
+  s->names_n = base;
+}
+
+/* ---- Numbers and words ---- */
+
+static size_t digits(struct state *s) {
+  const char *from = s->p;
+  while (s->p < s->end && *s->p >= '0' && *s->p <= '9') s->p++;
+  return (size_t)(s->p - from);
+}
+
+/* Is the integer of n digits at p outside int64? */
+static bool outside(const char *p, size_t n, bool negative) {
+  return n > 19 || (n == 19 && memcmp(p, negative ? "9223372036854775808" : "9223372036854775807", 19) > 0);
+}
+
+static bool scan_fraction(struct state *s) {
+  if (s->p < s->end && *s->p == '.') {
+    s->p++;
+    if (digits(s) == 0) return broken(s, "a number without digits behind its point");
+  }
+  if (s->p < s->end && (*s->p == 'e' || *s->p == 'E')) {
+    s->p++;
+    if (s->p < s->end && (*s->p == '+' || *s->p == '-')) s->p++;
+    if (digits(s) == 0) return broken(s, "a number without digits in its exponent");
+  }
+  return true;
+}
+
+static bool scan_number(struct state *s) {
+  bool negative = *s->p == '-';
+  s->p += negative;
+  const char *from = s->p;
+  size_t n = digits(s);
+  if (n == 0) return broken(s, "no JSON value");
+  if (n > 1 && *from == '0') return broken(s, "a number with a leading zero");
+  const char *whole = s->p;
+  if (!scan_fraction(s)) return false;
+  if (s->p == whole && outside(from, n, negative)) refused(s, from, "an integer beyond 64 bits");
+  return true;
+}
+
+static bool scan_word(struct state *s, const char *word, size_t n) {
+  if ((size_t)(s->end - s->p) < n || memcmp(s->p, word, n) != 0) return broken(s, "no JSON value");
+  s->p += n;
+  return true;
+}
+
+/* ---- Values ---- */
+
+static bool scan_any(struct state *s);
+
+static bool take(struct state *s, char c) {
+  s->p = skip_space(s->p, s->end);
+  if (s->p == s->end || *s->p != c) return false;
+  s->p++;
+  return true;
+}
+
+static bool enter(struct state *s) {
+  if (++s->depth > DEPTH_HARD) return broken(s, "nested far too deep");
+  if (s->depth > s->depth_max) refused(s, s->p, "nested too deep");
+  s->p++;
+  return true;
+}
+
+static bool scan_array(struct state *s) {
+  if (!enter(s)) return false;
+  if (!take(s, ']')) {
+    do {
+      if (!scan_any(s)) return false;
+    } while (take(s, ','));
+    if (!take(s, ']')) return broken(s, "a comma or ] expected");
+  }
+  s->depth--;
+  return true;
+}
+
+static bool scan_name(struct state *s, size_t base, bool *all_plain) {
+  struct name name;
+  bool nul = false;
+  s->p = skip_space(s->p, s->end);
+  if (s->p == s->end || *s->p != '"') return broken(s, "a name in quotes expected");
+  if (!scan_string(s, &name.raw, &name.plain, &nul)) return false;
+  if (nul) refused(s, name.raw.p, "U+0000 in a name");
+  if (s->names_n - base == CF_SCAN_MEMBERS) {
+    refused(s, name.raw.p, "an object of too many members");
+    return true;
+  }
+  if (s->names_n == s->names_max && !grow_names(s)) return false;
+  name.key = name_key(name.raw);
+  *all_plain = *all_plain && name.plain;
+  s->names[s->names_n++] = name;
+  return true;
+}
+
+static bool scan_object(struct state *s) {
+  size_t base = s->names_n;
+  bool all_plain = true;
+  if (!enter(s)) return false;
+  if (!take(s, '}')) {
+    do {
+      if (!scan_name(s, base, &all_plain)) return false;
+      if (!take(s, ':')) return broken(s, "a colon expected");
+      if (!scan_any(s)) return false;
+    } while (take(s, ','));
+    if (!take(s, '}')) return broken(s, "a comma or } expected");
+  }
+  close_names(s, base, all_plain);
+  s->depth--;
+  return true;
+}
+
+static bool scan_any(struct state *s) {
+  struct cf_str raw;
+  bool plain, nul = false;
+  s->p = skip_space(s->p, s->end);
+  if (s->p == s->end) return broken(s, "the text ends too early");
+  switch (*s->p) {
+    case '{': return scan_object(s);
+    case '[': return scan_array(s);
+    case '"': return scan_string(s, &raw, &plain, &nul);
+    case 't': return scan_word(s, "true", 4);
+    case 'f': return scan_word(s, "false", 5);
+    case 'n': return scan_word(s, "null", 4);
+    default: return scan_number(s);
+  }
+}
+
+struct cf_str cf_scan_space(struct cf_str s) {
+  const char *p = skip_space(s.p, s.p + s.n);
+  return (struct cf_str){p, s.n - (size_t)(p - s.p)};
+}
+
+enum cf_err cf_scan_one(struct cf_str text, unsigned depth_max, struct cf_str *value, struct cf_str *rest, bool *whole, struct cf_fault *fault) {
+  struct state s;
+  s.start = text.p;
+  s.p = cf_scan_space(text).p;
+  s.end = text.p + text.n;
+  s.depth = 0;
+  s.depth_max = depth_max;
+  s.err = CF_OK;
+  s.wrong = NULL;
+  s.names = s.fixed;
+  s.names_n = 0;
+  s.names_max = NAMES_FIXED;
+  const char *from = s.p;
+  *whole = scan_any(&s);
+  if (s.names != s.fixed) free(s.names);
+  if (*whole) {
+    *value = (struct cf_str){from, (size_t)(s.p - from)};
+    *rest = (struct cf_str){s.p, (size_t)(s.end - s.p)};
+  }
+  if (s.err == CF_E_NOMEM) return cf_fail(fault, CF_E_NOMEM, NULL, "no memory for the names of an object");
+  if (s.wrong == NULL) return CF_OK;
+  return cf_fail(fault, CF_E_SYNTAX, NULL, "at byte %zu: %s", (size_t)(s.wrong_at - s.start), s.wrong);
+}
+
+enum cf_err cf_scan_value(struct cf_str s, unsigned depth_max, struct cf_str *value, struct cf_str *rest, struct cf_fault *fault) {
+  struct cf_str got, left;
+  bool whole;
+  enum cf_err err = cf_scan_one(s, depth_max, &got, &left, &whole, fault);
+  if (err != CF_OK) return err;
+  *value = got;
+  *rest = left;
+  return CF_OK;
+}

@@ -34,11 +34,12 @@ void cf_bdb_flush(struct cf_bdb_env *env);
 /* Checkpoint when the log grew by kbytes or so many minutes passed (0, 0: now), and remove logs that are no longer needed. A failure ends the process. */
 void cf_bdb_checkpoint(struct cf_bdb_env *env, uint32_t kbytes, uint32_t minutes);
 
+/* READ: an existing one, in a file environment for reading only; CREATE: made where it does not exist. */
 enum cf_bdb_open { CF_BDB_READ = 0, CF_BDB_CREATE = 1 };
 /* file: a name inside the transactional environment, or a path for a file one; name: the sub-database, or NULL. page: bytes for a new file (4096 in the transactional one),
  * ignored for an existing one. txn is NULL in a file environment; in the transactional one NULL means a transaction of its own. All are btrees with checksums. */
 CF_MUST enum cf_err cf_bdb_open(struct cf_bdb_env *env, struct cf_bdb_txn *txn, const char *file, const char *name, enum cf_bdb_open how, uint32_t page, struct cf_bdb **db);
-void cf_bdb_close(struct cf_bdb *db); /* NULL is harmless */
+void cf_bdb_close(struct cf_bdb *db); /* NULL is harmless. In a file environment what was not synced is lost. */
 /* Write what is cached of a file environment's database to its file and fsync it (error: CF_E_STORE, CF_E_SPACE). */
 CF_MUST enum cf_err cf_bdb_sync(struct cf_bdb *db);
 /* Remove a closed database file of the transactional environment. */
@@ -46,7 +47,7 @@ CF_MUST enum cf_err cf_bdb_remove(struct cf_bdb_env *env, struct cf_bdb_txn *txn
 
 CF_MUST enum cf_err cf_bdb_put(struct cf_bdb *db, struct cf_bdb_txn *txn, struct cf_str key, struct cf_str value); /* replaces */
 CF_MUST enum cf_err cf_bdb_del(struct cf_bdb *db, struct cf_bdb_txn *txn, struct cf_str key);
-/* Replace value's content with what the key holds. */
+/* Replace value's content with what the key holds; on an error it is empty. CF_E_FULL beyond its maximum. */
 CF_MUST enum cf_err cf_bdb_get(struct cf_bdb *db, struct cf_bdb_txn *txn, struct cf_str key, struct cf_buf *value);
 
 CF_MUST enum cf_err cf_bdb_cursor_open(struct cf_bdb *db, struct cf_bdb_cursor **cursor);
@@ -56,7 +57,8 @@ enum cf_bdb_move {
   CF_BDB_AT_LEAST, /* the first key ≥ seek */
   CF_BDB_AT_MOST   /* the last key ≤ seek */
 };
-/* Move and read. key and value are valid until the cursor's next call. seek is used by the last two moves only. CF_E_NOTFOUND past the ends. */
+/* Move and read. key and value are valid until the cursor's next call. seek is used by the last two moves only and
+ * must not lie in what the cursor gave. CF_E_NOTFOUND past the ends. */
 CF_MUST enum cf_err cf_bdb_cursor_move(struct cf_bdb_cursor *cursor, enum cf_bdb_move move, struct cf_str seek, struct cf_str *key, struct cf_str *value);
 
 #endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* The system calls that Berkeley DB makes through us, for the whole process: bdb.c installs them.
+ *
+ * Its own have three faults here. An fsync that failed is tried again, and succeeds past pages that the kernel has dropped. A directory is never synced. And
+ * a page of zeros is taken for one that was never written, without a look at its checksum, which in a file that was written whole makes
+ * answers short or the library crash; so do a page from elsewhere in the file and a file that was cut. */
+#ifndef CF_STORE_BDB_FILE_H
+#define CF_STORE_BDB_FILE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* fdatasync; any failure ends the process. Gives 0. */
+int cf_bdb_file_sync(int fd);
+/* open(2) with O_CLOEXEC; where it may have created the file, its directory is synced, and a failure of that ends the process. */
+int cf_bdb_file_open(const char *path, int flags, ...);
+/* pread(2). In a file opened while cf_bdb_file_watch was on, a page that is not the btree page which belongs at that offset, or cannot be read, comes back spoiled, so that the
+ * library's checksum refuses it. */
+ssize_t cf_bdb_file_read(int fd, void *page, size_t n, off_t at);
+/* From now on the calling thread opens files whose pages are to be watched, or no longer. */
+void cf_bdb_file_watch(bool on);
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* What a start does with what it finds: tables, catalogue, generations, tree, and files that nobody names. */
+#include "config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/diag.h"
+#include "lib/store/parts.h"
+
+/* What is gathered before the first layout is made. */
+struct found {
+  struct cf_ledger *l;
+  struct cf_fault *fault;
+  struct cf_segment_meta *segments;
+  size_t segments_n, segments_cap;
+  struct cf_tail **tails;
+  size_t tails_n, tails_cap;
+  uint64_t end; /* of what was found so far, in order */
+};
+
+static enum cf_err gap(struct found *f, uint64_t at)
+{
+  return cf_fail(f->fault, CF_E_DAMAGED, f->l->conf->data, "records from seq %llu on are missing where seq %llu is expected: restore the data directory from a backup",
+                 (unsigned long long)f->end, (unsigned long long)at);
+}
+
+static void *more(void *array, size_t n, size_t *cap, size_t size)
+{
+  if (n < *cap)
+    return array;
+  size_t wanted = *cap == 0 ? 64 : *cap * 2;
+  void *grown = realloc(array, wanted * size);
+  if (grown != NULL)
+    *cap = wanted;
+  return grown;
+}
+
+static enum cf_err add_segment(void *context, const struct cf_segment_meta *meta)
+{
+  struct found *f = context;
+  if (meta->first != f->end || meta->end <= meta->first)
+    return gap(f, meta->first);
+  struct cf_segment_meta *grown = more(f->segments, f->segments_n, &f->segments_cap, sizeof *grown);
+  if (grown == NULL)
+    return CF_E_NOMEM;
+  f->segments = grown;
+  f->segments[f->segments_n++] = *meta;
+  f->end = meta->end;
+  return CF_OK;
+}
+
+static enum cf_err add_tail(void *context, const struct cf_tail_meta *meta)
+{
+  struct found *f = context;
+  if (meta->first != f->end)
+    return gap(f, meta->first);
+  struct cf_tail **grown = more(f->tails, f->tails_n, &f->tails_cap, sizeof *grown);
+  if (grown == NULL)
+    return CF_E_NOMEM;
+  f->tails = grown;
+  enum cf_err err = cf_tail_load(f->l->env, meta, f->l->fingerprint_key, &f->tails[f->tails_n], f->fault);
+  if (err != CF_OK)
+    return err;
+  f->end = cf_tail_end(f->tails[f->tails_n++]);
+  return CF_OK;
+}
+
+static void found_fini(struct found *f)
+{
+  for (size_t i = 0; i < f->tails_n; i++)
+    cf_tail_unref(f->tails[i]); /* the layout has its own references */
+  free(f->tails);
+  free(f->segments);
+}
+
+static enum cf_err gather(struct cf_ledger *l, struct cf_fault *fault)
+{
+  struct found f = {.l = l, .fault = fault};
+  enum cf_err err = cf_meta_each_segment(l, add_segment, &f);
+  if (err == CF_OK)
+    err = cf_meta_each_tail(l, add_tail, &f);
+  if (err == CF_OK && f.end != l->size)
+    err = gap(&f, l->size);
+  if (err == CF_OK)
+    err = cf_layout_make(f.segments, f.segments_n, f.tails, f.tails_n, &l->layout);
+  if (err == CF_OK)
+    l->tail = f.tails_n > 0 ? f.tails[f.tails_n - 1] : NULL;
+  found_fini(&f);
+  return err;
+}
+
+/* ---- files that nobody names ---- */
+
+static bool named(const struct cf_ledger *l, const char *file)
+{
+  char name[64];
+  for (size_t i = 0; i < l->layout->segments_n; i++) {
+    cf_segment_name(&l->layout->segments[i], name);
+    if (strcmp(name, file) == 0)
+      return true;
+  }
+  return false;
+}
+
+static enum cf_err sweep(struct cf_ledger *l, struct cf_fault *fault)
+{
+  DIR *d = opendir(l->segments_path);
+  if (d == NULL)
+    return cf_fail_errno(fault, CF_E_SYSTEM, l->segments_path, "can't read the directory of segments");
+  for (struct dirent *e; (e = readdir(d)) != NULL;)
+    if (e->d_name[0] != '.' && !named(l, e->d_name)) {
+      cf_log(CF_LOG_INFO, "removing %s: the catalogue does not name it", e->d_name);
+      if (unlinkat(dirfd(d), e->d_name, 0) != 0)
+        cf_log(CF_LOG_WARNING, "can't remove %s: %s", e->d_name, strerror(errno));
+    }
+  (void)closedir(d);
+  return CF_OK;
+}
+
+/* ---- the whole ---- */
+
+static enum cf_err read_tree(struct cf_ledger *l, struct cf_fault *fault)
+{
+  struct cf_view *view = NULL;
+  struct cf_hashes hashes;
+  enum cf_err err = cf_levels_load(&l->levels, l->size, fault);
+  if (err == CF_OK)
+    err = cf_view_at(l, l->size, &view);
+  if (err != CF_OK)
+    return err;
+  cf_view_hashes(view, &hashes);
+  err = cf_filling_init(&l->filling, &hashes, l->size);
+  cf_view_put(view);
+  return err == CF_OK ? CF_OK : cf_fail(fault, err, l->conf->data, "the newest leaf hashes can't be read: restore the damaged segment from a backup");
+}
+
+enum cf_err cf_recover(struct cf_ledger *l, struct cf_fault *fault)
+{
+  struct cf_head head;
+  enum cf_err err = cf_meta_get_head(l, &head);
+  if (err == CF_OK)
+    err = cf_meta_get_secrets(l);
+  if (err == CF_E_NOTFOUND)
+    return cf_fail(fault, err, l->conf->data, "the ledger was never finished: remove the directory and make it again with `counterfoil init`");
+  if (err != CF_OK)
+    return cf_fail(fault, err, l->conf->data, "the ledger's head can't be read: restore the data directory from a backup");
+  l->size = head.size;
+  l->last_recorded_us = head.last_recorded_us;
+  l->generation = head.generation;
+  memcpy(l->last_hash, head.last_hash, CF_HASH_N);
+  cf_random(l->salt_key, sizeof l->salt_key);
+  err = cf_segment_pool_new(l->segments_path, l->conf->cache, l->fingerprint_key, &l->pool);
+  if (err == CF_OK)
+    err = gather(l, fault);
+  if (err == CF_OK)
+    err = sweep(l, fault);
+  if (err == CF_OK)
+    err = read_tree(l, fault);
+  if (err == CF_OK)
+    l->durable = l->size;
+  return err;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* Free space: events are refused while there is little, and a reserve file is given up so that recovery, seals and the stop record still find room
+ * where a quota hides what is left. */
+#include "config.h"
+
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/diag.h"
+#include "lib/store/parts.h"
+
+#define RESERVE_BYTES (16 << 20)
+#define CHECK_US INT64_C(200000)
+
+uint64_t cf_space_free(const struct cf_ledger *l)
+{
+  struct statvfs s;
+  return fstatvfs(l->directory, &s) == 0 ? (uint64_t)s.f_bavail * s.f_frsize : 0;
+}
+
+bool cf_space_ok(struct cf_ledger *l)
+{
+  int64_t now = cf_clock_mono_us();
+  if (l->space_checked_us != 0 && now - l->space_checked_us < CHECK_US)
+    return l->space_ok;
+  bool ok = cf_space_free(l) >= l->conf->min_free;
+  if (l->space_checked_us != 0 && ok != l->space_ok)
+    cf_log(CF_LOG_WARNING, ok ? "there is space again: events are taken" : "less space than min_free: events are refused");
+  l->space_ok = ok;
+  l->space_checked_us = now;
+  return ok;
+}
+
+void cf_space_reserve(struct cf_ledger *l)
+{
+  if (cf_space_free(l) < l->conf->min_free + RESERVE_BYTES)
+    return;
+  int fd = openat(l->directory, "reserve", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0)
+    return;
+  if (posix_fallocate(fd, 0, RESERVE_BYTES) != 0)
+    cf_space_release(l);
+  (void)close(fd);
+}
+
+void cf_space_release(struct cf_ledger *l)
+{
+  if (unlinkat(l->directory, "reserve", 0) == 0)
+    cf_log(CF_LOG_WARNING, "out of space: the reserve was given up; free some space");
+}

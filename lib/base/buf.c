@@ -109,7 +109,7 @@ static bool reserve(struct cf_buf *b, size_t n)
 {
   if (b->err != CF_OK)
     return false;
-  if (n > b->max - b->n || n >= SIZE_MAX - b->n) {
+  if (n > b->max - b->n || n >= PTRDIFF_MAX - b->n) {
     b->err = CF_E_FULL;
     return false;
   }

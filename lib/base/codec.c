@@ -69,33 +69,39 @@ static uint32_t base64_value(const char *alphabet, char c)
   return c == alphabet[62] ? 62 : c == alphabet[63] ? 63 : 64;
 }
 
-/* Digits only, unused bits zero. out has room for the whole; its content is undefined after false. */
-static bool base64_read(const char *alphabet, const char *p, size_t n, uint8_t *out)
+/* Digits only, unused bits zero. */
+static bool base64_ok(const char *alphabet, struct cf_str s)
 {
-  uint32_t bits = 0;
-  uint32_t held = 0;
+  static const uint32_t unused[] = {0, 0, 15, 3};
 
-  if (n % 4 == 1)
+  if (s.n % 4 == 1)
     return false;
-  for (size_t i = 0; i < n; i++) {
-    uint32_t value = base64_value(alphabet, p[i]);
-    if (value > 63)
+  for (size_t i = 0; i < s.n; i++)
+    if (base64_value(alphabet, s.p[i]) > 63)
       return false;
-    held = held << 6 | value;
-    bits += 6;
-    if (bits >= 8) {
-      bits -= 8;
-      *out++ = (uint8_t)(held >> bits);
-      held &= (UINT32_C(1) << bits) - 1;
-    }
-  }
-  return held == 0;
+  return s.n == 0 || (base64_value(alphabet, s.p[s.n - 1]) & unused[s.n % 4]) == 0;
 }
 
 /* Bytes in n digits. */
 static size_t base64_bytes(size_t n)
 {
   return n / 4 * 3 + (n % 4 == 0 ? 0 : n % 4 - 1);
+}
+
+/* The bytes of digits that are known to be good. */
+static void base64_read(const char *alphabet, struct cf_str s, uint8_t *out)
+{
+  uint32_t bits = 0;
+  uint32_t held = 0;
+
+  for (size_t i = 0; i < s.n; i++) {
+    held = held << 6 | base64_value(alphabet, s.p[i]);
+    bits += 6;
+    if (bits >= 8) {
+      bits -= 8;
+      *out++ = (uint8_t)(held >> bits);
+    }
+  }
 }
 
 /* Take the padding off; false where it is not what section 4 wants. */
@@ -110,15 +116,13 @@ static bool base64_unpad(struct cf_str *s)
 
 static enum cf_err base64_append(const char *alphabet, struct cf_str s, struct cf_buf *b)
 {
-  size_t n = base64_bytes(s.n);
-  uint8_t *out = cf_buf_grow(b, n);
-
+  if (!base64_ok(alphabet, s))
+    return CF_E_SYNTAX;
+  uint8_t *out = cf_buf_grow(b, base64_bytes(s.n));
   if (out == NULL)
     return b->err;
-  if (base64_read(alphabet, s.p, s.n, out))
-    return CF_OK;
-  cf_buf_cut(b, n);
-  return CF_E_SYNTAX;
+  base64_read(alphabet, s, out);
+  return CF_OK;
 }
 
 enum cf_err cf_base64_get(struct cf_str s, struct cf_buf *b)
@@ -128,22 +132,15 @@ enum cf_err cf_base64_get(struct cf_str s, struct cf_buf *b)
 
 enum cf_err cf_base64url_get(struct cf_str s, struct cf_buf *b)
 {
-  return s.n % 4 == 1 ? CF_E_SYNTAX : base64_append(urlsafe, s, b);
+  return base64_append(urlsafe, s, b);
 }
 
-/* Checked as a whole before out is touched: outputs are written only on success. */
 enum cf_err cf_base64_get_n(struct cf_str s, uint8_t *out, size_t n)
 {
-  struct cf_buf b;
-
-  if (!base64_unpad(&s) || base64_bytes(s.n) != n)
+  if (!base64_unpad(&s) || base64_bytes(s.n) != n || !base64_ok(standard, s))
     return CF_E_SYNTAX;
-  cf_buf_init(&b, n);
-  enum cf_err err = base64_append(standard, s, &b);
-  if (err == CF_OK && n > 0)
-    memcpy(out, b.p, n);
-  cf_buf_fini(&b);
-  return err;
+  base64_read(standard, s, out);
+  return CF_OK;
 }
 
 void cf_hex_put(struct cf_buf *b, const void *p, size_t n)

@@ -112,6 +112,7 @@ static const struct {
   {S(MAGIC "\x20\x03" ABC MAGIC "\x20\x03" ABC), CF_E_SYNTAX, CF_OK},  /* two frames */
   {S(MAGIC "\x20\x03" ABC "\x28"), CF_E_SYNTAX, CF_OK},                /* and a first byte of another */
   {S(MAGIC "\x20\x03" ABC "x"), CF_E_SYNTAX, CF_E_SYNTAX},
+  {S(MAGIC "\x20\x03" ABC "\x50\x2a\x4d\x18\x00\x00\x00\x00"), CF_E_SYNTAX, CF_OK}, /* one behind the frame */
   {S("\x50\x2a\x4d\x18\x00\x00\x00\x00"), CF_E_SYNTAX, CF_OK},         /* a skippable frame */
   {S("not zstd at all"), CF_E_SYNTAX, CF_E_SYNTAX},
 };

@@ -108,7 +108,7 @@ enum cf_err cf_address_block(struct cf_str s, uint8_t first[16], uint8_t last[16
   if (read_any(address, a) != CF_OK || prefix_bits(address, text, given, &bits) != CF_OK) return CF_E_SYNTAX;
   for (unsigned i = 0; i < 16; i++) {
     unsigned kept = bits <= 8 * i ? 0 : bits - 8 * i;
-    uint8_t host = kept >= 8 ? 0 : (uint8_t)(0xff >> kept);
+    uint8_t host = (uint8_t)(kept >= 8 ? 0 : 0xff >> kept);
     first[i] = (uint8_t)(a[i] & ~host);
     last[i] = a[i] | host;
   }

@@ -80,7 +80,7 @@ static size_t distance(struct cf_str a, struct cf_str b) {
 }
 
 bool cf_name_resembles(struct cf_str name, struct cf_str known) {
-  if (name.n < 2 || name.n > WORD_MAX) return false;
+  if (name.n < 2 || name.n > WORD_MAX || known.n > WORD_MAX) return false;
   if (distance(name, known) <= (name.n < 5 ? 1u : 2u)) return true;
   return (name.n >= 3 && memmem(known.p, known.n, name.p, name.n) != NULL) ||
          (known.n >= 3 && memmem(name.p, name.n, known.p, known.n) != NULL);

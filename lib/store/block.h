@@ -25,7 +25,7 @@ void cf_block_writer_begin(struct cf_block_writer *w, uint64_t first);
 CF_MUST enum cf_err cf_block_writer_add(struct cf_block_writer *w, const struct cf_record *r, const uint8_t key[CF_SALTKEY_N]);
 /* Add a record with explicit salts (for rewriting after an erasure). */
 CF_MUST enum cf_err cf_block_writer_add_salted(struct cf_block_writer *w, const struct cf_record *r, const uint8_t salts[CF_C_N][CF_HASH_N]);
-/* Append the block's bytes to b (compressed where that is smaller). The writer keeps its content. */
+/* Append the block's bytes to b (compressed where that is smaller; not tried below 2 KiB). The writer keeps its content. */
 CF_MUST enum cf_err cf_block_writer_end(struct cf_block_writer *w, struct cf_buf *b);
 
 /* An opened block: its records' slices point into it. Reusable. */
@@ -41,7 +41,7 @@ void cf_block_init(struct cf_block *block);
 void cf_block_fini(struct cf_block *block);
 /* Open the bytes of the block that begins at seq first. CF_E_SYNTAX (damage), CF_E_NOMEM. */
 CF_MUST enum cf_err cf_block_open(struct cf_block *block, uint64_t first, struct cf_str bytes);
-/* The salts of its i-th record, for each compartment present. */
+/* The salts of its i-th record, for each compartment present; the others are left alone or zero. */
 void cf_block_salts(const struct cf_block *block, unsigned i, uint8_t salts[CF_C_N][CF_HASH_N]);
 
 #endif

@@ -137,7 +137,7 @@ static void group_take(struct cf_queue *q, struct group *g)
 static enum cf_err wait_for_roller(struct cf_ledger *l)
 {
   (void)pthread_mutex_lock(&l->look);
-  while (l->layout->tails_n > CF_TAILS_MAX && !l->roll_failed && l->roller_runs)
+  while (l->layout->tails_n > CF_TAILS_MAX && !l->roll_failed && !l->roller_gone)
     (void)pthread_cond_wait(&l->rolled, &l->look);
   bool stuck = l->layout->tails_n > CF_TAILS_MAX && l->roll_failed;
   (void)pthread_mutex_unlock(&l->look);

@@ -80,7 +80,7 @@ struct cf_ledger {
   struct cf_layout *layout;
   uint64_t durable;
   pthread_cond_t rolled;       /* with look: a frozen generation became a segment, or could not */
-  bool roll_failed;
+  bool roll_failed, roller_gone;
   atomic_uint_fast64_t damaged;
   struct cf_segment_pool *pool;
 

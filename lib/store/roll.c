@@ -130,10 +130,11 @@ static enum cf_err roll(struct cf_ledger *l, struct cf_tail *tail, struct cf_fau
   return err;
 }
 
-static void tell(struct cf_ledger *l, bool failed)
+static void tell(struct cf_ledger *l, bool failed, bool gone)
 {
   (void)pthread_mutex_lock(&l->look);
   l->roll_failed = failed;
+  l->roller_gone = gone;
   (void)pthread_cond_broadcast(&l->rolled);
   (void)pthread_mutex_unlock(&l->look);
 }
@@ -168,7 +169,7 @@ static bool roll_all(struct cf_ledger *l)
     if (err != CF_OK)
       cf_log(CF_LOG_ERROR, "a segment could not be written (%s): %s; it is tried again", cf_err_word(err), fault.detail);
     cf_tail_unref(tail);
-    tell(l, err != CF_OK);
+    tell(l, err != CF_OK, false);
     if (err != CF_OK)
       return false;
   }
@@ -181,6 +182,7 @@ void *cf_roller_main(void *ledger)
   bool ok = roll_all(l); /* what an earlier owner left */
   while (wait_for_work(l, !ok))
     ok = roll_all(l);
+  tell(l, !ok, true);
   return NULL;
 }
 

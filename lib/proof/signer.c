@@ -65,7 +65,8 @@ static enum cf_err file_get(int directory, const char *name, struct cf_buf *b, m
   struct stat st;
   enum cf_err err = CF_OK;
   int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (fd < 0) return cf_fail_errno(fault, errno == ENOENT ? CF_E_NOTFOUND : CF_E_SYSTEM, name, "the signer cannot open it");
+  if (fd < 0 && errno == ENOENT) return CF_E_NOTFOUND;
+  if (fd < 0) return cf_fail_errno(fault, CF_E_SYSTEM, name, "the signer cannot open it");
   if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) err = cf_fail(fault, CF_E_CONFIG, name, "not a regular file");
   for (ssize_t n = 1; err == CF_OK && n > 0;) {
     char part[1024];
@@ -215,7 +216,7 @@ static enum cf_err key_load(struct cf_signer *signer, struct cf_str origin, stru
   mode_t mode;
   buf_secret(&b);
   enum cf_err err = file_get(signer->fd, "key", &b, &mode, fault);
-  if (err == CF_E_NOTFOUND) err = CF_E_CONFIG;
+  if (err == CF_E_NOTFOUND) err = cf_fail(fault, CF_E_CONFIG, "key", "there is no key");
   if (err == CF_OK && (mode & 077)) err = cf_fail(fault, CF_E_CONFIG, "key", "others may read or write it (mode %03o); chmod 600 it, and make a new key if somebody may have", mode & 0777);
   if (err == CF_OK) {
     err = key_parse(cf_buf_str(&b), &signer->vkey, signer->seed);

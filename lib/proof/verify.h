@@ -20,7 +20,8 @@ enum cf_verdict {
 };
 const char *cf_verdict_name(enum cf_verdict verdict);
 
-/* One leaf as the source has it. Slices stay valid until the worker's next call. */
+/* One leaf as the source has it. Slices stay valid until the worker's next call. A payload that is given is checked against its commitment, so a source that made the
+ * leaf out of payloads and salts itself leaves them out. */
 struct cf_verify_leaf {
   bool readable;                   /* false: the store could not read it (STORE_DAMAGED) */
   struct cf_str leaf;              /* its text; the store rebuilds it from what it keeps */
@@ -33,15 +34,17 @@ struct cf_verify_leaf {
 
 struct cf_verify_source {
   void *context;
+  bool opens;                      /* gives each compartment's payload or calls it erased; where false, one that is neither is no OPENING_MISSING */
   /* A worker's own scratch; called in the worker's thread. */
   enum cf_err (*worker_new)(void *context, void **worker);
   void (*worker_free)(void *context, void *worker);
   /* The n ≤ 256 leaves from first (a multiple of 256) on. Thread-safe for different workers. An error means that nothing can be said (verify stops with it); damage is
-   * told leaf by leaf instead. */
+   * told leaf by leaf instead. CF_E_NOTFOUND: there is nothing from first on, the source ends (one STORE_DAMAGED at first, and the walk is over). */
   enum cf_err (*leaves)(void *context, void *worker, uint64_t first, size_t n, struct cf_verify_leaf *out);
-  /* Kept hashes of tile levels ≥ 1. CF_E_DAMAGED is a TILE_MISMATCH of that tile. */
+  /* Kept hashes of tile levels ≥ 1, for complete subtrees within the head. CF_E_DAMAGED and CF_E_NOTFOUND are a TILE_MISMATCH. Called in the thread of cf_verify. */
   struct cf_hashes tiles;
-  /* Checkpoints the source kept, ascending by size: append the note of the i-th; CF_E_NOTFOUND past the last. */
+  /* Checkpoints the source kept, ascending by size: append the note of the i-th; CF_E_NOTFOUND past the last. A source that grows gives none that is newer than the head
+   * which is judged: in a FULL walk a good signature for a larger tree is a ROLLBACK. Called in the thread of cf_verify, like progress. */
   enum cf_err (*checkpoint)(void *context, size_t i, struct cf_buf *note);
 };
 
@@ -70,14 +73,20 @@ struct cf_verify_result {
   bool has_next; uint64_t next;    /* where to go on when not complete (mode=range) */
   uint64_t size; uint8_t root[CF_HASH_N]; uint64_t minimum; char origin[CF_ORIGIN_MAX + 1];
   uint64_t leaves, links, tiles, checkpoints, openings;  /* checked */
-  uint64_t present, erased, expired;                     /* states, of compartments' records: see api.md */
+  uint64_t present, erased, expired;                     /* records by state: all there; a compartment erased; pruned */
   bool has_first_bad; uint64_t first_bad;                /* lowest seq with a fault */
   size_t errors_n; uint64_t errors_total;
   struct cf_verify_error errors[CF_VERIFY_ERRORS_MAX];   /* ascending by seq as found */
   int64_t elapsed_us;
 };
 
-/* Judge. CF_OK with a result, whatever the verdict; an error only where nothing could be said (memory, system, the source's own). The result is the caller's (it is large: heap). */
+/* What each mode does. All judge the head (signature, origin), the root at its size, and its consistency with what the caller kept.
+ *   FULL   every leaf from minimum on, every kept row of tiles, every kept checkpoint; that each erasure and the pruning is authorised by a record.
+ *   RANGE  the tiles that hold the range; what is before and after them counts in the root by its kept rows, which proves the range included.
+ *   QUICK  likewise, the last tile only, and no kept checkpoints.
+ * Where the budget ends FULL or RANGE early, the root is judged in the same way from what was walked, and RANGE goes on at next.
+ *
+ * CF_OK with a result, whatever the verdict; an error only where nothing could be said (memory, system, the source's own). The result is the caller's (it is large: heap). */
 CF_MUST enum cf_err cf_verify(const struct cf_verify_source *source, const struct cf_verify_job *job, struct cf_verify_result *result, struct cf_fault *fault);
 
 #endif

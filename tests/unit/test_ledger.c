@@ -1,0 +1,572 @@
+/* SPDX-License-Identifier: MIT */
+/* The ledger as a whole: append, read back, restart, roll, seal, refuse. Each test has a ledger of its own in a temporary directory. */
+#include "config.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/base/codec.h"
+#include "lib/store/ledger.h"
+#include "tests/unit/cf_test.h"
+
+#define TEXT_MAX 2048
+
+static char home[256];
+static struct cf_conf conf;
+static struct cf_ledger *ledger;
+
+/* ---- the stage ---- */
+
+static void set(const char *key, const char *value)
+{
+  struct cf_fault fault = {0};
+  ck_assert_msg(cf_conf_set(&conf, cf_str_from(key), cf_str_from(value), &fault) == CF_OK, "%s: %s", key, fault.detail);
+}
+
+static void open_ledger(void)
+{
+  struct cf_fault fault = {0};
+  enum cf_err err = cf_ledger_open(&conf, "test 1", &ledger, &fault);
+  ck_assert_msg(err == CF_OK, "%s: %s: %s", cf_err_word(err), fault.at, fault.detail);
+}
+
+static void close_ledger(void)
+{
+  cf_ledger_close(ledger);
+  ledger = NULL;
+}
+
+static void setup(void)
+{
+  const char *tmp = getenv("TMPDIR");
+  snprintf(home, sizeof home, "%s/cf-ledger-XXXXXX", tmp != NULL ? tmp : "/tmp");
+  ck_assert_ptr_nonnull(mkdtemp(home));
+  ck_assert_ok(cf_conf_defaults(&conf));
+  char path[300];
+  snprintf(path, sizeof path, "%s/data", home);
+  set("data", path);
+  set("origin", "test.example.org/log");
+  set("segment_records", "256");
+  set("min_free", "1M");
+  struct cf_fault fault = {0};
+  ck_assert_ok(cf_conf_check(&conf, &fault));
+  enum cf_err err = cf_ledger_init(&conf, &fault);
+  ck_assert_msg(err == CF_OK, "%s: %s: %s", cf_err_word(err), fault.at, fault.detail);
+  open_ledger();
+}
+
+static void run(const char *format, ...)
+{
+  char command[1024];
+  va_list ap;
+  va_start(ap, format);
+  vsnprintf(command, sizeof command, format, ap);
+  va_end(ap);
+  ck_assert_int_eq(system(command), 0);
+}
+
+static void teardown(void)
+{
+  close_ledger();
+  cf_conf_fini(&conf);
+  run("rm -rf '%s'", home);
+}
+
+/* An event from its JSON text, printf-style. */
+static void event(struct cf_event *e, const char *format, ...)
+{
+  char text[TEXT_MAX];
+  va_list ap;
+  va_start(ap, format);
+  vsnprintf(text, sizeof text, format, ap);
+  va_end(ap);
+  struct cf_event_rules rules = {.source = CF_STR("web1")};
+  struct cf_fault fault = {0};
+  enum cf_err err = cf_event_parse(cf_str_from(text), &rules, e, &fault);
+  ck_assert_msg(err == CF_OK, "%s: %s: %s", text, fault.at, fault.detail);
+}
+
+static void numbered(struct cf_event *e, unsigned i)
+{
+  event(e, "{\"id\":\"e-%u\",\"time\":\"2026-11-%02uT%02u:00:00Z\",\"method\":\"GET\",\"status\":%u,\"user\":\"u%u\",\"ip\":\"192.0.2.%u\",\"resource\":\"/r/%u\"}",
+        i, 1 + i % 28, i % 24, 200 + i % 5, i % 7, i % 200, i);
+}
+
+/* Append one; gives its place. */
+static struct cf_place append(const struct cf_event *e)
+{
+  struct cf_place place = {0};
+  struct cf_append a = {.events = &e, .n = 1, .places = &place};
+  ck_assert_ok(cf_ledger_append(ledger, &a));
+  return place;
+}
+
+/* Append the numbered events from ≤ i < to, batch at a time. */
+static void append_range(unsigned from, unsigned to, unsigned batch)
+{
+  while (from < to) {
+    unsigned n = to - from < batch ? to - from : batch;
+    struct cf_event *e = calloc(n, sizeof *e);
+    const struct cf_event **p = calloc(n, sizeof *p);
+    struct cf_place *place = calloc(n, sizeof *place);
+    for (unsigned i = 0; i < n; i++) {
+      numbered(&e[i], from + i);
+      p[i] = &e[i];
+    }
+    struct cf_append a = {.events = p, .n = n, .places = place};
+    ck_assert_ok(cf_ledger_append(ledger, &a));
+    for (unsigned i = 0; i < n; i++) {
+      ck_assert_int_eq(place[i].err, CF_OK);
+      ck_assert(!place[i].duplicate);
+      ck_assert(place[i].seq < a.size);
+      cf_event_fini(&e[i]);
+    }
+    free(e);
+    free(p);
+    free(place);
+    from += n;
+  }
+}
+
+static uint64_t size(void)
+{
+  struct cf_ledger_state state;
+  cf_ledger_state(ledger, &state);
+  return state.size;
+}
+
+static uint64_t segments(void)
+{
+  struct cf_ledger_state state;
+  cf_ledger_state(ledger, &state);
+  return state.segments;
+}
+
+static void wait_for_segments(uint64_t n)
+{
+  for (unsigned i = 0; i < 3000 && segments() < n; i++)
+    usleep(10000);
+  ck_assert_uint_ge(segments(), n);
+}
+
+/* A full verification of what is there now; gives the result's verdict. */
+static bool verify(struct cf_verify_result *result)
+{
+  struct cf_buf note;
+  struct cf_view *view = NULL;
+  struct cf_view_source *vs = NULL;
+  struct cf_verify_source source;
+  struct cf_fault fault = {0};
+  cf_buf_init(&note, CF_NOTE_MAX);
+  ck_assert_ok(cf_ledger_seal(ledger, size(), &note, &fault));
+  ck_assert_ok(cf_view_get(ledger, &view));
+  ck_assert_ok(cf_view_source_new(view, &vs, &source));
+  struct cf_verify_job job = {.mode = CF_VERIFY_FULL, .head = cf_buf_str(&note), .vkey = cf_ledger_vkey(ledger), .workers = 2};
+  ck_assert_ok(cf_verify(&source, &job, result, &fault));
+  cf_view_source_free(vs);
+  cf_view_put(view);
+  cf_buf_fini(&note);
+  return result->ok && result->complete;
+}
+
+static void assert_verifies(void)
+{
+  struct cf_verify_result *result = calloc(1, sizeof *result);
+  bool ok = verify(result);
+  ck_assert_msg(ok, "first error: %s %s", cf_verdict_name(result->errors[0].verdict), result->errors[0].detail);
+  free(result);
+}
+
+/* Read every record back: each numbered event once, in order of its number, with its own content. */
+static void assert_holds(unsigned count)
+{
+  struct cf_view *view = NULL;
+  struct cf_block *block = calloc(1, sizeof *block);
+  struct cf_values values;
+  cf_block_init(block);
+  cf_values_init(&values);
+  ck_assert_ok(cf_view_get(ledger, &view));
+  unsigned found = 0;
+  for (uint64_t seq = 0; seq < cf_view_size(view); seq++) {
+    if (seq % CF_GROUP == 0)
+      ck_assert_ok(cf_view_block(view, seq, block));
+    const struct cf_record *r = &block->record[seq % CF_GROUP];
+    ck_assert_uint_eq(r->seq, seq);
+    if (r->kind != CF_K_EVENT)
+      continue;
+    struct cf_event e;
+    numbered(&e, found);
+    ck_assert(cf_record_same(&e.record, r));
+    cf_event_fini(&e);
+    ck_assert_ok(cf_values_get(r, &values));
+    found++;
+  }
+  ck_assert_uint_eq(found, count);
+  cf_view_put(view);
+  cf_values_fini(&values);
+  cf_block_fini(block);
+  free(block);
+}
+
+/* ---- tests ---- */
+
+START_TEST(test_start_and_stop_are_records)
+{
+  ck_assert_uint_eq(size(), 2); /* genesis, start */
+  close_ledger();
+  open_ledger();
+  ck_assert_uint_eq(size(), 4); /* stop, start */
+  assert_verifies();
+}
+END_TEST
+
+START_TEST(test_append_one)
+{
+  struct cf_event e;
+  numbered(&e, 0);
+  struct cf_place place = append(&e);
+  ck_assert_int_eq(place.err, CF_OK);
+  ck_assert_uint_eq(place.seq, 2);
+  ck_assert_uint_eq(size(), 3);
+  struct cf_place again = append(&e);
+  ck_assert(again.duplicate && again.err == CF_OK);
+  ck_assert_uint_eq(again.seq, place.seq);
+  ck_assert_int_eq(again.recorded_us, place.recorded_us);
+  ck_assert_bytes(again.leaf_hash, CF_HASH_N, place.leaf_hash, CF_HASH_N);
+  ck_assert_uint_eq(size(), 3);
+  cf_event_fini(&e);
+  event(&e, "{\"id\":\"e-0\",\"method\":\"GET\",\"user\":\"other\"}");
+  again = append(&e);
+  ck_assert_int_eq(again.err, CF_E_CONFLICT);
+  ck_assert_uint_eq(again.seq, place.seq);
+  cf_event_fini(&e);
+  assert_verifies();
+}
+END_TEST
+
+/* ids of one batch: A, A again, A with other content; and without an id everything is new. */
+START_TEST(test_twins_in_a_batch)
+{
+  struct cf_event e[5];
+  event(&e[0], "{\"id\":\"a\",\"method\":\"GET\",\"user\":\"x\"}");
+  event(&e[1], "{\"id\":\"a\",\"method\":\"GET\",\"user\":\"x\"}");
+  event(&e[2], "{\"id\":\"a\",\"method\":\"GET\",\"user\":\"y\"}");
+  event(&e[3], "{\"method\":\"GET\",\"user\":\"x\"}");
+  event(&e[4], "{\"method\":\"GET\",\"user\":\"x\"}");
+  const struct cf_event *p[5] = {&e[0], &e[1], &e[2], &e[3], &e[4]};
+  struct cf_place place[5];
+  struct cf_append a = {.events = p, .n = 5, .places = place};
+  ck_assert_ok(cf_ledger_append(ledger, &a));
+  ck_assert(place[0].err == CF_OK && !place[0].duplicate);
+  ck_assert(place[1].err == CF_OK && place[1].duplicate && place[1].seq == place[0].seq);
+  ck_assert(place[2].err == CF_E_CONFLICT && place[2].seq == place[0].seq);
+  ck_assert(place[3].seq == place[0].seq + 1 && place[4].seq == place[0].seq + 2);
+  /* the group's first is itself a conflict with the ledger: the second is judged by the ledger, not by it */
+  const struct cf_event *q[2] = {&e[2], &e[1]};
+  struct cf_append b = {.events = q, .n = 2, .places = place};
+  ck_assert_ok(cf_ledger_append(ledger, &b));
+  ck_assert(place[0].err == CF_E_CONFLICT);
+  ck_assert(place[1].err == CF_OK && place[1].duplicate);
+  for (unsigned i = 0; i < 5; i++)
+    cf_event_fini(&e[i]);
+}
+END_TEST
+
+static const unsigned batches[] = {1, 7, 64, 100, 1000};
+
+START_TEST(test_rolls_and_restarts)
+{
+  unsigned batch = batches[_i], n = batch == 1 ? 300 : 1500;
+  append_range(0, n / 2, batch);
+  close_ledger();
+  open_ledger();
+  append_range(n / 2, n, batch);
+  wait_for_segments(n / 256 - 1);
+  assert_holds(n);
+  assert_verifies();
+  close_ledger();
+  open_ledger();
+  assert_holds(n);
+  assert_verifies();
+}
+END_TEST
+
+/* The same ids after a roll and a restart are duplicates still, and not beyond the window. */
+START_TEST(test_duplicates_across_segments)
+{
+  append_range(0, 700, 100);
+  wait_for_segments(2);
+  close_ledger();
+  open_ledger();
+  uint64_t before = size();
+  for (unsigned i = 0; i < 700; i += 13) {
+    struct cf_event e;
+    numbered(&e, i);
+    struct cf_place place = append(&e);
+    ck_assert_msg(place.duplicate && place.err == CF_OK, "event %u", i);
+    cf_event_fini(&e);
+  }
+  ck_assert_uint_eq(size(), before);
+  conf.dedupe_records = 100;
+  struct cf_event e;
+  numbered(&e, 0);
+  ck_assert(!append(&e).duplicate);
+  cf_event_fini(&e);
+}
+END_TEST
+
+/* What a killed owner had acknowledged is there, and nothing twice. */
+START_TEST(test_killed_owner)
+{
+  close_ledger();
+  int fd[2];
+  ck_assert_int_eq(pipe(fd), 0);
+  for (unsigned round = 0; round < 5; round++) {
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+      open_ledger();
+      for (unsigned i = round * 100; i < round * 100 + 100; i++) {
+        struct cf_event e;
+        numbered(&e, i);
+        struct cf_place place = append(&e);
+        if (write(fd[1], &place, sizeof place) != sizeof place)
+          _exit(1);
+        cf_event_fini(&e);
+      }
+      _exit(0); /* without closing anything */
+    }
+    int status;
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+  }
+  open_ledger();
+  assert_holds(500);
+  assert_verifies();
+  struct cf_view *view = NULL;
+  struct cf_hashes hashes;
+  ck_assert_ok(cf_view_get(ledger, &view));
+  cf_view_hashes(view, &hashes);
+  for (unsigned i = 0; i < 500; i++) {
+    struct cf_place place;
+    uint8_t hash[CF_HASH_N];
+    ck_assert_int_eq(read(fd[0], &place, sizeof place), sizeof place);
+    ck_assert_ok(hashes.get(hashes.context, 0, place.seq, 1, hash));
+    ck_assert_bytes(hash, CF_HASH_N, place.leaf_hash, CF_HASH_N);
+  }
+  cf_view_put(view);
+  (void)close(fd[0]);
+  (void)close(fd[1]);
+}
+END_TEST
+
+START_TEST(test_second_owner)
+{
+  struct cf_ledger *other = NULL;
+  struct cf_fault fault = {0};
+  ck_assert_err(cf_ledger_open(&conf, "test 2", &other, &fault), CF_E_LOCKED);
+  close_ledger();
+  ck_assert_ok(cf_ledger_open(&conf, "test 2", &other, &fault));
+  cf_ledger_close(other);
+  open_ledger();
+}
+END_TEST
+
+START_TEST(test_old_backup_is_noticed)
+{
+  append_range(0, 50, 10);
+  close_ledger();
+  run("cp -a '%s/data' '%s/old'", home, home);
+  open_ledger();
+  append_range(50, 60, 10);
+  close_ledger();
+  run("mv '%s/data' '%s/new' && mv '%s/old' '%s/data'", home, home, home, home);
+  struct cf_fault fault = {0};
+  ck_assert_err(cf_ledger_open(&conf, "test 1", &ledger, &fault), CF_E_ROLLBACK);
+  run("rm -rf '%s/data' && mv '%s/new' '%s/data'", home, home, home);
+  open_ledger();
+  assert_holds(60);
+}
+END_TEST
+
+START_TEST(test_no_space)
+{
+  struct cf_event e;
+  numbered(&e, 0);
+  const struct cf_event *p = &e;
+  struct cf_place place;
+  struct cf_append a = {.events = &p, .n = 1, .places = &place};
+  uint64_t before = size();
+  set("min_free", "1000000G");
+  usleep(300000); /* free space is asked for five times a second */
+  ck_assert_err(cf_ledger_append(ledger, &a), CF_E_SPACE);
+  ck_assert_uint_eq(size(), before);
+  set("min_free", "1M");
+  usleep(300000);
+  ck_assert_ok(cf_ledger_append(ledger, &a));
+  cf_event_fini(&e);
+}
+END_TEST
+
+START_TEST(test_posted)
+{
+  struct cf_event e;
+  numbered(&e, 0);
+  cf_ledger_post(ledger, &e);
+  ck_assert_ptr_null(e.text);
+  for (unsigned i = 0; i < 500 && size() < 3; i++)
+    usleep(10000);
+  ck_assert_uint_eq(size(), 3);
+  assert_holds(1);
+}
+END_TEST
+
+/* A seal covers what was asked for, follows by itself, and never goes back. */
+START_TEST(test_seals)
+{
+  struct cf_fault fault = {0};
+  struct cf_buf note;
+  struct cf_str text;
+  struct cf_checkpoint checkpoint;
+  uint64_t last = 0;
+  cf_buf_init(&note, CF_NOTE_MAX);
+  ck_assert_err(cf_ledger_seal(ledger, size() + 1, &note, &fault), CF_E_PARAMETER);
+  for (unsigned i = 0; i < 20; i++) {
+    append_range(i * 10, i * 10 + 10, 5);
+    cf_buf_reset(&note);
+    ck_assert_ok(i % 2 == 0 ? cf_ledger_seal(ledger, size(), &note, &fault) : cf_ledger_checkpoint(ledger, &note));
+    ck_assert_ok(cf_note_check(cf_buf_str(&note), cf_ledger_vkey(ledger), &text));
+    ck_assert_ok(cf_checkpoint_parse(text, &checkpoint));
+    ck_assert_uint_ge(checkpoint.size, last);
+    if (i % 2 == 0)
+      ck_assert_uint_eq(checkpoint.size, size());
+    last = checkpoint.size;
+  }
+  append_range(200, 201, 1);
+  for (unsigned i = 0; i < 500 && checkpoint.size < size(); i++) {
+    usleep(10000);
+    cf_buf_reset(&note);
+    ck_assert_ok(cf_ledger_checkpoint(ledger, &note));
+    ck_assert_ok(cf_note_check(cf_buf_str(&note), cf_ledger_vkey(ledger), &text));
+    ck_assert_ok(cf_checkpoint_parse(text, &checkpoint));
+  }
+  ck_assert_uint_eq(checkpoint.size, size());
+  cf_buf_fini(&note);
+}
+END_TEST
+
+/* ---- many threads ---- */
+
+#define WRITERS 6
+#define EACH 150
+
+static void *writer(void *arg)
+{
+  unsigned w = (unsigned)(uintptr_t)arg;
+  for (unsigned i = 0; i < EACH; i++) {
+    struct cf_event e;
+    event(&e, "{\"id\":\"w%u-%u\",\"method\":\"GET\",\"user\":\"u%u\"}", w, i, w);
+    struct cf_place place = append(&e);
+    ck_assert(place.err == CF_OK && !place.duplicate);
+    ck_assert(append(&e).duplicate);
+    cf_event_fini(&e);
+  }
+  return NULL;
+}
+
+/* Views are consistent while writers write: the tree of a view's size has the root that its hashes give, and every block opens. */
+static void *reader(void *arg)
+{
+  const bool *stop = arg;
+  struct cf_block *block = calloc(1, sizeof *block);
+  cf_block_init(block);
+  while (!__atomic_load_n(stop, __ATOMIC_ACQUIRE)) {
+    struct cf_view *view = NULL;
+    struct cf_hashes hashes;
+    struct cf_edge edge;
+    uint8_t hash[CF_HASH_N], root[CF_HASH_N], other[CF_HASH_N];
+    ck_assert_ok(cf_view_get(ledger, &view));
+    cf_view_hashes(view, &hashes);
+    cf_edge_init(&edge);
+    for (uint64_t seq = 0; seq < cf_view_size(view); seq++) {
+      if (seq % CF_GROUP == 0)
+        ck_assert_ok(cf_view_block(view, seq, block));
+      ck_assert_ok(hashes.get(hashes.context, 0, seq, 1, hash));
+      cf_edge_append(&edge, hash);
+    }
+    cf_edge_root(&edge, root);
+    ck_assert_ok(cf_tree_root(&hashes, cf_view_size(view), other));
+    ck_assert_bytes(root, CF_HASH_N, other, CF_HASH_N);
+    cf_view_put(view);
+  }
+  cf_block_fini(block);
+  free(block);
+  return NULL;
+}
+
+START_TEST(test_many_threads)
+{
+  pthread_t w[WRITERS], r;
+  bool stop = false;
+  ck_assert_int_eq(pthread_create(&r, NULL, reader, &stop), 0);
+  for (unsigned i = 0; i < WRITERS; i++)
+    ck_assert_int_eq(pthread_create(&w[i], NULL, writer, (void *)(uintptr_t)i), 0);
+  for (unsigned i = 0; i < WRITERS; i++)
+    ck_assert_int_eq(pthread_join(w[i], NULL), 0);
+  __atomic_store_n(&stop, true, __ATOMIC_RELEASE);
+  ck_assert_int_eq(pthread_join(r, NULL), 0);
+  ck_assert_uint_eq(size(), 2 + WRITERS * EACH);
+  assert_verifies();
+}
+END_TEST
+
+/* ---- damage ---- */
+
+/* Flip a byte in the middle of a segment's file: the verifier names it, and the rest is read. */
+START_TEST(test_damaged_segment)
+{
+  append_range(0, 1000, 100);
+  wait_for_segments(3);
+  close_ledger();
+  run("cd '%s/data/segments' && f=$(ls | sed -n 2p) && s=$(stat -c %%s $f) && for p in 3 4 5 6 7; do printf '\\377\\376\\375' | dd of=$f bs=1 seek=$((s*p/10)) conv=notrunc status=none; done", home);
+  open_ledger();
+  struct cf_verify_result *result = calloc(1, sizeof *result);
+  ck_assert(!verify(result));
+  ck_assert(result->has_first_bad);
+  ck_assert_uint_ge(result->first_bad, 256);
+  ck_assert_uint_lt(result->first_bad, 512);
+  free(result);
+  struct cf_view *view = NULL;
+  struct cf_block *block = calloc(1, sizeof *block);
+  cf_block_init(block);
+  ck_assert_ok(cf_view_get(ledger, &view));
+  for (uint64_t seq = 0; seq < cf_view_size(view); seq += CF_GROUP)
+    if (seq < 256 || seq >= 512)
+      ck_assert_ok(cf_view_block(view, seq, block));
+  cf_view_put(view);
+  cf_block_fini(block);
+  free(block);
+}
+END_TEST
+
+int main(void)
+{
+  const struct cf_test tests[] = {
+    {.tcase = "ledger", .test = test_start_and_stop_are_records, .setup = setup, .teardown = teardown, .timeout = 120},
+    {.tcase = "ledger", .test = test_append_one},
+    {.tcase = "ledger", .test = test_twins_in_a_batch},
+    {.tcase = "ledger", .test = test_rolls_and_restarts, .loops = CF_COUNT(batches)},
+    {.tcase = "ledger", .test = test_duplicates_across_segments},
+    {.tcase = "ledger", .test = test_killed_owner},
+    {.tcase = "ledger", .test = test_second_owner},
+    {.tcase = "ledger", .test = test_old_backup_is_noticed},
+    {.tcase = "ledger", .test = test_no_space},
+    {.tcase = "ledger", .test = test_posted},
+    {.tcase = "ledger", .test = test_seals},
+    {.tcase = "ledger", .test = test_many_threads},
+    {.tcase = "ledger", .test = test_damaged_segment},
+  };
+  return cf_test_run("ledger", tests, CF_COUNT(tests));
+}

@@ -25,6 +25,8 @@ struct cf_transport {
   enum cf_err (*write)(void *context, const void *p, size_t n);
   /* Pass on what is buffered. */
   enum cf_err (*flush)(void *context);
+  /* The answer began but cannot be completed: let the client see it broken off, not short. NULL where there is no way to tell it. */
+  void (*abandon)(void *context);
 };
 
 #endif

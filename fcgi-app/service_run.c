@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* The programs around a service: behind a web server, as an owner that a CGI started, as a CGI. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fcgi-app/cgi.h"
+#include "fcgi-app/fcgi.h"
+#include "fcgi-app/owner.h"
+#include "fcgi-app/service_in.h"
+#include "lib/base/diag.h"
+
+static void ending_signals(sigset_t *set)
+{
+  sigemptyset(set);
+  sigaddset(set, SIGTERM);
+  sigaddset(set, SIGINT);
+  sigaddset(set, SIGHUP);
+  sigaddset(set, SIGUSR1);
+}
+
+void cf_service_signals(bool orderly)
+{
+  struct sigaction ignore = {.sa_handler = SIG_IGN};
+  sigset_t set;
+
+  sigemptyset(&ignore.sa_mask);
+  sigaction(SIGPIPE, &ignore, NULL);
+  ending_signals(&set);
+  pthread_sigmask(orderly ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+}
+
+/* Sleep a second; true when a signal says to end. */
+static bool second_passed_or_end(void)
+{
+  const struct timespec second = {.tv_sec = 1};
+  sigset_t set;
+
+  ending_signals(&set);
+  return sigtimedwait(&set, NULL, &second) > 0;
+}
+
+static void tick(struct cf_service *service)
+{
+  struct cf_owner *owner = cf_service_owner(service);
+
+  if (owner != NULL)
+    cf_owner_tick(owner);
+}
+
+/* Everything that was acknowledged is on disk: a process that cannot leave in order just ends. */
+static int end_at_once(void)
+{
+  cf_log(CF_LOG_WARNING, "some request does not end: leaving without it");
+  _exit(1);
+}
+
+static void serve(void *context, struct cf_transport *transport)
+{
+  cf_service_serve(context, transport);
+}
+
+static int leave(struct cf_service *service, struct cf_fcgi *web)
+{
+  struct cf_owner *owner = cf_service_owner(service);
+
+  if (owner != NULL)
+    cf_owner_hide(owner);
+  if (cf_fcgi_stop(web, CF_SERVICE_LEAVE_US) != CF_OK || cf_service_free(service) != CF_OK)
+    return end_at_once();
+  return 0;
+}
+
+int cf_service_run_web(const struct cf_conf *conf, int listener)
+{
+  struct cf_service *service = NULL;
+  struct cf_fcgi *web = NULL;
+  struct cf_fault fault = {"", ""};
+  struct cf_fcgi_job job = {.listener = listener, .threads = (unsigned)conf->threads, .serve = serve};
+
+  enum cf_err err = cf_service_new(conf, false, &service);
+  if (err == CF_OK) {
+    /* Whatever comes of it: requests are answered, with 503 at worst, and it is tried again. */
+    if (cf_service_own(service, NULL) != CF_OK)
+      cf_log(CF_LOG_INFO, "not the owner of %s", conf->data);
+    job.context = service;
+    err = cf_fcgi_start(&job, &web, &fault);
+  }
+  if (err != CF_OK) {
+    cf_log(CF_LOG_ERROR, "cannot serve: %s: %s: %s", cf_err_title(err), fault.at, fault.detail);
+    if (service != NULL)
+      (void)leave(service, NULL);
+    return 1;
+  }
+  while (!second_passed_or_end())
+    tick(service);
+  return leave(service, web);
+}
+
+int cf_service_run_owner(const struct cf_conf *conf)
+{
+  struct cf_owner *owner;
+  struct cf_fault fault = {"", ""};
+  enum cf_err err = cf_owner_open(conf, &owner, &fault);
+
+  if (err == CF_E_LOCKED)
+    return 0;
+  if (err != CF_OK) {
+    cf_log(CF_LOG_ERROR, "cannot open the ledger: %s: %s", fault.at, fault.detail);
+    return 1;
+  }
+  while (!second_passed_or_end() && cf_owner_idle_us(owner) < conf->idle_exit_us)
+    cf_owner_tick(owner);
+  return cf_owner_close(owner, CF_SERVICE_LEAVE_US) == CF_OK ? 0 : end_at_once();
+}
+
+/* The web server takes the answer to be complete when its descriptor is closed. */
+static void close_standard(void)
+{
+  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+  if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
+    cf_die("cannot open /dev/null");
+  close(null);
+}
+
+int cf_service_run_cgi(const struct cf_conf *conf, char **environment)
+{
+  struct cf_service *service;
+  struct cf_cgi cgi;
+
+  if (cf_service_new(conf, conf->idle_exit_us > 0, &service) != CF_OK)
+    return 1;
+  cf_cgi_init(&cgi, environment, STDIN_FILENO, STDOUT_FILENO);
+  cf_service_serve(service, &cgi.transport);
+  enum cf_err err = cf_cgi_fini(&cgi);
+  close_standard();
+  if (cf_service_free(service) != CF_OK)
+    return end_at_once();
+  return err == CF_OK ? 0 : 1;
+}

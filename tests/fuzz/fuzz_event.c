@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* Fuzz target: a request body on its whole way to stored records. The first byte chooses the rules, the rest is the body.
+ * What comes out must hold: strict readers take what was written, values can be taken, and nothing changes on the way through the store. */
+#include "config.h"
+
+#include <string.h>
+
+#include "lib/base/codec.h"
+#include "lib/base/diag.h"
+#include "lib/record/event.h"
+#include "lib/record/scan.h"
+#include "tests/fuzz/fuzz.h"
+
+#define RECORDED INT64_C(1795485602000000)
+
+static void check_texts(const struct cf_record *r) {
+  int64_t time_us;
+  CF_ASSERT(cf_public_check(r->kind, r->public_text, &time_us, NULL) == CF_OK);
+  CF_ASSERT(time_us == r->time_us);
+  for (unsigned c = 0; c < CF_C_N; c++)
+    if (r->payload[c].n > 0) CF_ASSERT(cf_payload_check((enum cf_compartment)c, r->payload[c], NULL) == CF_OK);
+}
+
+static void check_leaf(const struct cf_record *r) {
+  static const uint8_t prev[CF_HASH_N], salts[CF_C_N][CF_HASH_N];
+  uint8_t hash[CF_HASH_N];
+  struct cf_leaf leaf;
+  struct cf_buf b;
+  cf_buf_init(&b, CF_LEAF_MAX);
+  cf_leaf_put(r, prev, salts, &b, hash);
+  CF_ASSERT(b.err == CF_OK);
+  CF_ASSERT(cf_leaf_parse(cf_buf_str(&b), &leaf, NULL) == CF_OK);
+  CF_ASSERT(cf_str_eq(leaf.public_text, r->public_text) && leaf.time_us == r->time_us);
+  for (unsigned c = 0; c < CF_C_N; c++) CF_ASSERT((leaf.present >> c & 1) == (r->payload[c].n > 0));
+  cf_buf_fini(&b);
+}
+
+static void check_stored(const struct cf_record *r) {
+  struct cf_buf b;
+  struct cf_reader reader;
+  struct cf_record back;
+  cf_buf_init(&b, 2 * CF_LEAF_MAX);
+  cf_record_encode(r, 0, &b);
+  cf_reader_init(&reader, b.p, b.n);
+  CF_ASSERT(cf_record_decode(&reader, r->seq, 0, &back) == CF_OK && cf_reader_at_end(&reader));
+  CF_ASSERT(cf_record_same(r, &back) && back.time_us == r->time_us && back.recorded_us == r->recorded_us);
+  cf_buf_fini(&b);
+}
+
+/* Each value that can be judged by itself is one. */
+static void check_values(const struct cf_record *r) {
+  struct cf_values values;
+  cf_values_init(&values);
+  CF_ASSERT(cf_values_get(r, &values) == CF_OK);
+  for (unsigned m = 0; m < CF_M_N; m++)
+    if (values.v[m].p != NULL) CF_ASSERT(cf_value_ok((enum cf_member)m, values.v[m]));
+  CF_ASSERT(values.v[CF_M_SOURCE].n > 0 && values.v[CF_M_OUTCOME].n > 0);
+  cf_values_fini(&values);
+}
+
+/* The record as an event again gives the same record. */
+static void check_again(const struct cf_record *r, const struct cf_event_rules *rules) {
+  struct cf_event_rules same = {.source = rules->source, .sources = rules->sources};
+  struct cf_event again;
+  struct cf_buf b;
+  cf_buf_init(&b, 2 * CF_LEAF_MAX);
+  cf_buf_putc(&b, '{');
+  cf_buf_putstr(&b, r->public_text);
+  for (unsigned c = 0; c < CF_C_N; c++) {
+    if (r->payload[c].n == 0) continue;
+    cf_buf_putc(&b, ',');
+    cf_buf_put(&b, r->payload[c].p + 1, r->payload[c].n - 2);
+  }
+  cf_buf_putc(&b, '}');
+  CF_ASSERT(cf_event_parse(cf_buf_str(&b), &same, &again, NULL) == CF_OK);
+  CF_ASSERT(cf_record_same(r, &again.record));
+  cf_event_fini(&again);
+  cf_buf_fini(&b);
+}
+
+static void check_event(struct cf_str text, const struct cf_event_rules *rules) {
+  struct cf_event event;
+  struct cf_fault fault = {.at = ""};
+  enum cf_err err = cf_event_parse(text, rules, &event, &fault);
+  if (err != CF_OK) {
+    CF_ASSERT((err == CF_E_INVALID || err == CF_E_SYNTAX) && fault.detail[0] != 0);
+    return;
+  }
+  event.record.seq = UINT64_MAX;
+  event.record.recorded_us = RECORDED;
+  check_texts(&event.record);
+  check_leaf(&event.record);
+  check_stored(&event.record);
+  check_values(&event.record);
+  check_again(&event.record, rules);
+  cf_event_fini(&event);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  static const char *const sources[] = {"web*", NULL};
+  if (size == 0) return 0;
+  struct cf_event_rules rules = {.source = CF_STR("w"), .sources = sources, .unknown_to_attributes = data[0] & 1, .cut_long = data[0] & 2};
+  struct cf_scan scan;
+  struct cf_fault fault;
+  size_t steps = 0;
+  cf_scan_init(&scan, (struct cf_str){(const char *)data + 1, size - 1});
+  for (bool more = true; more; steps++) {
+    struct cf_str event;
+    CF_ASSERT(steps <= 2 * size + 2);
+    if (cf_scan_next(&scan, &event, &more, &fault) == CF_OK && more) check_event(event, &rules);
+  }
+  return 0;
+}

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Fuzzes one target of this directory with clang's libFuzzer, ASan and UBSan. Needs a configured build directory for config.h.
+#   run.sh TARGET SECONDS [BUILDDIR]     e.g. run.sh event 300 build
+# New inputs go to BUILDDIR/fuzz-TARGET/corpus; what crashes it is left in BUILDDIR/fuzz-TARGET.
+set -euo pipefail
+
+target=${1:?target}
+seconds=${2:?seconds}
+build=$(cd "${3:-.}" && pwd)
+root=$(cd "$(dirname "$0")/../.." && pwd)
+work=$build/fuzz-$target
+[ -f "$build/config.h" ] || { echo "$build: no config.h; configure there first" >&2; exit 2; }
+[ -f "$root/tests/fuzz/fuzz_$target.c" ] || { echo "no target $target" >&2; exit 2; }
+
+mkdir -p "$work/corpus"
+read -ra flags <<< "$(pkg-config --cflags --libs json-c libcrypto libzstd)"
+"${CLANG:-clang}" -g -O1 -std=gnu11 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -pthread \
+  -I"$build" -I"$root" -DCF_SYSCONFDIR='"/etc"' -DCF_WWWDIR='"/usr/share"' \
+  "$root/tests/fuzz/fuzz_$target.c" "$root"/lib/base/*.c "$root"/lib/record/*.c "${flags[@]}" -o "$work/fuzz"
+cd "$work"
+exec ./fuzz -max_total_time="$seconds" -timeout=10 -max_len=8192 "${@:4}" corpus "$root/tests/fuzz/corpus/$target"

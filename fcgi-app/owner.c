@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fcgi-app/fcgi.h"
@@ -24,11 +25,55 @@ struct cf_owner {
   int listener;
   struct cf_fcgi *door;
   bool hidden;
+  pthread_t ticker;
+  bool ticks;
+  pthread_mutex_t lock;              /* over `ended` */
+  pthread_cond_t end;
+  bool ended;
 };
 
 static void serve(void *context, struct cf_transport *transport)
 {
   cf_app_serve(((struct cf_owner *)context)->app, transport);
+}
+
+/* Once a second until the owner leaves. */
+static void *tick(void *arg)
+{
+  struct cf_owner *owner = arg;
+  struct timespec until;
+
+  pthread_mutex_lock(&owner->lock);
+  while (!owner->ended) {
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec++;
+    if (pthread_cond_timedwait(&owner->end, &owner->lock, &until) == 0)
+      continue;
+    pthread_mutex_unlock(&owner->lock);
+    cf_app_tick(owner->app);
+    pthread_mutex_lock(&owner->lock);
+  }
+  pthread_mutex_unlock(&owner->lock);
+  return NULL;
+}
+
+static enum cf_err start_ticker(struct cf_owner *owner, struct cf_fault *fault)
+{
+  if (pthread_create(&owner->ticker, NULL, tick, owner) != 0)
+    return cf_fail(fault, CF_E_SYSTEM, NULL, "cannot start a thread");
+  owner->ticks = true;
+  return CF_OK;
+}
+
+static void stop_ticker(struct cf_owner *owner)
+{
+  if (!owner->ticks)
+    return;
+  pthread_mutex_lock(&owner->lock);
+  owner->ended = true;
+  pthread_cond_signal(&owner->end);
+  pthread_mutex_unlock(&owner->lock);
+  pthread_join(owner->ticker, NULL);
 }
 
 static enum cf_err open_door(struct cf_owner *owner, struct cf_fault *fault)
@@ -65,6 +110,8 @@ static enum cf_err open_all(struct cf_owner *owner, struct cf_fault *fault)
   if (err == CF_OK)
     err = cf_app_new(owner->conf, owner->ledger, &owner->app, fault);
   if (err == CF_OK)
+    err = start_ticker(owner, fault);
+  if (err == CF_OK)
     err = open_door(owner, fault);
   return err;
 }
@@ -89,6 +136,8 @@ enum cf_err cf_owner_open(const struct cf_conf *conf, struct cf_owner **owner, s
     return CF_E_NOMEM;
   o->conf = conf;
   o->listener = -1;
+  pthread_mutex_init(&o->lock, NULL);
+  pthread_cond_init(&o->end, NULL);
   enum cf_err err = open_quietly(o, fault);
   if (err != CF_OK) {
     if (cf_owner_close(o, INT64_MAX) != CF_OK)
@@ -102,11 +151,6 @@ enum cf_err cf_owner_open(const struct cf_conf *conf, struct cf_owner **owner, s
 struct cf_app *cf_owner_app(const struct cf_owner *owner)
 {
   return owner->app;
-}
-
-void cf_owner_tick(struct cf_owner *owner)
-{
-  cf_app_tick(owner->app);
 }
 
 int64_t cf_owner_idle_us(const struct cf_owner *owner)
@@ -132,11 +176,13 @@ enum cf_err cf_owner_close(struct cf_owner *owner, int64_t wait_us)
     return err;
   if (owner->app != NULL)
     cf_app_leave(owner->app);
-  if (owner->app != NULL)
-    cf_app_free(owner->app);
+  stop_ticker(owner);
+  cf_app_free(owner->app);
   cf_ledger_close(owner->ledger);
   if (owner->listener >= 0)
     close(owner->listener);
+  pthread_cond_destroy(&owner->end);
+  pthread_mutex_destroy(&owner->lock);
   free(owner);
   return CF_OK;
 }

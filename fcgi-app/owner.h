@@ -7,13 +7,11 @@
 
 struct cf_owner;
 
-/* Become the owner: open the ledger, load the application, listen on DATA/sock. conf must outlive it. The errors of cf_ledger_open (CF_E_LOCKED: another process is the owner), of cf_app_new
+/* Become the owner: open the ledger, load the application, listen on DATA/sock; the application's clock ticks by itself. conf must outlive it. The errors of cf_ledger_open (CF_E_LOCKED: another process is the owner), of cf_app_new
  * and cf_socket_listen_owner; CF_E_ROLE: only the user who owns the data directory may. */
 CF_MUST enum cf_err cf_owner_open(const struct cf_conf *conf, struct cf_owner **owner, struct cf_fault *fault);
 
 struct cf_app *cf_owner_app(const struct cf_owner *owner);
-/* Call about once a second. */
-void cf_owner_tick(struct cf_owner *owner);
 /* How long nobody has asked anything at DATA/sock, in microseconds. */
 int64_t cf_owner_idle_us(const struct cf_owner *owner);
 

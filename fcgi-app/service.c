@@ -22,7 +22,8 @@
 
 #define WAIT_US INT64_C(10000000)      /* for an owner to be there */
 #define PAUSE_US 20000
-#define AGAIN_US INT64_C(1000000)      /* after the ledger could not be opened */
+#define AGAIN_US INT64_C(1000000)      /* after the ledger could not be opened; twice as long each time, */
+#define AGAIN_MAX_US INT64_C(60000000) /* for each try may be a start and a stop in the ledger */
 
 struct cf_service {
   const struct cf_conf *conf;
@@ -30,6 +31,7 @@ struct cf_service {
   _Atomic(struct cf_owner *) owner;
   pthread_mutex_t lock;                /* over becoming the owner */
   int64_t next_us;                     /* not before, monotonic */
+  int64_t pause_us;
   enum cf_err failed;                  /* the last failure, already logged */
 };
 
@@ -79,7 +81,10 @@ static enum cf_err own_locked(struct cf_service *service, struct cf_fault *fault
   } else if (err != CF_E_LOCKED) {
     if (err != service->failed)
       cf_log(CF_LOG_ERROR, "cannot open the ledger: %s: %s", fault->at, fault->detail);
-    service->next_us = cf_clock_mono_us() + AGAIN_US;
+    service->pause_us = service->pause_us == 0 ? AGAIN_US : 2 * service->pause_us;
+    if (service->pause_us > AGAIN_MAX_US)
+      service->pause_us = AGAIN_MAX_US;
+    service->next_us = cf_clock_mono_us() + service->pause_us;
   }
   service->failed = err;
   return err;

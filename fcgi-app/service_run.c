@@ -35,8 +35,8 @@ void cf_service_signals(bool orderly)
   pthread_sigmask(orderly ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
 }
 
-/* Sleep a second; true when a signal says to end. */
-static bool second_passed_or_end(void)
+/* Wait for a signal that says to end, at most a second. */
+static bool ended_within_a_second(void)
 {
   const struct timespec second = {.tv_sec = 1};
   sigset_t set;
@@ -45,12 +45,14 @@ static bool second_passed_or_end(void)
   return sigtimedwait(&set, NULL, &second) > 0;
 }
 
-static void tick(struct cf_service *service)
+static void wait_end(void)
 {
-  struct cf_owner *owner = cf_service_owner(service);
+  sigset_t set;
+  int signo;
 
-  if (owner != NULL)
-    cf_owner_tick(owner);
+  ending_signals(&set);
+  while (sigwait(&set, &signo) != 0)
+    ;
 }
 
 /* Everything that was acknowledged is on disk: a process that cannot leave in order just ends. */
@@ -97,8 +99,7 @@ int cf_service_run_web(const struct cf_conf *conf, int listener)
       (void)leave(service, NULL);
     return 1;
   }
-  while (!second_passed_or_end())
-    tick(service);
+  wait_end();
   return leave(service, web);
 }
 
@@ -114,8 +115,8 @@ int cf_service_run_owner(const struct cf_conf *conf)
     cf_log(CF_LOG_ERROR, "cannot open the ledger: %s: %s", fault.at, fault.detail);
     return 1;
   }
-  while (!second_passed_or_end() && cf_owner_idle_us(owner) < conf->idle_exit_us)
-    cf_owner_tick(owner);
+  while (!ended_within_a_second() && cf_owner_idle_us(owner) < conf->idle_exit_us)
+    ;
   return cf_owner_close(owner, CF_SERVICE_LEAVE_US) == CF_OK ? 0 : end_at_once();
 }
 

@@ -42,7 +42,7 @@ static int unix_socket(void)
 }
 
 /* Give the file, which nobody can connect to yet, its mode and group. */
-static enum cf_err file_own(const struct cf_conf *conf, int dir, const char *name, struct cf_fault *fault)
+static enum cf_err file_own(const struct cf_conf *conf, int dir, const char *name, mode_t mode, struct cf_fault *fault)
 {
   if (conf->sock_group != NULL && conf->sock_group[0] != '\0') {
     struct group *group = getgrnam(conf->sock_group);
@@ -51,8 +51,8 @@ static enum cf_err file_own(const struct cf_conf *conf, int dir, const char *nam
     if (fchownat(dir, name, (uid_t)-1, group->gr_gid, AT_SYMLINK_NOFOLLOW) != 0)
       return cf_fail_errno(fault, CF_E_SYSTEM, "sock_group", "cannot give the socket to group %s", conf->sock_group);
   }
-  if (fchmodat(dir, name, (mode_t)conf->sock_mode, 0) != 0)
-    return cf_fail_errno(fault, CF_E_SYSTEM, "sock_mode", "cannot set the socket's mode");
+  if (fchmodat(dir, name, mode, 0) != 0)
+    return cf_fail_errno(fault, CF_E_SYSTEM, name, "cannot set the socket's mode");
   return CF_OK;
 }
 
@@ -69,7 +69,7 @@ enum cf_err cf_socket_listen_owner(const struct cf_conf *conf, int dir, int *fd,
     err = cf_fail_errno(fault, CF_E_SYSTEM, conf->data, "cannot bind the owner's socket");
     goto out;
   }
-  err = file_own(conf, dir, NEW_NAME, fault);
+  err = file_own(conf, dir, NEW_NAME, (mode_t)conf->sock_mode, fault);
   if (err != CF_OK)
     goto out;
   if (listen(s, BACKLOG) != 0 || renameat(dir, NEW_NAME, dir, CF_SOCK_NAME) != 0) {
@@ -142,7 +142,7 @@ static enum cf_err clear_stale(const struct sockaddr_un *address, struct cf_faul
   return unlink(path) == 0 ? CF_OK : cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot replace the old socket");
 }
 
-static enum cf_err listen_path(const char *path, int *fd, struct cf_fault *fault)
+static enum cf_err listen_path(const struct cf_conf *conf, const char *path, int *fd, struct cf_fault *fault)
 {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
 
@@ -155,8 +155,16 @@ static enum cf_err listen_path(const char *path, int *fd, struct cf_fault *fault
   int s = unix_socket();
   if (s < 0)
     return cf_fail_errno(fault, CF_E_SYSTEM, "listen", "cannot make a socket");
-  if (bind(s, (struct sockaddr *)&address, sizeof address) != 0 || chmod(path, WEB_MODE) != 0 || listen(s, BACKLOG) != 0) {
+  if (bind(s, (struct sockaddr *)&address, sizeof address) != 0) {
+    err = cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot bind");
+    close(s);
+    return err;
+  }
+  err = file_own(conf, AT_FDCWD, path, WEB_MODE, fault);
+  if (err == CF_OK && listen(s, BACKLOG) != 0)
     err = cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot listen");
+  if (err != CF_OK) {
+    (void)unlink(path);
     close(s);
     return err;
   }
@@ -202,9 +210,9 @@ static enum cf_err listen_ipv4(const char *where, int *fd, struct cf_fault *faul
   return CF_OK;
 }
 
-enum cf_err cf_socket_listen_web(const char *where, int *fd, struct cf_fault *fault)
+enum cf_err cf_socket_listen_web(const struct cf_conf *conf, const char *where, int *fd, struct cf_fault *fault)
 {
-  return where[0] == '/' ? listen_path(where, fd, fault) : listen_ipv4(where, fd, fault);
+  return where[0] == '/' ? listen_path(conf, where, fd, fault) : listen_ipv4(where, fd, fault);
 }
 
 enum cf_err cf_socket_peer_uid(int fd, unsigned *uid)

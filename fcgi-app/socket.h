@@ -15,9 +15,9 @@ CF_MUST enum cf_err cf_socket_listen_owner(const struct cf_conf *conf, int dir, 
  * The caller closes *fd. */
 CF_MUST enum cf_err cf_socket_connect_owner(const char *data, int *fd, struct cf_fault *fault);
 
-/* Listen for a web server: `where` is an absolute path (mode 0660; a socket that nobody listens on is replaced) or IPv4:port. CF_E_CONFIG for any other text, and where
- * somebody listens there already; CF_E_SYSTEM. The caller closes *fd. */
-CF_MUST enum cf_err cf_socket_listen_web(const char *where, int *fd, struct cf_fault *fault);
+/* Listen for a web server: `where` is an absolute path (mode 0660, conf's sock_group; a socket that nobody listens on is replaced) or IPv4:port. CF_E_CONFIG for any other text, and
+ * where somebody listens there already; CF_E_SYSTEM. The caller closes *fd. */
+CF_MUST enum cf_err cf_socket_listen_web(const struct cf_conf *conf, const char *where, int *fd, struct cf_fault *fault);
 
 /* The uid of the process at the other end of a Unix socket. CF_E_SYSTEM where the system does not tell. */
 CF_MUST enum cf_err cf_socket_peer_uid(int fd, unsigned *uid);

@@ -140,7 +140,7 @@ static void set_up_both(void)
 
   set_up();
   start_owner();
-  ck_assert_ok(cf_socket_listen_web(front_path, &front_fd, NULL));
+  ck_assert_ok(cf_socket_listen_web(&conf, front_path, &front_fd, NULL));
   job.listener = front_fd;
   ck_assert_ok(cf_fcgi_start(&job, &front, NULL));
 }
@@ -677,16 +677,16 @@ START_TEST(test_web_socket)
   int fd, again;
 
   for (size_t i = 0; i < CF_COUNT(bad); i++)
-    ck_assert_err(cf_socket_listen_web(bad[i], &fd, NULL), CF_E_CONFIG);
-  ck_assert_ok(cf_socket_listen_web(front_path, &fd, NULL));
-  ck_assert_err(cf_socket_listen_web(front_path, &again, NULL), CF_E_CONFIG);
+    ck_assert_err(cf_socket_listen_web(&conf, bad[i], &fd, NULL), CF_E_CONFIG);
+  ck_assert_ok(cf_socket_listen_web(&conf, front_path, &fd, NULL));
+  ck_assert_err(cf_socket_listen_web(&conf, front_path, &again, NULL), CF_E_CONFIG);
   close(fd);
-  ck_assert_ok(cf_socket_listen_web(front_path, &fd, NULL));
+  ck_assert_ok(cf_socket_listen_web(&conf, front_path, &fd, NULL));
   close(fd);
   (void)unlinkat(dir, "front", 0);
   fd = openat(dir, "front", O_CREAT | O_WRONLY, 0600);
   close(fd);
-  ck_assert_err(cf_socket_listen_web(front_path, &fd, NULL), CF_E_CONFIG);
+  ck_assert_err(cf_socket_listen_web(&conf, front_path, &fd, NULL), CF_E_CONFIG);
 }
 END_TEST
 

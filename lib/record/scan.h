@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The strict scanner: cuts a request body into events and finds what json-c would let pass.
  *
- * RFC 8259 to the letter, and more: no duplicate names at any depth (compared as they would be written: unescaped, ill-formed bytes as U+FFFD), no U+0000 in a name, no NaN or Infinity, depth,
- * member counts bounded, no integer outside int64. api.md, POST /v1/events. Bytes that are no well-formed UTF-8 are let pass inside strings: they become U+FFFD later. */
+ * RFC 8259 to the letter, and more: no duplicate names at any depth (compared as they would be written: unescaped, ill-formed bytes as
+ * U+FFFD), no U+0000 in a name, no NaN or Infinity, no integer outside int64, depth and member counts bounded (api.md, POST /v1/events). Bytes that
+ * are no well-formed UTF-8 are let pass inside strings: they become U+FFFD later. */
 #ifndef CF_RECORD_SCAN_H
 #define CF_RECORD_SCAN_H
 
@@ -12,7 +13,7 @@
 #define CF_SCAN_MEMBERS 1024  /* most members of one object */
 
 /* Check one JSON value at the start of s (leading white space allowed) and give its extent without surrounding space and what is left.
- * CF_E_SYNTAX with the offset and what is wrong in fault. */
+ * CF_E_SYNTAX with the offset and what is wrong in fault. CF_E_NOMEM. */
 CF_MUST enum cf_err cf_scan_value(struct cf_str s, unsigned depth_max, struct cf_str *value, struct cf_str *rest, struct cf_fault *fault);
 
 enum cf_scan_shape { CF_SCAN_SINGLE, CF_SCAN_ARRAY, CF_SCAN_WRAPPER, CF_SCAN_SEQUENCE };
@@ -28,8 +29,8 @@ struct cf_scan {
 void cf_scan_init(struct cf_scan *scan, struct cf_str body);
 
 /* The next event's text. *more is false when there was none left. CF_E_SYNTAX: one event (or the rest of the body) is not well-formed, with
- * the reason in fault; call again: in a SEQUENCE scanning goes on behind the next line feed, in an ARRAY or WRAPPER whose structure is broken nothing is left
- * (an element that is well-formed JSON with, say, a duplicate name costs only itself). */
+ * the reason in fault; call again: in a SEQUENCE scanning goes on at the next line that is not
+ * indented and does not begin with a closing bracket; in an ARRAY or WRAPPER whose structure is broken nothing is left (an element that is well-formed JSON with, say, a duplicate name costs only itself). */
 CF_MUST enum cf_err cf_scan_next(struct cf_scan *scan, struct cf_str *event, bool *more, struct cf_fault *fault);
 
 #endif

@@ -474,6 +474,7 @@ static const struct { enum cf_kind kind; enum cf_member member; struct cf_str va
   {CF_K_ACCESS, CF_M_SOURCE, S("web1"), "source"},
   {CF_K_EVENT, CF_M_ATTRIBUTES, S("{\"a\":null}"), "attributes"},
   {CF_K_EVENT, CF_M_ATTRIBUTES, S("{\"a\": 1}"), "attributes"},
+  {CF_K_EVENT, CF_M_ATTRIBUTES, S("{\"a\":1}x"), "attributes"},
   {CF_K_EVENT, CF_M_TIME, S("2026-11-24T02:00:00Z"), "time"},
   {CF_K_EVENT, CF_M_STATUS, S("0200"), "status"},
 };

@@ -128,7 +128,7 @@ END_TEST
 
 static const struct cf_str no_records[] = {
   S(""), S("\x63\0\0\0"),                               /* no such kind */
-  S("\x01\x11\0\0\x02{}"),                              /* present and gone at once */
+  S("\x01\x11\0\0\x02{}AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),                             /* present and gone at once */
   S("\x00\x01\0\0\x02{}"), S("\x03\x02\0\0\x02{}"),     /* compartments that the kind does not have */
   S("\x01\x01\0\0\x01{"), S("\x01\x01\0\0\x03[1]"),     /* no object */
   S("\x01\x01\0\0\x80\x80\x04"), S("\x01\0\0\xff\xff\xff\xff\x0f"), /* lengths beyond any record */
@@ -163,7 +163,12 @@ START_TEST(test_same) {
     ck_assert(cf_record_same(&a, &b));
     ck_assert(cf_record_same(&b, &a));
   }
-  b = records[0];
+  a.payload[0] = b.payload[0] = (struct cf_str){NULL, 0};
+  a.gone[0] = gone[0];
+  b.gone[3] = NULL;
+  b.payload[3] = records[0].payload[3];
+  ck_assert(!cf_record_same(&a, &b) && !cf_record_same(&b, &a)); /* erased here, never there in the other */
+  a = b = records[0];
   b.kind = CF_K_ACCESS;
   ck_assert(!cf_record_same(&a, &b));
 }

@@ -174,40 +174,57 @@ enum cf_err cf_index_each_id(const struct cf_index *index, uint32_t limit, enum 
 
 /* ---- Records --------------------------------------------------------------------- */
 
-static enum cf_err add_key(struct cf_index *index, unsigned which, const uint8_t *key, size_t n, uint32_t offset)
+/* A record's way into the tables. */
+struct adding {
+  struct cf_index *index;
+  unsigned n;
+  struct cf_adding table[CF_I_N];
+  uint8_t key[CF_I_N][CF_INDEX_VALUE_MAX];
+};
+
+static void begin(struct adding *a, unsigned which, const uint8_t *key, size_t n)
 {
-  return cf_table_add(&index->table[which], index->seed, (struct cf_str){(const char *)key, n}, offset);
+  cf_table_begin(&a->table[a->n++], &a->index->table[which], a->index->seed, (struct cf_str){(const char *)key, n});
 }
 
-static enum cf_err add_date(struct cf_index *index, uint32_t offset, int64_t effective_us)
+static void begin_date(struct adding *a, int64_t effective_us)
 {
+  struct cf_index *index = a->index;
   int64_t hour_us = cf_time_hour(effective_us);
 
   if (index->date_n == 0 || index->hour_us != hour_us) {
     index->date_n = cf_index_date_key(effective_us, index->date_key);
     index->hour_us = hour_us;
   }
-  return add_key(index, CF_I_DATE, index->date_key, index->date_n, offset);
+  begin(a, CF_I_DATE, index->date_key, index->date_n);
 }
 
-static enum cf_err add_member(struct cf_index *index, uint32_t offset, unsigned member, struct cf_str value)
+static void begin_member(struct adding *a, unsigned which, struct cf_str value)
 {
-  uint8_t key[CF_INDEX_VALUE_MAX];
+  uint8_t *key = a->key[a->n];
 
-  if (member == CF_M_ID)
-    return ids_add(&index->ids, cf_index_fingerprint(index, value), offset);
-  return add_key(index, member, key, cf_index_key(member, value, key), offset);
+  begin(a, which, key, cf_index_key(which, value, key));
 }
 
 enum cf_err cf_index_add(struct cf_index *index, uint32_t offset, const struct cf_record *r, const struct cf_values *values)
 {
+  struct adding a;
+  enum cf_err err = CF_OK;
+
   CF_ASSERT(offset < CF_OFFSET_MAX);
-  enum cf_err err = add_date(index, offset, cf_record_effective_us(r));
-  if (err == CF_OK)
-    err = add_member(index, offset, CF_I_KIND, cf_str_from(cf_kind_table[r->kind].name));
-  for (unsigned m = 0; m < CF_M_N && err == CF_OK; m++)
-    if (cf_member_table[m].indexed && values->v[m].p != NULL)
-      err = add_member(index, offset, m, values->v[m]);
+  a.index = index;
+  a.n = 0;
+  begin_date(&a, cf_record_effective_us(r));
+  begin_member(&a, CF_I_KIND, cf_str_from(cf_kind_table[r->kind].name));
+  for (unsigned m = 0; m < CF_M_N; m++)
+    if (cf_member_table[m].indexed && m != CF_M_ID && values->v[m].p != NULL)
+      begin_member(&a, m, values->v[m]);
+  if (values->v[CF_M_ID].p != NULL)
+    err = ids_add(&index->ids, cf_index_fingerprint(index, values->v[CF_M_ID]), offset);
+  for (unsigned i = 0; i < a.n; i++)
+    cf_table_look(&a.table[i]);
+  for (unsigned i = 0; i < a.n && err == CF_OK; i++)
+    err = cf_table_end(&a.table[i], offset);
   return err;
 }
 

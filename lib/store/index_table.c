@@ -13,6 +13,8 @@
 #define ENTRIES_FIRST 64
 #define ARENA_FIRST 1024
 #define MANY_FIRST 3 /* log2 */
+#define NUMBER_BITS 25 /* of a slot: entries are at most as many as offsets */
+#define NUMBER_MASK ((1u << NUMBER_BITS) - 1)
 
 void cf_table_fini(struct cf_table *t)
 {
@@ -48,12 +50,22 @@ static bool entry_is(const struct cf_table *t, const struct cf_entry *e, uint32_
   return e->hash == hash && e->key_n == key.n && memcmp(t->arena + e->key_at, key.p, key.n) == 0;
 }
 
+static uint32_t slot_make(uint32_t hash, size_t number)
+{
+  return hash >> NUMBER_BITS << NUMBER_BITS | (uint32_t)(number + 1);
+}
+
+static uint32_t slot_number(uint32_t slot)
+{
+  return (slot & NUMBER_MASK) - 1;
+}
+
 /* The slot that has the key, or the free one where it belongs. */
 static size_t slot_of(const struct cf_table *t, uint32_t hash, struct cf_str key)
 {
   size_t i = hash & (t->slots - 1);
 
-  while (t->slot[i] != 0 && !entry_is(t, &t->entry[t->slot[i] - 1], hash, key))
+  while (t->slot[i] != 0 && ((t->slot[i] ^ hash) >> NUMBER_BITS != 0 || !entry_is(t, &t->entry[slot_number(t->slot[i])], hash, key)))
     i = (i + 1) & (t->slots - 1);
   return i;
 }
@@ -63,7 +75,7 @@ const struct cf_entry *cf_table_find(const struct cf_table *t, const uint8_t see
   if (t->entries == 0)
     return NULL;
   size_t i = slot_of(t, (uint32_t)cf_siphash(seed, key.p, key.n), key);
-  return t->slot[i] == 0 ? NULL : &t->entry[t->slot[i] - 1];
+  return t->slot[i] == 0 ? NULL : &t->entry[slot_number(t->slot[i])];
 }
 
 /* ---- Adding -------------------------------------------------------------------- */
@@ -105,7 +117,7 @@ static enum cf_err grow_slots(struct cf_table *t)
     size_t i = t->entry[k].hash & (slots - 1);
     while (slot[i] != 0)
       i = (i + 1) & (slots - 1);
-    slot[i] = (uint32_t)k + 1;
+    slot[i] = slot_make(t->entry[k].hash, k);
   }
   free(t->slot);
   t->slot = slot;
@@ -137,7 +149,7 @@ static enum cf_err entry_new(struct cf_table *t, uint32_t hash, struct cf_str ke
   *e = (struct cf_entry){.key_at = (uint32_t)t->arena_n, .hash = hash, .key_n = (uint8_t)key.n};
   if (key.n > 0)
     memcpy(t->arena + t->arena_n, key.p, key.n);
-  t->slot[slot_of(t, hash, key)] = (uint32_t)t->entries + 1;
+  t->slot[slot_of(t, hash, key)] = slot_make(hash, t->entries);
   t->arena_n += key.n;
   *number = (uint32_t)t->entries++;
   return CF_OK;
@@ -173,18 +185,39 @@ static enum cf_err entry_add(struct cf_table *t, struct cf_entry *e, uint32_t of
   return CF_OK;
 }
 
-/* Many a value is the one of the record before: no hash, no look-up. */
-enum cf_err cf_table_add(struct cf_table *t, const uint8_t seed[16], struct cf_str key, uint32_t offset)
+/* Many a value is the one of the record before. */
+void cf_table_begin(struct cf_adding *a, struct cf_table *t, const uint8_t seed[16], struct cf_str key)
 {
+  const struct cf_entry *last = t->entries > 0 ? &t->entry[t->last] : NULL;
+
   CF_ASSERT(key.n <= CF_INDEX_VALUE_MAX);
-  if (t->entries > 0 && entry_is(t, &t->entry[t->last], t->entry[t->last].hash, key))
+  a->t = t;
+  a->key = key;
+  a->again = last != NULL && entry_is(t, last, last->hash, key);
+  a->hash = a->again ? last->hash : (uint32_t)cf_siphash(seed, key.p, key.n);
+  if (t->slots > 0 && !a->again)
+    __builtin_prefetch(&t->slot[a->hash & (t->slots - 1)]);
+}
+
+void cf_table_look(const struct cf_adding *a)
+{
+  const struct cf_table *t = a->t;
+
+  if (t->slots > 0 && !a->again && t->slot[a->hash & (t->slots - 1)] != 0)
+    __builtin_prefetch(&t->entry[slot_number(t->slot[a->hash & (t->slots - 1)])]);
+}
+
+enum cf_err cf_table_end(const struct cf_adding *a, uint32_t offset)
+{
+  struct cf_table *t = a->t;
+
+  if (a->again)
     return entry_add(t, &t->entry[t->last], offset);
-  uint32_t hash = (uint32_t)cf_siphash(seed, key.p, key.n);
-  size_t i = t->slots == 0 ? 0 : slot_of(t, hash, key);
+  size_t i = t->slots == 0 ? 0 : slot_of(t, a->hash, a->key);
   if (t->slots > 0 && t->slot[i] != 0) {
-    t->last = t->slot[i] - 1;
+    t->last = slot_number(t->slot[i]);
   } else {
-    enum cf_err err = entry_new(t, hash, key, &t->last);
+    enum cf_err err = entry_new(t, a->hash, a->key, &t->last);
     if (err != CF_OK)
       return err;
   }

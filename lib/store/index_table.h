@@ -19,7 +19,8 @@ struct cf_entry {
   } at;
 };
 
-/* Entries in the order of their first offset, keys one after the other, and an open-addressed table of entry numbers plus one. */
+/* Entries in the order of their first offset, keys one after the other, and an open-addressed table of slots: an entry's number plus one, and above it seven bits of
+ * its hash, which spare most looks at entries that are not the one. */
 struct cf_table {
   struct cf_entry *entry;
   uint32_t *slot;
@@ -32,8 +33,18 @@ struct cf_table {
 };
 
 void cf_table_fini(struct cf_table *t);
-/* Add an offset, higher than all before, to a key (key.n ≤ CF_INDEX_VALUE_MAX). seed: 16 secret bytes, always the same. CF_E_NOMEM. */
-CF_MUST enum cf_err cf_table_add(struct cf_table *t, const uint8_t seed[16], struct cf_str key, uint32_t offset);
+/* Adding to a table mostly waits for memory, and a record goes into many tables: so a caller begins for all of them, then looks, then ends.
+ * A key (key.n ≤ CF_INDEX_VALUE_MAX) that an offset, higher than all before, is being added to. */
+struct cf_adding {
+  struct cf_table *t;
+  struct cf_str key;
+  uint32_t hash;
+  bool again; /* it is the key that was added to last */
+};
+/* seed: 16 secret bytes, always the same. */
+void cf_table_begin(struct cf_adding *a, struct cf_table *t, const uint8_t seed[16], struct cf_str key);
+void cf_table_look(const struct cf_adding *a);
+CF_MUST enum cf_err cf_table_end(const struct cf_adding *a, uint32_t offset); /* CF_E_NOMEM */
 /* The key's entry, or NULL. */
 const struct cf_entry *cf_table_find(const struct cf_table *t, const uint8_t seed[16], struct cf_str key);
 size_t cf_table_memory(const struct cf_table *t);

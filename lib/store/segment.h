@@ -48,6 +48,8 @@ void cf_segment_pool_free(struct cf_segment_pool *pool); /* nothing may be held 
 /* Borrow the segment's handle; several threads may hold it. CF_E_DAMAGED also where the file is missing or not the one that meta names. */
 CF_MUST enum cf_err cf_segment_acquire(struct cf_segment_pool *pool, const struct cf_segment_meta *meta, struct cf_segment **segment);
 void cf_segment_release(struct cf_segment_pool *pool, struct cf_segment *segment);
+/* True where the segment surely has no such id, by a filter that is in memory since an earlier cf_segment_find_id: there is no need to acquire it. */
+bool cf_segment_excludes_id(struct cf_segment_pool *pool, const struct cf_segment_meta *meta, uint64_t fingerprint);
 /* Forget a replaced or removed file's handle; it is closed when its last holder lets go. */
 void cf_segment_pool_drop(struct cf_segment_pool *pool, const struct cf_segment_meta *meta);
 
@@ -58,7 +60,7 @@ CF_MUST enum cf_err cf_segment_hashes(struct cf_segment *s, uint32_t offset, uin
 CF_MUST enum cf_err cf_segment_times(struct cf_segment *s, uint32_t offset, uint32_t n, int64_t *out);
 /* Add the offsets ≥ from and < bits->n that match the term. */
 CF_MUST enum cf_err cf_segment_match(struct cf_segment *s, const struct cf_term *term, uint32_t from, struct cf_bits *bits);
-/* As cf_index_find_id. The filter in memory answers most negatives without a read. */
+/* As cf_index_find_id. The filter in memory answers most negatives without a read of the index. */
 CF_MUST enum cf_err cf_segment_find_id(struct cf_segment *s, uint64_t fingerprint, bool (*each)(void *context, uint32_t offset), void *context);
 
 #endif

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/* The pool of open segment files, and of filters, which stay when their files are closed. */
+#include "config.h"
+
+#include "lib/store/segment_in.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/codec.h"
+#include "lib/base/diag.h"
+
+#define FILE_CACHE (1u << 20) /* wanted for each open file */
+#define OPEN_MIN 4u
+#define OPEN_MAX 64u
+#define FILTERS_MIN (4u << 20) /* bytes */
+#define CHECK_N 8
+
+struct filter {
+  struct cf_segment_meta meta;
+  uint8_t *bytes;
+  size_t n;
+  uint64_t used; /* when, by the pool's clock of uses */
+};
+
+struct cf_segment_pool {
+  pthread_mutex_t lock;
+  char *directory;
+  uint8_t key[16];
+  uint64_t tag;
+  uint64_t file_cache;
+  unsigned max;
+  unsigned n; /* files in the list */
+  struct cf_segment *newest, *oldest; /* by use */
+  struct filter *filter;
+  size_t filters, filters_max;
+  size_t filter_bytes, filter_budget;
+  uint64_t uses;
+};
+
+enum cf_err cf_segment_pool_new(const char *directory, uint64_t cache, const uint8_t fingerprint_key[16], struct cf_segment_pool **out)
+{
+  struct cf_segment_pool *pool = calloc(1, sizeof *pool);
+  uint64_t files = cache / 2 / FILE_CACHE;
+
+  if (pool == NULL || (pool->directory = strdup(directory)) == NULL) {
+    free(pool);
+    return CF_E_NOMEM;
+  }
+  pthread_mutex_init(&pool->lock, NULL);
+  memcpy(pool->key, fingerprint_key, sizeof pool->key);
+  pool->tag = cf_id_fingerprint(fingerprint_key, CF_SEGMENT_TAG);
+  pool->max = files < OPEN_MIN ? OPEN_MIN : files > OPEN_MAX ? OPEN_MAX : (unsigned)files;
+  pool->file_cache = cache / 2 / pool->max;
+  pool->filter_budget = cache / 2 < FILTERS_MIN ? FILTERS_MIN : (size_t)(cache / 2);
+  *out = pool;
+  return CF_OK;
+}
+
+/* ---- The list of files ------------------------------------------------------------------- */
+
+static void unlink_segment(struct cf_segment_pool *pool, struct cf_segment *s)
+{
+  *(s->newer != NULL ? &s->newer->older : &pool->newest) = s->older;
+  *(s->older != NULL ? &s->older->newer : &pool->oldest) = s->newer;
+  s->newer = s->older = NULL;
+  pool->n--;
+}
+
+static void link_newest(struct cf_segment_pool *pool, struct cf_segment *s)
+{
+  s->older = pool->newest;
+  s->newer = NULL;
+  *(pool->newest != NULL ? &pool->newest->newer : &pool->oldest) = s;
+  pool->newest = s;
+  pool->n++;
+}
+
+static struct cf_segment *find_segment(const struct cf_segment_pool *pool, const struct cf_segment_meta *meta)
+{
+  for (struct cf_segment *s = pool->newest; s != NULL; s = s->older)
+    if (s->meta.first == meta->first && s->meta.end == meta->end && s->meta.generation == meta->generation)
+      return s;
+  return NULL;
+}
+
+static struct cf_segment *segment_new(struct cf_segment_pool *pool, const struct cf_segment_meta *meta)
+{
+  struct cf_segment *s = calloc(1, sizeof *s);
+
+  if (s == NULL)
+    return NULL;
+  s->meta = *meta;
+  s->pool = pool;
+  pthread_mutex_init(&s->lock, NULL);
+  pthread_mutex_init(&s->opening, NULL);
+  return s;
+}
+
+static void segment_free(struct cf_segment *s)
+{
+  cf_segment_close(s);
+  pthread_mutex_destroy(&s->lock);
+  pthread_mutex_destroy(&s->opening);
+  free(s);
+}
+
+/* Those to be closed hang together by `older`; they are closed outside the lock. */
+static void doom(struct cf_segment **doomed, struct cf_segment *s)
+{
+  s->older = *doomed;
+  *doomed = s;
+}
+
+static void close_doomed(struct cf_segment *doomed)
+{
+  while (doomed != NULL) {
+    struct cf_segment *s = doomed;
+    doomed = s->older;
+    segment_free(s);
+  }
+}
+
+/* Out of the list; whoever still holds it closes it at the end. */
+static void detach(struct cf_segment_pool *pool, struct cf_segment *s, struct cf_segment **doomed)
+{
+  unlink_segment(pool, s);
+  s->detached = true;
+  if (s->refs == 0)
+    doom(doomed, s);
+}
+
+static void shrink(struct cf_segment_pool *pool, struct cf_segment **doomed)
+{
+  struct cf_segment *s = pool->oldest;
+
+  while (s != NULL && pool->n > pool->max) {
+    struct cf_segment *newer = s->newer;
+    if (s->refs == 0)
+      detach(pool, s, doomed);
+    s = newer;
+  }
+}
+
+void cf_segment_pool_free(struct cf_segment_pool *pool)
+{
+  struct cf_segment *doomed = NULL;
+
+  if (pool == NULL)
+    return;
+  while (pool->newest != NULL) {
+    CF_ASSERT(pool->newest->refs == 0);
+    detach(pool, pool->newest, &doomed);
+  }
+  close_doomed(doomed);
+  for (size_t i = 0; i < pool->filters; i++)
+    free(pool->filter[i].bytes);
+  free(pool->filter);
+  pthread_mutex_destroy(&pool->lock);
+  free(pool->directory);
+  free(pool);
+}
+
+/* ---- Borrowing ------------------------------------------------------------------------------ */
+
+/* Under the pool's lock: the segment's entry, held, opened or not. */
+static struct cf_segment *hold(struct cf_segment_pool *pool, const struct cf_segment_meta *meta, struct cf_segment **doomed)
+{
+  struct cf_segment *s = find_segment(pool, meta);
+
+  if (s != NULL && atomic_load(&s->spent)) {
+    detach(pool, s, doomed);
+    s = NULL;
+  }
+  if (s != NULL)
+    unlink_segment(pool, s);
+  else if ((s = segment_new(pool, meta)) == NULL)
+    return NULL;
+  link_newest(pool, s);
+  s->refs++;
+  shrink(pool, doomed);
+  return s;
+}
+
+/* The first holder opens the file, the others wait for what comes of it. */
+static enum cf_err ensure_open(struct cf_segment_pool *pool, struct cf_segment *s)
+{
+  char name[64];
+
+  pthread_mutex_lock(&s->opening);
+  if (!s->tried) {
+    cf_segment_name(&s->meta, name);
+    s->err = cf_segment_open(s, pool->directory, name, pool->tag, pool->file_cache);
+    if (s->err != CF_OK)
+      atomic_store(&s->spent, true);
+    s->tried = true;
+  }
+  enum cf_err err = s->err;
+  pthread_mutex_unlock(&s->opening);
+  return err;
+}
+
+enum cf_err cf_segment_acquire(struct cf_segment_pool *pool, const struct cf_segment_meta *meta, struct cf_segment **segment)
+{
+  struct cf_segment *doomed = NULL;
+
+  pthread_mutex_lock(&pool->lock);
+  struct cf_segment *s = hold(pool, meta, &doomed);
+  pthread_mutex_unlock(&pool->lock);
+  close_doomed(doomed);
+  if (s == NULL)
+    return CF_E_NOMEM;
+  enum cf_err err = ensure_open(pool, s);
+  if (err != CF_OK) {
+    cf_segment_release(pool, s);
+    return err;
+  }
+  *segment = s;
+  return CF_OK;
+}
+
+void cf_segment_release(struct cf_segment_pool *pool, struct cf_segment *s)
+{
+  struct cf_segment *doomed = NULL;
+
+  pthread_mutex_lock(&pool->lock);
+  CF_ASSERT(s->refs > 0);
+  s->refs--;
+  if (s->detached && s->refs == 0)
+    doom(&doomed, s);
+  shrink(pool, &doomed);
+  pthread_mutex_unlock(&pool->lock);
+  close_doomed(doomed);
+}
+
+/* ---- Filters ---------------------------------------------------------------------------------- */
+
+static struct filter *find_filter(const struct cf_segment_pool *pool, const struct cf_segment_meta *meta)
+{
+  for (size_t i = 0; i < pool->filters; i++) {
+    const struct cf_segment_meta *m = &pool->filter[i].meta;
+    if (m->first == meta->first && m->end == meta->end && m->generation == meta->generation)
+      return &pool->filter[i];
+  }
+  return NULL;
+}
+
+static void filter_remove(struct cf_segment_pool *pool, struct filter *f)
+{
+  free(f->bytes);
+  pool->filter_bytes -= f->n;
+  *f = pool->filter[--pool->filters];
+}
+
+enum cf_filter_answer cf_pool_filter_ask(struct cf_segment_pool *pool, const struct cf_segment_meta *meta, uint64_t fingerprint)
+{
+  enum cf_filter_answer answer = CF_FILTER_UNKNOWN;
+
+  pthread_mutex_lock(&pool->lock);
+  struct filter *f = find_filter(pool, meta);
+  if (f != NULL) {
+    f->used = ++pool->uses;
+    answer = cf_filter_may_have(f->bytes, f->n, fingerprint) ? CF_FILTER_MAYBE : CF_FILTER_NO;
+  }
+  pthread_mutex_unlock(&pool->lock);
+  return answer;
+}
+
+bool cf_segment_excludes_id(struct cf_segment_pool *pool, const struct cf_segment_meta *meta, uint64_t fingerprint)
+{
+  return cf_pool_filter_ask(pool, meta, fingerprint) == CF_FILTER_NO;
+}
+
+static void filters_shrink(struct cf_segment_pool *pool, size_t n)
+{
+  while (pool->filters > 0 && pool->filter_bytes + n > pool->filter_budget) {
+    struct filter *oldest = pool->filter;
+    for (size_t i = 1; i < pool->filters; i++)
+      if (pool->filter[i].used < oldest->used)
+        oldest = &pool->filter[i];
+    filter_remove(pool, oldest);
+  }
+}
+
+/* Takes bytes over. Without memory for one more the filter is forgotten, which costs time only. */
+static void filter_insert(struct cf_segment_pool *pool, const struct cf_segment_meta *meta, uint8_t *bytes, size_t n)
+{
+  if (pool->filters == pool->filters_max) {
+    size_t max = pool->filters_max == 0 ? 16 : 2 * pool->filters_max;
+    struct filter *grown = realloc(pool->filter, max * sizeof *grown);
+    if (grown == NULL) {
+      free(bytes);
+      return;
+    }
+    pool->filter = grown;
+    pool->filters_max = max;
+  }
+  pool->filter[pool->filters++] = (struct filter){*meta, bytes, n, ++pool->uses};
+  pool->filter_bytes += n;
+}
+
+enum cf_err cf_pool_filter_keep(struct cf_segment_pool *pool, const struct cf_segment_meta *meta, struct cf_str stored)
+{
+  if (stored.n < CHECK_N + cf_filter_size(0) || (stored.n - CHECK_N) % cf_filter_size(0) != 0)
+    return CF_E_SYNTAX;
+  size_t n = stored.n - CHECK_N;
+  if (cf_id_fingerprint(pool->key, (struct cf_str){stored.p, n}) != cf_u64_get((const uint8_t *)stored.p + n))
+    return CF_E_SYNTAX;
+  uint8_t *bytes = malloc(n);
+  if (bytes == NULL)
+    return CF_E_NOMEM;
+  memcpy(bytes, stored.p, n);
+  pthread_mutex_lock(&pool->lock);
+  if (find_filter(pool, meta) == NULL) {
+    filters_shrink(pool, n);
+    filter_insert(pool, meta, bytes, n);
+    bytes = NULL;
+  }
+  pthread_mutex_unlock(&pool->lock);
+  free(bytes);
+  return CF_OK;
+}
+
+void cf_segment_pool_drop(struct cf_segment_pool *pool, const struct cf_segment_meta *meta)
+{
+  struct cf_segment *doomed = NULL;
+
+  pthread_mutex_lock(&pool->lock);
+  struct cf_segment *s = find_segment(pool, meta);
+  if (s != NULL)
+    detach(pool, s, &doomed);
+  struct filter *f = find_filter(pool, meta);
+  if (f != NULL)
+    filter_remove(pool, f);
+  pthread_mutex_unlock(&pool->lock);
+  close_doomed(doomed);
+}

@@ -33,7 +33,7 @@ struct cf_cli_command {
   int (*run)(struct cf_cli *cli);        /* returns the exit status */
 };
 
-extern const struct cf_cli_command cf_cli_init, cf_cli_token, cf_cli_query, cf_cli_verify, cf_cli_serve;
+extern const struct cf_cli_command cf_cli_init, cf_cli_token, cf_cli_import, cf_cli_query, cf_cli_verify, cf_cli_serve, cf_cli_sample;
 
 struct cf_cli {
   const struct cf_cli_command *command;

@@ -13,10 +13,16 @@ work=$build/fuzz-$target
 [ -f "$build/config.h" ] || { echo "$build: no config.h; configure there first" >&2; exit 2; }
 [ -f "$root/tests/fuzz/fuzz_$target.c" ] || { echo "no target $target" >&2; exit 2; }
 
+# What a target needs beyond the two lowest layers.
+sources=()
+case $target in
+  logline) sources=("$root"/fcgi-app/lines.c "$root"/fcgi-app/logline*.c) ;;
+esac
+
 mkdir -p "$work/corpus"
 read -ra flags <<< "$(pkg-config --cflags --libs json-c libcrypto libzstd)"
 "${CLANG:-clang}" -g -O1 -std=gnu11 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -pthread \
   -I"$build" -I"$root" -DCF_SYSCONFDIR='"/etc"' -DCF_WWWDIR='"/usr/share"' \
-  "$root/tests/fuzz/fuzz_$target.c" "$root"/lib/base/*.c "$root"/lib/record/*.c "${flags[@]}" -o "$work/fuzz"
+  "$root/tests/fuzz/fuzz_$target.c" "$root"/lib/base/*.c "$root"/lib/record/*.c "${sources[@]}" "${flags[@]}" -o "$work/fuzz"
 cd "$work"
 exec ./fuzz -max_total_time="$seconds" -timeout=10 -max_len=8192 "${@:4}" corpus "$root/tests/fuzz/corpus/$target"

@@ -323,12 +323,14 @@ static bool scan_any(struct state *s) {
 }
 
 struct cf_str cf_scan_space(struct cf_str s) {
+  if (s.n == 0) return s;
   const char *p = skip_space(s.p, s.p + s.n);
   return (struct cf_str){p, s.n - (size_t)(p - s.p)};
 }
 
 enum cf_err cf_scan_one(struct cf_str text, unsigned depth_max, struct cf_str *value, struct cf_str *rest, bool *whole, struct cf_fault *fault) {
   struct state s;
+  if (text.n == 0) text = CF_STR("");
   s.start = text.p;
   s.p = cf_scan_space(text).p;
   s.end = text.p + text.n;

@@ -110,6 +110,18 @@ START_TEST(test_prefixes) {
 }
 END_TEST
 
+START_TEST(test_nothing) {
+  struct cf_str nothing = {NULL, 0}, event;
+  struct cf_scan scan;
+  struct cf_fault fault;
+  bool more = true;
+  ck_assert(!scans(nothing, &fault));
+  cf_scan_init(&scan, nothing);
+  ck_assert_ok(cf_scan_next(&scan, &event, &more, &fault));
+  ck_assert(!more);
+}
+END_TEST
+
 START_TEST(test_fault_says_where) {
   struct cf_fault fault;
   ck_assert(!scans(CF_STR("{\"abc\":1, \"abc\":2}"), &fault));
@@ -245,6 +257,7 @@ int main(void) {
   const struct cf_test tests[] = {
     {.tcase = "values", .test = test_case, .loops = CF_COUNT(cases)},
     {.tcase = "values", .test = test_prefixes},
+    {.tcase = "values", .test = test_nothing},
     {.tcase = "values", .test = test_fault_says_where},
     {.tcase = "members", .test = test_many_members, .loops = CF_COUNT(sizes)},
     {.tcase = "bodies", .test = test_body, .loops = CF_COUNT(bodies), .timeout = 60},

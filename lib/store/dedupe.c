@@ -107,6 +107,8 @@ static enum cf_err search_segments(struct cf_ledger *l, uint64_t fingerprint, st
   const struct cf_layout *layout = l->layout;
   for (size_t i = layout->segments_n; i-- > 0 && !twin->found && remembered(l, &layout->segments[i], now_us);) {
     struct candidates c = {.n = 0};
+    if (cf_segment_excludes_id(l->pool, &layout->segments[i], fingerprint))
+      continue;
     enum cf_err err = find_in_segment(l, &layout->segments[i], fingerprint, &c);
     if (err == CF_OK)
       err = check_all(l, layout->segments[i].first, &c, source, id, twin);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* A load of POSTs over kept-alive connections to 127.0.0.1, and what was acknowledged.
  *
- *   load [-c CONNECTIONS] [-n REQUESTS | -t SECONDS] [-b BATCH] [-p PREFIX] [-H HEADERFILE] [-o ACKS] PORT PATH
+ *   load [-c CONNECTIONS] [-n REQUESTS | -t SECONDS] [-b BATCH] [-s] [-p PREFIX] [-H HEADERFILE] [-o ACKS] PORT PATH
  *
- * Each connection posts one request after the other: one event, or BATCH of them as NDJSON. Ids are PREFIX-CONNECTION-NUMBER. A
- * request that fails without an answer, or with a 5xx, is sent again, with the same ids, until it is answered or the time is
- * over; a 4xx ends the run with 1. ACKS gets a line an acknowledged event: id, seq, leaf hash (- in a batch). HEADERFILE holds
- * header lines to send, for example the token. At the end a line of figures goes to stdout; latencies are of requests that
- * were answered the first time. */
+ * Each connection posts one request after the other: one event of some 400 bytes, or with -s a small one, or BATCH of them as NDJSON. Ids are
+ * PREFIX-CONNECTION-NUMBER. A request that fails without an answer, or with a 5xx, is sent again, with the same ids, until it is answered, the time
+ * is over or SIGTERM comes; a 4xx ends the run with 1. ACKS gets a line an acknowledged event: id, seq, leaf hash in hex (- in a batch). HEADERFILE
+ * holds header lines to send, for example the token. At the end a line of figures goes to stdout; latencies are of requests that were answered the
+ * first time. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -41,6 +41,7 @@ struct options {
   unsigned short port;
   long requests;              /* of all connections together; 0: until the time is over */
   double seconds;
+  bool small;
   const char *prefix, *path, *acks;
   char headers[HEADERS_MAX];
 };
@@ -70,6 +71,7 @@ static long given;            /* requests given out */
 static long done, again, events;
 static uint32_t *latencies;
 static size_t latencies_n;
+static volatile sig_atomic_t stopped;
 
 static void die(const char *what)
 {
@@ -90,7 +92,7 @@ static int64_t now_us(void)
 static size_t event_put(char *out, const struct connection *c, int i)
 {
   long n = (c->number - 1) * options.batch + i;
-  int length = snprintf(out, EVENT_MAX,
+  int length = options.small ? snprintf(out, EVENT_MAX, "{\"id\":\"%s-%d-%ld\",\"action\":\"load\"}\n", options.prefix, c->index, n) : snprintf(out, EVENT_MAX,
     "{\"id\":\"%s-%d-%ld\",\"action\":\"page.view\",\"user\":\"user%ld\",\"session\":\"s-%08lx\",\"ip\":\"10.%ld.%ld.%d\","
     "\"method\":\"GET\",\"status\":%d,\"resource\":\"/projects/%ld/files/%ld\",\"query\":\"page=%ld\",\"host\":\"www.example.org\","
     "\"bytes\":%ld,\"duration_us\":%ld,\"protocol\":\"HTTP/1.1\",\"request_id\":\"req-%d-%ld\","
@@ -202,15 +204,35 @@ static void answer_parse(struct connection *c, bool ended, struct answer *a)
     a->complete = a->status == 204 || ended;
 }
 
+/* The 32 bytes that 44 characters of base64 stand for, as hex. */
+static void hash_to_hex(const char *base64, char hex[65])
+{
+  static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  uint32_t bits = 0;
+  int hex_n = 0;
+
+  for (int i = 0; i < 43; i++) {
+    const char *digit = base64[i] ? strchr(digits, base64[i]) : NULL;
+    if (digit == NULL)
+      die("a leaf_hash is no base64");
+    bits = bits << 6 | (uint32_t)(digit - digits);
+    if (i % 4 == 3)
+      hex_n += sprintf(hex + hex_n, "%06x", bits & 0xffffff);
+  }
+  (void)sprintf(hex + hex_n, "%04x", bits >> 2 & 0xffff);
+}
+
 static void ack_one(const struct connection *c, const struct answer *a)
 {
   const char *seq = memmem(a->body, a->body_n, "\"seq\":", 6);
   const char *hash = memmem(a->body, a->body_n, "\"leaf_hash\":\"", 13);
+  char hex[65];
 
   errno = 0;
   if (seq == NULL || hash == NULL)
     die("an acknowledgement without seq or leaf_hash");
-  fprintf(acks, "%s-%d-%ld %lu %.44s\n", options.prefix, c->index, c->number - 1, strtoul(seq + 6, NULL, 10), hash + 13);
+  hash_to_hex(hash + 13, hex);
+  fprintf(acks, "%s-%d-%ld %lu %s\n", options.prefix, c->index, c->number - 1, strtoul(seq + 6, NULL, 10), hex);
 }
 
 static void ack_batch(const struct connection *c, const struct answer *a)
@@ -428,12 +450,13 @@ static void options_read(int argc, char **argv)
 {
   int option;
 
-  while ((option = getopt(argc, argv, "c:n:t:b:p:H:o:")) != -1)
+  while ((option = getopt(argc, argv, "c:n:t:b:sp:H:o:")) != -1)
     switch (option) {
     case 'c': options.connections = atoi(optarg); break;
     case 'n': options.requests = atol(optarg); break;
     case 't': options.seconds = atof(optarg); break;
     case 'b': options.batch = atoi(optarg); break;
+    case 's': options.small = true; break;
     case 'p': options.prefix = optarg; break;
     case 'H': headers_read(optarg); break;
     case 'o': options.acks = optarg; break;
@@ -441,9 +464,15 @@ static void options_read(int argc, char **argv)
     }
   errno = 0;
   if (optind + 2 != argc || options.connections < 1 || options.connections > CONNECTIONS_MAX || options.batch < 1 || options.batch > BATCH_MAX)
-    die("usage: load [-c CONNECTIONS] [-n REQUESTS | -t SECONDS] [-b BATCH] [-p PREFIX] [-H HEADERFILE] [-o ACKS] PORT PATH");
+    die("usage: load [-c CONNECTIONS] [-n REQUESTS | -t SECONDS] [-b BATCH] [-s] [-p PREFIX] [-H HEADERFILE] [-o ACKS] PORT PATH");
   options.port = (unsigned short)atoi(argv[optind]);
   options.path = argv[optind + 1];
+}
+
+static void stop(int signo)
+{
+  (void)signo;
+  stopped = 1;
 }
 
 int main(int argc, char **argv)
@@ -452,6 +481,7 @@ int main(int argc, char **argv)
   static bool working[CONNECTIONS_MAX];
 
   options_read(argc, argv);
+  (void)signal(SIGTERM, stop);
   acks = options.acks ? fopen(options.acks, "w") : NULL;
   latencies = malloc(LATENCIES_MAX * sizeof *latencies);
   if (latencies == NULL || (options.acks && acks == NULL))
@@ -459,7 +489,7 @@ int main(int argc, char **argv)
   int64_t start = now_us();
   int64_t end = start + (int64_t)(options.seconds * 1e6);
   connections_start(all, working);
-  while (round_once(all, working) > 0 && now_us() < end)
+  while (round_once(all, working) > 0 && !stopped && now_us() < end)
     ;
   figures((double)(now_us() - start) / 1e6);
   if (acks && fclose(acks) != 0)

@@ -35,7 +35,7 @@ keep_token() { # keep_token NAME TOKEN
 
 add_token() { # add_token NAME ROLES [OPTIONS…]
   local token
-  token=$(cli token add --config "$CONF" "$1" "$2" "${@:3}" 2>>"$TMP/log/token" | grep -oE 'cf_[A-Za-z0-9_-]+' | head -n 1)
+  token=$(cli token --config "$CONF" add "$1" "$2" "${@:3}" 2>>"$TMP/log/token" | grep -oE 'cf_[A-Za-z0-9_-]+' | head -n 1)
   [ -n "$token" ] || die "token add $1: $(tail -n 3 "$TMP/log/token")"
   keep_token "$1" "$token"
 }
@@ -128,7 +128,7 @@ TXT
 lighttpd_run() {
   server_start lighttpd write_lighttpd lighttpd -D -f "$TMP/conf/lighttpd-main.conf"
   LIGHTTPD=$PID
-  ready || die "the application behind lighttpd does not get ready: $STATUS $(head -c 300 "$TMP/body")"
+  ready "${READY:-/readyz}" || die "the application behind lighttpd does not get ready: $STATUS $(head -c 300 "$TMP/body")"
 }
 
 lighttpd_start() {
@@ -163,5 +163,5 @@ apache_start() {
   conf_copy apache.conf
   server_start apache write_apache apache2 -f "$TMP/conf/apache-main.conf" -DFOREGROUND
   APACHE=$PID
-  ready || die "the application behind Apache does not get ready: $STATUS $(head -c 300 "$TMP/body")"
+  ready "${READY:-/readyz}" || die "the application behind Apache does not get ready: $STATUS $(head -c 300 "$TMP/body")"
 }

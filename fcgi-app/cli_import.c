@@ -166,12 +166,14 @@ static enum cf_err name_paths(struct job *job) {
   job->paths = calloc(job->cli->args_n, sizeof *job->paths);
   job->follows = calloc(job->cli->args_n, sizeof *job->follows);
   if (job->paths == NULL || job->follows == NULL) return CF_E_NOMEM;
-  for (; job->paths_n < job->cli->args_n; job->paths_n++) {
-    const char *path = job->cli->args[job->paths_n];
+  for (size_t i = 0; i < job->cli->args_n; i++) {
+    const char *path = job->cli->args[i];
     if (job->on && strcmp(path, "-") == 0) return cf_fail(&job->cli->fault, CF_E_CONFIG, path, "standard input is no file to follow");
-    job->paths[job->paths_n] = absolute(path);
-    if (job->paths[job->paths_n] == NULL) return cf_fail_errno(&job->cli->fault, CF_E_SYSTEM, path, "can't tell its absolute path");
-    if (is_ours(job, job->paths[job->paths_n])) return cf_fail(&job->cli->fault, CF_E_CONFIG, path, "is named twice");
+    char *whole = absolute(path);
+    if (whole == NULL) return cf_fail_errno(&job->cli->fault, CF_E_SYSTEM, path, "can't tell its absolute path");
+    bool twice = is_ours(job, whole);
+    job->paths[job->paths_n++] = whole;
+    if (twice) return cf_fail(&job->cli->fault, CF_E_CONFIG, path, "is named twice");
   }
   return CF_OK;
 }

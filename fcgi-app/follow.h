@@ -3,7 +3,8 @@
  *
  * A file is known by (device, inode) and by its head, a name made from its first line. When its path names another file, the one that was renamed is read on until it was
  * quiet for a while, and both have a mark. When it is truncated, what was not yet read is looked for in the copy that `copytruncate` leaves beside it: a file in the same
- * directory whose name begins with this one's, with the same head. After a restart the same holds for what happened in between. */
+ * directory whose name begins with this one's, with the same head. After a restart the same holds for what happened in between. Files that were rotated away without having been seen at the
+ * path (.1, -20260131 and the like, changed since) are read too; only what is compressed by then is not, which is said. */
 #ifndef CF_APP_FOLLOW_H
 #define CF_APP_FOLLOW_H
 

@@ -36,7 +36,8 @@ void cf_marks_fini(struct cf_marks *marks) {
 
 /* ---- Reading ---- */
 
-static enum cf_err read_all(const char *file, struct cf_buf *b, struct cf_fault *fault) {
+static enum cf_err read_all(const char *file, struct cf_buf *b, int64_t *saved_us, struct cf_fault *fault) {
+  struct stat st;
   int fd = open(file, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return errno == ENOENT ? CF_OK : cf_fail_errno(fault, CF_E_SYSTEM, file, "can't open the state file");
   for (ssize_t got = 1; got > 0;) {
@@ -46,6 +47,7 @@ static enum cf_err read_all(const char *file, struct cf_buf *b, struct cf_fault 
     cf_buf_cut(b, 4096 - (got > 0 ? (size_t)got : 0));
     if (got < 0) b->err = CF_E_SYSTEM;
   }
+  if (fstat(fd, &st) == 0) *saved_us = (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000;
   int at_fault = errno;
   close(fd);
   errno = at_fault;
@@ -91,7 +93,7 @@ enum cf_err cf_marks_load(const char *file, struct cf_marks *marks, struct cf_fa
   struct cf_marks found = {0};
   struct cf_buf b;
   cf_buf_init(&b, STATE_MAX);
-  enum cf_err err = read_all(file, &b, fault);
+  enum cf_err err = read_all(file, &b, &found.saved_us, fault);
   if (err == CF_OK) {
     err = add_lines(cf_buf_str(&b), &found);
     if (err == CF_E_SYNTAX) err = cf_fail(fault, err, file, "this is no state file of an import; remove it, or name another with --state");

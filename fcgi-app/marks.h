@@ -20,6 +20,7 @@ struct cf_mark {
 struct cf_marks {
   struct cf_mark *v; /* n of them; of one path the file renamed longest ago first */
   size_t n;
+  int64_t saved_us;  /* when the file they were read from was written; wall clock */
 };
 
 /* Add a mark; the path is copied. CF_E_NOMEM. */

@@ -265,7 +265,7 @@ END_TEST
 START_TEST(test_renames_without_end) {
   rules.drain_us = 0;
   start();
-  for (int i = 0; i < 50; i++) {
+  for (int i = 0; i < 30; i++) {
     char file[32];
     snprintf(file, sizeof file, "access.log.%d", i);
     append("access.log", "line\n");
@@ -432,6 +432,47 @@ START_TEST(test_restart_copytruncated) {
   truncate_to("access.log", _i == 0 ? "n\n" : "new and longer than before\n");
   start();
   ck_lines(_i == 0 ? "two@4 n@0" : "two@4 new and longer than before@0");
+}
+END_TEST
+
+/* Rotated more than once while nobody looked: what came and went in between is read too, but not what only looks like it. */
+START_TEST(test_several_rotations) {
+  append("access.log.7", "long ago\n");
+  struct timespec old[2] = {{1000000000, 0}, {1000000000, 0}};
+  ck_assert_int_eq(utimensat(AT_FDCWD, in_dir("access.log.7"), old, 0), 0);
+  append("access.log", "one\n");
+  start();
+  ck_lines("one@0");
+  if (_i == 1) save(), stop();
+  append("access.log", "two\n");
+  move("access.log", "access.log.3");
+  append("access.log", "second\n");
+  move("access.log", "access.log-20260102");
+  usleep(20000); /* more than the file system's clock ticks */
+  append("access.log", "third\nno end");
+  move("access.log", "access.log.1");
+  append("access.log.pos", "not a log\n");
+  append("access.log.1.bak", "not a log\n");
+  append("access.log", "new\n");
+  if (_i == 1) start();
+  ck_lines("two@4 second@0 third@0 new@0");
+  ck_lines("");
+}
+END_TEST
+
+/* A file that was left is not taken for one that was missed. */
+START_TEST(test_left_files_stay_left) {
+  rules.drain_us = 0;
+  append("access.log", "one\n");
+  start();
+  ck_lines("one@0");
+  for (int i = 0; i < 5; i++) {
+    char file[32];
+    snprintf(file, sizeof file, "access.log.%d", i);
+    move("access.log", file);
+    append("access.log", "new\n");
+    ck_lines("new@0");
+  }
 }
 END_TEST
 
@@ -608,6 +649,8 @@ int main(void) {
     {.tcase = "restart", .test = test_restart_renamed},
     {.tcase = "restart", .test = test_restart_renamed_not_yet_new},
     {.tcase = "restart", .test = test_restart_copytruncated, .loops = 2},
+    {.tcase = "restart", .test = test_several_rotations, .loops = 2},
+    {.tcase = "restart", .test = test_left_files_stay_left},
     {.tcase = "restart", .test = test_restart_replaced, .loops = 2},
     {.tcase = "restart", .test = test_restart_same_first_line},
     {.tcase = "restart", .test = test_restart_compressed},

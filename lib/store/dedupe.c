@@ -1,13 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* Idempotent ids: has this (source, id) been recorded within the window? Fingerprints say where to look, the record says whether it is so. */
+/* Idempotent ids: which of a group's (source, id) have been recorded within the window? Fingerprints say where to look, the record says whether it is so.
+ *
+ * A group is asked as a whole, segment by segment: a segment's filter is then read through the processor's cache once for all of them. */
 #include "config.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/diag.h"
 #include "lib/store/parts.h"
 
 #define CANDIDATES_MAX 64 /* records with one fingerprint that are looked at in a unit: as many sources may share an id */
+
+struct dedupe {
+  struct cf_ledger *l;
+  struct cf_ask *ask;
+  uint32_t n;
+  struct cf_view *view;    /* up to what is committed; made when the first record must be looked at */
+  struct cf_block *block;  /* the last one opened */
+  uint64_t block_first;    /* its first seq, or UINT64_MAX */
+  struct cf_values values;
+  uint64_t *fingerprint;   /* of the asks that are still open, and which they are */
+  uint32_t *open, *maybe;
+};
 
 struct candidates {
   size_t n;
@@ -23,77 +38,123 @@ static bool collect(void *context, uint32_t offset)
   return true;
 }
 
-void cf_twin_init(struct cf_twin *twin)
-{
-  twin->found = false;
-  cf_block_init(&twin->block);
-  cf_values_init(&twin->values);
-}
+/* ---- looking at a record ---- */
 
-void cf_twin_fini(struct cf_twin *twin)
+static enum cf_err open_block(struct dedupe *d, uint64_t seq)
 {
-  cf_block_fini(&twin->block);
-  cf_values_fini(&twin->values);
-}
-
-/* Is the record at seq the one? Then twin holds it. */
-static enum cf_err check(struct cf_view *view, uint64_t seq, struct cf_str source, struct cf_str id, struct cf_twin *twin)
-{
-  enum cf_err err = cf_view_block(view, seq, &twin->block);
-  if (err != CF_OK)
-    return err;
-  unsigned i = (unsigned)(seq % CF_GROUP);
-  const struct cf_record *r = &twin->block.record[i];
-  if (r->kind != CF_K_EVENT || (err = cf_values_get(r, &twin->values)) != CF_OK)
-    return err;
-  if (!cf_str_eq(twin->values.v[CF_M_SOURCE], source) || !cf_str_eq(twin->values.v[CF_M_ID], id))
+  uint64_t first = seq - seq % CF_GROUP;
+  enum cf_err err = CF_OK;
+  if (d->block_first == first)
     return CF_OK;
+  d->block_first = UINT64_MAX;
+  if (d->view == NULL)
+    err = cf_view_at(d->l, d->l->size, &d->view);
+  if (err == CF_OK)
+    err = cf_view_block(d->view, seq, d->block);
+  if (err == CF_OK)
+    d->block_first = first;
+  return err;
+}
+
+static enum cf_err tell(struct dedupe *d, struct cf_ask *ask, const struct cf_record *r)
+{
   struct cf_hashes hashes;
-  cf_view_hashes(view, &hashes);
-  err = hashes.get(hashes.context, 0, seq, 1, twin->hash);
+  cf_view_hashes(d->view, &hashes);
+  enum cf_err err = hashes.get(hashes.context, 0, r->seq, 1, ask->hash);
   if (err != CF_OK)
     return err;
-  twin->found = true;
-  twin->seq = seq;
-  twin->i = i;
+  ask->found = true;
+  ask->same = cf_record_same(ask->content, r);
+  ask->seq = r->seq;
+  ask->recorded_us = r->recorded_us;
   return CF_OK;
 }
 
-static enum cf_err find_in_segment(struct cf_ledger *l, const struct cf_segment_meta *meta, uint64_t fingerprint, struct candidates *c)
+/* Is the record at seq the one? Then the ask says so. */
+static enum cf_err check(struct dedupe *d, struct cf_ask *ask, uint64_t seq)
 {
-  struct cf_segment *segment = NULL;
-  enum cf_err err = cf_segment_acquire(l->pool, meta, &segment);
-  if (err == CF_OK) {
-    err = cf_segment_find_id(segment, fingerprint, collect, c);
-    cf_segment_release(l->pool, segment);
-  }
-  return err;
-}
-
-/* Look at the candidates of a unit on their records; rare, since a fingerprint has 64 bits. */
-static enum cf_err check_all(struct cf_ledger *l, uint64_t first, const struct candidates *c, struct cf_str source, struct cf_str id, struct cf_twin *twin)
-{
-  if (c->n == 0)
+  enum cf_err err = open_block(d, seq);
+  if (err != CF_OK)
+    return err;
+  const struct cf_record *r = &d->block->record[seq % CF_GROUP];
+  if (r->kind != CF_K_EVENT)
     return CF_OK;
-  struct cf_view *view = NULL;
-  enum cf_err err = cf_view_at(l, l->size, &view);
-  for (size_t i = 0; err == CF_OK && i < c->n && !twin->found; i++)
-    err = check(view, first + c->offset[i], source, id, twin);
-  cf_view_put(view);
+  err = cf_values_get(r, &d->values);
+  if (err != CF_OK || !cf_str_eq(d->values.v[CF_M_SOURCE], ask->source) || !cf_str_eq(d->values.v[CF_M_ID], ask->id))
+    return err;
+  return tell(d, ask, r);
+}
+
+static enum cf_err check_all(struct dedupe *d, struct cf_ask *ask, uint64_t first, const struct candidates *c)
+{
+  enum cf_err err = CF_OK;
+  for (size_t i = 0; err == CF_OK && i < c->n && !ask->found; i++)
+    err = check(d, ask, first + c->offset[i]);
   return err;
 }
 
-static enum cf_err search_tails(struct cf_ledger *l, uint64_t fingerprint, struct cf_str source, struct cf_str id, struct cf_twin *twin)
+/* ---- where to look ---- */
+
+static enum cf_err search_tails(struct dedupe *d, struct cf_ask *ask)
 {
-  const struct cf_layout *layout = l->layout;
-  for (size_t i = layout->tails_n; i-- > 0 && !twin->found;) {
+  const struct cf_layout *layout = d->l->layout;
+  enum cf_err err = CF_OK;
+  for (size_t i = layout->tails_n; err == CF_OK && i-- > 0 && !ask->found;) {
     struct candidates c = {.n = 0};
-    cf_tail_find_id(layout->tails[i], fingerprint, collect, &c);
-    enum cf_err err = check_all(l, cf_tail_meta(layout->tails[i])->first, &c, source, id, twin);
-    if (err != CF_OK)
-      return err;
+    cf_tail_find_id(layout->tails[i], ask->fingerprint, collect, &c);
+    err = check_all(d, ask, cf_tail_meta(layout->tails[i])->first, &c);
   }
+  return err;
+}
+
+static enum cf_err search_segment(struct dedupe *d, const struct cf_segment_meta *meta, struct cf_ask *ask)
+{
+  struct candidates c = {.n = 0};
+  struct cf_segment *segment = NULL;
+  enum cf_err err = cf_segment_acquire(d->l->pool, meta, &segment);
+  if (err == CF_OK) {
+    err = cf_segment_find_id(segment, ask->fingerprint, collect, &c);
+    cf_segment_release(d->l->pool, segment);
+  }
+  return err == CF_OK ? check_all(d, ask, meta->first, &c) : err;
+}
+
+/* The asks that are still open, for one segment. */
+static uint32_t gather_open(struct dedupe *d)
+{
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < d->n; i++)
+    if (!d->ask[i].found) {
+      d->open[n] = i;
+      d->fingerprint[n++] = d->ask[i].fingerprint;
+    }
+  return n;
+}
+
+/* Those of the open asks that the segment may have; a filter that is not in memory comes there with the first search. */
+static enum cf_err screen(struct dedupe *d, const struct cf_segment_meta *meta, uint32_t open_n, uint32_t *maybe_n)
+{
+  if (cf_segment_screen_ids(d->l->pool, meta, d->fingerprint, open_n, d->maybe, maybe_n))
+    return CF_OK;
+  enum cf_err err = search_segment(d, meta, &d->ask[d->open[0]]);
+  if (err != CF_OK || cf_segment_screen_ids(d->l->pool, meta, d->fingerprint, open_n, d->maybe, maybe_n))
+    return err;
+  for (*maybe_n = 0; *maybe_n < open_n; (*maybe_n)++)
+    d->maybe[*maybe_n] = *maybe_n;
   return CF_OK;
+}
+
+static enum cf_err search_one_segment(struct dedupe *d, const struct cf_segment_meta *meta, uint32_t open_n)
+{
+  uint32_t maybe_n = 0;
+  enum cf_err err = screen(d, meta, open_n, &maybe_n);
+  for (uint32_t i = 0; err == CF_OK && i < maybe_n; i++) {
+    struct cf_ask *ask = &d->ask[d->open[d->maybe[i]]];
+    if (!ask->found)
+      err = search_segment(d, meta, ask);
+  }
+  /* A damaged segment can't tell: an event taken twice is better than one refused for ever. */
+  return err == CF_E_DAMAGED ? CF_OK : err;
 }
 
 /* Is the segment's newest record still within the window? */
@@ -102,27 +163,43 @@ static bool remembered(const struct cf_ledger *l, const struct cf_segment_meta *
   return l->size - meta->end < l->conf->dedupe_records && now_us - meta->recorded_max_us < l->conf->dedupe_window_us;
 }
 
-static enum cf_err search_segments(struct cf_ledger *l, uint64_t fingerprint, struct cf_str source, struct cf_str id, int64_t now_us, struct cf_twin *twin)
+static enum cf_err search_segments(struct dedupe *d, int64_t now_us)
 {
-  const struct cf_layout *layout = l->layout;
-  for (size_t i = layout->segments_n; i-- > 0 && !twin->found && remembered(l, &layout->segments[i], now_us);) {
-    struct candidates c = {.n = 0};
-    if (cf_segment_excludes_id(l->pool, &layout->segments[i], fingerprint))
-      continue;
-    enum cf_err err = find_in_segment(l, &layout->segments[i], fingerprint, &c);
-    if (err == CF_OK)
-      err = check_all(l, layout->segments[i].first, &c, source, id, twin);
-    /* A damaged segment can't tell: an event taken twice is better than one refused for ever. */
-    if (err != CF_OK && err != CF_E_DAMAGED)
-      return err;
+  const struct cf_layout *layout = d->l->layout;
+  enum cf_err err = CF_OK;
+  for (size_t i = layout->segments_n; err == CF_OK && i-- > 0 && remembered(d->l, &layout->segments[i], now_us);) {
+    uint32_t open_n = gather_open(d);
+    if (open_n == 0)
+      break;
+    err = search_one_segment(d, &layout->segments[i], open_n);
   }
-  return CF_OK;
+  return err;
 }
 
-enum cf_err cf_twin_find(struct cf_ledger *l, struct cf_str source, struct cf_str id, int64_t now_us, struct cf_twin *twin)
+enum cf_err cf_dedupe(struct cf_ledger *l, struct cf_ask *ask, uint32_t n, int64_t now_us)
 {
-  twin->found = false;
-  uint64_t fingerprint = cf_id_fingerprint(l->fingerprint_key, id);
-  enum cf_err err = search_tails(l, fingerprint, source, id, twin);
-  return err != CF_OK || twin->found ? err : search_segments(l, fingerprint, source, id, now_us, twin);
+  if (n == 0)
+    return CF_OK;
+  struct dedupe d = {.l = l, .ask = ask, .n = n, .block_first = UINT64_MAX};
+  d.block = malloc(sizeof *d.block);
+  d.fingerprint = malloc(n * sizeof *d.fingerprint);
+  d.open = malloc(n * sizeof *d.open);
+  d.maybe = malloc(n * sizeof *d.maybe);
+  cf_values_init(&d.values);
+  enum cf_err err = d.block == NULL || d.fingerprint == NULL || d.open == NULL || d.maybe == NULL ? CF_E_NOMEM : CF_OK;
+  if (d.block != NULL)
+    cf_block_init(d.block);
+  for (uint32_t i = 0; err == CF_OK && i < n; i++)
+    err = search_tails(&d, &ask[i]);
+  if (err == CF_OK)
+    err = search_segments(&d, now_us);
+  if (d.block != NULL)
+    cf_block_fini(d.block);
+  cf_values_fini(&d.values);
+  cf_view_put(d.view);
+  free(d.block);
+  free(d.fingerprint);
+  free(d.open);
+  free(d.maybe);
+  return err;
 }

@@ -123,11 +123,17 @@ void cf_space_release(struct cf_ledger *l);                    /* give the reser
 
 /* plan.c: one group's way into the ledger. */
 CF_MUST enum cf_err cf_plan_run(struct cf_ledger *l, struct cf_append *const *group, size_t n); /* under commit: commits, applies; not yet durable */
-/* dedupe.c: the durable or committed record with this (source, id) within the window. *found is false where there is none; else block and i hold it and hash its leaf hash. */
-struct cf_twin { bool found; uint64_t seq; unsigned i; struct cf_block block; uint8_t hash[CF_HASH_N]; struct cf_values values; };
-void cf_twin_init(struct cf_twin *twin);
-void cf_twin_fini(struct cf_twin *twin);
-CF_MUST enum cf_err cf_twin_find(struct cf_ledger *l, struct cf_str source, struct cf_str id, int64_t now_us, struct cf_twin *twin); /* under commit */
+/* dedupe.c: for each ask, is a record with its (source, id) committed within the window? found and what follows are written. */
+struct cf_ask {
+  struct cf_str source, id;
+  uint64_t fingerprint; /* of the id */
+  const struct cf_record *content;
+  bool found, same;     /* same: its content is equal */
+  uint64_t seq;
+  int64_t recorded_us;
+  uint8_t hash[CF_HASH_N];
+};
+CF_MUST enum cf_err cf_dedupe(struct cf_ledger *l, struct cf_ask *ask, uint32_t n, int64_t now_us); /* under commit */
 
 /* view.c */
 struct cf_view {

@@ -15,17 +15,16 @@
 #define CLOCK_BACK_US INT64_C(10000000) /* a step back up to this is waited out, beyond it a service record tells of it */
 #define TAILS_NEW_MAX 4096
 
-/* An event of the group and what became of it. */
+/* An event of the group and what becomes of it. */
 struct item {
   const struct cf_event *event;
-  struct cf_place *place; /* NULL: nobody asks */
-  uint64_t fingerprint;
-  struct cf_str source, id; /* within the event's own public text; id.n = 0: none */
+  struct cf_place *place;
+  struct cf_ask *ask; /* NULL: it has no id */
 };
 
 /* An open-addressed table of the group's own ids. */
 struct own_ids {
-  uint32_t *slot; /* index of an item + 1 */
+  uint32_t *slot; /* index of an ask + 1 */
   size_t mask;
 };
 
@@ -34,8 +33,10 @@ struct plan {
   struct cf_bdb_txn *txn;
   struct item *item;
   size_t items_n;
+  struct cf_ask *ask;
+  struct cf_place **asker; /* the place that goes with each ask */
+  uint32_t asks_n;
   struct own_ids own;
-  struct cf_twin twin;
   int64_t now_us;
 
   struct cf_fresh *fresh;
@@ -67,60 +68,53 @@ static struct cf_str public_name(struct cf_str text, struct cf_str pattern)
   return end == NULL ? (struct cf_str){0} : (struct cf_str){from, (size_t)(end - from)};
 }
 
-static void item_init(struct plan *p, struct item *item, const struct cf_event *event, struct cf_place *place)
+static void item_init(struct plan *p, const struct cf_event *event, struct cf_place *place)
 {
+  struct item *item = &p->item[p->items_n++];
   *item = (struct item){.event = event, .place = place};
-  if (event->record.kind != CF_K_EVENT)
+  struct cf_str id = event->record.kind == CF_K_EVENT ? public_name(event->record.public_text, CF_STR(",\"id\":\"")) : (struct cf_str){0};
+  if (id.n == 0)
     return;
-  item->source = public_name(event->record.public_text, CF_STR("\"source\":\""));
-  item->id = public_name(event->record.public_text, CF_STR(",\"id\":\""));
-  if (item->id.n > 0)
-    item->fingerprint = cf_id_fingerprint(p->l->fingerprint_key, item->id);
+  p->asker[p->asks_n] = place;
+  item->ask = &p->ask[p->asks_n++];
+  *item->ask = (struct cf_ask){.source = public_name(event->record.public_text, CF_STR("\"source\":\"")), .id = id, .content = &event->record,
+                               .fingerprint = cf_id_fingerprint(p->l->fingerprint_key, id)};
 }
 
-/* The earlier item of the group with the same (source, id), or NULL; enters this one where there is none. */
-static struct item *own_twin(struct plan *p, size_t index)
+/* The earlier ask of the group with the same (source, id), or asks_n; enters this one where there is none. */
+static uint32_t own_twin(struct plan *p, uint32_t index)
 {
-  const struct item *item = &p->item[index];
-  for (size_t at = (size_t)item->fingerprint & p->own.mask;; at = (at + 1) & p->own.mask) {
+  const struct cf_ask *ask = &p->ask[index];
+  for (size_t at = (size_t)ask->fingerprint & p->own.mask;; at = (at + 1) & p->own.mask) {
     if (p->own.slot[at] == 0) {
-      p->own.slot[at] = (uint32_t)index + 1;
-      return NULL;
+      p->own.slot[at] = index + 1;
+      return p->asks_n;
     }
-    struct item *other = &p->item[p->own.slot[at] - 1];
-    if (other->fingerprint == item->fingerprint && cf_str_eq(other->id, item->id) && cf_str_eq(other->source, item->source))
-      return other;
+    const struct cf_ask *other = &p->ask[p->own.slot[at] - 1];
+    if (other->fingerprint == ask->fingerprint && cf_str_eq(other->id, ask->id) && cf_str_eq(other->source, ask->source))
+      return p->own.slot[at] - 1;
   }
 }
 
-static void tell_twin(struct cf_place *place, bool same, uint64_t seq, int64_t recorded_us, const uint8_t hash[CF_HASH_N])
+/* Is the item there already, in the ledger or earlier in the group? Then its place says so. */
+static bool has_twin(struct plan *p, const struct item *item)
 {
-  if (place == NULL)
-    return;
-  *place = (struct cf_place){.err = same ? CF_OK : CF_E_CONFLICT, .duplicate = same, .seq = seq, .recorded_us = recorded_us};
-  memcpy(place->leaf_hash, hash, CF_HASH_N);
-}
-
-/* Is the item there already, in the group or in the ledger? Then its place says so. */
-static enum cf_err find_twin(struct plan *p, size_t index, bool *known)
-{
-  struct item *item = &p->item[index];
-  *known = false;
-  if (item->id.n == 0)
-    return CF_OK;
-  const struct item *other = own_twin(p, index);
-  if (other != NULL && other->place->err == CF_OK && !other->place->duplicate) {
-    *known = true;
-    tell_twin(item->place, cf_record_same(&item->event->record, &other->event->record), other->place->seq, other->place->recorded_us, other->place->leaf_hash);
-    return CF_OK;
+  const struct cf_ask *ask = item->ask;
+  if (ask == NULL)
+    return false;
+  if (ask->found) {
+    *item->place = (struct cf_place){.err = ask->same ? CF_OK : CF_E_CONFLICT, .duplicate = ask->same, .seq = ask->seq, .recorded_us = ask->recorded_us};
+    memcpy(item->place->leaf_hash, ask->hash, CF_HASH_N);
+    return true;
   }
-  enum cf_err err = cf_twin_find(p->l, item->source, item->id, p->now_us, &p->twin);
-  if (err != CF_OK || !p->twin.found)
-    return err;
-  const struct cf_record *r = &p->twin.block.record[p->twin.i];
-  *known = true;
-  tell_twin(item->place, cf_record_same(&item->event->record, r), p->twin.seq, r->recorded_us, p->twin.hash);
-  return CF_OK;
+  uint32_t other = own_twin(p, (uint32_t)(ask - p->ask));
+  if (other == p->asks_n)
+    return false;
+  bool same = cf_record_same(ask->content, p->ask[other].content);
+  *item->place = *p->asker[other];
+  item->place->err = same ? CF_OK : CF_E_CONFLICT;
+  item->place->duplicate = same;
+  return true;
 }
 
 /* ---- which seq, which leaf ---- */
@@ -163,13 +157,11 @@ static enum cf_err place_event(struct plan *p, const struct cf_event *event, str
 
 static enum cf_err place_all(struct plan *p)
 {
-  enum cf_err err = CF_OK;
-  if (p->clock.text != NULL)
+  enum cf_err err = cf_dedupe(p->l, p->ask, p->asks_n, p->now_us);
+  if (err == CF_OK && p->clock.text != NULL)
     err = place_event(p, &p->clock, NULL);
   for (size_t i = 0; err == CF_OK && i < p->items_n; i++) {
-    bool known = false;
-    err = find_twin(p, i, &known);
-    if (err == CF_OK && !known)
+    if (!has_twin(p, &p->item[i]))
       err = place_event(p, p->item[i].event, p->item[i].place);
   }
   return err;
@@ -321,7 +313,6 @@ static enum cf_err plan_init(struct plan *p, struct cf_ledger *l, struct cf_appe
 {
   memset(p, 0, sizeof *p);
   p->l = l;
-  cf_twin_init(&p->twin);
   cf_buf_init(&p->leaf, 2 * CF_LEAF_MAX);
   cf_buf_init(&p->done, SIZE_MAX / 2);
   p->filling = l->filling;
@@ -336,14 +327,16 @@ static enum cf_err plan_init(struct plan *p, struct cf_ledger *l, struct cf_appe
   p->own.mask = slots - 1;
   p->own.slot = calloc(slots, sizeof *p->own.slot);
   p->item = malloc((events + 1) * sizeof *p->item);
+  p->ask = malloc((events + 1) * sizeof *p->ask);
+  p->asker = malloc((events + 1) * sizeof *p->asker);
   p->fresh = malloc((events + 1) * sizeof *p->fresh);
   p->piece = malloc((events / CF_GROUP + 3) * sizeof *p->piece);
   p->tail = malloc((events / CF_TILE_W + 2) * sizeof(struct cf_tail *));
-  if (p->own.slot == NULL || p->item == NULL || p->fresh == NULL || p->piece == NULL || p->tail == NULL)
+  if (p->own.slot == NULL || p->item == NULL || p->ask == NULL || p->asker == NULL || p->fresh == NULL || p->piece == NULL || p->tail == NULL)
     return CF_E_NOMEM;
   for (size_t i = 0; i < n; i++)
     for (size_t j = 0; j < group[i]->n; j++)
-      item_init(p, &p->item[p->items_n++], group[i]->events[j], &group[i]->places[j]);
+      item_init(p, group[i]->events[j], &group[i]->places[j]);
   return read_clock(p);
 }
 
@@ -359,7 +352,8 @@ static void plan_fini(struct plan *p, bool committed)
   free(p->fresh);
   free(p->piece);
   free(p->tail);
-  cf_twin_fini(&p->twin);
+  free(p->ask);
+  free(p->asker);
   cf_buf_fini(&p->leaf);
   cf_buf_fini(&p->done);
   cf_event_fini(&p->clock);

@@ -12,6 +12,9 @@
 #include "lib/base/diag.h"
 #include "lib/store/parts.h"
 
+#define FILTER_BITS 11         /* a little more than an id in a filter takes */
+#define FILTERS_MIN (1u << 20) /* bytes */
+
 /* What is gathered before the first layout is made. */
 struct found {
   struct cf_ledger *l;
@@ -155,8 +158,10 @@ enum cf_err cf_recover(struct cf_ledger *l, struct cf_fault *fault)
   memcpy(l->last_hash, head.last_hash, CF_HASH_N);
   cf_random(l->salt_key, sizeof l->salt_key);
   err = cf_segment_pool_new(l->segments_path, l->conf->cache, l->fingerprint_key, &l->pool);
-  if (err == CF_OK)
+  if (err == CF_OK) {
+    cf_segment_pool_keep_filters(l->pool, l->conf->dedupe_records / 8 * FILTER_BITS + FILTERS_MIN);
     err = gather(l, fault);
+  }
   if (err == CF_OK)
     err = sweep(l, fault);
   if (err == CF_OK)

@@ -48,8 +48,11 @@ void cf_segment_pool_free(struct cf_segment_pool *pool); /* nothing may be held 
 /* Borrow the segment's handle; several threads may hold it. CF_E_DAMAGED also where the file is missing or not the one that meta names. */
 CF_MUST enum cf_err cf_segment_acquire(struct cf_segment_pool *pool, const struct cf_segment_meta *meta, struct cf_segment **segment);
 void cf_segment_release(struct cf_segment_pool *pool, struct cf_segment *segment);
-/* True where the segment surely has no such id, by a filter that is in memory since an earlier cf_segment_find_id: there is no need to acquire it. */
-bool cf_segment_excludes_id(struct cf_segment_pool *pool, const struct cf_segment_meta *meta, uint64_t fingerprint);
+/* Which of the n fingerprints may the segment have, by its filter in memory? Their places go to maybe (room for n); the others it surely has not, and there is no need to acquire it
+ * for them. false: the filter is not in memory; a cf_segment_find_id brings it there. */
+CF_MUST bool cf_segment_screen_ids(struct cf_segment_pool *pool, const struct cf_segment_meta *meta, const uint64_t *fingerprints, uint32_t n, uint32_t *maybe, uint32_t *maybe_n);
+/* How much memory filters may take, in bytes; half of the cache if not said. */
+void cf_segment_pool_keep_filters(struct cf_segment_pool *pool, size_t bytes);
 /* Forget a replaced or removed file's handle; it is closed when its last holder lets go. */
 void cf_segment_pool_drop(struct cf_segment_pool *pool, const struct cf_segment_meta *meta);
 

@@ -10,19 +10,13 @@
 
 #include "lib/base/codec.h"
 #include "lib/base/diag.h"
+#include "lib/store/filters.h"
 
 #define FILE_CACHE (1u << 20) /* wanted for each open file */
 #define OPEN_MIN 4u
 #define OPEN_MAX 64u
 #define FILTERS_MIN (4u << 20) /* bytes */
 #define CHECK_N 8
-
-struct filter {
-  struct cf_segment_meta meta;
-  uint8_t *bytes;
-  size_t n;
-  uint64_t used; /* when, by the pool's clock of uses */
-};
 
 struct cf_segment_pool {
   pthread_mutex_t lock;
@@ -33,10 +27,7 @@ struct cf_segment_pool {
   unsigned max;
   unsigned n; /* files in the list */
   struct cf_segment *newest, *oldest; /* by use */
-  struct filter *filter;
-  size_t filters, filters_max;
-  size_t filter_bytes, filter_budget;
-  uint64_t uses;
+  struct cf_filters filters;
 };
 
 enum cf_err cf_segment_pool_new(const char *directory, uint64_t cache, const uint8_t fingerprint_key[16], struct cf_segment_pool **out)
@@ -53,7 +44,7 @@ enum cf_err cf_segment_pool_new(const char *directory, uint64_t cache, const uin
   pool->tag = cf_id_fingerprint(fingerprint_key, CF_SEGMENT_TAG);
   pool->max = files < OPEN_MIN ? OPEN_MIN : files > OPEN_MAX ? OPEN_MAX : (unsigned)files;
   pool->file_cache = cache / 2 / pool->max;
-  pool->filter_budget = cache / 2 < FILTERS_MIN ? FILTERS_MIN : (size_t)(cache / 2);
+  cf_filters_init(&pool->filters, cache / 2 < FILTERS_MIN ? FILTERS_MIN : (size_t)(cache / 2));
   *out = pool;
   return CF_OK;
 }
@@ -154,9 +145,7 @@ void cf_segment_pool_free(struct cf_segment_pool *pool)
     detach(pool, pool->newest, &doomed);
   }
   close_doomed(doomed);
-  for (size_t i = 0; i < pool->filters; i++)
-    free(pool->filter[i].bytes);
-  free(pool->filter);
+  cf_filters_fini(&pool->filters);
   pthread_mutex_destroy(&pool->lock);
   free(pool->directory);
   free(pool);
@@ -236,68 +225,22 @@ void cf_segment_release(struct cf_segment_pool *pool, struct cf_segment *s)
 
 /* ---- Filters ---------------------------------------------------------------------------------- */
 
-static struct filter *find_filter(const struct cf_segment_pool *pool, const struct cf_segment_meta *meta)
+void cf_segment_pool_keep_filters(struct cf_segment_pool *pool, size_t bytes)
 {
-  for (size_t i = 0; i < pool->filters; i++) {
-    const struct cf_segment_meta *m = &pool->filter[i].meta;
-    if (m->first == meta->first && m->end == meta->end && m->generation == meta->generation)
-      return &pool->filter[i];
-  }
-  return NULL;
-}
-
-static void filter_remove(struct cf_segment_pool *pool, struct filter *f)
-{
-  free(f->bytes);
-  pool->filter_bytes -= f->n;
-  *f = pool->filter[--pool->filters];
+  cf_filters_set_budget(&pool->filters, bytes);
 }
 
 enum cf_filter_answer cf_pool_filter_ask(struct cf_segment_pool *pool, const struct cf_segment_meta *meta, uint64_t fingerprint)
 {
-  enum cf_filter_answer answer = CF_FILTER_UNKNOWN;
-
-  pthread_mutex_lock(&pool->lock);
-  struct filter *f = find_filter(pool, meta);
-  if (f != NULL) {
-    f->used = ++pool->uses;
-    answer = cf_filter_may_have(f->bytes, f->n, fingerprint) ? CF_FILTER_MAYBE : CF_FILTER_NO;
-  }
-  pthread_mutex_unlock(&pool->lock);
-  return answer;
+  uint32_t maybe, maybe_n;
+  if (!cf_filters_ask(&pool->filters, meta, &fingerprint, 1, &maybe, &maybe_n))
+    return CF_FILTER_UNKNOWN;
+  return maybe_n == 1 ? CF_FILTER_MAYBE : CF_FILTER_NO;
 }
 
-bool cf_segment_excludes_id(struct cf_segment_pool *pool, const struct cf_segment_meta *meta, uint64_t fingerprint)
+bool cf_segment_screen_ids(struct cf_segment_pool *pool, const struct cf_segment_meta *meta, const uint64_t *fingerprints, uint32_t n, uint32_t *maybe, uint32_t *maybe_n)
 {
-  return cf_pool_filter_ask(pool, meta, fingerprint) == CF_FILTER_NO;
-}
-
-static void filters_shrink(struct cf_segment_pool *pool, size_t n)
-{
-  while (pool->filters > 0 && pool->filter_bytes + n > pool->filter_budget) {
-    struct filter *oldest = pool->filter;
-    for (size_t i = 1; i < pool->filters; i++)
-      if (pool->filter[i].used < oldest->used)
-        oldest = &pool->filter[i];
-    filter_remove(pool, oldest);
-  }
-}
-
-/* Takes bytes over. Without memory for one more the filter is forgotten, which costs time only. */
-static void filter_insert(struct cf_segment_pool *pool, const struct cf_segment_meta *meta, uint8_t *bytes, size_t n)
-{
-  if (pool->filters == pool->filters_max) {
-    size_t max = pool->filters_max == 0 ? 16 : 2 * pool->filters_max;
-    struct filter *grown = realloc(pool->filter, max * sizeof *grown);
-    if (grown == NULL) {
-      free(bytes);
-      return;
-    }
-    pool->filter = grown;
-    pool->filters_max = max;
-  }
-  pool->filter[pool->filters++] = (struct filter){*meta, bytes, n, ++pool->uses};
-  pool->filter_bytes += n;
+  return cf_filters_ask(&pool->filters, meta, fingerprints, n, maybe, maybe_n);
 }
 
 enum cf_err cf_pool_filter_keep(struct cf_segment_pool *pool, const struct cf_segment_meta *meta, struct cf_str stored)
@@ -311,14 +254,7 @@ enum cf_err cf_pool_filter_keep(struct cf_segment_pool *pool, const struct cf_se
   if (bytes == NULL)
     return CF_E_NOMEM;
   memcpy(bytes, stored.p, n);
-  pthread_mutex_lock(&pool->lock);
-  if (find_filter(pool, meta) == NULL) {
-    filters_shrink(pool, n);
-    filter_insert(pool, meta, bytes, n);
-    bytes = NULL;
-  }
-  pthread_mutex_unlock(&pool->lock);
-  free(bytes);
+  cf_filters_keep(&pool->filters, meta, bytes, n);
   return CF_OK;
 }
 
@@ -330,9 +266,7 @@ void cf_segment_pool_drop(struct cf_segment_pool *pool, const struct cf_segment_
   struct cf_segment *s = find_segment(pool, meta);
   if (s != NULL)
     detach(pool, s, &doomed);
-  struct filter *f = find_filter(pool, meta);
-  if (f != NULL)
-    filter_remove(pool, f);
   pthread_mutex_unlock(&pool->lock);
+  cf_filters_drop(&pool->filters, meta);
   close_doomed(doomed);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* A load of POSTs over kept-alive connections to 127.0.0.1, and what was acknowledged.
  *
- *   load [-c CONNECTIONS] [-n REQUESTS | -t SECONDS] [-b BATCH] [-s] [-p PREFIX] [-H HEADERFILE] [-o ACKS] PORT PATH
+ *   load [-c CONNECTIONS] [-n REQUESTS | -t SECONDS] [-b BATCH] [-s | -f EVENTS] [-p PREFIX] [-H HEADERFILE] [-o ACKS] PORT PATH
  *
- * Each connection posts one request after the other: one event of some 400 bytes, or with -s a small one, or BATCH of them as NDJSON. Ids are
- * PREFIX-CONNECTION-NUMBER. A request that fails without an answer, or with a 5xx, is sent again, with the same ids, until it is answered, the time
- * is over or SIGTERM comes; a 4xx ends the run with 1. ACKS gets a line an acknowledged event: id, seq, leaf hash in hex (- in a batch). HEADERFILE
- * holds header lines to send, for example the token. At the end a line of figures goes to stdout; latencies are of requests that were answered the
- * first time. */
+ * Each connection posts one request after the other: one event of some 400 bytes, or with -s a small one, or with -f the next line of EVENTS, a file of
+ * JSON objects without an id, over and over; or BATCH of them as NDJSON. Ids are PREFIX-CONNECTION-NUMBER. A request that fails without an answer, or
+ * with a 5xx, is sent again, with the same ids, until it is answered, the time is over or SIGTERM comes; a 4xx ends the run with 1. ACKS gets a line an
+ * acknowledged event: id, seq, leaf hash in hex (- in a batch). HEADERFILE holds header lines to send, for example the token. At the end a line of
+ * figures goes to stdout; latencies are of requests that were answered the first time. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -24,13 +24,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #define CONNECTIONS_MAX 512
 #define BATCH_MAX 50000
-#define EVENT_MAX 512         /* bytes of one event's text */
+#define EVENT_MAX 2048        /* bytes of one event's text */
+#define LINES_MAX 4000000
 #define HEADERS_MAX 4096
 #define ANSWER_MAX (4 << 20)
 #define RETRY_US 20000
@@ -50,6 +53,7 @@ struct connection {
   int fd;                     /* -1: none; is opened when `since` has come */
   int index;
   long number;                /* of the request under way; 0: none */
+  long first_line;            /* of the file, for the request under way */
   bool again;                 /* it was sent before */
   int64_t since;              /* when it was sent; before that, when it may be */
   char *request;
@@ -69,6 +73,8 @@ static struct options options = {.connections = 1, .batch = 1, .seconds = 3600, 
 static FILE *acks;
 static long given;            /* requests given out */
 static long done, again, events;
+static char **lines;          /* of the file, each ended by a 0 */
+static long lines_n;
 static uint32_t *latencies;
 static size_t latencies_n;
 static volatile sig_atomic_t stopped;
@@ -89,17 +95,28 @@ static int64_t now_us(void)
 
 /* ---- requests ---- */
 
-static size_t event_put(char *out, const struct connection *c, int i)
+static int page_view_put(char *out, const struct connection *c, long n)
 {
-  long n = (c->number - 1) * options.batch + i;
-  int length = options.small ? snprintf(out, EVENT_MAX, "{\"id\":\"%s-%d-%ld\",\"action\":\"load\"}\n", options.prefix, c->index, n) : snprintf(out, EVENT_MAX,
+  return snprintf(out, EVENT_MAX,
     "{\"id\":\"%s-%d-%ld\",\"action\":\"page.view\",\"user\":\"user%ld\",\"session\":\"s-%08lx\",\"ip\":\"10.%ld.%ld.%d\","
     "\"method\":\"GET\",\"status\":%d,\"resource\":\"/projects/%ld/files/%ld\",\"query\":\"page=%ld\",\"host\":\"www.example.org\","
     "\"bytes\":%ld,\"duration_us\":%ld,\"protocol\":\"HTTP/1.1\",\"request_id\":\"req-%d-%ld\","
     "\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:102.0) Gecko/20100101 Firefox/102.0\"}\n",
     options.prefix, c->index, n, n % 997, (unsigned long)n * 2654435761UL % 0xffffffffUL, n % 250, n / 250 % 250, c->index % 250,
     n % 20 ? 200 : 404, n % 83, n % 9973, n % 7, 512 + n % 40000, 300 + n % 9000, c->index, n);
+}
 
+static size_t event_put(char *out, const struct connection *c, int i)
+{
+  long n = (c->number - 1) * options.batch + i;
+  int length;
+
+  if (options.small)
+    length = snprintf(out, EVENT_MAX, "{\"id\":\"%s-%d-%ld\",\"action\":\"load\"}\n", options.prefix, c->index, n);
+  else if (lines_n > 0)
+    length = snprintf(out, EVENT_MAX, "{\"id\":\"%s-%d-%ld\",%s\n", options.prefix, c->index, n, lines[(c->first_line + i) % lines_n]);
+  else
+    length = page_view_put(out, c, n);
   if (length < 0 || length >= EVENT_MAX)
     die("the event's text is too long");
   return (size_t)length;
@@ -114,7 +131,7 @@ static void request_make(struct connection *c)
   for (int i = 0; i < options.batch; i++)
     n += event_put(body + n, c, i);
   int head_n = snprintf(head, sizeof head, "POST %s%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n%sContent-Type: %s\r\nContent-Length: %zu\r\n\r\n", options.path,
-    options.batch > 1 ? "?return=seqs" : "", options.port, options.headers, options.batch > 1 ? "application/x-ndjson" : "application/json", n);
+    options.batch > 1 && acks ? "?return=seqs" : "", options.port, options.headers, options.batch > 1 ? "application/x-ndjson" : "application/json", n);
   if (head_n < 0 || (size_t)head_n >= sizeof head)
     die("the header is too long");
   memcpy(c->request, head, (size_t)head_n);
@@ -126,7 +143,7 @@ static bool next_request(struct connection *c)
 {
   if (options.requests && given >= options.requests)
     return false;
-  given++;
+  c->first_line = given++ * options.batch;
   c->number++;
   c->again = false;
   c->sent = 0;
@@ -446,17 +463,41 @@ static void headers_read(const char *path)
     die("too many headers");
 }
 
+/* The lines without the brace that begins each. */
+static void lines_read(const char *path)
+{
+  struct stat s;
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+  if (fd < 0 || fstat(fd, &s) != 0)
+    die(path);
+  char *text = mmap(NULL, (size_t)s.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+  lines = malloc(LINES_MAX * sizeof *lines);
+  if (text == MAP_FAILED || lines == NULL)
+    die(path);
+  for (char *at = text, *end; at < text + s.st_size && lines_n < LINES_MAX; at = end + 1) {
+    end = memchr(at, '\n', (size_t)(text + s.st_size - at));
+    errno = 0;
+    if (end == NULL || *at != '{')
+      die("a line of the events is no object");
+    *end = 0;
+    lines[lines_n++] = at + 1;
+  }
+  (void)close(fd);
+}
+
 static void options_read(int argc, char **argv)
 {
   int option;
 
-  while ((option = getopt(argc, argv, "c:n:t:b:sp:H:o:")) != -1)
+  while ((option = getopt(argc, argv, "c:n:t:b:sf:p:H:o:")) != -1)
     switch (option) {
     case 'c': options.connections = atoi(optarg); break;
     case 'n': options.requests = atol(optarg); break;
     case 't': options.seconds = atof(optarg); break;
     case 'b': options.batch = atoi(optarg); break;
     case 's': options.small = true; break;
+    case 'f': lines_read(optarg); break;
     case 'p': options.prefix = optarg; break;
     case 'H': headers_read(optarg); break;
     case 'o': options.acks = optarg; break;
@@ -464,7 +505,7 @@ static void options_read(int argc, char **argv)
     }
   errno = 0;
   if (optind + 2 != argc || options.connections < 1 || options.connections > CONNECTIONS_MAX || options.batch < 1 || options.batch > BATCH_MAX)
-    die("usage: load [-c CONNECTIONS] [-n REQUESTS | -t SECONDS] [-b BATCH] [-s] [-p PREFIX] [-H HEADERFILE] [-o ACKS] PORT PATH");
+    die("usage: load [-c CONNECTIONS] [-n REQUESTS | -t SECONDS] [-b BATCH] [-s | -f EVENTS] [-p PREFIX] [-H HEADERFILE] [-o ACKS] PORT PATH");
   options.port = (unsigned short)atoi(argv[optind]);
   options.path = argv[optind + 1];
 }

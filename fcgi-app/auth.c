@@ -33,11 +33,14 @@ static const char *const everything[] = {"*", NULL};
 
 static enum cf_err parse_roles(struct cf_str names, const char *line, unsigned *roles, struct cf_fault *fault) {
   unsigned made = 0;
-  do {
-    enum cf_role role = cf_role_find(cf_str_cut(&names, ','));
+  for (bool more = true; more;) {
+    size_t before = names.n;
+    struct cf_str name = cf_str_cut(&names, ',');
+    enum cf_role role = cf_role_find(name);
     if (role == CF_ROLE_N) return cf_fail(fault, CF_E_CONFIG, "role", "`%s`: roles are writer, reader, auditor, officer, admin, with commas between", line);
     made |= 1u << role;
-  } while (names.n > 0);
+    more = name.n < before; /* a comma stood behind it */
+  }
   *roles = made;
   return CF_OK;
 }

@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: MIT */
+/* The walk against a plain scan: random filters over random hostile records, paged with random limits, in both sorts and orders; with damaged indexes, times and blocks; across records
+ * appended and units cut anew between the pages. CF_SEED chooses the random numbers, CF_LONG does more of them. */
+#include "config.h"
+
+#include "tests/unit/cf_test.h"
+#include "tests/unit/query_ask.h"
+#include "tests/unit/query_plain.h"
+
+static uint64_t seed(void)
+{
+  const char *text = getenv("CF_SEED");
+
+  return text == NULL ? UINT64_C(0x9e3779b97f4a7c15) : strtoull(text, NULL, 0);
+}
+
+static void setup(void)
+{
+  fake = (struct fake){.random = seed()};
+  fake_grow(&fake, 3000);
+}
+
+static void teardown(void) { fake_fini(&fake); }
+
+static uint64_t rnd(uint64_t below) { return fake_random(&fake, below); }
+
+/* ---- Pages ---- */
+
+static enum cf_err take_row(void *context, const struct cf_record *record)
+{
+  struct list *got = context;
+
+  ck_assert_uint_lt(got->n, fake.n);
+  ck_assert_ptr_eq(record->public_text.p, fake.facts[record->seq].record.public_text.p);
+  got->seq[got->n++] = record->seq;
+  return CF_OK;
+}
+
+static enum cf_err page(const struct question *q, struct cf_view *view, uint64_t limit, int64_t budget_us, const char *cursor, struct list *got, struct cf_page_end *end)
+{
+  static char url[16384];
+  struct cf_query *query;
+  struct cf_fault fault;
+  char number[32];
+  struct cf_buf text = q->url;
+
+  snprintf(number, sizeof number, limit == CF_QUERY_LIMIT_ALL ? "all&format=csv" : "%llu", (unsigned long long)limit);
+  snprintf(url, sizeof url, "%s%slimit=%s%s%s", cf_buf_cstr(&text), text.n == 0 ? "" : "&", number, cursor[0] == 0 ? "" : "&cursor=", cursor);
+  enum cf_err err = ask_parse(url, NULL, &query, &fault);
+  ck_assert_msg(err == CF_OK, "%s: %s: %s", url, fault.at, fault.detail);
+  err = cf_query_run(query, view, budget_us, take_row, got, end);
+  cf_query_free(query);
+  return err;
+}
+
+static void same_so_far(const struct question *q, const struct list *got, const struct list *want, const char *when)
+{
+  struct cf_buf url = q->url;
+
+  ck_assert_msg(got->n <= want->n, "%s: %s: %zu rows, not %zu", when, cf_buf_cstr(&url), got->n, want->n);
+  for (size_t i = 0; i < got->n; i++)
+    ck_assert_msg(got->seq[i] == want->seq[i], "%s: %s: row %zu of %zu is %llu, not %llu", when, cf_buf_cstr(&url), i, want->n, (unsigned long long)got->seq[i],
+                  (unsigned long long)want->seq[i]);
+}
+
+/* All pages, each checked: what came is right, has_more is true exactly when something is left (unless a budget of no time ended the page, which then came on). */
+static void all_pages(const struct question *q, struct cf_view *view, const struct list *want)
+{
+  struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
+  int64_t budget_us = rnd(4) == 0 ? 0 : INT64_MAX;
+  uint64_t limit = rnd(5) == 0 ? CF_QUERY_LIMIT_ALL : 1 + want->n / (1 + rnd(8));
+  struct cf_page_end end = {.rows = 0};
+  unsigned pages = 0;
+
+  do {
+    char cursor[128];
+    size_t before = got.n;
+    memcpy(cursor, end.cursor, sizeof cursor);
+    ck_assert_ok(page(q, view, limit, budget_us, cursor, &got, &end));
+    same_so_far(q, &got, want, "page");
+    ck_assert_uint_eq(end.rows, got.n - before);
+    ck_assert_uint_le(end.rows, limit);
+    ck_assert_msg(budget_us == 0 || end.has_more == (got.n < want->n), "%.*s: limit %llu, has_more %d, %zu of %zu", (int)q->url.n, (char *)q->url.p,
+                  (unsigned long long)limit, end.has_more, got.n, want->n);
+    ck_assert(end.cursor[0] != 0 || (!end.has_more && !q->ascending));
+    ck_assert(end.cursor[0] == 0 || end.has_more || q->ascending);
+    ck_assert_msg(strcmp(cursor, end.cursor) != 0 || !end.has_more, "no progress");
+    ck_assert_uint_lt(++pages, 10000);
+  } while (end.has_more);
+  ck_assert_msg(got.n == want->n, "%.*s: %zu rows, not %zu", (int)q->url.n, (char *)q->url.p, got.n, want->n);
+  free(got.seq);
+}
+
+static void injure(struct cf_view *view)
+{
+  for (size_t i = 0; i < view->units_n; i++) {
+    view->times_damaged[i] = rnd(3) == 0;
+    for (unsigned x = 0; x < CF_I_N; x++)
+      view->index_damaged[i][x] = rnd(3) == 0;
+  }
+}
+
+static unsigned rounds(unsigned n) { return getenv("CF_LONG") != NULL ? 20 * n : n; }
+
+START_TEST(test_random)
+{
+  struct cf_view view;
+  struct question q;
+
+  for (unsigned round = 0; round < rounds(150); round++) {
+    fake_view(&fake, 1 + rnd(fake.n), 1 + rnd(12), &view);
+    if (rnd(3) == 0)
+      injure(&view);
+    for (unsigned i = 0; i < 10; i++) {
+      plain_random(&q);
+      struct list want = plain_answer(&q, view.size);
+      all_pages(&q, &view, &want);
+      free(want.seq);
+      cf_buf_fini(&q.url);
+    }
+  }
+}
+END_TEST
+
+/* The test of one record tells the same as the plain matcher. */
+START_TEST(test_each_record)
+{
+  struct cf_values values;
+  struct cf_query *query;
+  struct cf_fault fault;
+  struct question q;
+  bool pass;
+
+  cf_values_init(&values);
+  for (unsigned round = 0; round < rounds(100); round++) {
+    plain_random(&q);
+    ck_assert_ok(ask_parse(cf_buf_cstr(&q.url), NULL, &query, &fault));
+    for (size_t i = 0; i < fake.n; i++) {
+      ck_assert_ok(cf_query_test(query, &fake.facts[i].record, &values, &pass));
+      ck_assert_msg(pass == plain_matches(&q, &fake.facts[i]), "%s: %zu: %d", cf_buf_cstr(&q.url), i, pass);
+    }
+    cf_query_free(query);
+    cf_buf_fini(&q.url);
+  }
+  cf_values_fini(&values);
+}
+END_TEST
+
+/* ---- Damaged blocks ---- */
+
+/* Rows before the damage are right, the damage is named, and without an error nothing is missing. */
+static void one_damaged(const struct question *q, struct cf_view *view, const struct list *want)
+{
+  struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
+  struct cf_page_end end;
+
+  enum cf_err err = page(q, view, CF_QUERY_LIMIT_ALL, INT64_MAX, "", &got, &end);
+  ck_assert(err == CF_OK || err == CF_E_DAMAGED);
+  same_so_far(q, &got, want, "damaged");
+  ck_assert_uint_eq(end.rows, got.n);
+  if (err == CF_OK) {
+    ck_assert_msg(got.n == want->n, "%.*s: %zu of %zu", (int)q->url.n, (char *)q->url.p, got.n, want->n);
+  } else {
+    ck_assert(view->block_damaged[end.damaged_from / 64]);
+    ck_assert_uint_eq(end.damaged_from % 64, 0);
+    ck_assert_uint_eq(end.damaged_to, end.damaged_from + 64 < view->size ? end.damaged_from + 64 : view->size);
+    ck_assert(end.has_more && end.cursor[0] != 0);
+  }
+  for (size_t i = 0; i < got.n; i++)
+    ck_assert(!view->block_damaged[got.seq[i] / 64]);
+  free(got.seq);
+}
+
+START_TEST(test_damaged_blocks)
+{
+  static bool damaged[64];
+  struct cf_view view;
+  struct question q;
+
+  for (unsigned round = 0; round < rounds(60); round++) {
+    fake_view(&fake, 64 + rnd(fake.n - 64), 1 + rnd(8), &view);
+    memset(damaged, 0, sizeof damaged);
+    for (uint64_t left = 1 + rnd(3); left > 0; left--)
+      damaged[rnd(view.size / 64)] = true;
+    view.block_damaged = damaged;
+    if (rnd(3) == 0)
+      injure(&view);
+    for (unsigned i = 0; i < 10; i++) {
+      plain_random(&q);
+      struct list want = plain_answer(&q, view.size);
+      one_damaged(&q, &view, &want);
+      free(want.seq);
+      cf_buf_fini(&q.url);
+    }
+  }
+}
+END_TEST
+
+
+/* A block in which nothing can match is not missed: by an index, by its times, by its seqs. */
+START_TEST(test_damage_elsewhere)
+{
+  static bool damaged[64];
+  struct cf_view view;
+  struct cf_page_end end;
+  struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
+  struct question q;
+  const struct { const char *url; enum cf_err err; } rows[] = {
+    {"action=only-here", CF_OK},
+    {"action=only-here&q=curl", CF_OK},
+    {"from=2026-01-01&to=9999-01-01", CF_OK},
+    {"seq_to=640", CF_OK},
+    {"seq_from=704", CF_OK},
+    {"seq_to=641", CF_E_DAMAGED},
+    {"seq_from=703", CF_E_DAMAGED},
+    {"action.not=only-here", CF_E_DAMAGED},
+    {"q=x", CF_E_DAMAGED},
+  };
+
+  fake_view(&fake, fake.n, 1, &view);
+  damaged[10] = true;
+  view.block_damaged = damaged;
+  for (size_t i = 0; i < CF_COUNT(rows); i++) {
+    for (unsigned how = 0; how < 4; how++) {
+      got.n = 0;
+      q = plain_question(rows[i].url, (how & 1) != 0, (how & 2) != 0);
+      cf_buf_puts(&q.url, "&kind=all");
+      for (uint64_t seq = 640; seq < 704; seq++) /* the damaged block is of quiet times and holds no such action */
+        fake.facts[seq].time_us = FAKE_EPOCH_US;
+      ck_assert_err(page(&q, &view, CF_QUERY_LIMIT_ALL, INT64_MAX, "", &got, &end), rows[i].err);
+      if (rows[i].err != CF_OK) {
+        ck_assert_uint_eq(end.damaged_from, 640);
+        ck_assert_uint_eq(end.damaged_to, 704);
+      }
+      cf_buf_fini(&q.url);
+    }
+  }
+  free(got.seq);
+}
+END_TEST
+
+/* Damaged times and a damaged block together: an order by time can't be told, and that is said before any row. */
+START_TEST(test_lost_times)
+{
+  static bool damaged[64] = {[3] = true};
+  struct cf_view view;
+  struct cf_page_end end;
+  struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
+  struct question q = plain_question("", true, true);
+
+  fake_view(&fake, fake.n, 1, &view);
+  view.times_damaged[0] = true;
+  ck_assert_ok(page(&q, &view, CF_QUERY_LIMIT_ALL, INT64_MAX, "", &got, &end));
+  view.block_damaged = damaged;
+  got.n = 0;
+  ck_assert_err(page(&q, &view, CF_QUERY_LIMIT_ALL, INT64_MAX, "", &got, &end), CF_E_DAMAGED);
+  ck_assert_uint_eq(end.rows, 0);
+  ck_assert_uint_eq(end.damaged_from, 192);
+  cf_buf_fini(&q.url);
+  free(got.seq);
+}
+END_TEST
+
+/* ---- Records that come between pages ---- */
+
+/* Descending, nothing new before the cursor comes in; by time, what is new may only come behind it. */
+static bool is_new(uint64_t seq, uint64_t size) { return seq >= size; }
+
+static void pages_while_growing(const struct question *q)
+{
+  struct cf_view view;
+  uint64_t first_size = 500 + rnd(1000), size = first_size;
+  struct list want = plain_answer(q, size);
+  struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
+  struct cf_page_end end = {.rows = 0};
+  size_t old = 0;
+  uint64_t limit = 1 + want.n / (1 + rnd(8));
+
+  do {
+    char cursor[128];
+    memcpy(cursor, end.cursor, sizeof cursor);
+    fake_view(&fake, size, 1 + rnd(12), &view);
+    ck_assert_ok(page(q, &view, limit, INT64_MAX, cursor, &got, &end));
+    size = size + rnd(200) < fake.n ? size + rnd(200) : fake.n;
+    size = size > fake.n ? fake.n : size;
+  } while (end.has_more);
+  for (size_t i = 0; i < got.n; i++) {
+    if (!is_new(got.seq[i], first_size))
+      ck_assert_uint_eq(got.seq[i], want.seq[old++]);
+    else
+      ck_assert(q->by_time || q->ascending);
+    ck_assert(i == 0 || plain_before(q, got.seq[i - 1], got.seq[i]));
+  }
+  ck_assert_uint_eq(old, want.n);
+  free(got.seq);
+  free(want.seq);
+}
+
+START_TEST(test_growing)
+{
+  struct question q;
+
+  for (unsigned round = 0; round < rounds(200); round++) {
+    plain_random(&q);
+    pages_while_growing(&q);
+    cf_buf_fini(&q.url);
+  }
+}
+END_TEST
+
+/* Who keeps the ascending cursor sees each record once, in the end all of them. */
+START_TEST(test_follow)
+{
+  struct cf_view view;
+  struct question q;
+
+  for (unsigned round = 0; round < rounds(120); round++) {
+    struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
+    struct cf_page_end end = {.rows = 0};
+    plain_random(&q);
+    if (!q.ascending || q.by_time) {
+      free(got.seq);
+      cf_buf_fini(&q.url);
+      continue;
+    }
+    for (uint64_t size = rnd(3); size <= fake.n; size = size < fake.n && size + 300 > fake.n ? fake.n : size + rnd(300)) {
+      do {
+        char cursor[128];
+        memcpy(cursor, end.cursor, sizeof cursor);
+        fake_view(&fake, size, 1 + rnd(12), &view);
+        ck_assert_ok(page(&q, &view, 1 + rnd(100), INT64_MAX, cursor, &got, &end));
+        ck_assert_str_ne(end.cursor, "");
+      } while (end.has_more);
+      if (size == fake.n)
+        break;
+    }
+    struct list want = plain_answer(&q, fake.n);
+    same_so_far(&q, &got, &want, "follow");
+    ck_assert_uint_eq(got.n, want.n);
+    free(want.seq);
+    free(got.seq);
+    cf_buf_fini(&q.url);
+  }
+}
+END_TEST
+
+/* ---- Budgets, callbacks, cost ---- */
+
+START_TEST(test_empty)
+{
+  struct cf_view view;
+  struct cf_page_end end;
+  struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
+
+  fake_view(&fake, 0, 1, &view);
+  for (unsigned how = 0; how < 4; how++) {
+    struct question q = plain_question("", (how & 1) != 0, (how & 2) != 0);
+    ck_assert_ok(page(&q, &view, 10, 0, "", &got, &end));
+    ck_assert_uint_eq(end.rows, 0);
+    ck_assert(!end.has_more);
+    ck_assert((end.cursor[0] != 0) == q.ascending);
+    if (q.ascending) {
+      struct cf_view later;
+      fake_view(&fake, 100, 2, &later);
+      ck_assert_ok(page(&q, &later, 1000, INT64_MAX, end.cursor, &got, &end));
+      ck_assert_uint_gt(end.rows, 10);
+      got.n = 0;
+    }
+    cf_buf_fini(&q.url);
+  }
+  free(got.seq);
+}
+END_TEST
+
+static enum cf_err refuse_row(void *context, const struct cf_record *record)
+{
+  unsigned *left = context;
+
+  (void)record;
+  return (*left)-- == 0 ? CF_E_PEER : CF_OK;
+}
+
+START_TEST(test_row_error)
+{
+  struct cf_view view;
+  struct cf_query *query;
+  struct cf_fault fault;
+  struct cf_page_end end;
+  unsigned left = 5;
+
+  fake_view(&fake, fake.n, 3, &view);
+  ck_assert_ok(ask_parse("sort=time", NULL, &query, &fault));
+  ck_assert_err(cf_query_run(query, &view, INT64_MAX, refuse_row, &left, &end), CF_E_PEER);
+  ck_assert_uint_eq(end.rows, 5);
+  cf_query_free(query);
+}
+END_TEST
+
+static enum cf_err count_row(void *context, const struct cf_record *record)
+{
+  uint64_t *last = context;
+
+  ck_assert(*last == UINT64_MAX || record->seq == *last + 1);
+  *last = record->seq;
+  return CF_OK;
+}
+
+/* A page ends when it has given so many bytes; `all` does not. */
+START_TEST(test_bytes)
+{
+  static char big[32768];
+  struct cf_view view;
+  struct cf_query *query;
+  struct cf_fault fault;
+  struct cf_page_end end;
+  uint64_t last = UINT64_MAX, per_page = 0;
+
+  memset(big, 'x', sizeof big);
+  memcpy(big, "{\"message\":\"", 12);
+  memcpy(big + sizeof big - 2, "\"}", 2);
+  for (size_t i = 0; i < 1200; i++) {
+    fake.facts[i].record.kind = CF_K_EVENT;
+    fake.facts[i].record.payload[CF_C_DETAIL] = (struct cf_str){big, sizeof big};
+  }
+  fake_view(&fake, 1200, 3, &view);
+  ck_assert_ok(ask_parse("order=asc&limit=10000", NULL, &query, &fault));
+  ck_assert_ok(cf_query_run(query, &view, INT64_MAX, count_row, &last, &end));
+  per_page = CF_QUERY_BYTES_MAX / sizeof big;
+  ck_assert_uint_le(end.rows, per_page);
+  ck_assert_uint_ge(end.rows, per_page - 8);
+  ck_assert(end.has_more);
+  cf_query_free(query);
+  ck_assert_ok(ask_parse("order=asc&limit=all&format=ndjson", NULL, &query, &fault));
+  last = UINT64_MAX;
+  ck_assert_ok(cf_query_run(query, &view, INT64_MAX, count_row, &last, &end));
+  ck_assert_uint_eq(end.rows, 1200);
+  ck_assert(!end.has_more);
+  cf_query_free(query);
+}
+END_TEST
+
+/* Text that is not canonical is damage, not a missing row. */
+START_TEST(test_broken_text)
+{
+  struct cf_view view;
+  struct cf_query *query;
+  struct cf_fault fault;
+  struct cf_page_end end;
+  uint64_t last = UINT64_MAX;
+  struct cf_record *r = &fake.facts[100].record;
+
+  r->kind = CF_K_EVENT;
+  r->gone[CF_C_ACTOR] = NULL;
+  r->payload[CF_C_ACTOR] = CF_STR("{\"user\":\"x}");
+  fake_view(&fake, fake.n, 1, &view);
+  ck_assert_ok(ask_parse("user.not=nobody&seq_from=100&seq_to=101", NULL, &query, &fault));
+  ck_assert_err(cf_query_run(query, &view, INT64_MAX, count_row, &last, &end), CF_E_DAMAGED);
+  ck_assert_uint_eq(end.damaged_from, 64);
+  ck_assert_uint_eq(end.damaged_to, 128);
+  cf_query_free(query);
+}
+END_TEST
+
+/* What is rare is found without reading everything, and a page at the end of the ledger reads the end. */
+START_TEST(test_cost)
+{
+  static const struct { const char *url; unsigned blocks; } rows[] = {
+    {"limit=1", 2}, {"limit=1&order=asc", 2}, {"action=nowhere", 0}, {"from=9990-01-01&limit=1", 2}, {"seq_from=1000&seq_to=1001", 1}, {"kind=token", 0},
+    {"to=0001-01-01", 0}, {"sort=time&limit=1", 3}, {"sort=time&action=nowhere", 0}, {"user=nobody&status=2xx", 0},
+  };
+  struct cf_view view;
+  struct cf_page_end end;
+  struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
+
+  for (size_t i = 0; i < CF_COUNT(rows); i++) {
+    struct cf_query *query;
+    struct cf_fault fault;
+    fake_view(&fake, fake.n, 4, &view);
+    ck_assert_ok(ask_parse(rows[i].url, NULL, &query, &fault));
+    got.n = 0;
+    ck_assert_ok(cf_query_run(query, &view, INT64_MAX, take_row, &got, &end));
+    ck_assert_msg(view.blocks_read <= rows[i].blocks, "%s: %u blocks", rows[i].url, view.blocks_read);
+    cf_query_free(query);
+  }
+  free(got.seq);
+}
+END_TEST
+
+/* More records than one round by time keeps. */
+START_TEST(test_many_rounds)
+{
+  enum { MANY = 150000 };
+  struct fake many = {calloc(MANY, sizeof *many.facts), MANY, 1};
+  struct cf_view view;
+  struct cf_query *query;
+  struct cf_fault fault;
+  struct cf_page_end end;
+  struct list got = {malloc((MANY + 1) * sizeof *got.seq), 0};
+
+  for (uint64_t i = 0; i < MANY; i++) {
+    struct fake_fact *fact = &many.facts[i];
+    fact->record = fake.facts[1].record;
+    fact->record.seq = i;
+    fact->record.kind = CF_K_EVENT;
+    fact->record.recorded_us = fact->record.time_us = fact->time_us = FAKE_EPOCH_US + (int64_t)(i * 7919 % MANY) * 1000;
+    memset(fact->pick, 0xff, sizeof fact->pick);
+  }
+  struct fake kept = fake;
+  fake = many;
+  for (size_t i = 0; i < MANY; i++)
+    fake.facts[i].record.public_text.p = fake.facts[1].record.public_text.p;
+  fake_view(&fake, MANY, 5, &view);
+  ck_assert_ok(ask_parse("sort=time&order=asc&limit=all&format=csv", NULL, &query, &fault));
+  ck_assert_ok(cf_query_run(query, &view, INT64_MAX, take_row, &got, &end));
+  ck_assert_uint_eq(end.rows, MANY);
+  for (size_t i = 0; i < MANY; i++)
+    ck_assert_int_eq(fake.facts[got.seq[i]].time_us, FAKE_EPOCH_US + (int64_t)i * 1000);
+  cf_query_free(query);
+  free(got.seq);
+  free(fake.facts);
+  fake = kept;
+}
+END_TEST
+
+int main(void)
+{
+  const struct cf_test tests[] = {
+    {.tcase = "scan", .test = test_random, .setup = setup, .teardown = teardown, .timeout = 600},
+    {.tcase = "scan", .test = test_each_record},
+    {.tcase = "damage", .test = test_damaged_blocks, .setup = setup, .teardown = teardown, .timeout = 600},
+    {.tcase = "damage", .test = test_damage_elsewhere},
+    {.tcase = "damage", .test = test_lost_times},
+    {.tcase = "damage", .test = test_broken_text},
+    {.tcase = "growing", .test = test_growing, .setup = setup, .teardown = teardown, .timeout = 600},
+    {.tcase = "growing", .test = test_follow},
+    {.tcase = "pages", .test = test_empty, .setup = setup, .teardown = teardown},
+    {.tcase = "pages", .test = test_row_error},
+    {.tcase = "pages", .test = test_bytes},
+    {.tcase = "pages", .test = test_cost},
+    {.tcase = "pages", .test = test_many_rounds},
+  };
+  return cf_test_run("query", tests, CF_COUNT(tests));
+}

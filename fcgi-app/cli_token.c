@@ -15,9 +15,8 @@
 #define TOKENS "/v1/tokens"
 
 static const struct cf_cli_option options[] = {
-  {"role", "LIST", "add: writer, reader, auditor, officer, admin; several with commas"},
   {"sources", "LIST", "add: other sources it may write, exact or a prefix that ends in '*'; several with commas"},
-  {"expires", "TIME", "add: until when it holds, RFC 3339"},
+  {"expires", "TIME", "add: until when it holds: 2027-01-31T00:00:00Z, or a span from now like 90d"},
   {"json", NULL, "list: the answer as JSON"},
   {NULL, NULL, NULL},
 };
@@ -60,7 +59,7 @@ static void put_token(struct cf_cli *cli, struct cf_buf *b)
 
   cf_buf_putc(b, '{');
   cf_json_put_member(b, "name", cf_str_from(cli->args[1]));
-  put_list(b, "roles", cf_cli_value(cli, "role"));
+  put_list(b, "roles", cli->args[2]);
   if (sources != NULL)
     put_list(b, "sources", sources);
   if (expires != NULL)
@@ -86,8 +85,8 @@ static int add(struct cf_cli *cli, struct cf_buf *answer, struct cf_json **doc)
 {
   struct cf_buf body;
 
-  if (cli->args_n != 2 || cf_cli_value(cli, "role") == NULL)
-    return cf_cli_usage(cli, "say: token add NAME --role LIST");
+  if (cli->args_n != 3)
+    return cf_cli_usage(cli, "say: token add NAME ROLES");
   cf_buf_init(&body, ASK_MAX);
   put_token(cli, &body);
   int status = body.err == CF_OK ? ask(cli, "POST", TOKENS, cf_buf_str(&body), answer, doc) : cf_cli_fail(cli, body.err);
@@ -205,7 +204,8 @@ static int run(struct cf_cli *cli)
 }
 
 const struct cf_cli_command cf_cli_token = {
-  .name = "token", .arguments = "add NAME | list | revoke ID", .summary = "Make, list and revoke the tokens that clients sign in with",
-  .details = "A new token is printed once, alone on standard output. Its name is the source of the events that it writes.\n",
-  .options = options, .args_min = 1, .args_max = 2, .run = run,
+  .name = "token", .arguments = "add NAME ROLES | list | revoke ID", .summary = "Make, list and revoke the tokens that clients sign in with",
+  .details = "Roles are writer, reader, auditor, officer, admin; several with commas. A new token is printed once, alone on\n"
+             "standard output. Its name is the source of the events that it writes.\n",
+  .options = options, .args_min = 1, .args_max = 3, .run = run,
 };

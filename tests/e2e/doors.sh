@@ -1,0 +1,222 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The same application through every door: lighttpd with one process and with four, plain CGI with and without an owner, Apache in front of `counterfoil serve`, the
+# command. Same answers; no token, no access; bounded memory in a relay; owners that leave or are killed; root given away.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/servers.sh"
+
+begin doors
+BIG_N=$((16 * 1024 * 1024 - 4096))
+BIG_LINES=0
+
+# ---- what every door must do
+
+# A batch of nearly 16 MiB: events of 4 KB, each with its own id.
+make_big() { # make_big FILE PREFIX
+  awk -v max="$BIG_N" -v prefix="$2" 'BEGIN {
+    pad = sprintf("%3900s", ""); gsub(/ /, "x", pad)
+    for (i = 0; ; i++) {
+      line = sprintf("{\"id\":\"%s-%06d\",\"action\":\"big\",\"user\":\"big\",\"message\":\"%s\"}", prefix, i, pad)
+      if (n + length(line) + 1 > max) exit
+      n += length(line) + 1
+      print line
+    }
+  }' >"$1"
+  BIG_LINES=$(wc -l <"$1")
+}
+
+# Each route that is not for everybody, as it is without a token.
+PROTECTED="GET /v1/events
+GET /v1/events/0
+POST /v1/events
+GET /v1/verify
+GET /v1/receipts/0
+GET /v1/proofs/inclusion?seq=0&size=1
+GET /v1/proofs/consistency?first=1&second=1
+GET /v1/keys
+GET /v1/whoami
+GET /v1/tokens
+POST /v1/tokens
+POST /v1/tokens/abcdefghij/revoke"
+
+no_token() { # no_token DOOR
+  local method path data
+  while read -r method path; do
+    data=()
+    [ "$method" = GET ] || data=(--data-binary '{}')
+    http -X "$method" -H 'Counterfoil-Door: cli' -H 'COUNTERFOIL_DOOR: cli' ${data[@]+"${data[@]}"} "$path"
+    answers "$1: $method $path without a token" 401 no-token
+  done <<<"$PROTECTED"
+}
+
+# The stable part of an answer.
+same() { # same NAME FILTER
+  local got
+  got=$(jq -S -c "$2" "$TMP/body" 2>&1)
+  if [ -f "$TMP/same.$1" ]; then is "$got" "$(cat "$TMP/same.$1")" "$door: the same answer to $1"; else printf '%s' "$got" >"$TMP/same.$1"; fi
+}
+
+exercise() { # exercise DOOR
+  door=$1
+  http /healthz
+  answers "$door: health" 200
+  http_as app -H 'Content-Type: application/json' --data-binary '{"action":"open","user":"alice","method":"get","status":204,"ip":"::ffff:192.0.2.7","id":"'"$door"'-1"}' /v1/events
+  answers "$door: an event" 201
+  like "$(header Location)" '^events/[0-9]+$' "$door: its place"
+  local seq
+  seq=$(json .seq)
+  http_as app "/v1/events/$seq"
+  same "the event" 'del(.seq, .recorded, .id)'
+  http_as app "/v1/events?id=$door-1&fields=user,method,status,ip,outcome"
+  same "a query" '[.events[] | del(.seq, .recorded)]'
+  http_as app --data-binary '[{"action":"a","id":"'"$door"'-2"},{"id":"'"$door"'-3"},{"action":"a","id":"'"$door"'-2"}]' '/v1/events?batch=1'
+  same "a batch" 'del(.first_seq, .last_seq, .size)'
+  http_as app --data-binary '{' /v1/events
+  same "broken JSON" '.'
+  http_as app '/v1/events?nonsense=1'
+  same "an unknown parameter" '.'
+  http_as app --data-binary x /v1/verify
+  answers "$door: another method" 405 bad-method
+  http_as app '/v1/verify?mode=quick'
+  is "$(json .ok)" true "$door: verify"
+  no_token "$door"
+  make_big "$TMP/big" "$door"
+  http_as app -H 'Content-Type: application/x-ndjson' --data-binary @"$TMP/big" /v1/events
+  is "$STATUS $(json .accepted)" "200 $BIG_LINES" "$door: 16 MiB at once"
+  http_as app -H 'Content-Type: application/x-ndjson' -H 'Transfer-Encoding: chunked' --data-binary @"$TMP/big" /v1/events
+  is "$STATUS $(json .duplicates)" "200 $BIG_LINES" "$door: 16 MiB in chunks"
+  http_as app "/v1/events?user=big&id=$door-000000&limit=1"
+  is "$(json '.events | length')" 1 "$door: one of them is found"
+  # Answers of some length: as many events as one page holds.
+  http_as app "/v1/events?user=big&limit=4000&format=ndjson"
+  is "$STATUS $(($(wc -c <"$TMP/body") > 1000000))" "200 1" "$door: a long answer"
+}
+
+# The most memory that any process of ours but the owner ever had, in kB; 0: there is none.
+relay_peak() {
+  local pid owner most=0 kb
+  owner=$(owner)
+  for pid in $(ours); do
+    [ "$pid" != "$owner" ] || continue
+    kb=$(awk '$1 == "VmHWM:" {print $2}' "/proc/$pid/status" 2>/dev/null)
+    [ "${kb:-0}" -le "$most" ] || most=$kb
+  done
+  echo "$most"
+}
+
+no_owner() { # the ledger is free and its socket gone
+  local end=$((SECONDS + PATIENCE))
+  while [ -n "$(owner)" ]; do
+    [ "$SECONDS" -le "$end" ] || return 1
+    sleep 0.05
+  done
+  [ ! -e "$DATA/sock" ]
+}
+
+make_ledger idle_exit=2s "origin=doors.example.org/main"
+add_token app writer,reader,auditor
+
+# ---- lighttpd, one process
+
+lighttpd_start
+exercise lighttpd
+owner=$(owner)
+check "lighttpd: its process owns the ledger" [ -n "$owner" ]
+is "$(cli query --config "$CONF" --json id=lighttpd-1 | jq -c '[.events[].user]')" '["alice"]' "command: asks the owner that is there"
+check "command: and leaves it alone" [ "$(owner)" = "$owner" ]
+stop "$LIGHTTPD"
+check "lighttpd: leaves in order" no_owner
+
+# ---- four processes: one owner, three relays
+
+lighttpd_start 4
+exercise four
+for i in $(seq 1 40); do
+  http_as app --data-binary '{"action":"spread","id":"spread-'"$i"'"}' /v1/events
+  [ "$STATUS" = 201 ] || fail "four: event $i" "$STATUS"
+done
+is "$(ours | wc -l)" 4 "four: so many processes"
+peak=$(relay_peak)
+sanitized || check "four: a relay's memory stays flat ($peak kB)" [ "$peak" -gt 0 -a "$peak" -lt 16384 ]
+
+# The owner is killed while others write: no acknowledged event is lost, another process becomes the owner.
+write_on() { # write_on FILE PREFIX: until told to stop
+  local i status
+  for ((i = 0; ; i++)); do
+    [ ! -e "$TMP/enough" ] || break
+    status=$(curl -q -s --noproxy '*' --max-time "$PATIENCE" -o /dev/null -w '%{http_code}' -H @"$TMP/token.app" --data-binary '{"action":"kill","id":"'"$2-$i"'"}' "$URL/v1/events")
+    case $status in 20[01]) echo "$2-$i" >>"$1" ;; esac
+  done
+}
+for w in 1 2 3; do write_on "$TMP/written.$w" "kill$w" & writers[w]=$!; done
+for signal in KILL TERM KILL; do
+  sleep 1
+  before=$(owner)
+  kill -"$signal" "$before"
+  gone "$PATIENCE" "$before"
+  ready /readyz
+  is "$STATUS" 200 "four: ready again after SIG$signal of the owner"
+  check "four: another process is the owner" [ "$(owner)" != "$before" ]
+done
+sleep 1
+touch "$TMP/enough"
+wait "${writers[@]}"
+lost=0
+while read -r id; do
+  http_as app "/v1/events?id=$id&fields=id"
+  [ "$(json '.events | length')" = 1 ] || lost=$((lost + 1))
+done < <(cat "$TMP"/written.* | shuf -n 60)
+check "four: writers got on ($(cat "$TMP"/written.* | wc -l) events)" [ "$(cat "$TMP"/written.* | wc -l)" -gt 20 ]
+is "$lost" 0 "four: no acknowledged event is lost"
+http_as app '/v1/verify?mode=full'
+is "$(json '{ok, complete, errors: .errors[:5]}' | jq -c .)" '{"ok":true,"complete":true,"errors":[]}' "four: the chain holds"
+stop "$LIGHTTPD"
+check "four: all leave" no_owner
+
+# ---- plain CGI: each request its own process
+
+lighttpd_cgi_start
+exercise cgi
+check "cgi: an owner was left behind" [ -n "$(owner)" ]
+check "cgi: and leaves when it has nothing to do" no_owner
+
+sed -i 's/^idle_exit.*/idle_exit = 0/' "$CONF"
+exercise cgi-alone
+check "cgi alone: nobody is left behind" no_owner
+
+serve_start
+ready
+while [ -z "$(owner)" ]; do sleep 0.05; done
+is "$(owner)" "$SERVE" "cgi beside a service: it owns the ledger"
+exercise cgi-beside
+is "$(owner)" "$SERVE" "cgi beside a service: it still does"
+stop "$LIGHTTPD"
+
+# ---- Apache in front of the service
+
+apache_start
+exercise apache
+is "$(owner)" "$SERVE" "apache: the service owns the ledger"
+stop "$APACHE"
+stop "$SERVE"
+check "service: leaves in order" no_owner
+check "service: its socket is gone" [ ! -e "$TMP/sock" ]
+
+# ---- the command alone, and as root
+
+check "command: owns the ledger for its own time" cli verify --config "$CONF" --quick
+check "command: and leaves it" no_owner
+if [ "$(id -u)" = 0 ]; then
+  check "root: the command works" "$CLI" verify --config "$CONF"
+  check "root: a token" "$CLI" token list --config "$CONF"
+  is "$(find "$DATA" "$DATA.signer" ! -user "$RUN_AS" | head -n 3)" "" "root: every file is still $RUN_AS's"
+  "$CLI" serve --config "$CONF" >>"$TMP/log/serve" 2>&1 </dev/null &
+  SERVE=$!
+  PIDS+=("$SERVE")
+  for i in $(seq 1 200); do [ ! -S "$DATA/sock" ] || break; sleep 0.05; done
+  is "$(awk '$1 == "Uid:" {print $2, $3, $4, $5}' "/proc/$SERVE/status")" "$(u=$(id -u "$RUN_AS"); echo "$u $u $u $u")" "root: the service gave root away"
+  is "$(awk '$1 == "CapEff:" {print $2}' "/proc/$SERVE/status")" 0000000000000000 "root: and its capabilities"
+  stop "$SERVE"
+  is "$(find "$DATA" "$DATA.signer" ! -user "$RUN_AS" | head -n 3)" "" "root: every file is $RUN_AS's after the service"
+fi
+finish

@@ -3,7 +3,7 @@
 #ifndef CF_TESTS_UNIT_QUERY_PLAIN_H
 #define CF_TESTS_UNIT_QUERY_PLAIN_H
 
-#include "tests/unit/query_fake.h"
+#include "tests/unit/query_facts.h"
 
 extern struct fake fake; /* the records that are asked for */
 

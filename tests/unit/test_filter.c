@@ -521,7 +521,7 @@ START_TEST(test_needles)
 
   cf_values_init(&values);
   ck_assert_ok(ask_parse("q=needLE", NULL, &query, &fault));
-  for (size_t at = 0; at + 6 <= sizeof text; at += at % 4096 > 16 && at % 4096 < 4080 ? 977 : 1) {
+  for (size_t at = 0; at + 6 <= sizeof text; at += (at + 16) % 4096 < 32 ? 1 : 7) {
     memset(text, 'n', sizeof text);
     memcpy(text + at, "NeedLe", 6);
     cf_buf_init(&payload, SIZE_MAX);

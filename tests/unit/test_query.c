@@ -5,7 +5,8 @@
 
 #include "tests/unit/cf_test.h"
 #include "tests/unit/query_ask.h"
-#include "tests/unit/query_plain.h"
+#include "tests/unit/query_fake.h"
+#include "tests/unit/query_pages.h"
 
 static uint64_t seed(void)
 {
@@ -24,73 +25,6 @@ static void teardown(void) { fake_fini(&fake); }
 
 static uint64_t rnd(uint64_t below) { return fake_random(&fake, below); }
 
-/* ---- Pages ---- */
-
-static enum cf_err take_row(void *context, const struct cf_record *record)
-{
-  struct list *got = context;
-
-  ck_assert_uint_lt(got->n, fake.n);
-  ck_assert_ptr_eq(record->public_text.p, fake.facts[record->seq].record.public_text.p);
-  got->seq[got->n++] = record->seq;
-  return CF_OK;
-}
-
-static enum cf_err page(const struct question *q, struct cf_view *view, uint64_t limit, int64_t budget_us, const char *cursor, struct list *got, struct cf_page_end *end)
-{
-  static char url[16384];
-  struct cf_query *query;
-  struct cf_fault fault;
-  char number[32];
-  struct cf_buf text = q->url;
-
-  snprintf(number, sizeof number, limit == CF_QUERY_LIMIT_ALL ? "all&format=csv" : "%llu", (unsigned long long)limit);
-  snprintf(url, sizeof url, "%s%slimit=%s%s%s", cf_buf_cstr(&text), text.n == 0 ? "" : "&", number, cursor[0] == 0 ? "" : "&cursor=", cursor);
-  enum cf_err err = ask_parse(url, NULL, &query, &fault);
-  ck_assert_msg(err == CF_OK, "%s: %s: %s", url, fault.at, fault.detail);
-  err = cf_query_run(query, view, budget_us, take_row, got, end);
-  cf_query_free(query);
-  return err;
-}
-
-static void same_so_far(const struct question *q, const struct list *got, const struct list *want, const char *when)
-{
-  struct cf_buf url = q->url;
-
-  ck_assert_msg(got->n <= want->n, "%s: %s: %zu rows, not %zu", when, cf_buf_cstr(&url), got->n, want->n);
-  for (size_t i = 0; i < got->n; i++)
-    ck_assert_msg(got->seq[i] == want->seq[i], "%s: %s: row %zu of %zu is %llu, not %llu", when, cf_buf_cstr(&url), i, want->n, (unsigned long long)got->seq[i],
-                  (unsigned long long)want->seq[i]);
-}
-
-/* All pages, each checked: what came is right, has_more is true exactly when something is left (unless a budget of no time ended the page, which then came on). */
-static void all_pages(const struct question *q, struct cf_view *view, const struct list *want)
-{
-  struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
-  int64_t budget_us = rnd(4) == 0 ? 0 : INT64_MAX;
-  uint64_t limit = rnd(5) == 0 ? CF_QUERY_LIMIT_ALL : 1 + want->n / (1 + rnd(8));
-  struct cf_page_end end = {.rows = 0};
-  unsigned pages = 0;
-
-  do {
-    char cursor[128];
-    size_t before = got.n;
-    memcpy(cursor, end.cursor, sizeof cursor);
-    ck_assert_ok(page(q, view, limit, budget_us, cursor, &got, &end));
-    same_so_far(q, &got, want, "page");
-    ck_assert_uint_eq(end.rows, got.n - before);
-    ck_assert_uint_le(end.rows, limit);
-    ck_assert_msg(budget_us == 0 || end.has_more == (got.n < want->n), "%.*s: limit %llu, has_more %d, %zu of %zu", (int)q->url.n, (char *)q->url.p,
-                  (unsigned long long)limit, end.has_more, got.n, want->n);
-    ck_assert(end.cursor[0] != 0 || (!end.has_more && !q->ascending));
-    ck_assert(end.cursor[0] == 0 || end.has_more || q->ascending);
-    ck_assert_msg(strcmp(cursor, end.cursor) != 0 || !end.has_more, "no progress");
-    ck_assert_uint_lt(++pages, 10000);
-  } while (end.has_more);
-  ck_assert_msg(got.n == want->n, "%.*s: %zu rows, not %zu", (int)q->url.n, (char *)q->url.p, got.n, want->n);
-  free(got.seq);
-}
-
 static void injure(struct cf_view *view)
 {
   for (size_t i = 0; i < view->units_n; i++) {
@@ -107,16 +41,59 @@ START_TEST(test_random)
   struct cf_view view;
   struct question q;
 
-  for (unsigned round = 0; round < rounds(150); round++) {
+  for (unsigned round = 0; round < rounds(120); round++) {
     fake_view(&fake, 1 + rnd(fake.n), 1 + rnd(12), &view);
     if (rnd(3) == 0)
       injure(&view);
     for (unsigned i = 0; i < 10; i++) {
       plain_random(&q);
       struct list want = plain_answer(&q, view.size);
-      all_pages(&q, &view, &want);
+      pages_all(&q, &view, &want);
       free(want.seq);
       cf_buf_fini(&q.url);
+    }
+  }
+}
+END_TEST
+
+/* Bounds that are a unit's own first or last time, and a microsecond beside it: nothing is cut off with the unit. */
+static void ask_edge(struct cf_view *view, const char *name, int64_t t_us, unsigned how)
+{
+  char text[CF_TIME_TEXT_N + 1];
+
+  if (t_us < CF_TIME_MIN_US || t_us > CF_TIME_MAX_US)
+    return;
+  struct question q = plain_question("", (how & 1) != 0, (how & 2) != 0);
+  cf_time_format(t_us, text);
+  cf_buf_putf(&q.url, "%s%s=%s", q.url.n == 0 ? "" : "&", name, text);
+  int64_t *bound[] = {&q.from, &q.to, &q.recorded_from, &q.recorded_to};
+  static const char *const names[] = {"from", "to", "recorded_from", "recorded_to"};
+  for (size_t i = 0; i < CF_COUNT(names); i++)
+    if (strcmp(names[i], name) == 0)
+      *bound[i] = t_us;
+  struct list want = plain_answer(&q, view->size);
+  pages_all(&q, view, &want);
+  free(want.seq);
+  cf_buf_fini(&q.url);
+}
+
+START_TEST(test_edges)
+{
+  struct cf_view view;
+
+  fake_view(&fake, 1000, 6, &view);
+  for (size_t i = 0; i < view.units_n; i++) {
+    const struct cf_unit *u = &view.units[i];
+    for (unsigned how = 0; how < 12; how++) {
+      int64_t by = (int64_t)how / 4 - 1;
+      ask_edge(&view, "from", u->time_min_us + by, how);
+      ask_edge(&view, "from", u->time_max_us + by, how);
+      ask_edge(&view, "to", u->time_min_us + by, how);
+      ask_edge(&view, "to", u->time_max_us + by, how);
+      ask_edge(&view, "recorded_from", u->recorded_min_us + by, how);
+      ask_edge(&view, "recorded_from", u->recorded_max_us + by, how);
+      ask_edge(&view, "recorded_to", u->recorded_min_us + by, how);
+      ask_edge(&view, "recorded_to", u->recorded_max_us + by, how);
     }
   }
 }
@@ -154,9 +131,9 @@ static void one_damaged(const struct question *q, struct cf_view *view, const st
   struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
   struct cf_page_end end;
 
-  enum cf_err err = page(q, view, CF_QUERY_LIMIT_ALL, INT64_MAX, "", &got, &end);
+  enum cf_err err = pages_one(q, view, CF_QUERY_LIMIT_ALL, INT64_MAX, "", &got, &end);
   ck_assert(err == CF_OK || err == CF_E_DAMAGED);
-  same_so_far(q, &got, want, "damaged");
+  pages_same(q, &got, want, "damaged");
   ck_assert_uint_eq(end.rows, got.n);
   if (err == CF_OK) {
     ck_assert_msg(got.n == want->n, "%.*s: %zu of %zu", (int)q->url.n, (char *)q->url.p, got.n, want->n);
@@ -181,7 +158,7 @@ START_TEST(test_damaged_blocks)
     fake_view(&fake, 64 + rnd(fake.n - 64), 1 + rnd(8), &view);
     memset(damaged, 0, sizeof damaged);
     for (uint64_t left = 1 + rnd(3); left > 0; left--)
-      damaged[rnd(view.size / 64)] = true;
+      damaged[rnd((view.size + 63) / 64)] = true;
     view.block_damaged = damaged;
     if (rnd(3) == 0)
       injure(&view);
@@ -227,7 +204,7 @@ START_TEST(test_damage_elsewhere)
       cf_buf_puts(&q.url, "&kind=all");
       for (uint64_t seq = 640; seq < 704; seq++) /* the damaged block is of quiet times and holds no such action */
         fake.facts[seq].time_us = FAKE_EPOCH_US;
-      ck_assert_err(page(&q, &view, CF_QUERY_LIMIT_ALL, INT64_MAX, "", &got, &end), rows[i].err);
+      ck_assert_err(pages_one(&q, &view, CF_QUERY_LIMIT_ALL, INT64_MAX, "", &got, &end), rows[i].err);
       if (rows[i].err != CF_OK) {
         ck_assert_uint_eq(end.damaged_from, 640);
         ck_assert_uint_eq(end.damaged_to, 704);
@@ -250,10 +227,10 @@ START_TEST(test_lost_times)
 
   fake_view(&fake, fake.n, 1, &view);
   view.times_damaged[0] = true;
-  ck_assert_ok(page(&q, &view, CF_QUERY_LIMIT_ALL, INT64_MAX, "", &got, &end));
+  ck_assert_ok(pages_one(&q, &view, CF_QUERY_LIMIT_ALL, INT64_MAX, "", &got, &end));
   view.block_damaged = damaged;
   got.n = 0;
-  ck_assert_err(page(&q, &view, CF_QUERY_LIMIT_ALL, INT64_MAX, "", &got, &end), CF_E_DAMAGED);
+  ck_assert_err(pages_one(&q, &view, CF_QUERY_LIMIT_ALL, INT64_MAX, "", &got, &end), CF_E_DAMAGED);
   ck_assert_uint_eq(end.rows, 0);
   ck_assert_uint_eq(end.damaged_from, 192);
   cf_buf_fini(&q.url);
@@ -280,7 +257,7 @@ static void pages_while_growing(const struct question *q)
     char cursor[128];
     memcpy(cursor, end.cursor, sizeof cursor);
     fake_view(&fake, size, 1 + rnd(12), &view);
-    ck_assert_ok(page(q, &view, limit, INT64_MAX, cursor, &got, &end));
+    ck_assert_ok(pages_one(q, &view, limit, INT64_MAX, cursor, &got, &end));
     size = size + rnd(200) < fake.n ? size + rnd(200) : fake.n;
     size = size > fake.n ? fake.n : size;
   } while (end.has_more);
@@ -328,14 +305,14 @@ START_TEST(test_follow)
         char cursor[128];
         memcpy(cursor, end.cursor, sizeof cursor);
         fake_view(&fake, size, 1 + rnd(12), &view);
-        ck_assert_ok(page(&q, &view, 1 + rnd(100), INT64_MAX, cursor, &got, &end));
+        ck_assert_ok(pages_one(&q, &view, 1 + rnd(100), INT64_MAX, cursor, &got, &end));
         ck_assert_str_ne(end.cursor, "");
       } while (end.has_more);
       if (size == fake.n)
         break;
     }
     struct list want = plain_answer(&q, fake.n);
-    same_so_far(&q, &got, &want, "follow");
+    pages_same(&q, &got, &want, "follow");
     ck_assert_uint_eq(got.n, want.n);
     free(want.seq);
     free(got.seq);
@@ -344,7 +321,81 @@ START_TEST(test_follow)
 }
 END_TEST
 
+/* By time, who comes back goes on behind the last row: what comes later may be older than records that were looked at and did not match. */
+START_TEST(test_late_record)
+{
+  struct cf_view view;
+  struct cf_page_end end;
+  struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
+  struct question q = plain_question("q=%3Cscript", true, true);
+  static const int64_t times[] = {1, 9, 5}; /* it matches, it does not, it comes later and matches */
+
+  for (size_t i = 0; i < 3; i++) {
+    struct fake_fact *fact = &fake.facts[i];
+    fact->record = (struct cf_record){.seq = i, .kind = CF_K_EVENT, .time_us = FAKE_EPOCH_US + times[i], .recorded_us = FAKE_EPOCH_US, .public_text = CF_STR("\"outcome\":\"unknown\"")};
+    fact->record.payload[CF_C_CLIENT] = i == 1 ? CF_STR("{\"user_agent\":\"x\"}") : CF_STR("{\"user_agent\":\"<SCRIPT>\"}");
+    fact->time_us = fact->record.time_us;
+  }
+  fake_view(&fake, 2, 1, &view);
+  ck_assert_ok(pages_one(&q, &view, 10, INT64_MAX, "", &got, &end));
+  ck_assert_uint_eq(end.rows, 1);
+  fake_view(&fake, 3, 1, &view);
+  char cursor[128];
+  memcpy(cursor, end.cursor, sizeof cursor);
+  ck_assert_ok(pages_one(&q, &view, 10, INT64_MAX, cursor, &got, &end));
+  ck_assert_uint_eq(end.rows, 1);
+  ck_assert_uint_eq(got.seq[1], 2);
+  cf_buf_fini(&q.url);
+  free(got.seq);
+}
+END_TEST
+
 /* ---- Budgets, callbacks, cost ---- */
+
+/* A budget of no time ends the page after one block; an ascending cursor at the end spares the next one everything. */
+START_TEST(test_budget)
+{
+  struct cf_view view;
+  struct cf_page_end end;
+  struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
+  struct question q = plain_question("user=nobody&to=2000-01-01", false, true);
+
+  fake_view(&fake, fake.n, 6, &view);
+  struct question all = plain_question("", false, true);
+  ck_assert_ok(pages_one(&all, &view, 1000, 0, "", &got, &end));
+  ck_assert(end.has_more && end.rows <= 64);
+  ck_assert_uint_eq(view.blocks_read, 1);
+  ck_assert_ok(pages_one(&q, &view, 1000, INT64_MAX, "", &got, &end));
+  ck_assert(!end.has_more);
+  view.matches = 0;
+  char cursor[128];
+  memcpy(cursor, end.cursor, sizeof cursor);
+  ck_assert_ok(pages_one(&q, &view, 1000, INT64_MAX, cursor, &got, &end));
+  ck_assert_uint_eq(view.matches, 0);
+  cf_buf_fini(&all.url);
+  cf_buf_fini(&q.url);
+  free(got.seq);
+}
+END_TEST
+
+/* A block that does not hold the record that it should is damaged. */
+START_TEST(test_short_block)
+{
+  struct cf_view view;
+  struct cf_page_end end;
+  struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
+  struct question q = plain_question("seq_from=64&kind=all", false, true);
+
+  fake_view(&fake, fake.n, 1, &view);
+  view.blocks_short = true;
+  ck_assert_err(pages_one(&q, &view, 1000, INT64_MAX, "", &got, &end), CF_E_DAMAGED);
+  ck_assert_uint_eq(end.rows, 63);
+  ck_assert_uint_eq(end.damaged_from, 64);
+  ck_assert_uint_eq(end.damaged_to, 128);
+  cf_buf_fini(&q.url);
+  free(got.seq);
+}
+END_TEST
 
 START_TEST(test_empty)
 {
@@ -355,14 +406,14 @@ START_TEST(test_empty)
   fake_view(&fake, 0, 1, &view);
   for (unsigned how = 0; how < 4; how++) {
     struct question q = plain_question("", (how & 1) != 0, (how & 2) != 0);
-    ck_assert_ok(page(&q, &view, 10, 0, "", &got, &end));
+    ck_assert_ok(pages_one(&q, &view, 10, 0, "", &got, &end));
     ck_assert_uint_eq(end.rows, 0);
     ck_assert(!end.has_more);
     ck_assert((end.cursor[0] != 0) == q.ascending);
     if (q.ascending) {
       struct cf_view later;
       fake_view(&fake, 100, 2, &later);
-      ck_assert_ok(page(&q, &later, 1000, INT64_MAX, end.cursor, &got, &end));
+      ck_assert_ok(pages_one(&q, &later, 1000, INT64_MAX, end.cursor, &got, &end));
       ck_assert_uint_gt(end.rows, 10);
       got.n = 0;
     }
@@ -478,7 +529,7 @@ START_TEST(test_cost)
     fake_view(&fake, fake.n, 4, &view);
     ck_assert_ok(ask_parse(rows[i].url, NULL, &query, &fault));
     got.n = 0;
-    ck_assert_ok(cf_query_run(query, &view, INT64_MAX, take_row, &got, &end));
+    ck_assert_ok(cf_query_run(query, &view, INT64_MAX, pages_row, &got, &end));
     ck_assert_msg(view.blocks_read <= rows[i].blocks, "%s: %u blocks", rows[i].url, view.blocks_read);
     cf_query_free(query);
   }
@@ -490,7 +541,7 @@ END_TEST
 START_TEST(test_many_rounds)
 {
   enum { MANY = 150000 };
-  struct fake many = {calloc(MANY, sizeof *many.facts), MANY, 1};
+  struct fake many = {.facts = calloc(MANY, sizeof *many.facts), .n = MANY, .random = 1};
   struct cf_view view;
   struct cf_query *query;
   struct cf_fault fault;
@@ -511,7 +562,7 @@ START_TEST(test_many_rounds)
     fake.facts[i].record.public_text.p = fake.facts[1].record.public_text.p;
   fake_view(&fake, MANY, 5, &view);
   ck_assert_ok(ask_parse("sort=time&order=asc&limit=all&format=csv", NULL, &query, &fault));
-  ck_assert_ok(cf_query_run(query, &view, INT64_MAX, take_row, &got, &end));
+  ck_assert_ok(cf_query_run(query, &view, INT64_MAX, pages_row, &got, &end));
   ck_assert_uint_eq(end.rows, MANY);
   for (size_t i = 0; i < MANY; i++)
     ck_assert_int_eq(fake.facts[got.seq[i]].time_us, FAKE_EPOCH_US + (int64_t)i * 1000);
@@ -526,6 +577,7 @@ int main(void)
 {
   const struct cf_test tests[] = {
     {.tcase = "scan", .test = test_random, .setup = setup, .teardown = teardown, .timeout = 600},
+    {.tcase = "scan", .test = test_edges},
     {.tcase = "scan", .test = test_each_record},
     {.tcase = "damage", .test = test_damaged_blocks, .setup = setup, .teardown = teardown, .timeout = 600},
     {.tcase = "damage", .test = test_damage_elsewhere},
@@ -533,8 +585,11 @@ int main(void)
     {.tcase = "damage", .test = test_broken_text},
     {.tcase = "growing", .test = test_growing, .setup = setup, .teardown = teardown, .timeout = 600},
     {.tcase = "growing", .test = test_follow},
-    {.tcase = "pages", .test = test_empty, .setup = setup, .teardown = teardown},
+    {.tcase = "growing", .test = test_late_record},
+    {.tcase = "pages", .test = test_empty, .setup = setup, .teardown = teardown, .timeout = 600},
     {.tcase = "pages", .test = test_row_error},
+    {.tcase = "pages", .test = test_budget},
+    {.tcase = "pages", .test = test_short_block},
     {.tcase = "pages", .test = test_bytes},
     {.tcase = "pages", .test = test_cost},
     {.tcase = "pages", .test = test_many_rounds},

@@ -171,6 +171,7 @@ void cf_request_ip(const struct cf_request *rq, char out[46]) {
 }
 
 void cf_path_put(struct cf_buf *b, struct cf_str path) {
+  while (path.n > 1 && path.p[0] == '/' && path.p[1] == '/') path = (struct cf_str){path.p + 1, path.n - 1};
   while (path.n > 0) {
     size_t before = path.n;
     struct cf_str segment = cf_str_cut(&path, '/');

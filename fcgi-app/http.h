@@ -51,7 +51,8 @@ CF_MUST enum cf_err cf_request_flag(const struct cf_request *rq, const char *nam
 /* An integer parameter up to 2^53-1; *present tells whether it was there (*value is untouched where not). CF_E_PARAMETER. */
 CF_MUST enum cf_err cf_request_u64(const struct cf_request *rq, const char *name, bool *present, uint64_t *value, struct cf_fault *fault);
 
-/* Append path (of slashes and any bytes) with everything percent-encoded that may not stand in a header or a URL path. */
+/* Append path (of slashes and any bytes) with everything percent-encoded that may not stand in a header or a URL path. Of several slashes at its beginning one is left: two would name a
+ * host. */
 void cf_path_put(struct cf_buf *b, struct cf_str path);
 
 /* ---- response ---- */

@@ -15,14 +15,22 @@ work=$build/fuzz-$target
 
 # What a target needs beyond the two lowest layers.
 sources=()
+libs=()
 case $target in
   logline) sources=("$root"/fcgi-app/lines.c "$root"/fcgi-app/logline*.c) ;;
+  request)
+    sources=("$root"/lib/{proof,store,query}/*.c)
+    for source in "$root"/fcgi-app/*.c; do
+      [[ $source = */main.c || $source = */cli_main.c ]] || sources+=("$source")
+    done
+    libs=(-ldb-5.3 -lfcgi -lz)
+    ;;
 esac
 
 mkdir -p "$work/corpus"
 read -ra flags <<< "$(pkg-config --cflags --libs json-c libcrypto libzstd)"
 "${CLANG:-clang}" -g -O1 -std=gnu11 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -pthread \
   -I"$build" -I"$root" -DCF_SYSCONFDIR='"/etc"' -DCF_WWWDIR='"/usr/share"' \
-  "$root/tests/fuzz/fuzz_$target.c" "$root"/lib/base/*.c "$root"/lib/record/*.c "${sources[@]}" "${flags[@]}" -o "$work/fuzz"
+  "$root/tests/fuzz/fuzz_$target.c" "$root"/lib/base/*.c "$root"/lib/record/*.c "${sources[@]}" "${flags[@]}" "${libs[@]}" -o "$work/fuzz"
 cd "$work"
 exec ./fuzz -max_total_time="$seconds" -timeout=10 -max_len=8192 "${@:4}" corpus "$root/tests/fuzz/corpus/$target"

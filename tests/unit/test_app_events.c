@@ -2,6 +2,8 @@
 /* POST /v1/events through the whole application: each row of api.md's tables. */
 #include "config.h"
 
+#include <unistd.h>
+
 #include "lib/base/pack.h"
 #include "tests/unit/app_stage.h"
 
@@ -284,6 +286,21 @@ START_TEST(test_leaving) {
 }
 END_TEST
 
+/* No space: nothing is taken, and it says so. Free space is looked at now and then only. */
+START_TEST(test_space) {
+  stage_set("min_free", "1000000G");
+  usleep(300000);
+  ck_answer(post("/v1/events", writer, "{\"action\":\"x\"}"), 507);
+  ck_value("type", "urn:counterfoil:no-space");
+  ck_answer(post("/v1/events", writer, "[{\"action\":\"x\"}]"), 507);
+  ck_answer(get("/readyz", NULL), 503);
+  ck_assert_int_eq(count("source=web1"), 0);
+  stage_set("min_free", "1M");
+  usleep(300000);
+  ck_answer(post("/v1/events", writer, "{\"action\":\"x\"}"), 201);
+}
+END_TEST
+
 int main(void) {
   const struct cf_test tests[] = {
     {.tcase = "one", .test = test_one, .setup = setup, .teardown = stage_teardown},
@@ -294,6 +311,7 @@ int main(void) {
     {.tcase = "one", .test = test_receipt},
     {.tcase = "one", .test = test_bad_param},
     {.tcase = "one", .test = test_leaving},
+    {.tcase = "one", .test = test_space},
     {.tcase = "batch", .test = test_batch, .setup = setup, .teardown = stage_teardown},
     {.tcase = "batch", .test = test_batch_errors},
     {.tcase = "batch", .test = test_losses},

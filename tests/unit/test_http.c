@@ -155,6 +155,9 @@ START_TEST(test_path_put) {
   cf_buf_init(&b, 256);
   cf_path_put(&b, CF_STR("/a b/\r\nSet-Cookie: x;/\xc3\xa4/"));
   ck_assert_str_eq(cf_buf_cstr(&b), "/a%20b/%0D%0ASet-Cookie%3A%20x%3B/%C3%A4/");
+  cf_buf_reset(&b);
+  cf_path_put(&b, CF_STR("///evil.example//\\x"));
+  ck_assert_str_eq(cf_buf_cstr(&b), "/evil.example//%5Cx");
   cf_buf_fini(&b);
 }
 END_TEST

@@ -48,12 +48,11 @@ enum cf_err cf_inclusion_check(uint64_t index, uint64_t size, struct cf_str leaf
   return c.sn == 0 && hash_is(r, root) ? CF_OK : CF_E_PROOF;
 }
 
-/* 0 < first < second. Where first is a power of two its root is the first hash of the way and not sent. */
+/* 0 < first < second, and the proof is not empty. Where first is a power of two its root is the first hash of the way and not sent. */
 static enum cf_err consistency_walk(uint64_t first, uint64_t second, struct cf_str first_root, struct cf_str second_root, const struct cf_str *proof, size_t proof_n) {
   struct climb c = {.fn = first - 1, .sn = second - 1};
   for (; c.fn & 1; c.fn >>= 1) c.sn >>= 1;
   bool whole = (first & (first - 1)) == 0;
-  if (!whole && proof_n == 0) return CF_E_PROOF;
   struct cf_str start = whole ? first_root : proof[0];
   if (start.n != CF_HASH_N) return CF_E_PROOF;
   uint8_t fr[CF_HASH_N], sr[CF_HASH_N];
@@ -98,14 +97,13 @@ void cf_tile_path_put(struct cf_buf *b, bool entries, unsigned level, uint64_t n
   if (width < CF_TILE_W) cf_buf_putf(b, ".p/%u", width);
 }
 
-/* The groups of an index, read leniently; path is left behind them. */
+/* The groups of an index, read leniently (also beyond 2^64: writing it again will differ); path is left behind them. */
 static enum cf_err index_get(struct cf_str *path, uint64_t *n) {
   uint64_t value = 0, group = 0;
   for (bool more = true; more;) {
     more = path->n > 0 && path->p[0] == 'x';
     size_t at = more ? 1 : 0;
     if (path->n < at + 3 || cf_u64_parse((struct cf_str){path->p + at, 3}, 999, &group) != CF_OK) return CF_E_SYNTAX;
-    if (value > (UINT64_MAX - group) / 1000) return CF_E_SYNTAX;
     value = value * 1000 + group;
     at += 3;
     if (more && (path->n == at || path->p[at++] != '/')) return CF_E_SYNTAX;

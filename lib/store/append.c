@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The queue: requests wait, one of them leads a group into the ledger, and nobody is answered before the log is on disk.
  *
- * Whoever finds no leader leads. The leader takes what is waiting, commits it without sync, lets the next leader begin, and then flushes the log: Berkeley DB lets
- * concurrent flushes share an fsync. `durable` is the largest size committed before a flush that has returned. */
+ * A leader takes what is waiting, commits it without sync, flushes the log and answers all of it. The next one begins when the flush has returned, so that
+ * what came meanwhile shares a transaction and an fsync, or at once when a lot is waiting: then it commits while this one flushes. `durable` is the largest size committed
+ * before a flush that has returned. A waiter sleeps on a semaphore of its own, and needs no lock when it is woken. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -12,7 +13,8 @@
 #include "lib/record/json.h"
 #include "lib/store/parts.h"
 
-#define GROUP_MAX 1024 /* requests a leader takes */
+#define GROUP_MAX 1024            /* requests a leader takes */
+#define AHEAD_BYTES (128u << 10)  /* so much text waiting is committed while the group before it flushes */
 
 enum cf_err cf_queue_init(struct cf_queue *queue)
 {
@@ -89,6 +91,32 @@ static void posted_take(struct cf_queue *q, struct posted *p)
   q->posted_n = 0;
 }
 
+/* ---- waiting ---- */
+
+/* Under queue.lock: let the first one that waits lead, if it is time. */
+static void lead_pass(struct cf_queue *q)
+{
+  if (q->leading || q->head == NULL || (q->flushing > 0 && q->bytes < AHEAD_BYTES))
+    return;
+  q->leading = true;
+  q->head->leads = true;
+  (void)sem_post(&q->head->wake);
+}
+
+/* Under queue.lock: n have their answer. */
+static void leave(struct cf_queue *q, size_t n)
+{
+  q->inside -= (unsigned)n;
+  if (q->inside == 0)
+    (void)pthread_cond_broadcast(&q->idle);
+}
+
+static void sleep_until_woken(struct cf_waiter *w)
+{
+  while (sem_wait(&w->wake) != 0)
+    ;
+}
+
 /* ---- leading ---- */
 
 struct group {
@@ -114,20 +142,28 @@ static size_t append_bytes(const struct cf_append *a)
   return n;
 }
 
+/* Under queue.lock. */
+static struct cf_waiter *waiter_take(struct cf_queue *q)
+{
+  struct cf_waiter *w = q->head;
+  q->head = w->next;
+  if (q->head == NULL)
+    q->tail = &q->head;
+  q->bytes -= w->bytes;
+  return w;
+}
+
 /* Under queue.lock: what waits, up to the limits, and at least one. */
 static void group_take(struct cf_queue *q, struct group *g)
 {
   size_t bytes = 0;
   g->n = g->appends_n = 0;
   while (q->head != NULL && g->n < GROUP_MAX && (g->n == 0 || bytes + q->head->bytes <= CF_GROUP_BYTES)) {
-    struct cf_waiter *w = q->head;
+    struct cf_waiter *w = waiter_take(q);
     bytes += w->bytes;
-    q->head = w->next;
     g->waiter[g->n++] = w;
     g->append[g->appends_n++] = w->append;
   }
-  if (q->head == NULL)
-    q->tail = &q->head;
   posted_take(q, &g->posted);
   if (g->posted.n > 0)
     g->append[g->appends_n++] = &g->posted.append;
@@ -144,96 +180,116 @@ static enum cf_err wait_for_roller(struct cf_ledger *l)
   return stuck ? CF_E_SPACE : CF_OK;
 }
 
-/* Commit the group, hand the lead on, flush, publish. */
-static enum cf_err group_run(struct cf_ledger *l, struct group *g)
+static enum cf_err group_commit(struct cf_ledger *l, const struct group *g, uint64_t *size)
 {
   enum cf_err err = wait_for_roller(l);
-  uint64_t size = 0;
   if (err == CF_OK) {
     (void)pthread_mutex_lock(&l->commit);
     err = cf_plan_run(l, g->append, g->appends_n);
-    size = l->size;
+    *size = l->size;
     (void)pthread_mutex_unlock(&l->commit);
   }
   if (err == CF_E_SPACE)
     cf_space_release(l);
-
-  struct cf_queue *q = &l->queue;
-  (void)pthread_mutex_lock(&q->lock);
-  q->leading = false;
-  if (q->head != NULL)
-    (void)pthread_cond_signal(&q->head->wake);
-  (void)pthread_mutex_unlock(&q->lock);
-
-  if (err == CF_OK) {
-    cf_bdb_flush(l->env);
-    cf_publish(l, size);
-  }
-  for (size_t i = 0; i < g->n; i++)
-    g->waiter[i]->append->size = size;
   return err;
 }
 
-/* Called with queue.lock held and no leader; returns with it held. */
-static void lead(struct cf_ledger *l)
+/* What is committed goes to disk, while the next group may be committed. */
+static void group_flush(struct cf_ledger *l, uint64_t size)
 {
   struct cf_queue *q = &l->queue;
-  struct group *g = malloc(sizeof *g);
-  if (g == NULL) {
-    q->head->err = CF_E_NOMEM; /* only the one that would lead fails */
-    q->head->done = true;
-    q->head = q->head->next;
-    if (q->head == NULL)
-      q->tail = &q->head;
-    return;
-  }
-  q->leading = true;
-  group_take(q, g);
-  (void)pthread_mutex_unlock(&q->lock);
-  enum cf_err err = group_run(l, g);
-  posted_fini(&g->posted);
   (void)pthread_mutex_lock(&q->lock);
-  for (size_t i = 0; i < g->n; i++) {
-    g->waiter[i]->err = err;
-    g->waiter[i]->done = true;
-    (void)pthread_cond_signal(&g->waiter[i]->wake);
-  }
-  free(g);
+  q->leading = false;
+  q->flushing++;
+  lead_pass(q);
+  (void)pthread_mutex_unlock(&q->lock);
+  cf_bdb_flush(l->env);
+  cf_publish(l, size);
+  (void)pthread_mutex_lock(&q->lock);
+  q->flushing--;
 }
 
-/* With queue.lock held: wait until somebody carried w, or carry it. */
-static void wait_or_lead(struct cf_ledger *l, struct cf_waiter *w)
+/* Commit, flush, publish, hand the lead on. */
+static enum cf_err group_run(struct cf_ledger *l, struct group *g)
 {
-  while (!w->done) {
-    if (!l->queue.leading && l->queue.head == w)
-      lead(l);
-    else
-      (void)pthread_cond_wait(&w->wake, &l->queue.lock);
+  uint64_t size = 0;
+  enum cf_err err = group_commit(l, g, &size);
+  if (err == CF_OK) {
+    group_flush(l, size);
+  } else {
+    (void)pthread_mutex_lock(&l->queue.lock);
+    l->queue.leading = false;
   }
+  for (size_t i = 0; i < g->n; i++)
+    g->append[i]->size = size;
+  lead_pass(&l->queue);
+  leave(&l->queue, g->n);
+  (void)pthread_mutex_unlock(&l->queue.lock);
+  return err;
+}
+
+/* Without memory for a group only the one that would lead fails. */
+static enum cf_err lead_not(struct cf_queue *q)
+{
+  (void)waiter_take(q);
+  q->leading = false;
+  lead_pass(q);
+  leave(q, 1);
+  (void)pthread_mutex_unlock(&q->lock);
+  return CF_E_NOMEM;
+}
+
+/* By the first one that waits, who is in the group that it leads. The others are woken when nothing of the ledger is needed any more. */
+static enum cf_err lead(struct cf_ledger *l, const struct cf_waiter *leader)
+{
+  struct group *g = malloc(sizeof *g);
+  (void)pthread_mutex_lock(&l->queue.lock);
+  if (g == NULL)
+    return lead_not(&l->queue);
+  group_take(&l->queue, g);
+  (void)pthread_mutex_unlock(&l->queue.lock);
+  enum cf_err err = group_run(l, g);
+  posted_fini(&g->posted);
+  for (size_t i = 0; i < g->n; i++) {
+    if (g->waiter[i] == leader)
+      continue;
+    g->waiter[i]->err = err;
+    (void)sem_post(&g->waiter[i]->wake);
+  }
+  free(g);
+  return err;
+}
+
+/* Under queue.lock: may an append begin? */
+static enum cf_err admit(struct cf_ledger *l, bool control)
+{
+  if (control)
+    return CF_OK;
+  if (atomic_load(&l->leaving))
+    return CF_E_LEAVING;
+  return cf_space_ok(l) ? CF_OK : CF_E_SPACE;
 }
 
 static enum cf_err enqueue(struct cf_ledger *l, struct cf_append *append, bool control)
 {
   struct cf_queue *q = &l->queue;
   struct cf_waiter w = {.append = append, .bytes = append_bytes(append)};
-  (void)pthread_cond_init(&w.wake, NULL);
+  (void)sem_init(&w.wake, 0, 0);
   (void)pthread_mutex_lock(&q->lock);
-  enum cf_err err = CF_OK;
-  if (!control && atomic_load(&l->leaving))
-    err = CF_E_LEAVING;
-  else if (!control && !cf_space_ok(l))
-    err = CF_E_SPACE;
+  enum cf_err err = admit(l, control);
   if (err == CF_OK) {
     q->inside++;
+    q->bytes += w.bytes;
     *q->tail = &w;
     q->tail = &w.next;
-    wait_or_lead(l, &w);
-    err = w.err;
-    if (--q->inside == 0)
-      (void)pthread_cond_broadcast(&q->idle);
+    lead_pass(q);
   }
   (void)pthread_mutex_unlock(&q->lock);
-  (void)pthread_cond_destroy(&w.wake);
+  if (err == CF_OK) {
+    sleep_until_woken(&w);
+    err = w.leads ? lead(l, &w) : w.err;
+  }
+  (void)sem_destroy(&w.wake);
   return err;
 }
 

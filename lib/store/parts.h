@@ -10,6 +10,7 @@
 #define CF_STORE_PARTS_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 #include "lib/proof/signer.h"
@@ -33,9 +34,9 @@ struct cf_layout {
 struct cf_waiter {
   struct cf_append *append;
   enum cf_err err;
-  bool done;
   size_t bytes;
-  pthread_cond_t wake;
+  bool leads;                  /* it is woken to lead, not because it has its answer */
+  sem_t wake;
   struct cf_waiter *next;
 };
 
@@ -43,8 +44,10 @@ struct cf_queue {
   pthread_mutex_t lock;
   pthread_cond_t idle;         /* signalled when the last one left */
   struct cf_waiter *head, **tail;
-  bool leading;
-  unsigned inside;             /* threads inside cf_ledger_append */
+  size_t bytes;                /* of text, of all that wait */
+  bool leading;                /* somebody was told to lead and has not committed yet */
+  unsigned flushing;           /* groups that are committed and not yet on disk */
+  unsigned inside;             /* appends without an answer */
   struct cf_event *posted;     /* CF_POSTED_MAX of room */
   size_t posted_n;
   uint64_t posted_dropped;

@@ -322,6 +322,21 @@ START_TEST(test_truncate_and_grow) {
 }
 END_TEST
 
+/* Made shorter, its begin as it was: what is left is given again, under the same heads and offsets. */
+START_TEST(test_shortened) {
+  char first[602] = "";
+  memset(first, 'x', 600);
+  first[600] = '\n';
+  append("access.log", first);
+  append("access.log", "two\nthree\n");
+  start();
+  (void)lines();
+  ck_assert_int_eq(truncate(log_path, 605), 0);
+  ck_assert_ptr_nonnull(strstr(lines(), "x@0 two@601"));
+  ck_lines("");
+}
+END_TEST
+
 START_TEST(test_unlinked) {
   append("access.log", "one\n");
   start();
@@ -486,6 +501,14 @@ START_TEST(test_restart_replaced) {
 }
 END_TEST
 
+START_TEST(test_restart_shortened) {
+  read_and_stop("one\ntwo\n", "one@0 two@4");
+  truncate_to("access.log", "one\n");
+  start();
+  ck_lines("one@0");
+}
+END_TEST
+
 START_TEST(test_restart_same_first_line) {
   read_and_stop("#Fields\none\n", "#Fields@0 one@8");
   move("access.log", "access.log.1");
@@ -526,6 +549,7 @@ START_TEST(test_marks_round) {
   ck_assert_ok(cf_marks_add(&marks, &one));
   one.offset = 0;
   ck_assert_ok(cf_marks_add(&marks, &one));
+  for (int i = 0; i < 100; i++) append("state.new", "what a kill left\n");
   ck_assert_ok(cf_marks_save(state_path, &marks, NULL));
   ck_assert_ok(cf_marks_load(state_path, &back, NULL));
   ck_assert_uint_eq(back.n, 2);
@@ -641,6 +665,7 @@ int main(void) {
     {.tcase = "on", .test = test_copytruncate_unread},
     {.tcase = "on", .test = test_copytruncate_half_read, .loops = 2},
     {.tcase = "on", .test = test_truncate_and_grow},
+    {.tcase = "on", .test = test_shortened},
     {.tcase = "on", .test = test_unlinked},
     {.tcase = "on", .test = test_name_fails},
     {.tcase = "restart", .test = test_restart, .setup = setup, .teardown = teardown},
@@ -652,6 +677,7 @@ int main(void) {
     {.tcase = "restart", .test = test_several_rotations, .loops = 2},
     {.tcase = "restart", .test = test_left_files_stay_left},
     {.tcase = "restart", .test = test_restart_replaced, .loops = 2},
+    {.tcase = "restart", .test = test_restart_shortened},
     {.tcase = "restart", .test = test_restart_same_first_line},
     {.tcase = "restart", .test = test_restart_compressed},
     {.tcase = "restart", .test = test_restart_name_fails},

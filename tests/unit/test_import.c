@@ -173,17 +173,30 @@ END_TEST
 
 /* Another file with the same first line: its lines are other events. Again nothing is added by a second import. */
 START_TEST(test_same_head) {
-  static const char *const files[2][2] = {{"#Fields", LINE}, {"#Fields", LINE " \"-\" \"other\""}};
+  static const char *const files[2][3] = {{"#Fields", "one", LINE}, {"#Fields", "two", LINE " \"-\" \"other\""}};
   for (int round = 0; round < 4; round++) {
-    add(files[round % 2][0]);
-    add(files[round % 2][1]);
+    for (int i = 0; i < 3; i++) add(files[round % 2][i]);
     ck_assert_ok(cf_import_send(import, NULL));
-    if (round == 0) check_counts(2, 2, 0, 1);
-    else if (round == 1) check_counts(2, 1, 1, 1);
-    else check_counts(2, 0, 2, 1);
-    ck_assert_uint_eq(events_n, round == 0 ? 2 : 3);
+    if (round == 0) check_counts(3, 3, 0, 2);
+    else if (round == 1) check_counts(3, 2, 1, 2);
+    else check_counts(3, 0, 3, 2);
+    ck_assert_uint_eq(events_n, round == 0 ? 3 : 5);
     forget();
   }
+}
+END_TEST
+
+/* A line that is there, as another version of the program understood it, is there. */
+START_TEST(test_known_otherwise) {
+  for (int round = 0; round < 3; round++) {
+    add(round == 0 ? "one" : "two");
+    ck_assert_ok(cf_import_send(import, NULL));
+    if (round == 2) check_counts(1, 0, 1, 1);
+    forget();
+    free(events[events_n - 1].text);
+    events[events_n - 1].text = cf_str_dup(CF_STR("otherwise"));
+  }
+  ck_assert_uint_eq(events_n, 2);
 }
 END_TEST
 
@@ -364,6 +377,7 @@ int main(void) {
     {.tcase = "import", .test = test_refused},
     {.tcase = "import", .test = test_all_refused},
     {.tcase = "import", .test = test_same_head},
+    {.tcase = "import", .test = test_known_otherwise},
     {.tcase = "import", .test = test_refused_and_known},
     {.tcase = "import", .test = test_waits, .loops = CF_COUNT(passing)},
     {.tcase = "import", .test = test_patience_ends},

@@ -189,7 +189,7 @@ damage() {
   title "One flipped byte, on a copy of the ledger"
   copied
   segment=$(find "$TMP/copy/segments" -type f | sort | sed -n 2p)
-  at=$(($(place "$segment" "$(block_hex "$segment" 7)") + 100))
+  at=$(($(block_place "$segment" 7) + 100))
   flip "$segment" "$at"
   show "counterfoil verify     # byte $at of $(basename "$segment") was flipped"
   cli verify --config "$TMP/copy.conf" >"$TMP/verify" 2>>"$TMP/log/copy"

@@ -4,8 +4,8 @@
 #
 #   ask_many TOKEN QUERIES        a line an answer, in order: the number of events, or `error STATUS`
 #   ask_pages TOKEN QUERY         the seqs, a line each, of all pages
-#   verdict [OPTIONS]             the last verify: sets OK, FIRST_BAD, CODES
-#   blocks, block_hex, place     where records lie in a segment
+#   verdict [QUERY]               a verify: sets OK, FIRST_BAD, CODES
+#   block_place, blocks_beside    where records lie in a segment
 #   flip FILE AT                  every bit of a byte turned over
 
 # How jq sums an answer up: its events, whether there are more.
@@ -20,22 +20,23 @@ ask_many() {
   while IFS=$'\t' read -r line query; do
     printf '%d\t%d\n' "$line" "$(ask_pages "$1" "$query" | wc -l)"
   done <"$TMP/ask.more" >"$TMP/ask.counted"
-  awk -F'\t' 'FNR == NR {counted[$1] = $2; next} {print (FNR in counted) ? counted[FNR] : $0}' "$TMP/ask.counted" "$TMP/ask.first"
+  awk -F'\t' 'FILENAME == ARGV[1] {counted[$1] = $2; next} {print (FNR in counted) ? counted[FNR] : $0}' "$TMP/ask.counted" "$TMP/ask.first"
 }
 
 # Follows cursors until has_more is false. A failed page prints `error STATUS`.
 ask_pages() { # ask_pages TOKEN QUERY
-  local cursor=
+  local cursor= answer
   while :; do
     http_as "$1" --globoff "/v1/events?$2${cursor:+&cursor=$cursor}"
     [ "$STATUS" = 200 ] || { echo "error $STATUS"; return 1; }
-    jq -r '.events[].seq' "$TMP/body"
-    [ "$(json .has_more)" = true ] || return 0
-    cursor=$(json '.next_cursor | @uri')
+    mapfile -t answer < <(jq -r '(if .has_more then .next_cursor | @uri else "" end), .events[].seq' "$TMP/body")
+    [ "${#answer[@]}" -le 1 ] || printf '%s\n' "${answer[@]:1}"
+    cursor=${answer[0]:-}
+    [ -n "$cursor" ] || return 0
   done
 }
 
-verdict() { # verdict [QUERY]
+verdict() {
   http_as auditor "/v1/verify?${1:-mode=full}"
   OK=$(json '"\(.ok) \(.complete)"')
   FIRST_BAD=$(json .first_bad)
@@ -47,28 +48,33 @@ verdict() { # verdict [QUERY]
 segments() { find "$DATA/segments" -type f | sort; }
 page_size() { od -An -tu4 -j20 -N4 "$1" | tr -d ' '; }
 
-# blocks FILE: a line a block of 64 records: its number in the file, the page it begins in, the page it ends in
-blocks() {
-  local page n=0 hex at
-  page=$(page_size "$1")
-  while read -r hex; do
-    at=$(place "$1" "$hex")
-    echo "$n $((at / page)) $(((at + ${#hex} / 2 - 1) / page))"
-    n=$((n + 1))
-  done < <(db5.3_dump -s blocks "$1" | awk '/^DATA=END/ {exit} data && ++n % 2 == 0 {print $1} /^HEADER=END/ {data = 1}')
-}
+# rows FILE: a line a row of its records, in order: the number of its block of 64, the row's bytes as hex. A large block has several.
+rows() { db5.3_dump -s blocks "$1" | awk '/^DATA=END/ {exit} data && ++n % 2 {key = substr($1, 1, 8); next} data {print key, $1} /^HEADER=END/ {data = 1}'; }
 
-# block_hex FILE N: the bytes of block N, as hex
-block_hex() { db5.3_dump -s blocks "$1" | awk -v n="$2" '/^DATA=END/ {exit} data && ++i == 2 * n + 2 {print $1; exit} /^HEADER=END/ {data = 1}'; }
-
-# place FILE HEX: the offset of these bytes, by their first 100
+# place FILE HEX: where these bytes lie, by their first 100, in a leaf of a btree: pages that were split keep old bytes.
 place() {
-  local at
-  at=$(od -An -v -tx1 "$1" | tr -d ' \n' | grep -obF "${2:0:200}" | head -n 1 | cut -d : -f 1)
-  [ -n "$at" ] && echo $((at / 2))
+  local at page
+  page=$(page_size "$1")
+  while IFS=: read -r at _; do
+    at=$((at / 2))
+    [ "$(od -An -tu1 -j$((at / page * page + 25)) -N1 "$1" | tr -d ' ')" != 5 ] || { echo "$at"; return 0; }
+  done < <(od -An -v -tx1 "$1" | tr -d ' \n' | grep -obF "${2:0:200}")
+  return 1
 }
 
-flip() { # flip FILE AT: every bit of the byte there
+# block_place FILE N: where the first row of block N lies
+block_place() { place "$1" "$(rows "$1" | awk -v key="$(printf '%08x' "$2")" '$1 == key {print $2; exit}')"; }
+
+# blocks_beside FILE AT: the numbers of the blocks that have a row on the page of that byte
+blocks_beside() {
+  local page key hex
+  page=$(page_size "$1")
+  rows "$1" | while read -r key hex; do
+    [ $(($(place "$1" "$hex") / page)) != $(($2 / page)) ] || echo $((16#$key))
+  done | uniq
+}
+
+flip() {
   local byte
   byte=$(od -An -tu1 -j"$2" -N1 "$1" | tr -d ' ')
   printf "\\x$(printf '%02x' $((byte ^ 255)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none

@@ -17,7 +17,8 @@
 #define RUN_MAX (2 + SALTS_N)
 #define BODY_MAX ((size_t)CF_GROUP * RECORD_MAX)
 #define HEAD_MAX ((size_t)CF_GROUP * RUN_MAX)
-#define RAW_MAX (BODY_MAX + HEAD_MAX + 16)
+#define COUNTS_MAX 16 /* two varints */
+#define RAW_MAX (BODY_MAX + HEAD_MAX + COUNTS_MAX)
 
 enum form { FORM_RAW, FORM_PACKED };
 enum run_kind { RUN_KEY, RUN_SALTS };
@@ -92,6 +93,9 @@ static enum cf_err put_raw(const struct cf_block_writer *w, struct cf_buf *b)
 {
   if (w->head.err != CF_OK || w->body.err != CF_OK)
     return w->head.err != CF_OK ? w->head.err : w->body.err;
+  if (cf_buf_grow(b, w->head.n + w->body.n + COUNTS_MAX) == NULL)
+    return b->err;
+  cf_buf_reset(b); /* now it has room for all */
   cf_varint_put(b, w->n);
   cf_varint_put(b, w->runs);
   cf_buf_putstr(b, cf_buf_str(&w->head));

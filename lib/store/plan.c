@@ -347,6 +347,8 @@ static void plan_fini(struct plan *p, bool committed)
       cf_tail_close_file(p->tail[i]);
     cf_tail_unref(p->tail[i]); /* the layout has its own reference */
   }
+  for (size_t i = 0; i < p->pieces_n; i++)
+    free(p->piece[i].block.p);
   free(p->own.slot);
   free(p->item);
   free(p->fresh);

@@ -15,18 +15,13 @@
 
 #define PIECE_MAX (CF_GROUP * (CF_LEAF_MAX + 1024u) + 4096u)
 
-struct bytes {
-  uint8_t *p;
-  size_t n;
-};
-
 struct cf_tail {
   struct cf_tail_meta meta;
   struct cf_bdb *file; /* the writer's; NULL once closed */
   atomic_uint refs;
   pthread_rwlock_t lock; /* of what follows */
   uint32_t n;            /* records in the image */
-  struct bytes *full;    /* blocks that are complete, one for each aligned 64 */
+  struct cf_bytes *full; /* blocks that are complete, one for each aligned 64 */
   struct cf_block_writer open; /* the block that is not */
   uint8_t *hashes;
   int64_t *times;
@@ -135,8 +130,18 @@ const struct cf_tail_meta *cf_tail_meta(const struct cf_tail *tail)
 
 /* ---- writing ---- */
 
+static enum cf_err bytes_copy(struct cf_str s, struct cf_bytes *copy)
+{
+  uint8_t *p = malloc(s.n);
+  if (p == NULL)
+    return CF_E_NOMEM;
+  memcpy(p, s.p, s.n);
+  *copy = (struct cf_bytes){p, s.n};
+  return CF_OK;
+}
+
 /* u16 count, the leaf hashes, the block. */
-static enum cf_err encode_piece(struct cf_tail *t, const struct cf_piece *piece)
+static enum cf_err encode_piece(struct cf_tail *t, struct cf_piece *piece)
 {
   cf_block_writer_begin(&t->piece, piece->fresh[0].record.seq);
   for (unsigned i = 0; i < piece->n; i++) {
@@ -151,11 +156,16 @@ static enum cf_err encode_piece(struct cf_tail *t, const struct cf_piece *piece)
     cf_u16_put(count, (uint16_t)piece->n);
   for (unsigned i = 0; i < piece->n; i++)
     cf_buf_put(b, piece->fresh[i].hash, CF_HASH_N);
+  size_t at = b->n;
   enum cf_err err = cf_block_writer_end(&t->piece, b);
-  return err != CF_OK ? err : b->err;
+  if (err == CF_OK)
+    err = b->err;
+  if (err == CF_OK && piece->n == CF_GROUP)
+    err = bytes_copy((struct cf_str){(const char *)b->p + at, b->n - at}, &piece->block);
+  return err;
 }
 
-enum cf_err cf_tail_put(struct cf_tail *tail, struct cf_bdb_txn *txn, const struct cf_piece *piece)
+enum cf_err cf_tail_put(struct cf_tail *tail, struct cf_bdb_txn *txn, struct cf_piece *piece)
 {
   enum cf_err err = encode_piece(tail, piece);
   if (err != CF_OK)
@@ -178,33 +188,43 @@ static void widen(struct cf_unit *u, bool first, const struct cf_record *r)
     u->recorded_max_us = r->recorded_us;
 }
 
+static void keep_block(struct cf_tail *t, uint32_t i, struct cf_bytes *block)
+{
+  t->block_bytes += block->n;
+  t->full[i] = *block;
+  *block = (struct cf_bytes){NULL, 0};
+}
+
 static enum cf_err close_block(struct cf_tail *t, uint32_t i)
 {
-  struct cf_buf b;
-  cf_buf_init(&b, PIECE_MAX);
-  enum cf_err err = cf_block_writer_end(&t->open, &b);
+  struct cf_bytes block = {NULL, 0};
+  cf_buf_reset(&t->piece_bytes);
+  enum cf_err err = cf_block_writer_end(&t->open, &t->piece_bytes);
   if (err == CF_OK)
-    err = b.err;
-  if (err == CF_OK) {
-    t->block_bytes += b.n;
-    t->full[i] = (struct bytes){b.p, b.n};
-    b = (struct cf_buf){0};
-  }
-  cf_buf_fini(&b);
+    err = bytes_copy(cf_buf_str(&t->piece_bytes), &block);
+  if (err == CF_OK)
+    keep_block(t, i, &block);
   return err;
 }
 
-static enum cf_err apply_one(struct cf_tail *t, const struct cf_fresh *f, const uint8_t key[CF_SALTKEY_N])
+static enum cf_err write_open(struct cf_tail *t, const struct cf_record *r, const uint8_t key[CF_SALTKEY_N])
+{
+  if (t->n % CF_GROUP == 0)
+    cf_block_writer_begin(&t->open, r->seq);
+  enum cf_err err = cf_block_writer_add(&t->open, r, key);
+  if (err == CF_OK && t->n % CF_GROUP == CF_GROUP - 1)
+    err = close_block(t, t->n / CF_GROUP);
+  return err;
+}
+
+/* All of a record but its bytes. */
+static enum cf_err enter(struct cf_tail *t, const struct cf_fresh *f)
 {
   uint32_t offset = t->n;
   CF_ASSERT(f->record.seq == t->meta.first + offset && offset < capacity(t));
-  if (offset % CF_GROUP == 0)
-    cf_block_writer_begin(&t->open, f->record.seq);
-  enum cf_err err = cf_block_writer_add(&t->open, &f->record, key);
+  enum cf_err err = cf_values_get(&f->record, &t->values);
   if (err == CF_OK)
     err = cf_index_add(t->index, offset, &f->record, &t->values);
-  if (err == CF_OK && offset % CF_GROUP == CF_GROUP - 1)
-    err = close_block(t, offset / CF_GROUP);
   if (err != CF_OK)
     return err;
   memcpy(t->hashes + (size_t)offset * CF_HASH_N, f->hash, CF_HASH_N);
@@ -214,15 +234,24 @@ static enum cf_err apply_one(struct cf_tail *t, const struct cf_fresh *f, const 
   return CF_OK;
 }
 
-enum cf_err cf_tail_apply(struct cf_tail *tail, const struct cf_piece *piece)
+static enum cf_err apply_locked(struct cf_tail *t, struct cf_piece *piece)
 {
   enum cf_err err = CF_OK;
-  (void)pthread_rwlock_wrlock(&tail->lock);
   for (unsigned i = 0; err == CF_OK && i < piece->n; i++) {
-    err = cf_values_get(&piece->fresh[i].record, &tail->values);
+    if (piece->block.p == NULL)
+      err = write_open(t, &piece->fresh[i].record, piece->key);
     if (err == CF_OK)
-      err = apply_one(tail, &piece->fresh[i], piece->key);
+      err = enter(t, &piece->fresh[i]);
   }
+  if (err == CF_OK && piece->block.p != NULL)
+    keep_block(t, t->n / CF_GROUP - 1, &piece->block);
+  return err;
+}
+
+enum cf_err cf_tail_apply(struct cf_tail *tail, struct cf_piece *piece)
+{
+  (void)pthread_rwlock_wrlock(&tail->lock);
+  enum cf_err err = apply_locked(tail, piece);
   (void)pthread_rwlock_unlock(&tail->lock);
   return err;
 }
@@ -250,23 +279,34 @@ static enum cf_err damaged(struct loader *l, uint64_t seq, const char *what)
   return cf_fail(l->fault, CF_E_DAMAGED, name, "the piece at seq %llu %s: restore the data directory from a backup", (unsigned long long)seq, what);
 }
 
-static enum cf_err load_records(struct loader *l, const uint8_t *hashes)
+/* A run of records under one key; bytes are those of the whole block. */
+static enum cf_err load_run(struct loader *l, const struct cf_fresh *fresh, unsigned n, const uint8_t *key, struct cf_str bytes)
+{
+  struct cf_piece piece = {.fresh = fresh, .n = n};
+  if (key == NULL)
+    return damaged(l, l->block.first, "has no salt key");
+  memcpy(piece.key, key, CF_SALTKEY_N);
+  enum cf_err err = n == CF_GROUP ? bytes_copy(bytes, &piece.block) : CF_OK;
+  if (err == CF_OK)
+    err = cf_tail_apply(l->t, &piece);
+  free(piece.block.p);
+  return err == CF_E_SYNTAX ? damaged(l, l->block.first, "does not parse") : err;
+}
+
+static enum cf_err load_records(struct loader *l, const uint8_t *hashes, struct cf_str bytes)
 {
   struct cf_fresh fresh[CF_GROUP];
-  struct cf_piece piece = {.fresh = fresh, .n = 1};
-  for (unsigned i = 0, run = 0; i < l->block.n; i++) {
-    while (run + 1 < l->block.runs && l->block.run[run + 1].from <= i)
-      run++;
-    if (l->block.run[run].key == NULL)
-      return damaged(l, l->block.first, "has no salt key");
-    memcpy(piece.key, l->block.run[run].key, CF_SALTKEY_N);
-    fresh[0].record = l->block.record[i];
-    memcpy(fresh[0].hash, hashes + (size_t)i * CF_HASH_N, CF_HASH_N);
-    enum cf_err err = cf_tail_apply(l->t, &piece);
-    if (err != CF_OK)
-      return err == CF_E_SYNTAX ? damaged(l, l->block.first, "does not parse") : err;
+  const struct cf_block *block = &l->block;
+  for (unsigned i = 0; i < block->n; i++) {
+    fresh[i].record = block->record[i];
+    memcpy(fresh[i].hash, hashes + (size_t)i * CF_HASH_N, CF_HASH_N);
   }
-  return CF_OK;
+  enum cf_err err = CF_OK;
+  for (unsigned run = 0; err == CF_OK && run < block->runs; run++) {
+    unsigned from = block->run[run].from, end = run + 1 < block->runs ? block->run[run + 1].from : block->n;
+    err = load_run(l, fresh + from, end - from, block->run[run].key, bytes);
+  }
+  return err;
 }
 
 static enum cf_err load_piece(struct loader *l, struct cf_str key, struct cf_str value)
@@ -285,7 +325,7 @@ static enum cf_err load_piece(struct loader *l, struct cf_str key, struct cf_str
   enum cf_err err = cf_block_open(&l->block, next, bytes);
   if (err == CF_E_SYNTAX || (err == CF_OK && l->block.n != n))
     return damaged(l, next, "does not open");
-  return err != CF_OK ? err : load_records(l, (const uint8_t *)hashes.p);
+  return err != CF_OK ? err : load_records(l, (const uint8_t *)hashes.p, bytes);
 }
 
 static enum cf_err load_all(struct loader *l)

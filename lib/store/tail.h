@@ -25,11 +25,16 @@ struct cf_fresh {
   struct cf_record record;
   uint8_t hash[CF_HASH_N];
 };
-/* The consecutive records of one append in one aligned 64, salted under one key, and their block once it is made. */
+struct cf_bytes {
+  uint8_t *p; /* on the heap, or NULL */
+  size_t n;
+};
+/* The consecutive records of one append in one aligned 64, salted under one key. */
 struct cf_piece {
   const struct cf_fresh *fresh;
   unsigned n;
   uint8_t key[CF_SALTKEY_N];
+  struct cf_bytes block; /* of all 64, made by cf_tail_put, taken by cf_tail_apply; else the caller's to free */
 };
 
 struct cf_tail;
@@ -46,9 +51,9 @@ void cf_tail_close_file(struct cf_tail *tail);
 void cf_tail_file_name(uint64_t number, char out[32]);
 
 /* Writer: put a piece into the file, in txn. */
-CF_MUST enum cf_err cf_tail_put(struct cf_tail *tail, struct cf_bdb_txn *txn, const struct cf_piece *piece);
+CF_MUST enum cf_err cf_tail_put(struct cf_tail *tail, struct cf_bdb_txn *txn, struct cf_piece *piece);
 /* Writer: enter a committed piece into the image. CF_E_NOMEM: the image is then behind the file, and the process must end. */
-CF_MUST enum cf_err cf_tail_apply(struct cf_tail *tail, const struct cf_piece *piece);
+CF_MUST enum cf_err cf_tail_apply(struct cf_tail *tail, struct cf_piece *piece);
 
 const struct cf_tail_meta *cf_tail_meta(const struct cf_tail *tail);
 /* Writer: end the generation early. limit is a multiple of 256, not below what it holds. */

@@ -303,6 +303,47 @@ START_TEST(test_progress) {
 }
 END_TEST
 
+/* A second verify, asked while the first one tells its progress. */
+static enum cf_err (*write_on)(void *context, const void *p, size_t n);
+static int second;
+
+static enum cf_err write_and_ask(void *context, const void *p, size_t n) {
+  if (second == 0) {
+    struct cf_memory m;
+    char bearer[160];
+    cf_memory_init(&m, CF_DOOR_WEB);
+    snprintf(bearer, sizeof bearer, "Bearer %s", auditor);
+    ck_assert_ok(cf_memory_param(&m, "REQUEST_METHOD", "GET"));
+    ck_assert_ok(cf_memory_param(&m, "PATH_INFO", "/v1/verify"));
+    ck_assert_ok(cf_memory_param(&m, "HTTP_AUTHORIZATION", bearer));
+    cf_app_serve(stage_app, &m.transport);
+    second = cf_memory_status(&m);
+    ck_assert_uint_gt(cf_memory_header(&m, "Retry-After").n, 0);
+    cf_memory_fini(&m);
+  }
+  return write_on(context, p, n);
+}
+
+START_TEST(test_busy) {
+  struct cf_memory m;
+  char bearer[160];
+  feed(600);
+  cf_memory_init(&m, CF_DOOR_WEB);
+  snprintf(bearer, sizeof bearer, "Bearer %s", auditor);
+  ck_assert_ok(cf_memory_param(&m, "REQUEST_METHOD", "GET"));
+  ck_assert_ok(cf_memory_param(&m, "PATH_INFO", "/v1/verify"));
+  ck_assert_ok(cf_memory_param(&m, "HTTP_ACCEPT", "application/x-ndjson"));
+  ck_assert_ok(cf_memory_param(&m, "HTTP_AUTHORIZATION", bearer));
+  write_on = m.transport.write;
+  m.transport.write = write_and_ask;
+  second = 0;
+  cf_app_serve(stage_app, &m.transport);
+  ck_assert_int_eq(cf_memory_status(&m), 200);
+  ck_assert_int_eq(second, 429);
+  cf_memory_fini(&m);
+}
+END_TEST
+
 /* ---- Receipts, proofs, tiles ---- */
 
 START_TEST(test_receipts) {
@@ -398,6 +439,7 @@ int main(void) {
     {.tcase = "verify", .test = test_verify_kept},
     {.tcase = "verify", .test = test_bad_verify},
     {.tcase = "verify", .test = test_progress},
+    {.tcase = "verify", .test = test_busy},
     {.tcase = "proofs", .test = test_receipts, .setup = setup, .teardown = stage_teardown},
     {.tcase = "proofs", .test = test_proofs},
     {.tcase = "proofs", .test = test_keys},

@@ -216,6 +216,10 @@ START_TEST(test_batch_errors) {
   ck_assert_str_eq(value("seqs.0"), value("seqs.3"));
   ck_value("seqs.1", "null");
   ck_value("seqs.2", "null");
+  long long first = number("first_seq");
+  ck_answer(post("/v1/events", writer, "[{\"action\":\"a\",\"id\":\"1\"},{\"action\":\"c\"}]"), 200);
+  ck_assert_int_gt(number("first_seq"), first); /* of what is new */
+  ck_assert_int_eq(number("first_seq"), number("last_seq"));
 }
 END_TEST
 

@@ -237,6 +237,7 @@ START_TEST(test_paging) {
   ck_assert_uint_eq(seen, 120);
   ck_assert_int_eq(pages, 2);
   ck_contains(">Newest</a>");
+  ck_contains("href=\"?user=a%26b\"");
 }
 END_TEST
 

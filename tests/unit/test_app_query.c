@@ -364,6 +364,38 @@ static int damage_records(const char *path) {
   }
 }
 
+/* Two megabytes of text, newer than all else. */
+static void feed_long(void) {
+  struct cf_buf b;
+  cf_buf_init(&b, SIZE_MAX);
+  for (int i = 0; i < 200; i++) {
+    cf_buf_puts(&b, "{\"message\":\"");
+    uint8_t *p = cf_buf_grow(&b, 10000);
+    ck_assert_ptr_nonnull(p);
+    memset(p, 'm', 10000);
+    cf_buf_puts(&b, "\"}\n");
+  }
+  ck_answer(ask((struct ask){.method = "POST", .path = "/v1/events", .token = writer, .body = cf_buf_cstr(&b), .body_n = b.n}), 200);
+  cf_buf_fini(&b);
+}
+
+/* What had begun to be sent can't become a problem any more; it ends so that nobody takes it for whole. */
+static void check_broken_off(void) {
+  struct cf_json *none = NULL;
+  size_t quotes = 0;
+  ck_answer(get("/v1/events?source=web1&limit=10000", reader), 200);
+  ck_contains("store-damaged");
+  ck_assert_err(cf_json_parse(cf_memory_content(&stage_answer), 16, &none, NULL), CF_E_SYNTAX);
+  ck_answer(get("/v1/events?source=web1&limit=all&format=ndjson", reader), 200);
+  const char *last = strrchr(content(), '\n') + 1;
+  ck_assert_ptr_nonnull(strstr(last, "store-damaged"));
+  ck_assert_err(cf_json_parse(cf_str_from(last), 16, &none, NULL), CF_E_SYNTAX);
+  ck_answer(get("/v1/events?source=web1&limit=all&format=csv", reader), 200);
+  ck_contains("store-damaged");
+  for (const char *p = content(); *p != '\0'; p++) quotes += *p == '"';
+  ck_assert_uint_eq(quotes % 2, 1);
+}
+
 START_TEST(test_damage) {
   char path[80];
   feed(400);
@@ -392,6 +424,8 @@ START_TEST(test_damage) {
   ck_answer(get("/v1/verify", auditor), 200);
   ck_value("ok", "false");
   ck_value("errors.0.code", "STORE_DAMAGED");
+  feed_long();
+  check_broken_off();
 }
 END_TEST
 

@@ -102,6 +102,7 @@ START_TEST(test_zstd) {
   ck_assert_ok(cf_pack(text, sizeof text, &sent));
   ck_assert_ok(receive("zstd", MAX));
   ck_assert_bytes(body.data.p, body.data.n, text, sizeof text);
+  ck_assert_uint_eq(cf_body_pool_held(pool), sizeof text);
 }
 END_TEST
 

@@ -229,6 +229,28 @@ START_TEST(refuses_changed_state) {
   ck_assert_err(cf_signer_open(directory, ORIGIN, &signer, &fault), CF_E_CONFIG);
 } END_TEST
 
+/* The key may have signed for somebody else: that is no state of this ledger. */
+START_TEST(refuses_state_of_another) {
+  uint8_t seed[CF_SEED_N] = {5}, pubkey[CF_PUBKEY_N];
+  struct cf_checkpoint checkpoint = {.origin = "audit.example.org/other", .size = 3};
+  struct cf_vkey vkey;
+  struct cf_buf text;
+  CLOSE();
+  unlink(at("key"));
+  ck_assert_ok(cf_signer_create(directory, ORIGIN, seed, &fault));
+  ck_assert_ok(cf_ed25519_public(seed, pubkey));
+  cf_vkey_make(ORIGIN, pubkey, &vkey);
+  cf_buf_init(&text, 1000);
+  cf_checkpoint_put(&checkpoint, &text);
+  cf_buf_putstr(&note, cf_buf_str(&text));
+  cf_buf_putc(&note, '\n');
+  ck_assert_ok(cf_note_sign(cf_buf_str(&text), &vkey, seed, &note));
+  write_file("state", cf_buf_str(&note), 0600);
+  cf_buf_fini(&text);
+  ck_assert_err(cf_signer_open(directory, ORIGIN, &signer, &fault), CF_E_CONFIG);
+  ck_assert_str_eq(fault.at, "state");
+} END_TEST
+
 /* ---- Signing ---- */
 
 START_TEST(signs_and_remembers) {
@@ -312,13 +334,16 @@ START_TEST(state_left_over) {
   ck_assert_ok(SIGN(50));
   ck_assert_ok(SIGN(60));
   size_t n = read_file("state", state, sizeof state);
-  static const size_t parts[] = {0, 1, 40, 1000};
+  memset(state + n, 'x', sizeof state - n);
+  const size_t parts[] = {0, 1, n - 1, n, sizeof state};
   for (size_t i = 0; i < CF_COUNT(parts); i++) {
-    write_file("state.new", (struct cf_str){state, parts[i] < n ? parts[i] : n}, 0600);
+    write_file("state.new", (struct cf_str){state, parts[i]}, 0600);
     REOPEN();
     SIGNED(60 + i);
     ck_assert_ok(SIGN(61 + i));
     ck_assert_int_ne(access(at("state.new"), F_OK), 0);
+    REOPEN();
+    SIGNED(61 + i);
   }
 } END_TEST
 
@@ -401,6 +426,7 @@ int main(void) {
     {SIGNER, .test = refuses_missing},
     {SIGNER, .test = refuses_changed_key},
     {SIGNER, .test = refuses_changed_state},
+    {SIGNER, .test = refuses_state_of_another},
     {SIGNER, .test = signs_and_remembers},
     {SIGNER, .test = same_again},
     {SIGNER, .test = refuses_rollback},

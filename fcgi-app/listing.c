@@ -11,6 +11,8 @@
 
 #define BUDGET_US INT64_C(5000000)
 #define DAY_US (24 * CF_HOUR_US)
+#define TEXT(x) #x
+#define TEXT_OF(macro) TEXT(macro)
 
 void cf_listing_init(struct cf_listing *l) {
   l->n = 0;
@@ -66,7 +68,7 @@ static void translate(struct question *q, struct cf_listing *l, const struct cf_
     if (cf_str_is(param.name, "to") && is_date(param.value)) param.value = day_end(q, param.value, now_us);
     q->params[q->n++] = param;
   }
-  q->params[q->n++] = (struct cf_param){CF_STR("limit"), CF_STR("50")};
+  q->params[q->n++] = (struct cf_param){CF_STR("limit"), CF_STR(TEXT_OF(CF_LISTING_ROWS))};
 }
 
 /* ---- The answer ---- */

@@ -151,7 +151,7 @@ enum cf_err cf_verify_ledger(struct cf_ledger *ledger, struct cf_verify_job *job
   cf_buf_init(&note, CF_NOTE_MAX);
   enum cf_err err = cf_checkpoint_get(ledger, &note, &checkpoint);
   if (err == CF_OK) err = cf_view_get(ledger, &view);
-  if (err == CF_OK) err = cf_view_source_new(view, &vs, &source);
+  if (err == CF_OK) err = cf_view_source_new(view, checkpoint.size, &vs, &source);
   if (err == CF_OK) {
     job->head = cf_buf_str(&note);
     job->vkey = cf_ledger_vkey(ledger);

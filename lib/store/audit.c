@@ -10,6 +10,7 @@
 
 struct cf_view_source {
   struct cf_view *view;
+  uint64_t size; /* of the head */
   uint64_t next; /* size from which the next kept checkpoint is looked for */
 };
 
@@ -141,18 +142,19 @@ static enum cf_err checkpoint(void *context, size_t i, struct cf_buf *note)
     s->next = 0;
   uint64_t size = 0;
   enum cf_err err = cf_meta_checkpoint(s->view->l, s->next, &size, note);
-  if (err == CF_OK && size > s->view->size)
-    err = CF_E_NOTFOUND; /* newer than the view */
+  if (err == CF_OK && size > s->size)
+    err = CF_E_NOTFOUND; /* newer than the head */
   s->next = size + 1;
   return err;
 }
 
-enum cf_err cf_view_source_new(struct cf_view *view, struct cf_view_source **vs, struct cf_verify_source *source)
+enum cf_err cf_view_source_new(struct cf_view *view, uint64_t size, struct cf_view_source **vs, struct cf_verify_source *source)
 {
   struct cf_view_source *s = calloc(1, sizeof *s);
   if (s == NULL)
     return CF_E_NOMEM;
   s->view = view;
+  s->size = size;
   *source = (struct cf_verify_source){.context = s, .worker_new = worker_new, .worker_free = worker_free, .leaves = leaves,
                                       .tiles = {tiles, s}, .checkpoint = checkpoint};
   *vs = s;

@@ -119,9 +119,9 @@ CF_MUST enum cf_err cf_view_block(struct cf_view *view, uint64_t seq, struct cf_
 /* Hashes of all tile levels, for trees and proofs over the view. The view must outlive it. */
 void cf_view_hashes(struct cf_view *view, struct cf_hashes *hashes);
 
-/* The ledger as the verifier sees it; kept checkpoints up to the view's size. Release with cf_view_source_fini. */
+/* The ledger as the verifier sees it when its head is of that size, which the view holds: checkpoints that were kept later are not shown. Release with cf_view_source_free. */
 struct cf_view_source;
-CF_MUST enum cf_err cf_view_source_new(struct cf_view *view, struct cf_view_source **vs, struct cf_verify_source *source);
+CF_MUST enum cf_err cf_view_source_new(struct cf_view *view, uint64_t size, struct cf_view_source **vs, struct cf_verify_source *source);
 void cf_view_source_free(struct cf_view_source *vs);
 
 #endif

@@ -153,24 +153,33 @@ static void wait_for_segments(uint64_t n)
   ck_assert_uint_ge(segments(), n);
 }
 
-/* A full verification of what is there now; gives the result's verdict. */
-static bool verify(struct cf_verify_result *result)
+/* A full verification up to a head that was sealed at that size; gives the result's verdict. */
+static bool verify_head(const struct cf_buf *note, uint64_t head_size, struct cf_verify_result *result)
 {
-  struct cf_buf note;
   struct cf_view *view = NULL;
   struct cf_view_source *vs = NULL;
   struct cf_verify_source source;
   struct cf_fault fault = {0};
-  cf_buf_init(&note, CF_NOTE_MAX);
-  ck_assert_ok(cf_ledger_seal(ledger, size(), &note, &fault));
   ck_assert_ok(cf_view_get(ledger, &view));
-  ck_assert_ok(cf_view_source_new(view, &vs, &source));
-  struct cf_verify_job job = {.mode = CF_VERIFY_FULL, .head = cf_buf_str(&note), .vkey = cf_ledger_vkey(ledger), .workers = 2};
+  ck_assert_ok(cf_view_source_new(view, head_size, &vs, &source));
+  struct cf_verify_job job = {.mode = CF_VERIFY_FULL, .head = cf_buf_str(note), .vkey = cf_ledger_vkey(ledger), .workers = 2};
   ck_assert_ok(cf_verify(&source, &job, result, &fault));
   cf_view_source_free(vs);
   cf_view_put(view);
-  cf_buf_fini(&note);
   return result->ok && result->complete;
+}
+
+/* The same of what is there now. */
+static bool verify(struct cf_verify_result *result)
+{
+  struct cf_buf note;
+  struct cf_fault fault = {0};
+  uint64_t now = size();
+  cf_buf_init(&note, CF_NOTE_MAX);
+  ck_assert_ok(cf_ledger_seal(ledger, now, &note, &fault));
+  bool ok = verify_head(&note, now, result);
+  cf_buf_fini(&note);
+  return ok;
 }
 
 static void assert_verifies(void)
@@ -459,6 +468,28 @@ START_TEST(test_seals)
 }
 END_TEST
 
+/* What is sealed after the head was taken is no contradiction to it: others write while it is verified. */
+START_TEST(test_verify_while_it_grows)
+{
+  struct cf_fault fault = {0};
+  struct cf_buf note, later;
+  struct cf_verify_result *result = calloc(1, sizeof *result);
+  cf_buf_init(&note, CF_NOTE_MAX);
+  cf_buf_init(&later, CF_NOTE_MAX);
+  append_range(0, 100, 10);
+  uint64_t head_size = size();
+  ck_assert_ok(cf_ledger_seal(ledger, head_size, &note, &fault));
+  append_range(100, 600, 50);
+  ck_assert_ok(cf_ledger_seal(ledger, size(), &later, &fault));
+  bool ok = verify_head(&note, head_size, result);
+  ck_assert_msg(ok, "first error: %s %s", cf_verdict_name(result->errors[0].verdict), result->errors[0].detail);
+  ck_assert_uint_eq(result->leaves, head_size);
+  cf_buf_fini(&note);
+  cf_buf_fini(&later);
+  free(result);
+}
+END_TEST
+
 /* ---- many threads ---- */
 
 #define WRITERS 6
@@ -618,6 +649,7 @@ int main(void)
     {.tcase = "ledger", .test = test_no_space},
     {.tcase = "ledger", .test = test_posted},
     {.tcase = "ledger", .test = test_seals},
+    {.tcase = "ledger", .test = test_verify_while_it_grows},
     {.tcase = "ledger", .test = test_many_threads},
     {.tcase = "ledger", .test = test_damaged_segment},
   };

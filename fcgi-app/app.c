@@ -119,13 +119,23 @@ static enum cf_err answer_redirect(struct cf_call *call) {
   return err;
 }
 
+/* The answer began and can't be completed: what there is goes out, and the client sees that it broke off. */
+static void abandon(struct cf_call *call) {
+  struct cf_transport *transport = call->request->transport;
+  if (cf_response_flush(call->response) == CF_OK && transport->abandon != NULL) transport->abandon(transport->context);
+}
+
 static void answer_problem(struct cf_call *call, enum cf_err err, const char *allow) {
   struct cf_str members = call->members.err == CF_OK ? cf_buf_str(&call->members) : CF_STR("");
   if (cf_err_status(err) >= 500 && err != CF_E_LEAVING && err != CF_E_PEER)
     cf_log(CF_LOG_ERROR, "a request could not be answered: %s: %s", cf_err_word(err), call->fault.detail);
+  if (call->response->started) {
+    abandon(call);
+    return;
+  }
   enum cf_err done = cf_response_problem(call->response, err, &call->fault, members);
   if (done == CF_OK && err == CF_E_METHOD) done = cf_response_header(call->response, "Allow", cf_str_from(allow));
-  if (done != CF_OK && done != CF_E_REQUEST) cf_log(CF_LOG_ERROR, "a problem could not be told: %s", cf_err_word(done));
+  if (done != CF_OK) cf_log(CF_LOG_ERROR, "a problem could not be told: %s", cf_err_word(done));
 }
 
 static void serve(struct cf_call *call) {

@@ -11,6 +11,7 @@ struct cf_conf stage_conf;
 struct cf_ledger *stage_ledger;
 struct cf_app *stage_app;
 struct cf_memory stage_answer;
+bool stage_abandoned;
 void (*stage_conf_set)(void);
 
 static struct cf_json *doc;
@@ -109,10 +110,17 @@ static void path_params(const char *path) {
   param("QUERY_STRING", mark == NULL ? "" : mark + 1);
 }
 
+static void note_abandoned(void *context) {
+  (void)context;
+  stage_abandoned = true;
+}
+
 int ask(struct ask ask) {
   char bearer[256];
   forget_answer();
   cf_memory_init(&stage_answer, ask.door);
+  stage_answer.transport.abandon = note_abandoned;
+  stage_abandoned = false;
   param("REQUEST_METHOD", ask.method != NULL ? ask.method : "GET");
   path_params(ask.path);
   param("REMOTE_ADDR", "192.0.2.7");

@@ -34,6 +34,7 @@ struct ask {
 };
 /* Ask; gives the status. The answer stays in stage_answer until the next one. */
 extern struct cf_memory stage_answer;
+extern bool stage_abandoned; /* the last answer was broken off */
 int ask(struct ask ask);
 int get(const char *path, const char *token);
 int post(const char *path, const char *token, const char *body);

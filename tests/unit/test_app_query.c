@@ -385,8 +385,10 @@ static void check_broken_off(void) {
   size_t quotes = 0;
   ck_answer(get("/v1/events?source=web1&limit=10000", reader), 200);
   ck_contains("store-damaged");
+  ck_assert(stage_abandoned);
   ck_assert_err(cf_json_parse(cf_memory_content(&stage_answer), 16, &none, NULL), CF_E_SYNTAX);
   ck_answer(get("/v1/events?source=web1&limit=all&format=ndjson", reader), 200);
+  ck_assert(stage_abandoned);
   const char *last = strrchr(content(), '\n') + 1;
   ck_assert_ptr_nonnull(strstr(last, "store-damaged"));
   ck_assert_err(cf_json_parse(cf_str_from(last), 16, &none, NULL), CF_E_SYNTAX);
@@ -420,6 +422,7 @@ START_TEST(test_damage) {
   ck_answer(get(path, reader), 200);
   ck_assert_uint_gt(rows(), 0);
   ck_answer(get("/v1/events/100", reader), 200);
+  ck_assert(!stage_abandoned);
   ck_answer(get("/v1/events/600", reader), 200);
   ck_answer(get("/v1/verify", auditor), 200);
   ck_value("ok", "false");

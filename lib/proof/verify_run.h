@@ -111,7 +111,7 @@ struct cf_verify_run {
 };
 
 /* verify_faults.c: add a fault with a seq (NULL: none). A detail is cut to size without splitting a UTF-8 sequence. */
-void cf_error_set(struct cf_verify_error *error, enum cf_verdict verdict, const uint64_t *seq, const char *format, va_list args);
+void cf_error_set(struct cf_verify_error *error, enum cf_verdict verdict, const uint64_t *seq, const char *format, va_list args) CF_PRINTF(4, 0);
 void cf_run_fault(struct cf_verify_run *run, enum cf_verdict verdict, const uint64_t *seq, const char *format, ...) CF_PRINTF(4, 5);
 void cf_run_take_errors(struct cf_verify_run *run, const struct cf_tile_report *tile);
 void cf_tile_fault(struct cf_tile_report *tile, enum cf_verdict verdict, uint64_t seq, const char *format, ...) CF_PRINTF(4, 5);

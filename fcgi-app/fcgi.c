@@ -11,6 +11,9 @@
 #include <errno.h>
 #include <fcgiapp.h>
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -38,6 +41,7 @@
 #define WRITE_MAX (1 << 20)
 #define HIDDEN "COUNTERFOIL_"
 #define RESPONDER 1
+#define ARENAS 2                     /* of the allocator: in one of its own each worker would keep what its largest batch took, some 40 MB */
 #if defined(__SANITIZE_ADDRESS__)
 #define STACK_N (2u << 20)
 #else
@@ -366,6 +370,9 @@ static void prepare_process(void)
   sigemptyset(&wake.sa_mask);
   sigaction(WAKE, &wake, NULL);
   sigaction(SIGPIPE, &ignore, NULL);
+#ifdef M_ARENA_MAX
+  (void)mallopt(M_ARENA_MAX, ARENAS);
+#endif
 }
 
 /* Start the workers with every signal blocked. */

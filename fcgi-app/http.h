@@ -85,7 +85,7 @@ CF_MUST enum cf_err cf_response_restart(struct cf_response *rs);
 enum cf_err cf_response_put(struct cf_response *rs, struct cf_str s);
 /* Send what was put so far. */
 enum cf_err cf_response_flush(struct cf_response *rs);
-/* Send what is left and end it. */
+/* End it. What the transport still holds it sends together with the end of the request. */
 enum cf_err cf_response_end(struct cf_response *rs);
 
 /* Make the answer a problem document (RFC 9457) of that error, with the words of fault (may be NULL); `members` is JSON text of further members without a comma around it, may be empty. 401

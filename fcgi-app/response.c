@@ -112,7 +112,6 @@ enum cf_err cf_response_flush(struct cf_response *rs) {
 
 enum cf_err cf_response_end(struct cf_response *rs) {
   if (!rs->started) start(rs, true);
-  if (rs->err == CF_OK) rs->err = rs->transport->flush(rs->transport->context);
   return rs->err;
 }
 

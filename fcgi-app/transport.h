@@ -23,7 +23,7 @@ struct cf_transport {
   enum cf_err (*read)(void *context, void *out, size_t max, size_t *n);
   /* Bytes of the answer, CGI headers first ("Status: 200 OK CR LF …"). Buffered. CF_E_PEER when the client left: stop. */
   enum cf_err (*write)(void *context, const void *p, size_t n);
-  /* Pass on what is buffered. */
+  /* Pass on what is buffered now; at the end of the request that happens by itself. */
   enum cf_err (*flush)(void *context);
   /* The answer began but cannot be completed: let the client see it broken off, not short. NULL where there is no way to tell it. */
   void (*abandon)(void *context);

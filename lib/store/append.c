@@ -260,14 +260,20 @@ static enum cf_err lead(struct cf_ledger *l, const struct cf_waiter *leader)
   return err;
 }
 
-/* Under queue.lock: may an append begin? */
-static enum cf_err admit(struct cf_ledger *l, bool control)
+static bool brings_events(const struct cf_append *a)
 {
-  if (control)
-    return CF_OK;
-  if (atomic_load(&l->leaving))
+  for (size_t i = 0; i < a->n; i++)
+    if (a->events[i]->record.kind == CF_K_EVENT)
+      return true;
+  return false;
+}
+
+/* Under queue.lock: may an append begin? What is no client's event may use the last space: a token must be revocable. */
+static enum cf_err admit(struct cf_ledger *l, const struct cf_append *a, bool control)
+{
+  if (!control && atomic_load(&l->leaving))
     return CF_E_LEAVING;
-  return cf_space_ok(l) ? CF_OK : CF_E_SPACE;
+  return !brings_events(a) || cf_space_ok(l) ? CF_OK : CF_E_SPACE;
 }
 
 static enum cf_err enqueue(struct cf_ledger *l, struct cf_append *append, bool control)
@@ -276,7 +282,7 @@ static enum cf_err enqueue(struct cf_ledger *l, struct cf_append *append, bool c
   struct cf_waiter w = {.append = append, .bytes = append_bytes(append)};
   (void)sem_init(&w.wake, 0, 0);
   (void)pthread_mutex_lock(&q->lock);
-  enum cf_err err = admit(l, control);
+  enum cf_err err = admit(l, append, control);
   if (err == CF_OK) {
     q->inside++;
     q->bytes += w.bytes;

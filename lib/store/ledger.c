@@ -403,7 +403,7 @@ const uint8_t *cf_ledger_import_key(const struct cf_ledger *ledger)
 
 void cf_ledger_state(struct cf_ledger *l, struct cf_ledger_state *state)
 {
-  *state = (struct cf_ledger_state){.free_bytes = cf_space_free(l), .damaged = atomic_load(&l->damaged)};
+  *state = (struct cf_ledger_state){.free_bytes = cf_space_free(l)};
   state->space_ok = state->free_bytes >= l->conf->min_free;
   (void)pthread_mutex_lock(&l->look);
   state->size = l->durable;
@@ -412,6 +412,7 @@ void cf_ledger_state(struct cf_ledger *l, struct cf_ledger_state *state)
     state->segment_bytes += l->layout->segments[i].bytes;
   state->tail_records = l->durable - (l->layout->segments_n > 0 ? l->layout->segments[l->layout->segments_n - 1].end : 0);
   state->roll_failed = l->roll_failed;
+  state->damaged = l->damaged_n;
   (void)pthread_mutex_unlock(&l->look);
   (void)pthread_mutex_lock(&l->seal);
   state->sealed = l->sealed;

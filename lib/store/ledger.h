@@ -55,8 +55,8 @@ struct cf_append {
   struct cf_place *places;              /* out: n of them */
   uint64_t size;                        /* out: a durable size that covers them all */
 };
-/* Append; returns when everything in it is durable. Duplicates are looked for by (source, id) among events within dedupe_window. CF_E_SPACE: below min_free (nothing was
- * taken); CF_E_NOMEM, CF_E_STORE: nothing was taken; CF_E_LEAVING. */
+/* Append; returns when everything in it is durable. Duplicates are looked for by (source, id) among events within dedupe_window. CF_E_SPACE: below min_free, where it brings
+ * events of clients (nothing was taken); CF_E_NOMEM, CF_E_STORE: nothing was taken; CF_E_LEAVING. */
 CF_MUST enum cf_err cf_ledger_append(struct cf_ledger *ledger, struct cf_append *append);
 
 /* Leave a record of our own (access, loss, …) to be appended soon, with whoever comes next or by the ledger's own thread; nobody waits for it. Takes event's text (it is empty

@@ -20,6 +20,7 @@
 #define CF_TAILS_MAX 8                 /* frozen generations that wait for the roller before appends wait */
 #define CF_GROUP_BYTES (8u << 20)      /* what a leader takes from the queue, bytes of text */
 #define CF_POSTED_MAX 4096             /* events that wait with nobody waiting for them */
+#define CF_DAMAGED_MAX 64              /* damaged segments that are told apart */
 #define CF_ENV_CACHE (16u << 20)
 
 /* Which segments and generations hold the records: immutable, counted, replaced whole. */
@@ -84,7 +85,8 @@ struct cf_ledger {
   uint64_t durable;
   pthread_cond_t rolled;       /* with look: a frozen generation became a segment, or could not */
   bool roll_failed, roller_gone;
-  atomic_uint_fast64_t damaged;
+  uint64_t damaged[CF_DAMAGED_MAX]; /* first seqs of segments in which damage was seen */
+  size_t damaged_n;
   struct cf_segment_pool *pool;
 
   pthread_mutex_t seal;

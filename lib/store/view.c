@@ -152,15 +152,24 @@ void cf_view_unit(const struct cf_view *view, size_t i, struct cf_unit *unit)
     return seen((view)->l, (meta), on_err); \
   } while (0)
 
-/* Damage is told once where it is found, and counted. */
+/* Damage is counted a segment once, and told with what to do. */
 static enum cf_err seen(struct cf_ledger *l, const struct cf_segment_meta *meta, enum cf_err err)
 {
   if (err != CF_E_DAMAGED)
     return err;
-  char name[64];
-  cf_segment_name(meta, name);
-  if (atomic_fetch_add(&l->damaged, 1) < 100)
+  bool known = false;
+  (void)pthread_mutex_lock(&l->look);
+  for (size_t i = 0; i < l->damaged_n && !known; i++)
+    known = l->damaged[i] == meta->first;
+  known |= l->damaged_n == CF_DAMAGED_MAX;
+  if (!known)
+    l->damaged[l->damaged_n++] = meta->first;
+  (void)pthread_mutex_unlock(&l->look);
+  if (!known) {
+    char name[64];
+    cf_segment_name(meta, name);
     cf_log(CF_LOG_ERROR, "damage found in segment %s: restore that file from a backup", name);
+  }
   return err;
 }
 

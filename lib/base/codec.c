@@ -6,26 +6,42 @@
 
 #include <string.h>
 
-static const char standard[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-static const char urlsafe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+/* An alphabet, and its inverse: a digit's value plus one, 0 for what is no digit. */
+struct alphabet {
+  char digit[65];
+  uint8_t inverse[256];
+};
+
+#define ONE(c, v) [c] = (v) + 1
+#define TWO(c, v) ONE(c, v), ONE((c) + 1, (v) + 1)
+#define EIGHT(c, v) TWO(c, v), TWO((c) + 2, (v) + 2), TWO((c) + 4, (v) + 4), TWO((c) + 6, (v) + 6)
+#define ALPHABET(c62, c63, text) \
+  { \
+    text, {EIGHT('A', 0),  EIGHT('I', 8),  EIGHT('Q', 16), TWO('Y', 24), EIGHT('a', 26), EIGHT('i', 34), \
+           EIGHT('q', 42), TWO('y', 50), EIGHT('0', 52), TWO('8', 60), ONE(c62, 62), ONE(c63, 63)} \
+  }
+static const struct alphabet standard = ALPHABET('+', '/', "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+static const struct alphabet urlsafe = ALPHABET('-', '_', "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
 
 /* Base64 of n bytes without padding; returns the end of what was written. */
-static uint8_t *base64_write(const char *alphabet, const uint8_t *p, size_t n, uint8_t *out)
+static uint8_t *base64_write(const struct alphabet *alphabet, const uint8_t *p, size_t n, uint8_t *out)
 {
+  const char *digit = alphabet->digit;
+
   for (; n >= 3; n -= 3, p += 3) {
     uint32_t v = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
-    *out++ = (uint8_t)alphabet[v >> 18];
-    *out++ = (uint8_t)alphabet[v >> 12 & 63];
-    *out++ = (uint8_t)alphabet[v >> 6 & 63];
-    *out++ = (uint8_t)alphabet[v & 63];
+    *out++ = (uint8_t)digit[v >> 18];
+    *out++ = (uint8_t)digit[v >> 12 & 63];
+    *out++ = (uint8_t)digit[v >> 6 & 63];
+    *out++ = (uint8_t)digit[v & 63];
   }
   if (n == 0)
     return out;
   uint32_t v = (uint32_t)p[0] << 16 | (n == 2 ? (uint32_t)p[1] << 8 : 0);
-  *out++ = (uint8_t)alphabet[v >> 18];
-  *out++ = (uint8_t)alphabet[v >> 12 & 63];
+  *out++ = (uint8_t)digit[v >> 18];
+  *out++ = (uint8_t)digit[v >> 12 & 63];
   if (n == 2)
-    *out++ = (uint8_t)alphabet[v >> 6 & 63];
+    *out++ = (uint8_t)digit[v >> 6 & 63];
   return out;
 }
 
@@ -46,7 +62,7 @@ void cf_base64_put(struct cf_buf *b, const void *p, size_t n)
   uint8_t *out = cf_buf_grow(b, text_n > SIZE_MAX - pad ? SIZE_MAX : text_n + pad);
 
   if (out != NULL)
-    memset(base64_write(standard, p, n, out), '=', pad);
+    memset(base64_write(&standard, p, n, out), '=', pad);
 }
 
 void cf_base64url_put(struct cf_buf *b, const void *p, size_t n)
@@ -54,32 +70,19 @@ void cf_base64url_put(struct cf_buf *b, const void *p, size_t n)
   uint8_t *out = cf_buf_grow(b, base64_length(n));
 
   if (out != NULL)
-    base64_write(urlsafe, p, n, out);
-}
-
-/* The value of a digit, or 64 and above for what is none. */
-static uint32_t base64_value(const char *alphabet, char c)
-{
-  if (c >= 'A' && c <= 'Z')
-    return (uint32_t)(c - 'A');
-  if (c >= 'a' && c <= 'z')
-    return (uint32_t)(c - 'a') + 26;
-  if (c >= '0' && c <= '9')
-    return (uint32_t)(c - '0') + 52;
-  return c == alphabet[62] ? 62 : c == alphabet[63] ? 63 : 64;
+    base64_write(&urlsafe, p, n, out);
 }
 
 /* Digits only, unused bits zero. */
-static bool base64_ok(const char *alphabet, struct cf_str s)
+static bool base64_ok(const struct alphabet *alphabet, struct cf_str s)
 {
-  static const uint32_t unused[] = {0, 0, 15, 3};
+  static const uint8_t unused[] = {0, 0, 15, 3};
+  const uint8_t *p = (const uint8_t *)s.p;
+  bool digits = s.n % 4 != 1;
 
-  if (s.n % 4 == 1)
-    return false;
   for (size_t i = 0; i < s.n; i++)
-    if (base64_value(alphabet, s.p[i]) > 63)
-      return false;
-  return s.n == 0 || (base64_value(alphabet, s.p[s.n - 1]) & unused[s.n % 4]) == 0;
+    digits &= alphabet->inverse[p[i]] != 0;
+  return digits && (s.n == 0 || ((alphabet->inverse[p[s.n - 1]] - 1) & unused[s.n % 4]) == 0);
 }
 
 /* Bytes in n digits. */
@@ -88,20 +91,33 @@ static size_t base64_bytes(size_t n)
   return n / 4 * 3 + (n % 4 == 0 ? 0 : n % 4 - 1);
 }
 
-/* The bytes of digits that are known to be good. */
-static void base64_read(const char *alphabet, struct cf_str s, uint8_t *out)
+/* The bytes of n ≤ 4 digits, as one number. */
+static uint32_t base64_join(const struct alphabet *alphabet, const uint8_t *p, size_t n)
 {
-  uint32_t bits = 0;
-  uint32_t held = 0;
+  uint32_t v = 0;
 
-  for (size_t i = 0; i < s.n; i++) {
-    held = held << 6 | base64_value(alphabet, s.p[i]);
-    bits += 6;
-    if (bits >= 8) {
-      bits -= 8;
-      *out++ = (uint8_t)(held >> bits);
-    }
+  for (size_t i = 0; i < 4; i++)
+    v = v << 6 | (i < n ? (uint32_t)alphabet->inverse[p[i]] - 1 : 0);
+  return v;
+}
+
+/* The bytes of digits that are known to be good. */
+static void base64_read(const struct alphabet *alphabet, struct cf_str s, uint8_t *out)
+{
+  const uint8_t *p = (const uint8_t *)s.p;
+  size_t n = s.n;
+
+  for (; n >= 4; n -= 4, p += 4) {
+    uint32_t v = base64_join(alphabet, p, 4);
+    *out++ = (uint8_t)(v >> 16);
+    *out++ = (uint8_t)(v >> 8);
+    *out++ = (uint8_t)v;
   }
+  uint32_t v = base64_join(alphabet, p, n);
+  if (n >= 2)
+    *out++ = (uint8_t)(v >> 16);
+  if (n == 3)
+    *out = (uint8_t)(v >> 8);
 }
 
 /* Take the padding off; false where it is not what section 4 wants. */
@@ -114,7 +130,7 @@ static bool base64_unpad(struct cf_str *s)
   return true;
 }
 
-static enum cf_err base64_append(const char *alphabet, struct cf_str s, struct cf_buf *b)
+static enum cf_err base64_append(const struct alphabet *alphabet, struct cf_str s, struct cf_buf *b)
 {
   if (!base64_ok(alphabet, s))
     return CF_E_SYNTAX;
@@ -127,19 +143,19 @@ static enum cf_err base64_append(const char *alphabet, struct cf_str s, struct c
 
 enum cf_err cf_base64_get(struct cf_str s, struct cf_buf *b)
 {
-  return base64_unpad(&s) ? base64_append(standard, s, b) : CF_E_SYNTAX;
+  return base64_unpad(&s) ? base64_append(&standard, s, b) : CF_E_SYNTAX;
 }
 
 enum cf_err cf_base64url_get(struct cf_str s, struct cf_buf *b)
 {
-  return base64_append(urlsafe, s, b);
+  return base64_append(&urlsafe, s, b);
 }
 
 enum cf_err cf_base64_get_n(struct cf_str s, uint8_t *out, size_t n)
 {
-  if (!base64_unpad(&s) || base64_bytes(s.n) != n || !base64_ok(standard, s))
+  if (!base64_unpad(&s) || base64_bytes(s.n) != n || !base64_ok(&standard, s))
     return CF_E_SYNTAX;
-  base64_read(standard, s, out);
+  base64_read(&standard, s, out);
   return CF_OK;
 }
 

@@ -77,30 +77,39 @@ static void rebuild(struct worker *w, unsigned i, const uint8_t prev[CF_HASH_N],
       out->erased |= (uint8_t)(1u << c);
 }
 
-static enum cf_err leaves_of_block(struct cf_view *v, struct worker *w, uint64_t first, size_t n, const uint8_t before[CF_HASH_N], struct cf_verify_leaf *out, size_t *at)
+/* A leaf's hash as it is kept or, where that can't be read, as it was computed; NULL where neither is known. */
+static const uint8_t *known_hash(const struct cf_verify_leaf *leaf)
+{
+  return leaf->hash_readable || leaf->readable ? leaf->hash : NULL;
+}
+
+/* The leaves of one block; before is the hash in front of it, NULL where nobody knows it: then its first leaf can't be judged. */
+static enum cf_err leaves_of_block(struct cf_view *v, struct worker *w, uint64_t first, size_t n, const uint8_t *before, struct cf_verify_leaf *out, size_t *at)
 {
   enum cf_err err = cf_view_block(v, first, &w->block);
   if (err != CF_OK && err != CF_E_DAMAGED)
     return err;
   bool readable = err == CF_OK;
   for (size_t i = 0; i < n; i++) {
+    const uint8_t *prev = i > 0 ? known_hash(&out[i - 1]) : before;
     at[i] = w->text.n;
-    out[i].readable = false;
-    if (readable && i < w->block.n)
-      rebuild(w, (unsigned)i, i > 0 ? out[i - 1].hash : before, &out[i]);
+    if (readable && i < w->block.n && prev != NULL)
+      rebuild(w, (unsigned)i, prev, &out[i]);
   }
   return w->text.err;
 }
 
-/* The kept hash of the leaf before first. */
-static enum cf_err hash_before(struct cf_view *v, uint64_t first, uint8_t hash[CF_HASH_N])
+/* The kept hash of the leaf before first; *known is false where it can't be read. */
+static enum cf_err hash_before(struct cf_view *v, uint64_t first, uint8_t hash[CF_HASH_N], bool *known)
 {
+  enum cf_err err = CF_OK;
   memset(hash, 0, CF_HASH_N);
-  if (first == 0)
-    return CF_OK;
-  struct cf_hashes hashes;
-  cf_view_hashes(v, &hashes);
-  enum cf_err err = hashes.get(hashes.context, 0, first - 1, 1, hash);
+  if (first > 0) {
+    struct cf_hashes hashes;
+    cf_view_hashes(v, &hashes);
+    err = hashes.get(hashes.context, 0, first - 1, 1, hash);
+  }
+  *known = err == CF_OK;
   return err == CF_E_DAMAGED ? CF_OK : err;
 }
 
@@ -109,14 +118,16 @@ static enum cf_err leaves(void *context, void *worker, uint64_t first, size_t n,
   struct cf_view *v = ((struct cf_view_source *)context)->view;
   struct worker *w = worker;
   uint8_t before[CF_HASH_N];
+  bool known = false;
   memset(out, 0, n * sizeof *out);
   cf_buf_reset(&w->text);
-  enum cf_err err = hash_before(v, first, before);
+  enum cf_err err = hash_before(v, first, before, &known);
   if (err == CF_OK)
     err = kept_hashes(v, first, n, out);
   for (size_t i = 0; err == CF_OK && i < n; i += CF_GROUP) {
     size_t count = n - i < CF_GROUP ? n - i : CF_GROUP;
-    err = leaves_of_block(v, w, first + i, count, i > 0 ? out[i - 1].hash : before, out + i, w->at + i);
+    const uint8_t *front = i > 0 ? known_hash(&out[i - 1]) : known ? before : NULL;
+    err = leaves_of_block(v, w, first + i, count, front, out + i, w->at + i);
   }
   if (err != CF_OK)
     return err;

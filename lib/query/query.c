@@ -282,8 +282,6 @@ static enum cf_err walk_by_seq(struct cf_walk *w)
     if (err != CF_OK)
       return err;
   }
-  if (!w->stop && w->query->ascending)
-    w->at.seq = above(w->at.seq, cf_view_size(w->view));
   return CF_OK;
 }
 

@@ -189,7 +189,7 @@ static enum cf_door door_of(struct worker *w)
   return strcmp(mark, "relay") == 0 ? CF_DOOR_RELAY : CF_DOOR_WEB;
 }
 
-/* Read what the peer still has to say, so that closing does not take the answer from it and the connection can be kept. */
+/* Read what is left of the body, so that closing does not take the answer from the peer. False: there is more than patience. */
 static bool drain(struct worker *w)
 {
   char trash[4096];
@@ -208,16 +208,27 @@ static bool drain(struct worker *w)
   return false;
 }
 
+/* End the answer: END_REQUEST. */
+static bool end_answer(struct worker *w)
+{
+  int64_t start_us = cf_clock_mono_us();
+  bool sent = FCGX_FClose(w->request.err) == 0 && FCGX_FClose(w->request.out) == 0;
+
+  return written(w, sent ? 0 : -1, start_us) == CF_OK;
+}
+
+/* On a kept connection the peer may send its next request as soon as the answer has ended, and libfcgi would lose what it read too far: there the rest of the body comes first. */
 static void finish(struct worker *w)
 {
   FCGX_Request *request = &w->request;
-  int64_t start_us = cf_clock_mono_us();
-  bool sent = FCGX_FClose(request->err) == 0 && FCGX_FClose(request->out) == 0;
+  bool keep = request->keepConnection && transport_flush(w) == CF_OK && drain(w);
 
-  if (written(w, sent ? 0 : -1, start_us) != CF_OK || !drain(w))
-    request->keepConnection = 0;
-  else if (request->keepConnection)
+  if (keep)
     limit(request->ipcFd, SO_RCVTIMEO, SILENCE_S);
+  if (!end_answer(w) || !keep)
+    request->keepConnection = 0;
+  if (!keep)
+    (void)drain(w);
   FCGX_Detach(request); /* the peer has all of it: no need to wait until it closes */
   FCGX_Finish_r(request);
 }

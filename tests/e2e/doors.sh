@@ -191,13 +191,21 @@ while [ -z "$(owner)" ]; do sleep 0.05; done
 is "$(owner)" "$SERVE" "cgi beside a service: it owns the ledger"
 exercise cgi-beside
 is "$(owner)" "$SERVE" "cgi beside a service: it still does"
-stop "$LIGHTTPD"
+# An owner that cannot be found is waited for, in the background here, and not for ever.
+rm "$DATA/sock"
+curl -q -sS --noproxy '*' --max-time "$PATIENCE" -o "$TMP/unfound.body" -D "$TMP/unfound" "$URL/readyz" 2>>"$TMP/log/curl" &
+unfound=$!
+cgi=$LIGHTTPD
 
 # ---- Apache in front of the service
 
 apache_start
 exercise apache
 is "$(owner)" "$SERVE" "apache: the service owns the ledger"
+wait "$unfound"
+like "$(cat "$TMP/unfound")" ' 503 .*Retry-After: [0-9]+' "an owner that cannot be found: 503, try again later"
+is "$(jq -r .type "$TMP/unfound.body")" urn:counterfoil:not-ready "an owner that cannot be found: the problem"
+stop "$cgi"
 stop "$APACHE"
 stop "$SERVE"
 check "service: leaves in order" no_owner

@@ -496,6 +496,8 @@ struct gone {
   int listener;
   size_t bytes;          /* it reads so much, */
   const char *says;      /* says that, */
+  bool waits;            /* until the body is asked for, */
+  sem_t asked;
   sem_t left;            /* and is gone */
 };
 
@@ -513,6 +515,8 @@ static void *be_gone(void *arg)
   }
   if (g->says != NULL)
     (void)!write(fd, g->says, HALF_N);
+  if (g->waits)
+    sem_wait(&g->asked);
   close(fd);
   sem_post(&g->left);
   return NULL;
@@ -549,8 +553,10 @@ static enum cf_err request_read(void *context, void *out, size_t max, size_t *n)
 {
   struct request *r = context;
 
-  if (r->wait_for != NULL)
+  if (r->wait_for != NULL) {
+    sem_post(&r->wait_for->asked);
     sem_wait(&r->wait_for->left);
+  }
   r->wait_for = NULL;
   *n = r->body.n < max ? r->body.n : max;
   memcpy(out, r->body.p, *n);
@@ -604,7 +610,7 @@ static const struct cf_transport request_transport = {
 /* What is not done may be sent again, once, to whoever is the owner then; what may be done is not. */
 START_TEST(test_departure)
 {
-  struct gone g = {.bytes = departures[_i].bytes, .says = departures[_i].says};
+  struct gone g = {.bytes = departures[_i].bytes, .says = departures[_i].says, .waits = departures[_i].wait};
   struct request r = {.method = departures[_i].method, .body = cf_str_from(departures[_i].body), .wait_for = departures[_i].wait ? &g : NULL};
   struct cf_transport t = request_transport;
   struct cf_relay *relay;
@@ -612,6 +618,7 @@ START_TEST(test_departure)
   pthread_t thread;
 
   t.context = &r;
+  sem_init(&g.asked, 0, 0);
   sem_init(&g.left, 0, 0);
   cf_buf_init(&r.answer, 1000);
   ck_assert_ok(cf_relay_new(&conf, &t, &relay));
@@ -640,7 +647,7 @@ END_TEST
 /* Whoever serves it here after a try gets the whole body. */
 START_TEST(test_taken_over)
 {
-  struct gone g = {.bytes = 0};
+  struct gone g = {.bytes = 0, .waits = true};
   struct request r = {.method = "POST", .body = CF_STR("hello"), .wait_for = &g};
   struct cf_transport t = request_transport;
   struct cf_relay *relay;
@@ -648,6 +655,7 @@ START_TEST(test_taken_over)
   pthread_t thread;
 
   t.context = &r;
+  sem_init(&g.asked, 0, 0);
   sem_init(&g.left, 0, 0);
   cf_buf_init(&r.answer, 1000);
   ck_assert_ok(cf_relay_new(&conf, &t, &relay));

@@ -271,8 +271,10 @@ static enum cf_err check_genesis(struct cf_ledger *l, struct cf_fault *fault)
     err = genesis_event(cf_signer_vkey(l->signer), &wanted);
   if (err == CF_OK && !cf_str_eq(wanted.record.public_text, block->record[0].public_text))
     err = cf_fail(fault, CF_E_CONFIG, l->conf->signer, "the signer's key is not the one this ledger began with: point `signer` to the right directory");
-  else if (err != CF_OK)
-    err = cf_fail(fault, err, l->conf->data, "record 0 can't be read: restore the first segment from a backup");
+  else if (err == CF_E_DAMAGED) {
+    cf_log(CF_LOG_ERROR, "record 0 can't be read: that this is its signer's ledger is known by what was signed last only");
+    err = CF_OK;
+  }
   cf_block_fini(block);
 out:
   cf_event_fini(&wanted);

@@ -559,11 +559,11 @@ END_TEST
 
 #define PAGE 16384
 
-/* The second segment's file. */
-static void segment_path(char path[300])
+/* The n-th segment's file, from 1 on. */
+static void segment_path(unsigned n, char path[300])
 {
   char command[512];
-  snprintf(command, sizeof command, "ls -d '%s'/data/segments/* | sed -n 2p", home);
+  snprintf(command, sizeof command, "ls -d '%s'/data/segments/* | sed -n %up", home, n);
   FILE *f = popen(command, "r");
   ck_assert_ptr_nonnull(f);
   ck_assert_ptr_nonnull(fgets(path, 300, f));
@@ -582,8 +582,8 @@ static void flip(const char *path, off_t at)
   ck_assert_int_eq(close(fd), 0);
 }
 
-/* How many blocks can't be read; all of them within the second segment. */
-static unsigned unreadable_blocks(void)
+/* How many blocks can't be read; all of them within one segment. */
+static unsigned unreadable_blocks(uint64_t first)
 {
   struct cf_view *view = NULL;
   struct cf_block *block = calloc(1, sizeof *block);
@@ -592,7 +592,7 @@ static unsigned unreadable_blocks(void)
   ck_assert_ok(cf_view_get(ledger, &view));
   for (uint64_t seq = 0; seq < cf_view_size(view); seq += CF_GROUP) {
     enum cf_err err = cf_view_block(view, seq, block);
-    ck_assert(err == CF_OK || (err == CF_E_DAMAGED && seq >= 256 && seq < 512));
+    ck_assert(err == CF_OK || (err == CF_E_DAMAGED && seq >= first && seq < first + 256));
     n += err == CF_E_DAMAGED;
   }
   cf_view_put(view);
@@ -608,7 +608,7 @@ START_TEST(test_damaged_segment)
   struct stat st;
   append_range(0, 1000, 100);
   wait_for_segments(3);
-  segment_path(path);
+  segment_path(2, path);
   ck_assert_int_eq(stat(path, &st), 0);
   struct cf_verify_result *result = calloc(1, sizeof *result);
   unsigned pages_with_blocks = 0;
@@ -617,7 +617,7 @@ START_TEST(test_damaged_segment)
     flip(path, page * PAGE + 9000);
     open_ledger();
     bool ok = verify(result);
-    unsigned lost = unreadable_blocks();
+    unsigned lost = unreadable_blocks(256);
     if (lost > 0) {
       pages_with_blocks++;
       ck_assert(!ok && result->has_first_bad);
@@ -632,6 +632,26 @@ START_TEST(test_damaged_segment)
   open_ledger();
   assert_verifies();
   assert_holds(1000);
+}
+END_TEST
+
+/* The first page names all others: without it the first segment, with record 0, is lost. The ledger opens, says so, and takes and gives everything else. */
+START_TEST(test_first_segment_lost)
+{
+  char path[300];
+  append_range(0, 1000, 100);
+  wait_for_segments(3);
+  segment_path(1, path);
+  close_ledger();
+  flip(path, 100);
+  open_ledger();
+  append_range(1000, 1010, 5);
+  struct cf_verify_result *result = calloc(1, sizeof *result);
+  ck_assert(!verify(result));
+  ck_assert(result->has_first_bad);
+  ck_assert_uint_eq(result->first_bad, 0);
+  ck_assert_uint_eq(unreadable_blocks(0), 4);
+  free(result);
 }
 END_TEST
 
@@ -652,6 +672,7 @@ int main(void)
     {.tcase = "ledger", .test = test_verify_while_it_grows},
     {.tcase = "ledger", .test = test_many_threads},
     {.tcase = "ledger", .test = test_damaged_segment},
+    {.tcase = "ledger", .test = test_first_segment_lost},
   };
   return cf_test_run("ledger", tests, CF_COUNT(tests));
 }

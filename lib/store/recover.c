@@ -125,6 +125,38 @@ static enum cf_err sweep(struct cf_ledger *l, struct cf_fault *fault)
   return CF_OK;
 }
 
+static bool is_tail(const struct cf_ledger *l, const char *file)
+{
+  char name[32];
+  for (size_t i = 0; i < l->layout->tails_n; i++) {
+    cf_tail_file_name(cf_tail_meta(l->layout->tails[i])->number, name);
+    if (strcmp(name, file) == 0)
+      return true;
+  }
+  return false;
+}
+
+/* Files of generations that became segments, where the process ended before it had removed them. Recovery has ended with a checkpoint, so that the log needs them no more; the database itself
+ * would refuse one whose removal was cut short. */
+static enum cf_err sweep_tails(struct cf_ledger *l, struct cf_fault *fault)
+{
+  int fd = openat(l->directory, "env", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *d = fd < 0 ? NULL : fdopendir(fd);
+  if (d == NULL) {
+    if (fd >= 0)
+      (void)close(fd);
+    return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "can't read the directory of the database");
+  }
+  for (struct dirent *e; (e = readdir(d)) != NULL;)
+    if (cf_str_starts(cf_str_from(e->d_name), CF_STR("tail-")) && !is_tail(l, e->d_name)) {
+      cf_log(CF_LOG_INFO, "removing %s: it became a segment", e->d_name);
+      if (unlinkat(dirfd(d), e->d_name, 0) != 0)
+        cf_log(CF_LOG_WARNING, "can't remove %s: %s", e->d_name, strerror(errno));
+    }
+  (void)closedir(d);
+  return CF_OK;
+}
+
 /* ---- the whole ---- */
 
 static enum cf_err read_tree(struct cf_ledger *l, struct cf_fault *fault)
@@ -164,6 +196,8 @@ enum cf_err cf_recover(struct cf_ledger *l, struct cf_fault *fault)
   }
   if (err == CF_OK)
     err = sweep(l, fault);
+  if (err == CF_OK)
+    err = sweep_tails(l, fault);
   if (err == CF_OK)
     err = read_tree(l, fault);
   if (err == CF_OK)

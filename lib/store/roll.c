@@ -72,26 +72,32 @@ static enum cf_err build(struct cf_ledger *l, struct cf_tail *tail, struct cf_se
   return err;
 }
 
-/* Under commit: the catalogue names the segment, the generation's file goes. */
-static enum cf_err enter(struct cf_ledger *l, struct cf_tail *tail, const struct cf_segment_meta *meta)
+/* Under commit: the catalogue names the segment, and nothing names the generation any more. */
+static enum cf_err enter(struct cf_ledger *l, const struct cf_tail *tail, const struct cf_segment_meta *meta)
 {
-  char file[32];
-  cf_tail_file_name(cf_tail_meta(tail)->number, file);
-  cf_tail_close_file(tail);
   struct cf_bdb_txn *txn = NULL;
   enum cf_err err = cf_bdb_txn_begin(l->env, &txn);
   if (err == CF_OK)
     err = cf_meta_put_segment(l, txn, meta);
   if (err == CF_OK)
     err = cf_meta_del_tail(l, txn, cf_tail_meta(tail));
-  if (err == CF_OK)
-    err = cf_bdb_remove(l->env, txn, file);
   if (err == CF_OK) {
     err = cf_bdb_txn_commit(txn);
     txn = NULL;
   }
   cf_bdb_txn_abort(txn);
   return err;
+}
+
+/* Only when what enter() did is on disk: a removal that a crash cuts short takes the file with it, whether its transaction was committed or not (Berkeley DB 5.3). A file that stays is
+ * removed at the next start. */
+static void remove_file(struct cf_ledger *l, struct cf_tail *tail)
+{
+  char file[32];
+  cf_tail_file_name(cf_tail_meta(tail)->number, file);
+  cf_tail_close_file(tail);
+  if (cf_bdb_remove(l->env, NULL, file) != CF_OK)
+    cf_log(CF_LOG_WARNING, "%s could not be removed; the next start does it", file);
 }
 
 /* Under commit: readers see the segment in the generation's place. */
@@ -122,12 +128,16 @@ static enum cf_err roll(struct cf_ledger *l, struct cf_tail *tail, struct cf_fau
     return err;
   (void)pthread_mutex_lock(&l->commit);
   err = enter(l, tail, &meta);
-  if (err == CF_OK && show(l, &meta) != CF_OK)
+  (void)pthread_mutex_unlock(&l->commit);
+  if (err != CF_OK)
+    return err;
+  cf_bdb_flush(l->env);
+  (void)pthread_mutex_lock(&l->commit);
+  if (show(l, &meta) != CF_OK)
     cf_die("out of memory while a segment was entered: restart the service");
   (void)pthread_mutex_unlock(&l->commit);
-  if (err == CF_OK)
-    cf_bdb_flush(l->env);
-  return err;
+  remove_file(l, tail);
+  return CF_OK;
 }
 
 static void tell(struct cf_ledger *l, bool failed, bool gone)

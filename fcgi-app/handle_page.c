@@ -106,6 +106,7 @@ static enum cf_err show_list(struct cf_call *call) {
     cf_listing_init(listing);
     view->origin = cf_str_from(cf_ledger_vkey(call->app->ledger)->name);
     view->who = &call->who;
+    view->max_skew_us = call->app->conf->max_skew_us;
     view->request = call->request;
     view->listing = listing;
     view->session_key = cf_auth_session_key(call->app->auth);

@@ -53,6 +53,12 @@ static bool row_has(const struct cf_listed *row, struct cf_str name) {
   return member != CF_M_N && row->v[member].p != NULL;
 }
 
+/* Does its time lie too far ahead of when it was recorded? */
+static bool row_is_ahead(const struct cf_page_view *v) {
+  const struct cf_listed *row = row_of(v);
+  return row->effective_us > row->recorded_us && row->effective_us - row->recorded_us > v->max_skew_us;
+}
+
 /* The i-th member that is there, or CF_M_N. */
 static size_t nth_member(const struct cf_listed *row, size_t i) {
   size_t member = 0;
@@ -178,6 +184,7 @@ bool cf_page_view_part(void *context, struct cf_str name, size_t i) {
   if (v->listing == NULL) return false;
   if (cf_str_is(name, "row")) return next_row(v, i);
   if (cf_str_is(name, "member")) return next_member(v, i);
+  if (cf_str_is(name, "row.ahead")) return i == 0 && row_is_ahead(v);
   if (dotted(name, "row", &rest)) return i == 0 && row_has(row_of(v), rest);
   return i == 0 && dotted(name, "kind", &rest) && cf_request_get(v->request, "kind", &kind) && cf_str_eq(kind, rest);
 }

@@ -256,6 +256,23 @@ START_TEST(test_chain) {
 }
 END_TEST
 
+/* An event from the far future is taken, and marked; one a little ahead is not. */
+START_TEST(test_ahead) {
+  char text[128], time[CF_TIME_TEXT_N + 1];
+  cf_time_format(cf_clock_now_us() + 20 * CF_HOUR_US, time);
+  snprintf(text, sizeof text, "{\"action\":\"soon\",\"time\":\"%s\"}", time);
+  event(text);
+  sign_in();
+  ck_answer(see("/"), 200);
+  ck_lacks("ahead of its record</span>");
+  cf_time_format(cf_clock_now_us() + 30 * CF_HOUR_US, time);
+  snprintf(text, sizeof text, "{\"action\":\"later\",\"time\":\"%s\"}", time);
+  event(text);
+  ck_answer(see("/"), 200);
+  ck_assert_uint_eq(occurrences("ahead of its record</span>"), 1);
+}
+END_TEST
+
 START_TEST(test_problem) {
   sign_in();
   ck_answer(see("/?status=abc"), 400);
@@ -396,6 +413,7 @@ int main(void) {
     {.tcase = "list", .test = test_paging},
     {.tcase = "list", .test = test_chain},
     {.tcase = "list", .test = test_problem},
+    {.tcase = "list", .test = test_ahead},
     {.tcase = "list", .test = test_trail},
     {.tcase = "hostile", .test = test_hostile, .setup = setup, .teardown = stage_teardown},
     {.tcase = "hostile", .test = test_templates},

@@ -32,6 +32,14 @@ static const char usage[] =
   "  --version      print the version\n"
   "  --help         print this\n";
 
+/* A CGI's arguments are a stranger's where the query has no '=': web servers give its words as such (RFC 3875, section 4.4). */
+static bool arguments_are_the_query(void)
+{
+  const char *query = getenv("QUERY_STRING");
+
+  return getenv("GATEWAY_INTERFACE") != NULL && query != NULL && query[0] != '\0' && strchr(query, '=') == NULL;
+}
+
 /* Returns the exit status where there is nothing more to do, else -1. */
 static int parse_options(int argc, char **argv, struct options *options)
 {
@@ -91,7 +99,7 @@ int main(int argc, char **argv)
   struct cf_conf conf;
   struct cf_fault fault = {"", ""};
 
-  int done = parse_options(argc, argv, &options);
+  int done = parse_options(arguments_are_the_query() ? 1 : argc, argv, &options);
   if (done >= 0)
     return done;
   bool cgi = !options.owner && cf_fcgi_is_cgi();

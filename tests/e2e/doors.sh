@@ -184,6 +184,9 @@ check "cgi: and leaves when it has nothing to do" no_owner
 sed -i 's/^idle_exit.*/idle_exit = 0/' "$CONF"
 exercise cgi-alone
 check "cgi alone: nobody is left behind" no_owner
+# Some servers give a CGI the words of a query without '=' as its arguments: nothing of a stranger's may count.
+strange=$(as_user env -i GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=GET PATH_INFO=/healthz QUERY_STRING=--version "COUNTERFOIL_CONF=$CONF" "$TMP/bin/counterfoil.fcgi" --version </dev/null)
+like "$strange" '^Status: 400 ' "cgi alone: a query is no option"
 
 serve_start
 ready

@@ -104,7 +104,7 @@ static bool is_bare_mount(const struct cf_call *call) {
   const struct cf_request *rq = call->request;
   struct cf_str file = cf_request_variable(rq, "SCRIPT_FILENAME");
   bool unknown = call->route == NULL && call->app->conf->base == NULL && file.n > 0 && !cf_str_starts(file, CF_STR("proxy:"));
-  return unknown && rq->method == CF_HTTP_GET && !rq->has_path_info && rq->path.n > 1 && rq->path.p[rq->path.n - 1] != '/';
+  return unknown && (rq->method == CF_HTTP_GET || rq->method == CF_HTTP_HEAD) && !rq->has_path_info && rq->path.n > 1 && rq->path.p[rq->path.n - 1] != '/';
 }
 
 static enum cf_err answer_redirect(struct cf_call *call) {

@@ -15,6 +15,7 @@
 
 #include <db.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/diag.h"
 #include "lib/store/bdb_file.h"
 
@@ -25,6 +26,7 @@
 #define LOCK_WAIT_US 20000000
 #define PAGE_MAX (32u << 10)
 #define FILE_PAGES_MIN 16
+#define MESSAGES_MAX 10
 #define VALUE_FIRST 4096 /* room offered for a value before its size is known */
 #define KEY_FIRST 256
 
@@ -33,6 +35,8 @@ struct cf_bdb_env {
   bool transactional;
   atomic_bool spoiled; /* a file environment whose pages cannot be trusted */
   atomic_bool failed;  /* something was refused: no checkpoint at the end */
+  atomic_int_fast64_t minute;
+  atomic_uint messages; /* of the library in that minute */
 };
 
 struct cf_bdb_txn {
@@ -60,17 +64,27 @@ static void install_calls(void)
   CF_ASSERT(db_env_set_func_pread(cf_bdb_file_read) == 0);
 }
 
+/* On a full disk the library has something to say of every page. */
+static bool may_speak(struct cf_bdb_env *env)
+{
+  int64_t minute = cf_clock_mono_us() / 60000000;
+
+  if (atomic_exchange(&env->minute, minute) != minute)
+    atomic_store(&env->messages, 0);
+  return atomic_fetch_add(&env->messages, 1) < MESSAGES_MAX;
+}
+
 static void on_error(const DB_ENV *env, const char *prefix, const char *message)
 {
-  (void)env;
   (void)prefix;
-  cf_log(CF_LOG_WARNING, "berkeley db: %s", message);
+  if (may_speak(env->app_private))
+    cf_log(CF_LOG_WARNING, "berkeley db: %s", message);
 }
 
 static void on_message(const DB_ENV *env, const char *message)
 {
-  (void)env;
-  cf_log(CF_LOG_INFO, "berkeley db: %s", message);
+  if (may_speak(env->app_private))
+    cf_log(CF_LOG_INFO, "berkeley db: %s", message);
 }
 
 /* ---- Results ----------------------------------------------------------------- */
@@ -161,6 +175,7 @@ static enum cf_err env_new(bool transactional, struct cf_bdb_env **out)
     return CF_E_NOMEM;
   }
   env->transactional = transactional;
+  env->env->app_private = env;
   env->env->set_errcall(env->env, on_error);
   env->env->set_msgcall(env->env, on_message);
   *out = env;
@@ -367,6 +382,19 @@ void cf_bdb_close(struct cf_bdb *db)
 enum cf_err cf_bdb_sync(struct cf_bdb *db)
 {
   return spoiled(db->env) ? CF_E_DAMAGED : classify(db->env, db->db->sync(db->db, 0), "sync");
+}
+
+/* A new file is written under a name of the library's own, and renamed. */
+void cf_bdb_discard(const char *path)
+{
+  const char *name = strrchr(path, '/') == NULL ? path : strrchr(path, '/') + 1;
+  char *temporary = NULL;
+
+  (void)unlink(path);
+  if (asprintf(&temporary, "%.*s__db.%s", (int)(name - path), path, name) < 0)
+    return;
+  (void)unlink(temporary);
+  free(temporary);
 }
 
 enum cf_err cf_bdb_remove(struct cf_bdb_env *env, struct cf_bdb_txn *txn, const char *file)

@@ -42,6 +42,9 @@ CF_MUST enum cf_err cf_bdb_open(struct cf_bdb_env *env, struct cf_bdb_txn *txn, 
 void cf_bdb_close(struct cf_bdb *db); /* NULL is harmless. In a file environment what was not synced is lost. */
 /* Write what is cached of a file environment's database to its file and fsync it (error: CF_E_STORE, CF_E_SPACE). */
 CF_MUST enum cf_err cf_bdb_sync(struct cf_bdb *db);
+/* Remove the file of a file environment, at a path, if it is there, and what a process that was killed while it created it has left: the library would wait for
+ * that process for minutes. */
+void cf_bdb_discard(const char *path);
 /* Remove a closed database file of the transactional environment. */
 CF_MUST enum cf_err cf_bdb_remove(struct cf_bdb_env *env, struct cf_bdb_txn *txn, const char *file);
 

@@ -47,7 +47,7 @@ uint32_t cf_offsets_below(const uint32_t *offsets, uint32_t n, uint32_t limit)
 
 static bool entry_is(const struct cf_table *t, const struct cf_entry *e, uint32_t hash, struct cf_str key)
 {
-  return e->hash == hash && e->key_n == key.n && memcmp(t->arena + e->key_at, key.p, key.n) == 0;
+  return e->hash == hash && e->key_n == key.n && (key.n == 0 || memcmp(t->arena + e->key_at, key.p, key.n) == 0);
 }
 
 static uint32_t slot_make(uint32_t hash, size_t number)

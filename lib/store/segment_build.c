@@ -485,7 +485,7 @@ static enum cf_err build_file(struct build *b, const char *directory, const char
 {
   struct stat st;
 
-  (void)unlink(b->path);
+  cf_bdb_discard(b->path);
   enum cf_err err = write_file(b, fault);
   if (err == CF_OK)
     err = read_back(b, fault);
@@ -496,7 +496,7 @@ static enum cf_err build_file(struct build *b, const char *directory, const char
   if (err == CF_OK)
     *bytes = (uint64_t)st.st_size;
   else
-    (void)unlink(b->path);
+    cf_bdb_discard(b->path);
   return err;
 }
 

@@ -31,14 +31,14 @@ static char directory[64], path[160], copy[160];
 
 static int syncs, sync_fails_at;
 
-/* fsync does what fdatasync should, and more. */
+/* Nothing here has to survive the machine: a sync is only counted. */
 int fdatasync(int fd)
 {
-  if (++syncs == sync_fails_at) {
-    errno = EIO;
-    return -1;
-  }
-  return fsync(fd);
+  (void)fd;
+  if (++syncs != sync_fails_at)
+    return 0;
+  errno = EIO;
+  return -1;
 }
 
 /* ---- Made-up records ------------------------------------------------------------------ */
@@ -63,7 +63,7 @@ static struct cf_str value_of(uint32_t i, unsigned member, char text[300])
 
   switch (member) {
   case CF_M_SOURCE: n = sprintf(text, "source%u", (unsigned)(x % 3)); break;
-  case CF_M_ACTION: n = sprintf(text, "read"); break;
+  case CF_M_ACTION: n = sprintf(text, "%s", i == 0 || i % 24 == 1 || i % 24 == 2 ? "list" : "read"); break; /* neighbours that chunks part */
   case CF_M_METHOD: n = sprintf(text, "%s", x % 20 == 0 ? "POST" : "GET"); break;
   case CF_M_STATUS: n = sprintf(text, "%u", (unsigned)(200 + x % 4 * 101)); break;
   case CF_M_OUTCOME: n = sprintf(text, "%s", x % 9 == 0 ? "failure" : "success"); break;
@@ -115,17 +115,35 @@ static void block_of(uint32_t i, struct cf_buf *b)
 }
 
 /* The key of a record in an index; false where it has none. */
-static bool key_of(uint32_t i, unsigned index, uint8_t out[CF_INDEX_VALUE_MAX], struct cf_str *key)
+static bool key_make(uint32_t i, unsigned index, uint8_t out[CF_INDEX_VALUE_MAX], size_t *n)
 {
   char text[300];
   struct cf_str value = index == CF_I_KIND ? cf_str_from(cf_kind_table[kind_of(i)].name) : value_of(i, index, text);
 
-  key->p = (const char *)out;
   if (index == CF_I_DATE)
-    key->n = cf_index_date_key(time_of(i), out);
+    *n = cf_index_date_key(time_of(i), out);
   else if (value.p != NULL)
-    key->n = cf_index_key(index, value, out);
+    *n = cf_index_key(index, value, out);
   return index == CF_I_DATE || value.p != NULL;
+}
+
+static struct {
+  bool has;
+  size_t n;
+  uint8_t key[CF_INDEX_VALUE_MAX];
+} keys[CF_I_N][RECORDS];
+
+static void make_keys(void)
+{
+  for (unsigned index = 0; index < CF_I_N; index++)
+    for (uint32_t i = 0; i < RECORDS; i++)
+      keys[index][i].has = key_make(i, index, keys[index][i].key, &keys[index][i].n);
+}
+
+static bool key_of(uint32_t i, unsigned index, struct cf_str *key)
+{
+  *key = (struct cf_str){(const char *)keys[index][i].key, keys[index][i].n};
+  return keys[index][i].has;
 }
 
 /* ---- Building ---------------------------------------------------------------------------- */
@@ -220,6 +238,7 @@ static void set_up(void)
   snprintf(messages, sizeof messages, "%s/messages", home);
   snprintf(copy, sizeof copy, "%s/copy", home);
   ck_assert_int_eq(mkdir(directory, 0700), 0);
+  make_keys();
   ck_assert_ok(cf_diag_open(messages, "test", NULL));
   the_meta = meta_of(1);
   build(&the_meta);
@@ -305,7 +324,8 @@ static void read_hashes(struct reader *r, uint32_t offset, uint32_t n)
     return;
   for (uint32_t i = 0; i < n; i++) {
     hash_of(offset + i, want);
-    ck_assert_bytes(got + i * CF_HASH_N, CF_HASH_N, want, CF_HASH_N);
+    if (memcmp(got + i * CF_HASH_N, want, CF_HASH_N) != 0)
+      ck_abort_msg("the hash of record %u differs", offset + i);
   }
 }
 
@@ -316,12 +336,12 @@ static void read_times(struct reader *r, uint32_t offset, uint32_t n)
   if (!reader_ready(r) || !reader_note(r, CF_SHEET_TIMES, cf_segment_times(r->segment, offset, n, got)))
     return;
   for (uint32_t i = 0; i < n; i++)
-    ck_assert_int_eq(got[i], time_of(offset + i));
+    if (got[i] != time_of(offset + i))
+      ck_abort_msg("the time of record %u differs", offset + i);
 }
 
 static void read_term(struct reader *r, const struct cf_term *term, uint32_t from, uint32_t limit)
 {
-  uint8_t out[CF_INDEX_VALUE_MAX];
   struct cf_bits bits;
   struct cf_str key;
 
@@ -330,8 +350,9 @@ static void read_term(struct reader *r, const struct cf_term *term, uint32_t fro
   ck_assert_ok(cf_bits_new(limit, &bits));
   if (reader_note(r, CF_SHEET_INDEX + term->index, cf_segment_match(r->segment, term, from, &bits)))
     for (uint32_t i = 0; i < RECORDS; i++) {
-      bool want = i >= from && i < limit && key_of(i, term->index, out, &key) && cf_term_has(term, key);
-      ck_assert_msg(cf_bits_has(&bits, i) == want, "%s: record %u is %sfound", cf_index_name(term->index), i, want ? "not " : "");
+      bool want = i >= from && i < limit && key_of(i, term->index, &key) && cf_term_has(term, key);
+      if (cf_bits_has(&bits, i) != want)
+        ck_abort_msg("%s: record %u is %sfound", cf_index_name(term->index), i, want ? "not " : "");
     }
   cf_bits_free(&bits);
 }
@@ -339,18 +360,19 @@ static void read_term(struct reader *r, const struct cf_term *term, uint32_t fro
 /* The k-th of endless questions to an index: a value of some record, absent ones, ranges, prefixes; all of it, or from and to somewhere. */
 static void read_index(struct reader *r, unsigned index, uint32_t k)
 {
-  uint8_t first[CF_INDEX_VALUE_MAX], last[CF_INDEX_VALUE_MAX];
   uint32_t i = (uint32_t)(mix(k, index) % RECORDS), j = (uint32_t)(mix(k, index + 77) % RECORDS);
   uint32_t from = k % 3 == 0 ? 0 : i / 2, limit = k % 4 == 0 ? RECORDS : RECORDS - j / 4;
   struct cf_term term = {.index = index, .prefix = k % 5 == 4};
 
-  if (!key_of(i, index, first, &term.first))
+  if (!key_of(i, index, &term.first))
     term.first = (struct cf_str){"nobody", 6};
   term.last = term.first;
-  if (k % 5 == 3 && !key_of(j, index, last, &term.last))
+  if (k % 5 == 3 && !key_of(j, index, &term.last))
     term.last = (struct cf_str){"zz", 2};
   if (k % 7 == 6 && term.first.n > 1)
-    term.first.n = term.last.n = term.first.n - 1;
+    term.first.n--;
+  if (k % 7 == 6 && term.last.n > 1)
+    term.last.n--;
   read_term(r, &term, from, limit);
 }
 
@@ -363,7 +385,8 @@ static bool collect(void *context, uint32_t offset)
 {
   struct found *f = context;
 
-  ck_assert_uint_lt(f->n, 100);
+  if (f->n == 100)
+    ck_abort_msg("an id is found too often");
   f->offset[f->n++] = offset;
   return true;
 }
@@ -398,7 +421,8 @@ static void read_ids(struct reader *r, uint32_t from, uint32_t step)
   }
 }
 
-/* Every block, row and index; one id in so many; so many questions to each index. */
+/* (Check writes a line to a file at every assertion: the innermost loops do without.)
+ * Every block, row and index; one id in so many; so many questions to each index. */
 static void read_all(struct reader *r, uint32_t id_step, uint32_t questions)
 {
   for (uint32_t i = 0; i < RECORDS / CF_GROUP; i++)
@@ -444,6 +468,23 @@ START_TEST(test_reads_equal_reference)
 }
 END_TEST
 
+/* A search may begin and end at any offset, also at the ends of a chunk. */
+START_TEST(test_from_anywhere)
+{
+  static const struct { unsigned index; const char *value; } dense[] = {{CF_M_METHOD, "GET"}, {CF_M_ACTION, "list"}, {CF_M_OUTCOME, "failure"}};
+  struct reader r = {.pool = pool, .meta = &the_meta};
+  struct cf_str key = cf_str_from(dense[_i].value);
+  struct cf_term term = {.index = dense[_i].index, .first = key, .last = key};
+
+  for (uint32_t at = 0; at <= RECORDS; at++) {
+    read_term(&r, &term, at, RECORDS);
+    read_term(&r, &term, 0, at);
+  }
+  reader_end(&r);
+  ck_assert_uint_eq(r.tally.good[CF_SHEET_INDEX + term.index], 2 * RECORDS + 2);
+}
+END_TEST
+
 START_TEST(test_sheets_have_names)
 {
   static const char *const names[] = {"action",  "blocks", "counts", "credential", "date",       "hashes",   "host",    "id",     "info",   "ip",
@@ -477,7 +518,6 @@ START_TEST(test_counts_and_info)
   struct cf_bdb_env *env = NULL;
   struct cf_buf b;
   struct cf_segment_info info;
-  uint8_t out[CF_INDEX_VALUE_MAX];
   struct cf_str key;
   uint32_t users = 0, user7 = 0;
 
@@ -485,8 +525,8 @@ START_TEST(test_counts_and_info)
   ck_assert_ok(cf_bdb_env_open_file(0, &env, NULL));
   struct cf_bdb *counts = sheet_open(env, "counts", CF_BDB_READ), *db = sheet_open(env, "info", CF_BDB_READ);
   for (uint32_t i = 0; i < RECORDS; i++) {
-    users += key_of(i, CF_M_USER, out, &key);
-    user7 += key_of(i, CF_M_USER, out, &key) && cf_str_is(key, "user7");
+    users += key_of(i, CF_M_USER, &key);
+    user7 += key_of(i, CF_M_USER, &key) && cf_str_is(key, "user7");
   }
   ck_assert_ok(cf_bdb_get(counts, NULL, CF_STR("user\0user7"), &b));
   ck_assert_uint_eq(b.n, 4);
@@ -552,10 +592,15 @@ END_TEST
 
 static void file_copy(const char *from, const char *to)
 {
-  char command[400];
+  static char bytes[4 << 20];
+  int in = open(from, O_RDONLY), out = open(to, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
-  snprintf(command, sizeof command, "cp '%s' '%s'", from, to);
-  ck_assert_int_eq(system(command), 0);
+  ck_assert(in >= 0 && out >= 0);
+  ssize_t n = read(in, bytes, sizeof bytes);
+  ck_assert(n > 0 && n < (ssize_t)sizeof bytes);
+  ck_assert_int_eq(write(out, bytes, (size_t)n), n);
+  close(in);
+  close(out);
 }
 
 static void file_write(off_t at, const void *p, size_t n)
@@ -722,12 +767,37 @@ START_TEST(test_lost_row)
   for (int k = -3; k < 3; k++) {
     if (tamper(rows[_i], k, NULL, &key, &value)) {
       struct reader r = {.pool = pool_new(), .meta = &the_meta};
-      read_all(&r, 1, 1);
+      read_all(&r, 7, 1);
       cf_segment_pool_free(r.pool);
       ck_assert(sum(r.tally.damaged) + r.tally.unopened > 0 || cf_str_is(cf_buf_str(&key), "checkpoint"));
     }
     file_copy(copy, path);
   }
+  cf_buf_fini(&key);
+  cf_buf_fini(&value);
+}
+END_TEST
+
+static bool change_middle(struct cf_buf *value)
+{
+  value->p[value->n / 2] ^= 1;
+  return true;
+}
+
+/* A filter that is not what was written would hide ids. */
+START_TEST(test_changed_filter)
+{
+  struct reader r = {.pool = pool, .meta = &the_meta};
+  struct cf_buf key, value;
+  char text[300];
+
+  cf_buf_init(&key, 1 << 20);
+  cf_buf_init(&value, 1 << 20);
+  ck_assert(tamper("info", 1, change_middle, &key, &value));
+  ck_assert(cf_str_is(cf_buf_str(&key), "filter"));
+  read_id(&r, id_of(1, text));
+  reader_end(&r);
+  ck_assert_uint_eq(r.tally.damaged[CF_SHEET_INDEX + CF_M_ID], 1);
   cf_buf_fini(&key);
   cf_buf_fini(&value);
 }
@@ -750,7 +820,7 @@ static bool change_some(struct cf_buf *value)
 /* Whatever stands in an entry, with good checksums, is read without a crash. (What it says may be false then: that is for the ledger's hashes to find.) */
 static void read_roughly(struct cf_segment *s)
 {
-  uint8_t hashes[64 * CF_HASH_N], out[CF_INDEX_VALUE_MAX];
+  uint8_t hashes[64 * CF_HASH_N];
   int64_t times[256];
   struct cf_buf b;
   struct cf_bits bits;
@@ -762,7 +832,7 @@ static void read_roughly(struct cf_segment *s)
   for (uint32_t i = 0; i < RECORDS; i += 256) {
     struct cf_term term = {.index = members[i / 256 % CF_COUNT(members)], .prefix = true};
     struct found f = {0, {0}};
-    if (key_of(i, term.index, out, &key))
+    if (key_of(i, term.index, &key))
       term.first = key;
     err = cf_segment_block(s, i / 64, &b);
     err = cf_segment_hashes(s, i, 64, hashes);
@@ -787,7 +857,7 @@ START_TEST(test_changed_entry)
   cf_buf_init(&key, 1 << 20);
   cf_buf_init(&value, 1 << 20);
   file_copy(path, copy);
-  for (unsigned k = 0; k < rounds(12); k++) {
+  for (unsigned k = 0; k < rounds(8); k++) {
     bool there = tamper(name, (int)(k / 2 * 3), change_some, &key, &value);
     struct cf_segment_pool *p = pool_new();
     struct cf_segment *s = NULL;
@@ -887,6 +957,7 @@ static void build_on_full_disk(void)
 START_TEST(test_failing_disk)
 {
   ck_assert_int_eq(in_child(build_with_bad_disk), 70);
+  ck_assert_uint_gt(files_in(directory), 1); /* the next build is not disturbed by what this one left */
   ck_assert_int_eq(in_child(build_on_full_disk), 3);
 }
 END_TEST
@@ -1075,6 +1146,7 @@ int main(void)
 {
   const struct cf_test tests[] = {
     {.tcase = "reads", .test = test_reads_equal_reference, .setup = set_up, .teardown = tear_down, .timeout = 120},
+    {.tcase = "reads", .test = test_from_anywhere, .loops = 3},
     {.tcase = "reads", .test = test_sheets_have_names},
     {.tcase = "reads", .test = test_counts_and_info},
     {.tcase = "reads", .test = test_meta},
@@ -1083,9 +1155,10 @@ int main(void)
     {.tcase = "damage", .test = test_wrong_page, .loops = 4},
     {.tcase = "damage", .test = test_lost_chunk, .loops = CF_COUNT(members)},
     {.tcase = "damage", .test = test_lost_row, .loops = CF_COUNT(rows)},
+    {.tcase = "damage", .test = test_changed_filter},
     {.tcase = "damage", .test = test_changed_entry, .loops = CF_SHEET_N},
     {.tcase = "damage", .test = test_other_file},
-    {.tcase = "building", .test = test_failing_disk, .setup = set_up, .teardown = tear_down},
+    {.tcase = "building", .test = test_failing_disk, .setup = set_up, .teardown = tear_down, .timeout = 60},
     {.tcase = "building", .test = test_failing_source},
     {.tcase = "pool", .test = test_bounded, .setup = set_up, .teardown = tear_down, .timeout = 240},
     {.tcase = "pool", .test = test_filter_stays},

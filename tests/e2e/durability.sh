@@ -28,8 +28,8 @@ load() { # load NAME ARGUMENTS…: what it acknowledged goes to $TMP/acks.NAME. 
 # ---- order
 
 # For each acknowledged event: was a write of the log that holds it followed by a sync of the log that succeeded, and that by the answer?
-# Where the event's id can be seen in what was written it is that write; where it can't, because the block was compressed, any write
-# since the request was read. Prints `id reason` for each that was not, and at the end how many ids were seen.
+# Where the event's id can be seen in what was written before the answer it is that write; where it can't, because the block was
+# compressed, any write since the request was read. Prints `id reason` for each that was not, and at the end how many ids were seen.
 covered() { # covered SHIMLOG ACKS
   sort -n "$1" | awk -v acks="$2" '
     BEGIN { while ((getline line < acks) > 0) { split(line, f, " "); seq[f[1]] = f[2] } }
@@ -43,7 +43,7 @@ covered() { # covered SHIMLOG ACKS
         if (!(id in asked)) { print id, "was never asked for"; continue }
         if (!(seq[id] in answered)) { print id, "was never answered"; continue }
         from = 0
-        if (id in seen) { from = seen[id]; visible++ }
+        if (id in seen && seen[id] < answered[seq[id]]) { from = seen[id]; visible++ }
         else for (i = 1; i <= ws; i++) if (w[i] > asked[id]) { from = w[i]; break }
         good = 0
         if (from) for (i = 1; i <= es; i++) if (begin[i] > from && end[i] < answered[seq[id]]) { good = 1; break }

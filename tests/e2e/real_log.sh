@@ -178,9 +178,10 @@ damaged_reads() { # damaged_reads TOTAL
   after=$(ask_pages reader "kind=all&limit=10000&fields=seq&order=asc&seq_from=$BAD_TO&seq_to=$1" | wc -l)
   is "$((before + after))" "$(($1 - (BAD_TO - BAD_FROM)))" "every record outside the page can be read"
   is "$before" "$BAD_FROM" "up to the page none is missing"
-  seq 2048 4095 | awk -v url="$URL" '{print "url = \"" url "/v1/events/" $1 "\"\noutput = /dev/null"}' >"$TMP/each.curl"
+  seq $((BAD_FROM - 100)) $((BAD_TO + 100 < $1 ? BAD_TO + 100 : $1 - 1)) >"$TMP/each"
+  awk -v url="$URL" '{print "url = \"" url "/v1/events/" $1 "\"\noutput = /dev/null"}' "$TMP/each" >"$TMP/each.curl"
   curl -q -sS --noproxy '*' -H @"$TMP/token.reader" -K "$TMP/each.curl" -w '%{http_code}\n' 2>>"$TMP/log/curl" |
-    awk -v from="$BAD_FROM" -v to="$BAD_TO" '{seq = 2047 + NR; want = seq >= from && seq < to ? 500 : 200; if ($1 != want) print seq, $1}' >"$TMP/each.wrong"
+    paste "$TMP/each" - | awk -v from="$BAD_FROM" -v to="$BAD_TO" '{want = $1 >= from && $1 < to ? 500 : 200; if ($2 != want) print}' >"$TMP/each.wrong"
   is "$(head -n 5 "$TMP/each.wrong")" "" "one by one, exactly those on the page can't be read"
   http_as reader "/v1/events?seq_from=$((BAD_FROM - 10))&seq_to=$((BAD_TO + 10))&kind=all&limit=10000"
   answers "a question over the page is refused" 500 store-damaged

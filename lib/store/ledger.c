@@ -18,6 +18,7 @@
 #include "lib/store/parts.h"
 
 #define SEGMENT_RECORDS_MAX (1u << 24) /* an offset has three bytes in the packed ids */
+#define UNFINISHED "unfinished" /* a file in DATA from init's first step to its last */
 
 static void ledger_free(struct cf_ledger *l)
 {
@@ -134,38 +135,84 @@ static enum cf_err check_conf(const struct cf_conf *conf, struct cf_fault *fault
   return CF_OK;
 }
 
-static enum cf_err make_directory(const char *path, bool may_exist, struct cf_fault *fault)
+static enum cf_err make_directory(const char *path, struct cf_fault *fault)
 {
-  if (mkdir(path, 0700) == 0 || (may_exist && errno == EEXIST))
+  if (mkdir(path, 0700) == 0 || errno == EEXIST)
     return CF_OK;
   return cf_fail_errno(fault, CF_E_SYSTEM, path, "can't make the directory");
 }
 
-/* An existing DATA must hold nothing. */
-static enum cf_err check_empty(const struct cf_conf *conf, struct cf_fault *fault)
+/* An existing DATA must hold nothing, or what an init that was cut short has left: then *again is set. */
+static enum cf_err check_empty(struct cf_ledger *l, bool *again, struct cf_fault *fault)
 {
-  DIR *d = opendir(conf->data);
-  if (d == NULL)
-    return cf_fail_errno(fault, CF_E_SYSTEM, conf->data, "can't read the data directory");
+  int fd = openat(l->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *d = fd < 0 ? NULL : fdopendir(fd);
+  if (d == NULL) {
+    if (fd >= 0)
+      (void)close(fd);
+    return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "can't read the data directory");
+  }
   bool any = false;
-  for (struct dirent *e; (e = readdir(d)) != NULL;)
-    any |= strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
+  *again = false;
+  for (struct dirent *e; (e = readdir(d)) != NULL;) {
+    any |= strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 && strcmp(e->d_name, "lock") != 0;
+    *again |= strcmp(e->d_name, UNFINISHED) == 0;
+  }
   (void)closedir(d);
-  return any ? cf_fail(fault, CF_E_CONFLICT, conf->data, "the data directory is not empty: a new ledger wants a new one") : CF_OK;
+  return any && !*again ? cf_fail(fault, CF_E_CONFLICT, l->conf->data, "the data directory is not empty: a new ledger wants a new one") : CF_OK;
 }
 
-static enum cf_err make_tree(const struct cf_conf *conf, struct cf_fault *fault)
+/* Remove a directory of files that an init has left. */
+static enum cf_err clear_directory(struct cf_ledger *l, const char *name, struct cf_fault *fault)
 {
-  enum cf_err err = make_directory(conf->data, true, fault);
-  if (err == CF_OK)
-    err = check_empty(conf, fault);
-  for (size_t i = 0; err == CF_OK && i < 2; i++) {
-    char *path = NULL;
-    if (asprintf(&path, "%s/%s", conf->data, i == 0 ? "env" : "segments") < 0)
-      return CF_E_NOMEM;
-    err = make_directory(path, false, fault);
-    free(path);
+  int fd = openat(l->directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0 && errno == ENOENT)
+    return CF_OK;
+  DIR *d = fd < 0 ? NULL : fdopendir(fd);
+  if (d != NULL) {
+    for (struct dirent *e; (e = readdir(d)) != NULL;)
+      (void)unlinkat(fd, e->d_name, 0);
+    (void)closedir(d);
+  } else if (fd >= 0) {
+    (void)close(fd);
   }
+  return unlinkat(l->directory, name, AT_REMOVEDIR) == 0 ? CF_OK : cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "can't remove %s", name);
+}
+
+static enum cf_err make_tree(struct cf_ledger *l, struct cf_fault *fault)
+{
+  static const char *const names[] = {"env", "segments"};
+  int fd = openat(l->directory, UNFINISHED, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0 || close(fd) != 0 || fsync(l->directory) != 0)
+    return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "can't write to the data directory");
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    enum cf_err err = clear_directory(l, names[i], fault);
+    if (err != CF_OK)
+      return err;
+    if (mkdirat(l->directory, names[i], 0700) != 0)
+      return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "can't make %s", names[i]);
+  }
+  return CF_OK;
+}
+
+/* The ledger can be opened from here on. */
+static enum cf_err finish(struct cf_ledger *l, struct cf_fault *fault)
+{
+  if (unlinkat(l->directory, UNFINISHED, 0) == 0 && fsync(l->directory) == 0)
+    return CF_OK;
+  return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "can't write to the data directory");
+}
+
+/* The signer's key. Where an init was cut short behind it, it is there already, and has signed nothing. */
+static enum cf_err make_signer(struct cf_ledger *l, bool again, struct cf_fault *fault)
+{
+  struct cf_checkpoint last;
+  enum cf_err err = cf_signer_create(l->conf->signer, cf_str_from(l->origin), NULL, fault);
+  bool kept = err == CF_E_CONFLICT && again;
+  if (err == CF_OK || kept)
+    err = cf_signer_open(l->conf->signer, cf_str_from(l->origin), &l->signer, fault);
+  if (err == CF_OK && kept && cf_signer_last(l->signer, &last))
+    return cf_fail(fault, CF_E_CONFLICT, l->conf->signer, "this key has signed another ledger: a new ledger wants a new one");
   return err;
 }
 
@@ -217,13 +264,18 @@ static enum cf_err put_genesis(struct cf_ledger *l)
 
 static enum cf_err init_inside(struct cf_ledger *l, struct cf_fault *fault)
 {
+  bool again = false;
   enum cf_err err = open_directory(l, fault);
+  if (err == CF_OK)
+    err = check_empty(l, &again, fault);
   if (err == CF_OK)
     err = take_lock(l, fault);
   if (err == CF_OK)
-    err = cf_signer_create(l->conf->signer, cf_str_from(l->origin), NULL, fault);
+    err = check_empty(l, &again, fault); /* another init may have been first */
   if (err == CF_OK)
-    err = cf_signer_open(l->conf->signer, cf_str_from(l->origin), &l->signer, fault);
+    err = make_tree(l, fault);
+  if (err == CF_OK)
+    err = make_signer(l, again, fault);
   if (err == CF_OK)
     err = open_env(l, CF_BDB_CREATE, fault);
   if (err == CF_OK)
@@ -233,7 +285,7 @@ static enum cf_err init_inside(struct cf_ledger *l, struct cf_fault *fault)
   for (unsigned i = 0; i < CF_LEVELS_N; i++)
     cf_edge_init(&l->filling.acc[i]);
   err = put_genesis(l);
-  return err == CF_OK ? CF_OK : cf_fail(fault, err, l->conf->data, "the first record could not be written");
+  return err == CF_OK ? finish(l, fault) : cf_fail(fault, err, l->conf->data, "the first record could not be written");
 }
 
 enum cf_err cf_ledger_init(const struct cf_conf *conf, struct cf_fault *fault)
@@ -243,7 +295,7 @@ enum cf_err cf_ledger_init(const struct cf_conf *conf, struct cf_fault *fault)
     return cf_fail(fault, CF_E_CONFIG, "origin", "give the ledger a name: `origin`, 1 to 255 printable characters without space and +, for example audit.example.org/main");
   enum cf_err err = check_conf(conf, fault);
   if (err == CF_OK)
-    err = make_tree(conf, fault);
+    err = make_directory(conf->data, fault);
   if (err == CF_OK)
     err = ledger_new(conf, "", &l);
   if (err != CF_OK)
@@ -318,6 +370,8 @@ static enum cf_err open_inside(struct cf_ledger *l, struct cf_fault *fault)
   enum cf_err err = open_directory(l, fault);
   if (err == CF_OK)
     err = take_lock(l, fault);
+  if (err == CF_OK && faccessat(l->directory, UNFINISHED, F_OK, 0) == 0)
+    err = cf_fail(fault, CF_E_NOTFOUND, l->conf->data, "its making was cut short: run `counterfoil init` again");
   if (err == CF_OK)
     err = open_env(l, CF_BDB_READ, fault);
   if (err == CF_OK)

@@ -15,7 +15,7 @@ struct cf_ledger;
 
 /* ---- life ---- */
 
-/* Make a new ledger in conf->data (created 0700 if missing; must be empty): the signer's key, and record 0. CF_E_CONFLICT where there is one already, CF_E_CONFIG,
+/* Make a new ledger in conf->data (created 0700 if missing; must be empty, or what a call that was killed has left): the signer's key, and record 0. CF_E_CONFLICT where there is one already, CF_E_LOCKED, CF_E_CONFIG,
  * CF_E_SYSTEM, CF_E_SPACE. */
 CF_MUST enum cf_err cf_ledger_init(const struct cf_conf *conf, struct cf_fault *fault);
 

@@ -2,6 +2,7 @@
 /* A ledger whose owner is killed at an instant of the test's choice: what was on its way is whole or not there, and the directory can be used again. */
 #include "config.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -18,7 +19,53 @@ static struct cf_conf conf;
 static const char *fatal; /* the removal of a path that holds this is the end of the process: */
 static bool before;       /* before it is done, or after */
 
-/* The database calls this one too. */
+static int steps = -1;     /* how many calls that change a directory or a disk may still be made; -1: any number */
+
+static void step(void)
+{
+  if (steps == 0)
+    _exit(KILLED);
+  if (steps > 0)
+    steps--;
+}
+
+int mkdir(const char *path, mode_t mode)
+{
+  step();
+  return (int)syscall(SYS_mkdirat, AT_FDCWD, path, mode);
+}
+
+int mkdirat(int directory, const char *path, mode_t mode)
+{
+  step();
+  return (int)syscall(SYS_mkdirat, directory, path, mode);
+}
+
+int linkat(int from_directory, const char *from, int to_directory, const char *to, int flags)
+{
+  step();
+  return (int)syscall(SYS_linkat, from_directory, from, to_directory, to, flags);
+}
+
+int unlinkat(int directory, const char *path, int flags)
+{
+  step();
+  return (int)syscall(SYS_unlinkat, directory, path, flags);
+}
+
+int fsync(int fd)
+{
+  step();
+  return (int)syscall(SYS_fsync, fd);
+}
+
+int fdatasync(int fd)
+{
+  step();
+  return (int)syscall(SYS_fdatasync, fd);
+}
+
+/* The database calls these too. */
 int unlink(const char *path)
 {
   bool last = fatal != NULL && strstr(path, fatal) != NULL && strstr(path, "log.") == NULL;
@@ -52,6 +99,7 @@ static void setup(void)
   ck_assert_ok(cf_conf_check(&conf, &fault));
   fatal = NULL;
   before = false;
+  steps = -1;
 }
 
 /* A command of the shell, in home. */
@@ -131,10 +179,63 @@ START_TEST(test_killed_when_a_tail_goes)
 }
 END_TEST
 
+/* One try: killed after n steps? */
+static bool killed_in_init(int n)
+{
+  pid_t pid = fork();
+  ck_assert_int_ge(pid, 0);
+  if (pid == 0) {
+    steps = n;
+    init();
+    _exit(0);
+  }
+  int status;
+  ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+  ck_assert(WIFEXITED(status) && (WEXITSTATUS(status) == KILLED || WEXITSTATUS(status) == 0));
+  return WEXITSTATUS(status) == KILLED;
+}
+
+/* Wherever an init is cut short, it can be called again, or there is a ledger already. */
+START_TEST(test_killed_in_init)
+{
+  int n = 0;
+  for (; killed_in_init(n); n++) {
+    struct cf_ledger *ledger = NULL;
+    struct cf_fault fault = {0};
+    enum cf_err err = cf_ledger_open(&conf, "test 1", &ledger, &fault);
+    ck_assert_msg(err == CF_OK || err == CF_E_NOTFOUND, "after %d steps: %s: %s: %s", n, cf_err_word(err), fault.at, fault.detail);
+    if (err != CF_OK) {
+      init();
+      ledger = open_ledger();
+    }
+    append(ledger, 1);
+    cf_ledger_close(ledger);
+    struct cf_fault again = {0};
+    ck_assert_err(cf_ledger_init(&conf, &again), CF_E_CONFLICT);
+    run("rm -rf data data.signer");
+  }
+  ck_assert_int_gt(n, 10);
+}
+END_TEST
+
+/* A key that has signed is not taken for a new ledger. */
+START_TEST(test_init_beside_a_used_key)
+{
+  struct cf_fault fault = {0};
+  init();
+  cf_ledger_close(open_ledger());
+  run("rm -rf data");
+  ck_assert_err(cf_ledger_init(&conf, &fault), CF_E_CONFLICT);
+  ck_assert_err(cf_ledger_init(&conf, &fault), CF_E_CONFLICT);
+}
+END_TEST
+
 int main(void)
 {
   const struct cf_test tests[] = {
     {.tcase = "crash", .test = test_killed_when_a_tail_goes, .setup = setup, .teardown = teardown, .timeout = 60, .loops = 2},
+    {.tcase = "crash", .test = test_killed_in_init},
+    {.tcase = "crash", .test = test_init_beside_a_used_key},
   };
   return cf_test_run("crash", tests, CF_COUNT(tests));
 }

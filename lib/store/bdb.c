@@ -22,7 +22,7 @@
 #define FILE_MODE 0640
 #define LOG_BUFFER (16u << 20)
 #define LOG_FILE (64u << 20) /* at least four buffers */
-#define LOCKS_MAX 400000     /* pages that a 16 MiB batch can touch, and their objects */
+#define LOCKS_MAX 100000     /* pages and their objects: twenty times what a batch of 16 MiB touches; each costs 130 bytes from the start */
 #define LOCK_WAIT_US 20000000
 #define PAGE_MAX (32u << 10)
 #define FILE_PAGES_MIN 16

@@ -159,7 +159,7 @@ CF_MUST enum cf_err cf_view_at(struct cf_ledger *l, uint64_t size, struct cf_vie
 void *cf_clerk_main(void *ledger);
 void *cf_roller_main(void *ledger);
 void cf_roller_wake(struct cf_ledger *l);
-void cf_clerk_roll_by_span(struct cf_ledger *l);               /* end a generation that is older than segment_span */
+void cf_clerk_end_tail(struct cf_ledger *l);                   /* end a generation that is older than segment_span, or takes too much memory */
 CF_MUST enum cf_err cf_seal_load(struct cf_ledger *l, struct cf_fault *fault); /* check the recovered size against what was signed */
 
 /* recover.c */

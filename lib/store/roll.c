@@ -12,6 +12,7 @@
 #include "lib/store/parts.h"
 
 #define RETRY_S 5
+#define TAIL_MEMORY_MAX ((size_t)160 << 20) /* twice what a full generation of ordinary events takes */
 
 void cf_roller_wake(struct cf_ledger *l)
 {
@@ -196,7 +197,7 @@ void *cf_roller_main(void *ledger)
   return NULL;
 }
 
-/* ---- by age ---- */
+/* ---- before a generation is full ---- */
 
 static enum cf_err set_limit(struct cf_ledger *l, uint64_t limit)
 {
@@ -216,12 +217,17 @@ static enum cf_err set_limit(struct cf_ledger *l, uint64_t limit)
   return err;
 }
 
-void cf_clerk_roll_by_span(struct cf_ledger *l)
+/* Too old, or, with long values that are all different, too large. */
+static bool is_over(struct cf_ledger *l, const struct cf_unit *unit)
+{
+  return cf_clock_now_us() - unit->recorded_min_us >= l->conf->segment_span_us || cf_tail_memory(l->tail) > TAIL_MEMORY_MAX;
+}
+
+void cf_clerk_end_tail(struct cf_ledger *l)
 {
   (void)pthread_mutex_lock(&l->commit);
   struct cf_unit unit;
-  if (l->tail != NULL && cf_tail_ranges(l->tail, &unit) && unit.end - unit.first >= CF_TILE_W &&
-      cf_clock_now_us() - unit.recorded_min_us >= l->conf->segment_span_us) {
+  if (l->tail != NULL && cf_tail_ranges(l->tail, &unit) && unit.end - unit.first >= CF_TILE_W && is_over(l, &unit)) {
     uint64_t limit = (unit.end + CF_TILE_W - 1) / CF_TILE_W * CF_TILE_W;
     if (limit < cf_tail_meta(l->tail)->limit && set_limit(l, limit) != CF_OK)
       cf_log(CF_LOG_WARNING, "an old tail could not be ended; it is tried again");

@@ -223,7 +223,7 @@ void *cf_clerk_main(void *ledger)
     int64_t now = cf_clock_mono_us();
     if (now >= next_slow_us) {
       cf_bdb_checkpoint(l->env, BDB_CHECKPOINT_KB, 1);
-      cf_clerk_roll_by_span(l);
+      cf_clerk_end_tail(l);
       next_slow_us = now + 1000000;
     }
     if (now >= next_thin_us) {

@@ -304,6 +304,25 @@ START_TEST(test_rolls_and_restarts)
 }
 END_TEST
 
+/* A generation that is older than segment_span ends at the next multiple of 256, long before it is full. */
+START_TEST(test_rolls_by_age)
+{
+  append_range(0, 300, 100); /* the first generation is full at 256 */
+  set("segment_records", "4096");
+  append_range(300, 700, 100);
+  wait_for_segments(2);
+  append_range(700, 1100, 100);
+  ck_assert_uint_eq(segments(), 2);
+  set("segment_span", "1s");
+  for (unsigned i = 1100; i < 3000 && segments() < 3; i++) {
+    append_range(i, i + 1, 1);
+    usleep(5000);
+  }
+  ck_assert_uint_eq(segments(), 3);
+  assert_verifies();
+}
+END_TEST
+
 /* The same ids after a roll and a restart are duplicates still, and not beyond the window. */
 START_TEST(test_duplicates_across_segments)
 {
@@ -662,6 +681,7 @@ int main(void)
     {.tcase = "ledger", .test = test_append_one},
     {.tcase = "ledger", .test = test_twins_in_a_batch},
     {.tcase = "ledger", .test = test_rolls_and_restarts, .loops = CF_COUNT(batches)},
+    {.tcase = "ledger", .test = test_rolls_by_age},
     {.tcase = "ledger", .test = test_duplicates_across_segments},
     {.tcase = "ledger", .test = test_killed_owner},
     {.tcase = "ledger", .test = test_second_owner},

@@ -254,8 +254,8 @@ void cf_bdb_env_close(struct cf_bdb_env *env)
 {
   if (env == NULL)
     return;
-  if (env->transactional && !atomic_load(&env->failed))
-    cf_bdb_checkpoint(env, 0, 0);
+  if (env->transactional && !atomic_load(&env->failed) && cf_bdb_checkpoint(env, 0, 0) != CF_OK)
+    cf_log(CF_LOG_WARNING, "berkeley db: no space for a checkpoint; the next start recovers");
   int result = env->env->close(env->env, 0);
   if (result != 0)
     cf_log(CF_LOG_WARNING, "berkeley db: closing an environment: %s", db_strerror(result));
@@ -306,15 +306,19 @@ void cf_bdb_flush(struct cf_bdb_env *env)
     cf_die("berkeley db: flush: %s", db_strerror(result));
 }
 
-void cf_bdb_checkpoint(struct cf_bdb_env *env, uint32_t kbytes, uint32_t minutes)
+/* A page that found no space stays in memory, and the log has it. */
+enum cf_err cf_bdb_checkpoint(struct cf_bdb_env *env, uint32_t kbytes, uint32_t minutes)
 {
   int result = env->env->txn_checkpoint(env->env, kbytes, minutes, 0);
 
+  if (result == ENOSPC || result == EDQUOT || result == EFBIG)
+    return CF_E_SPACE;
   if (result != 0)
     cf_die("berkeley db: checkpoint: %s", db_strerror(result));
   result = env->env->log_archive(env->env, NULL, DB_ARCH_REMOVE);
   if (result != 0)
     cf_die("berkeley db: removing old logs: %s", db_strerror(result));
+  return CF_OK;
 }
 
 /* ---- Databases --------------------------------------------------------------- */

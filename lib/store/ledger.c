@@ -126,6 +126,23 @@ static enum cf_err open_env(struct cf_ledger *l, enum cf_bdb_open how, struct cf
   return err;
 }
 
+/* Recovery that fails may want for space, and does not always say so: it is tried once more when the reserve is given up. */
+static enum cf_err recover_env(struct cf_ledger *l, struct cf_fault *fault)
+{
+  enum cf_err err = open_env(l, CF_BDB_READ, fault);
+  bool may_help = err == CF_E_SPACE || err == CF_E_DAMAGED;
+  if (may_help && faccessat(l->directory, "reserve", F_OK, 0) == 0) {
+    cf_space_release(l);
+    cf_meta_close(l);
+    cf_bdb_env_close(l->env);
+    l->env = NULL;
+    err = open_env(l, CF_BDB_READ, fault);
+  }
+  if (err == CF_E_DAMAGED && cf_space_free(l) < CF_ENV_CACHE)
+    return cf_fail(fault, CF_E_SPACE, l->conf->data, "the database can't be recovered, and there is hardly any space: free some");
+  return err;
+}
+
 /* ---- init ---- */
 
 static enum cf_err check_conf(const struct cf_conf *conf, struct cf_fault *fault)
@@ -373,7 +390,7 @@ static enum cf_err open_inside(struct cf_ledger *l, struct cf_fault *fault)
   if (err == CF_OK && faccessat(l->directory, UNFINISHED, F_OK, 0) == 0)
     err = cf_fail(fault, CF_E_NOTFOUND, l->conf->data, "its making was cut short: run `counterfoil init` again");
   if (err == CF_OK)
-    err = open_env(l, CF_BDB_READ, fault);
+    err = recover_env(l, fault);
   if (err == CF_OK)
     err = cf_recover(l, fault);
   if (err == CF_OK)

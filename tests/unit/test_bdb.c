@@ -266,7 +266,7 @@ START_TEST(test_large_transaction)
     ck_assert_ok(cf_bdb_put(db, txn, key_of(i, k), (struct cf_str){value, sizeof value}));
   ck_assert_ok(cf_bdb_txn_commit(txn));
   cf_bdb_flush(env);
-  cf_bdb_checkpoint(env, 0, 0);
+  ck_assert_ok(cf_bdb_checkpoint(env, 0, 0));
   cf_bdb_close(db);
   cf_bdb_env_close(env);
 }
@@ -341,7 +341,7 @@ static void checkpoint_with_bad_disk(void)
   put_numbers(db, NULL, 0, 10);
   cf_bdb_flush(env);
   sync_fails_at = syncs + 1;
-  cf_bdb_checkpoint(env, 0, 0);
+  ck_assert_ok(cf_bdb_checkpoint(env, 0, 0));
 }
 
 static void sync_file_with_bad_disk(void)

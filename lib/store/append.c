@@ -219,6 +219,7 @@ static enum cf_err group_run(struct cf_ledger *l, struct group *g)
   } else {
     (void)pthread_mutex_lock(&l->queue.lock);
     l->queue.leading = false;
+    l->queue.posted_dropped += g->posted.n; /* nobody waits who could try again, and one that can't be taken must not fail the next group too */
   }
   for (size_t i = 0; i < g->n; i++)
     g->append[i]->size = size;

@@ -33,7 +33,7 @@ void cf_bdb_txn_abort(struct cf_bdb_txn *txn); /* NULL is harmless */
 void cf_bdb_flush(struct cf_bdb_env *env);
 /* Checkpoint when the log grew by kbytes or so many minutes passed (0, 0: now), and remove logs that are no longer needed. CF_E_SPACE: nothing is lost, it may be tried again. Any
  * other failure ends the process. */
-enum cf_err cf_bdb_checkpoint(struct cf_bdb_env *env, uint32_t kbytes, uint32_t minutes);
+CF_MUST enum cf_err cf_bdb_checkpoint(struct cf_bdb_env *env, uint32_t kbytes, uint32_t minutes);
 
 /* READ: an existing one, in a file environment for reading only; CREATE: made where it does not exist. */
 enum cf_bdb_open { CF_BDB_READ = 0, CF_BDB_CREATE = 1 };

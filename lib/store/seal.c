@@ -158,7 +158,8 @@ static enum cf_err thin_delete(struct cf_ledger *l, const struct thinning *t)
   return err;
 }
 
-static void thin(struct cf_ledger *l)
+/* Returns whether there may be more. */
+static bool thin(struct cf_ledger *l)
 {
   struct thinning t = {.before_us = cf_clock_now_us() - DAY_US, .hour_us = INT64_MIN};
   struct cf_bdb_cursor *cursor = NULL;
@@ -174,6 +175,7 @@ static void thin(struct cf_ledger *l)
     err = thin_delete(l, &t);
   if (err != CF_OK && err != CF_E_NOTFOUND)
     cf_log(CF_LOG_WARNING, "old checkpoints could not be thinned out: %s", cf_err_word(err));
+  return err == CF_OK && t.n == PRUNE_BATCH;
 }
 
 /* ---- the clerk ---- */
@@ -222,13 +224,13 @@ void *cf_clerk_main(void *ledger)
     seal_if_grown(l, &next_seal_us);
     int64_t now = cf_clock_mono_us();
     if (now >= next_slow_us) {
-      cf_bdb_checkpoint(l->env, BDB_CHECKPOINT_KB, 1);
+      if (cf_bdb_checkpoint(l->env, BDB_CHECKPOINT_KB, 1) == CF_E_SPACE)
+        cf_space_release(l);
       cf_clerk_end_tail(l);
       next_slow_us = now + 1000000;
     }
     if (now >= next_thin_us) {
-      thin(l);
-      next_thin_us = now + CF_HOUR_US;
+      next_thin_us = thin(l) ? now : now + CF_HOUR_US;
     }
   }
   return NULL;

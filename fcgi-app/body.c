@@ -12,10 +12,14 @@
 #define ZLIB_CONST
 #include <zlib.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/pack.h"
 
 #define CHUNK 32768
 #define GZIP_WINDOW (15 + 16) /* a gzip header is expected */
+#define PATIENCE_US INT64_C(30000000) /* with a peer that sends, but hardly, … */
+#define US_PER_BYTE 1000              /* … beyond which it must have sent a thousand bytes a second: a worker is held so long */
+#define DRAIN_US INT64_C(15000000)
 
 /* 64 bytes of zstd become at most 17 blocks of 128 KiB: so much is set aside before they are fed. */
 #define ZSTD_PIECE 64
@@ -165,8 +169,8 @@ static enum cf_err close_coding(const struct intake *in, uint64_t total) {
   return whole ? CF_OK : CF_E_SYNTAX;
 }
 
-/* Fill the chunk, or less at the body's end. */
-static enum cf_err read_chunk(struct cf_request *rq, uint8_t *chunk, size_t *n) {
+/* Fill the chunk, or less at the body's end. total came before it, from start_us on. */
+static enum cf_err read_chunk(struct cf_request *rq, int64_t start_us, uint64_t total, uint8_t *chunk, size_t *n) {
   size_t have = 0;
   while (have < CHUNK && !rq->body_ended) {
     size_t got = 0;
@@ -174,17 +178,19 @@ static enum cf_err read_chunk(struct cf_request *rq, uint8_t *chunk, size_t *n) 
     if (err != CF_OK) return err;
     have += got;
     rq->body_ended = got == 0;
+    if (cf_clock_mono_us() - start_us > PATIENCE_US + (int64_t)(total + have) * US_PER_BYTE) return CF_E_PEER;
   }
   *n = have;
   return CF_OK;
 }
 
 static enum cf_err take_in(struct intake *in, struct cf_request *rq, uint64_t max, uint8_t *chunk) {
+  int64_t start_us = cf_clock_mono_us();
   uint64_t total = 0;
   enum cf_err err = CF_OK;
   while (err == CF_OK && !rq->body_ended) {
     size_t n = 0;
-    err = read_chunk(rq, chunk, &n);
+    err = read_chunk(rq, start_us, total, chunk, &n);
     if (err == CF_OK && total == 0) err = open_coding(in, chunk, n);
     total += n;
     if (err == CF_OK && total > max) err = CF_E_FULL;
@@ -222,7 +228,8 @@ out:
 
 void cf_body_drain(struct cf_request *rq, uint64_t max) {
   uint8_t chunk[4096];
-  for (uint64_t total = 0; total < max && !rq->body_ended;) {
+  int64_t end_us = cf_clock_mono_us() + DRAIN_US;
+  for (uint64_t total = 0; total < max && !rq->body_ended && cf_clock_mono_us() < end_us;) {
     size_t n = 0;
     if (rq->transport->read(rq->transport->context, chunk, sizeof chunk, &n) != CF_OK) return;
     rq->body_ended = n == 0;

@@ -3,12 +3,26 @@
 #include "config.h"
 
 #include "fcgi-app/body.h"
+
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
 #include "fcgi-app/memory.h"
 #include "lib/base/codec.h"
 #include "lib/base/pack.h"
 #include "tests/unit/cf_test.h"
 
 #define MAX 100000
+
+static time_t later; /* seconds that the clock is ahead */
+
+/* The library's clock asks this one. */
+int clock_gettime(clockid_t id, struct timespec *t) {
+  int result = (int)syscall(SYS_clock_gettime, id, t);
+  t->tv_sec += later;
+  return result;
+}
 
 static struct cf_memory memory;
 static struct cf_request request;
@@ -18,6 +32,7 @@ static struct cf_buf sent;
 static struct cf_fault fault;
 
 static void setup(void) {
+  later = 0;
   cf_memory_init(&memory, CF_DOOR_WEB);
   cf_request_init(&request, &memory.transport, CF_STR(""));
   cf_buf_init(&sent, SIZE_MAX);
@@ -217,6 +232,41 @@ START_TEST(test_drain) {
 }
 END_TEST
 
+/* A peer that says a little now and then. */
+struct slow {
+  size_t bytes;
+  time_t seconds;
+};
+
+static enum cf_err read_slowly(void *context, void *out, size_t max, size_t *n) {
+  const struct slow *slow = context;
+  *n = slow->bytes < max ? slow->bytes : max;
+  memset(out, 'x', *n);
+  later += slow->seconds;
+  return CF_OK;
+}
+
+static const struct {
+  struct slow slow;
+  enum cf_err err;
+} paces[] = {
+  {{1, 10}, CF_E_PEER},       /* it would take days */
+  {{9000, 10}, CF_E_PEER},
+  {{11000, 10}, CF_E_FULL},   /* slow, but it comes to the limit */
+};
+
+START_TEST(test_pace) {
+  struct slow slow = paces[_i].slow;
+  memory.transport.context = &slow;
+  memory.transport.read = read_slowly;
+  ck_assert_err(cf_body_read(pool, &request, 10 * MAX, &body, &fault), paces[_i].err);
+  time_t so_far = later;
+  cf_body_drain(&request, UINT64_C(64) << 20);
+  ck_assert_int_le(later - so_far, 20);
+  ck_assert(!request.body_ended);
+}
+END_TEST
+
 int main(void) {
   const struct cf_test tests[] = {
     {.tcase = "coding", .test = test_coding, .loops = CF_COUNT(bodies), .setup = setup, .teardown = teardown},
@@ -232,6 +282,7 @@ int main(void) {
     {.tcase = "limits", .test = test_bomb},
     {.tcase = "limits", .test = test_pool},
     {.tcase = "limits", .test = test_drain},
+    {.tcase = "limits", .test = test_pace, .loops = CF_COUNT(paces)},
   };
   return cf_test_run("body", tests, CF_COUNT(tests));
 }

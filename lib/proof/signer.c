@@ -176,18 +176,25 @@ static enum cf_err key_write(int directory, const struct cf_vkey *vkey, const ui
 
 /* ---- Directory ---- */
 
+/* Whoever else may write to it could take the state away, and with it the memory of what was signed. */
+static enum cf_err directory_check(int fd, const char *directory, struct cf_fault *fault) {
+  struct stat st;
+  if (fstat(fd, &st) != 0) return cf_fail_errno(fault, CF_E_SYSTEM, directory, "the signer's directory cannot be looked at");
+  if (st.st_uid != geteuid()) return cf_fail(fault, CF_E_CONFIG, directory, "the signer's directory belongs to uid %lu and this process is uid %lu", (unsigned long)st.st_uid, (unsigned long)geteuid());
+  return (st.st_mode & 022) == 0 ? CF_OK : cf_fail(fault, CF_E_CONFIG, directory, "others may write to the signer's directory (mode %03o); chmod 700 it", st.st_mode & 0777);
+}
+
 /* Open and lock it, so that never two signers remember two different last sizes. */
 static enum cf_err directory_open(const char *directory, int *fd, struct cf_fault *fault) {
   int got = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (got < 0) return cf_fail_errno(fault, CF_E_SYSTEM, directory, "the signer's directory cannot be opened");
-  if (flock(got, LOCK_EX | LOCK_NB) != 0) {
-    enum cf_err err = errno == EWOULDBLOCK ? cf_fail(fault, CF_E_LOCKED, directory, "another process signs with this key")
+  enum cf_err err = directory_check(got, directory, fault);
+  if (err == CF_OK && flock(got, LOCK_EX | LOCK_NB) != 0)
+    err = errno == EWOULDBLOCK ? cf_fail(fault, CF_E_LOCKED, directory, "another process signs with this key")
                                            : cf_fail_errno(fault, CF_E_SYSTEM, directory, "the signer's directory cannot be locked");
-    close(got);
-    return err;
-  }
-  *fd = got;
-  return CF_OK;
+  if (err != CF_OK) close(got);
+  else *fd = got;
+  return err;
 }
 
 enum cf_err cf_signer_create(const char *directory, struct cf_str origin, const uint8_t *seed, struct cf_fault *fault) {

@@ -179,6 +179,17 @@ START_TEST(refuses_loose_key) {
   ck_assert_str_eq(fault.at, "key");
 } END_TEST
 
+static const mode_t open_to_others[] = {0720, 0702, 0777, 01777};
+
+START_TEST(refuses_loose_directory) {
+  CLOSE();
+  ck_assert_int_eq(chmod(directory, open_to_others[_i]), 0);
+  ck_assert_err(cf_signer_open(directory, ORIGIN, &signer, &fault), CF_E_CONFIG);
+  ck_assert_err(cf_signer_create(directory, ORIGIN, NULL, &fault), CF_E_CONFIG);
+  ck_assert_int_eq(chmod(directory, 0755), 0);
+  OPEN();
+} END_TEST
+
 START_TEST(refuses_other_origin) {
   struct cf_signer *other = NULL;
   CLOSE();
@@ -422,6 +433,7 @@ int main(void) {
     {SIGNER, .test = created_once},
     {SIGNER, .test = open_once},
     {SIGNER, .test = refuses_loose_key, .loops = CF_COUNT(loose)},
+    {SIGNER, .test = refuses_loose_directory, .loops = CF_COUNT(open_to_others)},
     {SIGNER, .test = refuses_other_origin},
     {SIGNER, .test = refuses_missing},
     {SIGNER, .test = refuses_changed_key},

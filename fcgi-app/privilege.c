@@ -49,7 +49,10 @@ static enum cf_err make_directory(const char *path, const struct passwd *user, s
     return CF_OK;
   }
   int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0 || fchown(fd, user->pw_uid, user->pw_gid) != 0)
+  /* Who may write to a directory on the way could have put another in its place. */
+  if (fd >= 0 && (fstat(fd, &st) != 0 || st.st_uid != geteuid() || (st.st_mode & 077) != 0))
+    err = cf_fail(fault, CF_E_CONFLICT, path, "this is not the directory that was just made");
+  else if (fd < 0 || fchown(fd, user->pw_uid, user->pw_gid) != 0)
     err = cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot give the directory to %s", user->pw_name);
   if (fd >= 0)
     close(fd);

@@ -34,7 +34,7 @@ make_requests() { # make_requests NUMBER
 
 make_log() {
   local n
-  n=$(count 400 1500 4000)
+  n=$(count 1700 1700 4000)
   mkdir -p "$TMP/htdocs/docs" "$TMP/htdocs/a"
   for f in index.html docs/1.html docs/2.html docs/3.html a/b.html "a b.html"; do printf '<p>%s of some length</p>\n' "$f" >"$TMP/htdocs/$f"; done
   [ -z "$RUN_AS" ] || chown -R "$RUN_AS:" "$TMP/htdocs"

@@ -576,6 +576,43 @@ END_TEST
 
 /* ---- damage ---- */
 
+/* One of many who ask the index of the newest generation all the time. */
+static void *asker(void *arg)
+{
+  const bool *stop = arg;
+  const struct cf_term term = {.index = CF_M_PATH, .first = CF_STR("/r/"), .prefix = true};
+  while (!__atomic_load_n(stop, __ATOMIC_ACQUIRE)) {
+    struct cf_view *view = NULL;
+    struct cf_unit unit;
+    struct cf_bits bits;
+    ck_assert_ok(cf_view_get(ledger, &view));
+    cf_view_unit(view, cf_view_units(view) - 1, &unit);
+    ck_assert_ok(cf_bits_new((uint32_t)(unit.end - unit.first), &bits));
+    ck_assert_ok(cf_view_match(view, cf_view_units(view) - 1, &term, 0, &bits));
+    cf_bits_free(&bits);
+    cf_view_put(view);
+  }
+  return NULL;
+}
+
+/* Readers that follow each other closely don't keep the writer out. */
+START_TEST(test_readers_let_write)
+{
+  close_ledger();
+  set("segment_records", "262144");
+  open_ledger();
+  append_range(0, 20000, 1000);
+  bool stop = false;
+  pthread_t askers[12];
+  for (size_t i = 0; i < CF_COUNT(askers); i++)
+    ck_assert_int_eq(pthread_create(&askers[i], NULL, asker, &stop), 0);
+  append_range(20000, 20050, 1);
+  __atomic_store_n(&stop, true, __ATOMIC_RELEASE);
+  for (size_t i = 0; i < CF_COUNT(askers); i++)
+    ck_assert_int_eq(pthread_join(askers[i], NULL), 0);
+}
+END_TEST
+
 #define PAGE 16384
 
 /* The n-th segment's file, from 1 on. */
@@ -691,6 +728,7 @@ int main(void)
     {.tcase = "ledger", .test = test_seals},
     {.tcase = "ledger", .test = test_verify_while_it_grows},
     {.tcase = "ledger", .test = test_many_threads},
+    {.tcase = "ledger", .test = test_readers_let_write},
     {.tcase = "ledger", .test = test_damaged_segment},
     {.tcase = "ledger", .test = test_first_segment_lost},
   };

@@ -45,7 +45,7 @@ static void *tick(void *arg)
 
   pthread_mutex_lock(&owner->lock);
   while (!owner->ended) {
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec++;
     if (pthread_cond_timedwait(&owner->end, &owner->lock, &until) == 0)
       continue;
@@ -55,6 +55,17 @@ static void *tick(void *arg)
   }
   pthread_mutex_unlock(&owner->lock);
   return NULL;
+}
+
+/* Waits for it are by the clock that nobody sets back. */
+static void end_init(pthread_cond_t *end)
+{
+  pthread_condattr_t monotonic;
+
+  pthread_condattr_init(&monotonic);
+  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  pthread_cond_init(end, &monotonic);
+  pthread_condattr_destroy(&monotonic);
 }
 
 static enum cf_err start_ticker(struct cf_owner *owner, struct cf_fault *fault)
@@ -137,7 +148,7 @@ enum cf_err cf_owner_open(const struct cf_conf *conf, struct cf_owner **owner, s
   o->conf = conf;
   o->listener = -1;
   pthread_mutex_init(&o->lock, NULL);
-  pthread_cond_init(&o->end, NULL);
+  end_init(&o->end);
   enum cf_err err = open_quietly(o, fault);
   if (err != CF_OK) {
     if (cf_owner_close(o, INT64_MAX) != CF_OK)

@@ -9,18 +9,21 @@
 
 #define FILTER_MAX 4096
 
-static void put_attributes(struct cf_buf *b, struct cf_str filter, uint64_t rows) {
+static void put_attributes(struct cf_buf *b, struct cf_str filter, uint64_t rows)
+{
   cf_buf_putc(b, '{');
   cf_json_put_member(b, "filter", cf_utf8_head(filter, FILTER_MAX));
   cf_json_put_member_u64(b, "rows", rows);
   cf_buf_putc(b, '}');
 }
 
-static void set_text(struct cf_builder *b, enum cf_member member, struct cf_str text, size_t max) {
+static void set_text(struct cf_builder *b, enum cf_member member, struct cf_str text, size_t max)
+{
   if (text.n > 0) cf_builder_set(b, member, cf_utf8_head(text, max));
 }
 
-static void build(struct cf_builder *b, const struct cf_call *call, const char *action, struct cf_str attributes) {
+static void build(struct cf_builder *b, const struct cf_call *call, const char *action, struct cf_str attributes)
+{
   char ip[46];
   cf_request_ip(call->request, ip);
   cf_builder_set(b, CF_M_SOURCE, CF_STR("counterfoil"));
@@ -32,7 +35,8 @@ static void build(struct cf_builder *b, const struct cf_call *call, const char *
   cf_builder_set_object(b, attributes);
 }
 
-void cf_access_post(struct cf_call *call, const char *action, struct cf_str filter, uint64_t rows) {
+void cf_access_post(struct cf_call *call, const char *action, struct cf_str filter, uint64_t rows)
+{
   struct cf_builder *b = NULL;
   struct cf_event event;
   struct cf_fault fault = {{0}, {0}};
@@ -54,7 +58,8 @@ void cf_access_post(struct cf_call *call, const char *action, struct cf_str filt
   cf_buf_fini(&attributes);
 }
 
-void cf_access_refused(struct cf_call *call, enum cf_err err) {
+void cf_access_refused(struct cf_call *call, enum cf_err err)
+{
   char ip[46];
   cf_request_ip(call->request, ip);
   cf_loss_refusal(call->app->loss, ip, call->who.user, call->who.credential, cf_err_word(err), call->now_us);

@@ -12,7 +12,8 @@
 
 /* ---- Life ---- */
 
-static enum cf_err open_parts(struct cf_app *app, struct cf_fault *fault) {
+static enum cf_err open_parts(struct cf_app *app, struct cf_fault *fault)
+{
   const struct cf_conf *conf = app->conf;
   enum cf_err err = cf_auth_new(conf, app->ledger, &app->auth, fault);
   if (err == CF_OK) err = cf_body_pool_new(conf->ingest_memory, &app->bodies);
@@ -21,7 +22,8 @@ static enum cf_err open_parts(struct cf_app *app, struct cf_fault *fault) {
   return err;
 }
 
-enum cf_err cf_app_new(const struct cf_conf *conf, struct cf_ledger *ledger, struct cf_app **app, struct cf_fault *fault) {
+enum cf_err cf_app_new(const struct cf_conf *conf, struct cf_ledger *ledger, struct cf_app **app, struct cf_fault *fault)
+{
   struct cf_app *made = calloc(1, sizeof *made);
   if (made == NULL) return CF_E_NOMEM;
   made->conf = conf;
@@ -35,7 +37,8 @@ enum cf_err cf_app_new(const struct cf_conf *conf, struct cf_ledger *ledger, str
   return err;
 }
 
-void cf_app_free(struct cf_app *app) {
+void cf_app_free(struct cf_app *app)
+{
   if (app == NULL) return;
   cf_loss_free(app->loss);
   cf_auth_free(app->auth);
@@ -60,7 +63,8 @@ struct serving {
 };
 
 /* A caller whose token is not valid is nobody where nobody may. */
-static enum cf_err identify(struct cf_call *call) {
+static enum cf_err identify(struct cf_call *call)
+{
   enum cf_need need = call->route->need;
   bool cookie_ok = call->request->method != CF_HTTP_POST || need == CF_NEED_PAGE;
   enum cf_err err = cf_auth_identify(call->app->auth, call->request, cookie_ok, call->now_us, &call->who, &call->fault);
@@ -69,23 +73,27 @@ static enum cf_err identify(struct cf_call *call) {
 }
 
 /* A browser sends some credentials by itself, wherever the form came from. */
-static enum cf_err check_origin(struct cf_call *call) {
+static enum cf_err check_origin(struct cf_call *call)
+{
   bool by_itself = call->who.via == CF_VIA_BASIC || call->who.via == CF_VIA_TRUST || call->route->need == CF_NEED_PAGE;
   return call->request->method == CF_HTTP_POST && by_itself ? cf_origin_check(call->request, &call->fault) : CF_OK;
 }
 
-static enum cf_err check_ready(struct cf_call *call) {
+static enum cf_err check_ready(struct cf_call *call)
+{
   if (!call->route->writes || !atomic_load(&call->app->leaving)) return CF_OK;
   return cf_fail(&call->fault, CF_E_LEAVING, NULL, "the service is stopping; send it again");
 }
 
-static enum cf_err check_params(struct cf_call *call) {
+static enum cf_err check_params(struct cf_call *call)
+{
   enum cf_err err = cf_request_query(call->request, &call->fault);
   if (err != CF_OK || call->route->params == NULL) return err;
   return cf_request_only(call->request, call->route->params, &call->fault);
 }
 
-static enum cf_err dispatch(struct cf_call *call, char allow[32]) {
+static enum cf_err dispatch(struct cf_call *call, char allow[32])
+{
   struct cf_request *rq = call->request;
   enum cf_err err = cf_route_find(rq->method, rq->path, &call->route, call->args, allow);
   if (err == CF_E_METHOD) return cf_fail(&call->fault, err, NULL, "this route takes: %s", allow);
@@ -100,14 +108,16 @@ static enum cf_err dispatch(struct cf_call *call, char allow[32]) {
 /* ---- Its answer ---- */
 
 /* The web server cut the path at a script or prefix and nothing is behind it: the mount point without its slash, from where the page's links would lead astray. */
-static bool is_bare_mount(const struct cf_call *call) {
+static bool is_bare_mount(const struct cf_call *call)
+{
   const struct cf_request *rq = call->request;
   struct cf_str file = cf_request_variable(rq, "SCRIPT_FILENAME");
   bool unknown = call->route == NULL && call->app->conf->base == NULL && file.n > 0 && !cf_str_starts(file, CF_STR("proxy:"));
   return unknown && (rq->method == CF_HTTP_GET || rq->method == CF_HTTP_HEAD) && !rq->has_path_info && rq->path.n > 1 && rq->path.p[rq->path.n - 1] != '/';
 }
 
-static enum cf_err answer_redirect(struct cf_call *call) {
+static enum cf_err answer_redirect(struct cf_call *call)
+{
   struct cf_buf b;
   cf_buf_init(&b, 4 * CF_PATH_MAX);
   cf_path_put(&b, call->request->path);
@@ -120,12 +130,14 @@ static enum cf_err answer_redirect(struct cf_call *call) {
 }
 
 /* The answer began and can't be completed: what there is goes out, and the client sees that it broke off. */
-static void abandon(struct cf_call *call) {
+static void abandon(struct cf_call *call)
+{
   struct cf_transport *transport = call->request->transport;
   if (cf_response_flush(call->response) == CF_OK && transport->abandon != NULL) transport->abandon(transport->context);
 }
 
-static void answer_problem(struct cf_call *call, enum cf_err err, const char *allow) {
+static void answer_problem(struct cf_call *call, enum cf_err err, const char *allow)
+{
   struct cf_str members = call->members.err == CF_OK ? cf_buf_str(&call->members) : CF_STR("");
   if (cf_err_status(err) >= 500 && err != CF_E_LEAVING && err != CF_E_PEER)
     cf_log(CF_LOG_ERROR, "a request could not be answered: %s: %s", cf_err_word(err), call->fault.detail);
@@ -138,7 +150,8 @@ static void answer_problem(struct cf_call *call, enum cf_err err, const char *al
   if (done != CF_OK) cf_log(CF_LOG_ERROR, "a problem could not be told: %s", cf_err_word(done));
 }
 
-static void serve(struct cf_call *call) {
+static void serve(struct cf_call *call)
+{
   char allow[32] = "";
   enum cf_err err = dispatch(call, allow);
   if (err == CF_E_ROUTE && is_bare_mount(call)) err = answer_redirect(call);
@@ -150,14 +163,16 @@ static void serve(struct cf_call *call) {
 }
 
 /* No memory for as much as a request. */
-static void answer_nomem(struct cf_transport *transport) {
+static void answer_nomem(struct cf_transport *transport)
+{
   static const char answer[] = "Status: 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nRetry-After: 2\r\n\r\n"
                                "{\"type\":\"urn:counterfoil:no-memory\",\"title\":\"out of memory\",\"status\":503}\n";
   if (transport->write(transport->context, answer, sizeof answer - 1) != CF_OK) return;
   if (transport->flush(transport->context) != CF_OK) cf_log(CF_LOG_ERROR, "an answer could not be sent");
 }
 
-void cf_app_serve(struct cf_app *app, struct cf_transport *transport) {
+void cf_app_serve(struct cf_app *app, struct cf_transport *transport)
+{
   struct serving *s = calloc(1, sizeof *s);
   if (s == NULL) {
     answer_nomem(transport);
@@ -175,7 +190,8 @@ void cf_app_serve(struct cf_app *app, struct cf_transport *transport) {
   free(s);
 }
 
-enum cf_err cf_call_answer(struct cf_call *call, int status, const char *type, struct cf_buf *b) {
+enum cf_err cf_call_answer(struct cf_call *call, int status, const char *type, struct cf_buf *b)
+{
   if (b->err != CF_OK) return b->err;
   enum cf_err err = cf_response_begin(call->response, status, type);
   return err == CF_OK ? cf_response_put(call->response, cf_buf_str(b)) : err;

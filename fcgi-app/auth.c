@@ -31,7 +31,8 @@ static const char *const everything[] = {"*", NULL};
 
 /* ---- Configuration ---- */
 
-static enum cf_err parse_roles(struct cf_str names, const char *line, unsigned *roles, struct cf_fault *fault) {
+static enum cf_err parse_roles(struct cf_str names, const char *line, unsigned *roles, struct cf_fault *fault)
+{
   unsigned made = 0;
   for (bool more = true; more;) {
     size_t before = names.n;
@@ -46,7 +47,8 @@ static enum cf_err parse_roles(struct cf_str names, const char *line, unsigned *
 }
 
 /* "remote_user:alice=auditor,reader"; a certificate's name may hold '=', so the last one counts. */
-static enum cf_err parse_line(struct cf_auth *auth, const char *line, struct cf_fault *fault) {
+static enum cf_err parse_line(struct cf_auth *auth, const char *line, struct cf_fault *fault)
+{
   struct cf_str who = cf_str_from(line);
   struct cf_str kind = cf_str_cut(&who, ':');
   const char *equals = who.n == 0 ? NULL : memrchr(who.p, '=', who.n);
@@ -60,7 +62,8 @@ static enum cf_err parse_line(struct cf_auth *auth, const char *line, struct cf_
   return err;
 }
 
-enum cf_err cf_auth_new(const struct cf_conf *conf, struct cf_ledger *ledger, struct cf_auth **auth, struct cf_fault *fault) {
+enum cf_err cf_auth_new(const struct cf_conf *conf, struct cf_ledger *ledger, struct cf_auth **auth, struct cf_fault *fault)
+{
   struct cf_str purpose = CF_STR("counterfoil/v1 page session");
   struct cf_auth *made = calloc(1, sizeof *made);
   if (made == NULL) return CF_E_NOMEM;
@@ -74,7 +77,8 @@ enum cf_err cf_auth_new(const struct cf_conf *conf, struct cf_ledger *ledger, st
   return err;
 }
 
-void cf_auth_free(struct cf_auth *auth) {
+void cf_auth_free(struct cf_auth *auth)
+{
   if (auth == NULL) return;
   cf_tokens_free(auth->tokens);
   cf_wipe(auth->session_key, sizeof auth->session_key);
@@ -93,7 +97,8 @@ struct carried {
 };
 
 /* The rest of s behind a scheme's name and spaces; false where it has another scheme. */
-static bool behind_scheme(struct cf_str s, const char *scheme, struct cf_str *rest) {
+static bool behind_scheme(struct cf_str s, const char *scheme, struct cf_str *rest)
+{
   size_t n = strlen(scheme);
   if (s.n <= n || strncasecmp(s.p, scheme, n) != 0 || s.p[n] != ' ') return false;
   *rest = (struct cf_str){s.p + n, s.n - n};
@@ -102,7 +107,8 @@ static bool behind_scheme(struct cf_str s, const char *scheme, struct cf_str *re
 }
 
 /* The password of Basic credentials where it is a token of ours; scratch holds it. */
-static bool basic_password(struct cf_str credentials, struct cf_buf *scratch, struct cf_str *password) {
+static bool basic_password(struct cf_str credentials, struct cf_buf *scratch, struct cf_str *password)
+{
   cf_buf_reset(scratch);
   if (cf_base64_get(credentials, scratch) != CF_OK) return false;
   struct cf_str pair = cf_buf_str(scratch);
@@ -111,14 +117,16 @@ static bool basic_password(struct cf_str credentials, struct cf_buf *scratch, st
   return cf_str_starts(pair, CF_STR("cf_"));
 }
 
-static struct carried from_authorization(struct cf_str header, struct cf_buf *scratch) {
+static struct carried from_authorization(struct cf_str header, struct cf_buf *scratch)
+{
   struct cf_str rest;
   if (behind_scheme(header, "Bearer", &rest) || behind_scheme(header, "Splunk", &rest)) return (struct carried){CF_VIA_TOKEN, rest};
   if (behind_scheme(header, "Basic", &rest) && basic_password(rest, scratch, &rest)) return (struct carried){CF_VIA_BASIC, rest};
   return (struct carried){CF_VIA_NOBODY, CF_STR("")};
 }
 
-static struct carried find_token(const struct cf_request *rq, struct cf_buf *scratch) {
+static struct carried find_token(const struct cf_request *rq, struct cf_buf *scratch)
+{
   struct carried carried = from_authorization(cf_request_variable(rq, "HTTP_AUTHORIZATION"), scratch);
   if (carried.via == CF_VIA_NOBODY) carried = from_authorization(cf_request_variable(rq, "REDIRECT_HTTP_AUTHORIZATION"), scratch);
   struct cf_str own = cf_request_variable(rq, "HTTP_X_COUNTERFOIL_TOKEN");
@@ -129,7 +137,8 @@ static struct carried find_token(const struct cf_request *rq, struct cf_buf *scr
 /* ---- Who that is ---- */
 
 /* Takes the held token. */
-static void be_token(struct cf_identity *who, enum cf_via via, struct cf_token *token) {
+static void be_token(struct cf_identity *who, enum cf_via via, struct cf_token *token)
+{
   who->via = via;
   who->roles = token->roles;
   who->user = cf_str_from(token->name);
@@ -139,7 +148,8 @@ static void be_token(struct cf_identity *who, enum cf_via via, struct cf_token *
   who->token = token;
 }
 
-static enum cf_err be_local(const struct cf_request *rq, struct cf_identity *who, struct cf_fault *fault) {
+static enum cf_err be_local(const struct cf_request *rq, struct cf_identity *who, struct cf_fault *fault)
+{
   struct cf_str source = cf_request_variable(rq, "COUNTERFOIL_SOURCE");
   if (source.n == 0) source = CF_STR("admin");
   if (!cf_value_ok(CF_M_SOURCE, source) || cf_str_is(source, "counterfoil"))
@@ -148,7 +158,8 @@ static enum cf_err be_local(const struct cf_request *rq, struct cf_identity *who
   return CF_OK;
 }
 
-static void be_cookie(struct cf_auth *auth, const struct cf_request *rq, int64_t now_us, struct cf_identity *who) {
+static void be_cookie(struct cf_auth *auth, const struct cf_request *rq, int64_t now_us, struct cf_identity *who)
+{
   struct cf_str cookie;
   struct cf_str id;
   if (cf_session_find(auth->session_key, rq, now_us, &cookie, &id) != CF_OK) return;
@@ -162,14 +173,16 @@ static void be_cookie(struct cf_auth *auth, const struct cf_request *rq, int64_t
 }
 
 /* Whom the web server vouches for. AUTH_TYPE shows that it checked: nginx's stock parameters pass a REMOTE_USER that nobody has checked, without it. */
-static struct cf_str vouched(const struct cf_auth *auth, const struct cf_request *rq) {
+static struct cf_str vouched(const struct cf_auth *auth, const struct cf_request *rq)
+{
   if (strcmp(auth->conf->trust, "remote_user") == 0 && cf_request_variable(rq, "AUTH_TYPE").n > 0) return cf_request_variable(rq, "REMOTE_USER");
   if (strcmp(auth->conf->trust, "client_cert") == 0 && cf_str_is(cf_request_variable(rq, "SSL_CLIENT_VERIFY"), "SUCCESS"))
     return cf_request_variable(rq, "SSL_CLIENT_S_DN");
   return CF_STR("");
 }
 
-static void be_trusted(const struct cf_auth *auth, const struct cf_request *rq, struct cf_identity *who) {
+static void be_trusted(const struct cf_auth *auth, const struct cf_request *rq, struct cf_identity *who)
+{
   struct cf_str user = vouched(auth, rq);
   for (size_t i = 0; i < auth->trusted_n && user.n > 0; i++) {
     if (!cf_str_eq(auth->trusted[i].who, user)) continue;
@@ -180,7 +193,8 @@ static void be_trusted(const struct cf_auth *auth, const struct cf_request *rq, 
   }
 }
 
-enum cf_err cf_auth_identify(struct cf_auth *auth, const struct cf_request *rq, bool cookie_ok, int64_t now_us, struct cf_identity *who, struct cf_fault *fault) {
+enum cf_err cf_auth_identify(struct cf_auth *auth, const struct cf_request *rq, bool cookie_ok, int64_t now_us, struct cf_identity *who, struct cf_fault *fault)
+{
   *who = (struct cf_identity){.via = CF_VIA_NOBODY};
   if (rq->transport->door == CF_DOOR_ADMIN) return be_local(rq, who, fault);
   struct cf_buf scratch;
@@ -196,14 +210,16 @@ enum cf_err cf_auth_identify(struct cf_auth *auth, const struct cf_request *rq, 
   return CF_OK;
 }
 
-void cf_identity_fini(struct cf_identity *who) {
+void cf_identity_fini(struct cf_identity *who)
+{
   cf_token_put(who->token);
   *who = (struct cf_identity){.via = CF_VIA_NOBODY};
 }
 
 /* ---- May they? ---- */
 
-static bool is_public(const struct cf_auth *auth, enum cf_need need) {
+static bool is_public(const struct cf_auth *auth, enum cf_need need)
+{
   if (need == CF_NEED_NOBODY || need == CF_NEED_PAGE) return true;
   if (need == CF_NEED_CHECKPOINT) return strcmp(auth->conf->public_access, "none") != 0;
   return need == CF_NEED_TILES && strcmp(auth->conf->public_access, "tiles") == 0;
@@ -215,7 +231,8 @@ static const enum cf_role role_of[] = {
   [CF_NEED_RECEIPT] = CF_ROLE_AUDITOR, [CF_NEED_TILES] = CF_ROLE_AUDITOR,   [CF_NEED_CHECKPOINT] = CF_ROLE_AUDITOR,
 };
 
-enum cf_err cf_auth_allow(const struct cf_auth *auth, const struct cf_identity *who, enum cf_need need, struct cf_fault *fault) {
+enum cf_err cf_auth_allow(const struct cf_auth *auth, const struct cf_identity *who, enum cf_need need, struct cf_fault *fault)
+{
   if (is_public(auth, need)) return CF_OK;
   if (who->via == CF_VIA_NOBODY) return cf_fail(fault, CF_E_TOKEN, NULL, "send a token: Authorization: Bearer cf_...");
   if (need == CF_NEED_KNOWN || cf_roles_have(who->roles, role_of[need])) return CF_OK;

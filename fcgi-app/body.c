@@ -45,7 +45,8 @@ struct intake {
 
 /* ---- The pool ---- */
 
-enum cf_err cf_body_pool_new(uint64_t memory_max, struct cf_body_pool **pool) {
+enum cf_err cf_body_pool_new(uint64_t memory_max, struct cf_body_pool **pool)
+{
   struct cf_body_pool *made = calloc(1, sizeof *made);
   if (made == NULL) return CF_E_NOMEM;
   atomic_init(&made->held, 0);
@@ -58,7 +59,8 @@ void cf_body_pool_free(struct cf_body_pool *pool) { free(pool); }
 
 uint64_t cf_body_pool_held(struct cf_body_pool *pool) { return atomic_load(&pool->held); }
 
-static enum cf_err hold(struct cf_body *body, uint64_t n) {
+static enum cf_err hold(struct cf_body *body, uint64_t n)
+{
   uint64_t before = atomic_fetch_add(&body->pool->held, n);
   if (before + n > body->pool->max) {
     atomic_fetch_sub(&body->pool->held, n);
@@ -68,12 +70,14 @@ static enum cf_err hold(struct cf_body *body, uint64_t n) {
   return CF_OK;
 }
 
-static void let_go(struct cf_body *body, uint64_t n) {
+static void let_go(struct cf_body *body, uint64_t n)
+{
   atomic_fetch_sub(&body->pool->held, n);
   body->held -= n;
 }
 
-void cf_body_fini(struct cf_body *body) {
+void cf_body_fini(struct cf_body *body)
+{
   cf_buf_fini(&body->data);
   if (body->pool != NULL) let_go(body, body->held);
   body->pool = NULL;
@@ -81,14 +85,16 @@ void cf_body_fini(struct cf_body *body) {
 
 /* ---- Inflating ---- */
 
-static enum cf_err feed_identity(struct intake *in, const uint8_t *p, size_t n) {
+static enum cf_err feed_identity(struct intake *in, const uint8_t *p, size_t n)
+{
   enum cf_err err = hold(in->body, n);
   if (err == CF_OK) cf_buf_put(&in->body->data, p, n);
   return err == CF_OK ? in->body->data.err : err;
 }
 
 /* One step of inflate into at most CHUNK fresh bytes. */
-static enum cf_err gzip_step(struct intake *in) {
+static enum cf_err gzip_step(struct intake *in)
+{
   struct cf_buf *data = &in->body->data;
   size_t room = data->max - data->n < CHUNK ? data->max - data->n : CHUNK;
   if (room == 0) return CF_E_FULL;
@@ -107,7 +113,8 @@ static enum cf_err gzip_step(struct intake *in) {
 }
 
 /* Members may follow one another. */
-static enum cf_err feed_gzip(struct intake *in, const uint8_t *p, size_t n) {
+static enum cf_err feed_gzip(struct intake *in, const uint8_t *p, size_t n)
+{
   enum cf_err err;
   in->gzip.next_in = p;
   in->gzip.avail_in = (uInt)n;
@@ -118,7 +125,8 @@ static enum cf_err feed_gzip(struct intake *in, const uint8_t *p, size_t n) {
   return err;
 }
 
-static enum cf_err feed_zstd(struct intake *in, const uint8_t *p, size_t n) {
+static enum cf_err feed_zstd(struct intake *in, const uint8_t *p, size_t n)
+{
   enum cf_err err = CF_OK;
   while (n > 0 && err == CF_OK) {
     size_t take = n < ZSTD_PIECE ? n : ZSTD_PIECE;
@@ -135,7 +143,8 @@ static enum cf_err feed_zstd(struct intake *in, const uint8_t *p, size_t n) {
 
 /* ---- One body ---- */
 
-static enum cf_err choose_coding(struct intake *in, const struct cf_request *rq, struct cf_fault *fault) {
+static enum cf_err choose_coding(struct intake *in, const struct cf_request *rq, struct cf_fault *fault)
+{
   static const struct { const char *name; enum coding coding; } codings[] = {{"gzip", GZIP}, {"x-gzip", GZIP}, {"zstd", ZSTD}, {"identity", IDENTITY}};
   struct cf_str name = cf_request_variable(rq, "HTTP_CONTENT_ENCODING");
   if (name.n == 0) return CF_OK;
@@ -149,7 +158,8 @@ static enum cf_err choose_coding(struct intake *in, const struct cf_request *rq,
 }
 
 /* Look at the first bytes and set up what inflates. */
-static enum cf_err open_coding(struct intake *in, const uint8_t *p, size_t n) {
+static enum cf_err open_coding(struct intake *in, const uint8_t *p, size_t n)
+{
   if (!in->coding_named && n >= 2 && p[0] == 0x1f && p[1] == 0x8b) in->coding = GZIP;
   if (in->coding == ZSTD) return cf_unpacker_new(&in->zstd);
   if (in->coding != GZIP) return CF_OK;
@@ -157,20 +167,23 @@ static enum cf_err open_coding(struct intake *in, const uint8_t *p, size_t n) {
   return in->gzip_open ? CF_OK : CF_E_NOMEM;
 }
 
-static enum cf_err feed(struct intake *in, const uint8_t *p, size_t n) {
+static enum cf_err feed(struct intake *in, const uint8_t *p, size_t n)
+{
   if (in->coding == GZIP) return feed_gzip(in, p, n);
   return in->coding == ZSTD ? feed_zstd(in, p, n) : feed_identity(in, p, n);
 }
 
 /* The body is at its end: is what it was packed in, too? */
-static enum cf_err close_coding(const struct intake *in, uint64_t total) {
+static enum cf_err close_coding(const struct intake *in, uint64_t total)
+{
   if (total == 0) return CF_OK;
   bool whole = in->coding == IDENTITY || (in->coding == GZIP && in->gzip_ended) || (in->coding == ZSTD && cf_unpacker_done(in->zstd));
   return whole ? CF_OK : CF_E_SYNTAX;
 }
 
 /* Fill the chunk, or less at the body's end. total came before it, from start_us on. */
-static enum cf_err read_chunk(struct cf_request *rq, int64_t start_us, uint64_t total, uint8_t *chunk, size_t *n) {
+static enum cf_err read_chunk(struct cf_request *rq, int64_t start_us, uint64_t total, uint8_t *chunk, size_t *n)
+{
   size_t have = 0;
   while (have < CHUNK && !rq->body_ended) {
     size_t got = 0;
@@ -184,7 +197,8 @@ static enum cf_err read_chunk(struct cf_request *rq, int64_t start_us, uint64_t 
   return CF_OK;
 }
 
-static enum cf_err take_in(struct intake *in, struct cf_request *rq, uint64_t max, uint8_t *chunk) {
+static enum cf_err take_in(struct intake *in, struct cf_request *rq, uint64_t max, uint8_t *chunk)
+{
   int64_t start_us = cf_clock_mono_us();
   uint64_t total = 0;
   enum cf_err err = CF_OK;
@@ -199,7 +213,8 @@ static enum cf_err take_in(struct intake *in, struct cf_request *rq, uint64_t ma
   return err == CF_OK ? close_coding(in, total) : err;
 }
 
-static enum cf_err explain(enum cf_err err, uint64_t max, struct cf_fault *fault) {
+static enum cf_err explain(enum cf_err err, uint64_t max, struct cf_fault *fault)
+{
   switch (err) {
     case CF_E_FULL: return cf_fail(fault, err, NULL, "a body has at most %llu bytes, and inflated %d times that", (unsigned long long)max, CF_BODY_INFLATE);
     case CF_E_SYNTAX: return cf_fail(fault, err, NULL, "the compressed body is damaged or cut off");
@@ -208,7 +223,8 @@ static enum cf_err explain(enum cf_err err, uint64_t max, struct cf_fault *fault
   }
 }
 
-enum cf_err cf_body_read(struct cf_body_pool *pool, struct cf_request *rq, uint64_t max, struct cf_body *body, struct cf_fault *fault) {
+enum cf_err cf_body_read(struct cf_body_pool *pool, struct cf_request *rq, uint64_t max, struct cf_body *body, struct cf_fault *fault)
+{
   struct cf_body made = {.pool = pool};
   struct intake in = {.body = &made};
   uint8_t *chunk = NULL;
@@ -226,7 +242,8 @@ out:
   return err;
 }
 
-void cf_body_drain(struct cf_request *rq, uint64_t max) {
+void cf_body_drain(struct cf_request *rq, uint64_t max)
+{
   uint8_t chunk[4096];
   int64_t end_us = cf_clock_mono_us() + DRAIN_US;
   for (uint64_t total = 0; total < max && !rq->body_ended && cf_clock_mono_us() < end_us;) {

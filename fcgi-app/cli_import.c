@@ -44,13 +44,15 @@ struct job {
 
 /* ---- The ledger ---- */
 
-static enum cf_err ask_post(void *context, struct cf_str body, int *status, struct cf_buf *answer, struct cf_fault *fault) {
+static enum cf_err ask_post(void *context, struct cf_str body, int *status, struct cf_buf *answer, struct cf_fault *fault)
+{
   struct cf_cli *cli = context;
   return cf_ask_text(cli->asker, "POST", "/v1/events", CF_STR("batch=1&long=cut"), "application/x-ndjson", body, status, answer, fault);
 }
 
 /* The ledger's import key, which only the local admin is told. */
-static enum cf_err ask_key(struct cf_cli *cli, uint8_t key[CF_SEED_N]) {
+static enum cf_err ask_key(struct cf_cli *cli, uint8_t key[CF_SEED_N])
+{
   struct cf_json *doc = NULL;
   struct cf_buf answer;
   int status = 0;
@@ -65,7 +67,8 @@ static enum cf_err ask_key(struct cf_cli *cli, uint8_t key[CF_SEED_N]) {
   return err;
 }
 
-static enum cf_err open_import(struct job *job) {
+static enum cf_err open_import(struct job *job)
+{
   struct cf_cli *cli = job->cli;
   const char *source = cf_cli_value(cli, "source");
   struct cf_import_rules rules = {
@@ -81,7 +84,8 @@ static enum cf_err open_import(struct job *job) {
 /* ---- The state file ---- */
 
 /* Make the directories of a path, as far as they are missing. */
-static enum cf_err make_directories(char *path, struct cf_fault *fault) {
+static enum cf_err make_directories(char *path, struct cf_fault *fault)
+{
   for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
     *slash = '\0';
     int made = mkdir(path, 0700);
@@ -93,7 +97,8 @@ static enum cf_err make_directories(char *path, struct cf_fault *fault) {
 }
 
 /* $XDG_STATE_HOME/counterfoil/import-<of the data directory>, else below $HOME. */
-static enum cf_err default_state(struct job *job, struct cf_buf *b) {
+static enum cf_err default_state(struct job *job, struct cf_buf *b)
+{
   struct cf_fault *fault = &job->cli->fault;
   const char *base = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
   uint8_t hash[CF_HASH_N];
@@ -107,7 +112,8 @@ static enum cf_err default_state(struct job *job, struct cf_buf *b) {
 }
 
 /* Started as root it runs as the ledger's user, whose home may be anything: then the file has to be named. */
-static enum cf_err find_state(struct job *job, bool was_root) {
+static enum cf_err find_state(struct job *job, bool was_root)
+{
   const char *given = cf_cli_value(job->cli, "state");
   struct cf_buf b;
   if (given == NULL && was_root && geteuid() != 0)
@@ -121,14 +127,16 @@ static enum cf_err find_state(struct job *job, bool was_root) {
   return err == CF_OK ? cf_marks_load(job->state, &job->marks, &job->cli->fault) : err;
 }
 
-static bool is_ours(const struct job *job, const char *path) {
+static bool is_ours(const struct job *job, const char *path)
+{
   for (size_t i = 0; i < job->paths_n; i++)
     if (strcmp(job->paths[i], path) == 0) return true;
   return false;
 }
 
 /* The marks of what is followed, and those that other runs left of other files. */
-static enum cf_err save_state(const struct job *job) {
+static enum cf_err save_state(const struct job *job)
+{
   struct cf_marks marks = {0};
   enum cf_err err = CF_OK;
   for (size_t i = 0; i < job->marks.n && err == CF_OK; i++)
@@ -141,7 +149,8 @@ static enum cf_err save_state(const struct job *job) {
 
 /* ---- The files ---- */
 
-static enum cf_err name_file(void *context, struct cf_str first_line, char head[CF_HEAD_N + 1], struct cf_fault *fault) {
+static enum cf_err name_file(void *context, struct cf_str first_line, char head[CF_HEAD_N + 1], struct cf_fault *fault)
+{
   const struct job *job = context;
   (void)fault;
   cf_import_head(job->import, first_line, head);
@@ -149,7 +158,8 @@ static enum cf_err name_file(void *context, struct cf_str first_line, char head[
 }
 
 /* The path as the state file knows it: absolute. */
-static char *absolute(const char *path) {
+static char *absolute(const char *path)
+{
   struct cf_buf b;
   char here[4096];
   cf_buf_init(&b, 16384);
@@ -162,7 +172,8 @@ static char *absolute(const char *path) {
   return cf_buf_take(&b);
 }
 
-static enum cf_err name_paths(struct job *job) {
+static enum cf_err name_paths(struct job *job)
+{
   job->paths = calloc(job->cli->args_n, sizeof *job->paths);
   job->follows = calloc(job->cli->args_n, sizeof *job->follows);
   if (job->paths == NULL || job->follows == NULL) return CF_E_NOMEM;
@@ -178,7 +189,8 @@ static enum cf_err name_paths(struct job *job) {
   return CF_OK;
 }
 
-static enum cf_err open_files(struct job *job) {
+static enum cf_err open_files(struct job *job)
+{
   const struct cf_follow_rules rules = {.on = job->on, .drain_us = DRAIN_US, .name = name_file, .context = job};
   for (size_t i = 0; i < job->paths_n; i++) {
     enum cf_err err = cf_follow_new(job->paths[i], &rules, &job->marks, &job->follows[i], &job->cli->fault);
@@ -190,7 +202,8 @@ static enum cf_err open_files(struct job *job) {
 
 /* ---- Importing ---- */
 
-static enum cf_err send_batch(struct job *job) {
+static enum cf_err send_batch(struct job *job)
+{
   enum cf_err err = cf_import_send(job->import, &job->cli->fault);
   if (err != CF_OK) return err;
   for (size_t i = 0; i < job->paths_n; i++) cf_follow_commit(job->follows[i]);
@@ -198,7 +211,8 @@ static enum cf_err send_batch(struct job *job) {
 }
 
 /* A file's lines into the batch, which is sent when it is full, up to what there is now. */
-static enum cf_err take_lines(struct job *job, struct cf_follow *follow, bool *any) {
+static enum cf_err take_lines(struct job *job, struct cf_follow *follow, bool *any)
+{
   struct cf_line line;
   const char *head;
   bool more = true;
@@ -214,7 +228,8 @@ static enum cf_err take_lines(struct job *job, struct cf_follow *follow, bool *a
   return CF_OK;
 }
 
-static enum cf_err import_once(struct job *job) {
+static enum cf_err import_once(struct job *job)
+{
   bool any = false;
   enum cf_err err = CF_OK;
   for (size_t i = 0; i < job->paths_n && err == CF_OK; i++) err = take_lines(job, job->follows[i], &any);
@@ -223,7 +238,8 @@ static enum cf_err import_once(struct job *job) {
 }
 
 /* Trouble with a file passes, or somebody mends it: say so once, and go on with the others. */
-static enum cf_err look_once(struct job *job, bool *any, bool *warned) {
+static enum cf_err look_once(struct job *job, bool *any, bool *warned)
+{
   for (size_t i = 0; i < job->paths_n; i++) {
     enum cf_err err = take_lines(job, job->follows[i], any);
     if (err != CF_OK && job->file_trouble) {
@@ -237,7 +253,8 @@ static enum cf_err look_once(struct job *job, bool *any, bool *warned) {
   return send_batch(job);
 }
 
-static enum cf_err import_on(struct job *job) {
+static enum cf_err import_on(struct job *job)
+{
   bool *warned = calloc(job->paths_n, sizeof *warned);
   enum cf_err err = warned == NULL ? CF_E_NOMEM : CF_OK;
   while (err == CF_OK && !cf_cli_stopped()) {
@@ -251,7 +268,8 @@ static enum cf_err import_on(struct job *job) {
 
 /* ---- The result ---- */
 
-static void put_json(const struct job *job, const struct cf_import_counts *counts, double seconds, struct cf_buf *b) {
+static void put_json(const struct job *job, const struct cf_import_counts *counts, double seconds, struct cf_buf *b)
+{
   cf_buf_putc(b, '{');
   cf_json_put_member_u64(b, "files", job->paths_n);
   cf_json_put_member_u64(b, "lines", counts->lines);
@@ -262,13 +280,15 @@ static void put_json(const struct job *job, const struct cf_import_counts *count
   cf_buf_putf(b, "%.3f}\n", seconds);
 }
 
-static void put_words(const struct cf_import_counts *counts, double seconds, struct cf_buf *b) {
+static void put_words(const struct cf_import_counts *counts, double seconds, struct cf_buf *b)
+{
   cf_buf_putf(b, "%ju lines: %ju new, %ju already there, %ju kept as messages; %.1f s\n", (uintmax_t)counts->lines, (uintmax_t)counts->accepted, (uintmax_t)counts->duplicates,
               (uintmax_t)counts->messages, seconds);
 }
 
 /* What is in the ledger now is told in any case. */
-static enum cf_err print_result(const struct job *job, int64_t since_us) {
+static enum cf_err print_result(const struct job *job, int64_t since_us)
+{
   struct cf_import_counts counts = cf_import_counts(job->import);
   double seconds = (double)(cf_clock_mono_us() - since_us) / 1e6;
   struct cf_buf b;
@@ -283,7 +303,8 @@ static enum cf_err print_result(const struct job *job, int64_t since_us) {
 /* ---- The command ---- */
 
 /* Files are opened before root is given away, so that root can import what only root may read; followed ones are opened again and again, and must be readable for the ledger's user. */
-static enum cf_err prepare(struct job *job) {
+static enum cf_err prepare(struct job *job)
+{
   bool was_root = geteuid() == 0;
   enum cf_err err = name_paths(job);
   if (err == CF_OK && !job->on) err = open_files(job);
@@ -294,7 +315,8 @@ static enum cf_err prepare(struct job *job) {
   return err;
 }
 
-static void finish(struct job *job) {
+static void finish(struct job *job)
+{
   for (size_t i = 0; i < job->paths_n; i++) {
     cf_follow_free(job->follows[i]);
     free(job->paths[i]);
@@ -306,7 +328,8 @@ static void finish(struct job *job) {
   cf_import_free(job->import);
 }
 
-static int run(struct cf_cli *cli) {
+static int run(struct cf_cli *cli)
+{
   struct job job = {.cli = cli, .on = cf_cli_value(cli, "follow") != NULL};
   int64_t since_us = cf_clock_mono_us();
   if (!job.on && cf_cli_value(cli, "state") != NULL) return cf_cli_usage(cli, "--state goes with --follow");

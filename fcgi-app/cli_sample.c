@@ -18,7 +18,8 @@ static const struct cf_cli_option options[] = {
   {NULL, NULL, NULL},
 };
 
-static enum cf_err print_events(struct cf_sample *sample, uint64_t n) {
+static enum cf_err print_events(struct cf_sample *sample, uint64_t n)
+{
   struct cf_buf b;
   enum cf_err err = CF_OK;
   cf_buf_init(&b, 2 * WRITE_N);
@@ -32,7 +33,8 @@ static enum cf_err print_events(struct cf_sample *sample, uint64_t n) {
   return err;
 }
 
-static int run(struct cf_cli *cli) {
+static int run(struct cf_cli *cli)
+{
   const char *seed_text = cf_cli_value(cli, "seed"), *from_text = cf_cli_value(cli, "from");
   int64_t from_us = CF_SAMPLE_FROM_US;
   uint64_t n, seed = 1;

@@ -16,7 +16,8 @@
 
 /* ---- Opening ---- */
 
-bool cf_follow_compressed(int fd) {
+bool cf_follow_compressed(int fd)
+{
   static const struct {
     size_t at;
     struct cf_str bytes;
@@ -28,13 +29,15 @@ bool cf_follow_compressed(int fd) {
   return false;
 }
 
-static enum cf_err check_kind(const struct cf_follow *f, int fd, const struct stat *st, struct cf_fault *fault) {
+static enum cf_err check_kind(const struct cf_follow *f, int fd, const struct stat *st, struct cf_fault *fault)
+{
   if (S_ISDIR(st->st_mode) || (f->rules.on && !S_ISREG(st->st_mode))) return cf_fail(fault, CF_E_CONFIG, f->path, "is no regular file");
   if (S_ISREG(st->st_mode) && cf_follow_compressed(fd)) return cf_fail(fault, CF_E_CONFIG, f->path, "is compressed; give its text to `counterfoil import -`");
   return CF_OK;
 }
 
-enum cf_err cf_follow_open(const struct cf_follow *f, int *fd, struct stat *st, struct cf_fault *fault) {
+enum cf_err cf_follow_open(const struct cf_follow *f, int *fd, struct stat *st, struct cf_fault *fault)
+{
   bool standard = strcmp(f->path, "-") == 0;
   int got = standard ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(f->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (f->rules.on ? O_NONBLOCK : 0));
   if (got < 0 && errno == ENOENT && f->rules.on) return CF_E_NOTFOUND;
@@ -49,7 +52,8 @@ enum cf_err cf_follow_open(const struct cf_follow *f, int *fd, struct stat *st, 
   return err;
 }
 
-struct cf_followed *cf_follow_add(struct cf_follow *f, int fd, const struct stat *st, uint64_t offset, const char *head) {
+struct cf_followed *cf_follow_add(struct cf_follow *f, int fd, const struct stat *st, uint64_t offset, const char *head)
+{
   CF_ASSERT(f->files_n < CF_FILES_MAX);
   struct cf_followed *file = &f->files[f->files_n++];
   *file = (struct cf_followed){.fd = fd, .device = st->st_dev, .inode = st->st_ino, .given = offset, .safe = offset, .heard_us = cf_clock_mono_us()};
@@ -59,7 +63,8 @@ struct cf_followed *cf_follow_add(struct cf_follow *f, int fd, const struct stat
   return file;
 }
 
-static void close_file(struct cf_followed *file) {
+static void close_file(struct cf_followed *file)
+{
   if (file->fd >= 0) close(file->fd);
   cf_lines_fini(&file->lines);
 }
@@ -69,7 +74,8 @@ static void close_file(struct cf_followed *file) {
 static ssize_t read_front(int fd, uint8_t front[CF_FRONT_N]) { return pread(fd, front, CF_FRONT_N, 0); }
 
 /* Does the file still begin as it did, and reach as far as it was read? Remembers more of its begin as it grows. */
-static bool intact(struct cf_followed *file) {
+static bool intact(struct cf_followed *file)
+{
   struct stat st;
   uint8_t front[CF_FRONT_N];
   ssize_t n = read_front(file->fd, front);
@@ -81,7 +87,8 @@ static bool intact(struct cf_followed *file) {
 }
 
 /* The file was truncated: read on in its copy, else take what is in memory as its last line. */
-static void leave_truncated(struct cf_follow *f, struct cf_followed *file) {
+static void leave_truncated(struct cf_follow *f, struct cf_followed *file)
+{
   struct stat st;
   int fd = -1;
   bool copied = cf_follow_find_copy(f, file, &fd, &st) == CF_OK;
@@ -96,13 +103,15 @@ static void leave_truncated(struct cf_follow *f, struct cf_followed *file) {
   file->inode = st.st_ino;
 }
 
-static bool is_at_path(const struct cf_follow *f, const struct cf_followed *file) {
+static bool is_at_path(const struct cf_follow *f, const struct cf_followed *file)
+{
   struct stat st;
   return stat(f->path, &st) != 0 || (file != NULL && file->device == st.st_dev && file->inode == st.st_ino);
 }
 
 /* What happened to the path since its file was opened? *changed: there is something new to read. */
-static enum cf_err look(struct cf_follow *f, bool *changed, struct cf_fault *fault) {
+static enum cf_err look(struct cf_follow *f, bool *changed, struct cf_fault *fault)
+{
   struct cf_followed *newest = f->files_n > 0 && !f->files[f->files_n - 1].gone ? &f->files[f->files_n - 1] : NULL;
   int64_t now_us = cf_clock_now_us();
   struct stat st;
@@ -132,13 +141,15 @@ static enum cf_err look(struct cf_follow *f, bool *changed, struct cf_fault *fau
 /* ---- Reading ---- */
 
 /* At the end of what the file has: is that its end? */
-static bool is_end(const struct cf_follow *f, const struct cf_followed *file) {
+static bool is_end(const struct cf_follow *f, const struct cf_followed *file)
+{
   if (!f->rules.on) return true;
   return file->gone && cf_clock_mono_us() - file->heard_us >= f->rules.drain_us;
 }
 
 /* Read more of it. *more is false when there is nothing now. */
-static enum cf_err read_more(struct cf_follow *f, struct cf_followed *file, bool *more, struct cf_fault *fault) {
+static enum cf_err read_more(struct cf_follow *f, struct cf_followed *file, bool *more, struct cf_fault *fault)
+{
   size_t n;
   *more = false;
   if (file->fd < 0 || (f->rules.on && !file->gone && !intact(file))) return CF_OK;
@@ -151,7 +162,8 @@ static enum cf_err read_more(struct cf_follow *f, struct cf_followed *file, bool
 }
 
 /* The line that is held, once its file has a name. */
-static enum cf_err give(struct cf_follow *f, struct cf_followed *file, struct cf_line *line, struct cf_fault *fault) {
+static enum cf_err give(struct cf_follow *f, struct cf_followed *file, struct cf_line *line, struct cf_fault *fault)
+{
   if (file->head[0] == '\0') {
     enum cf_err err = f->rules.name(f->rules.context, file->held.text, file->head, fault);
     if (err != CF_OK) {
@@ -165,7 +177,8 @@ static enum cf_err give(struct cf_follow *f, struct cf_followed *file, struct cf
   return CF_OK;
 }
 
-static enum cf_err next_of(struct cf_follow *f, struct cf_followed *file, struct cf_line *line, bool *more, struct cf_fault *fault) {
+static enum cf_err next_of(struct cf_follow *f, struct cf_followed *file, struct cf_line *line, bool *more, struct cf_fault *fault)
+{
   enum cf_err err = CF_OK;
   bool read = true;
   while (err == CF_OK && read && !file->holds && !(file->holds = cf_lines_take(&file->lines, file->ended, &file->held))) err = read_more(f, file, &read, fault);
@@ -174,7 +187,8 @@ static enum cf_err next_of(struct cf_follow *f, struct cf_followed *file, struct
 }
 
 /* Close the files that were read to their ends. */
-static void leave_ended(struct cf_follow *f) {
+static void leave_ended(struct cf_follow *f)
+{
   size_t kept = 0;
   for (size_t i = 0; i < f->files_n; i++) {
     struct cf_followed *file = &f->files[i];
@@ -189,7 +203,8 @@ static void leave_ended(struct cf_follow *f) {
   f->files_n = kept;
 }
 
-enum cf_err cf_follow_next(struct cf_follow *f, struct cf_line *line, const char **head, bool *more, struct cf_fault *fault) {
+enum cf_err cf_follow_next(struct cf_follow *f, struct cf_line *line, const char **head, bool *more, struct cf_fault *fault)
+{
   for (bool again = true; again;) {
     for (size_t i = 0; i < f->files_n; i++) {
       enum cf_err err = next_of(f, &f->files[i], line, more, fault);
@@ -208,11 +223,13 @@ enum cf_err cf_follow_next(struct cf_follow *f, struct cf_line *line, const char
 
 /* ---- Marks ---- */
 
-void cf_follow_commit(struct cf_follow *f) {
+void cf_follow_commit(struct cf_follow *f)
+{
   for (size_t i = 0; i < f->files_n; i++) f->files[i].safe = f->files[i].given;
 }
 
-enum cf_err cf_follow_marks(const struct cf_follow *f, struct cf_marks *marks) {
+enum cf_err cf_follow_marks(const struct cf_follow *f, struct cf_marks *marks)
+{
   for (size_t i = 0; i < f->files_n; i++) {
     const struct cf_followed *file = &f->files[i];
     struct cf_mark mark = {.path = f->path, .device = file->device, .inode = file->inode, .offset = file->safe};
@@ -226,7 +243,8 @@ enum cf_err cf_follow_marks(const struct cf_follow *f, struct cf_marks *marks) {
 
 /* ---- Life ---- */
 
-static enum cf_err begin(struct cf_follow *f, const struct cf_marks *marks, struct cf_fault *fault) {
+static enum cf_err begin(struct cf_follow *f, const struct cf_marks *marks, struct cf_fault *fault)
+{
   struct stat st;
   int fd;
   enum cf_err err = marks != NULL ? cf_follow_resume(f, marks, fault) : CF_OK;
@@ -236,7 +254,8 @@ static enum cf_err begin(struct cf_follow *f, const struct cf_marks *marks, stru
   return err == CF_E_NOTFOUND ? CF_OK : err;
 }
 
-enum cf_err cf_follow_new(const char *path, const struct cf_follow_rules *rules, const struct cf_marks *marks, struct cf_follow **follow, struct cf_fault *fault) {
+enum cf_err cf_follow_new(const char *path, const struct cf_follow_rules *rules, const struct cf_marks *marks, struct cf_follow **follow, struct cf_fault *fault)
+{
   struct cf_follow *f = calloc(1, sizeof *f);
   if (f == NULL) return CF_E_NOMEM;
   f->rules = *rules;
@@ -248,7 +267,8 @@ enum cf_err cf_follow_new(const char *path, const struct cf_follow_rules *rules,
   return err;
 }
 
-void cf_follow_free(struct cf_follow *f) {
+void cf_follow_free(struct cf_follow *f)
+{
   if (f == NULL) return;
   for (size_t i = 0; i < f->files_n; i++) close_file(&f->files[i]);
   free(f->path);

@@ -26,7 +26,8 @@ struct neighbour {
 /* CF_OK: that is the one; CF_E_NOTFOUND: it is not. */
 typedef enum cf_err accept_fn(struct cf_follow *f, const struct neighbour *n, const void *wanted, struct cf_fault *fault);
 
-static enum cf_err try_neighbour(struct cf_follow *f, int dir, const char *name, size_t path_n, accept_fn *accept, const void *wanted, struct neighbour *found, struct cf_fault *fault) {
+static enum cf_err try_neighbour(struct cf_follow *f, int dir, const char *name, size_t path_n, accept_fn *accept, const void *wanted, struct neighbour *found, struct cf_fault *fault)
+{
   struct neighbour n = {.fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW), .suffix = name + path_n};
   if (n.fd < 0) return CF_E_NOTFOUND;
   enum cf_err err = CF_E_NOTFOUND;
@@ -40,7 +41,8 @@ static enum cf_err try_neighbour(struct cf_follow *f, int dir, const char *name,
 }
 
 /* The first neighbour that `accept` takes, open; its suffix is not kept. CF_E_NOTFOUND, accept's errors. */
-static enum cf_err find(struct cf_follow *f, accept_fn *accept, const void *wanted, struct neighbour *found, struct cf_fault *fault) {
+static enum cf_err find(struct cf_follow *f, accept_fn *accept, const void *wanted, struct neighbour *found, struct cf_fault *fault)
+{
   char *slash = strrchr(f->path, '/');
   if (slash == NULL) return CF_E_NOTFOUND;
   *slash = '\0';
@@ -57,7 +59,8 @@ static enum cf_err find(struct cf_follow *f, accept_fn *accept, const void *want
 /* ---- The copy of a truncated file ---- */
 
 /* It has the begin that the file had, and what is not yet given of it. */
-static enum cf_err accept_copy(struct cf_follow *f, const struct neighbour *n, const void *wanted, struct cf_fault *fault) {
+static enum cf_err accept_copy(struct cf_follow *f, const struct neighbour *n, const void *wanted, struct cf_fault *fault)
+{
   const struct cf_followed *file = wanted;
   uint8_t front[CF_FRONT_N];
   (void)f, (void)fault;
@@ -66,7 +69,8 @@ static enum cf_err accept_copy(struct cf_follow *f, const struct neighbour *n, c
   return lseek(n->fd, (off_t)file->given, SEEK_SET) >= 0 ? CF_OK : CF_E_NOTFOUND;
 }
 
-enum cf_err cf_follow_find_copy(struct cf_follow *f, const struct cf_followed *file, int *fd, struct stat *st) {
+enum cf_err cf_follow_find_copy(struct cf_follow *f, const struct cf_followed *file, int *fd, struct stat *st)
+{
   struct neighbour found;
   enum cf_err err = find(f, accept_copy, file, &found, NULL);
   if (err != CF_OK) return err;
@@ -78,7 +82,8 @@ enum cf_err cf_follow_find_copy(struct cf_follow *f, const struct cf_followed *f
 /* ---- Files that came and went ---- */
 
 /* .1, -20260131, .2026-01-31_00, perhaps compressed: what programs that rotate logs put behind a name. */
-static bool is_rotated_name(const char *suffix) {
+static bool is_rotated_name(const char *suffix)
+{
   static const char *const packers[] = {"", ".gz", ".xz", ".zst", ".bz2"};
   size_t n = strspn(suffix, ".-_0123456789");
   bool has_digit = strcspn(suffix, "0123456789") < n;
@@ -87,7 +92,8 @@ static bool is_rotated_name(const char *suffix) {
   return false;
 }
 
-static bool is_known(const struct cf_follow *f, const struct stat *st) {
+static bool is_known(const struct cf_follow *f, const struct stat *st)
+{
   for (size_t i = 0; i < f->files_n; i++)
     if (f->files[i].device == st->st_dev && f->files[i].inode == st->st_ino) return true;
   for (size_t i = 0; i < f->left_n && i < CF_LEFT_MAX; i++)
@@ -98,29 +104,34 @@ static bool is_known(const struct cf_follow *f, const struct stat *st) {
 static int64_t modified_us(const struct stat *st) { return (int64_t)st->st_mtim.tv_sec * 1000000 + st->st_mtim.tv_nsec / 1000; }
 
 /* It was written to since `since_us`, and nobody has read it. */
-static bool is_missed(const struct cf_follow *f, const struct neighbour *n, int64_t since_us) {
+static bool is_missed(const struct cf_follow *f, const struct neighbour *n, int64_t since_us)
+{
   return is_rotated_name(n->suffix) && !is_known(f, &n->st) && modified_us(&n->st) >= since_us;
 }
 
-static enum cf_err accept_missed(struct cf_follow *f, const struct neighbour *n, const void *wanted, struct cf_fault *fault) {
+static enum cf_err accept_missed(struct cf_follow *f, const struct neighbour *n, const void *wanted, struct cf_fault *fault)
+{
   (void)wanted, (void)fault;
   return !n->compressed && is_missed(f, n, f->looked_us - MISSED_MARGIN_US) ? CF_OK : CF_E_NOTFOUND;
 }
 
 /* Takes none, and tells of those that can't be read. */
-static enum cf_err warn_compressed(struct cf_follow *f, const struct neighbour *n, const void *wanted, struct cf_fault *fault) {
+static enum cf_err warn_compressed(struct cf_follow *f, const struct neighbour *n, const void *wanted, struct cf_fault *fault)
+{
   (void)wanted, (void)fault;
   if (n->compressed && is_missed(f, n, f->looked_us))
     cf_log(CF_LOG_WARNING, "%s%s: was compressed before it was read; give its text to `counterfoil import -` with the same --source", f->path, n->suffix);
   return CF_E_NOTFOUND;
 }
 
-static int by_time(const void *a, const void *b) {
+static int by_time(const void *a, const void *b)
+{
   const struct cf_followed *x = a, *y = b;
   return (x->modified_us > y->modified_us) - (x->modified_us < y->modified_us);
 }
 
-void cf_follow_add_missed(struct cf_follow *f) {
+void cf_follow_add_missed(struct cf_follow *f)
+{
   struct neighbour found;
   size_t before = f->files_n;
   /* One place stays free for the path's own file. */
@@ -131,7 +142,8 @@ void cf_follow_add_missed(struct cf_follow *f) {
 /* ---- Marks ---- */
 
 /* The head of an open file. CF_E_NOTFOUND where its first line is not complete. */
-static enum cf_err head_of(const struct cf_follow *f, int fd, char head[CF_HEAD_N + 1], struct cf_fault *fault) {
+static enum cf_err head_of(const struct cf_follow *f, int fd, char head[CF_HEAD_N + 1], struct cf_fault *fault)
+{
   struct cf_lines lines;
   struct cf_line line;
   size_t n = 1;
@@ -146,7 +158,8 @@ static enum cf_err head_of(const struct cf_follow *f, int fd, char head[CF_HEAD_
 }
 
 /* It reaches to the mark and has its head; afterwards it stands there. */
-static enum cf_err accept_head(struct cf_follow *f, const struct neighbour *n, const void *wanted, struct cf_fault *fault) {
+static enum cf_err accept_head(struct cf_follow *f, const struct neighbour *n, const void *wanted, struct cf_fault *fault)
+{
   const struct cf_mark *mark = wanted;
   char head[CF_HEAD_N + 1];
   if (n->compressed || (uint64_t)n->st.st_size < mark->offset) return CF_E_NOTFOUND;
@@ -155,13 +168,15 @@ static enum cf_err accept_head(struct cf_follow *f, const struct neighbour *n, c
   return strcmp(head, mark->head) == 0 && lseek(n->fd, (off_t)mark->offset, SEEK_SET) >= 0 ? CF_OK : CF_E_NOTFOUND;
 }
 
-static enum cf_err accept_inode(struct cf_follow *f, const struct neighbour *n, const void *wanted, struct cf_fault *fault) {
+static enum cf_err accept_inode(struct cf_follow *f, const struct neighbour *n, const void *wanted, struct cf_fault *fault)
+{
   const struct cf_mark *mark = wanted;
   return n->st.st_dev == mark->device && n->st.st_ino == mark->inode ? accept_head(f, n, wanted, fault) : CF_E_NOTFOUND;
 }
 
 /* The path's own file, if it is the mark's. */
-static enum cf_err open_marked(struct cf_follow *f, const struct cf_mark *mark, struct neighbour *found, struct cf_fault *fault) {
+static enum cf_err open_marked(struct cf_follow *f, const struct cf_mark *mark, struct neighbour *found, struct cf_fault *fault)
+{
   struct neighbour n = {.suffix = ""};
   enum cf_err err = cf_follow_open(f, &n.fd, &n.st, fault);
   if (err != CF_OK) return err;
@@ -172,7 +187,8 @@ static enum cf_err open_marked(struct cf_follow *f, const struct cf_mark *mark, 
 }
 
 /* Go on at a mark, in whatever file now holds what it speaks of. */
-static enum cf_err resume(struct cf_follow *f, const struct cf_mark *mark, struct cf_fault *fault) {
+static enum cf_err resume(struct cf_follow *f, const struct cf_mark *mark, struct cf_fault *fault)
+{
   struct neighbour found;
   enum cf_err err = open_marked(f, mark, &found, fault);
   bool gone = err == CF_E_NOTFOUND;
@@ -186,7 +202,8 @@ static enum cf_err resume(struct cf_follow *f, const struct cf_mark *mark, struc
   return err;
 }
 
-enum cf_err cf_follow_resume(struct cf_follow *f, const struct cf_marks *marks, struct cf_fault *fault) {
+enum cf_err cf_follow_resume(struct cf_follow *f, const struct cf_marks *marks, struct cf_fault *fault)
+{
   bool any = false;
   for (size_t i = 0; i < marks->n && f->files_n + 1 < CF_FILES_MAX; i++) {
     if (strcmp(marks->v[i].path, f->path) != 0) continue;

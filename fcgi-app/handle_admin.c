@@ -7,13 +7,15 @@
 
 /* ---- whoami ---- */
 
-static const char *via_word(enum cf_via via) {
+static const char *via_word(enum cf_via via)
+{
   static const char *const words[] = {[CF_VIA_NOBODY] = "nobody", [CF_VIA_TOKEN] = "token",         [CF_VIA_BASIC] = "token",
                                       [CF_VIA_COOKIE] = "cookie", [CF_VIA_TRUST] = "web-server", [CF_VIA_LOCAL] = "local"};
   return words[via];
 }
 
-static void put_sources(struct cf_buf *b, const char *const *sources) {
+static void put_sources(struct cf_buf *b, const char *const *sources)
+{
   cf_json_put_name(b, "sources");
   cf_buf_putc(b, '[');
   for (size_t i = 0; sources != NULL && sources[i] != NULL; i++) {
@@ -24,11 +26,13 @@ static void put_sources(struct cf_buf *b, const char *const *sources) {
 }
 
 /* The local admin also learns the ledger's key for the ids of imported lines, which they can read in its directory anyway. */
-static void put_import_key(struct cf_buf *b, const struct cf_call *call) {
+static void put_import_key(struct cf_buf *b, const struct cf_call *call)
+{
   if (call->who.via == CF_VIA_LOCAL) cf_json_put_member_base64(b, "import_key", cf_ledger_import_key(call->app->ledger), CF_SEED_N);
 }
 
-enum cf_err cf_handle_whoami(struct cf_call *call) {
+enum cf_err cf_handle_whoami(struct cf_call *call)
+{
   const struct cf_identity *who = &call->who;
   struct cf_buf b;
   cf_buf_init(&b, SIZE_MAX);
@@ -51,12 +55,14 @@ enum cf_err cf_handle_whoami(struct cf_call *call) {
 
 /* ---- Health ---- */
 
-enum cf_err cf_handle_healthz(struct cf_call *call) {
+enum cf_err cf_handle_healthz(struct cf_call *call)
+{
   enum cf_err err = cf_response_begin(call->response, 200, "application/json");
   return err == CF_OK ? cf_response_put(call->response, CF_STR("{\"ok\":true}\n")) : err;
 }
 
-enum cf_err cf_handle_readyz(struct cf_call *call) {
+enum cf_err cf_handle_readyz(struct cf_call *call)
+{
   struct cf_ledger_state state;
   if (atomic_load(&call->app->leaving)) return cf_fail(&call->fault, CF_E_LEAVING, NULL, "the service is stopping");
   cf_ledger_state(call->app->ledger, &state);
@@ -67,7 +73,8 @@ enum cf_err cf_handle_readyz(struct cf_call *call) {
 
 /* ---- Files ---- */
 
-static enum cf_err answer_file(struct cf_call *call, const struct cf_file *file) {
+static enum cf_err answer_file(struct cf_call *call, const struct cf_file *file)
+{
   bool known = cf_str_is(cf_request_variable(call->request, "HTTP_IF_NONE_MATCH"), file->etag);
   enum cf_err err = cf_response_status(call->response, known ? 304 : 200);
   if (err == CF_OK) err = cf_response_header(call->response, "Content-Type", cf_str_from(file->type));
@@ -78,7 +85,8 @@ static enum cf_err answer_file(struct cf_call *call, const struct cf_file *file)
 
 enum cf_err cf_handle_openapi(struct cf_call *call) { return answer_file(call, cf_site_file(call->app->site, CF_STR("openapi.json"))); }
 
-enum cf_err cf_handle_asset(struct cf_call *call) {
+enum cf_err cf_handle_asset(struct cf_call *call)
+{
   bool shown = cf_str_is(call->args[0], "style.css") || cf_str_is(call->args[0], "app.js");
   if (!shown) return cf_fail(&call->fault, CF_E_NOTFOUND, NULL, "there is no such file");
   return answer_file(call, cf_site_file(call->app->site, call->args[0]));

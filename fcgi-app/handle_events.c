@@ -18,14 +18,16 @@ struct options {
 };
 
 /* A parameter that has one value only. */
-static enum cf_err word_param(struct cf_call *call, const char *name, const char *word, bool *given) {
+static enum cf_err word_param(struct cf_call *call, const char *name, const char *word, bool *given)
+{
   struct cf_str value;
   *given = cf_request_get(call->request, name, &value);
   if (!*given || cf_str_is(value, word)) return CF_OK;
   return cf_fail(&call->fault, CF_E_PARAMETER, name, "%s is `%s` where it is given", name, word);
 }
 
-static enum cf_err read_options(struct cf_call *call, struct options *options) {
+static enum cf_err read_options(struct cf_call *call, struct options *options)
+{
   enum cf_err err = cf_request_flag(call->request, "batch", &options->batch, &call->fault);
   if (err == CF_OK) err = cf_request_flag(call->request, "receipt", &options->receipt, &call->fault);
   if (err == CF_OK) err = word_param(call, "return", "seqs", &options->seqs);
@@ -34,7 +36,8 @@ static enum cf_err read_options(struct cf_call *call, struct options *options) {
 }
 
 /* Does Content-Type say that there is an event a line? */
-static bool says_lines(const struct cf_request *rq) {
+static bool says_lines(const struct cf_request *rq)
+{
   static const char *const types[] = {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines", "application/jsonlines"};
   struct cf_str header = cf_request_variable(rq, "CONTENT_TYPE");
   struct cf_str type = cf_str_cut(&header, ';');
@@ -46,14 +49,16 @@ static bool says_lines(const struct cf_request *rq) {
 
 /* ---- Losses ---- */
 
-static void count_losses(struct cf_call *call, const struct cf_ingest *in) {
+static void count_losses(struct cf_call *call, const struct cf_ingest *in)
+{
   uint64_t counts[CF_ERR_N] = {0};
   for (size_t i = 0; i < in->n; i++) counts[in->items[i].err]++;
   for (unsigned err = CF_OK + 1; err < CF_ERR_N; err++) cf_loss_events(call->app->loss, call->who.source, cf_err_word((enum cf_err)err), counts[err], call->now_us);
 }
 
 /* The whole body was refused, nobody knows of how many events. */
-static void count_body(struct cf_call *call, enum cf_err err) {
+static void count_body(struct cf_call *call, enum cf_err err)
+{
   bool lost = err == CF_E_FULL || err == CF_E_ENCODING || err == CF_E_MEMORY || err == CF_E_SYNTAX;
   if (lost) cf_loss_events(call->app->loss, call->who.source, cf_err_word(err), 1, call->now_us);
 }
@@ -61,7 +66,8 @@ static void count_body(struct cf_call *call, enum cf_err err) {
 /* ---- One event ---- */
 
 /* The event is on disk whatever becomes of its receipt, so that a failure here only leaves it out. */
-static void put_receipt(struct cf_call *call, uint64_t seq, struct cf_buf *b) {
+static void put_receipt(struct cf_call *call, uint64_t seq, struct cf_buf *b)
+{
   struct cf_buf receipt;
   cf_buf_init(&receipt, SIZE_MAX);
   enum cf_err err = cf_receipt_get(call->app->ledger, seq, &receipt, &call->fault);
@@ -70,7 +76,8 @@ static void put_receipt(struct cf_call *call, uint64_t seq, struct cf_buf *b) {
   cf_buf_fini(&receipt);
 }
 
-static enum cf_err answer_taken(struct cf_call *call, const struct cf_place *place, bool receipt) {
+static enum cf_err answer_taken(struct cf_call *call, const struct cf_place *place, bool receipt)
+{
   struct cf_buf b;
   char location[40];
   cf_buf_init(&b, SIZE_MAX);
@@ -89,7 +96,8 @@ static enum cf_err answer_taken(struct cf_call *call, const struct cf_place *pla
   return err;
 }
 
-static enum cf_err answer_single(struct cf_call *call, const struct cf_ingest *in, bool receipt) {
+static enum cf_err answer_single(struct cf_call *call, const struct cf_ingest *in, bool receipt)
+{
   if (in->n == 0) return cf_fail(&call->fault, CF_E_INVALID, NULL, "the body holds no event");
   const struct cf_item *item = &in->items[0];
   if (item->err == CF_OK) return answer_taken(call, cf_ingest_place(in, item), receipt);
@@ -104,14 +112,16 @@ static enum cf_err answer_single(struct cf_call *call, const struct cf_ingest *i
 
 /* ---- A batch ---- */
 
-static void put_number_or_null(struct cf_buf *b, const char *name, bool given, uint64_t value) {
+static void put_number_or_null(struct cf_buf *b, const char *name, bool given, uint64_t value)
+{
   cf_json_put_name(b, name);
   if (given) cf_buf_put_u64(b, value);
   else cf_buf_puts(b, "null");
 }
 
 /* The lowest and highest seq that are new. */
-static void put_span(struct cf_buf *b, const struct cf_ingest *in) {
+static void put_span(struct cf_buf *b, const struct cf_ingest *in)
+{
   uint64_t first = UINT64_MAX;
   uint64_t last = 0;
   for (size_t i = 0; i < in->append.n; i++) {
@@ -124,7 +134,8 @@ static void put_span(struct cf_buf *b, const struct cf_ingest *in) {
   put_number_or_null(b, "last_seq", in->accepted > 0, last);
 }
 
-static void put_error(struct cf_buf *b, const struct cf_ingest *in, size_t i) {
+static void put_error(struct cf_buf *b, const struct cf_ingest *in, size_t i)
+{
   const struct cf_item *item = &in->items[i];
   if (b->p[b->n - 1] != '[') cf_buf_putc(b, ',');
   cf_buf_putc(b, '{');
@@ -136,7 +147,8 @@ static void put_error(struct cf_buf *b, const struct cf_ingest *in, size_t i) {
   cf_buf_putc(b, '}');
 }
 
-static void put_seqs(struct cf_buf *b, const struct cf_ingest *in) {
+static void put_seqs(struct cf_buf *b, const struct cf_ingest *in)
+{
   cf_json_put_name(b, "seqs");
   cf_buf_putc(b, '[');
   for (size_t i = 0; i < in->n; i++) {
@@ -148,7 +160,8 @@ static void put_seqs(struct cf_buf *b, const struct cf_ingest *in) {
 }
 
 /* The members of a batch's answer. */
-static void put_batch(struct cf_buf *b, const struct cf_ingest *in, bool seqs) {
+static void put_batch(struct cf_buf *b, const struct cf_ingest *in, bool seqs)
+{
   cf_json_put_member_u64(b, "accepted", in->accepted);
   cf_json_put_member_u64(b, "duplicates", in->duplicates);
   cf_json_put_member_u64(b, "rejected", in->rejected);
@@ -162,7 +175,8 @@ static void put_batch(struct cf_buf *b, const struct cf_ingest *in, bool seqs) {
   if (seqs) put_seqs(b, in);
 }
 
-static enum cf_err answer_batch(struct cf_call *call, const struct cf_ingest *in, bool seqs) {
+static enum cf_err answer_batch(struct cf_call *call, const struct cf_ingest *in, bool seqs)
+{
   if (in->n > 0 && in->rejected == in->n) {
     put_batch(&call->members, in, seqs);
     return cf_fail(&call->fault, CF_E_INVALID, NULL, "no event of the batch is acceptable");
@@ -179,7 +193,8 @@ static enum cf_err answer_batch(struct cf_call *call, const struct cf_ingest *in
 
 /* ---- The route ---- */
 
-static enum cf_err take(struct cf_call *call, struct cf_ingest *in, const struct options *options) {
+static enum cf_err take(struct cf_call *call, struct cf_ingest *in, const struct options *options)
+{
   struct cf_body body = {.pool = NULL};
   enum cf_err err = cf_body_read(call->app->bodies, call->request, call->app->conf->max_body, &body, &call->fault);
   if (err == CF_OK) err = cf_ingest_read(in, cf_buf_str(&body.data), call->app->conf->max_batch, &call->fault);
@@ -191,7 +206,8 @@ static enum cf_err take(struct cf_call *call, struct cf_ingest *in, const struct
   return err;
 }
 
-enum cf_err cf_handle_events_post(struct cf_call *call) {
+enum cf_err cf_handle_events_post(struct cf_call *call)
+{
   struct options options = {.batch = false};
   struct cf_ingest in;
   if (call->who.source.n == 0) return cf_fail(&call->fault, CF_E_ROLE, NULL, "this user's name can't be the source of events");

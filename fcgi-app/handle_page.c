@@ -17,7 +17,8 @@
 
 /* ---- Answers ---- */
 
-static enum cf_err page_headers(struct cf_call *call, int status) {
+static enum cf_err page_headers(struct cf_call *call, int status)
+{
   static const struct { const char *name, *value; } headers[] = {
     {"Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"},
     {"X-Frame-Options", "DENY"},
@@ -28,7 +29,8 @@ static enum cf_err page_headers(struct cf_call *call, int status) {
   return err;
 }
 
-static enum cf_err answer_page(struct cf_call *call, int status, struct cf_page_view *view) {
+static enum cf_err answer_page(struct cf_call *call, int status, struct cf_page_view *view)
+{
   struct cf_buf b;
   struct cf_page_values values = {view, cf_page_view_value, cf_page_view_part};
   cf_buf_init(&b, SIZE_MAX);
@@ -41,7 +43,8 @@ static enum cf_err answer_page(struct cf_call *call, int status, struct cf_page_
 }
 
 /* To the page itself, with or without a cookie to set. */
-static enum cf_err redirect(struct cf_call *call, struct cf_str cookie) {
+static enum cf_err redirect(struct cf_call *call, struct cf_str cookie)
+{
   struct cf_buf b;
   cf_buf_init(&b, 4 * CF_PATH_MAX);
   cf_path_put(&b, call->request->mount);
@@ -54,7 +57,8 @@ static enum cf_err redirect(struct cf_call *call, struct cf_str cookie) {
   return err;
 }
 
-static enum cf_err answer_login(struct cf_call *call, int status, const char *message) {
+static enum cf_err answer_login(struct cf_call *call, int status, const char *message)
+{
   struct cf_page_view *view = calloc(1, sizeof *view);
   if (view == NULL) return CF_E_NOMEM;
   view->origin = cf_str_from(cf_ledger_vkey(call->app->ledger)->name);
@@ -67,7 +71,8 @@ static enum cf_err answer_login(struct cf_call *call, int status, const char *me
 /* ---- The list ---- */
 
 /* State of the chain: size, newest checkpoint, and whether a quick look at them finds a fault. */
-static enum cf_err look_at_chain(struct cf_call *call, struct cf_page_view *view) {
+static enum cf_err look_at_chain(struct cf_call *call, struct cf_page_view *view)
+{
   struct cf_verify_job job = {.mode = CF_VERIFY_QUICK, .budget_us = QUICK_BUDGET_US};
   struct cf_verify_result *result = calloc(1, sizeof *result);
   struct cf_fault fault = {{0}, {0}};
@@ -84,7 +89,8 @@ static enum cf_err look_at_chain(struct cf_call *call, struct cf_page_view *view
   return CF_OK;
 }
 
-static enum cf_err answer_list(struct cf_call *call, struct cf_page_view *view, struct cf_listing *listing) {
+static enum cf_err answer_list(struct cf_call *call, struct cf_page_view *view, struct cf_listing *listing)
+{
   enum cf_err asked = cf_listing_ask(listing, call->app->ledger, call->request, call->now_us, &call->fault);
   if (asked != CF_OK && asked != CF_E_DAMAGED && asked != CF_E_PARAMETER && asked != CF_E_CURSOR) return asked;
   if (asked != CF_OK) {
@@ -98,7 +104,8 @@ static enum cf_err answer_list(struct cf_call *call, struct cf_page_view *view, 
   return err;
 }
 
-static enum cf_err show_list(struct cf_call *call) {
+static enum cf_err show_list(struct cf_call *call)
+{
   struct cf_page_view *view = calloc(1, sizeof *view);
   struct cf_listing *listing = calloc(1, sizeof *listing);
   enum cf_err err = view == NULL || listing == NULL ? CF_E_NOMEM : CF_OK;
@@ -119,12 +126,14 @@ static enum cf_err show_list(struct cf_call *call) {
 }
 
 /* The mount point without its slash: the page's links would lead astray. */
-static bool lacks_slash(const struct cf_request *rq) {
+static bool lacks_slash(const struct cf_request *rq)
+{
   struct cf_str script = cf_request_variable(rq, "SCRIPT_NAME");
   return !rq->has_path_info && script.n > 0 && script.p[script.n - 1] != '/';
 }
 
-enum cf_err cf_handle_page(struct cf_call *call) {
+enum cf_err cf_handle_page(struct cf_call *call)
+{
   if (lacks_slash(call->request)) return redirect(call, CF_STR(""));
   if (call->who.via == CF_VIA_NOBODY) return answer_login(call, 200, NULL);
   if (!cf_roles_have(call->who.roles, CF_ROLE_READER)) return answer_login(call, 403, "This token may not read the log: it needs the role reader.");
@@ -135,13 +144,15 @@ enum cf_err cf_handle_page(struct cf_call *call) {
 
 enum cf_err cf_handle_login_get(struct cf_call *call) { return answer_login(call, 200, NULL); }
 
-static struct cf_str trimmed(struct cf_str s) {
+static struct cf_str trimmed(struct cf_str s)
+{
   while (s.n > 0 && memchr(" \t\r\n", *s.p, 4) != NULL) s = (struct cf_str){s.p + 1, s.n - 1};
   while (s.n > 0 && memchr(" \t\r\n", s.p[s.n - 1], 4) != NULL) s.n--;
   return s;
 }
 
-static enum cf_err sign_in(struct cf_call *call, const struct cf_token *token) {
+static enum cf_err sign_in(struct cf_call *call, const struct cf_token *token)
+{
   struct cf_buf value;
   struct cf_buf header;
   int64_t end_us = 0;
@@ -157,7 +168,8 @@ static enum cf_err sign_in(struct cf_call *call, const struct cf_token *token) {
 }
 
 /* Read the posted form into the request's parameters. */
-static enum cf_err read_form(struct cf_call *call) {
+static enum cf_err read_form(struct cf_call *call)
+{
   struct cf_body body;
   enum cf_err err = cf_body_read(call->app->bodies, call->request, FORM_MAX, &body, &call->fault);
   if (err != CF_OK) return err;
@@ -167,7 +179,8 @@ static enum cf_err read_form(struct cf_call *call) {
   return err;
 }
 
-enum cf_err cf_handle_login_post(struct cf_call *call) {
+enum cf_err cf_handle_login_post(struct cf_call *call)
+{
   struct cf_str text = CF_STR("");
   enum cf_err err = read_form(call);
   if (err == CF_OK) err = cf_request_only(call->request, "token", &call->fault);
@@ -183,7 +196,8 @@ enum cf_err cf_handle_login_post(struct cf_call *call) {
   return err;
 }
 
-enum cf_err cf_handle_logout(struct cf_call *call) {
+enum cf_err cf_handle_logout(struct cf_call *call)
+{
   struct cf_str form = CF_STR("");
   struct cf_buf header;
   enum cf_err err = read_form(call);

@@ -11,7 +11,8 @@
 
 /* ---- Checkpoint and keys ---- */
 
-enum cf_err cf_handle_checkpoint(struct cf_call *call) {
+enum cf_err cf_handle_checkpoint(struct cf_call *call)
+{
   struct cf_checkpoint checkpoint;
   struct cf_buf note;
   cf_buf_init(&note, CF_NOTE_MAX);
@@ -21,7 +22,8 @@ enum cf_err cf_handle_checkpoint(struct cf_call *call) {
   return err;
 }
 
-enum cf_err cf_handle_keys(struct cf_call *call) {
+enum cf_err cf_handle_keys(struct cf_call *call)
+{
   struct cf_buf vkey;
   struct cf_buf b;
   cf_buf_init(&vkey, 1024);
@@ -38,7 +40,8 @@ enum cf_err cf_handle_keys(struct cf_call *call) {
 
 /* ---- Receipts ---- */
 
-static bool may_write(const struct cf_identity *who, struct cf_str source) {
+static bool may_write(const struct cf_identity *who, struct cf_str source)
+{
   if (cf_str_eq(who->source, source)) return true;
   for (const char *const *allowed = who->sources; allowed != NULL && *allowed != NULL; allowed++) {
     struct cf_str pattern = cf_str_from(*allowed);
@@ -50,7 +53,8 @@ static bool may_write(const struct cf_identity *who, struct cf_str source) {
 }
 
 /* A writer gets receipts for the events of its own sources; that others exist is no secret. */
-static enum cf_err check_own(struct cf_call *call, const struct cf_record *record) {
+static enum cf_err check_own(struct cf_call *call, const struct cf_record *record)
+{
   struct cf_values values;
   cf_values_init(&values);
   enum cf_err err = cf_values_get(record, &values);
@@ -60,7 +64,8 @@ static enum cf_err check_own(struct cf_call *call, const struct cf_record *recor
   return err;
 }
 
-static enum cf_err check_receipt(struct cf_call *call, uint64_t seq) {
+static enum cf_err check_receipt(struct cf_call *call, uint64_t seq)
+{
   struct cf_opening opening;
   struct cf_view *view = NULL;
   if (cf_roles_have(call->who.roles, CF_ROLE_AUDITOR)) return CF_OK;
@@ -73,7 +78,8 @@ static enum cf_err check_receipt(struct cf_call *call, uint64_t seq) {
   return err;
 }
 
-enum cf_err cf_handle_receipt(struct cf_call *call) {
+enum cf_err cf_handle_receipt(struct cf_call *call)
+{
   uint64_t seq;
   struct cf_buf b;
   if (cf_u64_parse(call->args[0], UINT64_MAX, &seq) != CF_OK) return cf_fail(&call->fault, CF_E_NOTFOUND, NULL, "a record's place in the path is its seq, a number");
@@ -93,13 +99,15 @@ enum cf_err cf_handle_receipt(struct cf_call *call) {
 /* ---- Proofs ---- */
 
 /* A required integer parameter. */
-static enum cf_err number(struct cf_call *call, const char *name, uint64_t *value) {
+static enum cf_err number(struct cf_call *call, const char *name, uint64_t *value)
+{
   bool present = false;
   enum cf_err err = cf_request_u64(call->request, name, &present, value, &call->fault);
   return err == CF_OK && !present ? cf_fail(&call->fault, CF_E_PARAMETER, name, "%s is required", name) : err;
 }
 
-static enum cf_err answer_proof(struct cf_call *call, const char *first_name, uint64_t first, const char *second_name, uint64_t second, const struct cf_proof *proof) {
+static enum cf_err answer_proof(struct cf_call *call, const char *first_name, uint64_t first, const char *second_name, uint64_t second, const struct cf_proof *proof)
+{
   struct cf_buf b;
   cf_buf_init(&b, SIZE_MAX);
   cf_buf_putc(&b, '{');
@@ -115,7 +123,8 @@ static enum cf_err answer_proof(struct cf_call *call, const char *first_name, ui
 
 typedef enum cf_err make_proof(const struct cf_hashes *hashes, uint64_t first, uint64_t second, struct cf_proof *proof);
 
-static enum cf_err prove(struct cf_call *call, const char *first_name, const char *second_name, make_proof *make) {
+static enum cf_err prove(struct cf_call *call, const char *first_name, const char *second_name, make_proof *make)
+{
   uint64_t first = 0;
   uint64_t second = 0;
   struct cf_view *view = NULL;
@@ -143,7 +152,8 @@ enum cf_err cf_handle_consistency(struct cf_call *call) { return prove(call, "fi
 /* Hashes or records of one entry of the level. */
 static uint64_t span_of(unsigned level) { return level >= 8 ? UINT64_MAX : UINT64_C(1) << (CF_TILE_H * level); }
 
-static enum cf_err put_hashes(struct cf_view *view, const struct cf_tile *tile, struct cf_buf *b) {
+static enum cf_err put_hashes(struct cf_view *view, const struct cf_tile *tile, struct cf_buf *b)
+{
   struct cf_hashes hashes;
   uint8_t *out = cf_buf_grow(b, (size_t)tile->width * CF_HASH_N);
   if (out == NULL) return b->err;
@@ -151,7 +161,8 @@ static enum cf_err put_hashes(struct cf_view *view, const struct cf_tile *tile, 
   return hashes.get(hashes.context, tile->level, tile->n * CF_TILE_W, tile->width, out);
 }
 
-static enum cf_err put_entries(struct cf_call *call, struct cf_view *view, const struct cf_tile *tile, struct cf_buf *b) {
+static enum cf_err put_entries(struct cf_call *call, struct cf_view *view, const struct cf_tile *tile, struct cf_buf *b)
+{
   struct cf_opening opening;
   enum cf_err err = CF_OK;
   cf_opening_init(&opening);
@@ -169,12 +180,14 @@ static enum cf_err put_entries(struct cf_call *call, struct cf_view *view, const
 }
 
 /* Is all of the tile there? */
-static bool is_there(const struct cf_view *view, const struct cf_tile *tile) {
+static bool is_there(const struct cf_view *view, const struct cf_tile *tile)
+{
   uint64_t entries = cf_view_size(view) / span_of(tile->entries ? 0 : tile->level);
   return tile->n < entries / CF_TILE_W || (tile->n == entries / CF_TILE_W && tile->width <= entries % CF_TILE_W);
 }
 
-static enum cf_err put_tile(struct cf_call *call, const struct cf_tile *tile, struct cf_buf *b) {
+static enum cf_err put_tile(struct cf_call *call, const struct cf_tile *tile, struct cf_buf *b)
+{
   struct cf_view *view = NULL;
   enum cf_err err = cf_view_get(call->app->ledger, &view);
   if (err != CF_OK) return err;
@@ -184,7 +197,8 @@ static enum cf_err put_tile(struct cf_call *call, const struct cf_tile *tile, st
   return err;
 }
 
-enum cf_err cf_handle_tile(struct cf_call *call) {
+enum cf_err cf_handle_tile(struct cf_call *call)
+{
   struct cf_tile tile;
   struct cf_buf b;
   struct cf_str path = {call->request->path.p + 1, call->request->path.n - 1};

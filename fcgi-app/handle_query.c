@@ -15,7 +15,8 @@
 /* ---- Many ---- */
 
 /* The format that Accept asks for: the first of ours that stands in it. */
-static enum cf_format accepted(const struct cf_request *rq) {
+static enum cf_format accepted(const struct cf_request *rq)
+{
   struct cf_str left = cf_request_variable(rq, "HTTP_ACCEPT");
   while (left.n > 0) {
     struct cf_str range = cf_str_cut(&left, ',');
@@ -29,7 +30,8 @@ static enum cf_format accepted(const struct cf_request *rq) {
   return CF_FORMAT_JSON;
 }
 
-static enum cf_err choose_format(struct cf_call *call, struct cf_query *query, enum cf_format *format) {
+static enum cf_err choose_format(struct cf_call *call, struct cf_query *query, enum cf_format *format)
+{
   bool explicit_format;
   *format = cf_query_format(query, &explicit_format);
   if (explicit_format) return CF_OK;
@@ -45,21 +47,24 @@ struct stream {
 };
 
 /* Send what was put together. */
-static enum cf_err pass_on(struct stream *stream) {
+static enum cf_err pass_on(struct stream *stream)
+{
   enum cf_err err = stream->text.err;
   if (err == CF_OK) err = cf_response_put(stream->response, cf_buf_str(&stream->text));
   cf_buf_reset(&stream->text);
   return err;
 }
 
-static enum cf_err put_row(void *context, const struct cf_record *record) {
+static enum cf_err put_row(void *context, const struct cf_record *record)
+{
   struct stream *stream = context;
   enum cf_err err = cf_rows_put(&stream->rows, record, &stream->text);
   return err == CF_OK ? pass_on(stream) : err;
 }
 
 /* Link to the next page: this question, with another cursor. The headers may be gone already, which is no error: the cursor is in the answer too. */
-static void put_link(struct cf_call *call, const struct cf_page_end *end) {
+static void put_link(struct cf_call *call, const struct cf_page_end *end)
+{
   struct cf_buf b;
   if (end->cursor[0] == '\0' || call->response->started) return;
   cf_buf_init(&b, 8192);
@@ -79,7 +84,8 @@ static void put_link(struct cf_call *call, const struct cf_page_end *end) {
 }
 
 /* The store is damaged where the question leads: say where, and how to ask around it. */
-static enum cf_err tell_damage(struct cf_call *call, const struct cf_page_end *end) {
+static enum cf_err tell_damage(struct cf_call *call, const struct cf_page_end *end)
+{
   cf_json_put_member_u64(&call->members, "seq_from", end->damaged_from);
   cf_json_put_member_u64(&call->members, "seq_to", end->damaged_to);
   if (end->cursor[0] != '\0') cf_json_put_member(&call->members, "next_cursor", cf_str_from(end->cursor));
@@ -88,7 +94,8 @@ static enum cf_err tell_damage(struct cf_call *call, const struct cf_page_end *e
                  (unsigned long long)end->damaged_from, (unsigned long long)end->damaged_to, (unsigned long long)end->damaged_from, (unsigned long long)end->damaged_to);
 }
 
-static enum cf_err end_page(struct cf_call *call, struct stream *stream, const struct cf_page_end *end) {
+static enum cf_err end_page(struct cf_call *call, struct stream *stream, const struct cf_page_end *end)
+{
   struct cf_checkpoint checkpoint;
   struct cf_buf note;
   cf_buf_init(&note, CF_NOTE_MAX);
@@ -100,7 +107,8 @@ static enum cf_err end_page(struct cf_call *call, struct stream *stream, const s
 }
 
 /* The answer has begun to be sent and can't be finished. It ends in the middle of a value, so that nobody takes what there is for all. */
-static void break_off(struct cf_call *call, struct stream *stream, const struct cf_page_end *end, enum cf_err err) {
+static void break_off(struct cf_call *call, struct stream *stream, const struct cf_page_end *end, enum cf_err err)
+{
   cf_buf_reset(&stream->text);
   if (stream->rows.format == CF_FORMAT_JSON) {
     cf_buf_puts(&stream->text, "\n,{\"error\":{");
@@ -114,7 +122,8 @@ static void break_off(struct cf_call *call, struct stream *stream, const struct 
 }
 
 /* Headers, rows, end. */
-static enum cf_err give(struct cf_call *call, const struct cf_query *query, struct cf_view *view, struct stream *stream) {
+static enum cf_err give(struct cf_call *call, const struct cf_query *query, struct cf_view *view, struct stream *stream)
+{
   struct cf_page_end end = {.rows = 0};
   bool all = cf_query_limit(query) == CF_QUERY_LIMIT_ALL;
   enum cf_err err = cf_response_begin(call->response, 200, cf_format_type(stream->rows.format));
@@ -127,11 +136,13 @@ static enum cf_err give(struct cf_call *call, const struct cf_query *query, stru
   return err;
 }
 
-static const char *action_of(const struct cf_query *query, enum cf_format format) {
+static const char *action_of(const struct cf_query *query, enum cf_format format)
+{
   return format == CF_FORMAT_CSV || cf_query_limit(query) == CF_QUERY_LIMIT_ALL ? "export" : "query";
 }
 
-static enum cf_err run(struct cf_call *call, struct cf_query *query) {
+static enum cf_err run(struct cf_call *call, struct cf_query *query)
+{
   struct cf_view *view = NULL;
   struct stream stream = {.response = call->response};
   enum cf_format format;
@@ -148,7 +159,8 @@ static enum cf_err run(struct cf_call *call, struct cf_query *query) {
   return err;
 }
 
-enum cf_err cf_handle_events_get(struct cf_call *call) {
+enum cf_err cf_handle_events_get(struct cf_call *call)
+{
   struct cf_query *query = NULL;
   enum cf_err err = cf_query_parse(call->request->params, call->request->params_n, NULL, call->now_us, &query, &call->fault);
   if (err == CF_OK) err = run(call, query);
@@ -158,7 +170,8 @@ enum cf_err cf_handle_events_get(struct cf_call *call) {
 
 /* ---- One ---- */
 
-static enum cf_err put_proof(struct cf_call *call, const struct cf_opening *opening, struct cf_buf *b) {
+static enum cf_err put_proof(struct cf_call *call, const struct cf_opening *opening, struct cf_buf *b)
+{
   struct cf_inclusion in;
   cf_inclusion_init(&in);
   enum cf_err err = cf_inclusion_get(&in, call->app->ledger, opening->record->seq, &call->fault);
@@ -179,7 +192,8 @@ static enum cf_err put_proof(struct cf_call *call, const struct cf_opening *open
   return err;
 }
 
-static enum cf_err answer_one(struct cf_call *call, const struct cf_opening *opening, bool proof) {
+static enum cf_err answer_one(struct cf_call *call, const struct cf_opening *opening, bool proof)
+{
   struct cf_buf b;
   cf_buf_init(&b, SIZE_MAX);
   cf_record_put_flat(opening->record, CF_FIELDS_ALL, &b);
@@ -192,12 +206,14 @@ static enum cf_err answer_one(struct cf_call *call, const struct cf_opening *ope
 }
 
 /* A block that can't be read: its seqs as members of the problem. */
-static void tell_block(struct cf_call *call, uint64_t seq) {
+static void tell_block(struct cf_call *call, uint64_t seq)
+{
   cf_json_put_member_u64(&call->members, "seq_from", seq - seq % CF_GROUP);
   cf_json_put_member_u64(&call->members, "seq_to", seq - seq % CF_GROUP + CF_GROUP);
 }
 
-static enum cf_err read_one(struct cf_call *call, uint64_t seq, bool proof) {
+static enum cf_err read_one(struct cf_call *call, uint64_t seq, bool proof)
+{
   struct cf_opening opening;
   struct cf_view *view = NULL;
   cf_opening_init(&opening);
@@ -211,7 +227,8 @@ static enum cf_err read_one(struct cf_call *call, uint64_t seq, bool proof) {
   return err;
 }
 
-enum cf_err cf_handle_event_get(struct cf_call *call) {
+enum cf_err cf_handle_event_get(struct cf_call *call)
+{
   struct cf_str text = call->args[0];
   uint64_t seq;
   bool proof = false;

@@ -14,7 +14,8 @@
 
 /* ---- A change ---- */
 
-static void put_body(struct cf_buf *b, const struct cf_token *token, const char *what) {
+static void put_body(struct cf_buf *b, const struct cf_token *token, const char *what)
+{
   cf_buf_putc(b, '{');
   if (token->expires_us != CF_TIME_NONE) cf_json_put_member_time(b, "expires", token->expires_us);
   cf_json_put_member(b, "id", cf_str_from(token->id));
@@ -26,7 +27,8 @@ static void put_body(struct cf_buf *b, const struct cf_token *token, const char 
 }
 
 /* The record of it. Who did is its source, as a name, and in any case its actor. */
-static enum cf_err make_record(struct cf_call *call, const struct cf_token *token, const char *what, struct cf_event *event) {
+static enum cf_err make_record(struct cf_call *call, const struct cf_token *token, const char *what, struct cf_event *event)
+{
   struct cf_builder *b = NULL;
   struct cf_buf body;
   cf_buf_init(&body, 4096);
@@ -45,7 +47,8 @@ static enum cf_err make_record(struct cf_call *call, const struct cf_token *toke
 }
 
 /* Record and row become durable together; only then the table in memory follows. */
-static enum cf_err commit(struct cf_call *call, const struct cf_token *token, const char *what) {
+static enum cf_err commit(struct cf_call *call, const struct cf_token *token, const char *what)
+{
   struct cf_event event;
   struct cf_place place;
   struct cf_buf row;
@@ -72,7 +75,8 @@ struct order {
 
 static enum cf_err bad(struct order *order, const char *member, const char *what) { return cf_fail(&order->call->fault, CF_E_INVALID, member, "%s", what); }
 
-static enum cf_err take_roles(struct order *order, const struct cf_json *v) {
+static enum cf_err take_roles(struct order *order, const struct cf_json *v)
+{
   if (cf_json_type(v) != CF_JSON_ARRAY || cf_json_count(v) == 0) return bad(order, "roles", "roles is a list of at least one role");
   for (size_t i = 0; i < cf_json_count(v); i++) {
     enum cf_role role = cf_role_find(cf_json_string(cf_json_element(v, i)));
@@ -82,7 +86,8 @@ static enum cf_err take_roles(struct order *order, const struct cf_json *v) {
   return CF_OK;
 }
 
-static enum cf_err take_sources(struct order *order, const struct cf_json *v) {
+static enum cf_err take_sources(struct order *order, const struct cf_json *v)
+{
   if (cf_json_type(v) != CF_JSON_ARRAY) return bad(order, "sources", "sources is a list of names");
   enum cf_err err = CF_OK;
   for (size_t i = 0; i < cf_json_count(v) && err == CF_OK; i++) err = cf_token_add_source(order->token, cf_json_string(cf_json_element(v, i)), &order->call->fault);
@@ -90,7 +95,8 @@ static enum cf_err take_sources(struct order *order, const struct cf_json *v) {
 }
 
 /* A time, or a span from now on. */
-static enum cf_err take_expires(struct order *order, const struct cf_json *v) {
+static enum cf_err take_expires(struct order *order, const struct cf_json *v)
+{
   int64_t span;
   struct cf_str text = cf_json_string(v);
   if (cf_span_parse(text, &span) == CF_OK && span < CF_TIME_MAX_US - order->call->now_us) order->token->expires_us = order->call->now_us + span;
@@ -98,7 +104,8 @@ static enum cf_err take_expires(struct order *order, const struct cf_json *v) {
   return order->token->expires_us > order->call->now_us ? CF_OK : bad(order, "expires", "expires lies in the past");
 }
 
-static enum cf_err take_member(void *context, struct cf_str name, const struct cf_json *v) {
+static enum cf_err take_member(void *context, struct cf_str name, const struct cf_json *v)
+{
   struct order *order = context;
   if (cf_json_type(v) == CF_JSON_NULL) return CF_OK;
   if (cf_str_is(name, "name")) return cf_token_set_name(order->token, cf_json_string(v), &order->call->fault);
@@ -110,7 +117,8 @@ static enum cf_err take_member(void *context, struct cf_str name, const struct c
   return bad(order, shown, "unknown member; a token has name, roles, sources, expires");
 }
 
-static enum cf_err read_order(struct order *order, struct cf_str text) {
+static enum cf_err read_order(struct order *order, struct cf_str text)
+{
   struct cf_json *doc = NULL;
   enum cf_err err = cf_json_parse(text, BODY_DEPTH, &doc, &order->call->fault);
   if (err == CF_OK && cf_json_type(doc) != CF_JSON_OBJECT) err = bad(order, NULL, "the body is one JSON object");
@@ -121,7 +129,8 @@ static enum cf_err read_order(struct order *order, struct cf_str text) {
   return err;
 }
 
-static enum cf_err answer_token(struct cf_call *call, int status, const struct cf_token *token, const char *text) {
+static enum cf_err answer_token(struct cf_call *call, int status, const struct cf_token *token, const char *text)
+{
   struct cf_buf b;
   cf_buf_init(&b, SIZE_MAX);
   cf_buf_putc(&b, '{');
@@ -134,7 +143,8 @@ static enum cf_err answer_token(struct cf_call *call, int status, const struct c
   return err;
 }
 
-static enum cf_err create(struct cf_call *call, struct cf_str body) {
+static enum cf_err create(struct cf_call *call, struct cf_str body)
+{
   struct order order = {.call = call};
   char text[CF_TOKEN_TEXT_MAX];
   enum cf_err err = cf_token_new(&order.token);
@@ -151,7 +161,8 @@ static enum cf_err create(struct cf_call *call, struct cf_str body) {
   return err;
 }
 
-enum cf_err cf_handle_tokens_post(struct cf_call *call) {
+enum cf_err cf_handle_tokens_post(struct cf_call *call)
+{
   struct cf_body body;
   enum cf_err err = cf_body_read(call->app->bodies, call->request, BODY_MAX, &body, &call->fault);
   if (err != CF_OK) return err;
@@ -163,7 +174,8 @@ enum cf_err cf_handle_tokens_post(struct cf_call *call) {
 /* ---- Revoking ---- */
 
 /* A copy that is revoked now. */
-static enum cf_err revoked_copy(const struct cf_token *token, int64_t now_us, struct cf_token **copy) {
+static enum cf_err revoked_copy(const struct cf_token *token, int64_t now_us, struct cf_token **copy)
+{
   struct cf_token *made = NULL;
   enum cf_err err = cf_token_new(&made);
   if (err == CF_OK) err = cf_token_set_name(made, cf_str_from(token->name), NULL);
@@ -183,7 +195,8 @@ static enum cf_err revoked_copy(const struct cf_token *token, int64_t now_us, st
 }
 
 /* A second revocation changes nothing and is no error. */
-static enum cf_err revoke(struct cf_call *call, const struct cf_token *token) {
+static enum cf_err revoke(struct cf_call *call, const struct cf_token *token)
+{
   struct cf_token *copy = NULL;
   if (token->revoked_us != CF_TIME_NONE) return answer_token(call, 200, token, NULL);
   enum cf_err err = revoked_copy(token, call->now_us, &copy);
@@ -193,7 +206,8 @@ static enum cf_err revoke(struct cf_call *call, const struct cf_token *token) {
   return err;
 }
 
-enum cf_err cf_handle_token_revoke(struct cf_call *call) {
+enum cf_err cf_handle_token_revoke(struct cf_call *call)
+{
   pthread_mutex_lock(&call->app->tokens_lock);
   struct cf_token *token = cf_tokens_get(cf_auth_tokens(call->app->auth), call->args[0]);
   enum cf_err err = token == NULL ? cf_fail(&call->fault, CF_E_NOTFOUND, NULL, "there is no token of that id") : revoke(call, token);
@@ -204,7 +218,8 @@ enum cf_err cf_handle_token_revoke(struct cf_call *call) {
 
 /* ---- The list ---- */
 
-static void put_one(void *context, const struct cf_token *token) {
+static void put_one(void *context, const struct cf_token *token)
+{
   struct cf_buf *b = context;
   if (b->n > 0 && b->p[b->n - 1] != '[') cf_buf_puts(b, ",\n");
   cf_buf_putc(b, '{');
@@ -212,7 +227,8 @@ static void put_one(void *context, const struct cf_token *token) {
   cf_buf_putc(b, '}');
 }
 
-enum cf_err cf_handle_tokens_get(struct cf_call *call) {
+enum cf_err cf_handle_tokens_get(struct cf_call *call)
+{
   struct cf_buf b;
   cf_buf_init(&b, SIZE_MAX);
   cf_buf_puts(&b, "{\"tokens\":[");

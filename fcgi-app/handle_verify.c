@@ -14,7 +14,8 @@
 
 /* ---- What was asked ---- */
 
-static enum cf_err read_mode(struct cf_call *call, struct cf_verify_job *job) {
+static enum cf_err read_mode(struct cf_call *call, struct cf_verify_job *job)
+{
   static const struct { const char *name; enum cf_verify_mode mode; } modes[] = {{"quick", CF_VERIFY_QUICK}, {"range", CF_VERIFY_RANGE}, {"full", CF_VERIFY_FULL}};
   struct cf_str value = CF_STR("full");
   cf_request_get(call->request, "mode", &value);
@@ -26,7 +27,8 @@ static enum cf_err read_mode(struct cf_call *call, struct cf_verify_job *job) {
   return cf_fail(&call->fault, CF_E_PARAMETER, "mode", "mode is quick, range or full");
 }
 
-static enum cf_err read_range(struct cf_call *call, struct cf_verify_job *job) {
+static enum cf_err read_range(struct cf_call *call, struct cf_verify_job *job)
+{
   bool from;
   bool to;
   job->to = UINT64_MAX;
@@ -38,7 +40,8 @@ static enum cf_err read_range(struct cf_call *call, struct cf_verify_job *job) {
 }
 
 /* Base64, base64url (with or without padding) or hex. */
-static bool parse_root(struct cf_str text, uint8_t root[CF_HASH_N]) {
+static bool parse_root(struct cf_str text, uint8_t root[CF_HASH_N])
+{
   struct cf_buf b;
   if (cf_hex_get_n(text, root, CF_HASH_N) == CF_OK || cf_base64_get_n(text, root, CF_HASH_N) == CF_OK) return true;
   if (text.n == 44 && text.p[43] == '=') text.n--;
@@ -49,7 +52,8 @@ static bool parse_root(struct cf_str text, uint8_t root[CF_HASH_N]) {
   return ok;
 }
 
-static enum cf_err read_kept(struct cf_call *call, struct cf_verify_job *job) {
+static enum cf_err read_kept(struct cf_call *call, struct cf_verify_job *job)
+{
   struct cf_str root;
   bool has_size;
   enum cf_err err = cf_request_u64(call->request, "size", &has_size, &job->kept_size, &call->fault);
@@ -63,13 +67,15 @@ static enum cf_err read_kept(struct cf_call *call, struct cf_verify_job *job) {
 
 /* ---- The answer ---- */
 
-static void put_number_or_null(struct cf_buf *b, const char *name, bool given, uint64_t value) {
+static void put_number_or_null(struct cf_buf *b, const char *name, bool given, uint64_t value)
+{
   cf_json_put_name(b, name);
   if (given) cf_buf_put_u64(b, value);
   else cf_buf_puts(b, "null");
 }
 
-static void put_checked(struct cf_buf *b, const struct cf_verify_result *r) {
+static void put_checked(struct cf_buf *b, const struct cf_verify_result *r)
+{
   cf_json_put_name(b, "checked");
   cf_buf_putc(b, '{');
   cf_json_put_member_u64(b, "leaves", r->leaves);
@@ -86,7 +92,8 @@ static void put_checked(struct cf_buf *b, const struct cf_verify_result *r) {
   cf_buf_putc(b, '}');
 }
 
-static void put_errors(struct cf_buf *b, const struct cf_verify_result *r) {
+static void put_errors(struct cf_buf *b, const struct cf_verify_result *r)
+{
   cf_json_put_name(b, "errors");
   cf_buf_putc(b, '[');
   for (size_t i = 0; i < r->errors_n; i++) {
@@ -101,7 +108,8 @@ static void put_errors(struct cf_buf *b, const struct cf_verify_result *r) {
   if (r->errors_total > r->errors_n) cf_json_put_member_u64(b, "errors_total", r->errors_total);
 }
 
-static void put_result(struct cf_buf *b, const struct cf_verify_job *job, const struct cf_verify_result *r) {
+static void put_result(struct cf_buf *b, const struct cf_verify_job *job, const struct cf_verify_result *r)
+{
   static const char *const modes[] = {[CF_VERIFY_QUICK] = "quick", [CF_VERIFY_RANGE] = "range", [CF_VERIFY_FULL] = "full"};
   cf_buf_putc(b, '{');
   cf_json_put_member_bool(b, "ok", r->ok);
@@ -122,13 +130,15 @@ static void put_result(struct cf_buf *b, const struct cf_verify_job *job, const 
 
 /* ---- The work ---- */
 
-static bool wants_progress(const struct cf_request *rq) {
+static bool wants_progress(const struct cf_request *rq)
+{
   struct cf_str accept = cf_request_variable(rq, "HTTP_ACCEPT");
   struct cf_str type = cf_str_cut(&accept, ';');
   return cf_str_is(type, "application/x-ndjson") || cf_str_is(type, "application/ndjson");
 }
 
-static void put_progress(void *context, uint64_t done, uint64_t of) {
+static void put_progress(void *context, uint64_t done, uint64_t of)
+{
   struct cf_call *call = context;
   struct cf_buf b;
   cf_buf_init(&b, 80);
@@ -137,12 +147,14 @@ static void put_progress(void *context, uint64_t done, uint64_t of) {
   cf_buf_fini(&b);
 }
 
-static unsigned cores(void) {
+static unsigned cores(void)
+{
   long n = sysconf(_SC_NPROCESSORS_ONLN);
   return n < 1 ? 1 : n > WORKERS_MAX ? WORKERS_MAX : (unsigned)n;
 }
 
-enum cf_err cf_verify_ledger(struct cf_ledger *ledger, struct cf_verify_job *job, struct cf_verify_result *result, struct cf_fault *fault) {
+enum cf_err cf_verify_ledger(struct cf_ledger *ledger, struct cf_verify_job *job, struct cf_verify_result *result, struct cf_fault *fault)
+{
   struct cf_checkpoint checkpoint;
   struct cf_view *view = NULL;
   struct cf_view_source *vs = NULL;
@@ -165,7 +177,8 @@ enum cf_err cf_verify_ledger(struct cf_ledger *ledger, struct cf_verify_job *job
   return err;
 }
 
-static enum cf_err answer(struct cf_call *call, struct cf_verify_job *job, struct cf_verify_result *result) {
+static enum cf_err answer(struct cf_call *call, struct cf_verify_job *job, struct cf_verify_result *result)
+{
   struct cf_buf b;
   bool progress = wants_progress(call->request);
   cf_buf_init(&b, SIZE_MAX);
@@ -183,7 +196,8 @@ static enum cf_err answer(struct cf_call *call, struct cf_verify_job *job, struc
   return err;
 }
 
-static enum cf_err verify(struct cf_call *call, struct cf_verify_job *job) {
+static enum cf_err verify(struct cf_call *call, struct cf_verify_job *job)
+{
   struct cf_verify_result *result = calloc(1, sizeof *result);
   if (result == NULL) return CF_E_NOMEM;
   enum cf_err err = answer(call, job, result);
@@ -192,7 +206,8 @@ static enum cf_err verify(struct cf_call *call, struct cf_verify_job *job) {
   return err;
 }
 
-enum cf_err cf_handle_verify(struct cf_call *call) {
+enum cf_err cf_handle_verify(struct cf_call *call)
+{
   struct cf_verify_job job = {.budget_us = call->app->conf->verify_budget_us};
   enum cf_err err = read_mode(call, &job);
   if (err == CF_OK) err = read_range(call, &job);

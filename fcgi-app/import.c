@@ -50,7 +50,8 @@ struct cf_import {
 
 /* ---- Life ---- */
 
-static enum cf_err allocate(struct cf_import *im) {
+static enum cf_err allocate(struct cf_import *im)
+{
   im->batch = calloc(1, sizeof *im->batch);
   im->sending = calloc(1, sizeof *im->sending);
   im->again = calloc(1, sizeof *im->again);
@@ -64,7 +65,8 @@ static enum cf_err allocate(struct cf_import *im) {
   return CF_OK;
 }
 
-enum cf_err cf_import_new(const struct cf_import_rules *rules, struct cf_import **import, struct cf_fault *fault) {
+enum cf_err cf_import_new(const struct cf_import_rules *rules, struct cf_import **import, struct cf_fault *fault)
+{
   if (!cf_value_ok(CF_M_SOURCE, rules->source) || cf_str_is(rules->source, "counterfoil"))
     return cf_fail(fault, CF_E_PARAMETER, "source", "a source is a name of up to 128 letters, digits and . _ : / @ + = -, but not counterfoil");
   struct cf_import *im = calloc(1, sizeof *im);
@@ -77,12 +79,14 @@ enum cf_err cf_import_new(const struct cf_import_rules *rules, struct cf_import 
   return err;
 }
 
-static void free_batch(struct batch *batch) {
+static void free_batch(struct batch *batch)
+{
   if (batch != NULL) cf_buf_fini(&batch->body);
   free(batch);
 }
 
-void cf_import_free(struct cf_import *im) {
+void cf_import_free(struct cf_import *im)
+{
   if (im == NULL) return;
   free_batch(im->batch);
   free_batch(im->sending);
@@ -98,7 +102,8 @@ struct cf_import_counts cf_import_counts(const struct cf_import *im) { return im
 
 /* ---- Ids and events ---- */
 
-void cf_import_head(const struct cf_import *im, struct cf_str first_line, char head[CF_HEAD_N + 1]) {
+void cf_import_head(const struct cf_import *im, struct cf_str first_line, char head[CF_HEAD_N + 1])
+{
   const struct cf_str parts[] = {im->rules.source, {"", 1}, first_line};
   uint8_t mac[CF_HASH_N];
   cf_hmac(im->rules.key, sizeof im->rules.key, parts, 3, mac);
@@ -108,7 +113,8 @@ void cf_import_head(const struct cf_import *im, struct cf_str first_line, char h
 static struct cf_str raw_line(const struct cf_import *im, const struct entry *entry) { return (struct cf_str){(const char *)im->raw.p + entry->raw_at, entry->raw_n}; }
 
 /* Make the entry's event at the end of the batch's body, in the way that its flags say, and put the entry there. */
-static enum cf_err put_event(struct cf_import *im, struct batch *batch, struct entry entry) {
+static enum cf_err put_event(struct cf_import *im, struct batch *batch, struct entry entry)
+{
   char id[CF_HEAD_N + 32];
   struct cf_str line = raw_line(im, &entry);
   enum cf_err err = CF_OK;
@@ -128,7 +134,8 @@ static enum cf_err put_event(struct cf_import *im, struct batch *batch, struct e
   return CF_OK;
 }
 
-enum cf_err cf_import_add(struct cf_import *im, const struct cf_line *line, const char head[CF_HEAD_N + 1]) {
+enum cf_err cf_import_add(struct cf_import *im, const struct cf_line *line, const char head[CF_HEAD_N + 1])
+{
   struct entry entry = {.raw_at = im->raw.n, .raw_n = line->text.n, .offset = line->offset, .cut = line->cut};
   CF_ASSERT(im->batch->n < CF_IMPORT_LINES);
   memcpy(entry.head, head, sizeof entry.head);
@@ -136,7 +143,8 @@ enum cf_err cf_import_add(struct cf_import *im, const struct cf_line *line, cons
   return im->raw.err == CF_OK ? put_event(im, im->batch, entry) : CF_E_NOMEM;
 }
 
-bool cf_import_full(const struct cf_import *im) {
+bool cf_import_full(const struct cf_import *im)
+{
   size_t lines = im->rules.batch_max < CF_IMPORT_LINES ? (size_t)im->rules.batch_max : CF_IMPORT_LINES;
   return im->batch->n >= lines || im->batch->body.n >= CF_IMPORT_BYTES || im->batch->body.n >= im->rules.body_max / 2 || im->raw.n >= CF_IMPORT_BYTES;
 }
@@ -146,17 +154,20 @@ bool cf_import_full(const struct cf_import *im) {
 static bool is_stopped(const struct cf_import *im) { return im->rules.stopped != NULL && im->rules.stopped(); }
 
 /* Is it worth trying again? Ids make that harmless. */
-static bool is_passing(enum cf_err err, int status) {
+static bool is_passing(enum cf_err err, int status)
+{
   if (err != CF_OK) return err == CF_E_UNKNOWN || err == CF_E_PEER || err == CF_E_NOTREADY;
   return status == 503 || status == 429 || status == 507;
 }
 
-static void pause_us(const struct cf_import *im, int64_t us) {
+static void pause_us(const struct cf_import *im, int64_t us)
+{
   for (; us > 0 && !is_stopped(im); us -= FIRST_PAUSE_US) poll(NULL, 0, (int)((us < FIRST_PAUSE_US ? us : FIRST_PAUSE_US) / 1000));
 }
 
 /* The words of a problem document, or the status alone. */
-static enum cf_err refused(enum cf_err err, int status, struct cf_str answer, struct cf_fault *fault) {
+static enum cf_err refused(enum cf_err err, int status, struct cf_str answer, struct cf_fault *fault)
+{
   struct cf_json *doc = NULL;
   struct cf_str detail = {"", 0};
   if (cf_json_parse(answer, ANSWER_DEPTH, &doc, NULL) == CF_OK) detail = cf_json_string(cf_json_member(doc, "detail"));
@@ -166,7 +177,8 @@ static enum cf_err refused(enum cf_err err, int status, struct cf_str answer, st
 }
 
 /* POST until there is an answer that means something. */
-static enum cf_err post(struct cf_import *im, struct cf_str body, int *status, struct cf_buf *answer, struct cf_fault *fault) {
+static enum cf_err post(struct cf_import *im, struct cf_str body, int *status, struct cf_buf *answer, struct cf_fault *fault)
+{
   int64_t since_us = cf_clock_mono_us();
   for (int64_t wait_us = FIRST_PAUSE_US;; wait_us = wait_us * 2 < LONGEST_PAUSE_US ? wait_us * 2 : LONGEST_PAUSE_US) {
     cf_buf_reset(answer);
@@ -188,7 +200,8 @@ static enum cf_err post(struct cf_import *im, struct cf_str body, int *status, s
 /* ---- What was refused ---- */
 
 /* Put a refused line into the next round, made in another way. */
-static enum cf_err remake(struct cf_import *im, struct entry entry, int status, struct cf_str detail, struct cf_fault *fault) {
+static enum cf_err remake(struct cf_import *im, struct entry entry, int status, struct cf_str detail, struct cf_fault *fault)
+{
   if (status == 409 && entry.own_head) {
     /* This very line, as an earlier version of the program understood it. */
     im->sent.duplicates++;
@@ -202,13 +215,15 @@ static enum cf_err remake(struct cf_import *im, struct entry entry, int status, 
   return put_event(im, im->again, entry);
 }
 
-static uint64_t number(const struct cf_json *v, uint64_t otherwise) {
+static uint64_t number(const struct cf_json *v, uint64_t otherwise)
+{
   uint64_t n;
   return cf_u64_parse(cf_json_number(v), UINT32_MAX, &n) == CF_OK ? n : otherwise;
 }
 
 /* Take the answer for n entries from first on. */
-static enum cf_err take_answer(struct cf_import *im, size_t first, size_t n, const struct cf_json *doc, struct cf_fault *fault) {
+static enum cf_err take_answer(struct cf_import *im, size_t first, size_t n, const struct cf_json *doc, struct cf_fault *fault)
+{
   const struct cf_json *errors = cf_json_member(doc, "errors");
   uint64_t accepted = number(cf_json_member(doc, "accepted"), UINT64_MAX), duplicates = number(cf_json_member(doc, "duplicates"), UINT64_MAX);
   if (accepted > n || duplicates > n || accepted + duplicates + cf_json_count(errors) != n) return cf_fail(fault, CF_E_INVALID, NULL, "the ledger's answer does not account for all lines");
@@ -231,13 +246,15 @@ static enum cf_err take_answer(struct cf_import *im, size_t first, size_t n, con
 static enum cf_err send_range(struct cf_import *im, size_t first, size_t n, struct cf_fault *fault);
 
 /* Too large for a request of the ledger: in halves, and one alone as text. */
-static enum cf_err send_smaller(struct cf_import *im, size_t first, size_t n, struct cf_fault *fault) {
+static enum cf_err send_smaller(struct cf_import *im, size_t first, size_t n, struct cf_fault *fault)
+{
   if (n == 1) return remake(im, im->sending->entries[first], 413, CF_STR("too large"), fault);
   enum cf_err err = send_range(im, first, n / 2, fault);
   return err == CF_OK ? send_range(im, first + n / 2, n - n / 2, fault) : err;
 }
 
-static enum cf_err send_range(struct cf_import *im, size_t first, size_t n, struct cf_fault *fault) {
+static enum cf_err send_range(struct cf_import *im, size_t first, size_t n, struct cf_fault *fault)
+{
   const struct entry *last = &im->sending->entries[first + n - 1];
   size_t at = im->sending->entries[first].at;
   struct cf_json *doc = NULL;
@@ -256,20 +273,23 @@ static enum cf_err send_range(struct cf_import *im, size_t first, size_t n, stru
   return err;
 }
 
-static void empty(struct batch *batch) {
+static void empty(struct batch *batch)
+{
   cf_buf_reset(&batch->body);
   batch->n = 0;
 }
 
 /* The next round: what was put aside is sent, and the other batch takes what will be put aside. */
-static void turn(struct cf_import *im) {
+static void turn(struct cf_import *im)
+{
   struct batch *done = im->sending;
   im->sending = im->again;
   im->again = done;
   empty(done);
 }
 
-static enum cf_err copy_batch(struct batch *to, const struct batch *from) {
+static enum cf_err copy_batch(struct batch *to, const struct batch *from)
+{
   empty(to);
   cf_buf_putstr(&to->body, cf_buf_str(&from->body));
   memcpy(to->entries, from->entries, from->n * sizeof from->entries[0]);
@@ -277,7 +297,8 @@ static enum cf_err copy_batch(struct batch *to, const struct batch *from) {
   return to->body.err;
 }
 
-enum cf_err cf_import_send(struct cf_import *im, struct cf_fault *fault) {
+enum cf_err cf_import_send(struct cf_import *im, struct cf_fault *fault)
+{
   size_t lines = im->batch->n;
   im->sent = (struct cf_import_counts){0};
   empty(im->again);

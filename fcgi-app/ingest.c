@@ -10,7 +10,8 @@
 
 void cf_ingest_init(struct cf_ingest *in) { *in = (struct cf_ingest){.batch = false}; }
 
-void cf_ingest_fini(struct cf_ingest *in) {
+void cf_ingest_fini(struct cf_ingest *in)
+{
   for (size_t i = 0; i < in->n; i++) {
     cf_event_fini(&in->items[i].event);
     free(in->items[i].fault);
@@ -22,7 +23,8 @@ void cf_ingest_fini(struct cf_ingest *in) {
 
 /* ---- Reading ---- */
 
-static struct cf_item *add_item(struct cf_ingest *in) {
+static struct cf_item *add_item(struct cf_ingest *in)
+{
   if (in->n == in->cap) {
     size_t cap = in->cap == 0 ? 4 : in->cap * 2;
     struct cf_item *grown = realloc(in->items, cap * sizeof *grown);
@@ -36,7 +38,8 @@ static struct cf_item *add_item(struct cf_ingest *in) {
 }
 
 /* Note why an item was refused; words are kept for the first ones only. */
-static enum cf_err refuse(struct cf_ingest *in, struct cf_item *item, enum cf_err err, const struct cf_fault *fault) {
+static enum cf_err refuse(struct cf_ingest *in, struct cf_item *item, enum cf_err err, const struct cf_fault *fault)
+{
   item->err = err;
   if (in->faults == CF_INGEST_WORDS_MAX) return CF_OK;
   item->fault = malloc(sizeof *item->fault);
@@ -47,7 +50,8 @@ static enum cf_err refuse(struct cf_ingest *in, struct cf_item *item, enum cf_er
 }
 
 /* One step of the scan; *more is false at the body's end. */
-static enum cf_err read_one(struct cf_ingest *in, struct cf_scan *scan, uint64_t max, bool *more, struct cf_fault *words) {
+static enum cf_err read_one(struct cf_ingest *in, struct cf_scan *scan, uint64_t max, bool *more, struct cf_fault *words)
+{
   struct cf_fault fault = {{0}, {0}};
   struct cf_str text = CF_STR("");
   *more = true;
@@ -60,7 +64,8 @@ static enum cf_err read_one(struct cf_ingest *in, struct cf_scan *scan, uint64_t
   return err == CF_OK || err == CF_E_NOMEM ? err : refuse(in, item, err, &fault);
 }
 
-enum cf_err cf_ingest_read(struct cf_ingest *in, struct cf_str body, uint64_t max, struct cf_fault *fault) {
+enum cf_err cf_ingest_read(struct cf_ingest *in, struct cf_str body, uint64_t max, struct cf_fault *fault)
+{
   struct cf_scan scan;
   bool more = true;
   enum cf_err err = CF_OK;
@@ -72,7 +77,8 @@ enum cf_err cf_ingest_read(struct cf_ingest *in, struct cf_str body, uint64_t ma
 
 /* ---- Appending ---- */
 
-static enum cf_err collect(struct cf_ingest *in) {
+static enum cf_err collect(struct cf_ingest *in)
+{
   in->events = calloc(in->n + 1, sizeof *in->events);
   in->append.places = calloc(in->n + 1, sizeof *in->append.places);
   if (in->events == NULL || in->append.places == NULL) return CF_E_NOMEM;
@@ -85,7 +91,8 @@ static enum cf_err collect(struct cf_ingest *in) {
   return CF_OK;
 }
 
-static void judge(struct cf_ingest *in) {
+static void judge(struct cf_ingest *in)
+{
   for (size_t i = 0; i < in->n; i++) {
     struct cf_item *item = &in->items[i];
     const struct cf_place *place = &in->append.places[item->place];
@@ -96,7 +103,8 @@ static void judge(struct cf_ingest *in) {
   }
 }
 
-enum cf_err cf_ingest_append(struct cf_ingest *in, struct cf_ledger *ledger) {
+enum cf_err cf_ingest_append(struct cf_ingest *in, struct cf_ledger *ledger)
+{
   enum cf_err err = collect(in);
   if (err == CF_OK && in->append.n > 0) err = cf_ledger_append(ledger, &in->append);
   if (err == CF_OK && in->append.n == 0) {

@@ -13,7 +13,8 @@
 
 void cf_lines_init(struct cf_lines *lines, uint64_t offset) { *lines = (struct cf_lines){.offset = offset}; }
 
-void cf_lines_fini(struct cf_lines *lines) {
+void cf_lines_fini(struct cf_lines *lines)
+{
   free(lines->p);
   *lines = (struct cf_lines){0};
 }
@@ -21,7 +22,8 @@ void cf_lines_fini(struct cf_lines *lines) {
 uint64_t cf_lines_read_to(const struct cf_lines *lines) { return lines->offset + (lines->end - lines->start) + lines->passed; }
 
 /* Give the n bytes at start as a line, and go on behind them and `gap` more (its LF, what was passed over). */
-static void give(struct cf_lines *lines, size_t n, size_t gap, struct cf_line *line) {
+static void give(struct cf_lines *lines, size_t n, size_t gap, struct cf_line *line)
+{
   size_t kept = n < CF_LINE_MAX ? n : CF_LINE_MAX;
   line->cut = n > kept || lines->passed > 0;
   line->offset = lines->offset;
@@ -34,7 +36,8 @@ static void give(struct cf_lines *lines, size_t n, size_t gap, struct cf_line *l
   lines->passed = 0;
 }
 
-bool cf_lines_take(struct cf_lines *lines, bool last, struct cf_line *line) {
+bool cf_lines_take(struct cf_lines *lines, bool last, struct cf_line *line)
+{
   if (lines->start == lines->end) return false;
   const char *lf = memchr(lines->p + lines->seen, '\n', lines->end - lines->seen);
   if (lf != NULL) give(lines, (size_t)(lf - lines->p) - lines->start, 1, line);
@@ -44,7 +47,8 @@ bool cf_lines_take(struct cf_lines *lines, bool last, struct cf_line *line) {
 }
 
 /* Room for READ_N bytes: what is left moves to the front, and of a long line only the first CF_LINE_MAX bytes stay. */
-static void make_room(struct cf_lines *lines) {
+static void make_room(struct cf_lines *lines)
+{
   size_t n = lines->end - lines->start;
   if (n > CF_LINE_MAX) {
     lines->passed += n - CF_LINE_MAX;
@@ -55,7 +59,8 @@ static void make_room(struct cf_lines *lines) {
   lines->end = lines->seen = n;
 }
 
-enum cf_err cf_lines_read(struct cf_lines *lines, int fd, size_t *n) {
+enum cf_err cf_lines_read(struct cf_lines *lines, int fd, size_t *n)
+{
   if (lines->p == NULL && (lines->p = malloc(CF_LINE_MAX + READ_N)) == NULL) return CF_E_NOMEM;
   make_room(lines);
   ssize_t got;

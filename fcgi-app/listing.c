@@ -14,14 +14,16 @@
 #define TEXT(x) #x
 #define TEXT_OF(macro) TEXT(macro)
 
-void cf_listing_init(struct cf_listing *l) {
+void cf_listing_init(struct cf_listing *l)
+{
   l->n = 0;
   l->end = (struct cf_page_end){.rows = 0};
   cf_buf_init(&l->filter, SIZE_MAX);
   cf_buf_init(&l->link, SIZE_MAX);
 }
 
-void cf_listing_fini(struct cf_listing *l) {
+void cf_listing_fini(struct cf_listing *l)
+{
   for (size_t i = 0; i < l->n; i++) free(l->rows[i].text);
   cf_buf_fini(&l->filter);
   cf_buf_fini(&l->link);
@@ -36,7 +38,8 @@ struct question {
 };
 
 /* 2026-11-24 alone. */
-static bool is_date(struct cf_str s) {
+static bool is_date(struct cf_str s)
+{
   if (s.n != 10) return false;
   for (size_t i = 0; i < s.n; i++)
     if (i == 4 || i == 7 ? s.p[i] != '-' : s.p[i] < '0' || s.p[i] > '9') return false;
@@ -44,14 +47,16 @@ static bool is_date(struct cf_str s) {
 }
 
 /* The end of that day in q->to; an impossible date is left to the question's own check. */
-static struct cf_str day_end(struct question *q, struct cf_str date, int64_t now_us) {
+static struct cf_str day_end(struct question *q, struct cf_str date, int64_t now_us)
+{
   int64_t t;
   if (cf_time_parse_bound(date, now_us, &t) != CF_OK || t > CF_TIME_MAX_US - DAY_US) return date;
   cf_time_format(t + DAY_US, q->to);
   return cf_str_from(q->to);
 }
 
-static void put_link(struct cf_buf *b, const struct cf_param *param) {
+static void put_link(struct cf_buf *b, const struct cf_param *param)
+{
   if (b->n > 0) cf_buf_putc(b, '&');
   cf_url_put(b, param->name);
   cf_buf_putc(b, '=');
@@ -59,7 +64,8 @@ static void put_link(struct cf_buf *b, const struct cf_param *param) {
 }
 
 /* The form's fields as parameters of GET /v1/events. */
-static void translate(struct question *q, struct cf_listing *l, const struct cf_request *rq, int64_t now_us) {
+static void translate(struct question *q, struct cf_listing *l, const struct cf_request *rq, int64_t now_us)
+{
   for (size_t i = 0; i < rq->params_n; i++) {
     struct cf_param param = rq->params[i];
     bool own = cf_str_is(param.name, "limit") || cf_str_is(param.name, "format") || cf_str_is(param.name, "fields");
@@ -73,13 +79,15 @@ static void translate(struct question *q, struct cf_listing *l, const struct cf_
 
 /* ---- The answer ---- */
 
-static size_t text_size(const struct cf_values *values, struct cf_str body) {
+static size_t text_size(const struct cf_values *values, struct cf_str body)
+{
   size_t n = body.n + 1;
   for (unsigned m = 0; m < CF_M_N; m++) n += values->v[m].n;
   return n;
 }
 
-static struct cf_str keep(char **p, struct cf_str s) {
+static struct cf_str keep(char **p, struct cf_str s)
+{
   if (s.p == NULL) return s;
   struct cf_str kept = {*p, s.n};
   if (s.n > 0) memcpy(*p, s.p, s.n);
@@ -87,7 +95,8 @@ static struct cf_str keep(char **p, struct cf_str s) {
   return kept;
 }
 
-static enum cf_err copy_row(struct cf_listed *row, const struct cf_record *record, const struct cf_values *values) {
+static enum cf_err copy_row(struct cf_listed *row, const struct cf_record *record, const struct cf_values *values)
+{
   bool control = record->kind != CF_K_EVENT && record->kind != CF_K_ACCESS;
   struct cf_str body = control ? record->public_text : (struct cf_str){NULL, 0};
   char *p = malloc(text_size(values, body));
@@ -98,7 +107,8 @@ static enum cf_err copy_row(struct cf_listed *row, const struct cf_record *recor
   return CF_OK;
 }
 
-static enum cf_err put_row(void *context, const struct cf_record *record) {
+static enum cf_err put_row(void *context, const struct cf_record *record)
+{
   struct cf_listing *l = context;
   struct cf_values values;
   if (l->n == CF_LISTING_ROWS) return CF_E_FULL;
@@ -110,7 +120,8 @@ static enum cf_err put_row(void *context, const struct cf_record *record) {
   return err;
 }
 
-static enum cf_err run(struct cf_listing *l, struct cf_ledger *ledger, const struct cf_query *query, struct cf_fault *fault) {
+static enum cf_err run(struct cf_listing *l, struct cf_ledger *ledger, const struct cf_query *query, struct cf_fault *fault)
+{
   struct cf_view *view = NULL;
   enum cf_err err = cf_view_get(ledger, &view);
   if (err != CF_OK) return err;
@@ -121,7 +132,8 @@ static enum cf_err run(struct cf_listing *l, struct cf_ledger *ledger, const str
                  (unsigned long long)l->end.damaged_from, (unsigned long long)l->end.damaged_to);
 }
 
-enum cf_err cf_listing_ask(struct cf_listing *l, struct cf_ledger *ledger, const struct cf_request *rq, int64_t now_us, struct cf_fault *fault) {
+enum cf_err cf_listing_ask(struct cf_listing *l, struct cf_ledger *ledger, const struct cf_request *rq, int64_t now_us, struct cf_fault *fault)
+{
   struct cf_query *query = NULL;
   struct question *q = calloc(1, sizeof *q);
   if (q == NULL) return CF_E_NOMEM;

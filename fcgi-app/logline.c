@@ -13,20 +13,23 @@
 #define TEXT_MAX (1U << 24)      /* a line of CF_LINE_MAX bytes, each escaped, is far below */
 #define MESSAGE_JSON_MAX 49152   /* bytes of `message` as JSON text, so that the record stays below CF_LEAF_MAX */
 
-void cf_logline_init(struct cf_logline *l) {
+void cf_logline_init(struct cf_logline *l)
+{
   *l = (struct cf_logline){.format = CF_LOG_TEXT};
   cf_buf_init(&l->text, TEXT_MAX);
   cf_buf_init(&l->attributes, TEXT_MAX);
 }
 
-void cf_logline_fini(struct cf_logline *l) {
+void cf_logline_fini(struct cf_logline *l)
+{
   cf_buf_fini(&l->text);
   cf_buf_fini(&l->attributes);
   cf_json_free(l->doc);
   l->doc = NULL;
 }
 
-static void empty(struct cf_logline *l) {
+static void empty(struct cf_logline *l)
+{
   memset(l->v, 0, sizeof l->v);
   cf_buf_reset(&l->text);
   cf_buf_reset(&l->attributes);
@@ -36,13 +39,15 @@ static void empty(struct cf_logline *l) {
 
 /* ---- What the formats share ---- */
 
-enum cf_err cf_logline_ip(struct cf_logline *l, struct cf_str s) {
+enum cf_err cf_logline_ip(struct cf_logline *l, struct cf_str s)
+{
   enum cf_err err = cf_address_canonical(s, l->ip);
   if (err == CF_OK) l->v[CF_M_IP] = cf_str_from(l->ip);
   return err;
 }
 
-static int digits(const char *p, size_t n) {
+static int digits(const char *p, size_t n)
+{
   int v = 0;
   for (size_t i = 0; i < n; i++) {
     if (p[i] < '0' || p[i] > '9') return -1;
@@ -51,7 +56,8 @@ static int digits(const char *p, size_t n) {
   return v;
 }
 
-static int month(const char *p) {
+static int month(const char *p)
+{
   static const char names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
   for (int i = 0; i < 12; i++)
     if (memcmp(names + 3 * i, p, 3) == 0) return i + 1;
@@ -59,7 +65,8 @@ static int month(const char *p) {
 }
 
 /* The fraction of a second at the front of *s, in microseconds, cut off *s; 0 without one. */
-static int fraction(struct cf_str *s) {
+static int fraction(struct cf_str *s)
+{
   int us = 0;
   size_t i = 1;
   if (s->n < 2 || s->p[0] != '.') return 0;
@@ -69,7 +76,8 @@ static int fraction(struct cf_str *s) {
 }
 
 /* " +hhmm" in seconds; false for anything else. */
-static bool zone(struct cf_str s, int *offset_s) {
+static bool zone(struct cf_str s, int *offset_s)
+{
   if (s.n != 6 || s.p[0] != ' ' || (s.p[1] != '+' && s.p[1] != '-')) return false;
   int hours = digits(s.p + 2, 2), minutes = digits(s.p + 4, 2);
   if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) return false;
@@ -78,7 +86,8 @@ static bool zone(struct cf_str s, int *offset_s) {
 }
 
 /* "17/May/2015:10:05:03 +0000", the time of the common log format, which knows no other language. */
-static enum cf_err common_time(struct cf_str s, int64_t *t_us) {
+static enum cf_err common_time(struct cf_str s, int64_t *t_us)
+{
   int offset_s;
   if (s.n < 26 || s.p[2] != '/' || s.p[6] != '/' || s.p[11] != ':' || s.p[14] != ':' || s.p[17] != ':') return CF_E_SYNTAX;
   struct cf_str rest = {s.p + 20, s.n - 20};
@@ -89,7 +98,8 @@ static enum cf_err common_time(struct cf_str s, int64_t *t_us) {
   return err;
 }
 
-enum cf_err cf_logline_time(struct cf_logline *l, struct cf_str s, bool numbers) {
+enum cf_err cf_logline_time(struct cf_logline *l, struct cf_str s, bool numbers)
+{
   int64_t t_us;
   enum cf_err err = common_time(s, &t_us);
   if (err != CF_OK) err = cf_time_parse(s, &t_us);
@@ -100,7 +110,8 @@ enum cf_err cf_logline_time(struct cf_logline *l, struct cf_str s, bool numbers)
   return CF_OK;
 }
 
-struct cf_str cf_logline_host(struct cf_str s, struct cf_str *port) {
+struct cf_str cf_logline_host(struct cf_str s, struct cf_str *port)
+{
   *port = (struct cf_str){"", 0};
   const char *colon = s.n > 0 ? memrchr(s.p, ':', s.n) : NULL;
   if (colon == NULL || colon == s.p) return s;
@@ -112,7 +123,8 @@ struct cf_str cf_logline_host(struct cf_str s, struct cf_str *port) {
   return host;
 }
 
-void cf_logline_target(struct cf_logline *l, struct cf_str target) {
+void cf_logline_target(struct cf_logline *l, struct cf_str target)
+{
   const char *mark = target.n > 0 ? memchr(target.p, '?', target.n) : NULL;
   size_t n = mark == NULL ? target.n : (size_t)(mark - target.p);
   l->v[CF_M_PATH] = (struct cf_str){target.p, n};
@@ -120,14 +132,16 @@ void cf_logline_target(struct cf_logline *l, struct cf_str target) {
 }
 
 /* HTTP/1.1, HTTP/2, RTSP/1.0: upper-case letters, a slash, a digit, perhaps a point and a digit. */
-static bool is_protocol(struct cf_str s) {
+static bool is_protocol(struct cf_str s)
+{
   size_t i = 0;
   while (i < s.n && s.p[i] >= 'A' && s.p[i] <= 'Z') i++;
   if (i < 2 || i > 16 || i + 2 > s.n || s.p[i] != '/' || digits(s.p + i + 1, 1) < 0) return false;
   return i + 2 == s.n || (i + 4 == s.n && s.p[i + 2] == '.' && digits(s.p + i + 3, 1) >= 0);
 }
 
-void cf_logline_request(struct cf_logline *l, struct cf_str request) {
+void cf_logline_request(struct cf_logline *l, struct cf_str request)
+{
   const char *space = request.n > 0 ? memchr(request.p, ' ', request.n) : NULL;
   struct cf_str method = {request.p, space == NULL ? 0 : (size_t)(space - request.p)};
   if (!cf_value_ok(CF_M_METHOD, method)) {
@@ -148,7 +162,8 @@ void cf_logline_request(struct cf_logline *l, struct cf_str request) {
 /* ---- Lines ---- */
 
 /* The longest head of a well-formed text that is within `message`'s limit and, as JSON, within ours. */
-static struct cf_str message_head(struct cf_str s) {
+static struct cf_str message_head(struct cf_str s)
+{
   struct cf_buf json;
   size_t max = (size_t)cf_member_table[CF_M_MESSAGE].limit;
   cf_buf_init(&json, MESSAGE_JSON_MAX);
@@ -161,7 +176,8 @@ static struct cf_str message_head(struct cf_str s) {
   return s;
 }
 
-enum cf_err cf_logline_text(struct cf_logline *l, struct cf_str line, bool cut) {
+enum cf_err cf_logline_text(struct cf_logline *l, struct cf_str line, bool cut)
+{
   empty(l);
   l->format = CF_LOG_TEXT;
   /* Room for a NUL's place: an empty line is a value, not an absent one. */
@@ -177,23 +193,27 @@ enum cf_err cf_logline_text(struct cf_logline *l, struct cf_str line, bool cut) 
 }
 
 /* An event needs one of these three (api.md, POST /v1/events). */
-static void complete(struct cf_logline *l) {
+static void complete(struct cf_logline *l)
+{
   if (l->attributes.n > 0) l->v[CF_M_ATTRIBUTES] = cf_buf_str(&l->attributes);
   if (l->v[CF_M_METHOD].p == NULL && l->v[CF_M_ACTION].p == NULL && l->v[CF_M_MESSAGE].p == NULL) l->v[CF_M_ACTION] = l->format == CF_LOG_ACCESS ? CF_STR("http.request") : CF_STR("log.line");
 }
 
 /* Behind a byte order mark. */
-static struct cf_str unmarked(struct cf_str line) {
+static struct cf_str unmarked(struct cf_str line)
+{
   return cf_str_starts(line, CF_STR("\xef\xbb\xbf")) ? (struct cf_str){line.p + 3, line.n - 3} : line;
 }
 
-static bool looks_json(struct cf_str s) {
+static bool looks_json(struct cf_str s)
+{
   size_t i = 0;
   while (i < s.n && (s.p[i] == ' ' || s.p[i] == '\t')) i++;
   return i < s.n && s.p[i] == '{';
 }
 
-enum cf_err cf_logline_parse(struct cf_logline *l, struct cf_str line) {
+enum cf_err cf_logline_parse(struct cf_logline *l, struct cf_str line)
+{
   struct cf_str s = unmarked(line);
   empty(l);
   bool json = looks_json(s);
@@ -207,13 +227,15 @@ enum cf_err cf_logline_parse(struct cf_logline *l, struct cf_str line) {
 
 /* ---- The event ---- */
 
-static void put_value(const struct cf_logline *l, enum cf_member m, struct cf_buf *b) {
+static void put_value(const struct cf_logline *l, enum cf_member m, struct cf_buf *b)
+{
   cf_json_put_name(b, cf_member_table[m].name);
   if (cf_member_table[m].type == CF_T_INTEGER || m == CF_M_ATTRIBUTES) cf_buf_putstr(b, l->v[m]);
   else cf_json_put_str(b, l->v[m]);
 }
 
-void cf_logline_put(const struct cf_logline *l, struct cf_str source, struct cf_str id, struct cf_buf *b) {
+void cf_logline_put(const struct cf_logline *l, struct cf_str source, struct cf_str id, struct cf_buf *b)
+{
   cf_buf_putc(b, '{');
   cf_json_put_member(b, cf_member_table[CF_M_SOURCE].name, source);
   cf_json_put_member(b, cf_member_table[CF_M_ID].name, id);
@@ -225,7 +247,8 @@ void cf_logline_put(const struct cf_logline *l, struct cf_str source, struct cf_
 /* A line of SURE_N bytes in access format always makes an acceptable event: even all escaped it is within every limit that ?long=cut does not mend. */
 #define SURE_N 2048
 
-static enum cf_err acceptable(struct cf_str event, struct cf_str source) {
+static enum cf_err acceptable(struct cf_str event, struct cf_str source)
+{
   const struct cf_event_rules rules = {.source = source, .cut_long = true};
   struct cf_event parsed;
   struct cf_fault fault;
@@ -234,7 +257,8 @@ static enum cf_err acceptable(struct cf_str event, struct cf_str source) {
   return err;
 }
 
-enum cf_err cf_logline_event(struct cf_logline *l, struct cf_str line, bool cut, struct cf_str source, struct cf_str id, struct cf_buf *b) {
+enum cf_err cf_logline_event(struct cf_logline *l, struct cf_str line, bool cut, struct cf_str source, struct cf_str id, struct cf_buf *b)
+{
   size_t start = b->n;
   enum cf_err err = cut ? cf_logline_text(l, line, true) : cf_logline_parse(l, line);
   if (err != CF_OK) return err;

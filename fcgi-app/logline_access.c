@@ -30,7 +30,8 @@ static bool holds(struct cf_str s, char c) { return s.n > 0 && memchr(s.p, c, s.
 /* ---- Cutting the line ---- */
 
 /* The bracket at `open` if it holds a time and ` "` follows. */
-static bool time_at(struct cf_logline *l, struct cf_str line, const char *open, struct cf_str *time) {
+static bool time_at(struct cf_logline *l, struct cf_str line, const char *open, struct cf_str *time)
+{
   struct cf_str rest = behind(line, open + 1);
   const char *close = memchr(rest.p, ']', rest.n < BRACKET_MAX ? rest.n : BRACKET_MAX);
   if (close == NULL || !cf_str_starts(behind(line, close + 1), CF_STR(" \""))) return false;
@@ -39,7 +40,8 @@ static bool time_at(struct cf_logline *l, struct cf_str line, const char *open, 
 }
 
 /* Cut the line into front, time and the rest, which begins at the request's quote. */
-static bool cut_time(struct cf_logline *l, struct cf_str line, struct parts *parts, struct cf_str *rest) {
+static bool cut_time(struct cf_logline *l, struct cf_str line, struct parts *parts, struct cf_str *rest)
+{
   struct cf_str left = line;
   for (const char *open; left.n > 0 && (open = memchr(left.p, '[', left.n)) != NULL; left = behind(line, open + 1)) {
     if (open == line.p || open[-1] != ' ' || !time_at(l, line, open, &parts->time)) continue;
@@ -51,7 +53,8 @@ static bool cut_time(struct cf_logline *l, struct cf_str line, struct parts *par
 }
 
 /* A word up to a space or the end that is "-" or an integer the member takes. */
-static bool cut_number(struct cf_str *rest, enum cf_member m, struct cf_str *word) {
+static bool cut_number(struct cf_str *rest, enum cf_member m, struct cf_str *word)
+{
   struct cf_str left = *rest, w = cf_str_cut(&left, ' ');
   if (!cf_str_is(w, "-") && !cf_value_ok(m, w)) return false;
   *word = w;
@@ -60,7 +63,8 @@ static bool cut_number(struct cf_str *rest, enum cf_member m, struct cf_str *wor
 }
 
 /* What follows the request's closing quote: a status, perhaps bytes. */
-static bool cut_result(struct cf_str s, struct parts *parts, struct cf_str *rest) {
+static bool cut_result(struct cf_str s, struct parts *parts, struct cf_str *rest)
+{
   if (s.n == 0 || s.p[0] != ' ') return false;
   *rest = behind(s, s.p + 1);
   if (!cut_number(rest, CF_M_STATUS, &parts->status)) return false;
@@ -68,7 +72,8 @@ static bool cut_result(struct cf_str s, struct parts *parts, struct cf_str *rest
 }
 
 /* The next quote from p on that no backslash escapes; NULL without one. */
-static const char *next_quote(struct cf_str s, const char *p) {
+static const char *next_quote(struct cf_str s, const char *p)
+{
   for (const char *end = s.p + s.n; p < end; p++) {
     if (*p == '"') return p;
     if (*p == '\\') p++;
@@ -76,7 +81,8 @@ static const char *next_quote(struct cf_str s, const char *p) {
   return NULL;
 }
 
-static bool cut_request(struct cf_str s, struct parts *parts, struct cf_str *rest) {
+static bool cut_request(struct cf_str s, struct parts *parts, struct cf_str *rest)
+{
   for (const char *quote = next_quote(s, s.p + 1); quote != NULL; quote = next_quote(s, quote + 1)) {
     if (!cut_result(behind(s, quote + 1), parts, rest)) continue;
     parts->request = between(s.p + 1, quote);
@@ -86,7 +92,8 @@ static bool cut_request(struct cf_str s, struct parts *parts, struct cf_str *res
 }
 
 /* Nothing, or words and quoted texts with a space before each. */
-static bool is_fields(struct cf_str s) {
+static bool is_fields(struct cf_str s)
+{
   const char *p = s.p, *end = s.p + s.n;
   while (p < end) {
     if (*p++ != ' ' || p == end) return false;
@@ -100,7 +107,8 @@ static bool is_fields(struct cf_str s) {
 }
 
 /* The user agent from its opening quote on. Quotes that nobody escaped are part of it where what follows them makes no sense. */
-static void cut_user_agent(struct cf_str s, struct parts *parts) {
+static void cut_user_agent(struct cf_str s, struct parts *parts)
+{
   const char *end = s.p + s.n, *close = next_quote(s, s.p + 1);
   if (close == NULL) {
     parts->user_agent = between(s.p + 1, end);
@@ -113,7 +121,8 @@ static void cut_user_agent(struct cf_str s, struct parts *parts) {
 }
 
 /* What is left behind the bytes: `"referer" "user agent"` and more, else something of somebody's own. */
-static void cut_rest(struct cf_str s, struct parts *parts) {
+static void cut_rest(struct cf_str s, struct parts *parts)
+{
   const char *close = s.n > 0 && s.p[0] == '"' ? next_quote(s, s.p + 1) : NULL;
   while (close != NULL && close + 1 < s.p + s.n && !cf_str_starts(behind(s, close + 1), CF_STR(" \""))) close = next_quote(s, close + 1);
   if (close == NULL) {
@@ -127,14 +136,16 @@ static void cut_rest(struct cf_str s, struct parts *parts) {
 /* ---- Values ---- */
 
 /* The byte that \c stands for in the logs of Apache, lighttpd and nginx; -1: none. */
-static int escaped(char c) {
+static int escaped(char c)
+{
   static const char letters[] = "\"\\ntrbvfa", bytes[] = "\"\\\n\t\r\b\v\f\a";
   const char *at = c != '\0' ? strchr(letters, c) : NULL;
   return at == NULL ? -1 : bytes[at - letters];
 }
 
 /* The text of a field without its escapes. l->text has room for the whole line, so that nothing in it moves. */
-static struct cf_str decode(struct cf_logline *l, struct cf_str s) {
+static struct cf_str decode(struct cf_logline *l, struct cf_str s)
+{
   if (!holds(s, '\\')) return s;
   size_t start = l->text.n;
   for (size_t i = 0; i < s.n; i++) {
@@ -147,11 +158,13 @@ static struct cf_str decode(struct cf_logline *l, struct cf_str s) {
   return (struct cf_str){(const char *)l->text.p + start, l->text.n - start};
 }
 
-static void set(struct cf_logline *l, enum cf_member m, struct cf_str raw) {
+static void set(struct cf_logline *l, enum cf_member m, struct cf_str raw)
+{
   if (raw.p != NULL && !cf_str_is(raw, "-")) l->v[m] = decode(l, raw);
 }
 
-static void add(struct cf_logline *l, const char *name, struct cf_str raw) {
+static void add(struct cf_logline *l, const char *name, struct cf_str raw)
+{
   if (raw.n == 0 || cf_str_is(raw, "-")) return;
   if (l->attributes.n == 0) cf_buf_putc(&l->attributes, '{');
   cf_json_put_member(&l->attributes, name, decode(l, raw));
@@ -163,13 +176,15 @@ struct front {
   struct cf_str vhost, client, ident, user;
 };
 
-static bool is_address(struct cf_str s) {
+static bool is_address(struct cf_str s)
+{
   char text[46];
   return cf_address_canonical(s, text) == CF_OK;
 }
 
 /* A client's word or, as proxies' addresses are logged, several with commas. */
-static struct cf_str cut_client(struct cf_str *s) {
+static struct cf_str cut_client(struct cf_str *s)
+{
   const char *from = s->p;
   struct cf_str word = cf_str_cut(s, ' ');
   while (s->n > 0 && word.n > 1 && word.p[word.n - 1] == ',') word = cf_str_cut(s, ' ');
@@ -177,13 +192,15 @@ static struct cf_str cut_client(struct cf_str *s) {
 }
 
 /* Does a virtual host come first? `second` is what stands behind the first word, `more` what stands behind that. */
-static bool vhost_first(struct cf_str first, struct cf_str second, struct cf_str more) {
+static bool vhost_first(struct cf_str first, struct cf_str second, struct cf_str more)
+{
   if (is_address(first)) return is_address(second) && holds(more, ' ');
   if (is_address(second)) return more.n > 0;
   return !cf_str_is(second, "-") && holds(more, ' ') && !holds(first, ',');
 }
 
-static void cut_front(struct cf_str s, struct front *front) {
+static void cut_front(struct cf_str s, struct front *front)
+{
   struct cf_str rest = s, first = cut_client(&rest), more = rest, second = cut_client(&more);
   *front = (struct front){.client = first};
   if (more.n > 0 && vhost_first(first, second, more)) {
@@ -199,13 +216,15 @@ static void cut_front(struct cf_str s, struct front *front) {
 /* lighttpd writes the virtual host where others have the ident name. */
 static bool is_host(struct cf_str s) { return cf_str_is(s, "localhost") || holds(s, '.') || holds(s, ':'); }
 
-static void set_client(struct cf_logline *l, struct cf_str client) {
+static void set_client(struct cf_logline *l, struct cf_str client)
+{
   struct cf_str list = client, first = cf_str_cut(&list, ',');
   if (cf_logline_ip(l, first) != CF_OK) add(l, "client_host", client);
   else if (list.n > 0) add(l, "forwarded_for", client);
 }
 
-static void set_front(struct cf_logline *l, struct cf_str s) {
+static void set_front(struct cf_logline *l, struct cf_str s)
+{
   struct front front;
   struct cf_str port;
   cut_front(s, &front);
@@ -223,7 +242,8 @@ static void set_front(struct cf_logline *l, struct cf_str s) {
   add(l, "port", port);
 }
 
-static void set_parts(struct cf_logline *l, const struct parts *parts) {
+static void set_parts(struct cf_logline *l, const struct parts *parts)
+{
   set_front(l, parts->front);
   cf_logline_request(l, decode(l, parts->request));
   set(l, CF_M_STATUS, parts->status);
@@ -239,7 +259,8 @@ static void set_parts(struct cf_logline *l, const struct parts *parts) {
   if (l->attributes.n > 0) cf_buf_putc(&l->attributes, '}');
 }
 
-enum cf_err cf_logline_access(struct cf_logline *l, struct cf_str line) {
+enum cf_err cf_logline_access(struct cf_logline *l, struct cf_str line)
+{
   struct parts parts = {0};
   struct cf_str rest;
   if (!cut_time(l, line, &parts, &rest) || !cut_request(rest, &parts, &rest)) return CF_E_SYNTAX;

@@ -15,13 +15,15 @@
 static void put_control(struct cf_buf *b, uint8_t c) { cf_buf_putf(b, "\\u%04x", c); }
 
 /* One byte of a string's value. */
-static void put_byte(struct cf_buf *b, uint8_t c) {
+static void put_byte(struct cf_buf *b, uint8_t c)
+{
   if (c < 0x20 || c == '"' || c == '\\') put_control(b, c);
   else cf_buf_putc(b, (char)c);
 }
 
 /* The escape at s (a backslash): its mended form to b, and how many bytes it took. */
-static size_t mend_escape(struct cf_str s, struct cf_buf *b) {
+static size_t mend_escape(struct cf_str s, struct cf_buf *b)
+{
   uint8_t byte;
   char c = s.n > 1 ? s.p[1] : '\0';
   if (c != '\0' && strchr("\"\\/bfnrtu", c) != NULL) return cf_buf_put(b, s.p, 2), 2;
@@ -30,7 +32,8 @@ static size_t mend_escape(struct cf_str s, struct cf_buf *b) {
   return cf_buf_put(b, "\\\\", 2), 1;
 }
 
-static void mend(struct cf_str s, struct cf_buf *b) {
+static void mend(struct cf_str s, struct cf_buf *b)
+{
   bool inside = false;
   for (size_t i = 0; i < s.n;) {
     uint8_t c = (uint8_t)s.p[i];
@@ -45,7 +48,8 @@ static void mend(struct cf_str s, struct cf_buf *b) {
   }
 }
 
-static enum cf_err parse(struct cf_logline *l, struct cf_str line) {
+static enum cf_err parse(struct cf_logline *l, struct cf_str line)
+{
   enum cf_err err = cf_json_parse(line, CF_SCAN_DEPTH, &l->doc, NULL);
   if (err != CF_E_SYNTAX) return err;
   mend(line, &l->text);
@@ -131,7 +135,8 @@ static const struct alias {
 #define ALIASES (sizeof aliases / sizeof aliases[0])
 
 /* name is that of an alias, but for its case and marks. */
-static bool spells(struct cf_str name, const char *alias) {
+static bool spells(struct cf_str name, const char *alias)
+{
   for (size_t i = 0; i < name.n; i++) {
     char c = name.p[i];
     if (c == '_' || c == '-' || c == '.' || c == '@') continue;
@@ -141,7 +146,8 @@ static bool spells(struct cf_str name, const char *alias) {
   return *alias == '\0';
 }
 
-static const struct alias *find_alias(struct cf_str name) {
+static const struct alias *find_alias(struct cf_str name)
+{
   for (size_t i = 0; i < ALIASES; i++)
     if (spells(name, aliases[i].name)) return &aliases[i];
   return NULL;
@@ -157,12 +163,14 @@ struct taking {
   char port[16]; /* JSON text of the attribute of that name */
 };
 
-static void keep(struct taking *t, struct cf_str name, const struct cf_json *value) {
+static void keep(struct taking *t, struct cf_str name, const struct cf_json *value)
+{
   t->pairs[t->pairs_n++] = (struct cf_json_pair){.name = name, .value = value};
 }
 
 /* A scalar's text; false for objects and arrays. */
-static bool scalar(const struct cf_json *value, struct cf_str *s) {
+static bool scalar(const struct cf_json *value, struct cf_str *s)
+{
   switch (cf_json_type(value)) {
     case CF_JSON_STRING: *s = cf_json_string(value); return true;
     case CF_JSON_BOOL: *s = cf_str_from(cf_json_bool(value) ? "true" : "false"); return true;
@@ -173,7 +181,8 @@ static bool scalar(const struct cf_json *value, struct cf_str *s) {
 }
 
 /* Decimal text times 10^shift as an integer, digits behind that cut off; false for anything else. At least one point where `pointed`. */
-static bool scaled(struct cf_str s, unsigned shift, bool pointed, uint64_t *v) {
+static bool scaled(struct cf_str s, unsigned shift, bool pointed, uint64_t *v)
+{
   struct cf_str fraction = s, whole = cf_str_cut(&fraction, '.');
   if (cf_u64_parse(whole, 1000000000, v) != CF_OK || (pointed && whole.n == s.n)) return false;
   for (unsigned i = 0; i < shift; i++) {
@@ -184,7 +193,8 @@ static bool scaled(struct cf_str s, unsigned shift, bool pointed, uint64_t *v) {
   return true;
 }
 
-static bool set_duration(struct cf_logline *l, struct cf_str s, unsigned shift, bool pointed) {
+static bool set_duration(struct cf_logline *l, struct cf_str s, unsigned shift, bool pointed)
+{
   uint64_t v;
   struct cf_buf b;
   if (!scaled(s, shift, pointed, &v)) return false;
@@ -196,7 +206,8 @@ static bool set_duration(struct cf_logline *l, struct cf_str s, unsigned shift, 
   return true;
 }
 
-static bool set_host(struct taking *t, struct cf_str s) {
+static bool set_host(struct taking *t, struct cf_str s)
+{
   struct cf_str port;
   t->l->v[CF_M_HOST] = cf_logline_host(s, &port);
   if (port.n > 0) {
@@ -209,7 +220,8 @@ static bool set_host(struct taking *t, struct cf_str s) {
 }
 
 /* As the member's type asks; text may be anything, its limit is the server's business (?long=cut). */
-static bool set_member(struct cf_logline *l, enum cf_member m, struct cf_str s) {
+static bool set_member(struct cf_logline *l, enum cf_member m, struct cf_str s)
+{
   switch (cf_member_table[m].type) {
     case CF_T_TIME: return cf_logline_time(l, s, true) == CF_OK;
     case CF_T_ADDRESS: return cf_logline_ip(l, s) == CF_OK;
@@ -222,19 +234,22 @@ static bool set_member(struct cf_logline *l, enum cf_member m, struct cf_str s) 
   return true;
 }
 
-static bool set_request(struct cf_logline *l, struct cf_str s) {
+static bool set_request(struct cf_logline *l, struct cf_str s)
+{
   if (l->v[CF_M_PATH].p != NULL || l->v[CF_M_QUERY].p != NULL || l->v[CF_M_PROTOCOL].p != NULL || l->v[CF_M_MESSAGE].p != NULL) return false;
   cf_logline_request(l, s);
   return true;
 }
 
-static bool set_target(struct cf_logline *l, struct cf_str s) {
+static bool set_target(struct cf_logline *l, struct cf_str s)
+{
   if (l->v[CF_M_QUERY].p != NULL && memchr(s.p, '?', s.n) != NULL) return false;
   cf_logline_target(l, s);
   return true;
 }
 
-static bool set_as(struct taking *t, enum how how, enum cf_member m, struct cf_str s) {
+static bool set_as(struct taking *t, enum how how, enum cf_member m, struct cf_str s)
+{
   if (t->l->v[m].p != NULL) return cf_str_eq(t->l->v[m], s);
   switch (how) {
     case HOW_MEMBER: return set_member(t->l, m, s);
@@ -249,12 +264,14 @@ static bool set_as(struct taking *t, enum how how, enum cf_member m, struct cf_s
 }
 
 /* A line's own `source` and `id` are not those of the events it becomes: attributes. */
-static enum cf_member own_member(struct cf_str name) {
+static enum cf_member own_member(struct cf_str name)
+{
   enum cf_member m = cf_member_find(name);
   return m == CF_M_SOURCE || m == CF_M_ID ? CF_M_N : m;
 }
 
-static enum cf_err take(void *context, struct cf_str name, const struct cf_json *value) {
+static enum cf_err take(void *context, struct cf_str name, const struct cf_json *value)
+{
   struct taking *t = context;
   enum cf_member m = own_member(name);
   const struct alias *alias = m == CF_M_N ? find_alias(name) : NULL;
@@ -271,14 +288,16 @@ static enum cf_err take(void *context, struct cf_str name, const struct cf_json 
   return CF_OK;
 }
 
-static enum cf_err put_attributes(struct taking *t) {
+static enum cf_err put_attributes(struct taking *t)
+{
   struct cf_buf *b = &t->l->attributes;
   if (t->pairs_n == 0) return CF_OK;
   enum cf_err err = cf_json_put_pairs(b, t->pairs, t->pairs_n, CF_ATTRIBUTES_DEPTH, NULL);
   return err == CF_E_INVALID ? CF_E_SYNTAX : err;
 }
 
-enum cf_err cf_logline_json(struct cf_logline *l, struct cf_str line) {
+enum cf_err cf_logline_json(struct cf_logline *l, struct cf_str line)
+{
   struct taking t = {.l = l};
   enum cf_err err = parse(l, line);
   if (err != CF_OK) return err;

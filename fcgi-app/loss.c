@@ -44,7 +44,8 @@ struct cf_loss {
 /* ---- Records ---- */
 
 /* Finish the record and leave it with the ledger. */
-static void post(struct cf_loss *loss, struct cf_builder *b) {
+static void post(struct cf_loss *loss, struct cf_builder *b)
+{
   struct cf_event event;
   struct cf_fault fault;
   enum cf_err err = cf_builder_end(b, &event, &fault);
@@ -56,13 +57,15 @@ static void post(struct cf_loss *loss, struct cf_builder *b) {
   }
 }
 
-static void put_span(struct cf_buf *b, const struct entry *entry) {
+static void put_span(struct cf_buf *b, const struct entry *entry)
+{
   cf_json_put_member_u64(b, "count", entry->count);
   cf_json_put_member_time(b, "first", entry->first_us);
   cf_json_put_member_time(b, "last", entry->last_us);
 }
 
-static void tell_loss(struct cf_loss *loss, const struct entry *entry) {
+static void tell_loss(struct cf_loss *loss, const struct entry *entry)
+{
   struct cf_builder *b;
   if (cf_builder_new(CF_K_LOSS, &b) != CF_OK) return;
   struct cf_buf body;
@@ -78,11 +81,13 @@ static void tell_loss(struct cf_loss *loss, const struct entry *entry) {
   cf_builder_free(b);
 }
 
-static void set_text(struct cf_builder *b, enum cf_member member, const char *text) {
+static void set_text(struct cf_builder *b, enum cf_member member, const char *text)
+{
   if (*text != '\0') cf_builder_set(b, member, cf_str_from(text));
 }
 
-static void tell_refusal(struct cf_loss *loss, const struct entry *entry) {
+static void tell_refusal(struct cf_loss *loss, const struct entry *entry)
+{
   struct cf_builder *b;
   if (cf_builder_new(CF_K_ACCESS, &b) != CF_OK) return;
   struct cf_buf attributes;
@@ -105,18 +110,21 @@ static void tell_refusal(struct cf_loss *loss, const struct entry *entry) {
 
 /* ---- Counting ---- */
 
-static void copy_text(struct cf_str s, char out[TEXT_N]) {
+static void copy_text(struct cf_str s, char out[TEXT_N])
+{
   s = cf_utf8_head(s, TEXT_N - 1);
   if (s.n > 0) memcpy(out, s.p, s.n);
   out[s.n] = '\0';
 }
 
-static bool same(const struct entry *a, const struct entry *b) {
+static bool same(const struct entry *a, const struct entry *b)
+{
   return a->used && strcmp(a->who, b->who) == 0 && strcmp(a->credential, b->credential) == 0 && strcmp(a->ip, b->ip) == 0 && strcmp(a->reason, b->reason) == 0;
 }
 
 /* The entry for such a thing: its own, a fresh one, or the one for everything else. */
-static struct entry *place_for(struct table *table, const struct entry *thing) {
+static struct entry *place_for(struct table *table, const struct entry *thing)
+{
   struct entry *fresh = NULL;
   for (size_t i = 0; i < CF_LOSS_MAX - 1; i++) {
     if (same(&table->entries[i], thing)) return &table->entries[i];
@@ -131,13 +139,15 @@ static struct entry *place_for(struct table *table, const struct entry *thing) {
 static bool is_due(const struct entry *entry, int64_t now_us) { return now_us - entry->told_us >= MINUTE_US || now_us < entry->told_us; }
 
 /* Tell what was counted; its next minute begins. */
-static void tell(struct cf_loss *loss, const struct table *table, struct entry *entry, int64_t now_us) {
+static void tell(struct cf_loss *loss, const struct table *table, struct entry *entry, int64_t now_us)
+{
   table->tell(loss, entry);
   entry->told_us = now_us;
   entry->count = 0;
 }
 
-static void count(struct cf_loss *loss, struct table *table, const struct entry *thing, uint64_t n, int64_t now_us) {
+static void count(struct cf_loss *loss, struct table *table, const struct entry *thing, uint64_t n, int64_t now_us)
+{
   pthread_mutex_lock(&loss->lock);
   struct entry *entry = place_for(table, thing);
   if (entry->count == 0) entry->first_us = now_us;
@@ -147,14 +157,16 @@ static void count(struct cf_loss *loss, struct table *table, const struct entry 
   pthread_mutex_unlock(&loss->lock);
 }
 
-void cf_loss_events(struct cf_loss *loss, struct cf_str source, const char *reason, uint64_t n, int64_t now_us) {
+void cf_loss_events(struct cf_loss *loss, struct cf_str source, const char *reason, uint64_t n, int64_t now_us)
+{
   struct entry thing = {.reason = reason, .told_us = INT64_MIN / 2};
   if (n == 0) return;
   copy_text(source, thing.who);
   count(loss, &loss->losses, &thing, n, now_us);
 }
 
-void cf_loss_refusal(struct cf_loss *loss, const char *ip, struct cf_str user, struct cf_str credential, const char *reason, int64_t now_us) {
+void cf_loss_refusal(struct cf_loss *loss, const char *ip, struct cf_str user, struct cf_str credential, const char *reason, int64_t now_us)
+{
   struct entry thing = {.reason = reason, .told_us = INT64_MIN / 2};
   copy_text(user, thing.who);
   copy_text(credential, thing.credential);
@@ -163,7 +175,8 @@ void cf_loss_refusal(struct cf_loss *loss, const char *ip, struct cf_str user, s
 }
 
 /* Tell what is due, or with all whatever was counted; entries that had nothing to tell for a minute are free again. */
-static void sweep(struct cf_loss *loss, struct table *table, int64_t now_us, bool all) {
+static void sweep(struct cf_loss *loss, struct table *table, int64_t now_us, bool all)
+{
   for (size_t i = 0; i < CF_LOSS_MAX; i++) {
     struct entry *entry = &table->entries[i];
     if (entry->count > 0 && (all || is_due(entry, now_us))) tell(loss, table, entry, now_us);
@@ -171,7 +184,8 @@ static void sweep(struct cf_loss *loss, struct table *table, int64_t now_us, boo
   }
 }
 
-void cf_loss_tick(struct cf_loss *loss, int64_t now_us) {
+void cf_loss_tick(struct cf_loss *loss, int64_t now_us)
+{
   pthread_mutex_lock(&loss->lock);
   sweep(loss, &loss->losses, now_us, false);
   sweep(loss, &loss->refusals, now_us, false);
@@ -179,14 +193,16 @@ void cf_loss_tick(struct cf_loss *loss, int64_t now_us) {
 }
 
 /* The words of the entry for everything else. */
-static void init_rest(struct table *table, const char *who) {
+static void init_rest(struct table *table, const char *who)
+{
   struct entry *rest = &table->entries[CF_LOSS_MAX - 1];
   rest->reason = "many";
   rest->told_us = INT64_MIN / 2;
   strcpy(rest->who, who);
 }
 
-enum cf_err cf_loss_new(struct cf_ledger *ledger, struct cf_loss **loss) {
+enum cf_err cf_loss_new(struct cf_ledger *ledger, struct cf_loss **loss)
+{
   struct cf_loss *made = calloc(1, sizeof *made);
   if (made == NULL) return CF_E_NOMEM;
   made->ledger = ledger;
@@ -199,7 +215,8 @@ enum cf_err cf_loss_new(struct cf_ledger *ledger, struct cf_loss **loss) {
   return CF_OK;
 }
 
-void cf_loss_free(struct cf_loss *loss) {
+void cf_loss_free(struct cf_loss *loss)
+{
   if (loss == NULL) return;
   sweep(loss, &loss->losses, cf_clock_now_us(), true);
   sweep(loss, &loss->refusals, cf_clock_now_us(), true);

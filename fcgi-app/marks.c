@@ -17,7 +17,8 @@
 #define TITLE "counterfoil import 1"
 #define STATE_MAX (1U << 22)
 
-enum cf_err cf_marks_add(struct cf_marks *marks, const struct cf_mark *mark) {
+enum cf_err cf_marks_add(struct cf_marks *marks, const struct cf_mark *mark)
+{
   struct cf_mark *v = realloc(marks->v, (marks->n + 1) * sizeof *v);
   if (v == NULL) return CF_E_NOMEM;
   marks->v = v;
@@ -28,7 +29,8 @@ enum cf_err cf_marks_add(struct cf_marks *marks, const struct cf_mark *mark) {
   return CF_OK;
 }
 
-void cf_marks_fini(struct cf_marks *marks) {
+void cf_marks_fini(struct cf_marks *marks)
+{
   for (size_t i = 0; i < marks->n; i++) free(marks->v[i].path);
   free(marks->v);
   *marks = (struct cf_marks){0};
@@ -36,7 +38,8 @@ void cf_marks_fini(struct cf_marks *marks) {
 
 /* ---- Reading ---- */
 
-static enum cf_err read_all(const char *file, struct cf_buf *b, int64_t *saved_us, struct cf_fault *fault) {
+static enum cf_err read_all(const char *file, struct cf_buf *b, int64_t *saved_us, struct cf_fault *fault)
+{
   struct stat st;
   int fd = open(file, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return errno == ENOENT ? CF_OK : cf_fail_errno(fault, CF_E_SYSTEM, file, "can't open the state file");
@@ -55,12 +58,14 @@ static enum cf_err read_all(const char *file, struct cf_buf *b, int64_t *saved_u
   return b->err;
 }
 
-static bool head_ok(struct cf_str s) {
+static bool head_ok(struct cf_str s)
+{
   uint8_t bytes[CF_HEAD_N / 2];
   return cf_hex_get_n(s, bytes, sizeof bytes) == CF_OK;
 }
 
-static enum cf_err add_line(struct cf_str line, struct cf_marks *marks) {
+static enum cf_err add_line(struct cf_str line, struct cf_marks *marks)
+{
   struct cf_mark mark;
   struct cf_buf path;
   struct cf_str device = cf_str_cut(&line, ' '), inode = cf_str_cut(&line, ' '), offset = cf_str_cut(&line, ' '), head = cf_str_cut(&line, ' ');
@@ -79,7 +84,8 @@ static enum cf_err add_line(struct cf_str line, struct cf_marks *marks) {
   return err;
 }
 
-static enum cf_err add_lines(struct cf_str text, struct cf_marks *marks) {
+static enum cf_err add_lines(struct cf_str text, struct cf_marks *marks)
+{
   if (text.n == 0) return CF_OK;
   if (!cf_str_is(cf_str_cut(&text, '\n'), TITLE)) return CF_E_SYNTAX;
   while (text.n > 0) {
@@ -89,7 +95,8 @@ static enum cf_err add_lines(struct cf_str text, struct cf_marks *marks) {
   return CF_OK;
 }
 
-enum cf_err cf_marks_load(const char *file, struct cf_marks *marks, struct cf_fault *fault) {
+enum cf_err cf_marks_load(const char *file, struct cf_marks *marks, struct cf_fault *fault)
+{
   struct cf_marks found = {0};
   struct cf_buf b;
   cf_buf_init(&b, STATE_MAX);
@@ -106,7 +113,8 @@ enum cf_err cf_marks_load(const char *file, struct cf_marks *marks, struct cf_fa
 
 /* ---- Writing ---- */
 
-static void put_marks(const struct cf_marks *marks, struct cf_buf *b) {
+static void put_marks(const struct cf_marks *marks, struct cf_buf *b)
+{
   cf_buf_puts(b, TITLE "\n");
   for (size_t i = 0; i < marks->n; i++) {
     const struct cf_mark *mark = &marks->v[i];
@@ -116,7 +124,8 @@ static void put_marks(const struct cf_marks *marks, struct cf_buf *b) {
   }
 }
 
-static bool write_all(int fd, struct cf_str s) {
+static bool write_all(int fd, struct cf_str s)
+{
   while (s.n > 0) {
     ssize_t n = write(fd, s.p, s.n);
     if (n < 0 && errno == EINTR) continue;
@@ -127,7 +136,8 @@ static bool write_all(int fd, struct cf_str s) {
 }
 
 /* Write a new file and get it on disk. */
-static bool write_file(const char *name, struct cf_str text) {
+static bool write_file(const char *name, struct cf_str text)
+{
   int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (fd < 0) return false;
   bool good = write_all(fd, text) && fsync(fd) == 0;
@@ -137,7 +147,8 @@ static bool write_file(const char *name, struct cf_str text) {
   return good;
 }
 
-static bool sync_directory(const char *file) {
+static bool sync_directory(const char *file)
+{
   const char *slash = strrchr(file, '/');
   char *name = slash == NULL ? strdup(".") : strndup(file, slash == file ? 1 : (size_t)(slash - file));
   if (name == NULL) return false;
@@ -149,7 +160,8 @@ static bool sync_directory(const char *file) {
   return good;
 }
 
-enum cf_err cf_marks_save(const char *file, const struct cf_marks *marks, struct cf_fault *fault) {
+enum cf_err cf_marks_save(const char *file, const struct cf_marks *marks, struct cf_fault *fault)
+{
   struct cf_buf text, beside;
   enum cf_err err = CF_OK;
   cf_buf_init(&text, STATE_MAX);

@@ -11,23 +11,27 @@
 
 /* ---- One record ---- */
 
-void cf_opening_init(struct cf_opening *o) {
+void cf_opening_init(struct cf_opening *o)
+{
   cf_block_init(&o->block);
   cf_buf_init(&o->leaf, CF_LEAF_MAX);
   o->record = NULL;
 }
 
-void cf_opening_fini(struct cf_opening *o) {
+void cf_opening_fini(struct cf_opening *o)
+{
   cf_block_fini(&o->block);
   cf_buf_fini(&o->leaf);
 }
 
-static enum cf_err damaged(uint64_t seq, struct cf_fault *fault) {
+static enum cf_err damaged(uint64_t seq, struct cf_fault *fault)
+{
   uint64_t first = seq - seq % CF_GROUP;
   return cf_fail(fault, CF_E_DAMAGED, NULL, "records from seq %llu up to, not including, %llu can't be read", (unsigned long long)first, (unsigned long long)(first + CF_GROUP));
 }
 
-enum cf_err cf_opening_get(struct cf_opening *o, struct cf_view *view, uint64_t seq, struct cf_fault *fault) {
+enum cf_err cf_opening_get(struct cf_opening *o, struct cf_view *view, uint64_t seq, struct cf_fault *fault)
+{
   if (seq >= cf_view_size(view)) return cf_fail(fault, CF_E_NOTFOUND, NULL, "there is no record %llu", (unsigned long long)seq);
   bool here = seq >= o->block.first && seq - o->block.first < o->block.n;
   enum cf_err err = here ? CF_OK : cf_view_block(view, seq, &o->block);
@@ -38,7 +42,8 @@ enum cf_err cf_opening_get(struct cf_opening *o, struct cf_view *view, uint64_t 
   return CF_OK;
 }
 
-enum cf_err cf_opening_leaf(struct cf_opening *o, struct cf_view *view, struct cf_fault *fault) {
+enum cf_err cf_opening_leaf(struct cf_opening *o, struct cf_view *view, struct cf_fault *fault)
+{
   uint8_t prev[CF_HASH_N] = {0};
   uint64_t seq = o->record->seq;
   struct cf_hashes hashes;
@@ -51,7 +56,8 @@ enum cf_err cf_opening_leaf(struct cf_opening *o, struct cf_view *view, struct c
   return o->leaf.err;
 }
 
-void cf_opening_put(const struct cf_opening *o, struct cf_buf *b) {
+void cf_opening_put(const struct cf_opening *o, struct cf_buf *b)
+{
   cf_json_put_member(b, "leaf", cf_buf_str(&o->leaf));
   cf_json_put_name(b, "payloads");
   cf_buf_putc(b, '{');
@@ -71,21 +77,24 @@ void cf_inclusion_init(struct cf_inclusion *in) { cf_buf_init(&in->note, CF_NOTE
 
 void cf_inclusion_fini(struct cf_inclusion *in) { cf_buf_fini(&in->note); }
 
-static enum cf_err parse_note(const struct cf_buf *note, struct cf_checkpoint *checkpoint) {
+static enum cf_err parse_note(const struct cf_buf *note, struct cf_checkpoint *checkpoint)
+{
   struct cf_str text;
   struct cf_str signatures;
   enum cf_err err = cf_note_split(cf_buf_str(note), &text, &signatures);
   return err == CF_OK ? cf_checkpoint_parse(text, checkpoint) : err;
 }
 
-enum cf_err cf_checkpoint_get(struct cf_ledger *ledger, struct cf_buf *note, struct cf_checkpoint *checkpoint) {
+enum cf_err cf_checkpoint_get(struct cf_ledger *ledger, struct cf_buf *note, struct cf_checkpoint *checkpoint)
+{
   enum cf_err err = cf_ledger_checkpoint(ledger, note);
   if (err == CF_OK && note->n == 0) return CF_E_NOTREADY;
   return err == CF_OK ? parse_note(note, checkpoint) : err;
 }
 
 /* The newest checkpoint where it covers seq, else one made now. */
-static enum cf_err covering(struct cf_inclusion *in, struct cf_ledger *ledger, uint64_t seq, struct cf_fault *fault) {
+static enum cf_err covering(struct cf_inclusion *in, struct cf_ledger *ledger, uint64_t seq, struct cf_fault *fault)
+{
   enum cf_err err = cf_checkpoint_get(ledger, &in->note, &in->checkpoint);
   if (err == CF_OK && in->checkpoint.size > seq) return CF_OK;
   cf_buf_reset(&in->note);
@@ -93,13 +102,15 @@ static enum cf_err covering(struct cf_inclusion *in, struct cf_ledger *ledger, u
   return err == CF_OK ? parse_note(&in->note, &in->checkpoint) : err;
 }
 
-static bool has_record(struct cf_ledger *ledger, uint64_t seq) {
+static bool has_record(struct cf_ledger *ledger, uint64_t seq)
+{
   struct cf_ledger_state state;
   cf_ledger_state(ledger, &state);
   return seq < state.size;
 }
 
-enum cf_err cf_inclusion_get(struct cf_inclusion *in, struct cf_ledger *ledger, uint64_t seq, struct cf_fault *fault) {
+enum cf_err cf_inclusion_get(struct cf_inclusion *in, struct cf_ledger *ledger, uint64_t seq, struct cf_fault *fault)
+{
   struct cf_view *view = NULL;
   struct cf_hashes hashes;
   if (!has_record(ledger, seq)) return cf_fail(fault, CF_E_NOTFOUND, NULL, "there is no record %llu", (unsigned long long)seq);
@@ -112,7 +123,8 @@ enum cf_err cf_inclusion_get(struct cf_inclusion *in, struct cf_ledger *ledger, 
   return err == CF_E_DAMAGED ? cf_fail(fault, err, NULL, "hashes on the path of seq %llu can't be read", (unsigned long long)seq) : err;
 }
 
-void cf_proof_put(const struct cf_proof *proof, struct cf_buf *b) {
+void cf_proof_put(const struct cf_proof *proof, struct cf_buf *b)
+{
   cf_buf_putc(b, '[');
   for (size_t i = 0; i < proof->n; i++) {
     cf_buf_puts(b, i == 0 ? "\"" : ",\"");
@@ -124,7 +136,8 @@ void cf_proof_put(const struct cf_proof *proof, struct cf_buf *b) {
 
 /* ---- Receipts ---- */
 
-static enum cf_err put_extra(struct cf_ledger *ledger, uint64_t seq, struct cf_buf *extra, struct cf_fault *fault) {
+static enum cf_err put_extra(struct cf_ledger *ledger, uint64_t seq, struct cf_buf *extra, struct cf_fault *fault)
+{
   struct cf_opening opening;
   struct cf_view *view = NULL;
   cf_opening_init(&opening);
@@ -142,7 +155,8 @@ static enum cf_err put_extra(struct cf_ledger *ledger, uint64_t seq, struct cf_b
   return err;
 }
 
-enum cf_err cf_receipt_get(struct cf_ledger *ledger, uint64_t seq, struct cf_buf *b, struct cf_fault *fault) {
+enum cf_err cf_receipt_get(struct cf_ledger *ledger, uint64_t seq, struct cf_buf *b, struct cf_fault *fault)
+{
   struct cf_inclusion inclusion;
   struct cf_buf extra;
   cf_inclusion_init(&inclusion);

@@ -42,7 +42,8 @@ struct cf_site {
 
 /* ---- Files ---- */
 
-static enum cf_err read_all(int fd, struct cf_buf *b) {
+static enum cf_err read_all(int fd, struct cf_buf *b)
+{
   for (;;) {
     uint8_t *p = cf_buf_grow(b, 4096);
     if (p == NULL) return b->err;
@@ -52,7 +53,8 @@ static enum cf_err read_all(int fd, struct cf_buf *b) {
   }
 }
 
-static void set_etag(struct cf_file *file) {
+static void set_etag(struct cf_file *file)
+{
   uint8_t hash[CF_HASH_N];
   struct cf_buf b;
   cf_buf_init(&b, sizeof file->etag - 1);
@@ -64,7 +66,8 @@ static void set_etag(struct cf_file *file) {
   cf_buf_fini(&b);
 }
 
-static enum cf_err read_file(int directory, struct cf_file *file, struct cf_fault *fault) {
+static enum cf_err read_file(int directory, struct cf_file *file, struct cf_fault *fault)
+{
   int fd = openat(directory, file->name, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return cf_fail_errno(fault, CF_E_CONFIG, "www", "%s", file->name);
   enum cf_err err = read_all(fd, &file->text);
@@ -75,7 +78,8 @@ static enum cf_err read_file(int directory, struct cf_file *file, struct cf_faul
   return err;
 }
 
-static enum cf_err read_files(struct cf_site *site, const char *path, struct cf_fault *fault) {
+static enum cf_err read_files(struct cf_site *site, const char *path, struct cf_fault *fault)
+{
   int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory < 0) return cf_fail_errno(fault, CF_E_CONFIG, "www", "the directory of the page's files, %s", path);
   enum cf_err err = CF_OK;
@@ -84,7 +88,8 @@ static enum cf_err read_files(struct cf_site *site, const char *path, struct cf_
   return err;
 }
 
-const struct cf_file *cf_site_file(const struct cf_site *site, struct cf_str name) {
+const struct cf_file *cf_site_file(const struct cf_site *site, struct cf_str name)
+{
   for (size_t i = 0; i < FILES_N; i++)
     if (cf_str_is(name, files[i].name)) return &site->files[i];
   return NULL;
@@ -94,7 +99,8 @@ const struct cf_file *cf_site_file(const struct cf_site *site, struct cf_str nam
 
 static enum cf_err bad_template(struct cf_fault *fault, const char *what) { return cf_fail(fault, CF_E_CONFIG, "www", TEMPLATE ": %s", what); }
 
-static bool add_piece(struct cf_site *site, enum piece_kind kind, struct cf_str text) {
+static bool add_piece(struct cf_site *site, enum piece_kind kind, struct cf_str text)
+{
   if (kind == TEXT && text.n == 0) return true;
   if (site->pieces_n == PIECES_MAX) return false;
   site->pieces[site->pieces_n++] = (struct piece){.kind = kind, .text = text};
@@ -102,13 +108,15 @@ static bool add_piece(struct cf_site *site, enum piece_kind kind, struct cf_str 
 }
 
 /* A name between double braces: '#' begins a part, '/' ends one. */
-static bool add_name(struct cf_site *site, struct cf_str name) {
+static bool add_name(struct cf_site *site, struct cf_str name)
+{
   enum piece_kind kind = name.n > 0 && *name.p == '#' ? PART : name.n > 0 && *name.p == '/' ? END : VALUE;
   if (kind != VALUE) name = (struct cf_str){name.p + 1, name.n - 1};
   return name.n > 0 && add_piece(site, kind, name);
 }
 
-static enum cf_err cut_template(struct cf_site *site, struct cf_str left, struct cf_fault *fault) {
+static enum cf_err cut_template(struct cf_site *site, struct cf_str left, struct cf_fault *fault)
+{
   while (left.n > 0) {
     const char *open_at = memmem(left.p, left.n, "{{", 2);
     size_t before = open_at == NULL ? left.n : (size_t)(open_at - left.p);
@@ -124,7 +132,8 @@ static enum cf_err cut_template(struct cf_site *site, struct cf_str left, struct
   return CF_OK;
 }
 
-static enum cf_err match_parts(struct cf_site *site, struct cf_fault *fault) {
+static enum cf_err match_parts(struct cf_site *site, struct cf_fault *fault)
+{
   size_t open_parts[DEPTH_MAX];
   size_t depth = 0;
   for (size_t i = 0; i < site->pieces_n; i++) {
@@ -140,7 +149,8 @@ static enum cf_err match_parts(struct cf_site *site, struct cf_fault *fault) {
   return depth == 0 ? CF_OK : bad_template(fault, "a part does not end");
 }
 
-enum cf_err cf_site_new(const char *directory, struct cf_site **site, struct cf_fault *fault) {
+enum cf_err cf_site_new(const char *directory, struct cf_site **site, struct cf_fault *fault)
+{
   struct cf_site *made = calloc(1, sizeof *made);
   if (made == NULL) return CF_E_NOMEM;
   for (size_t i = 0; i < FILES_N; i++) {
@@ -156,13 +166,15 @@ enum cf_err cf_site_new(const char *directory, struct cf_site **site, struct cf_
   return err;
 }
 
-void cf_site_free(struct cf_site *site) {
+void cf_site_free(struct cf_site *site)
+{
   if (site == NULL) return;
   for (size_t i = 0; i < FILES_N; i++) cf_buf_fini(&site->files[i].text);
   free(site);
 }
 
-static void put_value(const struct cf_page_values *values, struct cf_str name, struct cf_buf *b) {
+static void put_value(const struct cf_page_values *values, struct cf_str name, struct cf_buf *b)
+{
   struct cf_buf raw;
   cf_buf_init(&raw, SIZE_MAX);
   values->value(values->context, name, &raw);
@@ -172,7 +184,8 @@ static void put_value(const struct cf_page_values *values, struct cf_str name, s
 }
 
 /* The pieces from ≤ i < to. */
-static void put_pieces(const struct cf_site *site, const struct cf_page_values *values, size_t from, size_t to, struct cf_buf *b) {
+static void put_pieces(const struct cf_site *site, const struct cf_page_values *values, size_t from, size_t to, struct cf_buf *b)
+{
   for (size_t i = from; i < to && b->err == CF_OK; i++) {
     const struct piece *piece = &site->pieces[i];
     if (piece->kind == TEXT) cf_buf_putstr(b, piece->text);
@@ -183,7 +196,8 @@ static void put_pieces(const struct cf_site *site, const struct cf_page_values *
   }
 }
 
-enum cf_err cf_page_put(const struct cf_site *site, const struct cf_page_values *values, struct cf_buf *b) {
+enum cf_err cf_page_put(const struct cf_site *site, const struct cf_page_values *values, struct cf_buf *b)
+{
   put_pieces(site, values, 0, site->pieces_n, b);
   return b->err;
 }
@@ -191,7 +205,8 @@ enum cf_err cf_page_put(const struct cf_site *site, const struct cf_page_values 
 /* ---- Escaping ---- */
 
 /* The code point of a well-formed sequence of n bytes. */
-static uint32_t code_of(const uint8_t *p, size_t n) {
+static uint32_t code_of(const uint8_t *p, size_t n)
+{
   static const uint8_t lead[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
   uint32_t code = p[0] & lead[n];
   for (size_t i = 1; i < n; i++) code = code << 6 | (p[i] & 0x3f);
@@ -199,7 +214,8 @@ static uint32_t code_of(const uint8_t *p, size_t n) {
 }
 
 /* Code points that change the order of what stands around them, or can't be seen. */
-static bool is_trick(uint32_t code) {
+static bool is_trick(uint32_t code)
+{
   static const struct { uint32_t first, last; } tricks[] = {
     {0x7f, 0x9f}, {0xad, 0xad}, {0x61c, 0x61c}, {0x180e, 0x180e}, {0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f}, {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe007f},
   };
@@ -208,7 +224,8 @@ static bool is_trick(uint32_t code) {
   return false;
 }
 
-static void put_ascii(struct cf_buf *b, uint8_t c) {
+static void put_ascii(struct cf_buf *b, uint8_t c)
+{
   switch (c) {
     case '&': cf_buf_puts(b, "&amp;"); break;
     case '<': cf_buf_puts(b, "&lt;"); break;
@@ -222,7 +239,8 @@ static void put_ascii(struct cf_buf *b, uint8_t c) {
   }
 }
 
-void cf_html_put(struct cf_buf *b, struct cf_str s) {
+void cf_html_put(struct cf_buf *b, struct cf_str s)
+{
   const uint8_t *p = (const uint8_t *)s.p;
   size_t n;
   for (size_t i = 0; i < s.n; i += n) {

@@ -35,7 +35,8 @@ const struct cf_route cf_route_table[] = {
 const size_t cf_route_table_n = sizeof cf_route_table / sizeof cf_route_table[0];
 
 /* Take "/segment" off the front of s, which begins with a slash. */
-static struct cf_str take_segment(struct cf_str *s) {
+static struct cf_str take_segment(struct cf_str *s)
+{
   const char *end = memchr(s->p + 1, '/', s->n - 1);
   struct cf_str segment = {s->p + 1, end == NULL ? s->n - 1 : (size_t)(end - s->p) - 1};
   *s = (struct cf_str){s->p + 1 + segment.n, s->n - 1 - segment.n};
@@ -45,7 +46,8 @@ static struct cf_str take_segment(struct cf_str *s) {
 static bool is_rest(struct cf_str want) { return want.n > 4 && memcmp(want.p + want.n - 4, "...}", 4) == 0; }
 
 /* Does path match, segment by segment? args takes what stands for braces. */
-static bool match(const char *pattern, struct cf_str path, struct cf_str args[CF_ROUTE_ARGS_MAX]) {
+static bool match(const char *pattern, struct cf_str path, struct cf_str args[CF_ROUTE_ARGS_MAX])
+{
   struct cf_str want = cf_str_from(pattern);
   size_t n = 0;
   while (want.n > 0 && path.n > 0 && *path.p == '/') {
@@ -62,12 +64,14 @@ static bool match(const char *pattern, struct cf_str path, struct cf_str args[CF
   return want.n == 0 && path.n == 0;
 }
 
-static void allow_add(char allow[32], enum cf_http_method method) {
+static void allow_add(char allow[32], enum cf_http_method method)
+{
   if (*allow != '\0') strcat(allow, ", ");
   strcat(allow, method == CF_HTTP_GET ? "GET, HEAD" : "POST");
 }
 
-enum cf_err cf_route_find(enum cf_http_method method, struct cf_str path, const struct cf_route **route, struct cf_str args[CF_ROUTE_ARGS_MAX], char allow[32]) {
+enum cf_err cf_route_find(enum cf_http_method method, struct cf_str path, const struct cf_route **route, struct cf_str args[CF_ROUTE_ARGS_MAX], char allow[32])
+{
   char methods[32] = "";
   if (path.n > CF_PATH_MAX) return CF_E_ROUTE;
   if (method == CF_HTTP_HEAD) method = CF_HTTP_GET;

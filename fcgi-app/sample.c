@@ -13,7 +13,8 @@
 #define PEOPLE 200
 
 /* splitmix64 (public domain, Sebastiano Vigna). */
-static uint64_t mix(uint64_t z) {
+static uint64_t mix(uint64_t z)
+{
   z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
   z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
   return z ^ (z >> 31);
@@ -25,7 +26,8 @@ static uint64_t next(struct cf_sample *s) { return mix(s->state += UINT64_C(0x9e
 static unsigned pick(struct cf_sample *s, unsigned n) { return (unsigned)((next(s) >> 32) * n >> 32); }
 
 /* 0 … n - 1, the low ones much more often. */
-static unsigned pick_low(struct cf_sample *s, unsigned n) {
+static unsigned pick_low(struct cf_sample *s, unsigned n)
+{
   uint64_t r = next(s) >> 32;
   return (unsigned)((r * r >> 32) * n >> 32);
 }
@@ -82,27 +84,31 @@ struct person {
   uint64_t traits;
 };
 
-static struct person person(unsigned number) {
+static struct person person(unsigned number)
+{
   return (struct person){number, first_names[number % 20], last_names[number / 20 % 10], mix(number + 1)};
 }
 
 static void put_name(struct cf_buf *b, struct person p) { cf_buf_putf(b, "%s.%s", p.first, p.last); }
 
-static void put_user(struct cf_buf *b, struct person p) {
+static void put_user(struct cf_buf *b, struct person p)
+{
   cf_json_put_name(b, "user");
   cf_buf_putc(b, '"');
   put_name(b, p);
   cf_buf_putc(b, '"');
 }
 
-static void put_person_ip(struct cf_buf *b, const struct person *p) {
+static void put_person_ip(struct cf_buf *b, const struct person *p)
+{
   cf_json_put_name(b, "ip");
   if (p->traits % 4 == 0) cf_buf_putf(b, "\"2001:db8:%x:%x::%x\"", (unsigned)(p->traits >> 8 & 0xff) + 1, (unsigned)(p->traits >> 16 & 0xfff) + 1, p->number + 1);
   else if (p->traits % 4 == 1) cf_buf_putf(b, "\"198.51.100.%u\"", p->number % 250 + 1);
   else cf_buf_putf(b, "\"10.%u.%u.%u\"", (unsigned)(p->traits >> 8 & 3), (unsigned)(p->traits >> 16 & 0xff), p->number + 1);
 }
 
-static void put_resource(struct cf_sample *s, struct cf_buf *b, const char *pattern) {
+static void put_resource(struct cf_sample *s, struct cf_buf *b, const char *pattern)
+{
   cf_json_put_name(b, "resource");
   cf_buf_putc(b, '"');
   for (; *pattern != '\0'; pattern++) {
@@ -113,28 +119,32 @@ static void put_resource(struct cf_sample *s, struct cf_buf *b, const char *patt
   cf_buf_putc(b, '"');
 }
 
-static void put_request_id(struct cf_sample *s, struct cf_buf *b) {
+static void put_request_id(struct cf_sample *s, struct cf_buf *b)
+{
   cf_json_put_name(b, "request_id");
   cf_buf_putf(b, "\"%016jx\"", (uintmax_t)next(s));
 }
 
 static void put_str(struct cf_buf *b, const char *name, const char *value) { cf_json_put_member(b, name, cf_str_from(value)); }
 
-static const struct deed *pick_deed(struct cf_sample *s) {
+static const struct deed *pick_deed(struct cf_sample *s)
+{
   unsigned left = pick(s, 100), i = 0;
   while (i + 1 < DEEDS && left >= deeds[i].weight) left -= deeds[i++].weight;
   return &deeds[i];
 }
 
 /* Session and credential last for a person's day. */
-static void put_session(struct cf_buf *b, const struct person *p, int64_t t_us) {
+static void put_session(struct cf_buf *b, const struct person *p, int64_t t_us)
+{
   uint64_t day = (uint64_t)(t_us / (24 * CF_HOUR_US));
   cf_json_put_name(b, "session");
   cf_buf_putf(b, "\"%012jx\"", (uintmax_t)(mix(p->traits ^ day) >> 16));
   if (p->traits % 5 == 0) put_str(b, "credential", "key-7f3a");
 }
 
-static void put_attributes(struct cf_sample *s, struct cf_buf *b, const struct person *p) {
+static void put_attributes(struct cf_sample *s, struct cf_buf *b, const struct person *p)
+{
   cf_json_put_name(b, "attributes");
   cf_buf_putc(b, '{');
   put_str(b, "tenant", tenants[p->traits % 3]);
@@ -143,7 +153,8 @@ static void put_attributes(struct cf_sample *s, struct cf_buf *b, const struct p
   cf_buf_putc(b, '}');
 }
 
-static void put_deed(struct cf_sample *s, struct cf_buf *b, int64_t t_us) {
+static void put_deed(struct cf_sample *s, struct cf_buf *b, int64_t t_us)
+{
   const struct deed *deed = pick_deed(s);
   struct person p = person(pick_low(s, PEOPLE));
   unsigned status = pick(s, 100) < deed->other_percent ? deed->other : deed->usual;
@@ -166,7 +177,8 @@ static void put_deed(struct cf_sample *s, struct cf_buf *b, int64_t t_us) {
 }
 
 /* A stranger looks for something to break. */
-static void put_scan(struct cf_sample *s, struct cf_buf *b) {
+static void put_scan(struct cf_sample *s, struct cf_buf *b)
+{
   put_str(b, "method", pick(s, 5) == 0 ? "POST" : "GET");
   cf_json_put_member_u64(b, "status", pick(s, 4) == 0 ? 403 : 404);
   cf_json_put_name(b, "ip");
@@ -180,7 +192,8 @@ static void put_scan(struct cf_sample *s, struct cf_buf *b) {
 }
 
 /* A job that runs by itself: no HTTP, only a message. */
-static void put_job(struct cf_sample *s, struct cf_buf *b) {
+static void put_job(struct cf_sample *s, struct cf_buf *b)
+{
   bool good = pick(s, 12) != 0;
   put_str(b, "action", "backup.run");
   put_str(b, "outcome", good ? "success" : "failure");
@@ -191,20 +204,23 @@ static void put_job(struct cf_sample *s, struct cf_buf *b) {
   put_str(b, "message", good ? "nightly copy written" : "nightly copy failed: no space left on device");
 }
 
-void cf_sample_init(struct cf_sample *sample, uint64_t seed, int64_t from_us, uint64_t n) {
+void cf_sample_init(struct cf_sample *sample, uint64_t seed, int64_t from_us, uint64_t n)
+{
   int64_t step = WEEK_US / (int64_t)(n > 0 && n < (uint64_t)WEEK_US ? n : WEEK_US);
   *sample = (struct cf_sample){.state = mix(seed), .now_us = from_us, .step_us = step};
 }
 
 /* The next moment, some microseconds to several steps later. */
-static int64_t advance(struct cf_sample *s) {
+static int64_t advance(struct cf_sample *s)
+{
   int64_t t_us = s->now_us;
   int64_t hour = cf_time_hour(t_us) / CF_HOUR_US % 24;
   s->now_us += 1 + (int64_t)pick(s, 200) * s->step_us / 100 * pace[hour] / 100;
   return t_us;
 }
 
-void cf_sample_put(struct cf_sample *sample, struct cf_buf *b) {
+void cf_sample_put(struct cf_sample *sample, struct cf_buf *b)
+{
   int64_t t_us = advance(sample);
   unsigned kind = pick(sample, 100);
   if (pick(sample, LATE_ONE_IN) == 0 && sample->made > 0) t_us -= (int64_t)pick(sample, 1000) * (LATE_US / 1000);

@@ -14,7 +14,8 @@
 #define MAC_TEXT_N 43
 
 /* base64url of HMAC(key, "<purpose> <text>"). */
-static void put_mac(const uint8_t key[CF_HASH_N], const char *purpose, struct cf_str text, struct cf_buf *b) {
+static void put_mac(const uint8_t key[CF_HASH_N], const char *purpose, struct cf_str text, struct cf_buf *b)
+{
   struct cf_str parts[] = {cf_str_from(purpose), CF_STR(" "), text};
   uint8_t mac[CF_HASH_N];
   cf_hmac(key, CF_HASH_N, parts, 3, mac);
@@ -22,7 +23,8 @@ static void put_mac(const uint8_t key[CF_HASH_N], const char *purpose, struct cf
 }
 
 /* Is mac the one of the text? */
-static bool mac_ok(const uint8_t key[CF_HASH_N], const char *purpose, struct cf_str text, struct cf_str mac) {
+static bool mac_ok(const uint8_t key[CF_HASH_N], const char *purpose, struct cf_str text, struct cf_str mac)
+{
   struct cf_buf b;
   cf_buf_init(&b, MAC_TEXT_N);
   put_mac(key, purpose, text, &b);
@@ -33,7 +35,8 @@ static bool mac_ok(const uint8_t key[CF_HASH_N], const char *purpose, struct cf_
 
 /* ---- The cookie ---- */
 
-void cf_session_put(const uint8_t key[CF_HASH_N], const struct cf_token *token, int64_t now_us, struct cf_buf *b, int64_t *end_us) {
+void cf_session_put(const uint8_t key[CF_HASH_N], const struct cf_token *token, int64_t now_us, struct cf_buf *b, int64_t *end_us)
+{
   uint8_t nonce[NONCE_N];
   int64_t end = now_us + CF_SESSION_US;
   size_t at = b->n;
@@ -53,7 +56,8 @@ void cf_session_put(const uint8_t key[CF_HASH_N], const struct cf_token *token, 
   *end_us = end;
 }
 
-void cf_session_put_header(const struct cf_request *rq, struct cf_str value, int64_t age_s, struct cf_buf *b) {
+void cf_session_put_header(const struct cf_request *rq, struct cf_str value, int64_t age_s, struct cf_buf *b)
+{
   cf_buf_puts(b, CF_COOKIE_NAME "=");
   cf_buf_putstr(b, value);
   cf_buf_puts(b, "; Path=");
@@ -66,7 +70,8 @@ void cf_session_put_header(const struct cf_request *rq, struct cf_str value, int
 }
 
 /* Does the value hold, and whose is it? */
-static bool value_ok(const uint8_t key[CF_HASH_N], struct cf_str value, int64_t now_us, struct cf_str *id) {
+static bool value_ok(const uint8_t key[CF_HASH_N], struct cf_str value, int64_t now_us, struct cf_str *id)
+{
   const char *dot = value.n == 0 || value.n > VALUE_MAX ? NULL : memrchr(value.p, '.', value.n);
   if (dot == NULL) return false;
   struct cf_str text = {value.p, (size_t)(dot - value.p)};
@@ -78,7 +83,8 @@ static bool value_ok(const uint8_t key[CF_HASH_N], struct cf_str value, int64_t 
   return true;
 }
 
-enum cf_err cf_session_find(const uint8_t key[CF_HASH_N], const struct cf_request *rq, int64_t now_us, struct cf_str *cookie, struct cf_str *id) {
+enum cf_err cf_session_find(const uint8_t key[CF_HASH_N], const struct cf_request *rq, int64_t now_us, struct cf_str *cookie, struct cf_str *id)
+{
   struct cf_str left = cf_request_variable(rq, "HTTP_COOKIE");
   while (left.n > 0) {
     struct cf_str pair = cf_str_cut(&left, ';');
@@ -94,13 +100,15 @@ enum cf_err cf_session_find(const uint8_t key[CF_HASH_N], const struct cf_reques
 
 void cf_session_put_form(const uint8_t key[CF_HASH_N], struct cf_str cookie, struct cf_buf *b) { put_mac(key, "form", cookie, b); }
 
-enum cf_err cf_session_check_form(const uint8_t key[CF_HASH_N], struct cf_str cookie, struct cf_str form, struct cf_fault *fault) {
+enum cf_err cf_session_check_form(const uint8_t key[CF_HASH_N], struct cf_str cookie, struct cf_str form, struct cf_fault *fault)
+{
   if (mac_ok(key, "form", cookie, form)) return CF_OK;
   return cf_fail(fault, CF_E_ORIGIN, NULL, "the form's token is missing or of another session; load the page again");
 }
 
 /* The authority (host and port) of an absolute URL. */
-static struct cf_str authority_of(struct cf_str url) {
+static struct cf_str authority_of(struct cf_str url)
+{
   const char *at = url.n == 0 ? NULL : memmem(url.p, url.n, "://", 3);
   if (at == NULL) return CF_STR("");
   struct cf_str rest = {at + 3, url.n - (size_t)(at + 3 - url.p)};
@@ -109,7 +117,8 @@ static struct cf_str authority_of(struct cf_str url) {
 
 static bool same_host(struct cf_str a, struct cf_str b) { return a.n == b.n && a.n > 0 && strncasecmp(a.p, b.p, a.n) == 0; }
 
-enum cf_err cf_origin_check(const struct cf_request *rq, struct cf_fault *fault) {
+enum cf_err cf_origin_check(const struct cf_request *rq, struct cf_fault *fault)
+{
   struct cf_str site = cf_request_variable(rq, "HTTP_SEC_FETCH_SITE");
   struct cf_str from = cf_request_variable(rq, "HTTP_ORIGIN");
   if (from.n == 0) from = cf_request_variable(rq, "HTTP_REFERER");

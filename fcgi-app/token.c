@@ -18,13 +18,15 @@ static const char *const role_names[CF_ROLE_N] = {
 #undef CF_ROLE
 };
 
-bool cf_roles_have(unsigned roles, enum cf_role role) {
+bool cf_roles_have(unsigned roles, enum cf_role role)
+{
   unsigned enough = 1u << role | 1u << CF_ROLE_ADMIN;
   if (role == CF_ROLE_READER) enough |= 1u << CF_ROLE_AUDITOR;
   return (roles & enough) != 0;
 }
 
-enum cf_role cf_role_find(struct cf_str name) {
+enum cf_role cf_role_find(struct cf_str name)
+{
   unsigned role = 0;
   while (role < CF_ROLE_N && !cf_str_is(name, role_names[role])) role++;
   return (enum cf_role)role;
@@ -32,7 +34,8 @@ enum cf_role cf_role_find(struct cf_str name) {
 
 const char *cf_role_name(enum cf_role role) { return role_names[role]; }
 
-void cf_roles_put(struct cf_buf *b, unsigned roles) {
+void cf_roles_put(struct cf_buf *b, unsigned roles)
+{
   const char *before = "[";
   for (unsigned role = 0; role < CF_ROLE_N; role++) {
     if ((roles & 1u << role) == 0) continue;
@@ -45,7 +48,8 @@ void cf_roles_put(struct cf_buf *b, unsigned roles) {
 /* ---- A token ---- */
 
 /* Lower-case letters and digits without those that are mistaken for each other; 32 of them, so that a random byte's low bits choose evenly. */
-static void random_id(char id[CF_TOKEN_ID_N + 1]) {
+static void random_id(char id[CF_TOKEN_ID_N + 1])
+{
   static const char alphabet[] = "abcdefghjkmnpqrstuvwxyz023456789";
   uint8_t bytes[CF_TOKEN_ID_N];
   cf_random(bytes, sizeof bytes);
@@ -53,7 +57,8 @@ static void random_id(char id[CF_TOKEN_ID_N + 1]) {
   id[CF_TOKEN_ID_N] = '\0';
 }
 
-static enum cf_err random_text(const char *id, char text[CF_TOKEN_TEXT_MAX]) {
+static enum cf_err random_text(const char *id, char text[CF_TOKEN_TEXT_MAX])
+{
   uint8_t secret[SECRET_N];
   struct cf_buf b;
   cf_buf_init(&b, CF_TOKEN_TEXT_MAX - 1);
@@ -68,7 +73,8 @@ static enum cf_err random_text(const char *id, char text[CF_TOKEN_TEXT_MAX]) {
   return err;
 }
 
-enum cf_err cf_token_new(struct cf_token **token) {
+enum cf_err cf_token_new(struct cf_token **token)
+{
   struct cf_token *made = calloc(1, sizeof *made);
   char **sources = calloc(1, sizeof *sources);
   if (made == NULL || sources == NULL) {
@@ -85,14 +91,16 @@ enum cf_err cf_token_new(struct cf_token **token) {
   return CF_OK;
 }
 
-enum cf_err cf_token_draw(struct cf_token *token, char text[CF_TOKEN_TEXT_MAX]) {
+enum cf_err cf_token_draw(struct cf_token *token, char text[CF_TOKEN_TEXT_MAX])
+{
   random_id(token->id);
   enum cf_err err = random_text(token->id, text);
   if (err == CF_OK) cf_sha256_1(text, strlen(text), token->hash);
   return err;
 }
 
-void cf_token_put(struct cf_token *token) {
+void cf_token_put(struct cf_token *token)
+{
   if (token == NULL || atomic_fetch_sub(&token->holders, 1) > 1) return;
   for (char **source = token->sources; *source != NULL; source++) free(*source);
   free(token->sources);
@@ -100,7 +108,8 @@ void cf_token_put(struct cf_token *token) {
   free(token);
 }
 
-enum cf_err cf_token_set_name(struct cf_token *token, struct cf_str name, struct cf_fault *fault) {
+enum cf_err cf_token_set_name(struct cf_token *token, struct cf_str name, struct cf_fault *fault)
+{
   if (!cf_value_ok(CF_M_SOURCE, name) || cf_str_is(name, "counterfoil"))
     return cf_fail(fault, CF_E_INVALID, "name", "a name is 1 to 128 of letters, digits and . _ : / @ + = -, and not `counterfoil`");
   char *copy = cf_str_dup(name);
@@ -111,13 +120,15 @@ enum cf_err cf_token_set_name(struct cf_token *token, struct cf_str name, struct
 }
 
 /* A name, or a name's beginning followed by '*'. */
-static bool source_ok(struct cf_str source) {
+static bool source_ok(struct cf_str source)
+{
   if (cf_str_is(source, "*")) return true;
   if (source.n > 0 && source.p[source.n - 1] == '*') source.n--;
   return cf_value_ok(CF_M_SOURCE, source) && !cf_str_is(source, "counterfoil");
 }
 
-enum cf_err cf_token_add_source(struct cf_token *token, struct cf_str source, struct cf_fault *fault) {
+enum cf_err cf_token_add_source(struct cf_token *token, struct cf_str source, struct cf_fault *fault)
+{
   size_t n = 0;
   while (token->sources[n] != NULL) n++;
   if (!source_ok(source)) return cf_fail(fault, CF_E_INVALID, "sources", "a source is a name, or the beginning of one followed by *");
@@ -130,11 +141,13 @@ enum cf_err cf_token_add_source(struct cf_token *token, struct cf_str source, st
   return grown[n] == NULL ? CF_E_NOMEM : CF_OK;
 }
 
-bool cf_token_valid(const struct cf_token *token, int64_t now_us) {
+bool cf_token_valid(const struct cf_token *token, int64_t now_us)
+{
   return token->revoked_us == CF_TIME_NONE && (token->expires_us == CF_TIME_NONE || now_us < token->expires_us);
 }
 
-static void put_time(struct cf_buf *b, const char *name, int64_t t_us) {
+static void put_time(struct cf_buf *b, const char *name, int64_t t_us)
+{
   if (t_us != CF_TIME_NONE) {
     cf_json_put_member_time(b, name, t_us);
   } else {
@@ -143,7 +156,8 @@ static void put_time(struct cf_buf *b, const char *name, int64_t t_us) {
   }
 }
 
-void cf_token_put_members(const struct cf_token *token, struct cf_buf *b) {
+void cf_token_put_members(const struct cf_token *token, struct cf_buf *b)
+{
   cf_json_put_member(b, "id", cf_str_from(token->id));
   cf_json_put_member(b, "name", cf_str_from(token->name));
   cf_json_put_name(b, "roles");
@@ -160,7 +174,8 @@ void cf_token_put_members(const struct cf_token *token, struct cf_buf *b) {
   put_time(b, "revoked", token->revoked_us);
 }
 
-void cf_token_put_row(const struct cf_token *token, struct cf_buf *b) {
+void cf_token_put_row(const struct cf_token *token, struct cf_buf *b)
+{
   cf_buf_putc(b, '{');
   cf_token_put_members(token, b);
   cf_json_put_member_base64(b, "hash", token->hash, sizeof token->hash);

@@ -24,19 +24,22 @@ struct cf_tokens {
   struct list list;
 };
 
-static void list_free(struct list *list) {
+static void list_free(struct list *list)
+{
   for (size_t i = 0; i < list->n; i++) cf_token_put(list->v[i]);
   free(list->v);
 }
 
 /* ---- Rows ---- */
 
-static enum cf_err read_time(const struct cf_json *v, int64_t *t_us) {
+static enum cf_err read_time(const struct cf_json *v, int64_t *t_us)
+{
   if (cf_json_type(v) == CF_JSON_NULL) return CF_OK;
   return cf_time_parse_strict(cf_json_string(v), t_us);
 }
 
-static enum cf_err read_roles(const struct cf_json *v, unsigned *roles) {
+static enum cf_err read_roles(const struct cf_json *v, unsigned *roles)
+{
   for (size_t i = 0; i < cf_json_count(v); i++) {
     enum cf_role role = cf_role_find(cf_json_string(cf_json_element(v, i)));
     if (role == CF_ROLE_N) return CF_E_SYNTAX;
@@ -45,13 +48,15 @@ static enum cf_err read_roles(const struct cf_json *v, unsigned *roles) {
   return CF_OK;
 }
 
-static enum cf_err read_sources(const struct cf_json *v, struct cf_token *token) {
+static enum cf_err read_sources(const struct cf_json *v, struct cf_token *token)
+{
   enum cf_err err = CF_OK;
   for (size_t i = 0; i < cf_json_count(v) && err == CF_OK; i++) err = cf_token_add_source(token, cf_json_string(cf_json_element(v, i)), NULL);
   return err;
 }
 
-static enum cf_err fill_token(struct cf_token *token, struct cf_str id, const struct cf_json *row) {
+static enum cf_err fill_token(struct cf_token *token, struct cf_str id, const struct cf_json *row)
+{
   if (id.n != CF_TOKEN_ID_N) return CF_E_SYNTAX;
   memcpy(token->id, id.p, id.n);
   enum cf_err err = cf_token_set_name(token, cf_json_string(cf_json_member(row, "name")), NULL);
@@ -63,7 +68,8 @@ static enum cf_err fill_token(struct cf_token *token, struct cf_str id, const st
   return err == CF_OK ? read_time(cf_json_member(row, "revoked"), &token->revoked_us) : err;
 }
 
-static enum cf_err add_row(void *context, struct cf_str key, struct cf_str value) {
+static enum cf_err add_row(void *context, struct cf_str key, struct cf_str value)
+{
   struct list *list = context;
   struct cf_json *row = NULL;
   struct cf_token *token = NULL;
@@ -84,7 +90,8 @@ static enum cf_err add_row(void *context, struct cf_str key, struct cf_str value
 
 /* ---- The table ---- */
 
-enum cf_err cf_tokens_load(struct cf_tokens *tokens) {
+enum cf_err cf_tokens_load(struct cf_tokens *tokens)
+{
   struct list fresh = {NULL, 0};
   enum cf_err err = cf_ledger_each_row(tokens->ledger, CF_TABLE_TOKENS, add_row, &fresh);
   if (err != CF_OK) {
@@ -99,7 +106,8 @@ enum cf_err cf_tokens_load(struct cf_tokens *tokens) {
   return CF_OK;
 }
 
-enum cf_err cf_tokens_new(struct cf_ledger *ledger, struct cf_tokens **tokens) {
+enum cf_err cf_tokens_new(struct cf_ledger *ledger, struct cf_tokens **tokens)
+{
   struct cf_tokens *made = calloc(1, sizeof *made);
   if (made == NULL) return CF_E_NOMEM;
   made->ledger = ledger;
@@ -110,20 +118,23 @@ enum cf_err cf_tokens_new(struct cf_ledger *ledger, struct cf_tokens **tokens) {
   return err;
 }
 
-void cf_tokens_free(struct cf_tokens *tokens) {
+void cf_tokens_free(struct cf_tokens *tokens)
+{
   if (tokens == NULL) return;
   list_free(&tokens->list);
   pthread_rwlock_destroy(&tokens->lock);
   free(tokens);
 }
 
-static int by_id(const void *key, const void *element) {
+static int by_id(const void *key, const void *element)
+{
   const struct cf_str *id = key;
   const struct cf_token *const *token = element;
   return cf_str_cmp(*id, cf_str_from((*token)->id));
 }
 
-struct cf_token *cf_tokens_get(struct cf_tokens *tokens, struct cf_str id) {
+struct cf_token *cf_tokens_get(struct cf_tokens *tokens, struct cf_str id)
+{
   pthread_rwlock_rdlock(&tokens->lock);
   struct cf_token **found = tokens->list.n == 0 ? NULL : bsearch(&id, tokens->list.v, tokens->list.n, sizeof(struct cf_token *), by_id);
   struct cf_token *token = found == NULL ? NULL : *found;
@@ -132,7 +143,8 @@ struct cf_token *cf_tokens_get(struct cf_tokens *tokens, struct cf_str id) {
   return token;
 }
 
-struct cf_token *cf_tokens_check(struct cf_tokens *tokens, struct cf_str text, int64_t now_us) {
+struct cf_token *cf_tokens_check(struct cf_tokens *tokens, struct cf_str text, int64_t now_us)
+{
   static const uint8_t nothing[CF_HASH_N];
   if (text.n >= CF_TOKEN_TEXT_MAX || !cf_str_starts(text, CF_STR("cf_"))) return NULL;
   struct cf_str left = {text.p + 3, text.n - 3};
@@ -145,7 +157,8 @@ struct cf_token *cf_tokens_check(struct cf_tokens *tokens, struct cf_str text, i
   return NULL;
 }
 
-void cf_tokens_each(struct cf_tokens *tokens, void (*each)(void *context, const struct cf_token *token), void *context) {
+void cf_tokens_each(struct cf_tokens *tokens, void (*each)(void *context, const struct cf_token *token), void *context)
+{
   pthread_rwlock_rdlock(&tokens->lock);
   for (size_t i = 0; i < tokens->list.n; i++) each(context, tokens->list.v[i]);
   pthread_rwlock_unlock(&tokens->lock);

@@ -13,23 +13,27 @@
 
 static const struct cf_listed *row_of(const struct cf_page_view *v) { return &v->listing->rows[v->row]; }
 
-static void put_time(struct cf_buf *b, int64_t t_us) {
+static void put_time(struct cf_buf *b, int64_t t_us)
+{
   char text[CF_TIME_TEXT_N + 1];
   cf_time_format(t_us, text);
   cf_buf_puts(b, text);
 }
 
-static bool has_tail(struct cf_str s, const char *tail) {
+static bool has_tail(struct cf_str s, const char *tail)
+{
   size_t n = strlen(tail);
   return s.n > n && memcmp(s.p + s.n - n, tail, n) == 0;
 }
 
-static struct cf_str member_value(const struct cf_listed *row, struct cf_str name) {
+static struct cf_str member_value(const struct cf_listed *row, struct cf_str name)
+{
   enum cf_member member = cf_member_find(name);
   return member == CF_M_N || row->v[member].p == NULL ? CF_STR("") : row->v[member];
 }
 
-static void put_row_value(const struct cf_listed *row, struct cf_str name, struct cf_buf *b) {
+static void put_row_value(const struct cf_listed *row, struct cf_str name, struct cf_buf *b)
+{
   if (cf_str_is(name, "seq")) {
     cf_buf_put_u64(b, row->seq);
   } else if (cf_str_is(name, "time")) {
@@ -47,20 +51,23 @@ static void put_row_value(const struct cf_listed *row, struct cf_str name, struc
   }
 }
 
-static bool row_has(const struct cf_listed *row, struct cf_str name) {
+static bool row_has(const struct cf_listed *row, struct cf_str name)
+{
   if (cf_str_is(name, "body")) return row->body.n > 0;
   enum cf_member member = cf_member_find(name);
   return member != CF_M_N && row->v[member].p != NULL;
 }
 
 /* Does its time lie too far ahead of when it was recorded? */
-static bool row_is_ahead(const struct cf_page_view *v) {
+static bool row_is_ahead(const struct cf_page_view *v)
+{
   const struct cf_listed *row = row_of(v);
   return row->effective_us > row->recorded_us && row->effective_us - row->recorded_us > v->max_skew_us;
 }
 
 /* The i-th member that is there, or CF_M_N. */
-static size_t nth_member(const struct cf_listed *row, size_t i) {
+static size_t nth_member(const struct cf_listed *row, size_t i)
+{
   size_t member = 0;
   for (; member < CF_M_N; member++)
     if (row->v[member].p != NULL && i-- == 0) break;
@@ -69,7 +76,8 @@ static size_t nth_member(const struct cf_listed *row, size_t i) {
 
 /* ---- Values ---- */
 
-static void put_form_token(const struct cf_page_view *v, struct cf_buf *b) {
+static void put_form_token(const struct cf_page_view *v, struct cf_buf *b)
+{
   if (v->who->cookie.n > 0) cf_session_put_form(v->session_key, v->who->cookie, b);
 }
 
@@ -111,12 +119,14 @@ static const struct {
 };
 
 /* The rest of a dotted name behind its first word. */
-static bool dotted(struct cf_str name, const char *word, struct cf_str *rest) {
+static bool dotted(struct cf_str name, const char *word, struct cf_str *rest)
+{
   *rest = name;
   return cf_str_is(cf_str_cut(rest, '.'), word) && rest->n > 0;
 }
 
-void cf_page_view_value(void *context, struct cf_str name, struct cf_buf *b) {
+void cf_page_view_value(void *context, struct cf_str name, struct cf_buf *b)
+{
   const struct cf_page_view *v = context;
   struct cf_str rest;
   struct cf_str value = CF_STR("");
@@ -149,7 +159,8 @@ static bool is_none(const struct cf_page_view *v) { return is_signed_in(v) && v-
 static bool is_some(const struct cf_page_view *v) { return is_signed_in(v) && v->listing->n > 0; }
 static bool has_more(const struct cf_page_view *v) { return is_signed_in(v) && v->listing->end.has_more; }
 static bool has_question(const struct cf_page_view *v) { return is_signed_in(v) && v->listing->link.n > 0; }
-static bool is_paged(const struct cf_page_view *v) {
+static bool is_paged(const struct cf_page_view *v)
+{
   struct cf_str cursor = CF_STR("");
   return is_signed_in(v) && cf_request_get(v->request, "cursor", &cursor) && cursor.n > 0;
 }
@@ -164,18 +175,21 @@ static const struct {
   {"chain_unknown", chain_unknown}, {"more", has_more},        {"has_question", has_question}, {"paged", is_paged},
 };
 
-static bool next_row(struct cf_page_view *v, size_t i) {
+static bool next_row(struct cf_page_view *v, size_t i)
+{
   if (i >= v->listing->n) return false;
   v->row = i;
   return true;
 }
 
-static bool next_member(struct cf_page_view *v, size_t i) {
+static bool next_member(struct cf_page_view *v, size_t i)
+{
   v->member = nth_member(row_of(v), i);
   return v->member < CF_M_N;
 }
 
-bool cf_page_view_part(void *context, struct cf_str name, size_t i) {
+bool cf_page_view_part(void *context, struct cf_str name, size_t i)
+{
   struct cf_page_view *v = context;
   struct cf_str rest;
   struct cf_str kind = CF_STR("");

@@ -16,7 +16,8 @@ static const struct cf_str line_head = {"\xe2\x80\x94 ", 4}; /* U+2014 and a spa
 
 static struct cf_str behind(struct cf_str s, size_t n) { return (struct cf_str){s.p + n, s.n - n}; }
 
-bool cf_origin_ok(struct cf_str origin) {
+bool cf_origin_ok(struct cf_str origin)
+{
   if (origin.n == 0 || origin.n > CF_ORIGIN_MAX) return false;
   for (size_t i = 0; i < origin.n; i++)
     if (origin.p[i] <= ' ' || origin.p[i] > '~' || origin.p[i] == '+') return false;
@@ -25,7 +26,8 @@ bool cf_origin_ok(struct cf_str origin) {
 
 /* ---- Verifier keys ---- */
 
-void cf_vkey_make(struct cf_str name, const uint8_t pubkey[CF_PUBKEY_N], struct cf_vkey *vkey) {
+void cf_vkey_make(struct cf_str name, const uint8_t pubkey[CF_PUBKEY_N], struct cf_vkey *vkey)
+{
   CF_ASSERT(cf_origin_ok(name));
   uint8_t hash[CF_HASH_N];
   const char type[2] = {'\n', TYPE_ED25519};
@@ -36,7 +38,8 @@ void cf_vkey_make(struct cf_str name, const uint8_t pubkey[CF_PUBKEY_N], struct 
   memcpy(vkey->id, hash, sizeof vkey->id);
 }
 
-void cf_vkey_put(const struct cf_vkey *vkey, struct cf_buf *b) {
+void cf_vkey_put(const struct cf_vkey *vkey, struct cf_buf *b)
+{
   uint8_t key[1 + CF_PUBKEY_N] = {TYPE_ED25519};
   memcpy(key + 1, vkey->pubkey, CF_PUBKEY_N);
   cf_buf_puts(b, vkey->name);
@@ -47,7 +50,8 @@ void cf_vkey_put(const struct cf_vkey *vkey, struct cf_buf *b) {
 }
 
 /* Does writing vkey again give the same text? Then the text is the one way to write it, and its id the right one. */
-static enum cf_err vkey_same(const struct cf_vkey *vkey, struct cf_str text) {
+static enum cf_err vkey_same(const struct cf_vkey *vkey, struct cf_str text)
+{
   struct cf_buf b;
   cf_buf_init(&b, CF_ORIGIN_MAX + 128);
   cf_vkey_put(vkey, &b);
@@ -56,7 +60,8 @@ static enum cf_err vkey_same(const struct cf_vkey *vkey, struct cf_str text) {
   return err;
 }
 
-enum cf_err cf_vkey_parse(struct cf_str text, struct cf_vkey *vkey) {
+enum cf_err cf_vkey_parse(struct cf_str text, struct cf_vkey *vkey)
+{
   uint8_t key[1 + CF_PUBKEY_N];
   struct cf_vkey made;
   struct cf_str left = text;
@@ -71,7 +76,8 @@ enum cf_err cf_vkey_parse(struct cf_str text, struct cf_vkey *vkey) {
 
 /* ---- Notes ---- */
 
-enum cf_err cf_note_sign(struct cf_str text, const struct cf_vkey *vkey, const uint8_t seed[CF_SEED_N], struct cf_buf *b) {
+enum cf_err cf_note_sign(struct cf_str text, const struct cf_vkey *vkey, const uint8_t seed[CF_SEED_N], struct cf_buf *b)
+{
   uint8_t signature[SIGNATURE_N];
   memcpy(signature, vkey->id, sizeof vkey->id);
   enum cf_err err = cf_ed25519_sign(seed, text.p, text.n, signature + sizeof vkey->id);
@@ -85,7 +91,8 @@ enum cf_err cf_note_sign(struct cf_str text, const struct cf_vkey *vkey, const u
 }
 
 /* Well-formed UTF-8 without control characters below U+0020 but LF. */
-static bool note_text_ok(struct cf_str note) {
+static bool note_text_ok(struct cf_str note)
+{
   for (size_t i = 0; i < note.n; i++)
     if ((uint8_t)note.p[i] < ' ' && note.p[i] != '\n') return false;
   return cf_utf8_ok(note);
@@ -97,7 +104,8 @@ static const char *const spaces[] = {
   "\xe2\x80\x87", "\xe2\x80\x88", "\xe2\x80\x89", "\xe2\x80\x8a", "\xe2\x80\xa8", "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80",
 };
 
-static bool name_ok(struct cf_str name) {
+static bool name_ok(struct cf_str name)
+{
   if (name.n == 0 || memchr(name.p, '+', name.n)) return false;
   for (size_t i = 0; i < sizeof spaces / sizeof spaces[0]; i++)
     if (memmem(name.p, name.n, spaces[i], strlen(spaces[i]))) return false;
@@ -111,7 +119,8 @@ struct signature {
 };
 
 /* Cut the next line off and read it; the bytes go to s->bytes, which is emptied first. */
-static enum cf_err signature_next(struct cf_str *lines, struct signature *s) {
+static enum cf_err signature_next(struct cf_str *lines, struct signature *s)
+{
   struct cf_str line = cf_str_cut(lines, '\n');
   if (!cf_str_starts(line, line_head)) return CF_E_SYNTAX;
   line = behind(line, line_head.n);
@@ -123,7 +132,8 @@ static enum cf_err signature_next(struct cf_str *lines, struct signature *s) {
   return s->bytes.n > sizeof ((struct cf_vkey *)NULL)->id ? CF_OK : CF_E_SYNTAX;
 }
 
-static enum cf_err signatures_ok(struct cf_str lines) {
+static enum cf_err signatures_ok(struct cf_str lines)
+{
   struct signature s;
   size_t n = 0;
   enum cf_err err = lines.n > 0 && lines.p[lines.n - 1] == '\n' ? CF_OK : CF_E_SYNTAX;
@@ -133,7 +143,8 @@ static enum cf_err signatures_ok(struct cf_str lines) {
   return err;
 }
 
-enum cf_err cf_note_split(struct cf_str note, struct cf_str *text, struct cf_str *signatures) {
+enum cf_err cf_note_split(struct cf_str note, struct cf_str *text, struct cf_str *signatures)
+{
   if (note.n > CF_NOTE_MAX || !note_text_ok(note)) return CF_E_SYNTAX;
   size_t at = note.n;
   while (at >= 2 && !(note.p[at - 1] == '\n' && note.p[at - 2] == '\n')) at--;
@@ -145,16 +156,19 @@ enum cf_err cf_note_split(struct cf_str note, struct cf_str *text, struct cf_str
   return CF_OK;
 }
 
-static bool signature_by(const struct signature *s, const struct cf_vkey *vkey) {
+static bool signature_by(const struct signature *s, const struct cf_vkey *vkey)
+{
   return cf_str_is(s->name, vkey->name) && memcmp(s->bytes.p, vkey->id, sizeof vkey->id) == 0;
 }
 
-static enum cf_err signature_check(const struct signature *s, const struct cf_vkey *vkey, struct cf_str text) {
+static enum cf_err signature_check(const struct signature *s, const struct cf_vkey *vkey, struct cf_str text)
+{
   if (s->bytes.n != SIGNATURE_N) return CF_E_SIGNATURE;
   return cf_ed25519_check(vkey->pubkey, text.p, text.n, s->bytes.p + sizeof vkey->id);
 }
 
-enum cf_err cf_note_check(struct cf_str note, const struct cf_vkey *vkey, struct cf_str *text) {
+enum cf_err cf_note_check(struct cf_str note, const struct cf_vkey *vkey, struct cf_str *text)
+{
   struct cf_str signed_text, lines;
   struct signature s;
   enum cf_err err = cf_note_split(note, &signed_text, &lines);
@@ -173,7 +187,8 @@ enum cf_err cf_note_check(struct cf_str note, const struct cf_vkey *vkey, struct
   return err;
 }
 
-bool cf_note_names(struct cf_str note, const struct cf_vkey *vkey) {
+bool cf_note_names(struct cf_str note, const struct cf_vkey *vkey)
+{
   struct cf_str text, lines;
   struct signature s;
   if (cf_note_split(note, &text, &lines) != CF_OK) return false;
@@ -186,7 +201,8 @@ bool cf_note_names(struct cf_str note, const struct cf_vkey *vkey) {
 
 /* ---- Checkpoints ---- */
 
-void cf_checkpoint_put(const struct cf_checkpoint *checkpoint, struct cf_buf *b) {
+void cf_checkpoint_put(const struct cf_checkpoint *checkpoint, struct cf_buf *b)
+{
   cf_buf_puts(b, checkpoint->origin);
   cf_buf_putc(b, '\n');
   cf_buf_put_u64(b, checkpoint->size);
@@ -195,7 +211,8 @@ void cf_checkpoint_put(const struct cf_checkpoint *checkpoint, struct cf_buf *b)
   cf_buf_putc(b, '\n');
 }
 
-static enum cf_err checkpoint_same(const struct cf_checkpoint *checkpoint, struct cf_str text) {
+static enum cf_err checkpoint_same(const struct cf_checkpoint *checkpoint, struct cf_str text)
+{
   struct cf_buf b;
   cf_buf_init(&b, CF_ORIGIN_MAX + 128);
   cf_checkpoint_put(checkpoint, &b);
@@ -204,7 +221,8 @@ static enum cf_err checkpoint_same(const struct cf_checkpoint *checkpoint, struc
   return err;
 }
 
-enum cf_err cf_checkpoint_parse(struct cf_str text, struct cf_checkpoint *checkpoint) {
+enum cf_err cf_checkpoint_parse(struct cf_str text, struct cf_checkpoint *checkpoint)
+{
   struct cf_checkpoint got;
   struct cf_str left = text;
   struct cf_str origin = cf_str_cut(&left, '\n');
@@ -221,7 +239,8 @@ enum cf_err cf_checkpoint_parse(struct cf_str text, struct cf_checkpoint *checkp
 
 /* ---- Receipts ---- */
 
-void cf_receipt_put(struct cf_buf *b, struct cf_str extra, uint64_t index, const struct cf_proof *proof, struct cf_str checkpoint_note) {
+void cf_receipt_put(struct cf_buf *b, struct cf_str extra, uint64_t index, const struct cf_proof *proof, struct cf_str checkpoint_note)
+{
   cf_buf_puts(b, "c2sp.org/tlog-proof@v1\n");
   if (extra.n > 0) {
     cf_buf_puts(b, "extra ");

@@ -7,7 +7,8 @@
 #include "lib/base/codec.h"
 #include "lib/proof/tree.h"
 
-static bool hashes_ok(const struct cf_str *proof, size_t proof_n) {
+static bool hashes_ok(const struct cf_str *proof, size_t proof_n)
+{
   for (size_t i = 0; i < proof_n; i++)
     if (proof[i].n != CF_HASH_N) return false;
   return true;
@@ -19,7 +20,8 @@ struct climb {
 };
 
 /* Is the next hash of a proof the left sibling? Goes on up, over the levels where there is no sibling. */
-static bool climb_left(struct climb *c) {
+static bool climb_left(struct climb *c)
+{
   bool left = (c->fn & 1) || c->fn == c->sn;
   if (left)
     while (c->fn != 0 && !(c->fn & 1)) {
@@ -35,7 +37,8 @@ static const uint8_t *bytes(struct cf_str s) { return (const void *)s.p; }
 
 static bool hash_is(const uint8_t hash[CF_HASH_N], struct cf_str s) { return s.n == CF_HASH_N && memcmp(hash, s.p, CF_HASH_N) == 0; }
 
-enum cf_err cf_inclusion_check(uint64_t index, uint64_t size, struct cf_str leaf_hash, const struct cf_str *proof, size_t proof_n, struct cf_str root) {
+enum cf_err cf_inclusion_check(uint64_t index, uint64_t size, struct cf_str leaf_hash, const struct cf_str *proof, size_t proof_n, struct cf_str root)
+{
   if (index >= size || leaf_hash.n != CF_HASH_N || !hashes_ok(proof, proof_n)) return CF_E_PROOF;
   struct climb c = {.fn = index, .sn = size - 1};
   uint8_t r[CF_HASH_N];
@@ -49,7 +52,8 @@ enum cf_err cf_inclusion_check(uint64_t index, uint64_t size, struct cf_str leaf
 }
 
 /* 0 < first < second, and the proof is not empty. Where first is a power of two its root is the first hash of the way and not sent. */
-static enum cf_err consistency_walk(uint64_t first, uint64_t second, struct cf_str first_root, struct cf_str second_root, const struct cf_str *proof, size_t proof_n) {
+static enum cf_err consistency_walk(uint64_t first, uint64_t second, struct cf_str first_root, struct cf_str second_root, const struct cf_str *proof, size_t proof_n)
+{
   struct climb c = {.fn = first - 1, .sn = second - 1};
   for (; c.fn & 1; c.fn >>= 1) c.sn >>= 1;
   bool whole = (first & (first - 1)) == 0;
@@ -70,7 +74,8 @@ static enum cf_err consistency_walk(uint64_t first, uint64_t second, struct cf_s
   return c.sn == 0 && hash_is(fr, first_root) && hash_is(sr, second_root) ? CF_OK : CF_E_PROOF;
 }
 
-enum cf_err cf_consistency_check(uint64_t first, uint64_t second, struct cf_str first_root, struct cf_str second_root, const struct cf_str *proof, size_t proof_n) {
+enum cf_err cf_consistency_check(uint64_t first, uint64_t second, struct cf_str first_root, struct cf_str second_root, const struct cf_str *proof, size_t proof_n)
+{
   if (first == 0 || first > second) return CF_E_PROOF;
   if (first == second) return proof_n == 0 && cf_str_eq(first_root, second_root) ? CF_OK : CF_E_PROOF;
   if (proof_n == 0 || !hashes_ok(proof, proof_n)) return CF_E_PROOF;
@@ -79,7 +84,8 @@ enum cf_err cf_consistency_check(uint64_t first, uint64_t second, struct cf_str 
 
 #define GROUPS_MAX 7 /* of three digits, in 2^64 */
 
-static void index_put(struct cf_buf *b, uint64_t n) {
+static void index_put(struct cf_buf *b, uint64_t n)
+{
   unsigned group[GROUPS_MAX];
   size_t groups = 0;
   do {
@@ -90,7 +96,8 @@ static void index_put(struct cf_buf *b, uint64_t n) {
   cf_buf_putf(b, "%03u", group[0]);
 }
 
-void cf_tile_path_put(struct cf_buf *b, bool entries, unsigned level, uint64_t n, unsigned width) {
+void cf_tile_path_put(struct cf_buf *b, bool entries, unsigned level, uint64_t n, unsigned width)
+{
   if (entries) cf_buf_puts(b, "tile/entries/");
   else cf_buf_putf(b, "tile/%u/", level);
   index_put(b, n);
@@ -98,7 +105,8 @@ void cf_tile_path_put(struct cf_buf *b, bool entries, unsigned level, uint64_t n
 }
 
 /* The groups of an index, read leniently (also beyond 2^64: writing it again will differ); path is left behind them. */
-static enum cf_err index_get(struct cf_str *path, uint64_t *n) {
+static enum cf_err index_get(struct cf_str *path, uint64_t *n)
+{
   uint64_t value = 0, group = 0;
   for (bool more = true; more;) {
     more = path->n > 0 && path->p[0] == 'x';
@@ -113,7 +121,8 @@ static enum cf_err index_get(struct cf_str *path, uint64_t *n) {
   return CF_OK;
 }
 
-static enum cf_err tile_get(struct cf_str path, struct cf_tile *tile) {
+static enum cf_err tile_get(struct cf_str path, struct cf_tile *tile)
+{
   uint64_t level = 0, width = CF_TILE_W;
   if (!cf_str_is(cf_str_cut(&path, '/'), "tile")) return CF_E_SYNTAX;
   struct cf_str word = cf_str_cut(&path, '/');
@@ -133,7 +142,8 @@ static enum cf_err tile_get(struct cf_str path, struct cf_tile *tile) {
   return width == 0 ? CF_E_SYNTAX : err;
 }
 
-enum cf_err cf_tile_path_parse(struct cf_str path, struct cf_tile *tile) {
+enum cf_err cf_tile_path_parse(struct cf_str path, struct cf_tile *tile)
+{
   struct cf_tile got;
   memset(&got, 0, sizeof got);
   enum cf_err err = tile_get(path, &got);
@@ -147,6 +157,7 @@ enum cf_err cf_tile_path_parse(struct cf_str path, struct cf_tile *tile) {
   return err;
 }
 
-unsigned cf_tile_partial(uint64_t size, unsigned level) {
+unsigned cf_tile_partial(uint64_t size, unsigned level)
+{
   return level * CF_TILE_H < 64 ? (unsigned)(size >> level * CF_TILE_H) % CF_TILE_W : 0;
 }

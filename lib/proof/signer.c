@@ -31,7 +31,8 @@ struct cf_signer {
 
 /* ---- Files ---- */
 
-static bool write_all(int fd, struct cf_str s) {
+static bool write_all(int fd, struct cf_str s)
+{
   for (ssize_t n; s.n > 0; s = (struct cf_str){s.p + n, s.n - (size_t)n}) {
     do n = write(fd, s.p, s.n);
     while (n < 0 && errno == EINTR);
@@ -41,12 +42,14 @@ static bool write_all(int fd, struct cf_str s) {
 }
 
 /* After a failed fsync nobody knows what is on disk, and asking again would only seem to work. */
-static void sync_or_die(int fd, const char *what) {
+static void sync_or_die(int fd, const char *what)
+{
   if (fsync(fd) != 0) cf_die("signer: fsync of %s failed: %s", what, strerror(errno));
 }
 
 /* Write `name` whole and durable, over what was there. */
-static enum cf_err file_put(int directory, const char *name, mode_t mode, struct cf_str content, struct cf_fault *fault) {
+static enum cf_err file_put(int directory, const char *name, mode_t mode, struct cf_str content, struct cf_fault *fault)
+{
   int fd = openat(directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
   if (fd < 0) return cf_fail_errno(fault, CF_E_SYSTEM, name, "the signer cannot create it");
   bool good = fchmod(fd, mode) == 0 && write_all(fd, content);
@@ -61,7 +64,8 @@ static enum cf_err file_put(int directory, const char *name, mode_t mode, struct
 }
 
 /* Append the file's content to b and give its mode. CF_E_NOTFOUND where there is none, CF_E_CONFIG where it is no plain file or too long. */
-static enum cf_err file_get(int directory, const char *name, struct cf_buf *b, mode_t *mode, struct cf_fault *fault) {
+static enum cf_err file_get(int directory, const char *name, struct cf_buf *b, mode_t *mode, struct cf_fault *fault)
+{
   struct stat st;
   enum cf_err err = CF_OK;
   int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -84,7 +88,8 @@ static enum cf_err file_get(int directory, const char *name, struct cf_buf *b, m
 }
 
 /* Write `name` by way of `<name>.new`. */
-static enum cf_err file_replace(int directory, const char *name, mode_t mode, struct cf_str content, struct cf_fault *fault) {
+static enum cf_err file_replace(int directory, const char *name, mode_t mode, struct cf_str content, struct cf_fault *fault)
+{
   char fresh[32];
   snprintf(fresh, sizeof fresh, "%s.new", name);
   enum cf_err err = file_put(directory, fresh, mode, content, fault);
@@ -96,7 +101,8 @@ static enum cf_err file_replace(int directory, const char *name, mode_t mode, st
 
 /* ---- Key ---- */
 
-static void key_put(const struct cf_vkey *vkey, const uint8_t seed[CF_SEED_N], struct cf_buf *b) {
+static void key_put(const struct cf_vkey *vkey, const uint8_t seed[CF_SEED_N], struct cf_buf *b)
+{
   uint8_t key[1 + CF_SEED_N] = {TYPE_ED25519};
   memcpy(key + 1, seed, CF_SEED_N);
   cf_buf_puts(b, KEY_HEAD);
@@ -110,18 +116,21 @@ static void key_put(const struct cf_vkey *vkey, const uint8_t seed[CF_SEED_N], s
 }
 
 /* All its room at once: a buffer that grows leaves copies behind. */
-static void buf_secret(struct cf_buf *b) {
+static void buf_secret(struct cf_buf *b)
+{
   cf_buf_init(b, KEY_MAX);
   if (cf_buf_grow(b, KEY_MAX)) cf_buf_cut(b, KEY_MAX);
 }
 
-static void buf_wipe(struct cf_buf *b) {
+static void buf_wipe(struct cf_buf *b)
+{
   if (b->p) cf_wipe(b->p, b->cap);
   cf_buf_fini(b);
 }
 
 /* Is text what key_put writes for the key? */
-static bool key_same(const struct cf_vkey *vkey, const uint8_t seed[CF_SEED_N], struct cf_str text) {
+static bool key_same(const struct cf_vkey *vkey, const uint8_t seed[CF_SEED_N], struct cf_str text)
+{
   struct cf_buf b;
   buf_secret(&b);
   key_put(vkey, seed, &b);
@@ -131,7 +140,8 @@ static bool key_same(const struct cf_vkey *vkey, const uint8_t seed[CF_SEED_N], 
 }
 
 /* Read the key file's text: the seed, and the public key that follows from it. */
-static enum cf_err key_parse(struct cf_str text, struct cf_vkey *vkey, uint8_t seed[CF_SEED_N]) {
+static enum cf_err key_parse(struct cf_str text, struct cf_vkey *vkey, uint8_t seed[CF_SEED_N])
+{
   uint8_t key[1 + CF_SEED_N], pubkey[CF_PUBKEY_N];
   if (!cf_str_starts(text, CF_STR(KEY_HEAD))) return CF_E_SYNTAX;
   struct cf_str left = {text.p + sizeof KEY_HEAD - 1, text.n - (sizeof KEY_HEAD - 1)};
@@ -149,7 +159,8 @@ static enum cf_err key_parse(struct cf_str text, struct cf_vkey *vkey, uint8_t s
   return err;
 }
 
-static enum cf_err vkey_write(int directory, const struct cf_vkey *vkey, struct cf_fault *fault) {
+static enum cf_err vkey_write(int directory, const struct cf_vkey *vkey, struct cf_fault *fault)
+{
   struct cf_buf b;
   cf_buf_init(&b, KEY_MAX);
   cf_vkey_put(vkey, &b);
@@ -160,7 +171,8 @@ static enum cf_err vkey_write(int directory, const struct cf_vkey *vkey, struct 
 }
 
 /* Write the key under its name without ever writing over one: link(2) fails where there is one. */
-static enum cf_err key_write(int directory, const struct cf_vkey *vkey, const uint8_t seed[CF_SEED_N], struct cf_fault *fault) {
+static enum cf_err key_write(int directory, const struct cf_vkey *vkey, const uint8_t seed[CF_SEED_N], struct cf_fault *fault)
+{
   struct cf_buf b;
   buf_secret(&b);
   key_put(vkey, seed, &b);
@@ -177,7 +189,8 @@ static enum cf_err key_write(int directory, const struct cf_vkey *vkey, const ui
 /* ---- Directory ---- */
 
 /* Whoever else may write to it could take the state away, and with it the memory of what was signed. */
-static enum cf_err directory_check(int fd, const char *directory, struct cf_fault *fault) {
+static enum cf_err directory_check(int fd, const char *directory, struct cf_fault *fault)
+{
   struct stat st;
   if (fstat(fd, &st) != 0) return cf_fail_errno(fault, CF_E_SYSTEM, directory, "the signer's directory cannot be looked at");
   if (st.st_uid != geteuid()) return cf_fail(fault, CF_E_CONFIG, directory, "the signer's directory belongs to uid %lu and this process is uid %lu", (unsigned long)st.st_uid, (unsigned long)geteuid());
@@ -185,7 +198,8 @@ static enum cf_err directory_check(int fd, const char *directory, struct cf_faul
 }
 
 /* Open and lock it, so that never two signers remember two different last sizes. */
-static enum cf_err directory_open(const char *directory, int *fd, struct cf_fault *fault) {
+static enum cf_err directory_open(const char *directory, int *fd, struct cf_fault *fault)
+{
   int got = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (got < 0) return cf_fail_errno(fault, CF_E_SYSTEM, directory, "the signer's directory cannot be opened");
   enum cf_err err = directory_check(got, directory, fault);
@@ -197,7 +211,8 @@ static enum cf_err directory_open(const char *directory, int *fd, struct cf_faul
   return err;
 }
 
-enum cf_err cf_signer_create(const char *directory, struct cf_str origin, const uint8_t *seed, struct cf_fault *fault) {
+enum cf_err cf_signer_create(const char *directory, struct cf_str origin, const uint8_t *seed, struct cf_fault *fault)
+{
   uint8_t own[CF_SEED_N], pubkey[CF_PUBKEY_N];
   struct cf_vkey vkey;
   int fd = -1;
@@ -218,7 +233,8 @@ out:
   return err;
 }
 
-static enum cf_err key_load(struct cf_signer *signer, struct cf_str origin, struct cf_fault *fault) {
+static enum cf_err key_load(struct cf_signer *signer, struct cf_str origin, struct cf_fault *fault)
+{
   struct cf_buf b;
   mode_t mode;
   buf_secret(&b);
@@ -235,12 +251,14 @@ static enum cf_err key_load(struct cf_signer *signer, struct cf_str origin, stru
 }
 
 /* A crash between key and vkey leaves none. */
-static enum cf_err vkey_mend(const struct cf_signer *signer, struct cf_fault *fault) {
+static enum cf_err vkey_mend(const struct cf_signer *signer, struct cf_fault *fault)
+{
   if (faccessat(signer->fd, "vkey", F_OK, 0) == 0 || errno != ENOENT) return CF_OK;
   return vkey_write(signer->fd, &signer->vkey, fault);
 }
 
-static enum cf_err note_read(const struct cf_vkey *vkey, struct cf_str note, struct cf_checkpoint *checkpoint) {
+static enum cf_err note_read(const struct cf_vkey *vkey, struct cf_str note, struct cf_checkpoint *checkpoint)
+{
   struct cf_str text;
   struct cf_checkpoint got;
   enum cf_err err = cf_note_check(note, vkey, &text);
@@ -250,7 +268,8 @@ static enum cf_err note_read(const struct cf_vkey *vkey, struct cf_str note, str
   return err;
 }
 
-static enum cf_err state_load(struct cf_signer *signer, struct cf_fault *fault) {
+static enum cf_err state_load(struct cf_signer *signer, struct cf_fault *fault)
+{
   mode_t mode;
   enum cf_err err = file_get(signer->fd, "state", &signer->note, &mode, fault);
   if (err == CF_E_NOTFOUND) return CF_OK;
@@ -260,7 +279,8 @@ static enum cf_err state_load(struct cf_signer *signer, struct cf_fault *fault) 
   return err;
 }
 
-enum cf_err cf_signer_open(const char *directory, struct cf_str origin, struct cf_signer **signer, struct cf_fault *fault) {
+enum cf_err cf_signer_open(const char *directory, struct cf_str origin, struct cf_signer **signer, struct cf_fault *fault)
+{
   struct cf_signer *s = calloc(1, sizeof *s);
   if (!s) return CF_E_NOMEM;
   s->fd = -1;
@@ -274,7 +294,8 @@ enum cf_err cf_signer_open(const char *directory, struct cf_str origin, struct c
   return err;
 }
 
-void cf_signer_close(struct cf_signer *signer) {
+void cf_signer_close(struct cf_signer *signer)
+{
   if (!signer) return;
   if (signer->fd >= 0) close(signer->fd);
   cf_buf_fini(&signer->note);
@@ -284,7 +305,8 @@ void cf_signer_close(struct cf_signer *signer) {
 
 const struct cf_vkey *cf_signer_vkey(const struct cf_signer *signer) { return &signer->vkey; }
 
-bool cf_signer_last(const struct cf_signer *signer, struct cf_checkpoint *last) {
+bool cf_signer_last(const struct cf_signer *signer, struct cf_checkpoint *last)
+{
   if (signer->note.n == 0) return false;
   *last = signer->last;
   return true;
@@ -294,7 +316,8 @@ struct cf_str cf_signer_note(const struct cf_signer *signer) { return cf_buf_str
 
 /* ---- Signing ---- */
 
-static enum cf_err root_is(const struct cf_hashes *hashes, uint64_t size, const uint8_t root[CF_HASH_N], bool *same) {
+static enum cf_err root_is(const struct cf_hashes *hashes, uint64_t size, const uint8_t root[CF_HASH_N], bool *same)
+{
   uint8_t got[CF_HASH_N];
   enum cf_err err = cf_tree_root(hashes, size, got);
   if (err == CF_OK) *same = memcmp(got, root, sizeof got) == 0;
@@ -302,7 +325,8 @@ static enum cf_err root_is(const struct cf_hashes *hashes, uint64_t size, const 
 }
 
 /* May (size, root) be signed? Both roots come from the same hashes, so the one tree extends the other where both are right. */
-static enum cf_err may_sign(const struct cf_signer *signer, uint64_t size, const uint8_t root[CF_HASH_N], const struct cf_hashes *hashes, struct cf_fault *fault) {
+static enum cf_err may_sign(const struct cf_signer *signer, uint64_t size, const uint8_t root[CF_HASH_N], const struct cf_hashes *hashes, struct cf_fault *fault)
+{
   bool same = false;
   if (signer->note.n > 0 && size < signer->last.size)
     return cf_fail(fault, CF_E_ROLLBACK, "state", "size %llu was signed already, the ledger has %llu", (unsigned long long)signer->last.size, (unsigned long long)size);
@@ -316,7 +340,8 @@ static enum cf_err may_sign(const struct cf_signer *signer, uint64_t size, const
 }
 
 /* The whole note of the checkpoint onto b. */
-static enum cf_err note_make(const struct cf_signer *signer, const struct cf_checkpoint *checkpoint, struct cf_buf *b) {
+static enum cf_err note_make(const struct cf_signer *signer, const struct cf_checkpoint *checkpoint, struct cf_buf *b)
+{
   cf_checkpoint_put(checkpoint, b);
   size_t text_n = b->n;
   cf_buf_putc(b, '\n');
@@ -328,7 +353,8 @@ static enum cf_err note_make(const struct cf_signer *signer, const struct cf_che
 }
 
 /* Make, keep, and only then remember it. */
-static enum cf_err sign(struct cf_signer *signer, uint64_t size, const uint8_t root[CF_HASH_N], struct cf_fault *fault) {
+static enum cf_err sign(struct cf_signer *signer, uint64_t size, const uint8_t root[CF_HASH_N], struct cf_fault *fault)
+{
   struct cf_checkpoint checkpoint;
   struct cf_buf note;
   memset(&checkpoint, 0, sizeof checkpoint);
@@ -348,7 +374,8 @@ static enum cf_err sign(struct cf_signer *signer, uint64_t size, const uint8_t r
   return CF_OK;
 }
 
-enum cf_err cf_signer_sign(struct cf_signer *signer, uint64_t size, const uint8_t root[CF_HASH_N], const struct cf_hashes *hashes, struct cf_buf *b, struct cf_fault *fault) {
+enum cf_err cf_signer_sign(struct cf_signer *signer, uint64_t size, const uint8_t root[CF_HASH_N], const struct cf_hashes *hashes, struct cf_buf *b, struct cf_fault *fault)
+{
   bool again = signer->note.n > 0 && signer->last.size == size && memcmp(signer->last.root, root, CF_HASH_N) == 0;
   enum cf_err err = again ? CF_OK : may_sign(signer, size, root, hashes, fault);
   if (err == CF_OK && !again) err = sign(signer, size, root, fault);

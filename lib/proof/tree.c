@@ -8,7 +8,8 @@
 
 #include "lib/base/diag.h"
 
-void cf_node_hash(const uint8_t left[CF_HASH_N], const uint8_t right[CF_HASH_N], uint8_t out[CF_HASH_N]) {
+void cf_node_hash(const uint8_t left[CF_HASH_N], const uint8_t right[CF_HASH_N], uint8_t out[CF_HASH_N])
+{
   uint8_t in[1 + 2 * CF_HASH_N];
   in[0] = 1;
   memcpy(in + 1, left, CF_HASH_N);
@@ -18,11 +19,13 @@ void cf_node_hash(const uint8_t left[CF_HASH_N], const uint8_t right[CF_HASH_N],
 
 void cf_edge_init(struct cf_edge *edge) { edge->size = 0; }
 
-void cf_edge_append(struct cf_edge *edge, const uint8_t leaf_hash[CF_HASH_N]) {
+void cf_edge_append(struct cf_edge *edge, const uint8_t leaf_hash[CF_HASH_N])
+{
   cf_edge_append_subtree(edge, 0, leaf_hash);
 }
 
-void cf_edge_append_subtree(struct cf_edge *edge, unsigned level, const uint8_t hash[CF_HASH_N]) {
+void cf_edge_append_subtree(struct cf_edge *edge, unsigned level, const uint8_t hash[CF_HASH_N])
+{
   CF_ASSERT(level < 64 && edge->size % (UINT64_C(1) << level) == 0);
   uint8_t node[CF_HASH_N];
   memcpy(node, hash, sizeof node);
@@ -32,7 +35,8 @@ void cf_edge_append_subtree(struct cf_edge *edge, unsigned level, const uint8_t 
   edge->size += UINT64_C(1) << level;
 }
 
-void cf_edge_root(const struct cf_edge *edge, uint8_t root[CF_HASH_N]) {
+void cf_edge_root(const struct cf_edge *edge, uint8_t root[CF_HASH_N])
+{
   if (edge->size == 0) {
     cf_sha256_1("", 0, root);
     return;
@@ -45,7 +49,8 @@ void cf_edge_root(const struct cf_edge *edge, uint8_t root[CF_HASH_N]) {
   memcpy(root, node, sizeof node);
 }
 
-void cf_fold(const uint8_t *hashes, size_t n, uint8_t out[CF_HASH_N]) {
+void cf_fold(const uint8_t *hashes, size_t n, uint8_t out[CF_HASH_N])
+{
   CF_ASSERT(n >= 1 && n <= CF_TILE_W && (n & (n - 1)) == 0);
   uint8_t row[CF_TILE_W / 2][CF_HASH_N];
   const uint8_t *from = hashes;
@@ -57,7 +62,8 @@ void cf_fold(const uint8_t *hashes, size_t n, uint8_t out[CF_HASH_N]) {
 }
 
 /* The root of the complete subtree of 2^l leaves that begins at leaf `first`, a multiple of 2^l. */
-static enum cf_err subtree(const struct cf_hashes *hashes, uint64_t first, unsigned l, uint8_t out[CF_HASH_N]) {
+static enum cf_err subtree(const struct cf_hashes *hashes, uint64_t first, unsigned l, uint8_t out[CF_HASH_N])
+{
   uint8_t row[CF_TILE_W / 2 * CF_HASH_N];
   unsigned level = l / CF_TILE_H;
   size_t n = (size_t)1 << l % CF_TILE_H;
@@ -67,7 +73,8 @@ static enum cf_err subtree(const struct cf_hashes *hashes, uint64_t first, unsig
 }
 
 /* The root of the n ≥ 1 leaves from first on, where they are a subtree of RFC 6962's split: built from its right end. */
-static enum cf_err range_root(const struct cf_hashes *hashes, uint64_t first, uint64_t n, uint8_t out[CF_HASH_N]) {
+static enum cf_err range_root(const struct cf_hashes *hashes, uint64_t first, uint64_t n, uint8_t out[CF_HASH_N])
+{
   uint64_t end = first + n;
   uint8_t root[CF_HASH_N], node[CF_HASH_N];
   bool any = false;
@@ -84,13 +91,15 @@ static enum cf_err range_root(const struct cf_hashes *hashes, uint64_t first, ui
 }
 
 /* log2 of the largest complete subtree that begins at `first` and ends at or before `end`. */
-static unsigned widest(uint64_t first, uint64_t end) {
+static unsigned widest(uint64_t first, uint64_t end)
+{
   unsigned fits = 63 - (unsigned)__builtin_clzll(end - first);
   unsigned aligned = first ? (unsigned)__builtin_ctzll(first) : 63;
   return aligned < fits ? aligned : fits;
 }
 
-enum cf_err cf_tree_extend(const struct cf_hashes *hashes, uint64_t size, struct cf_edge *edge) {
+enum cf_err cf_tree_extend(const struct cf_hashes *hashes, uint64_t size, struct cf_edge *edge)
+{
   CF_ASSERT(edge->size <= size);
   struct cf_edge grown = *edge;
   while (grown.size < size) {
@@ -104,7 +113,8 @@ enum cf_err cf_tree_extend(const struct cf_hashes *hashes, uint64_t size, struct
   return CF_OK;
 }
 
-enum cf_err cf_tree_edge(const struct cf_hashes *hashes, uint64_t size, struct cf_edge *edge) {
+enum cf_err cf_tree_edge(const struct cf_hashes *hashes, uint64_t size, struct cf_edge *edge)
+{
   struct cf_edge made;
   memset(&made, 0, sizeof made);
   enum cf_err err = cf_tree_extend(hashes, size, &made);
@@ -112,7 +122,8 @@ enum cf_err cf_tree_edge(const struct cf_hashes *hashes, uint64_t size, struct c
   return err;
 }
 
-enum cf_err cf_tree_root(const struct cf_hashes *hashes, uint64_t size, uint8_t root[CF_HASH_N]) {
+enum cf_err cf_tree_root(const struct cf_hashes *hashes, uint64_t size, uint8_t root[CF_HASH_N])
+{
   struct cf_edge edge;
   enum cf_err err = cf_tree_edge(hashes, size, &edge);
   if (err == CF_OK) cf_edge_root(&edge, root);
@@ -130,7 +141,8 @@ struct descent {
 };
 
 /* Go to the half that holds leaf `index`. */
-static enum cf_err step(struct descent *d, uint64_t index) {
+static enum cf_err step(struct descent *d, uint64_t index)
+{
   uint64_t k = split(d->n);
   bool right = index - d->first >= k;
   uint8_t *passed = d->passed->hash[d->passed->n];
@@ -142,7 +154,8 @@ static enum cf_err step(struct descent *d, uint64_t index) {
   return CF_OK;
 }
 
-static void reverse(struct cf_proof *proof) {
+static void reverse(struct cf_proof *proof)
+{
   for (size_t i = 0, j = proof->n; i + 1 < j; i++) {
     uint8_t hash[CF_HASH_N];
     memcpy(hash, proof->hash[i], sizeof hash);
@@ -151,7 +164,8 @@ static void reverse(struct cf_proof *proof) {
   }
 }
 
-enum cf_err cf_tree_inclusion(const struct cf_hashes *hashes, uint64_t index, uint64_t size, struct cf_proof *proof) {
+enum cf_err cf_tree_inclusion(const struct cf_hashes *hashes, uint64_t index, uint64_t size, struct cf_proof *proof)
+{
   if (index >= size) return CF_E_PARAMETER;
   struct cf_proof made;
   memset(&made, 0, sizeof made);
@@ -165,7 +179,8 @@ enum cf_err cf_tree_inclusion(const struct cf_hashes *hashes, uint64_t index, ui
   return CF_OK;
 }
 
-enum cf_err cf_tree_consistency(const struct cf_hashes *hashes, uint64_t first, uint64_t second, struct cf_proof *proof) {
+enum cf_err cf_tree_consistency(const struct cf_hashes *hashes, uint64_t first, uint64_t second, struct cf_proof *proof)
+{
   if (first > second) return CF_E_PARAMETER;
   struct cf_proof made;
   memset(&made, 0, sizeof made);

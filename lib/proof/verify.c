@@ -14,13 +14,15 @@
 
 static uint64_t tile_floor(uint64_t seq) { return seq - seq % CF_TILE_W; }
 
-static uint64_t tile_ceiling(uint64_t seq, uint64_t max) {
+static uint64_t tile_ceiling(uint64_t seq, uint64_t max)
+{
   uint64_t up = seq % CF_TILE_W ? tile_floor(seq) + CF_TILE_W : seq;
   return up < seq || up > max ? max : up;
 }
 
 /* Which leaves to walk, for a tree of the head's size. */
-static void plan(struct cf_verify_run *run) {
+static void plan(struct cf_verify_run *run)
+{
   const struct cf_verify_job *job = run->job;
   uint64_t size = run->head.size, from = 0, to = size;
   if (job->mode == CF_VERIFY_QUICK && size > 0) from = size - 1;
@@ -45,7 +47,8 @@ struct kept_tree {
   uint64_t first;   /* this one */
 };
 
-static enum cf_err kept_tile(struct kept_tree *k, uint64_t first) {
+static enum cf_err kept_tile(struct kept_tree *k, uint64_t first)
+{
   const struct cf_verify_source *source = k->run->source;
   uint64_t left = k->run->head.size - first;
   if (k->have && k->first == first) return CF_OK;
@@ -58,7 +61,8 @@ static enum cf_err kept_tile(struct kept_tree *k, uint64_t first) {
   return CF_OK;
 }
 
-static enum cf_err kept_get(void *context, unsigned level, uint64_t first, size_t n, uint8_t *out) {
+static enum cf_err kept_get(void *context, unsigned level, uint64_t first, size_t n, uint8_t *out)
+{
   struct kept_tree *k = context;
   const struct cf_hashes *tiles = &k->run->source->tiles;
   if (level > 0) return tiles->get(tiles->context, level, first, n, out);
@@ -77,7 +81,8 @@ static bool unreadable(enum cf_err err) { return err == CF_E_DAMAGED || err == C
 /* ---- Roots ---- */
 
 /* Complete the edge by what was not walked, and compare. */
-static enum cf_err head_root(struct cf_verify_run *run, const struct cf_hashes *kept) {
+static enum cf_err head_root(struct cf_verify_run *run, const struct cf_hashes *kept)
+{
   uint8_t root[CF_HASH_N];
   if (!run->edge_known) return CF_OK;
   enum cf_err err = cf_tree_extend(kept, run->head.size, &run->edge);
@@ -94,7 +99,8 @@ static enum cf_err head_root(struct cf_verify_run *run, const struct cf_hashes *
 static struct cf_str slice(const uint8_t hash[CF_HASH_N]) { return (struct cf_str){(const void *)hash, CF_HASH_N}; }
 
 /* CF_E_PROOF where the head does not extend what the caller kept. */
-static enum cf_err kept_extends(const struct cf_verify_run *run, const struct cf_hashes *kept) {
+static enum cf_err kept_extends(const struct cf_verify_run *run, const struct cf_hashes *kept)
+{
   const struct cf_verify_job *job = run->job;
   struct cf_proof proof;
   struct cf_str hash[CF_PROOF_MAX];
@@ -110,7 +116,8 @@ static enum cf_err kept_extends(const struct cf_verify_run *run, const struct cf
 }
 
 /* Consistency with what the caller kept, where the walk did not come by that size. */
-static enum cf_err kept_judge(struct cf_verify_run *run, const struct cf_hashes *kept) {
+static enum cf_err kept_judge(struct cf_verify_run *run, const struct cf_hashes *kept)
+{
   if (!run->kept.have) return CF_OK;
   enum cf_err err = kept_extends(run, kept);
   if (unreadable(err)) cf_run_fault(run, CF_V_STORE_DAMAGED, NULL, "consistency with the checkpoint kept elsewhere cannot be judged: a kept hash cannot be read");
@@ -119,7 +126,8 @@ static enum cf_err kept_judge(struct cf_verify_run *run, const struct cf_hashes 
   return CF_OK;
 }
 
-static enum cf_err roots_judge(struct cf_verify_run *run) {
+static enum cf_err roots_judge(struct cf_verify_run *run)
+{
   struct kept_tree tree = {.run = run, .leaves = malloc(CF_TILE_W * sizeof *tree.leaves)};
   const struct cf_hashes kept = {.get = kept_get, .context = &tree};
   enum cf_err err = tree.leaves ? run->source->worker_new(run->source->context, &tree.scratch) : CF_E_NOMEM;
@@ -134,7 +142,8 @@ static enum cf_err roots_judge(struct cf_verify_run *run) {
 
 /* ---- The whole ---- */
 
-static void kept_prepare(struct cf_verify_run *run) {
+static void kept_prepare(struct cf_verify_run *run)
+{
   const struct cf_verify_job *job = run->job;
   if (!job->kept) return;
   run->kept.have = job->kept_size <= run->head.size;
@@ -145,12 +154,14 @@ static void kept_prepare(struct cf_verify_run *run) {
 }
 
 /* A signed checkpoint for a larger tree than the head is what remains of a ledger that was cut. */
-static void newer_judge(struct cf_verify_run *run) {
+static void newer_judge(struct cf_verify_run *run)
+{
   if (run->job->mode == CF_VERIFY_FULL && run->next.have && run->next.checkpoint.size > run->head.size)
     cf_run_fault(run, CF_V_ROLLBACK, NULL, "a checkpoint of size %llu was signed, the head has %llu", (unsigned long long)run->next.checkpoint.size, (unsigned long long)run->head.size);
 }
 
-static enum cf_err judge(struct cf_verify_run *run) {
+static enum cf_err judge(struct cf_verify_run *run)
+{
   struct cf_verify_result *r = run->result;
   plan(run);
   kept_prepare(run);
@@ -165,7 +176,8 @@ static enum cf_err judge(struct cf_verify_run *run) {
   return roots_judge(run);
 }
 
-static enum cf_err head_judge(struct cf_verify_run *run) {
+static enum cf_err head_judge(struct cf_verify_run *run)
+{
   struct cf_verify_result *r = run->result;
   bool good;
   if (!cf_run_checkpoint(run, run->job->head, "the head", &run->head, &good)) {
@@ -179,7 +191,8 @@ static enum cf_err head_judge(struct cf_verify_run *run) {
   return judge(run);
 }
 
-enum cf_err cf_verify(const struct cf_verify_source *source, const struct cf_verify_job *job, struct cf_verify_result *result, struct cf_fault *fault) {
+enum cf_err cf_verify(const struct cf_verify_source *source, const struct cf_verify_job *job, struct cf_verify_result *result, struct cf_fault *fault)
+{
   struct cf_verify_run *run = calloc(1, sizeof *run);
   if (!run) return CF_E_NOMEM;
   memset(result, 0, sizeof *result);

@@ -6,7 +6,8 @@
 
 #include "lib/proof/verify_run.h"
 
-bool cf_run_checkpoint(struct cf_verify_run *run, struct cf_str note, const char *what, struct cf_checkpoint *checkpoint, bool *good) {
+bool cf_run_checkpoint(struct cf_verify_run *run, struct cf_str note, const char *what, struct cf_checkpoint *checkpoint, bool *good)
+{
   const struct cf_vkey *vkey = run->job->vkey;
   struct cf_str text, signatures;
   *good = false;
@@ -22,7 +23,8 @@ bool cf_run_checkpoint(struct cf_verify_run *run, struct cf_str note, const char
   return true;
 }
 
-enum cf_err cf_run_stop_next(struct cf_verify_run *run) {
+enum cf_err cf_run_stop_next(struct cf_verify_run *run)
+{
   const struct cf_verify_source *source = run->source;
   bool more = source->checkpoint && run->job->mode != CF_VERIFY_QUICK;
   run->next.have = false;
@@ -41,7 +43,8 @@ enum cf_err cf_run_stop_next(struct cf_verify_run *run) {
   return CF_OK;
 }
 
-uint64_t cf_run_stop_at(const struct cf_verify_run *run, uint64_t end) {
+uint64_t cf_run_stop_at(const struct cf_verify_run *run, uint64_t end)
+{
   uint64_t at = end;
   const struct cf_stop *stops[] = {&run->next, &run->kept};
   for (size_t i = 0; i < 2; i++)
@@ -49,13 +52,15 @@ uint64_t cf_run_stop_at(const struct cf_verify_run *run, uint64_t end) {
   return at;
 }
 
-static bool root_is(const struct cf_verify_run *run, const struct cf_checkpoint *checkpoint) {
+static bool root_is(const struct cf_verify_run *run, const struct cf_checkpoint *checkpoint)
+{
   uint8_t root[CF_HASH_N];
   cf_edge_root(&run->edge, root);
   return memcmp(root, checkpoint->root, sizeof root) == 0;
 }
 
-enum cf_err cf_run_stops(struct cf_verify_run *run, bool judge) {
+enum cf_err cf_run_stops(struct cf_verify_run *run, bool judge)
+{
   struct cf_stop *kept = &run->kept;
   if (judge && kept->have && kept->checkpoint.size == run->folded) {
     kept->have = false;

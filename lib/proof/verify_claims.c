@@ -23,7 +23,8 @@ static uint64_t entry_seq(uint64_t entry) { return entry >> MASK_BITS; }
 static uint8_t entry_mask(uint64_t entry) { return (uint8_t)(entry & ((1U << MASK_BITS) - 1)); }
 
 /* Room for one more: first by dropping what is cleared, then by growing. */
-static enum cf_err erasures_room(struct cf_verify_run *run) {
+static enum cf_err erasures_room(struct cf_verify_run *run)
+{
   struct cf_erasures *e = &run->erasures;
   if (e->n < e->cap) return CF_OK;
   size_t n = 0;
@@ -40,13 +41,15 @@ static enum cf_err erasures_room(struct cf_verify_run *run) {
   return CF_OK;
 }
 
-static enum cf_err erased_add(struct cf_verify_run *run, uint64_t seq, uint8_t mask) {
+static enum cf_err erased_add(struct cf_verify_run *run, uint64_t seq, uint8_t mask)
+{
   enum cf_err err = erasures_room(run);
   if (err == CF_OK) run->erasures.v[run->erasures.n++] = entry_make(seq, mask);
   return err;
 }
 
-static void erased_clear(struct cf_erasures *e, uint64_t seq, uint8_t mask) {
+static void erased_clear(struct cf_erasures *e, uint64_t seq, uint8_t mask)
+{
   size_t low = 0, high = e->n;
   while (low < high) {
     size_t mid = low + (high - low) / 2;
@@ -60,12 +63,14 @@ static void erased_clear(struct cf_erasures *e, uint64_t seq, uint8_t mask) {
 
 static const struct cf_json *body_member(const struct cf_json *doc, const char *name) { return cf_json_member(cf_json_member(doc, "body"), name); }
 
-static void genesis_check(struct cf_verify_run *run, const struct cf_claim *claim, const struct cf_json *doc) {
+static void genesis_check(struct cf_verify_run *run, const struct cf_claim *claim, const struct cf_json *doc)
+{
   if (!cf_str_is(cf_json_string(body_member(doc, "origin")), run->head.origin)) cf_run_fault(run, CF_V_ORIGIN_MISMATCH, &claim->seq, "the genesis names another origin");
 }
 
 /* Clear one of an erasure's targets, [seq, mask], which must be before the erasure. */
-static bool target_take(struct cf_verify_run *run, const struct cf_claim *claim, const struct cf_json *target) {
+static bool target_take(struct cf_verify_run *run, const struct cf_claim *claim, const struct cf_json *target)
+{
   uint64_t seq = 0, mask = 0;
   if (cf_json_count(target) != 2) return false;
   if (cf_u64_parse(cf_json_number(cf_json_element(target, 0)), UINT64_MAX, &seq) != CF_OK) return false;
@@ -75,25 +80,29 @@ static bool target_take(struct cf_verify_run *run, const struct cf_claim *claim,
   return true;
 }
 
-static void erasure_take(struct cf_verify_run *run, const struct cf_claim *claim, const struct cf_json *doc) {
+static void erasure_take(struct cf_verify_run *run, const struct cf_claim *claim, const struct cf_json *doc)
+{
   const struct cf_json *targets = body_member(doc, "targets");
   bool good = cf_json_type(targets) == CF_JSON_ARRAY;
   for (size_t i = 0; good && i < cf_json_count(targets); i++) good = target_take(run, claim, cf_json_element(targets, i));
   if (!good) cf_run_fault(run, CF_V_LEAF_FORMAT, &claim->seq, "the targets are not a list of earlier records and masks");
 }
 
-static bool member_is_hash(const struct cf_json *doc, const char *name, const uint8_t hash[CF_HASH_N]) {
+static bool member_is_hash(const struct cf_json *doc, const char *name, const uint8_t hash[CF_HASH_N])
+{
   uint8_t got[CF_HASH_N];
   return cf_base64_get_n(cf_json_string(body_member(doc, name)), got, sizeof got) == CF_OK && memcmp(got, hash, sizeof got) == 0;
 }
 
-static void retention_take(struct cf_verify_run *run, const struct cf_json *doc) {
+static void retention_take(struct cf_verify_run *run, const struct cf_json *doc)
+{
   uint64_t minimum = 0;
   if (cf_u64_parse(cf_json_number(body_member(doc, "minimum")), UINT64_MAX, &minimum) != CF_OK || minimum != run->first) return;
   run->pruned_named |= member_is_hash(doc, "root", run->pruned_root) && (!run->opened || member_is_hash(doc, "prev", run->prev));
 }
 
-static enum cf_err claim_take(struct cf_verify_run *run, const struct cf_claim *claim, struct cf_str public_text) {
+static enum cf_err claim_take(struct cf_verify_run *run, const struct cf_claim *claim, struct cf_str public_text)
+{
   struct cf_buf text;
   struct cf_json *doc = NULL;
   cf_buf_init(&text, CF_LEAF_MAX + 2);
@@ -111,7 +120,8 @@ static enum cf_err claim_take(struct cf_verify_run *run, const struct cf_claim *
   return CF_OK;
 }
 
-enum cf_err cf_run_claims(struct cf_verify_run *run, const struct cf_tile_report *tile) {
+enum cf_err cf_run_claims(struct cf_verify_run *run, const struct cf_tile_report *tile)
+{
   enum cf_err err = CF_OK;
   struct cf_str texts = cf_buf_str(&tile->claims);
   size_t c = 0;
@@ -127,7 +137,8 @@ enum cf_err cf_run_claims(struct cf_verify_run *run, const struct cf_tile_report
 }
 
 /* A record that could not be read may have been the one that names what is missing: nobody is accused then, the damage is told anyway. */
-void cf_run_claims_end(struct cf_verify_run *run) {
+void cf_run_claims_end(struct cf_verify_run *run)
+{
   const struct cf_erasures *e = &run->erasures;
   for (size_t i = 0; i < e->n; i++) {
     uint64_t seq = entry_seq(e->v[i]);

@@ -9,12 +9,14 @@
 
 #define ROWS_LEVELS (64 / CF_TILE_H)
 
-void cf_run_lose_edge(struct cf_verify_run *run, const char *why) {
+void cf_run_lose_edge(struct cf_verify_run *run, const char *why)
+{
   if (run->edge_known) cf_run_fault(run, CF_V_STORE_DAMAGED, NULL, "the root cannot be judged: %s", why);
   run->edge_known = false;
 }
 
-enum cf_err cf_run_begin(struct cf_verify_run *run) {
+enum cf_err cf_run_begin(struct cf_verify_run *run)
+{
   run->edge_known = true;
   run->folded = run->first;
   enum cf_err err = cf_tree_edge(&run->source->tiles, run->first, &run->edge);
@@ -28,7 +30,8 @@ enum cf_err cf_run_begin(struct cf_verify_run *run) {
 /* ---- Borders ---- */
 
 /* The link to the tile before. Seq 0 has no predecessor and says so; what is before a walk that begins later is not known. */
-static void fold_link(struct cf_verify_run *run, const struct cf_tile_report *tile) {
+static void fold_link(struct cf_verify_run *run, const struct cf_tile_report *tile)
+{
   bool is_first = tile->first == run->first;
   static const uint8_t none[CF_HASH_N];
   const uint8_t *want = tile->first == 0 ? none : run->last;
@@ -45,14 +48,16 @@ static void fold_link(struct cf_verify_run *run, const struct cf_tile_report *ti
   memcpy(run->last, tile->last, CF_HASH_N);
 }
 
-static void fold_time(struct cf_verify_run *run, const struct cf_tile_report *tile) {
+static void fold_time(struct cf_verify_run *run, const struct cf_tile_report *tile)
+{
   if (!tile->timed) return;
   if (run->timed && tile->first_us < run->last_us && !tile->set_back) cf_run_fault(run, CF_V_TIME_REGRESSION, &tile->timed_seq, "recorded before the record before it");
   run->timed = true;
   run->last_us = tile->last_us;
 }
 
-static void fold_counts(struct cf_verify_run *run, const struct cf_tile_report *tile) {
+static void fold_counts(struct cf_verify_run *run, const struct cf_tile_report *tile)
+{
   struct cf_verify_result *r = run->result;
   r->leaves += tile->leaves;
   r->links += tile->links;
@@ -66,14 +71,16 @@ static void fold_counts(struct cf_verify_run *run, const struct cf_tile_report *
 /* ---- Rows ---- */
 
 /* A wrong row has the place of its first leaf, unless a leaf below it is known to be at fault: that is the better place. */
-static void row_fault(struct cf_verify_run *run, unsigned level, uint64_t index, const char *what) {
+static void row_fault(struct cf_verify_run *run, unsigned level, uint64_t index, const char *what)
+{
   uint64_t first = index << level * CF_TILE_H;
   bool better = run->located && run->located_seq >= first;
   cf_run_fault(run, CF_V_TILE_MISMATCH, better ? NULL : &first, "level %u, hash %llu %s", level, (unsigned long long)index, what);
 }
 
 /* Compare a computed row with the kept one. Where nothing could be computed the kept one takes its place. */
-static enum cf_err row_check(struct cf_verify_run *run, unsigned level, uint64_t index, uint8_t hash[CF_HASH_N], bool *known) {
+static enum cf_err row_check(struct cf_verify_run *run, unsigned level, uint64_t index, uint8_t hash[CF_HASH_N], bool *known)
+{
   const struct cf_hashes *tiles = &run->source->tiles;
   uint8_t kept[CF_HASH_N];
   enum cf_err err = tiles->get(tiles->context, level, index, 1, kept);
@@ -90,7 +97,8 @@ static enum cf_err row_check(struct cf_verify_run *run, unsigned level, uint64_t
 }
 
 /* Add a row to its group. True when the group is full: *above is its root, and it is empty again. */
-static bool row_group(struct cf_row_group *group, uint64_t index, const uint8_t hash[CF_HASH_N], uint8_t above[CF_HASH_N]) {
+static bool row_group(struct cf_row_group *group, uint64_t index, const uint8_t hash[CF_HASH_N], uint8_t above[CF_HASH_N])
+{
   size_t place = (size_t)(index % CF_TILE_W);
   if (place == 0) group->n = 0;
   if (place != group->n) return false;
@@ -101,7 +109,8 @@ static bool row_group(struct cf_row_group *group, uint64_t index, const uint8_t 
 }
 
 /* Check the row of a full tile and each row above that it completes. hash is the tile's root. */
-static enum cf_err fold_rows(struct cf_verify_run *run, uint64_t index, uint8_t hash[CF_HASH_N], bool *known) {
+static enum cf_err fold_rows(struct cf_verify_run *run, uint64_t index, uint8_t hash[CF_HASH_N], bool *known)
+{
   uint8_t row[CF_HASH_N];
   enum cf_err err = row_check(run, 1, index, hash, known);
   memcpy(row, hash, sizeof row);
@@ -117,21 +126,24 @@ static enum cf_err fold_rows(struct cf_verify_run *run, uint64_t index, uint8_t 
 /* ---- Edge ---- */
 
 /* Bring the edge to `to`, within a tile whose hashes are all known. */
-static void edge_grow(struct cf_verify_run *run, const struct cf_tile_report *tile, uint64_t to) {
+static void edge_grow(struct cf_verify_run *run, const struct cf_tile_report *tile, uint64_t to)
+{
   if (!run->edge_known) return;
   if (run->edge.size == tile->first && to - tile->first == CF_TILE_W) cf_edge_append_subtree(&run->edge, CF_TILE_H, tile->root);
   else while (run->edge.size < to) cf_edge_append(&run->edge, tile->hash[run->edge.size - tile->first]);
 }
 
 /* Bring it over a tile in which some hash is not known: by the tile's row, where there is one. */
-static void edge_leap(struct cf_verify_run *run, const struct cf_tile_report *tile, bool rooted) {
+static void edge_leap(struct cf_verify_run *run, const struct cf_tile_report *tile, bool rooted)
+{
   char why[96];
   snprintf(why, sizeof why, "the leaf hash of %llu cannot be read", (unsigned long long)tile->unknown_seq);
   if (!rooted) cf_run_lose_edge(run, why);
   if (run->edge_known) cf_edge_append_subtree(&run->edge, CF_TILE_H, tile->root);
 }
 
-static enum cf_err fold_edge(struct cf_verify_run *run, const struct cf_tile_report *tile, bool rooted) {
+static enum cf_err fold_edge(struct cf_verify_run *run, const struct cf_tile_report *tile, bool rooted)
+{
   bool whole = tile->unknown == 0;
   uint64_t end = tile->first + tile->n;
   enum cf_err err = CF_OK;
@@ -145,7 +157,8 @@ static enum cf_err fold_edge(struct cf_verify_run *run, const struct cf_tile_rep
   return err;
 }
 
-enum cf_err cf_run_fold(struct cf_verify_run *run, struct cf_tile_report *tile) {
+enum cf_err cf_run_fold(struct cf_verify_run *run, struct cf_tile_report *tile)
+{
   if (tile->err == CF_E_NOTFOUND) {
     cf_run_fault(run, CF_V_STORE_DAMAGED, &tile->first, "nothing is there from this record on");
     run->over = true;

@@ -22,25 +22,29 @@ struct scan {
 static struct cf_str slice(const uint8_t hash[CF_HASH_N]) { return (struct cf_str){(const void *)hash, CF_HASH_N}; }
 
 /* Which hash stands for the leaf in the tree. The kept one where there is one: then a changed leaf is told once, at its place, and not by every root above it. */
-static void hash_choose(struct scan *s) {
+static void hash_choose(struct scan *s)
+{
   struct cf_tile_report *t = s->tile;
   t->known[s->i] = s->in->hash_readable || s->in->readable;
   if (t->known[s->i]) memcpy(t->hash[s->i], s->in->hash_readable ? s->in->hash : s->computed, CF_HASH_N);
   else if (t->unknown++ == 0) t->unknown_seq = s->seq;
 }
 
-static void hash_check(struct scan *s) {
+static void hash_check(struct scan *s)
+{
   if (!s->in->hash_readable) cf_tile_fault(s->tile, CF_V_STORE_DAMAGED, s->seq, "the kept leaf hash cannot be read");
   else if (memcmp(s->in->hash, s->computed, CF_HASH_N) != 0) cf_tile_fault(s->tile, CF_V_LEAF_HASH, s->seq, "the leaf does not have the leaf hash that is kept for it");
 }
 
 /* What the successor's prev must be: the hash of the leaf as it is, or, where it cannot be read, the kept one. */
-static void link_set(struct scan *s) {
+static void link_set(struct scan *s)
+{
   s->linked = s->tile->known[s->i];
   if (s->linked) memcpy(s->link, s->in->readable ? s->computed : s->in->hash, CF_HASH_N);
 }
 
-static void link_check(struct scan *s) {
+static void link_check(struct scan *s)
+{
   if (s->i == 0) {
     s->tile->opened = true;
     memcpy(s->tile->prev, s->leaf.prev, CF_HASH_N);
@@ -51,13 +55,15 @@ static void link_check(struct scan *s) {
 }
 
 /* `what` is the last member of a service record's body, and a quote inside a string is escaped: the end of the text decides. */
-static bool sets_back(const struct cf_leaf *leaf) {
+static bool sets_back(const struct cf_leaf *leaf)
+{
   const struct cf_str end = CF_STR(",\"what\":\"clock\"}");
   struct cf_str text = leaf->public_text;
   return leaf->kind == CF_K_SERVICE && text.n >= end.n && memcmp(text.p + text.n - end.n, end.p, end.n) == 0;
 }
 
-static void time_check(struct scan *s) {
+static void time_check(struct scan *s)
+{
   struct cf_tile_report *t = s->tile;
   bool back = sets_back(&s->leaf);
   if (!t->timed) {
@@ -71,14 +77,16 @@ static void time_check(struct scan *s) {
   t->last_us = s->leaf.recorded_us;
 }
 
-static void place_check(struct scan *s) {
+static void place_check(struct scan *s)
+{
   if (s->leaf.seq != s->seq) cf_tile_fault(s->tile, CF_V_INDEX_GAP, s->seq, "the leaf here says it is %llu", (unsigned long long)s->leaf.seq);
   if ((s->leaf.kind == CF_K_GENESIS) != (s->seq == 0))
     cf_tile_fault(s->tile, CF_V_LEAF_FORMAT, s->seq, s->seq == 0 ? "the first record is no genesis" : "a genesis that is not the first record");
 }
 
 /* Keep the text of what says something of other records. */
-static void claim_keep(struct scan *s) {
+static void claim_keep(struct scan *s)
+{
   enum cf_kind kind = s->leaf.kind;
   struct cf_tile_report *t = s->tile;
   if (kind != CF_K_GENESIS && kind != CF_K_ERASURE && kind != CF_K_RETENTION) return;
@@ -86,7 +94,8 @@ static void claim_keep(struct scan *s) {
   cf_buf_putstr(&t->claims, s->leaf.public_text);
 }
 
-static void opening_check(struct scan *s, enum cf_compartment c) {
+static void opening_check(struct scan *s, enum cf_compartment c)
+{
   const char *name = cf_compartment_names[c];
   struct cf_fault fault;
   uint8_t commitment[CF_HASH_N];
@@ -99,7 +108,8 @@ static void opening_check(struct scan *s, enum cf_compartment c) {
   if (!cf_str_eq(slice(commitment), slice(s->leaf.commitment[c]))) cf_tile_fault(s->tile, CF_V_OPENING_MISMATCH, s->seq, "%s is not what the leaf commits to", name);
 }
 
-static void compartment_check(struct scan *s, enum cf_compartment c) {
+static void compartment_check(struct scan *s, enum cf_compartment c)
+{
   const char *name = cf_compartment_names[c];
   bool given = s->in->payload[c].p != NULL;
   bool committed = s->leaf.present >> c & 1;
@@ -110,7 +120,8 @@ static void compartment_check(struct scan *s, enum cf_compartment c) {
   if (!given && committed && !erased && s->source->opens) cf_tile_fault(s->tile, CF_V_OPENING_MISSING, s->seq, "%s is neither there nor called erased", name);
 }
 
-static void openings_check(struct scan *s) {
+static void openings_check(struct scan *s)
+{
   uint8_t erased = s->in->erased & s->leaf.present;
   for (enum cf_compartment c = 0; c < CF_C_N; c++) compartment_check(s, c);
   s->tile->erased[s->i] = erased;
@@ -118,7 +129,8 @@ static void openings_check(struct scan *s) {
   else s->tile->states_present++;
 }
 
-static void text_check(struct scan *s) {
+static void text_check(struct scan *s)
+{
   struct cf_fault fault = {.detail = "not well-formed"};
   s->tile->leaves++;
   if (cf_leaf_parse(s->in->leaf, &s->leaf, &fault) != CF_OK) {
@@ -134,7 +146,8 @@ static void text_check(struct scan *s) {
   claim_keep(s);
 }
 
-static void leaf_check(struct scan *s) {
+static void leaf_check(struct scan *s)
+{
   if (s->in->readable) cf_leaf_hash(s->in->leaf, s->computed);
   hash_choose(s);
   if (s->in->readable) {
@@ -149,7 +162,8 @@ static void leaf_check(struct scan *s) {
 }
 
 /* All of a report but its place and its buffer. */
-static void report_reset(struct cf_tile_report *t) {
+static void report_reset(struct cf_tile_report *t)
+{
   t->err = CF_OK;
   t->unknown = t->claims_n = t->errors_n = 0;
   t->opened = t->closed = t->timed = t->set_back = t->lost = false;
@@ -158,7 +172,8 @@ static void report_reset(struct cf_tile_report *t) {
   cf_buf_reset(&t->claims);
 }
 
-void cf_tile_check(const struct cf_verify_source *source, void *worker, struct cf_verify_leaf *leaves, struct cf_tile_report *tile) {
+void cf_tile_check(const struct cf_verify_source *source, void *worker, struct cf_verify_leaf *leaves, struct cf_tile_report *tile)
+{
   report_reset(tile);
   memset(leaves, 0, tile->n * sizeof *leaves);
   tile->err = source->leaves(source->context, worker, tile->first, tile->n, leaves);

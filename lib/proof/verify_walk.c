@@ -30,7 +30,8 @@ struct walk {
 /* ---- Workers ---- */
 
 /* The next tile to check, or NULL when there is nothing more to do. */
-static struct cf_tile_report *tile_take(struct walk *w) {
+static struct cf_tile_report *tile_take(struct walk *w)
+{
   struct cf_tile_report *tile = NULL;
   pthread_mutex_lock(&w->mutex);
   while (!w->stop && w->next < w->tiles && w->next >= w->folded + w->ring_n) pthread_cond_wait(&w->taken, &w->mutex);
@@ -45,14 +46,16 @@ static struct cf_tile_report *tile_take(struct walk *w) {
   return tile;
 }
 
-static void tile_give(struct walk *w, struct cf_tile_report *tile) {
+static void tile_give(struct walk *w, struct cf_tile_report *tile)
+{
   pthread_mutex_lock(&w->mutex);
   tile->done = true;
   pthread_cond_signal(&w->done);
   pthread_mutex_unlock(&w->mutex);
 }
 
-static void worker_failed(struct walk *w, enum cf_err err) {
+static void worker_failed(struct walk *w, enum cf_err err)
+{
   pthread_mutex_lock(&w->mutex);
   if (w->err == CF_OK) w->err = err;
   w->stop = true;
@@ -61,7 +64,8 @@ static void worker_failed(struct walk *w, enum cf_err err) {
   pthread_mutex_unlock(&w->mutex);
 }
 
-static void *worker_main(void *context) {
+static void *worker_main(void *context)
+{
   struct walk *w = context;
   const struct cf_verify_source *source = w->run->source;
   struct cf_verify_leaf *leaves = malloc(CF_TILE_W * sizeof *leaves);
@@ -78,7 +82,8 @@ static void *worker_main(void *context) {
 }
 
 /* Start up to n workers, which take no signals. Fewer are enough; none is CF_E_SYSTEM. */
-static enum cf_err workers_start(struct walk *w, pthread_t *threads, unsigned n, unsigned *started) {
+static enum cf_err workers_start(struct walk *w, pthread_t *threads, unsigned n, unsigned *started)
+{
   sigset_t all, old;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -91,7 +96,8 @@ static enum cf_err workers_start(struct walk *w, pthread_t *threads, unsigned n,
 /* ---- The folding side ---- */
 
 /* Wait for tile number i; gives the error of a worker that failed instead. */
-static enum cf_err tile_await(struct walk *w, uint64_t i, struct cf_tile_report **tile) {
+static enum cf_err tile_await(struct walk *w, uint64_t i, struct cf_tile_report **tile)
+{
   struct cf_tile_report *t = &w->ring[i % w->ring_n];
   pthread_mutex_lock(&w->mutex);
   while (!t->done && w->err == CF_OK) pthread_cond_wait(&w->done, &w->mutex);
@@ -101,7 +107,8 @@ static enum cf_err tile_await(struct walk *w, uint64_t i, struct cf_tile_report 
   return err;
 }
 
-static void tile_release(struct walk *w, struct cf_tile_report *tile) {
+static void tile_release(struct walk *w, struct cf_tile_report *tile)
+{
   pthread_mutex_lock(&w->mutex);
   tile->done = false;
   w->folded++;
@@ -109,18 +116,21 @@ static void tile_release(struct walk *w, struct cf_tile_report *tile) {
   pthread_mutex_unlock(&w->mutex);
 }
 
-static void workers_stop(struct walk *w) {
+static void workers_stop(struct walk *w)
+{
   pthread_mutex_lock(&w->mutex);
   w->stop = true;
   pthread_cond_broadcast(&w->taken);
   pthread_mutex_unlock(&w->mutex);
 }
 
-static bool budget_spent(const struct cf_verify_run *run) {
+static bool budget_spent(const struct cf_verify_run *run)
+{
   return run->job->budget_us > 0 && cf_clock_mono_us() - run->start_us >= run->job->budget_us;
 }
 
-static void progress(const struct cf_verify_run *run, int64_t *told_us) {
+static void progress(const struct cf_verify_run *run, int64_t *told_us)
+{
   int64_t now = cf_clock_mono_us();
   bool last = run->folded == run->end;
   if (!run->job->progress || (now - *told_us < PROGRESS_US && !last)) return;
@@ -128,7 +138,8 @@ static void progress(const struct cf_verify_run *run, int64_t *told_us) {
   run->job->progress(run->job->progress_context, run->folded - run->first, run->end - run->first);
 }
 
-static enum cf_err fold_all(struct walk *w) {
+static enum cf_err fold_all(struct walk *w)
+{
   struct cf_verify_run *run = w->run;
   int64_t told_us = run->start_us;
   for (uint64_t i = 0; i < w->tiles && !run->over; i++) {
@@ -143,7 +154,8 @@ static enum cf_err fold_all(struct walk *w) {
   return CF_OK;
 }
 
-static enum cf_err ring_new(struct walk *w, unsigned workers) {
+static enum cf_err ring_new(struct walk *w, unsigned workers)
+{
   w->ring_n = 2 * (size_t)workers + 1;
   if (w->ring_n > w->tiles) w->ring_n = (size_t)w->tiles;
   w->ring = calloc(w->ring_n, sizeof *w->ring);
@@ -152,18 +164,21 @@ static enum cf_err ring_new(struct walk *w, unsigned workers) {
   return CF_OK;
 }
 
-static void ring_free(struct walk *w) {
+static void ring_free(struct walk *w)
+{
   for (size_t i = 0; w->ring && i < w->ring_n; i++) cf_buf_fini(&w->ring[i].claims);
   free(w->ring);
 }
 
-static unsigned workers_for(const struct cf_verify_run *run, uint64_t tiles) {
+static unsigned workers_for(const struct cf_verify_run *run, uint64_t tiles)
+{
   uint64_t n = run->job->workers < 1 ? 1 : run->job->workers;
   if (n > WORKERS_MAX) n = WORKERS_MAX;
   return (unsigned)(n < tiles ? n : tiles);
 }
 
-enum cf_err cf_run_walk(struct cf_verify_run *run) {
+enum cf_err cf_run_walk(struct cf_verify_run *run)
+{
   struct walk w = {.run = run, .tiles = (run->end - run->first) / CF_TILE_W + ((run->end - run->first) % CF_TILE_W > 0)};
   pthread_t threads[WORKERS_MAX];
   unsigned started = 0, workers = workers_for(run, w.tiles);

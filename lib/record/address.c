@@ -11,7 +11,8 @@
 static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 /* The sixteen bytes of an address in any form that RFC 4291 or dotted decimal allows. */
-static enum cf_err read_any(struct cf_str s, uint8_t out[16]) {
+static enum cf_err read_any(struct cf_str s, uint8_t out[16])
+{
   char text[INET6_ADDRSTRLEN];
   if (s.n == 0 || s.n >= sizeof text || memchr(s.p, 0, s.n) != NULL) return CF_E_SYNTAX;
   memcpy(text, s.p, s.n);
@@ -26,7 +27,8 @@ static enum cf_err read_any(struct cf_str s, uint8_t out[16]) {
 static bool is_v4(const uint8_t a[16]) { return memcmp(a, mapped, sizeof mapped) == 0; }
 
 /* The longest run of at least two zero groups, the first of equals (RFC 5952 section 4.2). */
-static unsigned zero_run(const uint8_t a[16], unsigned *length) {
+static unsigned zero_run(const uint8_t a[16], unsigned *length)
+{
   unsigned best = 8, best_n = 1;
   for (unsigned i = 0; i < 8; i++) {
     unsigned n = 0;
@@ -41,14 +43,16 @@ static unsigned zero_run(const uint8_t a[16], unsigned *length) {
   return best;
 }
 
-static char *put_hex(char *p, uint16_t v) {
+static char *put_hex(char *p, uint16_t v)
+{
   int shift = 12;
   while (shift > 0 && v >> shift == 0) shift -= 4;
   for (; shift >= 0; shift -= 4) *p++ = "0123456789abcdef"[(v >> shift) & 15];
   return p;
 }
 
-static void write_v6(const uint8_t a[16], char out[46]) {
+static void write_v6(const uint8_t a[16], char out[46])
+{
   unsigned run_n, run = zero_run(a, &run_n);
   char *p = out;
   for (unsigned i = 0; i < 8; i++) {
@@ -64,7 +68,8 @@ static void write_v6(const uint8_t a[16], char out[46]) {
   *p = 0;
 }
 
-static void write_v4(const uint8_t a[4], char out[46]) {
+static void write_v4(const uint8_t a[4], char out[46])
+{
   char *p = out;
   for (unsigned i = 0; i < 4; i++) {
     if (i > 0) *p++ = '.';
@@ -75,7 +80,8 @@ static void write_v4(const uint8_t a[4], char out[46]) {
   *p = 0;
 }
 
-enum cf_err cf_address_canonical(struct cf_str s, char out[46]) {
+enum cf_err cf_address_canonical(struct cf_str s, char out[46])
+{
   uint8_t a[16];
   enum cf_err err = read_any(s, a);
   if (err != CF_OK) return err;
@@ -84,7 +90,8 @@ enum cf_err cf_address_canonical(struct cf_str s, char out[46]) {
   return CF_OK;
 }
 
-enum cf_err cf_address_bytes(struct cf_str s, uint8_t out[16]) {
+enum cf_err cf_address_bytes(struct cf_str s, uint8_t out[16])
+{
   uint8_t a[16];
   enum cf_err err = read_any(s, a);
   if (err == CF_OK) memcpy(out, a, 16);
@@ -92,7 +99,8 @@ enum cf_err cf_address_bytes(struct cf_str s, uint8_t out[16]) {
 }
 
 /* The prefix length behind the slash, counted in the sixteen bytes; none means one address. */
-static enum cf_err prefix_bits(struct cf_str address, struct cf_str text, bool given, unsigned *bits) {
+static enum cf_err prefix_bits(struct cf_str address, struct cf_str text, bool given, unsigned *bits)
+{
   bool v4 = address.n > 0 && memchr(address.p, ':', address.n) == NULL;
   uint64_t v = v4 ? 32 : 128;
   if (given && cf_u64_parse(text, v, &v) != CF_OK) return CF_E_SYNTAX;
@@ -100,7 +108,8 @@ static enum cf_err prefix_bits(struct cf_str address, struct cf_str text, bool g
   return CF_OK;
 }
 
-enum cf_err cf_address_block(struct cf_str s, uint8_t first[16], uint8_t last[16]) {
+enum cf_err cf_address_block(struct cf_str s, uint8_t first[16], uint8_t last[16])
+{
   bool given = s.n > 0 && memchr(s.p, '/', s.n) != NULL;
   struct cf_str text = s, address = cf_str_cut(&text, '/');
   uint8_t a[16];

@@ -14,7 +14,8 @@ struct cf_builder {
   struct cf_fault fault;
 };
 
-enum cf_err cf_builder_new(enum cf_kind kind, struct cf_builder **b) {
+enum cf_err cf_builder_new(enum cf_kind kind, struct cf_builder **b)
+{
   struct cf_builder *made = calloc(1, sizeof *made);
   if (made == NULL) return CF_E_NOMEM;
   cf_parts_init(&made->parts, kind);
@@ -23,22 +24,26 @@ enum cf_err cf_builder_new(enum cf_kind kind, struct cf_builder **b) {
   return CF_OK;
 }
 
-void cf_builder_free(struct cf_builder *b) {
+void cf_builder_free(struct cf_builder *b)
+{
   if (b == NULL) return;
   cf_parts_fini(&b->parts);
   free(b);
 }
 
-static void set(struct cf_builder *b, enum cf_member member, struct cf_str value) {
+static void set(struct cf_builder *b, enum cf_member member, struct cf_str value)
+{
   if (b->err == CF_OK) b->err = cf_parts_set(&b->parts, member, value, &b->fault);
 }
 
-void cf_builder_set(struct cf_builder *b, enum cf_member member, struct cf_str value) {
+void cf_builder_set(struct cf_builder *b, enum cf_member member, struct cf_str value)
+{
   if (member == CF_M_ATTRIBUTES) cf_builder_set_object(b, value);
   else set(b, member, value);
 }
 
-void cf_builder_set_u64(struct cf_builder *b, enum cf_member member, uint64_t value) {
+void cf_builder_set_u64(struct cf_builder *b, enum cf_member member, uint64_t value)
+{
   struct cf_buf text;
   cf_buf_init(&text, 20);
   cf_buf_put_u64(&text, value);
@@ -47,20 +52,23 @@ void cf_builder_set_u64(struct cf_builder *b, enum cf_member member, uint64_t va
   cf_buf_fini(&text);
 }
 
-void cf_builder_set_time(struct cf_builder *b, enum cf_member member, int64_t t_us) {
+void cf_builder_set_time(struct cf_builder *b, enum cf_member member, int64_t t_us)
+{
   char text[CF_TIME_TEXT_N + 1];
   cf_time_format(t_us, text);
   set(b, member, (struct cf_str){text, CF_TIME_TEXT_N});
 }
 
-static void copy(struct cf_builder *b, struct cf_part *part, struct cf_str text) {
+static void copy(struct cf_builder *b, struct cf_part *part, struct cf_str text)
+{
   size_t at = b->parts.scratch.n;
   cf_buf_putstr(&b->parts.scratch, text);
   cf_parts_set_scratch(&b->parts, part, at);
   b->err = b->parts.scratch.err;
 }
 
-void cf_builder_set_object(struct cf_builder *b, struct cf_str canonical) {
+void cf_builder_set_object(struct cf_builder *b, struct cf_str canonical)
+{
   struct cf_canon c = cf_canon_at(canonical);
   if (b->err != CF_OK) return;
   if (!cf_canon_object(&c, CF_ATTRIBUTES_DEPTH) || !cf_canon_ended(&c) || canonical.n > cf_member_table[CF_M_ATTRIBUTES].limit)
@@ -69,11 +77,13 @@ void cf_builder_set_object(struct cf_builder *b, struct cf_str canonical) {
   else if (canonical.n > 2) copy(b, &b->parts.member[CF_M_ATTRIBUTES], canonical);
 }
 
-void cf_builder_set_body(struct cf_builder *b, struct cf_str canonical) {
+void cf_builder_set_body(struct cf_builder *b, struct cf_str canonical)
+{
   if (b->err == CF_OK) copy(b, &b->parts.body, canonical);
 }
 
-enum cf_err cf_builder_end(struct cf_builder *b, struct cf_event *event, struct cf_fault *fault) {
+enum cf_err cf_builder_end(struct cf_builder *b, struct cf_event *event, struct cf_fault *fault)
+{
   enum cf_err err = b->err;
   if (err == CF_OK) err = cf_parts_end(&b->parts, event, fault);
   else if (fault != NULL) *fault = b->fault;

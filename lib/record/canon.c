@@ -13,13 +13,15 @@
 
 static size_t left(const struct cf_canon *c) { return (size_t)(c->end - c->p); }
 
-bool cf_canon_char(struct cf_canon *c, char wanted) {
+bool cf_canon_char(struct cf_canon *c, char wanted)
+{
   if (c->p == c->end || *c->p != wanted) return false;
   c->p++;
   return true;
 }
 
-bool cf_canon_text(struct cf_canon *c, const char *wanted) {
+bool cf_canon_text(struct cf_canon *c, const char *wanted)
+{
   size_t n = strlen(wanted);
   if (left(c) < n || memcmp(c->p, wanted, n) != 0) return false;
   c->p += n;
@@ -27,7 +29,8 @@ bool cf_canon_text(struct cf_canon *c, const char *wanted) {
 }
 
 /* What stands at c->p inside a string and is not plain: its length, and in *stands_for the bytes it means; 0 where it may not be there. */
-static size_t odd_length(const struct cf_canon *c, size_t *stands_for) {
+static size_t odd_length(const struct cf_canon *c, size_t *stands_for)
+{
   char byte;
   if (*c->p == '\\') {
     *stands_for = 1;
@@ -38,7 +41,8 @@ static size_t odd_length(const struct cf_canon *c, size_t *stands_for) {
   return *stands_for;
 }
 
-bool cf_canon_string(struct cf_canon *c, struct cf_str *inside, size_t *decoded_n) {
+bool cf_canon_string(struct cf_canon *c, struct cf_str *inside, size_t *decoded_n)
+{
   if (!cf_canon_char(c, '"')) return false;
   const char *from = c->p;
   size_t decoded = 0;
@@ -58,18 +62,21 @@ bool cf_canon_string(struct cf_canon *c, struct cf_str *inside, size_t *decoded_
   return true;
 }
 
-bool cf_canon_word(struct cf_canon *c, struct cf_str *word) {
+bool cf_canon_word(struct cf_canon *c, struct cf_str *word)
+{
   size_t decoded_n;
   return cf_canon_string(c, word, &decoded_n) && decoded_n == word->n;
 }
 
-static struct cf_str take_digits(struct cf_canon *c) {
+static struct cf_str take_digits(struct cf_canon *c)
+{
   const char *from = c->p;
   while (c->p < c->end && *c->p >= '0' && *c->p <= '9') c->p++;
   return (struct cf_str){from, (size_t)(c->p - from)};
 }
 
-bool cf_canon_u64(struct cf_canon *c, uint64_t max, uint64_t *v) {
+bool cf_canon_u64(struct cf_canon *c, uint64_t max, uint64_t *v)
+{
   struct cf_str digits = take_digits(c);
   return (digits.n == 1 || (digits.n > 1 && *digits.p != '0')) && cf_u64_parse(digits, max, v) == CF_OK;
 }
@@ -79,7 +86,8 @@ bool cf_canon_u64(struct cf_canon *c, uint64_t max, uint64_t *v) {
 static bool take_value(struct cf_canon *c, unsigned depth_max);
 
 /* Step over a point or exponent and the digits behind it; *was says whether one was there. */
-static bool take_part(struct cf_canon *c, const char *marks, bool sign, bool *was) {
+static bool take_part(struct cf_canon *c, const char *marks, bool sign, bool *was)
+{
   if (c->p == c->end || *c->p == 0 || strchr(marks, *c->p) == NULL) return true;
   c->p++;
   *was = true;
@@ -87,7 +95,8 @@ static bool take_part(struct cf_canon *c, const char *marks, bool sign, bool *wa
   return take_digits(c).n > 0;
 }
 
-static bool take_number(struct cf_canon *c) {
+static bool take_number(struct cf_canon *c)
+{
   const char *from = c->p;
   bool negative = cf_canon_char(c, '-'), other = false;
   struct cf_str whole = take_digits(c);
@@ -98,7 +107,8 @@ static bool take_number(struct cf_canon *c) {
   return cf_u64_parse(whole, max, &v) == CF_OK && !(negative && v == 0);
 }
 
-static uint8_t next_byte(const char **p, const char *end) {
+static uint8_t next_byte(const char **p, const char *end)
+{
   char c = **p;
   size_t n = c == '\\' ? cf_json_escape_len(*p, (size_t)(end - *p), &c) : 1;
   *p += n;
@@ -106,7 +116,8 @@ static uint8_t next_byte(const char **p, const char *end) {
 }
 
 /* Order of the names that a and b stand for, byte by byte. */
-static int compare_names(struct cf_str a, struct cf_str b) {
+static int compare_names(struct cf_str a, struct cf_str b)
+{
   const char *p = a.p, *p_end = a.p + a.n, *q = b.p, *q_end = b.p + b.n;
   while (p < p_end && q < q_end) {
     int x = next_byte(&p, p_end), y = next_byte(&q, q_end);
@@ -117,7 +128,8 @@ static int compare_names(struct cf_str a, struct cf_str b) {
 
 static bool at_null(const struct cf_canon *c) { return left(c) >= 4 && memcmp(c->p, "null", 4) == 0; }
 
-bool cf_canon_object(struct cf_canon *c, unsigned depth_max) {
+bool cf_canon_object(struct cf_canon *c, unsigned depth_max)
+{
   struct cf_str name, last = {NULL, 0};
   size_t decoded_n;
   if (depth_max == 0 || !cf_canon_char(c, '{')) return false;
@@ -131,7 +143,8 @@ bool cf_canon_object(struct cf_canon *c, unsigned depth_max) {
   return cf_canon_char(c, '}');
 }
 
-static bool take_array(struct cf_canon *c, unsigned depth_max) {
+static bool take_array(struct cf_canon *c, unsigned depth_max)
+{
   if (depth_max == 0 || !cf_canon_char(c, '[')) return false;
   if (cf_canon_char(c, ']')) return true;
   do {
@@ -140,7 +153,8 @@ static bool take_array(struct cf_canon *c, unsigned depth_max) {
   return cf_canon_char(c, ']');
 }
 
-static bool take_value(struct cf_canon *c, unsigned depth_max) {
+static bool take_value(struct cf_canon *c, unsigned depth_max)
+{
   struct cf_str inside;
   size_t decoded_n;
   if (c->p == c->end) return false;

@@ -25,7 +25,8 @@ struct parse {
 };
 
 /* A name of the client's, cut to what a fault can hold. */
-static enum cf_err fail_at(struct parse *parse, struct cf_str name, const char *what) {
+static enum cf_err fail_at(struct parse *parse, struct cf_str name, const char *what)
+{
   char at[sizeof parse->fault->at];
   struct cf_str head = cf_utf8_head(name, sizeof at - 1);
   memcpy(at, head.p, head.n);
@@ -33,7 +34,8 @@ static enum cf_err fail_at(struct parse *parse, struct cf_str name, const char *
   return cf_fail(parse->fault, CF_E_INVALID, at, "%s", what);
 }
 
-static enum cf_err fail_unknown(struct parse *parse, struct cf_str name) {
+static enum cf_err fail_unknown(struct parse *parse, struct cf_str name)
+{
   struct cf_buf b;
   cf_buf_init(&b, sizeof parse->fault->detail);
   cf_buf_puts(&b, "no member has this name; known ones like it: ");
@@ -45,26 +47,30 @@ static enum cf_err fail_unknown(struct parse *parse, struct cf_str name) {
 
 /* ---- Members ---- */
 
-static bool allowed_by(const char *pattern, struct cf_str source) {
+static bool allowed_by(const char *pattern, struct cf_str source)
+{
   size_t n = strlen(pattern);
   if (n > 0 && pattern[n - 1] == '*') return cf_str_starts(source, (struct cf_str){pattern, n - 1});
   return cf_str_is(source, pattern);
 }
 
-static bool source_allowed(const struct cf_event_rules *rules, struct cf_str source) {
+static bool source_allowed(const struct cf_event_rules *rules, struct cf_str source)
+{
   if (cf_str_eq(source, rules->source)) return true;
   for (const char *const *p = rules->sources; p != NULL && *p != NULL; p++)
     if (allowed_by(*p, source)) return true;
   return false;
 }
 
-static enum cf_err set_source(struct parse *parse, struct cf_str source) {
+static enum cf_err set_source(struct parse *parse, struct cf_str source)
+{
   if (cf_str_is(source, "counterfoil")) return cf_fail(parse->fault, CF_E_INVALID, "source", "counterfoil is the log's own name");
   if (!source_allowed(parse->rules, source)) return cf_fail(parse->fault, CF_E_INVALID, "source", "this token may not write as that source");
   return cf_parts_set(&parse->parts, CF_M_SOURCE, source, parse->fault);
 }
 
-static enum cf_err set_time(struct parse *parse, const struct cf_json *v) {
+static enum cf_err set_time(struct parse *parse, const struct cf_json *v)
+{
   enum cf_json_type type = cf_json_type(v);
   enum cf_err err = CF_E_SYNTAX;
   int64_t t;
@@ -74,13 +80,15 @@ static enum cf_err set_time(struct parse *parse, const struct cf_json *v) {
   return cf_parts_set_time(&parse->parts, t);
 }
 
-static enum cf_err set_typed(struct parse *parse, enum cf_member m, const struct cf_json *v, enum cf_json_type wanted, struct cf_str s, const char *what) {
+static enum cf_err set_typed(struct parse *parse, enum cf_member m, const struct cf_json *v, enum cf_json_type wanted, struct cf_str s, const char *what)
+{
   if (cf_json_type(v) != wanted) return cf_fail(parse->fault, CF_E_INVALID, cf_member_table[m].name, "must be %s", what);
   if (m == CF_M_SOURCE) return set_source(parse, s);
   return cf_parts_set(&parse->parts, m, s, parse->fault);
 }
 
-static enum cf_err set_member(struct parse *parse, enum cf_member m, const struct cf_json *v) {
+static enum cf_err set_member(struct parse *parse, enum cf_member m, const struct cf_json *v)
+{
   switch (cf_member_table[m].type) {
     case CF_T_TIME: return set_time(parse, v);
     case CF_T_INTEGER: return set_typed(parse, m, v, CF_JSON_INTEGER, cf_json_number(v), "an integer");
@@ -92,7 +100,8 @@ static enum cf_err set_member(struct parse *parse, enum cf_member m, const struc
   }
 }
 
-static enum cf_err take_member(void *context, struct cf_str name, const struct cf_json *v) {
+static enum cf_err take_member(void *context, struct cf_str name, const struct cf_json *v)
+{
   struct parse *parse = context;
   if (v == NULL) return CF_OK;
   enum cf_member m = cf_member_find(name);
@@ -104,14 +113,16 @@ static enum cf_err take_member(void *context, struct cf_str name, const struct c
 
 /* ---- Attributes ---- */
 
-static enum cf_err gather_unknown(void *context, struct cf_str name, const struct cf_json *v) {
+static enum cf_err gather_unknown(void *context, struct cf_str name, const struct cf_json *v)
+{
   struct parse *parse = context;
   if (v != NULL && cf_member_find(name) == CF_M_N) parse->pairs[parse->pairs_n++] = (struct cf_json_pair){.name = name, .value = v};
   return CF_OK;
 }
 
 /* The names of the members that were cut, as the text of an array. */
-static void put_cut(uint32_t cut, struct cf_buf *b) {
+static void put_cut(uint32_t cut, struct cf_buf *b)
+{
   cf_buf_putc(b, '[');
   for (unsigned m = 0; m < CF_M_N; m++) {
     if ((cut & 1u << m) == 0) continue;
@@ -121,7 +132,8 @@ static void put_cut(uint32_t cut, struct cf_buf *b) {
   cf_buf_putc(b, ']');
 }
 
-static enum cf_err put_pairs(struct parse *parse, const struct cf_json *event) {
+static enum cf_err put_pairs(struct parse *parse, const struct cf_json *event)
+{
   struct cf_parts *parts = &parse->parts;
   struct cf_buf cut;
   cf_json_pairs(parse->attributes, parse->pairs);
@@ -139,7 +151,8 @@ static enum cf_err put_pairs(struct parse *parse, const struct cf_json *event) {
 }
 
 /* Write attributes to the scratch and set them, unless nothing is in them. */
-static enum cf_err write_attributes(struct parse *parse, const struct cf_json *event) {
+static enum cf_err write_attributes(struct parse *parse, const struct cf_json *event)
+{
   struct cf_parts *parts = &parse->parts;
   size_t at = parts->scratch.n;
   enum cf_err err = put_pairs(parse, event);
@@ -152,7 +165,8 @@ static enum cf_err write_attributes(struct parse *parse, const struct cf_json *e
   return CF_OK;
 }
 
-static enum cf_err set_attributes(struct parse *parse, const struct cf_json *event) {
+static enum cf_err set_attributes(struct parse *parse, const struct cf_json *event)
+{
   struct cf_json_pair fixed[PAIRS_FIXED];
   size_t n = cf_json_members(parse->attributes) + parse->unknown + (parse->parts.cut != 0);
   if (n == 0) return CF_OK;
@@ -165,7 +179,8 @@ static enum cf_err set_attributes(struct parse *parse, const struct cf_json *eve
 
 /* ---- Event ---- */
 
-static enum cf_err take_event(struct parse *parse, const struct cf_json *event, struct cf_event *out) {
+static enum cf_err take_event(struct parse *parse, const struct cf_json *event, struct cf_event *out)
+{
   if (cf_json_type(event) != CF_JSON_OBJECT) return cf_fail(parse->fault, CF_E_INVALID, NULL, "an event must be an object");
   enum cf_err err = cf_json_each(event, take_member, parse);
   if (err == CF_OK && !parse->parts.member[CF_M_SOURCE].set) err = set_source(parse, parse->rules->source);
@@ -173,7 +188,8 @@ static enum cf_err take_event(struct parse *parse, const struct cf_json *event, 
   return err == CF_OK ? cf_parts_end(&parse->parts, out, parse->fault) : err;
 }
 
-enum cf_err cf_event_parse(struct cf_str text, const struct cf_event_rules *rules, struct cf_event *event, struct cf_fault *fault) {
+enum cf_err cf_event_parse(struct cf_str text, const struct cf_event_rules *rules, struct cf_event *event, struct cf_fault *fault)
+{
   struct parse parse = {.rules = rules, .fault = fault};
   struct cf_json *doc;
   enum cf_err err = cf_json_parse(text, CF_SCAN_DEPTH, &doc, fault);

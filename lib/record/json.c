@@ -22,7 +22,8 @@
 static struct json_object *object(const struct cf_json *v) { return (struct json_object *)(uintptr_t)v; }
 static const struct cf_json *value(const struct json_object *o) { return (const struct cf_json *)o; }
 
-static enum cf_err tokenize(struct cf_str text, unsigned depth_max, struct json_object **o, struct cf_fault *fault) {
+static enum cf_err tokenize(struct cf_str text, unsigned depth_max, struct json_object **o, struct cf_fault *fault)
+{
   struct json_tokener *tokener = json_tokener_new_ex((int)depth_max + 1);
   if (tokener == NULL) return CF_E_NOMEM;
   *o = json_tokener_parse_ex(tokener, text.p, (int)text.n);
@@ -34,7 +35,8 @@ static enum cf_err tokenize(struct cf_str text, unsigned depth_max, struct json_
   return *o == NULL && *text.p != 'n' ? CF_E_NOMEM : CF_OK;
 }
 
-enum cf_err cf_json_parse(struct cf_str text, unsigned depth_max, struct cf_json **doc, struct cf_fault *fault) {
+enum cf_err cf_json_parse(struct cf_str text, unsigned depth_max, struct cf_json **doc, struct cf_fault *fault)
+{
   struct cf_str one, rest;
   enum cf_err err = cf_scan_value(text, depth_max, &one, &rest, fault);
   if (err != CF_OK) return err;
@@ -48,7 +50,8 @@ enum cf_err cf_json_parse(struct cf_str text, unsigned depth_max, struct cf_json
 
 void cf_json_free(struct cf_json *doc) { json_object_put(object(doc)); }
 
-enum cf_json_type cf_json_type(const struct cf_json *v) {
+enum cf_json_type cf_json_type(const struct cf_json *v)
+{
   switch (json_object_get_type(object(v))) {
     case json_type_boolean: return CF_JSON_BOOL;
     case json_type_int: return CF_JSON_INTEGER;
@@ -61,13 +64,15 @@ enum cf_json_type cf_json_type(const struct cf_json *v) {
   return CF_JSON_NULL;
 }
 
-struct cf_str cf_json_string(const struct cf_json *v) {
+struct cf_str cf_json_string(const struct cf_json *v)
+{
   if (cf_json_type(v) != CF_JSON_STRING) return (struct cf_str){"", 0};
   return (struct cf_str){json_object_get_string(object(v)), (size_t)json_object_get_string_len(object(v))};
 }
 
 /* json-c keeps a double's text as sent; an integer's shortest text it makes, and keeps it with the value. */
-struct cf_str cf_json_number(const struct cf_json *v) {
+struct cf_str cf_json_number(const struct cf_json *v)
+{
   switch (cf_json_type(v)) {
     case CF_JSON_INTEGER: return cf_str_from(json_object_get_string(object(v)));
     case CF_JSON_NUMBER: return cf_str_from(json_object_get_userdata(object(v)));
@@ -77,17 +82,20 @@ struct cf_str cf_json_number(const struct cf_json *v) {
 
 bool cf_json_bool(const struct cf_json *v) { return cf_json_type(v) == CF_JSON_BOOL && json_object_get_boolean(object(v)); }
 
-const struct cf_json *cf_json_member(const struct cf_json *v, const char *name) {
+const struct cf_json *cf_json_member(const struct cf_json *v, const char *name)
+{
   return cf_json_type(v) == CF_JSON_OBJECT ? value(json_object_object_get(object(v), name)) : NULL;
 }
 
 size_t cf_json_count(const struct cf_json *v) { return cf_json_type(v) == CF_JSON_ARRAY ? json_object_array_length(object(v)) : 0; }
 
-const struct cf_json *cf_json_element(const struct cf_json *v, size_t i) {
+const struct cf_json *cf_json_element(const struct cf_json *v, size_t i)
+{
   return i < cf_json_count(v) ? value(json_object_array_get_idx(object(v), i)) : NULL;
 }
 
-enum cf_err cf_json_each(const struct cf_json *v, enum cf_err (*each)(void *context, struct cf_str name, const struct cf_json *member), void *context) {
+enum cf_err cf_json_each(const struct cf_json *v, enum cf_err (*each)(void *context, struct cf_str name, const struct cf_json *member), void *context)
+{
   if (cf_json_type(v) != CF_JSON_OBJECT) return CF_OK;
   json_object_object_foreach(object(v), name, member) {
     enum cf_err err = each(context, cf_str_from(name), value(member));
@@ -100,13 +108,15 @@ enum cf_err cf_json_each(const struct cf_json *v, enum cf_err (*each)(void *cont
 
 static enum cf_err put_any(struct cf_buf *b, const struct cf_json *v, unsigned depth_max, struct cf_fault *fault);
 
-static int compare_pairs(const void *a, const void *b) {
+static int compare_pairs(const void *a, const void *b)
+{
   const struct cf_json_pair *x = a, *y = b;
   return cf_str_cmp(x->name, y->name);
 }
 
 /* Replace ill-formed names by what will be written, so that they sort and compare as such. The texts go to `mended`. */
-static enum cf_err mend_names(struct cf_json_pair *pairs, size_t n, struct cf_buf *mended) {
+static enum cf_err mend_names(struct cf_json_pair *pairs, size_t n, struct cf_buf *mended)
+{
   size_t need = 0;
   for (size_t i = 0; i < n; i++)
     if (!cf_utf8_ok(pairs[i].name)) need += 3 * pairs[i].name.n;
@@ -122,7 +132,8 @@ static enum cf_err mend_names(struct cf_json_pair *pairs, size_t n, struct cf_bu
   return mended->err;
 }
 
-static enum cf_err put_sorted(struct cf_buf *b, struct cf_json_pair *pairs, size_t n, unsigned depth_max, struct cf_fault *fault) {
+static enum cf_err put_sorted(struct cf_buf *b, struct cf_json_pair *pairs, size_t n, unsigned depth_max, struct cf_fault *fault)
+{
   qsort(pairs, n, sizeof *pairs, compare_pairs);
   cf_buf_putc(b, '{');
   size_t empty = b->n;
@@ -141,7 +152,8 @@ static enum cf_err put_sorted(struct cf_buf *b, struct cf_json_pair *pairs, size
   return b->err;
 }
 
-enum cf_err cf_json_put_pairs(struct cf_buf *b, struct cf_json_pair *pairs, size_t n, unsigned depth_max, struct cf_fault *fault) {
+enum cf_err cf_json_put_pairs(struct cf_buf *b, struct cf_json_pair *pairs, size_t n, unsigned depth_max, struct cf_fault *fault)
+{
   struct cf_buf mended;
   if (depth_max == 0) return cf_fail(fault, CF_E_INVALID, NULL, "nested too deep");
   cf_buf_init(&mended, SIZE_MAX / 2);
@@ -153,12 +165,14 @@ enum cf_err cf_json_put_pairs(struct cf_buf *b, struct cf_json_pair *pairs, size
 
 size_t cf_json_members(const struct cf_json *v) { return cf_json_type(v) == CF_JSON_OBJECT ? (size_t)json_object_object_length(object(v)) : 0; }
 
-void cf_json_pairs(const struct cf_json *v, struct cf_json_pair *pairs) {
+void cf_json_pairs(const struct cf_json *v, struct cf_json_pair *pairs)
+{
   if (cf_json_type(v) != CF_JSON_OBJECT) return;
   json_object_object_foreach(object(v), name, member) *pairs++ = (struct cf_json_pair){.name = cf_str_from(name), .value = value(member)};
 }
 
-static enum cf_err put_object(struct cf_buf *b, const struct cf_json *v, unsigned depth_max, struct cf_fault *fault) {
+static enum cf_err put_object(struct cf_buf *b, const struct cf_json *v, unsigned depth_max, struct cf_fault *fault)
+{
   struct cf_json_pair fixed[PAIRS_FIXED], *pairs = fixed;
   size_t n = cf_json_members(v);
   if (n > PAIRS_FIXED && (pairs = malloc(n * sizeof *pairs)) == NULL) return CF_E_NOMEM;
@@ -168,7 +182,8 @@ static enum cf_err put_object(struct cf_buf *b, const struct cf_json *v, unsigne
   return err;
 }
 
-static enum cf_err put_array(struct cf_buf *b, const struct cf_json *v, unsigned depth_max, struct cf_fault *fault) {
+static enum cf_err put_array(struct cf_buf *b, const struct cf_json *v, unsigned depth_max, struct cf_fault *fault)
+{
   if (depth_max == 0) return cf_fail(fault, CF_E_INVALID, NULL, "nested too deep");
   cf_buf_putc(b, '[');
   for (size_t i = 0; i < cf_json_count(v); i++) {
@@ -180,14 +195,16 @@ static enum cf_err put_array(struct cf_buf *b, const struct cf_json *v, unsigned
   return b->err;
 }
 
-static enum cf_err put_number(struct cf_buf *b, const struct cf_json *v, struct cf_fault *fault) {
+static enum cf_err put_number(struct cf_buf *b, const struct cf_json *v, struct cf_fault *fault)
+{
   struct cf_str text = cf_json_number(v);
   if (text.n > NUMBER_MAX) return cf_fail(fault, CF_E_INVALID, NULL, "a number of more than %d bytes", NUMBER_MAX);
   cf_buf_putstr(b, text);
   return b->err;
 }
 
-static enum cf_err put_any(struct cf_buf *b, const struct cf_json *v, unsigned depth_max, struct cf_fault *fault) {
+static enum cf_err put_any(struct cf_buf *b, const struct cf_json *v, unsigned depth_max, struct cf_fault *fault)
+{
   switch (cf_json_type(v)) {
     case CF_JSON_NULL: cf_buf_put(b, "null", 4); break;
     case CF_JSON_BOOL: cf_buf_puts(b, cf_json_bool(v) ? "true" : "false"); break;
@@ -200,6 +217,7 @@ static enum cf_err put_any(struct cf_buf *b, const struct cf_json *v, unsigned d
   return b->err;
 }
 
-enum cf_err cf_json_put_canonical(struct cf_buf *b, const struct cf_json *v, unsigned depth_max, struct cf_fault *fault) {
+enum cf_err cf_json_put_canonical(struct cf_buf *b, const struct cf_json *v, unsigned depth_max, struct cf_fault *fault)
+{
   return put_any(b, v, depth_max, fault);
 }

@@ -10,7 +10,8 @@
 #define REPLACEMENT "\xEF\xBF\xBD"
 
 /* The letter of a control character's short escape, or 0. */
-static char short_escape(uint8_t c) {
+static char short_escape(uint8_t c)
+{
   switch (c) {
     case '"': return '"';
     case '\\': return '\\';
@@ -23,7 +24,8 @@ static char short_escape(uint8_t c) {
   }
 }
 
-static void put_escape(struct cf_buf *b, uint8_t c) {
+static void put_escape(struct cf_buf *b, uint8_t c)
+{
   char letter = short_escape(c);
   if (letter != 0) {
     cf_buf_put(b, (char[2]){'\\', letter}, 2);
@@ -34,7 +36,8 @@ static void put_escape(struct cf_buf *b, uint8_t c) {
 }
 
 /* Put what stands at p, which is not plain, and give its length. */
-static size_t put_odd(struct cf_buf *b, const uint8_t *p, size_t n) {
+static size_t put_odd(struct cf_buf *b, const uint8_t *p, size_t n)
+{
   if (*p < 0x80) {
     put_escape(b, *p);
     return 1;
@@ -45,7 +48,8 @@ static size_t put_odd(struct cf_buf *b, const uint8_t *p, size_t n) {
   return length == 0 ? 1 : length;
 }
 
-void cf_json_put_str(struct cf_buf *b, struct cf_str s) {
+void cf_json_put_str(struct cf_buf *b, struct cf_str s)
+{
   const uint8_t *p = (const uint8_t *)s.p;
   cf_buf_putc(b, '"');
   for (size_t i = 0; i < s.n;) {
@@ -57,40 +61,47 @@ void cf_json_put_str(struct cf_buf *b, struct cf_str s) {
   cf_buf_putc(b, '"');
 }
 
-static void put_comma(struct cf_buf *b) {
+static void put_comma(struct cf_buf *b)
+{
   if (b->n > 0 && b->p[b->n - 1] != '{' && b->p[b->n - 1] != '[') cf_buf_putc(b, ',');
 }
 
-void cf_json_put_name(struct cf_buf *b, const char *name) {
+void cf_json_put_name(struct cf_buf *b, const char *name)
+{
   put_comma(b);
   cf_buf_putc(b, '"');
   cf_buf_puts(b, name);
   cf_buf_put(b, "\":", 2);
 }
 
-void cf_json_put_member(struct cf_buf *b, const char *name, struct cf_str value) {
+void cf_json_put_member(struct cf_buf *b, const char *name, struct cf_str value)
+{
   cf_json_put_name(b, name);
   cf_json_put_str(b, value);
 }
 
-void cf_json_put_member_u64(struct cf_buf *b, const char *name, uint64_t value) {
+void cf_json_put_member_u64(struct cf_buf *b, const char *name, uint64_t value)
+{
   cf_json_put_name(b, name);
   cf_buf_put_u64(b, value);
 }
 
-void cf_json_put_member_bool(struct cf_buf *b, const char *name, bool value) {
+void cf_json_put_member_bool(struct cf_buf *b, const char *name, bool value)
+{
   cf_json_put_name(b, name);
   cf_buf_puts(b, value ? "true" : "false");
 }
 
-void cf_json_put_member_base64(struct cf_buf *b, const char *name, const void *p, size_t n) {
+void cf_json_put_member_base64(struct cf_buf *b, const char *name, const void *p, size_t n)
+{
   cf_json_put_name(b, name);
   cf_buf_putc(b, '"');
   cf_base64_put(b, p, n);
   cf_buf_putc(b, '"');
 }
 
-void cf_json_put_member_time(struct cf_buf *b, const char *name, int64_t t_us) {
+void cf_json_put_member_time(struct cf_buf *b, const char *name, int64_t t_us)
+{
   char text[CF_TIME_TEXT_N + 1];
   cf_time_format(t_us, text);
   cf_json_put_member(b, name, (struct cf_str){text, CF_TIME_TEXT_N});
@@ -98,12 +109,14 @@ void cf_json_put_member_time(struct cf_buf *b, const char *name, int64_t t_us) {
 
 /* ---- Back ---- */
 
-static int hex_lower(char c) {
+static int hex_lower(char c)
+{
   if (c >= '0' && c <= '9') return c - '0';
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-size_t cf_json_escape_len(const char *p, size_t n, char *c) {
+size_t cf_json_escape_len(const char *p, size_t n, char *c)
+{
   static const char letters[] = "\"\\bfnrt", meant[] = "\"\\\b\f\n\r\t";
   if (n < 2 || p[0] != '\\') return 0;
   const char *at = p[1] == 0 ? NULL : strchr(letters, p[1]);
@@ -116,7 +129,8 @@ size_t cf_json_escape_len(const char *p, size_t n, char *c) {
   return short_escape((uint8_t)*c) == 0 ? 6 : 0;
 }
 
-enum cf_err cf_json_unescape(struct cf_str s, struct cf_buf *b) {
+enum cf_err cf_json_unescape(struct cf_str s, struct cf_buf *b)
+{
   for (const char *p = s.p, *end = s.p + s.n; p < end;) {
     const char *slash = memchr(p, '\\', (size_t)(end - p));
     cf_buf_put(b, p, (size_t)((slash == NULL ? end : slash) - p));

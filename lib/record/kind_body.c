@@ -12,41 +12,48 @@
 #define INTEGER_MAX UINT64_C(9007199254740991) /* 2^53 - 1 */
 #define TARGETS_MAX 4000
 
-static bool is_text(struct cf_canon *c) {
+static bool is_text(struct cf_canon *c)
+{
   struct cf_str inside;
   size_t n;
   return cf_canon_string(c, &inside, &n) && n > 0;
 }
 
-static bool is_name(struct cf_canon *c) {
+static bool is_name(struct cf_canon *c)
+{
   struct cf_str word;
   return cf_canon_word(c, &word) && cf_value_ok(CF_M_SOURCE, word);
 }
 
-static bool is_time(struct cf_canon *c) {
+static bool is_time(struct cf_canon *c)
+{
   struct cf_str word;
   int64_t t;
   return cf_canon_word(c, &word) && cf_time_parse_strict(word, &t) == CF_OK;
 }
 
-static bool is_hash(struct cf_canon *c) {
+static bool is_hash(struct cf_canon *c)
+{
   struct cf_str word;
   uint8_t hash[CF_HASH_N];
   return cf_canon_word(c, &word) && cf_base64_get_n(word, hash, CF_HASH_N) == CF_OK;
 }
 
-static bool is_count(struct cf_canon *c) {
+static bool is_count(struct cf_canon *c)
+{
   uint64_t v;
   return cf_canon_u64(c, INTEGER_MAX, &v);
 }
 
 /* The first index kept: always a tile's edge. */
-static bool is_minimum(struct cf_canon *c) {
+static bool is_minimum(struct cf_canon *c)
+{
   uint64_t v;
   return cf_canon_u64(c, INTEGER_MAX, &v) && v % 256 == 0;
 }
 
-static bool is_list(struct cf_canon *c, bool (*element)(struct cf_canon *c)) {
+static bool is_list(struct cf_canon *c, bool (*element)(struct cf_canon *c))
+{
   if (!cf_canon_char(c, '[')) return false;
   if (cf_canon_char(c, ']')) return true;
   do {
@@ -59,7 +66,8 @@ static bool is_names(struct cf_canon *c) { return is_list(c, is_name); }
 static bool is_texts(struct cf_canon *c) { return is_list(c, is_text); }
 
 /* [[seq,mask],…], seq ascending. */
-static bool is_targets(struct cf_canon *c) {
+static bool is_targets(struct cf_canon *c)
+{
   uint64_t seq, mask, last = 0;
   size_t n = 0;
   if (!cf_canon_char(c, '[')) return false;
@@ -72,7 +80,8 @@ static bool is_targets(struct cf_canon *c) {
   return n <= TARGETS_MAX && cf_canon_char(c, ']');
 }
 
-static bool is_one_of(struct cf_canon *c, const char *const *words) {
+static bool is_one_of(struct cf_canon *c, const char *const *words)
+{
   struct cf_str word;
   if (!cf_canon_word(c, &word)) return false;
   while (*words != NULL && !cf_str_is(word, *words)) words++;
@@ -81,7 +90,8 @@ static bool is_one_of(struct cf_canon *c, const char *const *words) {
 
 static bool is_format(struct cf_canon *c) { return is_one_of(c, (const char *const[]){"counterfoil/v1", NULL}); }
 static bool is_token_what(struct cf_canon *c) { return is_one_of(c, (const char *const[]){"add", "revoke", NULL}); }
-static bool is_service_what(struct cf_canon *c) {
+static bool is_service_what(struct cf_canon *c)
+{
   return is_one_of(c, (const char *const[]){"start", "stop", "pause", "resume", "restore", "clock", NULL});
 }
 
@@ -102,23 +112,27 @@ static const struct shape {
   {"what", CF_K_TOKEN, is_token_what},
 };
 
-static const struct shape *shape_of(enum cf_kind kind, struct cf_str name) {
+static const struct shape *shape_of(enum cf_kind kind, struct cf_str name)
+{
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
     if (cf_str_is(name, shapes[i].name) && (shapes[i].kind == CF_K_N || shapes[i].kind == kind)) return &shapes[i];
   return NULL;
 }
 
-static bool at_name(const struct cf_canon *c, struct cf_str name) {
+static bool at_name(const struct cf_canon *c, struct cf_str name)
+{
   return (size_t)(c->end - c->p) > name.n + 2 && c->p[0] == '"' && memcmp(c->p + 1, name.p, name.n) == 0 && c->p[name.n + 1] == '"' &&
          c->p[name.n + 2] == ':';
 }
 
-static enum cf_err bad(struct cf_fault *fault, struct cf_str name, const char *what) {
+static enum cf_err bad(struct cf_fault *fault, struct cf_str name, const char *what)
+{
   return cf_fail(fault, CF_E_SYNTAX, "body", "%.*s %s", (int)name.n, name.p, what);
 }
 
 /* One member of the row; word is its name, with '?' where it may be absent. */
-static enum cf_err take_member(enum cf_kind kind, struct cf_str word, bool *first, struct cf_canon *c, struct cf_fault *fault) {
+static enum cf_err take_member(enum cf_kind kind, struct cf_str word, bool *first, struct cf_canon *c, struct cf_fault *fault)
+{
   bool optional = word.n > 0 && word.p[word.n - 1] == '?';
   struct cf_str name = {word.p, word.n - optional};
   struct cf_canon at = *c;
@@ -131,7 +145,8 @@ static enum cf_err take_member(enum cf_kind kind, struct cf_str word, bool *firs
   return CF_OK;
 }
 
-enum cf_err cf_body_check(enum cf_kind kind, struct cf_canon *c, struct cf_fault *fault) {
+enum cf_err cf_body_check(enum cf_kind kind, struct cf_canon *c, struct cf_fault *fault)
+{
   struct cf_str row = cf_str_from(cf_kind_table[kind].body);
   bool first = true;
   if (!cf_canon_char(c, '{')) return cf_fail(fault, CF_E_SYNTAX, "body", "must be an object");

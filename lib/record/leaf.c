@@ -17,13 +17,15 @@ struct found {
 
 static enum cf_err bad(struct cf_fault *fault, const char *at, const char *what) { return cf_fail(fault, CF_E_SYNTAX, at, "%s", what); }
 
-static bool take_object(struct cf_canon *c, uint64_t limit) {
+static bool take_object(struct cf_canon *c, uint64_t limit)
+{
   const char *from = c->p;
   return cf_canon_object(c, CF_ATTRIBUTES_DEPTH) && c->p - from > 2 && (uint64_t)(c->p - from) <= limit;
 }
 
 /* Step over a member's value. */
-static bool take_value(struct cf_canon *c, enum cf_member m, struct found *found) {
+static bool take_value(struct cf_canon *c, enum cf_member m, struct found *found)
+{
   const struct cf_member_row *row = &cf_member_table[m];
   struct cf_str s;
   size_t n;
@@ -39,7 +41,8 @@ static bool take_value(struct cf_canon *c, enum cf_member m, struct found *found
 
 /* Step over the name of a member of that compartment that comes behind `after` in the table, and its colon. False, and nothing is
  * stepped over, where none is there. */
-static bool take_name(struct cf_canon *c, enum cf_compartment compartment, unsigned after, enum cf_member *m) {
+static bool take_name(struct cf_canon *c, enum cf_compartment compartment, unsigned after, enum cf_member *m)
+{
   struct cf_canon at = *c;
   struct cf_str name;
   if (!cf_canon_word(&at, &name) || !cf_canon_char(&at, ':')) return false;
@@ -50,7 +53,8 @@ static bool take_name(struct cf_canon *c, enum cf_compartment compartment, unsig
 }
 
 /* Step over members of one compartment for as long as they come: `"name":value` parted by commas. */
-static enum cf_err take_members(struct cf_canon *c, enum cf_compartment compartment, struct found *found, struct cf_fault *fault) {
+static enum cf_err take_members(struct cf_canon *c, enum cf_compartment compartment, struct found *found, struct cf_fault *fault)
+{
   struct cf_canon at = *c;
   unsigned after = 0;
   enum cf_member m;
@@ -64,7 +68,8 @@ static enum cf_err take_members(struct cf_canon *c, enum cf_compartment compartm
   return CF_OK;
 }
 
-enum cf_err cf_payload_check(enum cf_compartment compartment, struct cf_str payload, struct cf_fault *fault) {
+enum cf_err cf_payload_check(enum cf_compartment compartment, struct cf_str payload, struct cf_fault *fault)
+{
   struct cf_canon c = cf_canon_at(payload);
   struct found found = {.time_us = CF_TIME_NONE};
   const char *name = cf_compartment_names[compartment];
@@ -78,7 +83,8 @@ enum cf_err cf_payload_check(enum cf_compartment compartment, struct cf_str payl
 
 /* ---- Public members ---- */
 
-static enum cf_err check_found(enum cf_kind kind, const struct found *found, struct cf_fault *fault) {
+static enum cf_err check_found(enum cf_kind kind, const struct found *found, struct cf_fault *fault)
+{
   const struct cf_kind_row *row = &cf_kind_table[kind];
   uint32_t source = 1u << CF_M_SOURCE, outcome = 1u << CF_M_OUTCOME;
   bool ours = cf_str_is(found->source, "counterfoil");
@@ -89,7 +95,8 @@ static enum cf_err check_found(enum cf_kind kind, const struct found *found, str
   return ours == (kind == CF_K_ACCESS) ? CF_OK : bad(fault, "source", "is counterfoil for kind access, and for no event");
 }
 
-static enum cf_err take_public(struct cf_canon *c, enum cf_kind kind, int64_t *time_us, struct cf_fault *fault) {
+static enum cf_err take_public(struct cf_canon *c, enum cf_kind kind, int64_t *time_us, struct cf_fault *fault)
+{
   struct found found = {.time_us = CF_TIME_NONE};
   bool body = cf_kind_table[kind].body[0] != 0;
   enum cf_err err = take_members(c, CF_C_PUBLIC, &found, fault);
@@ -102,7 +109,8 @@ static enum cf_err take_public(struct cf_canon *c, enum cf_kind kind, int64_t *t
   return err;
 }
 
-enum cf_err cf_public_check(enum cf_kind kind, struct cf_str public_text, int64_t *time_us, struct cf_fault *fault) {
+enum cf_err cf_public_check(enum cf_kind kind, struct cf_str public_text, int64_t *time_us, struct cf_fault *fault)
+{
   struct cf_canon c = cf_canon_at(public_text);
   int64_t t;
   enum cf_err err = take_public(&c, kind, &t, fault);
@@ -114,24 +122,28 @@ enum cf_err cf_public_check(enum cf_kind kind, struct cf_str public_text, int64_
 
 /* ---- Leaf ---- */
 
-static bool take_hash(struct cf_canon *c, uint8_t hash[CF_HASH_N]) {
+static bool take_hash(struct cf_canon *c, uint8_t hash[CF_HASH_N])
+{
   struct cf_str word;
   return cf_canon_word(c, &word) && cf_base64_get_n(word, hash, CF_HASH_N) == CF_OK;
 }
 
-static bool take_time(struct cf_canon *c, int64_t *t) {
+static bool take_time(struct cf_canon *c, int64_t *t)
+{
   struct cf_str word;
   return cf_canon_word(c, &word) && cf_time_parse_strict(word, t) == CF_OK;
 }
 
-static bool take_kind(struct cf_canon *c, enum cf_kind *kind) {
+static bool take_kind(struct cf_canon *c, enum cf_kind *kind)
+{
   struct cf_str word;
   if (!cf_canon_word(c, &word)) return false;
   *kind = cf_kind_find(word);
   return *kind != CF_K_N;
 }
 
-static enum cf_err take_head(struct cf_canon *c, struct cf_leaf *leaf, struct cf_fault *fault) {
+static enum cf_err take_head(struct cf_canon *c, struct cf_leaf *leaf, struct cf_fault *fault)
+{
   if (!cf_canon_text(c, "{\"v\":1,\"seq\":")) return bad(fault, "v", "is not 1, or not the first member");
   if (!cf_canon_u64(c, UINT64_MAX, &leaf->seq)) return bad(fault, "seq", "is no canonical integer");
   if (!cf_canon_text(c, ",\"prev\":") || !take_hash(c, leaf->prev)) return bad(fault, "prev", "is no hash in base64");
@@ -141,7 +153,8 @@ static enum cf_err take_head(struct cf_canon *c, struct cf_leaf *leaf, struct cf
   return cf_canon_char(c, ',') ? CF_OK : bad(fault, NULL, "the public members are missing");
 }
 
-static enum cf_err take_commitments(struct cf_canon *c, struct cf_leaf *leaf, struct cf_fault *fault) {
+static enum cf_err take_commitments(struct cf_canon *c, struct cf_leaf *leaf, struct cf_fault *fault)
+{
   for (unsigned i = 0; i < CF_C_N; i++) {
     struct cf_canon at = *c;
     if (!cf_canon_text(&at, ",\"") || !cf_canon_text(&at, cf_compartment_names[i]) || !cf_canon_text(&at, "\":")) continue;
@@ -153,7 +166,8 @@ static enum cf_err take_commitments(struct cf_canon *c, struct cf_leaf *leaf, st
   return CF_OK;
 }
 
-enum cf_err cf_leaf_parse(struct cf_str leaf, struct cf_leaf *out, struct cf_fault *fault) {
+enum cf_err cf_leaf_parse(struct cf_str leaf, struct cf_leaf *out, struct cf_fault *fault)
+{
   struct cf_canon c = cf_canon_at(leaf);
   struct cf_leaf got = {.present = 0};
   if (leaf.n > CF_LEAF_MAX) return bad(fault, NULL, "the leaf is too large");

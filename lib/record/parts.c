@@ -15,7 +15,8 @@
 #define SCRATCH_MAX (8u << 20)
 #define TEXTS_MAX (1u << 20)
 
-void cf_parts_init(struct cf_parts *parts, enum cf_kind kind) {
+void cf_parts_init(struct cf_parts *parts, enum cf_kind kind)
+{
   memset(parts, 0, sizeof *parts);
   parts->kind = kind;
   parts->time_us = CF_TIME_NONE;
@@ -24,7 +25,8 @@ void cf_parts_init(struct cf_parts *parts, enum cf_kind kind) {
 
 void cf_parts_fini(struct cf_parts *parts) { cf_buf_fini(&parts->scratch); }
 
-void cf_parts_reset(struct cf_parts *parts) {
+void cf_parts_reset(struct cf_parts *parts)
+{
   memset(parts->member, 0, sizeof parts->member);
   parts->body.set = false;
   parts->cut = 0;
@@ -34,16 +36,19 @@ void cf_parts_reset(struct cf_parts *parts) {
 
 /* ---- Values ---- */
 
-struct cf_str cf_parts_get(const struct cf_parts *parts, const struct cf_part *part) {
+struct cf_str cf_parts_get(const struct cf_parts *parts, const struct cf_part *part)
+{
   if (!part->set || part->n == 0) return (struct cf_str){"", 0};
   return (struct cf_str){part->p != NULL ? part->p : (const char *)parts->scratch.p + part->at, part->n};
 }
 
-void cf_parts_set_scratch(struct cf_parts *parts, struct cf_part *part, size_t at) {
+void cf_parts_set_scratch(struct cf_parts *parts, struct cf_part *part, size_t at)
+{
   *part = (struct cf_part){.at = at, .n = parts->scratch.n - at, .set = true};
 }
 
-static enum cf_err keep(struct cf_parts *parts, struct cf_part *part, struct cf_str s, bool copy) {
+static enum cf_err keep(struct cf_parts *parts, struct cf_part *part, struct cf_str s, bool copy)
+{
   size_t at = parts->scratch.n;
   *part = (struct cf_part){.p = s.p, .n = s.n, .set = true};
   if (!copy) return CF_OK;
@@ -52,7 +57,8 @@ static enum cf_err keep(struct cf_parts *parts, struct cf_part *part, struct cf_
   return parts->scratch.err;
 }
 
-static enum cf_err invalid(struct cf_fault *fault, enum cf_member m) {
+static enum cf_err invalid(struct cf_fault *fault, enum cf_member m)
+{
   const struct cf_member_row *row = &cf_member_table[m];
   static const char *const wanted[] = {
     [CF_T_NAME] = "must be 1 to 128 letters, digits or . _ : / @ + = -",
@@ -69,7 +75,8 @@ static enum cf_err invalid(struct cf_fault *fault, enum cf_member m) {
   return cf_fail(fault, CF_E_INVALID, row->name, "%s %llu bytes", wanted[row->type], (unsigned long long)row->limit);
 }
 
-static enum cf_err set_text(struct cf_parts *parts, enum cf_member m, struct cf_str s, struct cf_fault *fault) {
+static enum cf_err set_text(struct cf_parts *parts, enum cf_member m, struct cf_str s, struct cf_fault *fault)
+{
   uint64_t limit = cf_member_table[m].limit;
   struct cf_part *part = &parts->member[m];
   /* Mending needs no more of the text than could be kept, and never shortens it. */
@@ -89,13 +96,15 @@ static enum cf_err set_text(struct cf_parts *parts, enum cf_member m, struct cf_
   return mend ? CF_OK : keep(parts, part, head, parts->own);
 }
 
-static enum cf_err set_token(struct cf_parts *parts, enum cf_member m, struct cf_str s) {
+static enum cf_err set_token(struct cf_parts *parts, enum cf_member m, struct cf_str s)
+{
   char upper[64];
   for (size_t i = 0; i < s.n; i++) upper[i] = s.p[i] >= 'a' && s.p[i] <= 'z' ? (char)(s.p[i] - ('a' - 'A')) : s.p[i];
   return keep(parts, &parts->member[m], (struct cf_str){upper, s.n}, true);
 }
 
-static enum cf_err set_address(struct cf_parts *parts, enum cf_member m, struct cf_str s, struct cf_fault *fault) {
+static enum cf_err set_address(struct cf_parts *parts, enum cf_member m, struct cf_str s, struct cf_fault *fault)
+{
   char text[46];
   if (cf_address_canonical(s, text) != CF_OK) return invalid(fault, m);
   struct cf_str canonical = cf_str_from(text);
@@ -103,7 +112,8 @@ static enum cf_err set_address(struct cf_parts *parts, enum cf_member m, struct 
   return keep(parts, &parts->member[m], same ? s : canonical, !same || parts->own);
 }
 
-enum cf_err cf_parts_set(struct cf_parts *parts, enum cf_member m, struct cf_str value, struct cf_fault *fault) {
+enum cf_err cf_parts_set(struct cf_parts *parts, enum cf_member m, struct cf_str value, struct cf_fault *fault)
+{
   enum cf_type type = cf_member_table[m].type;
   if (type == CF_T_TEXT) return set_text(parts, m, value, fault);
   if (type == CF_T_ADDRESS) return set_address(parts, m, value, fault);
@@ -113,7 +123,8 @@ enum cf_err cf_parts_set(struct cf_parts *parts, enum cf_member m, struct cf_str
   return keep(parts, &parts->member[m], value, parts->own);
 }
 
-enum cf_err cf_parts_set_time(struct cf_parts *parts, int64_t t_us) {
+enum cf_err cf_parts_set_time(struct cf_parts *parts, int64_t t_us)
+{
   char text[CF_TIME_TEXT_N + 1];
   cf_time_format(t_us, text);
   parts->time_us = t_us;
@@ -122,7 +133,8 @@ enum cf_err cf_parts_set_time(struct cf_parts *parts, int64_t t_us) {
 
 /* ---- The whole ---- */
 
-static enum cf_err default_outcome(struct cf_parts *parts) {
+static enum cf_err default_outcome(struct cf_parts *parts)
+{
   struct cf_str status = cf_parts_get(parts, &parts->member[CF_M_STATUS]);
   uint64_t v = 0;
   const char *word = "unknown";
@@ -130,7 +142,8 @@ static enum cf_err default_outcome(struct cf_parts *parts) {
   return keep(parts, &parts->member[CF_M_OUTCOME], cf_str_from(word), false);
 }
 
-static enum cf_err set_defaults(struct cf_parts *parts) {
+static enum cf_err set_defaults(struct cf_parts *parts)
+{
   enum cf_err err = CF_OK;
   if (cf_kind_table[parts->kind].members != CF_PUBLIC_EVENT) return CF_OK;
   if (parts->kind == CF_K_ACCESS && !parts->member[CF_M_SOURCE].set) err = keep(parts, &parts->member[CF_M_SOURCE], CF_STR("counterfoil"), false);
@@ -138,13 +151,15 @@ static enum cf_err set_defaults(struct cf_parts *parts) {
   return err;
 }
 
-static bool allowed(const struct cf_kind_row *row, unsigned m) {
+static bool allowed(const struct cf_kind_row *row, unsigned m)
+{
   enum cf_compartment c = cf_member_table[m].compartment;
   if (c != CF_C_PUBLIC) return (row->compartments & 1u << c) != 0;
   return row->members == CF_PUBLIC_EVENT || (row->members == CF_PUBLIC_SOURCE && m == CF_M_SOURCE);
 }
 
-static enum cf_err check_members(const struct cf_parts *parts, struct cf_fault *fault) {
+static enum cf_err check_members(const struct cf_parts *parts, struct cf_fault *fault)
+{
   const struct cf_kind_row *row = &cf_kind_table[parts->kind];
   const struct cf_part *member = parts->member;
   for (unsigned m = 0; m < CF_M_N; m++)
@@ -154,7 +169,8 @@ static enum cf_err check_members(const struct cf_parts *parts, struct cf_fault *
   return CF_OK;
 }
 
-static void put_value(struct cf_buf *b, enum cf_type type, struct cf_str s) {
+static void put_value(struct cf_buf *b, enum cf_type type, struct cf_str s)
+{
   if (type == CF_T_TEXT) {
     cf_json_put_str(b, s);
   } else if (type == CF_T_INTEGER || type == CF_T_OBJECT) {
@@ -167,7 +183,8 @@ static void put_value(struct cf_buf *b, enum cf_type type, struct cf_str s) {
 }
 
 /* Append the members of a compartment, from *m on in the table, which moves behind them. */
-static void put_members(const struct cf_parts *parts, enum cf_compartment compartment, unsigned *m, struct cf_buf *b) {
+static void put_members(const struct cf_parts *parts, enum cf_compartment compartment, unsigned *m, struct cf_buf *b)
+{
   size_t start = b->n;
   for (; *m < CF_M_N && cf_member_table[*m].compartment == compartment; ++*m) {
     if (!parts->member[*m].set) continue;
@@ -177,7 +194,8 @@ static void put_members(const struct cf_parts *parts, enum cf_compartment compar
   }
 }
 
-static size_t estimate(const struct cf_parts *parts) {
+static size_t estimate(const struct cf_parts *parts)
+{
   size_t n = 64 + parts->body.n;
   for (unsigned m = 0; m < CF_M_N; m++)
     if (parts->member[m].set) n += cf_member_keys[m].n + 3 + parts->member[m].n;
@@ -185,7 +203,8 @@ static size_t estimate(const struct cf_parts *parts) {
 }
 
 /* Write all texts one behind the other and note where each ends. */
-static void put_texts(const struct cf_parts *parts, struct cf_buf *b, size_t ends[CF_C_N + 1]) {
+static void put_texts(const struct cf_parts *parts, struct cf_buf *b, size_t ends[CF_C_N + 1])
+{
   unsigned m = 0;
   size_t reserve = estimate(parts);
   if (cf_buf_grow(b, reserve) != NULL) cf_buf_cut(b, reserve);
@@ -205,12 +224,14 @@ static void put_texts(const struct cf_parts *parts, struct cf_buf *b, size_t end
   }
 }
 
-static void point(struct cf_record *r, const char *text, const size_t ends[CF_C_N + 1]) {
+static void point(struct cf_record *r, const char *text, const size_t ends[CF_C_N + 1])
+{
   r->public_text = (struct cf_str){text, ends[0]};
   for (unsigned c = 0; c < CF_C_N; c++) r->payload[c] = (struct cf_str){text + ends[c], ends[c + 1] - ends[c]};
 }
 
-static enum cf_err check_record(const struct cf_record *r, struct cf_fault *fault) {
+static enum cf_err check_record(const struct cf_record *r, struct cf_fault *fault)
+{
   int64_t t;
   struct cf_fault why = {.at = ""};
   size_t n = cf_record_size(r);
@@ -219,7 +240,8 @@ static enum cf_err check_record(const struct cf_record *r, struct cf_fault *faul
   return CF_OK;
 }
 
-static enum cf_err encode(const struct cf_parts *parts, struct cf_event *event, struct cf_fault *fault) {
+static enum cf_err encode(const struct cf_parts *parts, struct cf_event *event, struct cf_fault *fault)
+{
   struct cf_buf b;
   size_t ends[CF_C_N + 1];
   struct cf_record r = {.kind = parts->kind, .time_us = parts->time_us};
@@ -238,13 +260,15 @@ static enum cf_err encode(const struct cf_parts *parts, struct cf_event *event, 
   return CF_OK;
 }
 
-enum cf_err cf_parts_end(struct cf_parts *parts, struct cf_event *event, struct cf_fault *fault) {
+enum cf_err cf_parts_end(struct cf_parts *parts, struct cf_event *event, struct cf_fault *fault)
+{
   enum cf_err err = set_defaults(parts);
   if (err == CF_OK) err = check_members(parts, fault);
   return err == CF_OK ? encode(parts, event, fault) : err;
 }
 
-void cf_event_fini(struct cf_event *event) {
+void cf_event_fini(struct cf_event *event)
+{
   free(event->text);
   memset(event, 0, sizeof *event);
 }

@@ -11,17 +11,20 @@
 
 #define BASE64_HASH_N 44
 
-void cf_salt(const uint8_t key[CF_SALTKEY_N], uint64_t seq, enum cf_compartment compartment, uint8_t salt[CF_HASH_N]) {
+void cf_salt(const uint8_t key[CF_SALTKEY_N], uint64_t seq, enum cf_compartment compartment, uint8_t salt[CF_HASH_N])
+{
   uint64_t place = (seq % CF_GROUP) * CF_C_N + (uint64_t)compartment;
   cf_keystream(key, place * CF_HASH_N, salt, CF_HASH_N);
 }
 
-static uint8_t *append(uint8_t *p, const void *from, size_t n) {
+static uint8_t *append(uint8_t *p, const void *from, size_t n)
+{
   memcpy(p, from, n);
   return p + n;
 }
 
-void cf_commitment(enum cf_compartment compartment, uint64_t seq, const uint8_t salt[CF_HASH_N], struct cf_str payload, uint8_t c[CF_HASH_N]) {
+void cf_commitment(enum cf_compartment compartment, uint64_t seq, const uint8_t salt[CF_HASH_N], struct cf_str payload, uint8_t c[CF_HASH_N])
+{
   static const char version[] = "counterfoil/v1/";
   const char *name = cf_compartment_names[compartment];
   uint8_t head[sizeof version + 16 + 8 + CF_HASH_N];
@@ -36,7 +39,8 @@ void cf_leaf_hash(struct cf_str leaf, uint8_t hash[CF_HASH_N]) { cf_sha256((stru
 
 /* ---- Leaf ---- */
 
-static void put_hash(struct cf_buf *b, const char *name, const uint8_t hash[CF_HASH_N]) {
+static void put_hash(struct cf_buf *b, const char *name, const uint8_t hash[CF_HASH_N])
+{
   cf_buf_putc(b, ',');
   cf_buf_putc(b, '"');
   cf_buf_puts(b, name);
@@ -45,7 +49,8 @@ static void put_hash(struct cf_buf *b, const char *name, const uint8_t hash[CF_H
   cf_buf_putc(b, '"');
 }
 
-static void put_head(const struct cf_record *r, const uint8_t prev[CF_HASH_N], struct cf_buf *b) {
+static void put_head(const struct cf_record *r, const uint8_t prev[CF_HASH_N], struct cf_buf *b)
+{
   char recorded[CF_TIME_TEXT_N + 1];
   cf_time_format(r->recorded_us, recorded);
   cf_buf_putstr(b, CF_STR("{\"v\":1,\"seq\":"));
@@ -58,7 +63,8 @@ static void put_head(const struct cf_record *r, const uint8_t prev[CF_HASH_N], s
   cf_buf_putc(b, '"');
 }
 
-static void put_compartment(const struct cf_record *r, unsigned c, const uint8_t salt[CF_HASH_N], struct cf_buf *b) {
+static void put_compartment(const struct cf_record *r, unsigned c, const uint8_t salt[CF_HASH_N], struct cf_buf *b)
+{
   uint8_t commitment[CF_HASH_N];
   if (r->payload[c].n > 0) cf_commitment((enum cf_compartment)c, r->seq, salt, r->payload[c], commitment);
   else if (r->gone[c] != NULL) memcpy(commitment, r->gone[c], CF_HASH_N);
@@ -66,7 +72,8 @@ static void put_compartment(const struct cf_record *r, unsigned c, const uint8_t
   put_hash(b, cf_compartment_names[c], commitment);
 }
 
-void cf_leaf_put(const struct cf_record *r, const uint8_t prev[CF_HASH_N], const uint8_t salts[CF_C_N][CF_HASH_N], struct cf_buf *b, uint8_t hash[CF_HASH_N]) {
+void cf_leaf_put(const struct cf_record *r, const uint8_t prev[CF_HASH_N], const uint8_t salts[CF_C_N][CF_HASH_N], struct cf_buf *b, uint8_t hash[CF_HASH_N])
+{
   size_t start = b->n;
   put_head(r, prev, b);
   if (r->public_text.n > 0) {
@@ -80,12 +87,14 @@ void cf_leaf_put(const struct cf_record *r, const uint8_t prev[CF_HASH_N], const
 }
 
 /* Room that the leaf takes beyond the public text: seq at its longest, and a comma. */
-static size_t leaf_frame(enum cf_kind kind) {
+static size_t leaf_frame(enum cf_kind kind)
+{
   static const char frame[] = "{\"v\":1,\"seq\":18446744073709551615,\"prev\":\"\",\"recorded\":\"\",\"kind\":\"\",}";
   return sizeof frame - 1 + BASE64_HASH_N + CF_TIME_TEXT_N + strlen(cf_kind_table[kind].name);
 }
 
-size_t cf_record_size(const struct cf_record *r) {
+size_t cf_record_size(const struct cf_record *r)
+{
   size_t n = leaf_frame(r->kind) + r->public_text.n;
   for (unsigned c = 0; c < CF_C_N; c++)
     if (r->payload[c].n > 0) n += strlen(",\"\":\"\"") + strlen(cf_compartment_names[c]) + BASE64_HASH_N + r->payload[c].n;
@@ -94,7 +103,8 @@ size_t cf_record_size(const struct cf_record *r) {
 
 /* ---- As stored ---- */
 
-static unsigned stored_masks(const struct cf_record *r) {
+static unsigned stored_masks(const struct cf_record *r)
+{
   unsigned masks = 0;
   for (unsigned c = 0; c < CF_C_N; c++) {
     if (r->payload[c].n > 0) masks |= 1u << c;
@@ -103,12 +113,14 @@ static unsigned stored_masks(const struct cf_record *r) {
   return masks;
 }
 
-static void put_text(struct cf_buf *b, struct cf_str s) {
+static void put_text(struct cf_buf *b, struct cf_str s)
+{
   cf_varint_put(b, s.n);
   cf_buf_putstr(b, s);
 }
 
-void cf_record_encode(const struct cf_record *r, int64_t base_us, struct cf_buf *b) {
+void cf_record_encode(const struct cf_record *r, int64_t base_us, struct cf_buf *b)
+{
   cf_buf_put(b, (uint8_t[2]){(uint8_t)r->kind, (uint8_t)stored_masks(r)}, 2);
   cf_varint_put_signed(b, r->recorded_us - base_us);
   put_text(b, r->public_text);
@@ -118,15 +130,18 @@ void cf_record_encode(const struct cf_record *r, int64_t base_us, struct cf_buf 
   }
 }
 
-static bool masks_ok(uint8_t kind, uint8_t present, uint8_t gone) {
+static bool masks_ok(uint8_t kind, uint8_t present, uint8_t gone)
+{
   return kind < CF_K_N && (present & gone) == 0 && ((present | gone) & ~cf_kind_table[kind].compartments) == 0;
 }
 
-static bool recorded_ok(int64_t base_us, int64_t difference, int64_t *recorded) {
+static bool recorded_ok(int64_t base_us, int64_t difference, int64_t *recorded)
+{
   return !__builtin_add_overflow(base_us, difference, recorded) && *recorded >= CF_TIME_MIN_US && *recorded <= CF_TIME_MAX_US;
 }
 
-static struct cf_str get_text(struct cf_reader *r) {
+static struct cf_str get_text(struct cf_reader *r)
+{
   uint64_t n = cf_reader_varint(r);
   if (n <= CF_LEAF_MAX) return cf_reader_bytes(r, (size_t)n);
   r->err = CF_E_SYNTAX;
@@ -134,13 +149,15 @@ static struct cf_str get_text(struct cf_reader *r) {
 }
 
 /* An object's text in braces, not empty: what every later reader may rely on. */
-static struct cf_str get_object(struct cf_reader *r) {
+static struct cf_str get_object(struct cf_reader *r)
+{
   struct cf_str s = get_text(r);
   if (r->err == CF_OK && (s.n < 2 || s.p[0] != '{' || s.p[s.n - 1] != '}')) r->err = CF_E_SYNTAX;
   return s;
 }
 
-enum cf_err cf_record_decode(struct cf_reader *r, uint64_t seq, int64_t base_us, struct cf_record *out) {
+enum cf_err cf_record_decode(struct cf_reader *r, uint64_t seq, int64_t base_us, struct cf_record *out)
+{
   uint8_t kind = cf_reader_u8(r), masks = cf_reader_u8(r);
   uint8_t present = masks & 15, gone = masks >> 4;
   int64_t difference = cf_reader_varint_signed(r);
@@ -159,14 +176,16 @@ enum cf_err cf_record_decode(struct cf_reader *r, uint64_t seq, int64_t base_us,
 
 /* ---- Sameness ---- */
 
-static bool same_compartment(const struct cf_record *a, const struct cf_record *b, unsigned c) {
+static bool same_compartment(const struct cf_record *a, const struct cf_record *b, unsigned c)
+{
   bool a_gone = a->gone[c] != NULL, b_gone = b->gone[c] != NULL;
   bool a_there = a_gone || a->payload[c].n > 0, b_there = b_gone || b->payload[c].n > 0;
   if (a_there != b_there) return false;
   return a_gone || b_gone || cf_str_eq(a->payload[c], b->payload[c]);
 }
 
-bool cf_record_same(const struct cf_record *a, const struct cf_record *b) {
+bool cf_record_same(const struct cf_record *a, const struct cf_record *b)
+{
   if (a->kind != b->kind || !cf_str_eq(a->public_text, b->public_text)) return false;
   for (unsigned c = 0; c < CF_C_N; c++)
     if (!same_compartment(a, b, c)) return false;

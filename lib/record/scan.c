@@ -35,7 +35,8 @@ struct state {
   struct name fixed[NAMES_FIXED];
 };
 
-static bool broken(struct state *s, const char *what) {
+static bool broken(struct state *s, const char *what)
+{
   if (s->wrong == NULL || s->err == CF_OK) {
     s->wrong = what;
     s->wrong_at = s->p;
@@ -44,27 +45,31 @@ static bool broken(struct state *s, const char *what) {
   return false;
 }
 
-static void refused(struct state *s, const char *at, const char *what) {
+static void refused(struct state *s, const char *at, const char *what)
+{
   if (s->wrong != NULL) return;
   s->wrong = what;
   s->wrong_at = at;
 }
 
-static const char *skip_space(const char *p, const char *end) {
+static const char *skip_space(const char *p, const char *end)
+{
   while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) p++;
   return p;
 }
 
 /* ---- Strings ---- */
 
-static int hex_digit(char c) {
+static int hex_digit(char c)
+{
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 /* The four digits at p, or -1. */
-static int hex4(const char *p, const char *end) {
+static int hex4(const char *p, const char *end)
+{
   int v = 0;
   if (end - p < 4) return -1;
   for (unsigned i = 0; i < 4; i++) {
@@ -76,7 +81,8 @@ static int hex4(const char *p, const char *end) {
 }
 
 /* Step over the escape at s->p; *nul is set for U+0000. */
-static bool scan_escape(struct state *s, bool *nul) {
+static bool scan_escape(struct state *s, bool *nul)
+{
   if (s->end - s->p < 2) return broken(s, "a string without its closing quote");
   char c = s->p[1];
   if (c == 'u') {
@@ -92,7 +98,8 @@ static bool scan_escape(struct state *s, bool *nul) {
 }
 
 /* Step over the string whose opening quote is at s->p. plain says whether its bytes stand for themselves. */
-static bool scan_string(struct state *s, struct cf_str *raw, bool *plain, bool *nul) {
+static bool scan_string(struct state *s, struct cf_str *raw, bool *plain, bool *nul)
+{
   const char *from = ++s->p;
   bool escapes = false, high = false;
   for (;;) {
@@ -115,12 +122,14 @@ static bool scan_string(struct state *s, struct cf_str *raw, bool *plain, bool *
 
 /* ---- Names ---- */
 
-static uint32_t name_key(struct cf_str s) {
+static uint32_t name_key(struct cf_str s)
+{
   if (s.n == 0) return 0;
   return (uint32_t)(s.n & 0xff) | (uint32_t)(uint8_t)s.p[0] << 8 | (uint32_t)(uint8_t)s.p[s.n / 2] << 16 | (uint32_t)(uint8_t)s.p[s.n - 1] << 24;
 }
 
-static bool grow_names(struct state *s) {
+static bool grow_names(struct state *s)
+{
   size_t max = s->names_max * 2;
   struct name *more = realloc(s->names == s->fixed ? NULL : s->names, max * sizeof *more);
   if (more == NULL) {
@@ -134,7 +143,8 @@ static bool grow_names(struct state *s) {
 }
 
 /* The code point at *p of a raw string: escapes read, pairs joined, what is ill-formed or alone U+FFFD. */
-static uint32_t next_code(const char **p, const char *end) {
+static uint32_t next_code(const char **p, const char *end)
+{
   static const char letters[] = "bfnrt", meant[] = "\b\f\n\r\t";
   const char *from = *p;
   if (*from == '\\' && from[1] == 'u') {
@@ -160,7 +170,8 @@ static uint32_t next_code(const char **p, const char *end) {
 }
 
 /* Order by code points, which is the byte order of the names once written in canonical form. */
-static int compare_names(const void *a, const void *b) {
+static int compare_names(const void *a, const void *b)
+{
   const struct name *x = a, *y = b;
   if (x->plain && y->plain) return cf_str_cmp(x->raw, y->raw);
   const char *p = x->raw.p, *p_end = p + x->raw.n, *q = y->raw.p, *q_end = q + y->raw.n;
@@ -171,24 +182,28 @@ static int compare_names(const void *a, const void *b) {
   return (p < p_end) - (q < q_end);
 }
 
-static void found_twice(struct state *s, const struct name *a, const struct name *b) {
+static void found_twice(struct state *s, const struct name *a, const struct name *b)
+{
   refused(s, a->raw.p > b->raw.p ? a->raw.p : b->raw.p, "a name that this object has already");
 }
 
-static void compare_pairs(struct state *s, const struct name *v, size_t n) {
+static void compare_pairs(struct state *s, const struct name *v, size_t n)
+{
   for (size_t i = 1; i < n; i++)
     for (size_t j = 0; j < i; j++)
       if (v[i].key == v[j].key && cf_str_eq(v[i].raw, v[j].raw)) found_twice(s, &v[i], &v[j]);
 }
 
-static void compare_sorted(struct state *s, struct name *v, size_t n) {
+static void compare_sorted(struct state *s, struct name *v, size_t n)
+{
   qsort(v, n, sizeof *v, compare_names);
   for (size_t i = 1; i < n; i++)
     if (compare_names(&v[i - 1], &v[i]) == 0) found_twice(s, &v[i - 1], &v[i]);
 }
 
 /* Look for a name twice among those of the object that closes, and forget them. */
-static void close_names(struct state *s, size_t base, bool all_plain) {
+static void close_names(struct state *s, size_t base, bool all_plain)
+{
   struct name *v = s->names + base;
   size_t n = s->names_n - base;
   if (all_plain && n <= NAMES_PAIRS) compare_pairs(s, v, n);
@@ -198,18 +213,21 @@ static void close_names(struct state *s, size_t base, bool all_plain) {
 
 /* ---- Numbers and words ---- */
 
-static size_t digits(struct state *s) {
+static size_t digits(struct state *s)
+{
   const char *from = s->p;
   while (s->p < s->end && *s->p >= '0' && *s->p <= '9') s->p++;
   return (size_t)(s->p - from);
 }
 
 /* Is the integer of n digits at p outside int64? */
-static bool outside(const char *p, size_t n, bool negative) {
+static bool outside(const char *p, size_t n, bool negative)
+{
   return n > 19 || (n == 19 && memcmp(p, negative ? "9223372036854775808" : "9223372036854775807", 19) > 0);
 }
 
-static bool scan_fraction(struct state *s) {
+static bool scan_fraction(struct state *s)
+{
   if (s->p < s->end && *s->p == '.') {
     s->p++;
     if (digits(s) == 0) return broken(s, "a number without digits behind its point");
@@ -222,7 +240,8 @@ static bool scan_fraction(struct state *s) {
   return true;
 }
 
-static bool scan_number(struct state *s) {
+static bool scan_number(struct state *s)
+{
   bool negative = *s->p == '-';
   s->p += negative;
   const char *from = s->p;
@@ -235,7 +254,8 @@ static bool scan_number(struct state *s) {
   return true;
 }
 
-static bool scan_word(struct state *s, const char *word, size_t n) {
+static bool scan_word(struct state *s, const char *word, size_t n)
+{
   if ((size_t)(s->end - s->p) < n || memcmp(s->p, word, n) != 0) return broken(s, "no JSON value");
   s->p += n;
   return true;
@@ -245,21 +265,24 @@ static bool scan_word(struct state *s, const char *word, size_t n) {
 
 static bool scan_any(struct state *s);
 
-static bool take(struct state *s, char c) {
+static bool take(struct state *s, char c)
+{
   s->p = skip_space(s->p, s->end);
   if (s->p == s->end || *s->p != c) return false;
   s->p++;
   return true;
 }
 
-static bool enter(struct state *s) {
+static bool enter(struct state *s)
+{
   if (++s->depth > DEPTH_HARD) return broken(s, "nested far too deep");
   if (s->depth > s->depth_max) refused(s, s->p, "nested too deep");
   s->p++;
   return true;
 }
 
-static bool scan_array(struct state *s) {
+static bool scan_array(struct state *s)
+{
   if (!enter(s)) return false;
   if (!take(s, ']')) {
     do {
@@ -271,7 +294,8 @@ static bool scan_array(struct state *s) {
   return true;
 }
 
-static bool scan_name(struct state *s, size_t base, bool *all_plain) {
+static bool scan_name(struct state *s, size_t base, bool *all_plain)
+{
   struct name name;
   bool nul = false;
   s->p = skip_space(s->p, s->end);
@@ -289,7 +313,8 @@ static bool scan_name(struct state *s, size_t base, bool *all_plain) {
   return true;
 }
 
-static bool scan_object(struct state *s) {
+static bool scan_object(struct state *s)
+{
   size_t base = s->names_n;
   bool all_plain = true;
   if (!enter(s)) return false;
@@ -306,7 +331,8 @@ static bool scan_object(struct state *s) {
   return true;
 }
 
-static bool scan_any(struct state *s) {
+static bool scan_any(struct state *s)
+{
   struct cf_str raw;
   bool plain, nul = false;
   s->p = skip_space(s->p, s->end);
@@ -322,13 +348,15 @@ static bool scan_any(struct state *s) {
   }
 }
 
-struct cf_str cf_scan_space(struct cf_str s) {
+struct cf_str cf_scan_space(struct cf_str s)
+{
   if (s.n == 0) return s;
   const char *p = skip_space(s.p, s.p + s.n);
   return (struct cf_str){p, s.n - (size_t)(p - s.p)};
 }
 
-enum cf_err cf_scan_one(struct cf_str text, unsigned depth_max, struct cf_str *value, struct cf_str *rest, bool *whole, struct cf_fault *fault) {
+enum cf_err cf_scan_one(struct cf_str text, unsigned depth_max, struct cf_str *value, struct cf_str *rest, bool *whole, struct cf_fault *fault)
+{
   struct state s;
   if (text.n == 0) text = CF_STR("");
   s.start = text.p;
@@ -353,7 +381,8 @@ enum cf_err cf_scan_one(struct cf_str text, unsigned depth_max, struct cf_str *v
   return cf_fail(fault, CF_E_SYNTAX, NULL, "at byte %zu: %s", (size_t)(s.wrong_at - s.start), s.wrong);
 }
 
-enum cf_err cf_scan_value(struct cf_str s, unsigned depth_max, struct cf_str *value, struct cf_str *rest, struct cf_fault *fault) {
+enum cf_err cf_scan_value(struct cf_str s, unsigned depth_max, struct cf_str *value, struct cf_str *rest, struct cf_fault *fault)
+{
   struct cf_str got, left;
   bool whole;
   enum cf_err err = cf_scan_one(s, depth_max, &got, &left, &whole, fault);

@@ -8,7 +8,8 @@
 
 static struct cf_str behind(struct cf_str s, size_t n) { return (struct cf_str){s.p + n, s.n - n}; }
 
-static bool take(struct cf_str *s, struct cf_str what) {
+static bool take(struct cf_str *s, struct cf_str what)
+{
   struct cf_str at = cf_scan_space(*s);
   if (!cf_str_starts(at, what)) return false;
   *s = behind(at, what.n);
@@ -16,7 +17,8 @@ static bool take(struct cf_str *s, struct cf_str what) {
 }
 
 /* Step over `{"events":[` or `{"logs":[`. */
-static bool take_wrapper(struct cf_str *s) {
+static bool take_wrapper(struct cf_str *s)
+{
   struct cf_str at = *s;
   if (!take(&at, CF_STR("{"))) return false;
   if (!take(&at, CF_STR("\"events\"")) && !take(&at, CF_STR("\"logs\""))) return false;
@@ -25,7 +27,8 @@ static bool take_wrapper(struct cf_str *s) {
   return true;
 }
 
-void cf_scan_init(struct cf_scan *scan, struct cf_str body) {
+void cf_scan_init(struct cf_scan *scan, struct cf_str body)
+{
   static const struct cf_str bom = {"\xEF\xBB\xBF", 3};
   *scan = (struct cf_scan){.left = body, .shape = CF_SCAN_SINGLE};
   if (cf_str_starts(scan->left, bom)) scan->left = behind(scan->left, bom.n);
@@ -36,7 +39,8 @@ void cf_scan_init(struct cf_scan *scan, struct cf_str body) {
 /* ---- One value after the other ---- */
 
 /* Behind a broken value: the next line that does not go on with it, as an indented or closing line would. */
-static struct cf_str next_line(struct cf_str s) {
+static struct cf_str next_line(struct cf_str s)
+{
   for (;;) {
     const char *lf = s.n == 0 ? NULL : memchr(s.p, '\n', s.n);
     if (lf == NULL) return (struct cf_str){s.p + s.n, 0};
@@ -45,7 +49,8 @@ static struct cf_str next_line(struct cf_str s) {
   }
 }
 
-static enum cf_err next_value(struct cf_scan *scan, struct cf_str *event, bool *more, struct cf_fault *fault) {
+static enum cf_err next_value(struct cf_scan *scan, struct cf_str *event, bool *more, struct cf_fault *fault)
+{
   scan->left = cf_scan_space(scan->left);
   if (scan->left.n == 0) {
     scan->ended = true;
@@ -67,7 +72,8 @@ static enum cf_err next_value(struct cf_scan *scan, struct cf_str *event, bool *
 /* ---- Elements of an array ---- */
 
 /* The array and what is around it have ended well, or something stands behind them. */
-static enum cf_err end_array(struct cf_scan *scan, bool *more, struct cf_fault *fault) {
+static enum cf_err end_array(struct cf_scan *scan, bool *more, struct cf_fault *fault)
+{
   scan->ended = true;
   if (scan->shape == CF_SCAN_WRAPPER && !take(&scan->left, CF_STR("}")))
     return cf_fail(fault, CF_E_SYNTAX, NULL, "nothing but the list of events may be in the object around it");
@@ -76,7 +82,8 @@ static enum cf_err end_array(struct cf_scan *scan, bool *more, struct cf_fault *
   return CF_OK;
 }
 
-static enum cf_err next_element(struct cf_scan *scan, struct cf_str *event, bool *more, struct cf_fault *fault) {
+static enum cf_err next_element(struct cf_scan *scan, struct cf_str *event, bool *more, struct cf_fault *fault)
+{
   if (take(&scan->left, CF_STR("]"))) return end_array(scan, more, fault);
   bool parted = !scan->begun || take(&scan->left, CF_STR(","));
   scan->begun = true;
@@ -95,7 +102,8 @@ static enum cf_err next_element(struct cf_scan *scan, struct cf_str *event, bool
   return CF_OK;
 }
 
-enum cf_err cf_scan_next(struct cf_scan *scan, struct cf_str *event, bool *more, struct cf_fault *fault) {
+enum cf_err cf_scan_next(struct cf_scan *scan, struct cf_str *event, bool *more, struct cf_fault *fault)
+{
   if (scan->ended) {
     *more = false;
     return CF_OK;

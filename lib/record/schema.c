@@ -34,19 +34,22 @@ static const uint8_t member_lengths[CF_M_N] = {
 #undef CF_MEMBER
 };
 
-enum cf_member cf_member_find(struct cf_str name) {
+enum cf_member cf_member_find(struct cf_str name)
+{
   for (unsigned m = 0; m < CF_M_N; m++)
     if (member_lengths[m] == name.n && memcmp(cf_member_table[m].name, name.p, name.n) == 0) return (enum cf_member)m;
   return CF_M_N;
 }
 
-enum cf_kind cf_kind_find(struct cf_str name) {
+enum cf_kind cf_kind_find(struct cf_str name)
+{
   unsigned k = 0;
   while (k < CF_K_N && !cf_str_is(name, cf_kind_table[k].name)) k++;
   return (enum cf_kind)k;
 }
 
-enum cf_compartment cf_compartment_find(struct cf_str name) {
+enum cf_compartment cf_compartment_find(struct cf_str name)
+{
   unsigned c = 0;
   while (c < CF_C_N && !cf_str_is(name, cf_compartment_names[c])) c++;
   return (enum cf_compartment)c;
@@ -58,13 +61,15 @@ enum cf_compartment cf_compartment_find(struct cf_str name) {
 
 static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c; }
 
-static size_t least(size_t a, size_t b, size_t c) {
+static size_t least(size_t a, size_t b, size_t c)
+{
   size_t ab = a < b ? a : b;
   return ab < c ? ab : c;
 }
 
 /* Levenshtein's distance, one row of the matrix at a time. */
-static size_t distance(struct cf_str a, struct cf_str b) {
+static size_t distance(struct cf_str a, struct cf_str b)
+{
   size_t row[WORD_MAX + 1];
   for (size_t j = 0; j <= b.n; j++) row[j] = j;
   for (size_t i = 1; i <= a.n; i++) {
@@ -79,14 +84,16 @@ static size_t distance(struct cf_str a, struct cf_str b) {
   return row[b.n];
 }
 
-bool cf_name_resembles(struct cf_str name, struct cf_str known) {
+bool cf_name_resembles(struct cf_str name, struct cf_str known)
+{
   if (name.n < 2 || name.n > WORD_MAX || known.n > WORD_MAX) return false;
   if (distance(name, known) <= (name.n < 5 ? 1u : 2u)) return true;
   return (name.n >= 3 && memmem(known.p, known.n, name.p, name.n) != NULL) ||
          (known.n >= 3 && memmem(name.p, name.n, known.p, known.n) != NULL);
 }
 
-static size_t suggest(struct cf_str name, bool all, struct cf_buf *b) {
+static size_t suggest(struct cf_str name, bool all, struct cf_buf *b)
+{
   size_t found = 0;
   for (unsigned m = 0; m < CF_M_N; m++) {
     struct cf_str known = {cf_member_table[m].name, cf_member_table[m].name_n};
@@ -97,7 +104,8 @@ static size_t suggest(struct cf_str name, bool all, struct cf_buf *b) {
   return found;
 }
 
-void cf_member_suggest(struct cf_str name, struct cf_buf *b) {
+void cf_member_suggest(struct cf_str name, struct cf_buf *b)
+{
   if (suggest(name, false, b) == 0) suggest(name, true, b);
 }
 
@@ -113,31 +121,36 @@ static const uint8_t alphabet[256] = {
   ['*'] = IN_TOKEN, ['^'] = IN_TOKEN, ['`'] = IN_TOKEN, ['|'] = IN_TOKEN, ['~'] = IN_TOKEN,
 };
 
-static bool all_in(struct cf_str s, uint8_t set, uint64_t limit) {
+static bool all_in(struct cf_str s, uint8_t set, uint64_t limit)
+{
   if (s.n == 0 || s.n > limit) return false;
   for (size_t i = 0; i < s.n; i++)
     if ((alphabet[(uint8_t)s.p[i]] & set) == 0) return false;
   return true;
 }
 
-static bool integer_ok(struct cf_str s, uint64_t limit) {
+static bool integer_ok(struct cf_str s, uint64_t limit)
+{
   uint64_t v;
   return cf_u64_parse(s, limit, &v) == CF_OK && (s.n == 1 || s.p[0] != '0');
 }
 
-static bool address_ok(struct cf_str s) {
+static bool address_ok(struct cf_str s)
+{
   char text[46];
   return cf_address_canonical(s, text) == CF_OK && cf_str_is(s, text);
 }
 
-static bool time_ok(struct cf_str s) {
+static bool time_ok(struct cf_str s)
+{
   int64_t t;
   return cf_time_parse_strict(s, &t) == CF_OK;
 }
 
 static bool word_ok(struct cf_str s) { return cf_str_is(s, "success") || cf_str_is(s, "failure") || cf_str_is(s, "unknown"); }
 
-bool cf_value_ok(enum cf_member member, struct cf_str s) {
+bool cf_value_ok(enum cf_member member, struct cf_str s)
+{
   const struct cf_member_row *row = &cf_member_table[member];
   switch (row->type) {
     case CF_T_NAME: return all_in(s, IN_NAME, row->limit);

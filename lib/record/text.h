@@ -11,7 +11,8 @@
 #define CF_BYTES(c) (UINT64_C(0x0101010101010101) * (c))
 
 /* Does one of the eight bytes of v lie below 0x20 or above 0x7e, or is one a quote or a backslash? (May take 0x7f for one: harmless.) */
-static inline bool cf_text_odd8(uint64_t v) {
+static inline bool cf_text_odd8(uint64_t v)
+{
   uint64_t quote = v ^ CF_BYTES('"');
   uint64_t slash = v ^ CF_BYTES('\\');
   uint64_t below = (v - CF_BYTES(0x20)) | (quote - CF_BYTES(1)) | (slash - CF_BYTES(1));
@@ -21,7 +22,8 @@ static inline bool cf_text_odd8(uint64_t v) {
 static inline bool cf_text_odd(uint8_t c) { return c < 0x20 || c >= 0x80 || c == '"' || c == '\\'; }
 
 /* How many bytes at p are ASCII that stands for itself in a JSON string. */
-static inline size_t cf_text_plain(const uint8_t *p, size_t n) {
+static inline size_t cf_text_plain(const uint8_t *p, size_t n)
+{
   size_t i = 0;
   for (uint64_t v; n - i >= 8; i += 8) {
     memcpy(&v, p + i, 8);

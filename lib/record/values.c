@@ -26,7 +26,8 @@ struct walk {
   bool broken;
 };
 
-static void walk_text(struct walk *w, enum cf_compartment compartment, struct cf_str text) {
+static void walk_text(struct walk *w, enum cf_compartment compartment, struct cf_str text)
+{
   w->p = text.n == 0 ? "" : text.p;
   w->end = w->p + text.n;
   w->compartment = compartment;
@@ -35,11 +36,13 @@ static void walk_text(struct walk *w, enum cf_compartment compartment, struct cf
 /* The inside of a payload's braces. */
 static struct cf_str inside(struct cf_str payload) { return (struct cf_str){payload.p + 1, payload.n - 2}; }
 
-static bool at_key(const struct walk *w, const char *key, size_t n) {
+static bool at_key(const struct walk *w, const char *key, size_t n)
+{
   return (size_t)(w->end - w->p) > n && w->p[1] == key[1] && memcmp(w->p, key, n) == 0;
 }
 
-static bool take_key(struct walk *w) {
+static bool take_key(struct walk *w)
+{
   for (; w->member < CF_M_N; w->member++) {
     unsigned m = w->member;
     if (cf_member_table[m].compartment != w->compartment || !at_key(w, cf_member_keys[m].p, cf_member_keys[m].n)) continue;
@@ -50,7 +53,8 @@ static bool take_key(struct walk *w) {
 }
 
 /* The closing quote of the string whose inside begins at p, or NULL. A quote behind an odd number of backslashes does not close. */
-static const char *string_end(const char *p, const char *end) {
+static const char *string_end(const char *p, const char *end)
+{
   for (const char *from = p;; from++) {
     from = memchr(from, '"', (size_t)(end - from));
     if (from == NULL) return NULL;
@@ -61,7 +65,8 @@ static const char *string_end(const char *p, const char *end) {
 }
 
 /* Where the value at w->p ends, or NULL: a string, digits, or an object, which is the last of its text. */
-static const char *value_end(const struct walk *w) {
+static const char *value_end(const struct walk *w)
+{
   const char *p = w->p;
   if (*p == '"') {
     const char *quote = string_end(p + 1, w->end);
@@ -73,7 +78,8 @@ static const char *value_end(const struct walk *w) {
 }
 
 /* The next member's value as it stands. False at the text's end, at `body`, or where the text is broken. */
-static bool walk_next(struct walk *w, struct cf_str *raw) {
+static bool walk_next(struct walk *w, struct cf_str *raw)
+{
   if (w->broken || w->p == w->end || at_key(w, body_key, sizeof body_key - 1)) return false;
   const char *end = take_key(w) ? value_end(w) : NULL;
   if (end == NULL || (end < w->end && (*end != ',' || end + 1 == w->end))) {
@@ -88,7 +94,8 @@ static bool walk_next(struct walk *w, struct cf_str *raw) {
 
 /* ---- Values ---- */
 
-void cf_values_init(struct cf_values *values) {
+void cf_values_init(struct cf_values *values)
+{
   memset(values->v, 0, sizeof values->v);
   cf_buf_init(&values->scratch, CF_LEAF_MAX);
 }
@@ -96,7 +103,8 @@ void cf_values_init(struct cf_values *values) {
 void cf_values_fini(struct cf_values *values) { cf_buf_fini(&values->scratch); }
 
 /* Decode what has escapes. The scratch gets its memory at once, so that slices into it stay. */
-static enum cf_err unescape(struct cf_str in, struct cf_buf *scratch, struct cf_str *out) {
+static enum cf_err unescape(struct cf_str in, struct cf_buf *scratch, struct cf_str *out)
+{
   if (scratch->n == 0 && cf_buf_grow(scratch, CF_LEAF_MAX) != NULL) cf_buf_reset(scratch);
   size_t start = scratch->n;
   enum cf_err err = cf_json_unescape(in, scratch);
@@ -105,7 +113,8 @@ static enum cf_err unescape(struct cf_str in, struct cf_buf *scratch, struct cf_
   return CF_OK;
 }
 
-static enum cf_err take_value(struct cf_values *values, unsigned member, struct cf_str raw) {
+static enum cf_err take_value(struct cf_values *values, unsigned member, struct cf_str raw)
+{
   if (*raw.p != '"') {
     values->v[member] = raw;
     return CF_OK;
@@ -116,7 +125,8 @@ static enum cf_err take_value(struct cf_values *values, unsigned member, struct 
   return CF_OK;
 }
 
-static enum cf_err take_text(struct cf_values *values, struct walk *w) {
+static enum cf_err take_text(struct cf_values *values, struct walk *w)
+{
   struct cf_str raw;
   while (walk_next(w, &raw)) {
     enum cf_err err = take_value(values, w->member - 1, raw);
@@ -125,7 +135,8 @@ static enum cf_err take_text(struct cf_values *values, struct walk *w) {
   return w->broken ? CF_E_SYNTAX : CF_OK;
 }
 
-enum cf_err cf_values_get(const struct cf_record *r, struct cf_values *values) {
+enum cf_err cf_values_get(const struct cf_record *r, struct cf_values *values)
+{
   struct walk w = {.member = 0};
   memset(values->v, 0, sizeof values->v);
   cf_buf_reset(&values->scratch);
@@ -139,7 +150,8 @@ enum cf_err cf_values_get(const struct cf_record *r, struct cf_values *values) {
   return err;
 }
 
-int64_t cf_public_time(struct cf_str public_text) {
+int64_t cf_public_time(struct cf_str public_text)
+{
   static const char key[] = "\"time\":\"";
   if (public_text.n == 0) return CF_TIME_NONE;
   const char *end = public_text.p + public_text.n;
@@ -156,13 +168,15 @@ int64_t cf_public_time(struct cf_str public_text) {
 
 /* ---- Flat ---- */
 
-static bool has_gone(const struct cf_record *r) {
+static bool has_gone(const struct cf_record *r)
+{
   bool any = false;
   for (unsigned c = 0; c < CF_C_N; c++) any = any || r->gone[c] != NULL;
   return any;
 }
 
-static void put_erased(const struct cf_record *r, struct cf_buf *b) {
+static void put_erased(const struct cf_record *r, struct cf_buf *b)
+{
   if (!has_gone(r)) return;
   cf_json_put_name(b, "erased");
   cf_buf_putc(b, '[');
@@ -174,13 +188,15 @@ static void put_erased(const struct cf_record *r, struct cf_buf *b) {
   cf_buf_putc(b, ']');
 }
 
-static void put_text(struct cf_buf *b, struct cf_str text) {
+static void put_text(struct cf_buf *b, struct cf_str text)
+{
   if (text.n == 0) return;
   cf_buf_putc(b, ',');
   cf_buf_putstr(b, text);
 }
 
-static void put_chosen(struct walk *w, uint32_t fields, struct cf_buf *b) {
+static void put_chosen(struct walk *w, uint32_t fields, struct cf_buf *b)
+{
   struct cf_str raw;
   while (walk_next(w, &raw)) {
     unsigned m = w->member - 1;
@@ -191,7 +207,8 @@ static void put_chosen(struct walk *w, uint32_t fields, struct cf_buf *b) {
   }
 }
 
-static void put_members(struct walk *w, struct cf_str text, enum cf_compartment compartment, uint32_t fields, struct cf_buf *b) {
+static void put_members(struct walk *w, struct cf_str text, enum cf_compartment compartment, uint32_t fields, struct cf_buf *b)
+{
   if (fields == CF_FIELDS_ALL) {
     put_text(b, text);
   } else {
@@ -200,7 +217,8 @@ static void put_members(struct walk *w, struct cf_str text, enum cf_compartment 
   }
 }
 
-void cf_record_put_flat(const struct cf_record *r, uint32_t fields, struct cf_buf *b) {
+void cf_record_put_flat(const struct cf_record *r, uint32_t fields, struct cf_buf *b)
+{
   struct walk w = {.member = 0};
   cf_buf_putc(b, '{');
   cf_json_put_member_u64(b, "seq", r->seq);

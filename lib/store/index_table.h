@@ -51,7 +51,8 @@ size_t cf_table_memory(const struct cf_table *t);
 /* The numbers of the entries in the order of their keys; the caller frees them. CF_E_NOMEM. */
 CF_MUST enum cf_err cf_table_sort(const struct cf_table *t, uint32_t **numbers);
 
-static inline struct cf_str cf_entry_key(const struct cf_table *t, const struct cf_entry *e) {
+static inline struct cf_str cf_entry_key(const struct cf_table *t, const struct cf_entry *e)
+{
   return (struct cf_str){(const char *)t->arena + e->key_at, e->key_n};
 }
 static inline const uint32_t *cf_entry_offsets(const struct cf_entry *e) { return e->room == 0 ? e->at.few : e->at.many; }

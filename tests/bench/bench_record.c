@@ -12,7 +12,8 @@
 
 #define TURNS 200000
 
-static struct cf_record sample(void) {
+static struct cf_record sample(void)
+{
   return (struct cf_record){
     .seq = 1234567,
     .recorded_us = INT64_C(1795485602000000),
@@ -28,11 +29,13 @@ static struct cf_record sample(void) {
   };
 }
 
-static void report(const char *what, int64_t start_us) {
+static void report(const char *what, int64_t start_us)
+{
   printf("%-24s %7.0f ns\n", what, (double)(cf_clock_mono_us() - start_us) * 1000 / TURNS);
 }
 
-static void bench_leaf(const struct cf_record *r) {
+static void bench_leaf(const struct cf_record *r)
+{
   struct cf_buf b;
   uint8_t key[CF_SALTKEY_N] = {1}, prev[CF_HASH_N] = {2}, salts[CF_C_N][CF_HASH_N];
   cf_buf_init(&b, CF_LEAF_MAX);
@@ -48,7 +51,8 @@ static void bench_leaf(const struct cf_record *r) {
   cf_buf_fini(&b);
 }
 
-static void bench_read(const struct cf_record *r) {
+static void bench_read(const struct cf_record *r)
+{
   struct cf_values values;
   struct cf_buf b;
   struct cf_record back;
@@ -84,7 +88,8 @@ static const char event_text[] =
   "\"method\":\"GET\",\"resource\":\"/reports/q3/summary\",\"query\":\"page=2&sort=asc\",\"host\":\"app.example.org\","
   "\"status\":200,\"bytes\":51200,\"duration_us\":1834,\"request_id\":\"r-99120\",\"attributes\":{\"tenant\":\"t1\",\"n\":3}}";
 
-static void bench_event(void) {
+static void bench_event(void)
+{
   struct cf_event_rules rules = {.source = CF_STR("web1")};
   struct cf_str text = {event_text, sizeof event_text - 1}, value, rest;
   struct cf_event event;
@@ -108,7 +113,8 @@ static void bench_event(void) {
   printf("%zu bytes of event\n", text.n);
 }
 
-int main(void) {
+int main(void)
+{
   struct cf_record r = sample();
   bench_event();
   bench_leaf(&r);

@@ -10,7 +10,8 @@
 
 #include "tests/unit/verify_ledger.h"
 
-static int run(struct vl_ledger *l, enum cf_verify_mode mode, unsigned workers, const char *what) {
+static int run(struct vl_ledger *l, enum cf_verify_mode mode, unsigned workers, const char *what)
+{
   struct cf_verify_result *r = malloc(sizeof *r);
   struct cf_verify_source source = vl_source(l);
   struct cf_verify_job job = {.mode = mode, .to = l->n, .head = {l->head, strlen(l->head)}, .vkey = &l->vkey, .workers = workers};
@@ -27,7 +28,8 @@ static int run(struct vl_ledger *l, enum cf_verify_mode mode, unsigned workers, 
   return EXIT_SUCCESS;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
   struct vl_ledger l;
   size_t n = argc > 1 ? (size_t)strtoull(argv[1], NULL, 10) : 200000;
   int bad = 0;

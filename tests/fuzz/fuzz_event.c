@@ -13,7 +13,8 @@
 
 #define RECORDED INT64_C(1795485602000000)
 
-static void check_texts(const struct cf_record *r) {
+static void check_texts(const struct cf_record *r)
+{
   int64_t time_us;
   CF_ASSERT(cf_public_check(r->kind, r->public_text, &time_us, NULL) == CF_OK);
   CF_ASSERT(time_us == r->time_us);
@@ -21,7 +22,8 @@ static void check_texts(const struct cf_record *r) {
     if (r->payload[c].n > 0) CF_ASSERT(cf_payload_check((enum cf_compartment)c, r->payload[c], NULL) == CF_OK);
 }
 
-static void check_leaf(const struct cf_record *r) {
+static void check_leaf(const struct cf_record *r)
+{
   static const uint8_t prev[CF_HASH_N], salts[CF_C_N][CF_HASH_N];
   uint8_t hash[CF_HASH_N];
   struct cf_leaf leaf;
@@ -35,7 +37,8 @@ static void check_leaf(const struct cf_record *r) {
   cf_buf_fini(&b);
 }
 
-static void check_stored(const struct cf_record *r) {
+static void check_stored(const struct cf_record *r)
+{
   struct cf_buf b;
   struct cf_reader reader;
   struct cf_record back;
@@ -48,7 +51,8 @@ static void check_stored(const struct cf_record *r) {
 }
 
 /* Each value that can be judged by itself is one. */
-static void check_values(const struct cf_record *r) {
+static void check_values(const struct cf_record *r)
+{
   struct cf_values values;
   cf_values_init(&values);
   CF_ASSERT(cf_values_get(r, &values) == CF_OK);
@@ -59,7 +63,8 @@ static void check_values(const struct cf_record *r) {
 }
 
 /* The record as an event again gives the same record. */
-static void check_again(const struct cf_record *r, const struct cf_event_rules *rules) {
+static void check_again(const struct cf_record *r, const struct cf_event_rules *rules)
+{
   struct cf_event_rules same = {.source = rules->source, .sources = rules->sources};
   struct cf_event again;
   struct cf_buf b;
@@ -78,7 +83,8 @@ static void check_again(const struct cf_record *r, const struct cf_event_rules *
   cf_buf_fini(&b);
 }
 
-static void check_event(struct cf_str text, const struct cf_event_rules *rules) {
+static void check_event(struct cf_str text, const struct cf_event_rules *rules)
+{
   struct cf_event event;
   struct cf_fault fault = {.at = ""};
   enum cf_err err = cf_event_parse(text, rules, &event, &fault);
@@ -96,7 +102,8 @@ static void check_event(struct cf_str text, const struct cf_event_rules *rules) 
   cf_event_fini(&event);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
   static const char *const sources[] = {"web*", NULL};
   if (size == 0) return 0;
   struct cf_event_rules rules = {.source = CF_STR("w"), .sources = sources, .unknown_to_attributes = data[0] & 1, .cut_long = data[0] & 2};

@@ -14,7 +14,8 @@
 #include "lib/record/event.h"
 #include "tests/fuzz/fuzz.h"
 
-static void check_event(struct cf_str event) {
+static void check_event(struct cf_str event)
+{
   const struct cf_event_rules rules = {.source = CF_STR("fuzz"), .cut_long = true};
   struct cf_event parsed;
   struct cf_fault fault;
@@ -23,7 +24,8 @@ static void check_event(struct cf_str event) {
   cf_event_fini(&parsed);
 }
 
-static void check_line(struct cf_logline *l, const struct cf_line *line, struct cf_buf *b) {
+static void check_line(struct cf_logline *l, const struct cf_line *line, struct cf_buf *b)
+{
   cf_buf_reset(b);
   CF_ASSERT(cf_logline_event(l, line->text, line->cut, CF_STR("fuzz"), CF_STR("0123456789abcdef.1"), b) == CF_OK);
   check_event(cf_buf_str(b));
@@ -34,7 +36,8 @@ static void check_line(struct cf_logline *l, const struct cf_line *line, struct 
 }
 
 /* A pipe that gives `piece` bytes a read; 0: as much as it can. */
-static void check_file(const uint8_t *data, size_t n, size_t piece) {
+static void check_file(const uint8_t *data, size_t n, size_t piece)
+{
   struct cf_lines lines;
   struct cf_line line;
   struct cf_logline l;
@@ -63,7 +66,8 @@ static void check_file(const uint8_t *data, size_t n, size_t piece) {
   close(fd);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
   if (size == 0) return 0;
   check_file(data + 1, size - 1, data[0] % 16);
   return 0;

@@ -10,7 +10,8 @@
 #include "lib/record/event.h"
 #include "tests/fuzz/fuzz.h"
 
-static void check_leaf(struct cf_str text) {
+static void check_leaf(struct cf_str text)
+{
   static const uint8_t salts[CF_C_N][CF_HASH_N];
   uint8_t hash[CF_HASH_N];
   struct cf_leaf leaf;
@@ -26,7 +27,8 @@ static void check_leaf(struct cf_str text) {
 }
 
 /* Its values, set one by one, give the same payload. */
-static void check_payload(enum cf_compartment compartment, struct cf_str text) {
+static void check_payload(enum cf_compartment compartment, struct cf_str text)
+{
   struct cf_record r = {.kind = CF_K_EVENT, .time_us = CF_TIME_NONE, .public_text = CF_STR("\"source\":\"w\",\"action\":\"a\",\"outcome\":\"unknown\"")};
   struct cf_values values;
   struct cf_builder *b;
@@ -45,7 +47,8 @@ static void check_payload(enum cf_compartment compartment, struct cf_str text) {
   cf_values_fini(&values);
 }
 
-static void check_stored(const uint8_t *p, size_t n) {
+static void check_stored(const uint8_t *p, size_t n)
+{
   struct cf_reader reader;
   struct cf_record r;
   struct cf_values values;
@@ -63,7 +66,8 @@ static void check_stored(const uint8_t *p, size_t n) {
   cf_buf_fini(&b);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
   int64_t time_us;
   if (size == 0) return 0;
   struct cf_str text = {(const char *)data + 1, size - 1};

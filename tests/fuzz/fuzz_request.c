@@ -18,7 +18,8 @@
 #define BODY_MAX 65536
 
 /* Take the variables off the front of the input; what is left is the body. */
-static void read_variables(struct cf_memory *m, struct cf_str *left) {
+static void read_variables(struct cf_memory *m, struct cf_str *left)
+{
   while (left->n > 0) {
     struct cf_str line = cf_str_cut(left, '\n');
     struct cf_str name = cf_str_cut(&line, '=');
@@ -32,7 +33,8 @@ static void read_variables(struct cf_memory *m, struct cf_str *left) {
 }
 
 /* Escaped text has nothing in it that could end or begin anything. */
-static void check_html(struct cf_str text) {
+static void check_html(struct cf_str text)
+{
   struct cf_buf b;
   cf_buf_init(&b, SIZE_MAX);
   cf_html_put(&b, text);
@@ -42,7 +44,8 @@ static void check_html(struct cf_str text) {
   cf_buf_fini(&b);
 }
 
-static void check_path(struct cf_str path) {
+static void check_path(struct cf_str path)
+{
   struct cf_buf b;
   cf_buf_init(&b, SIZE_MAX);
   cf_path_put(&b, path);
@@ -51,7 +54,8 @@ static void check_path(struct cf_str path) {
   cf_buf_fini(&b);
 }
 
-static void check_params(const struct cf_request *rq) {
+static void check_params(const struct cf_request *rq)
+{
   struct cf_fault fault = {{0}, {0}};
   for (size_t i = 0; i < rq->params_n; i++) {
     check_html(rq->params[i].name);
@@ -61,7 +65,8 @@ static void check_params(const struct cf_request *rq) {
   check_html(cf_str_from(fault.detail));
 }
 
-static void check_response(struct cf_memory *m, const struct cf_request *rq) {
+static void check_response(struct cf_memory *m, const struct cf_request *rq)
+{
   struct cf_response rs;
   cf_response_init(&rs, rq->transport, rq->method == CF_HTTP_HEAD);
   enum cf_err err = cf_response_header(&rs, "X-Path", rq->path);
@@ -70,7 +75,8 @@ static void check_response(struct cf_memory *m, const struct cf_request *rq) {
   cf_response_fini(&rs);
 }
 
-static void check_body(struct cf_request *rq) {
+static void check_body(struct cf_request *rq)
+{
   struct cf_body_pool *pool;
   struct cf_body body;
   struct cf_fault fault = {{0}, {0}};
@@ -84,7 +90,8 @@ static void check_body(struct cf_request *rq) {
   cf_body_pool_free(pool);
 }
 
-static void check_request(struct cf_memory *m, struct cf_request *rq) {
+static void check_request(struct cf_memory *m, struct cf_request *rq)
+{
   static const uint8_t key[CF_HASH_N];
   const struct cf_route *route;
   struct cf_str args[CF_ROUTE_ARGS_MAX];
@@ -103,7 +110,8 @@ static void check_request(struct cf_memory *m, struct cf_request *rq) {
   check_body(rq);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
   struct cf_str left = {(const char *)data, size};
   struct cf_memory m;
   struct cf_request *rq = calloc(1, sizeof *rq);

@@ -13,7 +13,8 @@
 static size_t runs;
 
 /* In memory of exactly its size, so that a sanitizer sees each step beyond it. */
-static void run_file(const char *path) {
+static void run_file(const char *path)
+{
   FILE *f = fopen(path, "rb");
   if (f == NULL || fseek(f, 0, SEEK_END) != 0) {
     perror(path);
@@ -32,7 +33,8 @@ static void run_file(const char *path) {
   runs++;
 }
 
-static void run_corpus(void) {
+static void run_corpus(void)
+{
   const char *root = getenv("CF_SRCDIR");
   char dir[4096], path[8192];
   snprintf(dir, sizeof dir, "%s/tests/fuzz/corpus/%s", root == NULL ? "." : root, CF_CORPUS);
@@ -49,7 +51,8 @@ static void run_corpus(void) {
   closedir(d);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
   for (int i = 1; i < argc; i++) run_file(argv[i]);
   if (argc == 1) run_corpus();
   printf("%s: %zu inputs\n", CF_CORPUS, runs);

@@ -24,12 +24,14 @@ static size_t tokens_n;
 
 /* ---- The application ---- */
 
-void stage_set(const char *key, const char *text) {
+void stage_set(const char *key, const char *text)
+{
   struct cf_fault fault = {{0}, {0}};
   ck_assert_msg(cf_conf_set(&stage_conf, cf_str_from(key), cf_str_from(text), &fault) == CF_OK, "%s: %s", key, fault.detail);
 }
 
-static void open_all(void) {
+static void open_all(void)
+{
   struct cf_fault fault = {{0}, {0}};
   enum cf_err err = cf_ledger_open(&stage_conf, "test 1", &stage_ledger, &fault);
   ck_assert_msg(err == CF_OK, "%s: %s: %s", cf_err_word(err), fault.at, fault.detail);
@@ -37,14 +39,16 @@ static void open_all(void) {
   ck_assert_msg(err == CF_OK, "%s: %s: %s", cf_err_word(err), fault.at, fault.detail);
 }
 
-static void close_all(void) {
+static void close_all(void)
+{
   cf_app_free(stage_app);
   cf_ledger_close(stage_ledger);
   stage_app = NULL;
   stage_ledger = NULL;
 }
 
-void stage_setup(void) {
+void stage_setup(void)
+{
   char path[400];
   const char *tmp = getenv("TMPDIR");
   const char *tree = getenv("CF_SRCDIR");
@@ -70,12 +74,14 @@ void stage_setup(void) {
   open_all();
 }
 
-void stage_reopen(void) {
+void stage_reopen(void)
+{
   close_all();
   open_all();
 }
 
-static void forget_answer(void) {
+static void forget_answer(void)
+{
   cf_memory_fini(&stage_answer);
   cf_json_free(doc);
   free(body_text);
@@ -83,7 +89,8 @@ static void forget_answer(void) {
   body_text = NULL;
 }
 
-void stage_teardown(void) {
+void stage_teardown(void)
+{
   char command[400];
   close_all();
   forget_answer();
@@ -94,11 +101,13 @@ void stage_teardown(void) {
 
 /* ---- Asking ---- */
 
-static void param(const char *name, const char *text) {
+static void param(const char *name, const char *text)
+{
   if (text != NULL) ck_assert_ok(cf_memory_param(&stage_answer, name, text));
 }
 
-static void path_params(const char *path) {
+static void path_params(const char *path)
+{
   char info[8192];
   const char *mark = strchr(path, '?');
   size_t n = mark == NULL ? strlen(path) : (size_t)(mark - path);
@@ -110,12 +119,14 @@ static void path_params(const char *path) {
   param("QUERY_STRING", mark == NULL ? "" : mark + 1);
 }
 
-static void note_abandoned(void *context) {
+static void note_abandoned(void *context)
+{
   (void)context;
   stage_abandoned = true;
 }
 
-int ask(struct ask ask) {
+int ask(struct ask ask)
+{
   char bearer[256];
   forget_answer();
   cf_memory_init(&stage_answer, ask.door);
@@ -142,24 +153,28 @@ int post(const char *path, const char *token, const char *body) { return ask((st
 
 /* ---- Looking at the answer ---- */
 
-const char *content(void) {
+const char *content(void)
+{
   if (body_text == NULL) body_text = cf_str_dup(cf_memory_content(&stage_answer));
   return body_text;
 }
 
-const char *header(const char *name) {
+const char *header(const char *name)
+{
   struct cf_str found = cf_memory_header(&stage_answer, name);
   snprintf(header_text, sizeof header_text, "%.*s", (int)found.n, found.n > 0 ? found.p : "");
   return header_text;
 }
 
-static const struct cf_json *step(const struct cf_json *at, struct cf_str name) {
+static const struct cf_json *step(const struct cf_json *at, struct cf_str name)
+{
   char text[80];
   snprintf(text, sizeof text, "%.*s", (int)name.n, name.p);
   return cf_json_type(at) == CF_JSON_ARRAY ? cf_json_element(at, strtoul(text, NULL, 10)) : cf_json_member(at, text);
 }
 
-const struct cf_json *member(const char *path) {
+const struct cf_json *member(const char *path)
+{
   struct cf_fault fault = {{0}, {0}};
   struct cf_str left = cf_str_from(path);
   if (doc == NULL) {
@@ -171,7 +186,8 @@ const struct cf_json *member(const char *path) {
   return at;
 }
 
-const char *value(const char *path) {
+const char *value(const char *path)
+{
   const struct cf_json *v = member(path);
   char *out = value_text[value_turn++ % 8];
   struct cf_str text = cf_json_type(v) == CF_JSON_STRING ? cf_json_string(v) : cf_json_number(v);
@@ -181,13 +197,15 @@ const char *value(const char *path) {
   return out;
 }
 
-long long number(const char *path) {
+long long number(const char *path)
+{
   const char *text = value(path);
   ck_assert_msg(*text >= '0' && *text <= '9', "%s is no number but %s: %s", path, text, content());
   return strtoll(text, NULL, 10);
 }
 
-const char *make_token(const char *name, const char *roles, const char *more) {
+const char *make_token(const char *name, const char *roles, const char *more)
+{
   char body[1024];
   snprintf(body, sizeof body, "{\"name\":\"%s\",\"roles\":%s%s}", name, roles, more);
   ck_answer(ask((struct ask){.method = "POST", .path = "/v1/tokens", .body = body, .door = CF_DOOR_ADMIN}), 201);

@@ -34,7 +34,8 @@ struct cf_test {
   void (*teardown)(void);
 };
 
-static inline TCase *cf_test_tcase(Suite *suite, const struct cf_test *row) {
+static inline TCase *cf_test_tcase(Suite *suite, const struct cf_test *row)
+{
   TCase *tcase = tcase_create(row->tcase);
   if (row->timeout > 0) tcase_set_timeout(tcase, row->timeout);
   if (row->setup || row->teardown) tcase_add_checked_fixture(tcase, row->setup, row->teardown);
@@ -43,7 +44,8 @@ static inline TCase *cf_test_tcase(Suite *suite, const struct cf_test *row) {
 }
 
 /* Run the n tests; the result is main's: EXIT_SUCCESS when there were some and all passed. */
-static inline int cf_test_run(const char *name, const struct cf_test *tests, size_t n) {
+static inline int cf_test_run(const char *name, const struct cf_test *tests, size_t n)
+{
   Suite *suite = suite_create(name);
   TCase *tcase = NULL;
   for (size_t i = 0; i < n; i++) {
@@ -68,7 +70,8 @@ static inline int cf_test_run(const char *name, const struct cf_test *tests, siz
 #define ck_assert_ok(expr) ck_assert_err(expr, CF_OK)
 
 /* The n bytes at p as hex, in one of a few static buffers, cut with "..." when long: for messages only. */
-static inline const char *cf_test_hex(const void *p, size_t n) {
+static inline const char *cf_test_hex(const void *p, size_t n)
+{
   static char ring[4][260];
   static unsigned turn;
   char *out = ring[turn++ % 4];
@@ -80,7 +83,8 @@ static inline const char *cf_test_hex(const void *p, size_t n) {
 }
 
 /* Where a and b of n bytes differ first; n: nowhere. */
-static inline size_t cf_test_differ(const void *a, const void *b, size_t n) {
+static inline size_t cf_test_differ(const void *a, const void *b, size_t n)
+{
   const uint8_t *x = a;
   const uint8_t *y = b;
   size_t i = 0;
@@ -101,7 +105,8 @@ static inline size_t cf_test_differ(const void *a, const void *b, size_t n) {
   } while (0)
 
 /* The bytes are those of a lower-case hex text. */
-static inline int cf_test_is_hex(const void *p, size_t n, const char *hex) {
+static inline int cf_test_is_hex(const void *p, size_t n, const char *hex)
+{
   const uint8_t *bytes = p;
   char pair[3];
   if (strlen(hex) != 2 * n) return 0;

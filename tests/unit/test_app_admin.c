@@ -12,7 +12,8 @@ static const char *writer;
 static const char *reader;
 static const char *auditor;
 
-static void setup(void) {
+static void setup(void)
+{
   stage_setup();
   admin = make_token("root", "[\"admin\"]", "");
   writer = make_token("web1", "[\"writer\"]", "");
@@ -20,7 +21,8 @@ static void setup(void) {
   auditor = make_token("eve", "[\"auditor\"]", "");
 }
 
-static void feed(int n) {
+static void feed(int n)
+{
   struct cf_buf b;
   cf_buf_init(&b, SIZE_MAX);
   for (int i = 0; i < n; i++) cf_buf_putf(&b, "{\"action\":\"read\",\"user\":\"u%d\"}\n", i);
@@ -31,7 +33,8 @@ static void feed(int n) {
 /* ---- Every route ---- */
 
 /* A path of the route, with something for its braces. */
-static const char *path_of(const struct cf_route *route) {
+static const char *path_of(const struct cf_route *route)
+{
   static char path[64];
   const char *brace = strchr(route->pattern, '{');
   if (brace == NULL) return route->pattern;
@@ -43,13 +46,15 @@ static const char *path_of(const struct cf_route *route) {
 
 static bool is_open(const struct cf_route *route) { return route->need == CF_NEED_NOBODY || route->need == CF_NEED_PAGE || route->need == CF_NEED_CHECKPOINT; }
 
-static int ask_route(const struct cf_route *route, const char *token, const char *query) {
+static int ask_route(const struct cf_route *route, const char *token, const char *query)
+{
   char path[128];
   snprintf(path, sizeof path, "%s%s", path_of(route), query);
   return ask((struct ask){.method = route->method == CF_HTTP_POST ? "POST" : "GET", .path = path, .token = token, .body = route->method == CF_HTTP_POST ? "{}" : NULL});
 }
 
-START_TEST(test_nobody) {
+START_TEST(test_nobody)
+{
   for (size_t i = 0; i < cf_route_table_n; i++) {
     const struct cf_route *route = &cf_route_table[i];
     if (is_open(route)) continue;
@@ -62,7 +67,8 @@ START_TEST(test_nobody) {
 END_TEST
 
 /* What a role does not reach. */
-START_TEST(test_wrong_role) {
+START_TEST(test_wrong_role)
+{
   for (size_t i = 0; i < cf_route_table_n; i++) {
     const struct cf_route *route = &cf_route_table[i];
     bool for_writer = is_open(route) || route->need == CF_NEED_KNOWN || route->need == CF_NEED_WRITER || route->need == CF_NEED_RECEIPT;
@@ -77,7 +83,8 @@ START_TEST(test_wrong_role) {
 }
 END_TEST
 
-START_TEST(test_unknown_parameter) {
+START_TEST(test_unknown_parameter)
+{
   for (size_t i = 0; i < cf_route_table_n; i++) {
     ck_answer(ask_route(&cf_route_table[i], admin, "?no_such_thing=1"), 400);
     ck_assert_str_eq(header("X-Content-Type-Options"), "nosniff");
@@ -93,7 +100,8 @@ static const struct {
   {"PUT", "/v1/events", "POST, GET, HEAD"}, {"DELETE", "/v1/tokens", "GET, HEAD, POST"}, {"POST", "/v1/verify", "GET, HEAD"}, {"OPTIONS", "/", "GET, HEAD"}, {"GET", "/logout", "POST"}, {"PATCH", "/v1/events/0", "GET, HEAD"},
 };
 
-START_TEST(test_method) {
+START_TEST(test_method)
+{
   for (size_t i = 0; i < CF_COUNT(refused_methods); i++) {
     ck_answer(ask((struct ask){.method = refused_methods[i].method, .path = refused_methods[i].path, .token = admin}), 405);
     ck_assert_str_eq(header("Allow"), refused_methods[i].allow);
@@ -104,7 +112,8 @@ START_TEST(test_method) {
 END_TEST
 
 /* A browser that sends its password by itself does so for the forms of any page. */
-START_TEST(test_cross_origin) {
+START_TEST(test_cross_origin)
+{
   char basic[256] = "Basic ";
   struct cf_buf pair, coded;
   cf_buf_init(&pair, 256);
@@ -122,7 +131,8 @@ START_TEST(test_cross_origin) {
 }
 END_TEST
 
-START_TEST(test_open_routes) {
+START_TEST(test_open_routes)
+{
   ck_answer(get("/healthz", NULL), 200);
   ck_value("ok", "true");
   ck_answer(get("/readyz", NULL), 200);
@@ -147,7 +157,8 @@ END_TEST
 
 /* ---- Tokens ---- */
 
-START_TEST(test_token_life) {
+START_TEST(test_token_life)
+{
   char token[128];
   char path[64];
   ck_answer(post("/v1/tokens", admin, "{\"name\":\"web2\",\"roles\":[\"reader\",\"writer\"],\"sources\":[\"a*\"],\"expires\":\"2099-01-01T00:00:00+01:00\"}"), 201);
@@ -198,7 +209,8 @@ static const struct {
   {"{\"name\":\"x\",\"roles\":[\"writer\"],\"expires\":\"soon\"}", "expires"}, {"{\"name\":\"x\",\"name\":\"y\",\"roles\":[\"writer\"]}", NULL},
 };
 
-START_TEST(test_bad_token) {
+START_TEST(test_bad_token)
+{
   for (size_t i = 0; i < CF_COUNT(bad_tokens); i++) {
     ck_answer(post("/v1/tokens", admin, bad_tokens[i].body), 422);
     if (bad_tokens[i].member != NULL) ck_value("member", bad_tokens[i].member);
@@ -208,7 +220,8 @@ START_TEST(test_bad_token) {
 }
 END_TEST
 
-START_TEST(test_whoami) {
+START_TEST(test_whoami)
+{
   ck_answer(get("/v1/whoami", writer), 200);
   ck_value("name", "web1");
   ck_value("source", "web1");
@@ -223,7 +236,8 @@ END_TEST
 
 /* ---- Verify ---- */
 
-START_TEST(test_verify) {
+START_TEST(test_verify)
+{
   feed(600);
   ck_answer(get("/v1/events?limit=1", reader), 200);
   ck_answer(get("/checkpoint", NULL), 200);
@@ -245,7 +259,8 @@ START_TEST(test_verify) {
 }
 END_TEST
 
-START_TEST(test_verify_kept) {
+START_TEST(test_verify_kept)
+{
   char path[256];
   char root[64];
   feed(3);
@@ -282,7 +297,8 @@ static const struct {
   {"mode=range&seq_from=4&seq_to=4", "seq_from"}, {"size=x&root=00", "size"},
 };
 
-START_TEST(test_bad_verify) {
+START_TEST(test_bad_verify)
+{
   for (size_t i = 0; i < CF_COUNT(bad_verifies); i++) {
     char path[128];
     snprintf(path, sizeof path, "/v1/verify?%s", bad_verifies[i].query);
@@ -292,7 +308,8 @@ START_TEST(test_bad_verify) {
 }
 END_TEST
 
-START_TEST(test_progress) {
+START_TEST(test_progress)
+{
   feed(600);
   ck_answer(ask((struct ask){.path = "/v1/verify", .token = auditor, .vars = {"HTTP_ACCEPT", "application/x-ndjson"}}), 200);
   ck_assert_str_eq(header("Content-Type"), "application/x-ndjson");
@@ -307,7 +324,8 @@ END_TEST
 static enum cf_err (*write_on)(void *context, const void *p, size_t n);
 static int second;
 
-static enum cf_err write_and_ask(void *context, const void *p, size_t n) {
+static enum cf_err write_and_ask(void *context, const void *p, size_t n)
+{
   if (second == 0) {
     struct cf_memory m;
     char bearer[160];
@@ -324,7 +342,8 @@ static enum cf_err write_and_ask(void *context, const void *p, size_t n) {
   return write_on(context, p, n);
 }
 
-START_TEST(test_busy) {
+START_TEST(test_busy)
+{
   struct cf_memory m;
   char bearer[160];
   feed(600);
@@ -346,7 +365,8 @@ END_TEST
 
 /* ---- Receipts, proofs, tiles ---- */
 
-START_TEST(test_receipts) {
+START_TEST(test_receipts)
+{
   char path[64];
   const char *other = make_token("web2", "[\"writer\"]", "");
   ck_answer(post("/v1/events", writer, "{\"action\":\"x\",\"user\":\"alice\"}"), 201);
@@ -364,7 +384,8 @@ START_TEST(test_receipts) {
 }
 END_TEST
 
-START_TEST(test_proofs) {
+START_TEST(test_proofs)
+{
   feed(20);
   ck_answer(get("/v1/proofs/inclusion?seq=3&size=8", auditor), 200);
   ck_assert_uint_eq(cf_json_count(member("hashes")), 3);
@@ -380,7 +401,8 @@ START_TEST(test_proofs) {
 }
 END_TEST
 
-START_TEST(test_keys) {
+START_TEST(test_keys)
+{
   struct cf_vkey vkey;
   ck_answer(get("/v1/keys", writer), 200);
   ck_assert_ok(cf_vkey_parse(cf_str_from(value("keys.0.vkey")), &vkey));
@@ -393,7 +415,8 @@ START_TEST(test_keys) {
 END_TEST
 
 /* A full tile of leaf hashes folds to the first hash of the next level; entries hash to the leaf hashes. */
-START_TEST(test_tiles) {
+START_TEST(test_tiles)
+{
   uint8_t leaves[256 * CF_HASH_N];
   uint8_t root[CF_HASH_N];
   feed(300);
@@ -424,7 +447,8 @@ START_TEST(test_tiles) {
 }
 END_TEST
 
-int main(void) {
+int main(void)
+{
   const struct cf_test tests[] = {
     {.tcase = "every", .test = test_nobody, .setup = setup, .teardown = stage_teardown},
     {.tcase = "every", .test = test_wrong_role},

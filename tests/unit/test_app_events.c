@@ -10,14 +10,16 @@
 static const char *writer;
 static const char *auditor;
 
-static void setup(void) {
+static void setup(void)
+{
   stage_setup();
   writer = make_token("web1", "[\"writer\"]", "");
   auditor = make_token("eve", "[\"auditor\"]", "");
 }
 
 /* How many records of the ledger match. */
-static long long count(const char *query) {
+static long long count(const char *query)
+{
   char path[256];
   snprintf(path, sizeof path, "/v1/events?limit=1000&%s", query);
   ck_answer(get(path, auditor), 200);
@@ -29,7 +31,8 @@ static long long count(const char *query) {
 
 /* ---- One event ---- */
 
-START_TEST(test_one) {
+START_TEST(test_one)
+{
   ck_answer(post("/v1/events", writer, "{\"method\":\"get\",\"status\":200,\"user\":\"alice\",\"resource\":\"/a\"}"), 201);
   long long seq = number("seq");
   char location[64];
@@ -51,7 +54,8 @@ START_TEST(test_one) {
 }
 END_TEST
 
-START_TEST(test_duplicate) {
+START_TEST(test_duplicate)
+{
   ck_answer(post("/v1/events", writer, "{\"id\":\"a1\",\"action\":\"x\"}"), 201);
   char first[512];
   snprintf(first, sizeof first, "%s", content());
@@ -86,7 +90,8 @@ static const struct {
   {"{\"action\":\"x\",\"source\":\"counterfoil\"}", 422, "source"},
 };
 
-START_TEST(test_bad_event) {
+START_TEST(test_bad_event)
+{
   for (size_t i = 0; i < CF_COUNT(bad_events); i++) {
     ck_answer(post("/v1/events", writer, bad_events[i].body), bad_events[i].status);
     ck_assert_str_eq(header("Content-Type"), "application/problem+json");
@@ -98,7 +103,8 @@ START_TEST(test_bad_event) {
 }
 END_TEST
 
-START_TEST(test_sources) {
+START_TEST(test_sources)
+{
   const char *token = make_token("proxy", "[\"writer\"]", ",\"sources\":[\"app1\",\"edge/*\"]");
   ck_answer(post("/v1/events", token, "{\"action\":\"x\"}"), 201);
   ck_answer(post("/v1/events", token, "{\"action\":\"x\",\"source\":\"app1\"}"), 201);
@@ -114,7 +120,8 @@ START_TEST(test_sources) {
 }
 END_TEST
 
-START_TEST(test_options) {
+START_TEST(test_options)
+{
   ck_answer(post("/v1/events?unknown=attributes", writer, "{\"action\":\"x\",\"usr\":\"alice\"}"), 201);
   ck_answer(get("/v1/events", auditor), 200);
   ck_value("events.0.attributes.usr", "alice");
@@ -130,7 +137,8 @@ START_TEST(test_options) {
 }
 END_TEST
 
-START_TEST(test_receipt) {
+START_TEST(test_receipt)
+{
   ck_answer(post("/v1/events?receipt=1", writer, "{\"action\":\"x\",\"user\":\"alice\"}"), 201);
   ck_assert_int_eq(strncmp(value("receipt"), "c2sp.org/tlog-proof@v1\n", 23), 0);
   char line[64];
@@ -144,7 +152,8 @@ END_TEST
 
 static const char *const bad_params[] = {"nope=1", "batch=2", "batch=yes", "return=all", "unknown=drop", "long=1", "receipt=true", "batch=1&batch=1", "a=%zz"};
 
-START_TEST(test_bad_param) {
+START_TEST(test_bad_param)
+{
   for (size_t i = 0; i < CF_COUNT(bad_params); i++) {
     char path[80];
     snprintf(path, sizeof path, "/v1/events?%s", bad_params[i]);
@@ -180,7 +189,8 @@ static const struct {
   {"?batch=1", NULL, "{\"nope\":1}", 422, 0, 0, 1},
 };
 
-static void check_batch(size_t i) {
+static void check_batch(size_t i)
+{
   char path[80];
   snprintf(path, sizeof path, "/v1/events%s%sreturn=seqs", batches[i].query, *batches[i].query ? "&" : "?");
   ck_answer(ask((struct ask){.method = "POST", .path = path, .token = writer, .type = batches[i].type, .body = batches[i].body}), batches[i].status);
@@ -195,7 +205,8 @@ static void check_batch(size_t i) {
   ck_assert_int_gt(number("size"), 0);
 }
 
-START_TEST(test_batch) {
+START_TEST(test_batch)
+{
   long long before = 0;
   for (size_t i = 0; i < CF_COUNT(batches); i++) {
     check_batch(i);
@@ -206,7 +217,8 @@ START_TEST(test_batch) {
 }
 END_TEST
 
-START_TEST(test_batch_errors) {
+START_TEST(test_batch_errors)
+{
   ck_answer(post("/v1/events?return=seqs", writer, "[{\"action\":\"a\",\"id\":\"1\"},{\"nope\":1},{\"action\":\"b\",\"id\":\"1\"},{\"action\":\"a\",\"id\":\"1\"}]"), 200);
   ck_value("errors.0.index", "1");
   ck_value("errors.0.status", "422");
@@ -223,7 +235,8 @@ START_TEST(test_batch_errors) {
 }
 END_TEST
 
-START_TEST(test_losses) {
+START_TEST(test_losses)
+{
   ck_answer(post("/v1/events", writer, "[{\"nope\":1},{\"action\":\"y\"},{\"status\":true}]"), 200);
   ck_answer(post("/v1/events", writer, "{\"nope\":1}"), 422);
   ck_answer(post("/v1/events", writer, "{\"action\":\"z\"}"), 201); /* takes what was left with it */
@@ -239,23 +252,27 @@ END_TEST
 
 /* ---- Limits ---- */
 
-static void small_limits(void) {
+static void small_limits(void)
+{
   stage_set("max_body", "1000");
   stage_set("max_batch", "3");
   stage_set("ingest_memory", "4000"); /* zstd sets more than that aside */
 }
 
-static void setup_small(void) {
+static void setup_small(void)
+{
   stage_conf_set = small_limits;
   setup();
 }
 
-static void teardown_small(void) {
+static void teardown_small(void)
+{
   stage_teardown();
   stage_conf_set = NULL;
 }
 
-START_TEST(test_limits) {
+START_TEST(test_limits)
+{
   char big[1200];
   memset(big, ' ', sizeof big);
   ck_answer(ask((struct ask){.method = "POST", .path = "/v1/events", .token = writer, .body = big, .body_n = sizeof big}), 413);
@@ -268,7 +285,8 @@ START_TEST(test_limits) {
 END_TEST
 
 /* A compressed body of 6,000 bytes: more than all bodies together may have, less than 8 times what one may have. */
-START_TEST(test_memory) {
+START_TEST(test_memory)
+{
   char spaces[6000];
   struct cf_buf packed;
   memset(spaces, ' ', sizeof spaces);
@@ -281,7 +299,8 @@ START_TEST(test_memory) {
 }
 END_TEST
 
-START_TEST(test_leaving) {
+START_TEST(test_leaving)
+{
   cf_app_leave(stage_app);
   ck_answer(post("/v1/events", writer, "{\"action\":\"x\"}"), 503);
   ck_value("type", "urn:counterfoil:leaving");
@@ -291,7 +310,8 @@ START_TEST(test_leaving) {
 END_TEST
 
 /* No space: nothing is taken, and it says so. Free space is looked at now and then only. */
-START_TEST(test_space) {
+START_TEST(test_space)
+{
   stage_set("min_free", "1000000G");
   usleep(300000);
   ck_answer(post("/v1/events", writer, "{\"action\":\"x\"}"), 507);
@@ -305,7 +325,8 @@ START_TEST(test_space) {
 }
 END_TEST
 
-int main(void) {
+int main(void)
+{
   const struct cf_test tests[] = {
     {.tcase = "one", .test = test_one, .setup = setup, .teardown = stage_teardown},
     {.tcase = "one", .test = test_duplicate},

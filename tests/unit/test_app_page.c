@@ -8,7 +8,8 @@
 static const char *writer;
 static const char *auditor;
 
-static void setup(void) {
+static void setup(void)
+{
   stage_setup();
   writer = make_token("web1", "[\"writer\"]", "");
   auditor = make_token("eve", "[\"auditor\"]", "");
@@ -16,7 +17,8 @@ static void setup(void) {
 
 static void event(const char *text) { ck_answer(post("/v1/events", writer, text), 201); }
 
-static size_t occurrences(const char *what) {
+static size_t occurrences(const char *what)
+{
   size_t n = 0;
   for (const char *p = content(); (p = strstr(p, what)) != NULL; p += strlen(what)) n++;
   return n;
@@ -28,20 +30,23 @@ static size_t rows(void) { return occurrences("<tr class="); }
 
 static char cookie[300];
 
-static int login(const char *token, const char *name, const char *text) {
+static int login(const char *token, const char *name, const char *text)
+{
   char form[256];
   snprintf(form, sizeof form, "token=%s", token);
   return ask((struct ask){.method = "POST", .path = "/login", .body = form, .type = "application/x-www-form-urlencoded", .vars = {name, text}});
 }
 
-static void sign_in(void) {
+static void sign_in(void)
+{
   ck_answer(login(auditor, NULL, NULL), 303);
   snprintf(cookie, sizeof cookie, "%.*s", (int)strcspn(header("Set-Cookie"), ";"), header("Set-Cookie"));
 }
 
 static int see(const char *path) { return ask((struct ask){.path = path, .vars = {"HTTP_COOKIE", cookie}}); }
 
-START_TEST(test_signed_out) {
+START_TEST(test_signed_out)
+{
   ck_answer(get("/", NULL), 200);
   ck_assert_str_eq(header("Content-Type"), "text/html; charset=utf-8");
   ck_assert_str_eq(header("Cache-Control"), "no-store");
@@ -56,7 +61,8 @@ START_TEST(test_signed_out) {
 }
 END_TEST
 
-START_TEST(test_login) {
+START_TEST(test_login)
+{
   ck_answer(login("cf_nobody_knows", NULL, NULL), 401);
   ck_contains("role=\"alert\"");
   ck_assert_str_eq(header("Set-Cookie"), "");
@@ -90,13 +96,15 @@ static const struct {
   {"HTTP_SEC_FETCH_SITE", "same-origin", 303},
 };
 
-START_TEST(test_login_origin) {
+START_TEST(test_login_origin)
+{
   for (size_t i = 0; i < CF_COUNT(origins); i++) ck_answer(login(auditor, origins[i].name, origins[i].text), origins[i].status);
 }
 END_TEST
 
 /* The value of the page's hidden field. */
-static const char *form_token(void) {
+static const char *form_token(void)
+{
   static char text[128];
   const char *at = strstr(content(), "name=\"form\" value=\"");
   ck_assert_ptr_nonnull(at);
@@ -105,11 +113,13 @@ static const char *form_token(void) {
   return text;
 }
 
-static int logout(const char *form, const char *origin) {
+static int logout(const char *form, const char *origin)
+{
   return ask((struct ask){.method = "POST", .path = "/logout", .body = form, .vars = {"HTTP_COOKIE", cookie, origin != NULL ? "HTTP_ORIGIN" : NULL, origin}});
 }
 
-START_TEST(test_logout) {
+START_TEST(test_logout)
+{
   char form[160];
   sign_in();
   ck_answer(see("/"), 200);
@@ -125,7 +135,8 @@ START_TEST(test_logout) {
 END_TEST
 
 /* The cookie reads, and does nothing else. */
-START_TEST(test_cookie_only_reads) {
+START_TEST(test_cookie_only_reads)
+{
   sign_in();
   ck_answer(see("/v1/events"), 200);
   ck_answer(see("/v1/verify?mode=quick"), 200);
@@ -138,7 +149,8 @@ START_TEST(test_cookie_only_reads) {
 }
 END_TEST
 
-START_TEST(test_not_a_reader) {
+START_TEST(test_not_a_reader)
+{
   ck_answer(login(writer, NULL, NULL), 303);
   snprintf(cookie, sizeof cookie, "%.*s", (int)strcspn(header("Set-Cookie"), ";"), header("Set-Cookie"));
   ck_answer(see("/"), 403);
@@ -149,7 +161,8 @@ END_TEST
 
 static const char *const safe_methods[] = {"GET", "HEAD"};
 
-START_TEST(test_slash) {
+START_TEST(test_slash)
+{
   struct cf_memory m;
   cf_memory_init(&m, CF_DOOR_WEB);
   ck_assert_ok(cf_memory_param(&m, "REQUEST_METHOD", safe_methods[_i]));
@@ -164,7 +177,8 @@ END_TEST
 
 /* ---- The list ---- */
 
-static void feed(void) {
+static void feed(void)
+{
   event("{\"action\":\"read\",\"user\":\"alice\",\"method\":\"GET\",\"status\":200,\"resource\":\"/a\",\"ip\":\"192.0.2.1\",\"time\":\"2026-03-01T12:00:00Z\"}");
   event("{\"action\":\"write\",\"user\":\"bob\",\"method\":\"POST\",\"status\":403,\"resource\":\"/b\",\"time\":\"2026-03-02T12:00:00Z\"}");
   event("{\"action\":\"write\",\"user\":\"alice\",\"method\":\"POST\",\"status\":201,\"resource\":\"/c\",\"time\":\"2026-03-03T23:59:59Z\"}");
@@ -189,7 +203,8 @@ static const struct {
   {"?user=carol", 0},
 };
 
-START_TEST(test_filters) {
+START_TEST(test_filters)
+{
   feed();
   sign_in();
   for (size_t i = 0; i < CF_COUNT(filters); i++) {
@@ -204,7 +219,8 @@ START_TEST(test_filters) {
 }
 END_TEST
 
-START_TEST(test_newest_first) {
+START_TEST(test_newest_first)
+{
   feed();
   sign_in();
   ck_answer(see("/"), 200);
@@ -215,7 +231,8 @@ START_TEST(test_newest_first) {
 }
 END_TEST
 
-START_TEST(test_paging) {
+START_TEST(test_paging)
+{
   struct cf_buf b;
   char path[512];
   cf_buf_init(&b, SIZE_MAX);
@@ -243,7 +260,8 @@ START_TEST(test_paging) {
 }
 END_TEST
 
-START_TEST(test_chain) {
+START_TEST(test_chain)
+{
   feed();
   sign_in();
   ck_answer(get("/checkpoint", NULL), 200);
@@ -259,7 +277,8 @@ START_TEST(test_chain) {
 END_TEST
 
 /* An event from the far future is taken, and marked; one a little ahead is not. */
-START_TEST(test_ahead) {
+START_TEST(test_ahead)
+{
   char text[128], time[CF_TIME_TEXT_N + 1];
   cf_time_format(cf_clock_now_us() + 20 * CF_HOUR_US, time);
   snprintf(text, sizeof text, "{\"action\":\"soon\",\"time\":\"%s\"}", time);
@@ -275,7 +294,8 @@ START_TEST(test_ahead) {
 }
 END_TEST
 
-START_TEST(test_problem) {
+START_TEST(test_problem)
+{
   sign_in();
   ck_answer(see("/?status=abc"), 400);
   ck_contains("role=\"alert\"");
@@ -285,7 +305,8 @@ START_TEST(test_problem) {
 }
 END_TEST
 
-START_TEST(test_trail) {
+START_TEST(test_trail)
+{
   feed();
   sign_in();
   ck_answer(see("/?user=alice"), 200);
@@ -307,7 +328,8 @@ END_TEST
 
 static const char *const members[] = {"user", "session", "credential", "user_agent", "referer", "resource", "query", "host", "request_id", "message"};
 
-START_TEST(test_hostile) {
+START_TEST(test_hostile)
+{
   struct cf_buf b;
   cf_buf_init(&b, SIZE_MAX);
   cf_buf_puts(&b, "{\"action\":\"x\",\"attributes\":{\"<i>k</i>\":\"<b>v</b>\"}");
@@ -342,7 +364,8 @@ static const struct {
   {"\xff" "a\xc3", "\xef\xbf\xbd" "a\xef\xbf\xbd"}, {"\xe2\x80\xae", "\xef\xbf\xbd"}, {"\xc2\x85", "\xef\xbf\xbd"}, {"\xe2\x81\xa6", "\xef\xbf\xbd"}, {"", ""},
 };
 
-START_TEST(test_escape) {
+START_TEST(test_escape)
+{
   for (size_t i = 0; i < CF_COUNT(escapes); i++) {
     struct cf_buf b;
     cf_buf_init(&b, 256);
@@ -355,7 +378,8 @@ END_TEST
 
 /* ---- Files ---- */
 
-START_TEST(test_assets) {
+START_TEST(test_assets)
+{
   char etag[64];
   ck_answer(get("/assets/style.css", NULL), 200);
   ck_assert_str_eq(header("Content-Type"), "text/css; charset=utf-8");
@@ -373,7 +397,8 @@ END_TEST
 /* Templates that are none, each with its fault. */
 static const char *const templates[] = {"a {{b", "{{#a}} no end", "{{/a}}", "{{#a}}{{#b}}{{/a}}{{/b}}", "{{}}", "{{#}}"};
 
-static void write_file(const char *directory, const char *name, const char *text) {
+static void write_file(const char *directory, const char *name, const char *text)
+{
   char path[400];
   snprintf(path, sizeof path, "%s/%s", directory, name);
   FILE *file = fopen(path, "w");
@@ -382,7 +407,8 @@ static void write_file(const char *directory, const char *name, const char *text
   fclose(file);
 }
 
-START_TEST(test_templates) {
+START_TEST(test_templates)
+{
   struct cf_site *site = NULL;
   struct cf_fault fault = {{0}, {0}};
   ck_assert_err(cf_site_new("/nonexistent", &site, &fault), CF_E_CONFIG);
@@ -401,7 +427,8 @@ START_TEST(test_templates) {
 }
 END_TEST
 
-int main(void) {
+int main(void)
+{
   const struct cf_test tests[] = {
     {.tcase = "session", .test = test_signed_out, .setup = setup, .teardown = stage_teardown},
     {.tcase = "session", .test = test_login},

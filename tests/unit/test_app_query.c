@@ -13,7 +13,8 @@ static const char *writer;
 static const char *reader;
 static const char *auditor;
 
-static void setup(void) {
+static void setup(void)
+{
   stage_setup();
   writer = make_token("web1", "[\"writer\"]", "");
   reader = make_token("ron", "[\"reader\"]", "");
@@ -21,7 +22,8 @@ static void setup(void) {
 }
 
 /* n events of users u0 … u9, one after the other. */
-static void feed(int n) {
+static void feed(int n)
+{
   struct cf_buf b;
   cf_buf_init(&b, SIZE_MAX);
   for (int i = 0; i < n; i++)
@@ -34,7 +36,8 @@ static size_t rows(void) { return cf_json_count(member("events")); }
 
 /* ---- Pages ---- */
 
-START_TEST(test_page) {
+START_TEST(test_page)
+{
   feed(30);
   ck_answer(get("/v1/events?user=u3", reader), 200);
   ck_assert_str_eq(header("Content-Type"), "application/json");
@@ -52,7 +55,8 @@ START_TEST(test_page) {
 END_TEST
 
 /* Each seq once, whichever way, by following the cursor or the link. */
-static void walk(const char *question, int want) {
+static void walk(const char *question, int want)
+{
   char path[512];
   char link[512] = "";
   long long before = -1;
@@ -75,7 +79,8 @@ static void walk(const char *question, int want) {
   ck_assert_int_eq(n, want);
 }
 
-START_TEST(test_walk) {
+START_TEST(test_walk)
+{
   feed(100);
   walk("source=web1", 100);
   walk("source=web1&order=asc", 100);
@@ -84,7 +89,8 @@ START_TEST(test_walk) {
 }
 END_TEST
 
-START_TEST(test_cursor) {
+START_TEST(test_cursor)
+{
   char path[512];
   feed(20);
   ck_answer(get("/v1/events?limit=5&user=u1&user=u2", reader), 200);
@@ -104,7 +110,8 @@ static const struct {
   {"user.like=x", "user.like"}, {"seq_from=-1", "seq_from"},
 };
 
-START_TEST(test_bad_question) {
+START_TEST(test_bad_question)
+{
   for (size_t i = 0; i < CF_COUNT(bad_questions); i++) {
     char path[128];
     snprintf(path, sizeof path, "/v1/events?%s", bad_questions[i].query);
@@ -115,7 +122,8 @@ START_TEST(test_bad_question) {
 }
 END_TEST
 
-START_TEST(test_head) {
+START_TEST(test_head)
+{
   feed(3);
   ck_answer(ask((struct ask){.method = "HEAD", .path = "/v1/events", .token = reader}), 200);
   ck_assert_str_eq(content(), "");
@@ -137,7 +145,8 @@ static const struct {
   {"/v1/events?format=csv", NULL, "text/csv; charset=utf-8"},
 };
 
-START_TEST(test_format) {
+START_TEST(test_format)
+{
   feed(2);
   for (size_t i = 0; i < CF_COUNT(formats); i++) {
     ck_answer(ask((struct ask){.path = formats[i].path, .token = reader, .vars = {formats[i].accept != NULL ? "HTTP_ACCEPT" : NULL, formats[i].accept}}), 200);
@@ -146,7 +155,8 @@ START_TEST(test_format) {
 }
 END_TEST
 
-START_TEST(test_all) {
+START_TEST(test_all)
+{
   feed(2000);
   ck_answer(get("/v1/events?format=ndjson&limit=all&source=web1", reader), 200);
   size_t lines = 0;
@@ -162,7 +172,8 @@ START_TEST(test_all) {
 END_TEST
 
 /* An answer over the held size still comes whole, without Content-Length. */
-START_TEST(test_long_answer) {
+START_TEST(test_long_answer)
+{
   for (int i = 0; i < 4; i++) feed(2500);
   ck_answer(get("/v1/events?limit=10000&source=web1", reader), 200);
   ck_assert_str_eq(header("Content-Length"), "");
@@ -178,7 +189,8 @@ static const char *const hostile[] = {
 };
 static const char *const text_members[] = {"user", "session", "credential", "user_agent", "referer", "resource", "query", "host", "request_id", "message"};
 
-START_TEST(test_hostile) {
+START_TEST(test_hostile)
+{
   struct cf_buf b;
   cf_buf_init(&b, SIZE_MAX);
   for (size_t i = 0; i < CF_COUNT(hostile); i++) {
@@ -204,7 +216,8 @@ END_TEST
 
 /* ---- One record ---- */
 
-START_TEST(test_one) {
+START_TEST(test_one)
+{
   feed(3);
   ck_answer(get("/v1/events/0", reader), 200);
   ck_value("kind", "genesis");
@@ -224,7 +237,8 @@ START_TEST(test_one) {
 END_TEST
 
 /* Leaf, salts and path, checked with nothing but the hash functions of format.md. */
-START_TEST(test_proof) {
+START_TEST(test_proof)
+{
   uint8_t hash[CF_HASH_N], root[CF_HASH_N], path_hash[64][CF_HASH_N];
   struct cf_str path_part[64];
   feed(40);
@@ -254,7 +268,8 @@ END_TEST
 
 /* ---- The log's own trail ---- */
 
-START_TEST(test_trail) {
+START_TEST(test_trail)
+{
   feed(5);
   ck_answer(get("/v1/events?user=u1&method=GET", reader), 200);
   ck_answer(get("/v1/events/0", auditor), 200);
@@ -279,7 +294,8 @@ START_TEST(test_trail) {
 END_TEST
 
 /* Strangers are told of once a minute and address. */
-START_TEST(test_strangers) {
+START_TEST(test_strangers)
+{
   for (int i = 0; i < 20; i++) ck_answer(get("/v1/events", i % 2 ? NULL : "cf_no_such"), 401);
   ck_assert_str_eq(header("WWW-Authenticate"), "Bearer");
   feed(1);
@@ -297,22 +313,26 @@ END_TEST
 
 /* ---- Damage ---- */
 
-static void small_segments(void) {
+static void small_segments(void)
+{
   stage_set("segment_records", "256");
 }
 
-static void setup_small(void) {
+static void setup_small(void)
+{
   stage_conf_set = small_segments;
   setup();
 }
 
-static void teardown_small(void) {
+static void teardown_small(void)
+{
   stage_teardown();
   stage_conf_set = NULL;
 }
 
 /* Wait until so many segments were written. */
-static void wait_segments(uint64_t n) {
+static void wait_segments(uint64_t n)
+{
   struct cf_ledger_state state = {.segments = 0};
   for (int i = 0; i < 600 && state.segments < n; i++) {
     usleep(20000);
@@ -322,7 +342,8 @@ static void wait_segments(uint64_t n) {
 }
 
 /* Flip a byte of a page (16 KiB) of the second segment; false where it has no such page. */
-static bool flip(off_t page) {
+static bool flip(off_t page)
+{
   char name[600];
   uint8_t byte;
   snprintf(name, sizeof name, "ls '%s/data/segments'/*-00000000000000000512-0", stage_home);
@@ -340,7 +361,8 @@ static bool flip(off_t page) {
   return there;
 }
 
-static void shut(void) {
+static void shut(void)
+{
   cf_app_free(stage_app);
   cf_ledger_close(stage_ledger);
   stage_app = NULL;
@@ -348,13 +370,15 @@ static void shut(void) {
 }
 
 /* A ledger whose first record can't be read does not open. */
-static bool try_open(void) {
+static bool try_open(void)
+{
   struct cf_fault fault;
   return cf_ledger_open(&stage_conf, "test 1", &stage_ledger, &fault) == CF_OK && cf_app_new(&stage_conf, stage_ledger, &stage_app, &fault) == CF_OK;
 }
 
 /* Damage a page that holds records of this question and leaves the ledger standing; gives what GET answered. */
-static int damage_records(const char *path) {
+static int damage_records(const char *path)
+{
   for (off_t page = 2;; page++) {
     shut();
     ck_assert_msg(flip(page), "no page that only records depend on");
@@ -365,7 +389,8 @@ static int damage_records(const char *path) {
 }
 
 /* Two megabytes of text, newer than all else. */
-static void feed_long(void) {
+static void feed_long(void)
+{
   struct cf_buf b;
   cf_buf_init(&b, SIZE_MAX);
   for (int i = 0; i < 200; i++) {
@@ -380,7 +405,8 @@ static void feed_long(void) {
 }
 
 /* What had begun to be sent can't become a problem any more; it ends so that nobody takes it for whole. */
-static void check_broken_off(void) {
+static void check_broken_off(void)
+{
   struct cf_json *none = NULL;
   size_t quotes = 0;
   ck_answer(get("/v1/events?source=web1&limit=10000", reader), 200);
@@ -398,7 +424,8 @@ static void check_broken_off(void) {
   ck_assert_uint_eq(quotes % 2, 1);
 }
 
-START_TEST(test_damage) {
+START_TEST(test_damage)
+{
   char path[80];
   feed(400);
   feed(400);
@@ -432,7 +459,8 @@ START_TEST(test_damage) {
 }
 END_TEST
 
-int main(void) {
+int main(void)
+{
   const struct cf_test tests[] = {
     {.tcase = "question", .test = test_page, .setup = setup, .teardown = stage_teardown},
     {.tcase = "question", .test = test_walk},

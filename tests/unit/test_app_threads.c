@@ -14,7 +14,8 @@ static char writer[128];
 static char auditor[128];
 static char admin[128];
 
-static void setup(void) {
+static void setup(void)
+{
   stage_setup();
   snprintf(writer, sizeof writer, "%s", make_token("web1", "[\"writer\"]", ""));
   snprintf(auditor, sizeof auditor, "%s", make_token("eve", "[\"auditor\"]", ""));
@@ -22,7 +23,8 @@ static void setup(void) {
 }
 
 /* One request of its own; gives the status, and the answer to be finished by the caller. */
-static int ask_alone(struct cf_memory *m, const char *method, const char *path, const char *query, const char *token, const char *body) {
+static int ask_alone(struct cf_memory *m, const char *method, const char *path, const char *query, const char *token, const char *body)
+{
   char bearer[160];
   cf_memory_init(m, CF_DOOR_WEB);
   snprintf(bearer, sizeof bearer, "Bearer %s", token);
@@ -35,14 +37,16 @@ static int ask_alone(struct cf_memory *m, const char *method, const char *path, 
   return cf_memory_status(m);
 }
 
-static int status_of(const char *method, const char *path, const char *query, const char *token, const char *body) {
+static int status_of(const char *method, const char *path, const char *query, const char *token, const char *body)
+{
   struct cf_memory m;
   int status = ask_alone(&m, method, path, query, token, body);
   cf_memory_fini(&m);
   return status;
 }
 
-static void *write_events(void *arg) {
+static void *write_events(void *arg)
+{
   for (int i = 0; i < ROUNDS; i++) {
     char body[256];
     snprintf(body, sizeof body, "[{\"action\":\"x\",\"id\":\"%d-%d\"},{\"action\":\"x\",\"id\":\"shared-%d\"}]", *(int *)arg, i, i);
@@ -51,7 +55,8 @@ static void *write_events(void *arg) {
   return NULL;
 }
 
-static void *read_things(void *arg) {
+static void *read_things(void *arg)
+{
   (void)arg;
   for (int i = 0; i < ROUNDS; i++) {
     ck_assert_int_eq(status_of("GET", "/v1/events", i % 2 ? "action=x&limit=50" : "id=shared-3", auditor, ""), 200);
@@ -65,7 +70,8 @@ static void *read_things(void *arg) {
   return NULL;
 }
 
-static void *change_tokens(void *arg) {
+static void *change_tokens(void *arg)
+{
   (void)arg;
   for (int i = 0; i < ROUNDS / 4; i++) {
     struct cf_memory m;
@@ -82,7 +88,8 @@ static void *change_tokens(void *arg) {
   return NULL;
 }
 
-START_TEST(test_at_once) {
+START_TEST(test_at_once)
+{
   pthread_t threads[WRITERS + OTHERS + 1];
   int numbers[WRITERS];
   for (int i = 0; i < WRITERS; i++) {
@@ -101,7 +108,8 @@ START_TEST(test_at_once) {
 }
 END_TEST
 
-int main(void) {
+int main(void)
+{
   const struct cf_test tests[] = {
     {.tcase = "threads", .test = test_at_once, .timeout = 120, .setup = setup, .teardown = stage_teardown},
   };

@@ -14,7 +14,8 @@ static struct cf_identity who;
 static struct cf_fault fault;
 static int64_t now;
 
-static void setup(void) {
+static void setup(void)
+{
   stage_setup();
   now = cf_clock_now_us();
   cf_memory_init(&memory, CF_DOOR_WEB);
@@ -26,7 +27,8 @@ static void setup(void) {
 /* The authority over what the ledger holds by now. */
 static void open_auth(void) { ck_assert_ok(cf_auth_new(&stage_conf, stage_ledger, &auth, &fault)); }
 
-static void teardown(void) {
+static void teardown(void)
+{
   cf_identity_fini(&who);
   cf_request_fini(&request);
   cf_memory_fini(&memory);
@@ -36,13 +38,15 @@ static void teardown(void) {
 
 static void set(const char *name, const char *text) { ck_assert_ok(cf_memory_param(&memory, name, text)); }
 
-static enum cf_err identify(bool cookie_ok) {
+static enum cf_err identify(bool cookie_ok)
+{
   cf_identity_fini(&who);
   return cf_auth_identify(auth, &request, cookie_ok, now, &who, &fault);
 }
 
 /* A new request with one variable in which %s is text. */
-static void carry(const char *variable, const char *format, const char *text) {
+static void carry(const char *variable, const char *format, const char *text)
+{
   char full[512];
   const char *mark = strstr(format, "%s");
   cf_memory_fini(&memory);
@@ -74,7 +78,8 @@ static const struct {
   {"HTTP_X_TOKEN", "%s", CF_OK, CF_VIA_NOBODY},
 };
 
-START_TEST(test_carriers) {
+START_TEST(test_carriers)
+{
   const char *token = make_token("web1", "[\"writer\"]", "");
   open_auth();
   for (size_t i = 0; i < CF_COUNT(carriers); i++) {
@@ -86,7 +91,8 @@ START_TEST(test_carriers) {
 }
 END_TEST
 
-static void carry_basic(const char *user, const char *password) {
+static void carry_basic(const char *user, const char *password)
+{
   struct cf_buf b, pair;
   cf_buf_init(&b, 1024);
   cf_buf_init(&pair, 1024);
@@ -97,7 +103,8 @@ static void carry_basic(const char *user, const char *password) {
   cf_buf_fini(&pair);
 }
 
-START_TEST(test_basic) {
+START_TEST(test_basic)
+{
   const char *token = make_token("web1", "[\"writer\"]", "");
   open_auth();
   carry_basic("anyone", token);
@@ -120,7 +127,8 @@ START_TEST(test_basic) {
 END_TEST
 
 /* Each character of a token counts. */
-START_TEST(test_every_character) {
+START_TEST(test_every_character)
+{
   char token[CF_TOKEN_TEXT_MAX];
   snprintf(token, sizeof token, "%s", make_token("web1", "[\"writer\"]", ""));
   open_auth();
@@ -136,7 +144,8 @@ START_TEST(test_every_character) {
 }
 END_TEST
 
-START_TEST(test_expiry) {
+START_TEST(test_expiry)
+{
   const char *token = make_token("web1", "[\"writer\"]", ",\"expires\":\"90s\"");
   open_auth();
   carry("HTTP_AUTHORIZATION", "Bearer %s", token);
@@ -153,7 +162,8 @@ END_TEST
 static char cookie[256];
 
 /* Sign in with a new token of these roles; the cookie stays in `cookie`. */
-static void sign_in(const char *more) {
+static void sign_in(const char *more)
+{
   struct cf_buf b;
   int64_t end = 0;
   const char *text = make_token("eve", "[\"reader\"]", more);
@@ -168,7 +178,8 @@ static void sign_in(const char *more) {
   cf_buf_fini(&b);
 }
 
-START_TEST(test_cookie) {
+START_TEST(test_cookie)
+{
   sign_in("");
   carry("HTTP_COOKIE", "a=b; counterfoil=%s; c=d", cookie);
   ck_assert_ok(identify(true));
@@ -188,7 +199,8 @@ START_TEST(test_cookie) {
 }
 END_TEST
 
-START_TEST(test_cookie_forged) {
+START_TEST(test_cookie_forged)
+{
   sign_in("");
   for (size_t i = 0; i < strlen(cookie); i++) {
     char kept = cookie[i];
@@ -207,7 +219,8 @@ START_TEST(test_cookie_forged) {
 }
 END_TEST
 
-START_TEST(test_cookie_of_token) {
+START_TEST(test_cookie_of_token)
+{
   sign_in(",\"expires\":\"1h\"");
   carry("HTTP_COOKIE", "counterfoil=%s", cookie);
   ck_assert_ok(identify(true));
@@ -221,7 +234,8 @@ START_TEST(test_cookie_of_token) {
 }
 END_TEST
 
-START_TEST(test_form_token) {
+START_TEST(test_form_token)
+{
   struct cf_buf b;
   sign_in("");
   cf_buf_init(&b, 256);
@@ -241,7 +255,8 @@ static const struct {
   {"/a;b", "off", "counterfoil=v; Path=/a%3Bb; Max-Age=60; HttpOnly; SameSite=Lax"},
 };
 
-START_TEST(test_cookie_header) {
+START_TEST(test_cookie_header)
+{
   for (size_t i = 0; i < CF_COUNT(cookie_headers); i++) {
     struct cf_request rq;
     struct cf_buf b;
@@ -279,7 +294,8 @@ static const struct {
   {NULL, NULL, "same-site", CF_E_ORIGIN},
 };
 
-START_TEST(test_origin) {
+START_TEST(test_origin)
+{
   for (size_t i = 0; i < CF_COUNT(origins); i++) {
     carry("HTTP_HOST", "audit.example.org", "");
     if (origins[i].origin != NULL) set("HTTP_ORIGIN", origins[i].origin);
@@ -293,37 +309,43 @@ END_TEST
 
 /* ---- Trust ---- */
 
-static void trust_user(void) {
+static void trust_user(void)
+{
   stage_set("trust", "remote_user");
   stage_set("role", "remote_user:alice=auditor,writer");
   stage_set("role", "remote_user:Bob B.=reader");
   stage_set("role", "client_cert:alice=admin");
 }
 
-static void trust_cert(void) {
+static void trust_cert(void)
+{
   stage_set("trust", "client_cert");
   stage_set("role", "client_cert:CN=alice,O=Example=reader");
   stage_set("role", "remote_user:alice=admin");
 }
 
-static void setup_user(void) {
+static void setup_user(void)
+{
   stage_conf_set = trust_user;
   setup();
   open_auth();
 }
 
-static void setup_cert(void) {
+static void setup_cert(void)
+{
   stage_conf_set = trust_cert;
   setup();
   open_auth();
 }
 
-static void teardown_trust(void) {
+static void teardown_trust(void)
+{
   teardown();
   stage_conf_set = NULL;
 }
 
-START_TEST(test_remote_user) {
+START_TEST(test_remote_user)
+{
   carry("REMOTE_USER", "alice", "");
   ck_assert_ok(identify(true)); /* without AUTH_TYPE nobody has checked it */
   ck_assert_int_eq(who.via, CF_VIA_NOBODY);
@@ -341,7 +363,8 @@ START_TEST(test_remote_user) {
 }
 END_TEST
 
-START_TEST(test_client_cert) {
+START_TEST(test_client_cert)
+{
   carry("SSL_CLIENT_S_DN", "CN=alice,O=Example", "");
   ck_assert_ok(identify(true));
   ck_assert_int_eq(who.via, CF_VIA_NOBODY);
@@ -359,7 +382,8 @@ START_TEST(test_client_cert) {
 }
 END_TEST
 
-START_TEST(test_no_trust) {
+START_TEST(test_no_trust)
+{
   open_auth();
   carry("REMOTE_USER", "alice", "");
   set("AUTH_TYPE", "Basic");
@@ -371,7 +395,8 @@ END_TEST
 
 static const char *const bad_roles[] = {"alice=reader", "remote_user:=reader", "remote_user:alice", "remote_user:alice=", "remote_user:alice=root", "remote_user:alice=reader,", "remote_user:alice=reader,,writer"};
 
-START_TEST(test_bad_roles) {
+START_TEST(test_bad_roles)
+{
   for (size_t i = 0; i < CF_COUNT(bad_roles); i++) {
     struct cf_conf conf = stage_conf;
     conf.role.n = 1;
@@ -401,7 +426,8 @@ static const struct {
   {R(READER), CF_NEED_CHECKPOINT, CF_OK},
 };
 
-START_TEST(test_allow) {
+START_TEST(test_allow)
+{
   open_auth();
   for (size_t i = 0; i < CF_COUNT(allowed); i++) {
     struct cf_identity someone = {.via = CF_VIA_TOKEN, .roles = allowed[i].roles};
@@ -419,7 +445,8 @@ static const struct {
   enum cf_err checkpoint, tiles;
 } publics[] = {{"none", CF_E_TOKEN, CF_E_TOKEN}, {"checkpoint", CF_OK, CF_E_TOKEN}, {"tiles", CF_OK, CF_OK}};
 
-START_TEST(test_public) {
+START_TEST(test_public)
+{
   const struct cf_identity nobody = {.via = CF_VIA_NOBODY};
   open_auth();
   for (size_t i = 0; i < CF_COUNT(publics); i++) {
@@ -430,7 +457,8 @@ START_TEST(test_public) {
 }
 END_TEST
 
-START_TEST(test_local) {
+START_TEST(test_local)
+{
   open_auth();
   cf_memory_fini(&memory);
   cf_memory_init(&memory, CF_DOOR_ADMIN);
@@ -449,7 +477,8 @@ START_TEST(test_local) {
 }
 END_TEST
 
-int main(void) {
+int main(void)
+{
   const struct cf_test tests[] = {
     {.tcase = "carrier", .test = test_carriers, .setup = setup, .teardown = teardown},
     {.tcase = "carrier", .test = test_basic},

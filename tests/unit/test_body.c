@@ -18,7 +18,8 @@
 static time_t later; /* seconds that the clock is ahead */
 
 /* The library's clock asks this one. */
-int clock_gettime(clockid_t id, struct timespec *t) {
+int clock_gettime(clockid_t id, struct timespec *t)
+{
   int result = (int)syscall(SYS_clock_gettime, id, t);
   t->tv_sec += later;
   return result;
@@ -31,7 +32,8 @@ static struct cf_body body;
 static struct cf_buf sent;
 static struct cf_fault fault;
 
-static void setup(void) {
+static void setup(void)
+{
   later = 0;
   cf_memory_init(&memory, CF_DOOR_WEB);
   cf_request_init(&request, &memory.transport, CF_STR(""));
@@ -40,7 +42,8 @@ static void setup(void) {
   ck_assert_ok(cf_body_pool_new(UINT64_C(64) << 20, &pool));
 }
 
-static void teardown(void) {
+static void teardown(void)
+{
   cf_body_fini(&body);
   ck_assert_uint_eq(cf_body_pool_held(pool), 0);
   cf_body_pool_free(pool);
@@ -49,7 +52,8 @@ static void teardown(void) {
   cf_memory_fini(&memory);
 }
 
-static enum cf_err receive(const char *coding, uint64_t max) {
+static enum cf_err receive(const char *coding, uint64_t max)
+{
   if (coding != NULL) ck_assert_ok(cf_memory_param(&memory, "HTTP_CONTENT_ENCODING", coding));
   cf_memory_body(&memory, cf_buf_str(&sent));
   return cf_body_read(pool, &request, max, &body, &fault);
@@ -85,7 +89,8 @@ static const struct {
   {"gzip, gzip", HELLO, true, CF_E_ENCODING, NULL},
 };
 
-START_TEST(test_coding) {
+START_TEST(test_coding)
+{
   if (bodies[_i].base64) send_base64(bodies[_i].text);
   else cf_buf_puts(&sent, bodies[_i].text);
   ck_assert_err(receive(bodies[_i].coding, MAX), bodies[_i].err);
@@ -96,7 +101,8 @@ START_TEST(test_coding) {
 END_TEST
 
 /* Members one after the other are one body; what follows them and is none is an error. */
-START_TEST(test_members) {
+START_TEST(test_members)
+{
   send_base64(HELLO);
   send_base64(HELLO);
   ck_assert_ok(receive("gzip", MAX));
@@ -104,14 +110,16 @@ START_TEST(test_members) {
 }
 END_TEST
 
-START_TEST(test_behind_member) {
+START_TEST(test_behind_member)
+{
   send_base64(HELLO);
   cf_buf_puts(&sent, "more");
   ck_assert_err(receive("gzip", MAX), CF_E_SYNTAX);
 }
 END_TEST
 
-START_TEST(test_zstd) {
+START_TEST(test_zstd)
+{
   static char text[300000];
   for (size_t i = 0; i < sizeof text; i++) text[i] = (char)(i * i >> 7);
   ck_assert_ok(cf_pack(text, sizeof text, &sent));
@@ -121,7 +129,8 @@ START_TEST(test_zstd) {
 }
 END_TEST
 
-START_TEST(test_zstd_cut) {
+START_TEST(test_zstd_cut)
+{
   ck_assert_ok(cf_pack("hello hello hello", 17, &sent));
   cf_buf_cut(&sent, 1);
   ck_assert_err(receive("zstd", MAX), CF_E_SYNTAX);
@@ -132,7 +141,8 @@ END_TEST
 static enum cf_err (*read_all)(void *context, void *out, size_t max, size_t *n);
 static enum cf_err read_byte(void *context, void *out, size_t max, size_t *n) { return read_all(context, out, max < 1 ? max : 1, n); }
 
-START_TEST(test_dribble) {
+START_TEST(test_dribble)
+{
   read_all = memory.transport.read;
   memory.transport.read = read_byte;
   send_base64(HELLO);
@@ -141,7 +151,8 @@ START_TEST(test_dribble) {
 }
 END_TEST
 
-static enum cf_err read_fails(void *context, void *out, size_t max, size_t *n) {
+static enum cf_err read_fails(void *context, void *out, size_t max, size_t *n)
+{
   (void)context;
   (void)out;
   (void)max;
@@ -149,7 +160,8 @@ static enum cf_err read_fails(void *context, void *out, size_t max, size_t *n) {
   return CF_E_PEER;
 }
 
-START_TEST(test_client_left) {
+START_TEST(test_client_left)
+{
   memory.transport.read = read_fails;
   ck_assert_err(receive(NULL, MAX), CF_E_PEER);
 }
@@ -157,20 +169,23 @@ END_TEST
 
 /* ---- Limits ---- */
 
-static void fill(size_t n) {
+static void fill(size_t n)
+{
   uint8_t *p = cf_buf_grow(&sent, n);
   ck_assert_ptr_nonnull(p);
   memset(p, 'x', n);
 }
 
-START_TEST(test_exactly) {
+START_TEST(test_exactly)
+{
   fill(70000);
   ck_assert_ok(receive(NULL, 70000));
   ck_assert_uint_eq(body.data.n, 70000);
 }
 END_TEST
 
-START_TEST(test_too_long) {
+START_TEST(test_too_long)
+{
   fill(70001);
   ck_assert_err(receive(NULL, 70000), CF_E_FULL);
   ck_assert_ptr_nonnull(strstr(fault.detail, "70000"));
@@ -182,7 +197,8 @@ static const struct {
   enum cf_err err;
 } inflated[] = {{8000, CF_OK}, {8001, CF_E_FULL}, {4000000, CF_E_FULL}};
 
-START_TEST(test_inflated) {
+START_TEST(test_inflated)
+{
   static char text[4000000];
   ck_assert_ok(cf_pack(text, inflated[_i].n, &sent));
   ck_assert_err(receive("zstd", 1000), inflated[_i].err);
@@ -190,7 +206,8 @@ START_TEST(test_inflated) {
 END_TEST
 
 /* A hundred million zeros in 97 KB of gzip: stopped at the limit, and nothing of it stays. */
-START_TEST(test_bomb) {
+START_TEST(test_bomb)
+{
   FILE *zip = popen("head -c 100000000 /dev/zero | gzip -9", "r");
   ck_assert_ptr_nonnull(zip);
   for (size_t n = 1; n > 0;) {
@@ -203,7 +220,8 @@ START_TEST(test_bomb) {
 }
 END_TEST
 
-START_TEST(test_pool) {
+START_TEST(test_pool)
+{
   struct cf_body_pool *small;
   struct cf_body first;
   ck_assert_ok(cf_body_pool_new(100000, &small));
@@ -221,7 +239,8 @@ START_TEST(test_pool) {
 }
 END_TEST
 
-START_TEST(test_drain) {
+START_TEST(test_drain)
+{
   fill(10000);
   cf_memory_body(&memory, cf_buf_str(&sent));
   cf_body_drain(&request, 5000);
@@ -238,7 +257,8 @@ struct slow {
   time_t seconds;
 };
 
-static enum cf_err read_slowly(void *context, void *out, size_t max, size_t *n) {
+static enum cf_err read_slowly(void *context, void *out, size_t max, size_t *n)
+{
   const struct slow *slow = context;
   *n = slow->bytes < max ? slow->bytes : max;
   memset(out, 'x', *n);
@@ -255,7 +275,8 @@ static const struct {
   {{11000, 10}, CF_E_FULL},   /* slow, but it comes to the limit */
 };
 
-START_TEST(test_pace) {
+START_TEST(test_pace)
+{
   struct slow slow = paces[_i].slow;
   memory.transport.context = &slow;
   memory.transport.read = read_slowly;
@@ -267,7 +288,8 @@ START_TEST(test_pace) {
 }
 END_TEST
 
-int main(void) {
+int main(void)
+{
   const struct cf_test tests[] = {
     {.tcase = "coding", .test = test_coding, .loops = CF_COUNT(bodies), .setup = setup, .teardown = teardown},
     {.tcase = "coding", .test = test_members},

@@ -74,7 +74,8 @@ static const struct { const struct cf_event_rules *rules; struct cf_str given; c
 
 static void check_text(struct cf_str got, const char *want) { ck_assert_bytes(got.p, got.n, want == NULL ? "" : want, want == NULL ? 0 : strlen(want)); }
 
-static void check_strict(const struct cf_record *r) {
+static void check_strict(const struct cf_record *r)
+{
   int64_t t;
   struct cf_fault fault = {.at = ""};
   enum cf_err err = cf_public_check(r->kind, r->public_text, &t, &fault);
@@ -84,7 +85,8 @@ static void check_strict(const struct cf_record *r) {
     if (r->payload[c].n > 0) ck_assert_ok(cf_payload_check((enum cf_compartment)c, r->payload[c], &fault));
 }
 
-START_TEST(test_taken) {
+START_TEST(test_taken)
+{
   struct cf_event event;
   struct cf_fault fault = {.at = ""};
   enum cf_err err = cf_event_parse(taken[_i].given, taken[_i].rules, &event, &fault);
@@ -162,7 +164,8 @@ static const struct { const struct cf_event_rules *rules; struct cf_str given; c
   {&cutting, S("{\"action\":\"a\",\"protocol\":\"123456789012345678901234567890123\",\"attributes\":{\"truncated\":1}}"), "attributes", "\"truncated\" is there twice"},
 };
 
-START_TEST(test_refused) {
+START_TEST(test_refused)
+{
   struct cf_event event;
   struct cf_fault fault = {.at = ""};
   enum cf_err err = cf_event_parse(refused[_i].given, refused[_i].rules, &event, &fault);
@@ -180,12 +183,14 @@ static struct cf_buf text;
 static void open_text(void) { cf_buf_init(&text, 1 << 22); }
 static void close_text(void) { cf_buf_fini(&text); }
 
-static void put_run(size_t n, const char *piece) {
+static void put_run(size_t n, const char *piece)
+{
   while (n-- > 0) cf_buf_puts(&text, piece);
 }
 
 /* Each text member at its limit and one byte above it. */
-START_TEST(test_text_limit) {
+START_TEST(test_text_limit)
+{
   const struct cf_member_row *row = &cf_member_table[_i];
   if (row->type != CF_T_TEXT) return;
   for (size_t more = 0; more < 2; more++) {
@@ -208,13 +213,15 @@ START_TEST(test_text_limit) {
 END_TEST
 
 /* {"a":"xx…"} of exactly n bytes. */
-static void put_attributes(size_t n) {
+static void put_attributes(size_t n)
+{
   cf_buf_puts(&text, "{\"a\":\"");
   put_run(n - 8, "x");
   cf_buf_puts(&text, "\"}");
 }
 
-START_TEST(test_attributes_limit) {
+START_TEST(test_attributes_limit)
+{
   for (size_t n = 16383; n <= 16385; n++) {
     struct cf_event event;
     struct cf_fault fault = {.at = ""};
@@ -231,7 +238,8 @@ START_TEST(test_attributes_limit) {
 END_TEST
 
 /* The largest leaf that the record could have, with its payloads. */
-static size_t largest(const struct cf_record *r) {
+static size_t largest(const struct cf_record *r)
+{
   struct cf_record at_end = *r;
   struct cf_buf leaf;
   uint8_t zero[CF_HASH_N] = {0}, salts[CF_C_N][CF_HASH_N] = {{0}}, hash[CF_HASH_N];
@@ -246,7 +254,8 @@ static size_t largest(const struct cf_record *r) {
 }
 
 /* Control characters take six bytes each: a record grows until it is exactly full, and not by one byte more. */
-START_TEST(test_record_limit) {
+START_TEST(test_record_limit)
+{
   size_t last = 0;
   for (size_t extra = 0; extra < 1024; extra++) {
     struct cf_event event;
@@ -270,7 +279,8 @@ START_TEST(test_record_limit) {
 }
 END_TEST
 
-START_TEST(test_huge) {
+START_TEST(test_huge)
+{
   static const char *const pieces[] = {"x", "\\u0001", "\xff", "\xc3\xa9"};
   struct cf_event event;
   struct cf_fault fault = {.at = ""};
@@ -288,7 +298,8 @@ START_TEST(test_huge) {
 END_TEST
 
 /* More unknown members than are gathered on the stack, from both sides. */
-START_TEST(test_many_unknown) {
+START_TEST(test_many_unknown)
+{
   struct cf_event event;
   struct cf_fault fault = {.at = ""};
   cf_buf_puts(&text, "{\"action\":\"a\"");
@@ -304,7 +315,8 @@ START_TEST(test_many_unknown) {
 END_TEST
 
 /* Each prefix of a good event is refused, and no byte changed in it does any harm. */
-START_TEST(test_damaged) {
+START_TEST(test_damaged)
+{
   static const char good[] =
     "{\"time\":\"2026-11-24T03:00:00+01:00\",\"user\":\"b\\u00f6b\\n\xc3\xa9\",\"ip\":\"2001:db8::1\",\"method\":\"get\",\"status\":200,\"attributes\":{\"b\":[1,-2.5e3],\"a\":null}}";
   static const struct cf_event_rules *const rules[] = {&plain, &loose, &cutting};
@@ -379,7 +391,8 @@ static const struct { enum cf_kind kind; const char *source; struct cf_str body;
   {CF_K_EVENT, "web1", S("{}"), false},
 };
 
-START_TEST(test_builder_body) {
+START_TEST(test_builder_body)
+{
   struct cf_builder *b;
   struct cf_event event;
   struct cf_fault fault = {.at = ""};
@@ -399,7 +412,8 @@ START_TEST(test_builder_body) {
 END_TEST
 
 /* [[0,1],[1,1],…] */
-START_TEST(test_builder_targets_limit) {
+START_TEST(test_builder_targets_limit)
+{
   for (unsigned n = 4000; n <= 4001; n++) {
     struct cf_builder *b;
     struct cf_event event;
@@ -418,7 +432,8 @@ START_TEST(test_builder_targets_limit) {
 }
 END_TEST
 
-START_TEST(test_builder_members) {
+START_TEST(test_builder_members)
+{
   struct cf_builder *b;
   struct cf_event event;
   char *copy = strdup("al\xff" "ice");
@@ -445,7 +460,8 @@ START_TEST(test_builder_members) {
 END_TEST
 
 /* The first error sticks and is told at the end; then the builder is as new. */
-START_TEST(test_builder_first_error) {
+START_TEST(test_builder_first_error)
+{
   struct cf_builder *b;
   struct cf_event event;
   struct cf_fault fault = {.at = ""};
@@ -479,7 +495,8 @@ static const struct { enum cf_kind kind; enum cf_member member; struct cf_str va
   {CF_K_EVENT, CF_M_STATUS, S("0200"), "status"},
 };
 
-START_TEST(test_builder_wrong) {
+START_TEST(test_builder_wrong)
+{
   struct cf_builder *b;
   struct cf_event event;
   struct cf_fault fault = {.at = ""};
@@ -496,7 +513,8 @@ START_TEST(test_builder_wrong) {
 }
 END_TEST
 
-int main(void) {
+int main(void)
+{
   const struct cf_test tests[] = {
     {.tcase = "taken", .test = test_taken, .loops = CF_COUNT(taken)},
     {.tcase = "refused", .test = test_refused, .loops = CF_COUNT(refused)},

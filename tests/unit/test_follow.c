@@ -21,7 +21,8 @@ static unsigned named, fail_names;
 static char got[4096];
 
 /* A name as the ledger would give it, without its key. */
-static enum cf_err name(void *context, struct cf_str first_line, char head[CF_HEAD_N + 1], struct cf_fault *fault) {
+static enum cf_err name(void *context, struct cf_str first_line, char head[CF_HEAD_N + 1], struct cf_fault *fault)
+{
   uint8_t hash[CF_HASH_N];
   (void)context;
   if (fail_names > 0) return fail_names--, cf_fail(fault, CF_E_NOTREADY, NULL, "not now");
@@ -31,7 +32,8 @@ static enum cf_err name(void *context, struct cf_str first_line, char head[CF_HE
   return CF_OK;
 }
 
-static const char *in_dir(const char *file) {
+static const char *in_dir(const char *file)
+{
   static char ring[4][192];
   static unsigned turn;
   char *out = ring[turn++ % 4];
@@ -39,7 +41,8 @@ static const char *in_dir(const char *file) {
   return out;
 }
 
-static void setup(void) {
+static void setup(void)
+{
   strcpy(dir, "/tmp/cf-test-follow-XXXXXX");
   ck_assert_ptr_nonnull(mkdtemp(dir));
   strcpy(log_path, in_dir("access.log"));
@@ -49,7 +52,8 @@ static void setup(void) {
   follow = NULL;
 }
 
-static void teardown(void) {
+static void teardown(void)
+{
   char command[128];
   cf_follow_free(follow);
   snprintf(command, sizeof command, "rm -rf '%s'", dir);
@@ -58,7 +62,8 @@ static void teardown(void) {
 
 /* ---- What is done to files ---- */
 
-static void put_flags(const char *path, int flags, const char *text, size_t n) {
+static void put_flags(const char *path, int flags, const char *text, size_t n)
+{
   int fd = open(path, O_WRONLY | O_CREAT | flags, 0600);
   ck_assert_int_ge(fd, 0);
   ck_assert_int_eq(write(fd, text, n), (ssize_t)n);
@@ -68,7 +73,8 @@ static void put_flags(const char *path, int flags, const char *text, size_t n) {
 static void append(const char *file, const char *text) { put_flags(in_dir(file), O_APPEND, text, strlen(text)); }
 static void truncate_to(const char *file, const char *text) { put_flags(in_dir(file), O_TRUNC, text, strlen(text)); }
 static void move(const char *from, const char *to) { ck_assert_int_eq(rename(in_dir(from), in_dir(to)), 0); }
-static void copy(const char *from, const char *to) {
+static void copy(const char *from, const char *to)
+{
   char command[512];
   snprintf(command, sizeof command, "cp '%s' '%s'", in_dir(from), in_dir(to));
   ck_assert_int_eq(system(command), 0);
@@ -76,7 +82,8 @@ static void copy(const char *from, const char *to) {
 
 /* ---- What is done with them ---- */
 
-static void start(void) {
+static void start(void)
+{
   struct cf_marks marks = {0};
   struct cf_fault fault = {.detail = ""};
   ck_assert_ok(cf_marks_load(state_path, &marks, &fault));
@@ -85,7 +92,8 @@ static void start(void) {
   cf_marks_fini(&marks);
 }
 
-static void save(void) {
+static void save(void)
+{
   struct cf_marks marks = {0};
   cf_follow_commit(follow);
   ck_assert_ok(cf_follow_marks(follow, &marks));
@@ -93,13 +101,15 @@ static void save(void) {
   cf_marks_fini(&marks);
 }
 
-static void stop(void) {
+static void stop(void)
+{
   cf_follow_free(follow);
   follow = NULL;
 }
 
 /* Everything there is now, as text@offset, in order. */
-static const char *lines(void) {
+static const char *lines(void)
+{
   struct cf_line line;
   const char *head;
   bool more = true;
@@ -117,7 +127,8 @@ static const char *lines(void) {
 
 /* ---- Once ---- */
 
-START_TEST(test_once) {
+START_TEST(test_once)
+{
   rules.on = false;
   append("access.log", "one\r\n\nthree\nlast");
   start();
@@ -127,7 +138,8 @@ START_TEST(test_once) {
 }
 END_TEST
 
-START_TEST(test_once_empty) {
+START_TEST(test_once_empty)
+{
   rules.on = false;
   append("access.log", "");
   start();
@@ -135,7 +147,8 @@ START_TEST(test_once_empty) {
 }
 END_TEST
 
-START_TEST(test_once_one_line_without_end) {
+START_TEST(test_once_one_line_without_end)
+{
   rules.on = false;
   append("access.log", "only");
   start();
@@ -143,7 +156,8 @@ START_TEST(test_once_one_line_without_end) {
 }
 END_TEST
 
-START_TEST(test_once_missing) {
+START_TEST(test_once_missing)
+{
   struct cf_fault fault;
   rules.on = false;
   ck_assert_err(cf_follow_new(log_path, &rules, NULL, &follow, &fault), CF_E_SYSTEM);
@@ -151,13 +165,15 @@ START_TEST(test_once_missing) {
 }
 END_TEST
 
-START_TEST(test_once_directory) {
+START_TEST(test_once_directory)
+{
   rules.on = false;
   ck_assert_err(cf_follow_new(dir, &rules, NULL, &follow, NULL), CF_E_CONFIG);
 }
 END_TEST
 
-START_TEST(test_once_compressed) {
+START_TEST(test_once_compressed)
+{
   static const struct cf_str starts[] = {{"\x1f\x8b\x08\0", 4}, {"\x28\xb5\x2f\xfd", 4}, {"\xfd" "7zXZ\0", 6}, {"BZh91AY&SY", 10}};
   rules.on = false;
   put_flags(log_path, O_TRUNC, starts[_i].p, starts[_i].n);
@@ -165,7 +181,8 @@ START_TEST(test_once_compressed) {
 }
 END_TEST
 
-START_TEST(test_once_pipe) {
+START_TEST(test_once_pipe)
+{
   int ends[2];
   ck_assert_int_eq(pipe(ends), 0);
   ck_assert_int_eq(write(ends[1], "a\nb", 3), 3);
@@ -179,7 +196,8 @@ START_TEST(test_once_pipe) {
 END_TEST
 
 /* A line longer than what is kept is cut, and the next one is where it is. */
-START_TEST(test_long_lines) {
+START_TEST(test_long_lines)
+{
   static const size_t lengths[] = {CF_LINE_MAX - 1, CF_LINE_MAX, CF_LINE_MAX + 1, CF_LINE_MAX + 65535, CF_LINE_MAX + 65536, 3 * CF_LINE_MAX + 17};
   size_t n = lengths[_i];
   char *text = malloc(n + 1);
@@ -210,7 +228,8 @@ END_TEST
 
 /* ---- On ---- */
 
-START_TEST(test_append) {
+START_TEST(test_append)
+{
   append("access.log", "one\n");
   start();
   ck_lines("one@0");
@@ -225,7 +244,8 @@ START_TEST(test_append) {
 }
 END_TEST
 
-START_TEST(test_comes_later) {
+START_TEST(test_comes_later)
+{
   start();
   ck_lines("");
   append("access.log", "on");
@@ -235,7 +255,8 @@ START_TEST(test_comes_later) {
 }
 END_TEST
 
-START_TEST(test_rename) {
+START_TEST(test_rename)
+{
   append("access.log", "one\n");
   start();
   ck_lines("one@0");
@@ -251,7 +272,8 @@ START_TEST(test_rename) {
 END_TEST
 
 /* What stands behind the last LF of a renamed file is a line once nobody writes to it any more. */
-START_TEST(test_rename_unfinished) {
+START_TEST(test_rename_unfinished)
+{
   rules.drain_us = _i == 0 ? INT64_C(1) << 40 : 0;
   append("access.log", "one\nhalf");
   start();
@@ -262,7 +284,8 @@ START_TEST(test_rename_unfinished) {
 }
 END_TEST
 
-START_TEST(test_renames_without_end) {
+START_TEST(test_renames_without_end)
+{
   rules.drain_us = 0;
   start();
   for (int i = 0; i < 30; i++) {
@@ -275,7 +298,8 @@ START_TEST(test_renames_without_end) {
 }
 END_TEST
 
-START_TEST(test_copytruncate) {
+START_TEST(test_copytruncate)
+{
   append("access.log", "one\ntwo\n");
   start();
   ck_lines("one@0 two@4");
@@ -288,7 +312,8 @@ START_TEST(test_copytruncate) {
 END_TEST
 
 /* Lines that came between the last look and the truncation are in the copy. */
-START_TEST(test_copytruncate_unread) {
+START_TEST(test_copytruncate_unread)
+{
   append("access.log", "one\n");
   start();
   ck_lines("one@0");
@@ -300,7 +325,8 @@ START_TEST(test_copytruncate_unread) {
 END_TEST
 
 /* The half line was read already when the file was truncated. */
-START_TEST(test_copytruncate_half_read) {
+START_TEST(test_copytruncate_half_read)
+{
   append("access.log", "one\nha");
   start();
   ck_lines("one@0");
@@ -311,7 +337,8 @@ START_TEST(test_copytruncate_half_read) {
 }
 END_TEST
 
-START_TEST(test_truncate_and_grow) {
+START_TEST(test_truncate_and_grow)
+{
   append("access.log", "one\ntwo\n");
   start();
   ck_lines("one@0 two@4");
@@ -323,7 +350,8 @@ START_TEST(test_truncate_and_grow) {
 END_TEST
 
 /* Made shorter, its begin as it was: what is left is given again, under the same heads and offsets. */
-START_TEST(test_shortened) {
+START_TEST(test_shortened)
+{
   char first[602] = "";
   memset(first, 'x', 600);
   first[600] = '\n';
@@ -337,7 +365,8 @@ START_TEST(test_shortened) {
 }
 END_TEST
 
-START_TEST(test_unlinked) {
+START_TEST(test_unlinked)
+{
   append("access.log", "one\n");
   start();
   ck_lines("one@0");
@@ -349,7 +378,8 @@ START_TEST(test_unlinked) {
 END_TEST
 
 /* A name that can't be had now is asked for again; the line is not lost. */
-START_TEST(test_name_fails) {
+START_TEST(test_name_fails)
+{
   struct cf_line line;
   const char *head;
   bool more;
@@ -363,7 +393,8 @@ END_TEST
 
 /* ---- Restarts ---- */
 
-START_TEST(test_restart) {
+START_TEST(test_restart)
+{
   append("access.log", "one\ntwo\nhalf");
   start();
   ck_lines("one@0 two@4");
@@ -376,7 +407,8 @@ START_TEST(test_restart) {
 END_TEST
 
 /* Without a save everything is given again: ids make that harmless. */
-START_TEST(test_restart_unsaved) {
+START_TEST(test_restart_unsaved)
+{
   append("access.log", "one\n");
   start();
   ck_lines("one@0");
@@ -390,7 +422,8 @@ START_TEST(test_restart_unsaved) {
 END_TEST
 
 /* Marks say what is safe, not what was given. */
-START_TEST(test_marks_wait_for_commit) {
+START_TEST(test_marks_wait_for_commit)
+{
   struct cf_marks marks = {0};
   append("access.log", "one\ntwo\n");
   start();
@@ -406,7 +439,8 @@ START_TEST(test_marks_wait_for_commit) {
 }
 END_TEST
 
-static void read_and_stop(const char *text, const char *want) {
+static void read_and_stop(const char *text, const char *want)
+{
   append("access.log", text);
   start();
   ck_lines(want);
@@ -414,7 +448,8 @@ static void read_and_stop(const char *text, const char *want) {
   stop();
 }
 
-START_TEST(test_restart_renamed) {
+START_TEST(test_restart_renamed)
+{
   read_and_stop("one\n", "one@0");
   append("access.log", "two\n");
   move("access.log", "access.log-20260101");
@@ -429,7 +464,8 @@ START_TEST(test_restart_renamed) {
 }
 END_TEST
 
-START_TEST(test_restart_renamed_not_yet_new) {
+START_TEST(test_restart_renamed_not_yet_new)
+{
   read_and_stop("one\n", "one@0");
   append("access.log", "two\n");
   move("access.log", "access.log.1");
@@ -440,7 +476,8 @@ START_TEST(test_restart_renamed_not_yet_new) {
 }
 END_TEST
 
-START_TEST(test_restart_copytruncated) {
+START_TEST(test_restart_copytruncated)
+{
   read_and_stop("one\n", "one@0");
   append("access.log", "two\n");
   copy("access.log", "access.log.1");
@@ -451,7 +488,8 @@ START_TEST(test_restart_copytruncated) {
 END_TEST
 
 /* Rotated more than once while nobody looked: what came and went in between is read too, but not what only looks like it. */
-START_TEST(test_several_rotations) {
+START_TEST(test_several_rotations)
+{
   append("access.log.7", "long ago\n");
   struct timespec old[2] = {{1000000000, 0}, {1000000000, 0}};
   ck_assert_int_eq(utimensat(AT_FDCWD, in_dir("access.log.7"), old, 0), 0);
@@ -476,7 +514,8 @@ START_TEST(test_several_rotations) {
 END_TEST
 
 /* A file that was left is not taken for one that was missed. */
-START_TEST(test_left_files_stay_left) {
+START_TEST(test_left_files_stay_left)
+{
   rules.drain_us = 0;
   append("access.log", "one\n");
   start();
@@ -492,7 +531,8 @@ START_TEST(test_left_files_stay_left) {
 END_TEST
 
 /* Another file, perhaps with the same inode number, at the same path; the old one is gone. */
-START_TEST(test_restart_replaced) {
+START_TEST(test_restart_replaced)
+{
   read_and_stop("one\n", "one@0");
   if (_i == 0) ck_assert_int_eq(unlink(log_path), 0);
   truncate_to("access.log", "another, longer\n");
@@ -501,7 +541,8 @@ START_TEST(test_restart_replaced) {
 }
 END_TEST
 
-START_TEST(test_restart_shortened) {
+START_TEST(test_restart_shortened)
+{
   read_and_stop("one\ntwo\n", "one@0 two@4");
   truncate_to("access.log", "one\n");
   start();
@@ -509,7 +550,8 @@ START_TEST(test_restart_shortened) {
 }
 END_TEST
 
-START_TEST(test_restart_same_first_line) {
+START_TEST(test_restart_same_first_line)
+{
   read_and_stop("#Fields\none\n", "#Fields@0 one@8");
   move("access.log", "access.log.1");
   append("access.log.1", "two\n");
@@ -520,7 +562,8 @@ START_TEST(test_restart_same_first_line) {
 END_TEST
 
 /* Compressed neighbours are no candidates, and a missing file is no error. */
-START_TEST(test_restart_compressed) {
+START_TEST(test_restart_compressed)
+{
   read_and_stop("one\n", "one@0");
   ck_assert_int_eq(unlink(log_path), 0);
   put_flags(in_dir("access.log.1.gz"), O_TRUNC, "\x1f\x8b\x08\n", 4);
@@ -531,7 +574,8 @@ START_TEST(test_restart_compressed) {
 }
 END_TEST
 
-START_TEST(test_restart_name_fails) {
+START_TEST(test_restart_name_fails)
+{
   struct cf_marks marks = {0};
   read_and_stop("one\n", "one@0");
   ck_assert_ok(cf_marks_load(state_path, &marks, NULL));
@@ -543,7 +587,8 @@ END_TEST
 
 /* ---- The state file ---- */
 
-START_TEST(test_marks_round) {
+START_TEST(test_marks_round)
+{
   struct cf_mark one = {.path = strdup("/var/log/a b\n%20\xff.log"), .device = UINT64_MAX, .inode = 7, .offset = INT64_MAX, .head = "0123456789abcdef"};
   struct cf_marks marks = {0}, back = {0};
   ck_assert_ok(cf_marks_add(&marks, &one));
@@ -581,7 +626,8 @@ static const char *const bad_states[] = {
   "counterfoil import 1\n1 2 3 0123456789abcdef %2\n",
 };
 
-START_TEST(test_marks_bad) {
+START_TEST(test_marks_bad)
+{
   struct cf_marks marks = {0};
   struct cf_fault fault = {.at = ""};
   append("state", bad_states[_i]);
@@ -591,7 +637,8 @@ START_TEST(test_marks_bad) {
 }
 END_TEST
 
-START_TEST(test_marks_none) {
+START_TEST(test_marks_none)
+{
   struct cf_marks marks = {0};
   ck_assert_ok(cf_marks_load(state_path, &marks, NULL));
   ck_assert_uint_eq(marks.n, 0);
@@ -602,7 +649,8 @@ START_TEST(test_marks_none) {
 END_TEST
 
 /* A write that fails half way leaves the old state. */
-START_TEST(test_marks_disk_full) {
+START_TEST(test_marks_disk_full)
+{
   struct cf_mark one = {.path = log_path, .head = "0123456789abcdef"};
   struct cf_marks marks = {0}, back = {0};
   ck_assert_ok(cf_marks_add(&marks, &one));
@@ -620,7 +668,8 @@ START_TEST(test_marks_disk_full) {
 END_TEST
 
 /* Killed at any moment, the file holds a whole state. */
-START_TEST(test_marks_killed) {
+START_TEST(test_marks_killed)
+{
   struct cf_marks marks = {0};
   struct cf_mark one = {.path = log_path, .head = "0123456789abcdef"};
   for (int i = 0; i < 1000; i++) ck_assert_ok(cf_marks_add(&marks, &one));
@@ -646,7 +695,8 @@ START_TEST(test_marks_killed) {
 }
 END_TEST
 
-int main(void) {
+int main(void)
+{
   const struct cf_test tests[] = {
     {.tcase = "once", .test = test_once, .setup = setup, .teardown = teardown},
     {.tcase = "once", .test = test_once_empty},

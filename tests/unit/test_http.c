@@ -12,19 +12,22 @@ static struct cf_request request;
 static struct cf_response response;
 static struct cf_fault fault;
 
-static void setup(void) {
+static void setup(void)
+{
   cf_memory_init(&memory, CF_DOOR_WEB);
   cf_request_init(&request, &memory.transport, CF_STR(""));
   cf_response_init(&response, &memory.transport, false);
 }
 
-static void teardown(void) {
+static void teardown(void)
+{
   cf_response_fini(&response);
   cf_request_fini(&request);
   cf_memory_fini(&memory);
 }
 
-static void param(const char *name, const char *value) {
+static void param(const char *name, const char *value)
+{
   if (value != NULL) ck_assert_ok(cf_memory_param(&memory, name, value));
 }
 
@@ -46,7 +49,8 @@ static const struct {
   {NULL, NULL, "", "/", ""},
 };
 
-START_TEST(test_path) {
+START_TEST(test_path)
+{
   struct cf_request rq;
   param("SCRIPT_NAME", paths[_i].script);
   param("PATH_INFO", paths[_i].info);
@@ -62,7 +66,8 @@ static const struct {
   enum cf_http_method method;
 } methods[] = {{"GET", CF_HTTP_GET}, {"HEAD", CF_HTTP_HEAD}, {"POST", CF_HTTP_POST}, {"PUT", CF_HTTP_OTHER}, {"get", CF_HTTP_OTHER}, {NULL, CF_HTTP_OTHER}};
 
-START_TEST(test_method) {
+START_TEST(test_method)
+{
   struct cf_request rq;
   param("REQUEST_METHOD", methods[_i].text);
   cf_request_init(&rq, &memory.transport, CF_STR(""));
@@ -73,12 +78,14 @@ END_TEST
 
 /* ---- Parameters ---- */
 
-static enum cf_err parse(const char *query) {
+static enum cf_err parse(const char *query)
+{
   param("QUERY_STRING", query);
   return cf_request_query(&request, &fault);
 }
 
-START_TEST(test_params) {
+START_TEST(test_params)
+{
   struct cf_str v = CF_STR("untouched");
   ck_assert_ok(parse("a=1&b=x%20y+z&&c&d=&a=2&%65=%3D%26%00"));
   ck_assert_uint_eq(request.params_n, 6);
@@ -95,13 +102,15 @@ END_TEST
 
 static const char *const bad_queries[] = {"a=%", "a=%4", "a=%zz", "%=1"};
 
-START_TEST(test_bad_query) {
+START_TEST(test_bad_query)
+{
   ck_assert_err(parse(bad_queries[_i]), CF_E_PARAMETER);
   ck_assert_uint_eq(request.params_n, 0);
 }
 END_TEST
 
-START_TEST(test_param_limits) {
+START_TEST(test_param_limits)
+{
   static char text[CF_QUERY_STRING_MAX + 2];
   for (size_t i = 0; i < CF_PARAMS_MAX; i++) strcat(text, "a&");
   ck_assert_ok(parse(text));
@@ -114,7 +123,8 @@ START_TEST(test_param_limits) {
 }
 END_TEST
 
-START_TEST(test_only) {
+START_TEST(test_only)
+{
   ck_assert_ok(parse("size=1&root=x"));
   ck_assert_ok(cf_request_only(&request, "mode size root", &fault));
   ck_assert_err(cf_request_only(&request, "mode size", &fault), CF_E_PARAMETER);
@@ -140,7 +150,8 @@ static const struct {
   {"n=1x", CF_E_PARAMETER, true, 77}, {"n=+1", CF_E_PARAMETER, true, 77},
 };
 
-START_TEST(test_number) {
+START_TEST(test_number)
+{
   bool present = false;
   uint64_t n = 77;
   ck_assert_ok(parse(numbers[_i].query));
@@ -150,7 +161,8 @@ START_TEST(test_number) {
 }
 END_TEST
 
-START_TEST(test_path_put) {
+START_TEST(test_path_put)
+{
   struct cf_buf b;
   cf_buf_init(&b, 256);
   cf_path_put(&b, CF_STR("/a b/\r\nSet-Cookie: x;/\xc3\xa4/"));
@@ -164,7 +176,8 @@ END_TEST
 
 /* ---- Response ---- */
 
-START_TEST(test_response) {
+START_TEST(test_response)
+{
   ck_assert_ok(cf_response_begin(&response, 201, "text/plain"));
   ck_assert_ok(cf_response_header(&response, "Location", CF_STR("events/1")));
   ck_assert_ok(cf_response_put(&response, CF_STR("hello")));
@@ -176,7 +189,8 @@ START_TEST(test_response) {
 }
 END_TEST
 
-START_TEST(test_head) {
+START_TEST(test_head)
+{
   response.head = true;
   ck_assert_ok(cf_response_begin(&response, 200, "text/plain"));
   ck_assert_ok(cf_response_put(&response, CF_STR("hello")));
@@ -186,7 +200,8 @@ START_TEST(test_head) {
 }
 END_TEST
 
-START_TEST(test_late_header) {
+START_TEST(test_late_header)
+{
   ck_assert_ok(cf_response_put(&response, CF_STR("hello")));
   ck_assert_ok(cf_response_flush(&response));
   ck_assert_err(cf_response_header(&response, "Link", CF_STR("x")), CF_E_REQUEST);
@@ -201,7 +216,8 @@ START_TEST(test_late_header) {
 END_TEST
 
 /* What fits is held back and can be taken back; one byte more is sent. */
-START_TEST(test_hold) {
+START_TEST(test_hold)
+{
   static char half[CF_RESPONSE_HOLD / 2];
   memset(half, 'x', sizeof half);
   ck_assert_ok(cf_response_put(&response, (struct cf_str){half, sizeof half}));
@@ -223,14 +239,16 @@ static const char *const bad_headers[] = {"a\r\nb", "a\nb", "\x7f", "a\tb"};
 START_TEST(test_bad_header) { ck_assert_err(cf_response_header(&response, "X", cf_str_from(bad_headers[_i])), CF_E_REQUEST); }
 END_TEST
 
-static enum cf_err refuse(void *context, const void *p, size_t n) {
+static enum cf_err refuse(void *context, const void *p, size_t n)
+{
   (void)context;
   (void)p;
   (void)n;
   return CF_E_PEER;
 }
 
-START_TEST(test_client_left) {
+START_TEST(test_client_left)
+{
   memory.transport.write = refuse;
   ck_assert_ok(cf_response_put(&response, CF_STR("hello")));
   ck_assert_err(cf_response_flush(&response), CF_E_PEER);
@@ -253,7 +271,8 @@ static const struct {
   {CF_E_CONFIG, "data", "{\"type\":\"urn:counterfoil:bad-config\",\"title\":\"the configuration is not usable\",\"status\":503,\"detail\":\"<\\u0001\\\">\",\"n\":1}\n", "Retry-After", "2"},
 };
 
-START_TEST(test_problem) {
+START_TEST(test_problem)
+{
   ck_assert_ok(cf_response_put(&response, CF_STR("half an answer that went wrong")));
   enum cf_err err = cf_fail(&fault, problems[_i].err, problems[_i].at, "<\x01\">");
   ck_assert_ok(cf_response_problem(&response, err, &fault, CF_STR("\"n\":1")));
@@ -265,7 +284,8 @@ START_TEST(test_problem) {
 }
 END_TEST
 
-int main(void) {
+int main(void)
+{
   const struct cf_test tests[] = {
     {.tcase = "request", .test = test_path, .loops = CF_COUNT(paths), .setup = setup, .teardown = teardown},
     {.tcase = "request", .test = test_method, .loops = CF_COUNT(methods)},

@@ -25,7 +25,8 @@ static const char *bad;          /* events other than text that hold this are 42
 static const char *nonsense;     /* the answer to everything */
 static bool stop;
 
-static int judge(struct cf_str text, struct cf_str id) {
+static int judge(struct cf_str text, struct cf_str id)
+{
   for (size_t i = 0; i < events_n; i++)
     if (cf_str_is(id, events[i].id)) return cf_str_is(text, events[i].text) ? 200 : 409;
   if (bad != NULL && memmem(text.p, text.n, bad, strlen(bad)) != NULL && memmem(text.p, text.n, "log.line", 8) == NULL) return 422;
@@ -35,7 +36,8 @@ static int judge(struct cf_str text, struct cf_str id) {
   return 201;
 }
 
-static void take(struct cf_str body, struct cf_buf *answer, int *status) {
+static void take(struct cf_str body, struct cf_buf *answer, int *status)
+{
   struct cf_buf errors;
   unsigned accepted = 0, duplicates = 0, index = 0;
   cf_buf_init(&errors, 1U << 20);
@@ -54,7 +56,8 @@ static void take(struct cf_str body, struct cf_buf *answer, int *status) {
   cf_buf_fini(&errors);
 }
 
-static enum cf_err post(void *context, struct cf_str body, int *status, struct cf_buf *answer, struct cf_fault *fault) {
+static enum cf_err post(void *context, struct cf_str body, int *status, struct cf_buf *answer, struct cf_fault *fault)
+{
   ck_assert_ptr_eq(context, events);
   ck_assert_uint_gt(body.n, 0);
   posts++;
@@ -83,7 +86,8 @@ static struct cf_import *import;
 static struct cf_import_rules rules;
 static uint64_t at;
 
-static void setup(void) {
+static void setup(void)
+{
   rules = (struct cf_import_rules){
     .source = CF_STR("test"), .batch_max = 50000, .body_max = 1U << 24, .patience_us = INT64_MAX, .stopped = stopped, .post = post, .context = events,
   };
@@ -93,20 +97,23 @@ static void setup(void) {
 
 static void teardown(void) { cf_import_free(import); }
 
-static void forget(void) {
+static void forget(void)
+{
   cf_import_free(import);
   import = NULL;
   setup();
 }
 
-static void add(const char *text) {
+static void add(const char *text)
+{
   struct cf_line line = {.text = cf_str_from(text), .offset = at};
   at += line.text.n + 1;
   line.next = at;
   ck_assert_ok(cf_import_add(import, &line, HEAD));
 }
 
-static void check_counts(uint64_t lines, uint64_t accepted, uint64_t duplicates, uint64_t messages) {
+static void check_counts(uint64_t lines, uint64_t accepted, uint64_t duplicates, uint64_t messages)
+{
   struct cf_import_counts counts = cf_import_counts(import);
   ck_assert_uint_eq(counts.lines, lines);
   ck_assert_uint_eq(counts.accepted, accepted);
@@ -115,7 +122,8 @@ static void check_counts(uint64_t lines, uint64_t accepted, uint64_t duplicates,
 }
 
 /* The event of the line at that byte, under the files' common head. */
-static const char *event_at(size_t offset) {
+static const char *event_at(size_t offset)
+{
   char id[64];
   snprintf(id, sizeof id, HEAD ".%zu", offset);
   for (size_t i = 0; i < events_n; i++)
@@ -124,7 +132,8 @@ static const char *event_at(size_t offset) {
 }
 
 /* Equal lines are several events; a second import of them adds nothing. */
-START_TEST(test_twice) {
+START_TEST(test_twice)
+{
   for (int round = 0; round < 2; round++) {
     add(LINE);
     add(LINE);
@@ -142,7 +151,8 @@ START_TEST(test_twice) {
 }
 END_TEST
 
-START_TEST(test_nothing_to_send) {
+START_TEST(test_nothing_to_send)
+{
   ck_assert_ok(cf_import_send(import, NULL));
   ck_assert_uint_eq(posts, 0);
   check_counts(0, 0, 0, 0);
@@ -150,7 +160,8 @@ START_TEST(test_nothing_to_send) {
 END_TEST
 
 /* What is refused comes again as text with the same id, and the rest is not sent twice. */
-START_TEST(test_refused) {
+START_TEST(test_refused)
+{
   bad = "frank";
   add(LINE);
   add("192.0.2.1 - frank [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 1");
@@ -162,7 +173,8 @@ START_TEST(test_refused) {
 }
 END_TEST
 
-START_TEST(test_all_refused) {
+START_TEST(test_all_refused)
+{
   bad = "192.0.2.1";
   add(LINE);
   add(LINE);
@@ -172,7 +184,8 @@ START_TEST(test_all_refused) {
 END_TEST
 
 /* Another file with the same first line: its lines are other events. Again nothing is added by a second import. */
-START_TEST(test_same_head) {
+START_TEST(test_same_head)
+{
   static const char *const files[2][3] = {{"#Fields", "one", LINE}, {"#Fields", "two", LINE " \"-\" \"other\""}};
   for (int round = 0; round < 4; round++) {
     for (int i = 0; i < 3; i++) add(files[round % 2][i]);
@@ -187,7 +200,8 @@ START_TEST(test_same_head) {
 END_TEST
 
 /* A line that is there, as another version of the program understood it, is there. */
-START_TEST(test_known_otherwise) {
+START_TEST(test_known_otherwise)
+{
   for (int round = 0; round < 3; round++) {
     add(round == 0 ? "one" : "two");
     ck_assert_ok(cf_import_send(import, NULL));
@@ -201,7 +215,8 @@ START_TEST(test_known_otherwise) {
 END_TEST
 
 /* Refused and then conflicting, or conflicting and then refused: still there in the end. */
-START_TEST(test_refused_and_known) {
+START_TEST(test_refused_and_known)
+{
   bad = "other";
   add(LINE);
   ck_assert_ok(cf_import_send(import, NULL));
@@ -219,7 +234,8 @@ static const struct trouble passing[] = {
   {.err = CF_E_UNKNOWN, .applied = true}, {.err = CF_E_PEER, .applied = true}, {.status = 503, .applied = true},
 };
 
-START_TEST(test_waits) {
+START_TEST(test_waits)
+{
   troubles[0] = troubles[1] = passing[_i];
   troubles_n = 2;
   add(LINE);
@@ -231,7 +247,8 @@ START_TEST(test_waits) {
 }
 END_TEST
 
-START_TEST(test_patience_ends) {
+START_TEST(test_patience_ends)
+{
   struct cf_fault fault;
   rules.patience_us = 0;
   cf_import_free(import);
@@ -247,7 +264,8 @@ START_TEST(test_patience_ends) {
 }
 END_TEST
 
-START_TEST(test_stopped) {
+START_TEST(test_stopped)
+{
   stop = true;
   troubles[0] = passing[0];
   troubles_n = 1;
@@ -257,7 +275,8 @@ START_TEST(test_stopped) {
 }
 END_TEST
 
-START_TEST(test_error_is_given_on) {
+START_TEST(test_error_is_given_on)
+{
   troubles[0] = (struct trouble){.err = CF_E_LOCKED};
   troubles_n = 1;
   add(LINE);
@@ -267,7 +286,8 @@ START_TEST(test_error_is_given_on) {
 END_TEST
 
 /* Smaller and smaller, until it fits; one event that never does becomes text. */
-START_TEST(test_too_large) {
+START_TEST(test_too_large)
+{
   char *long_line = malloc(9000);
   memset(long_line, 'x', 8999);
   long_line[8999] = '\0';
@@ -293,7 +313,8 @@ static const char *const nonsenses[] = {
 };
 
 /* An answer that does not account for all lines is no success. */
-START_TEST(test_nonsense) {
+START_TEST(test_nonsense)
+{
   nonsense = nonsenses[_i];
   add(LINE);
   add(LINE);
@@ -305,7 +326,8 @@ START_TEST(test_nonsense) {
 }
 END_TEST
 
-START_TEST(test_text_refused) {
+START_TEST(test_text_refused)
+{
   struct cf_fault fault;
   nonsense = "{\"accepted\":0,\"duplicates\":0,\"errors\":[{\"index\":0,\"status\":422,\"detail\":\"never\"}]}";
   add("text");
@@ -315,7 +337,8 @@ START_TEST(test_text_refused) {
 }
 END_TEST
 
-START_TEST(test_full) {
+START_TEST(test_full)
+{
   rules.batch_max = _i == 0 ? 7 : 50000;
   cf_import_free(import);
   ck_assert_ok(cf_import_new(&rules, &import, NULL));
@@ -331,7 +354,8 @@ START_TEST(test_full) {
 }
 END_TEST
 
-START_TEST(test_full_by_bytes) {
+START_TEST(test_full_by_bytes)
+{
   char *text = malloc(100001);
   size_t n = 0;
   memset(text, 'x', 100000);
@@ -345,7 +369,8 @@ END_TEST
 
 /* The head: HMAC over source, a NUL and the first line. The value is from another implementation:
  *   printf 'test\0#Fields' | openssl dgst -sha256 -mac HMAC -macopt hexkey:<32 bytes 00> */
-START_TEST(test_head) {
+START_TEST(test_head)
+{
   char head[CF_HEAD_N + 1], other[CF_HEAD_N + 1];
   cf_import_head(import, CF_STR("#Fields"), head);
   ck_assert_str_eq(head, "bec613e4ec8cfd3a");
@@ -361,7 +386,8 @@ END_TEST
 
 static const char *const bad_sources[] = {"", "a b", "counterfoil", "\x1b", "é"};
 
-START_TEST(test_bad_source) {
+START_TEST(test_bad_source)
+{
   struct cf_import *none = NULL;
   struct cf_fault fault;
   rules.source = cf_str_from(bad_sources[_i]);
@@ -370,7 +396,8 @@ START_TEST(test_bad_source) {
 }
 END_TEST
 
-int main(void) {
+int main(void)
+{
   const struct cf_test tests[] = {
     {.tcase = "import", .test = test_twice, .setup = setup, .teardown = teardown},
     {.tcase = "import", .test = test_nothing_to_send},

@@ -37,14 +37,16 @@ static const struct { struct cf_str given; const char *written; } strings[] = {
   {S("<script>&'\xe2\x80\xa8"), "\"<script>&'\xe2\x80\xa8\""},
 };
 
-START_TEST(test_string) {
+START_TEST(test_string)
+{
   cf_json_put_str(&out, strings[_i].given);
   ck_assert_str_eq(cf_buf_cstr(&out), strings[_i].written);
 }
 END_TEST
 
 /* Every byte at every place of a word: plain ones stand for themselves, the others are found wherever they are. */
-START_TEST(test_every_byte_at_every_place) {
+START_TEST(test_every_byte_at_every_place)
+{
   struct cf_buf back;
   cf_buf_init(&back, 100);
   for (unsigned byte = 0; byte < 0x80; byte++) {
@@ -65,7 +67,8 @@ START_TEST(test_every_byte_at_every_place) {
 }
 END_TEST
 
-START_TEST(test_members) {
+START_TEST(test_members)
+{
   cf_json_put_name(&out, "first");
   cf_buf_puts(&out, "{");
   cf_json_put_member(&out, "a", CF_STR("x\"y"));
@@ -92,7 +95,8 @@ END_TEST
 
 /* ---- Reading ---- */
 
-static struct cf_json *parse(struct cf_str text) {
+static struct cf_json *parse(struct cf_str text)
+{
   struct cf_json *doc;
   struct cf_fault fault = {.at = ""};
   enum cf_err err = cf_json_parse(text, 16, &doc, &fault);
@@ -100,7 +104,8 @@ static struct cf_json *parse(struct cf_str text) {
   return doc;
 }
 
-START_TEST(test_types) {
+START_TEST(test_types)
+{
   struct cf_json *doc = parse(CF_STR(" {\"n\":null,\"t\":true,\"f\":false,\"i\":-12,\"d\":1.50,\"s\":\"x\",\"a\":[1,[2]],\"o\":{}} "));
   ck_assert_int_eq(cf_json_type(doc), CF_JSON_OBJECT);
   ck_assert_int_eq(cf_json_type(cf_json_member(doc, "n")), CF_JSON_NULL);
@@ -126,7 +131,8 @@ START_TEST(test_types) {
 }
 END_TEST
 
-START_TEST(test_scalars_alone) {
+START_TEST(test_scalars_alone)
+{
   static const struct { struct cf_str text; enum cf_json_type type; } alone[] = {
     {S("1"), CF_JSON_INTEGER}, {S(" -1.5e3 "), CF_JSON_NUMBER}, {S("\"x\""), CF_JSON_STRING}, {S("true"), CF_JSON_BOOL}, {S("null"), CF_JSON_NULL}, {S("[]"), CF_JSON_ARRAY},
   };
@@ -161,7 +167,8 @@ static const struct { struct cf_str text, decoded; } decoded[] = {
   {S("\"\\ufffe\\ufdd0\""), S("\xef\xbf\xbe\xef\xb7\x90")},
 };
 
-START_TEST(test_decoded) {
+START_TEST(test_decoded)
+{
   struct cf_json *doc = parse(decoded[_i].text);
   struct cf_str s = cf_json_string(doc);
   ck_assert_bytes(s.p, s.n, decoded[_i].decoded.p, decoded[_i].decoded.n);
@@ -174,7 +181,8 @@ static const char *const numbers[] = {
   "0.1000000000000000055511151231257827", "123456789012345678901234567890e-10",
 };
 
-START_TEST(test_number_text) {
+START_TEST(test_number_text)
+{
   struct cf_json *doc = parse(cf_str_from(numbers[_i]));
   struct cf_str s = cf_json_number(doc);
   ck_assert_bytes(s.p, s.n, numbers[_i], strlen(numbers[_i]));
@@ -182,14 +190,16 @@ START_TEST(test_number_text) {
 }
 END_TEST
 
-static enum cf_err note_name(void *context, struct cf_str name, const struct cf_json *value) {
+static enum cf_err note_name(void *context, struct cf_str name, const struct cf_json *value)
+{
   struct cf_buf *b = context;
   cf_buf_putstr(b, name);
   cf_buf_putc(b, value == NULL ? '0' : '1');
   return cf_str_is(name, "stop") ? CF_E_INVALID : CF_OK;
 }
 
-START_TEST(test_each) {
+START_TEST(test_each)
+{
   struct cf_json *doc = parse(CF_STR("{\"z\":1,\"a\":null,\"m\":[]}"));
   ck_assert_ok(cf_json_each(doc, note_name, &out));
   ck_assert_str_eq(cf_buf_cstr(&out), "z1a0m1");
@@ -202,7 +212,8 @@ START_TEST(test_each) {
 }
 END_TEST
 
-START_TEST(test_parse_refuses) {
+START_TEST(test_parse_refuses)
+{
   static const struct cf_str texts[] = {S(""), S("1 2"), S("{} {}"), S("{\"a\":1,\"a\":2}"), S("[1,]"), S("[9223372036854775808]"), S("[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]"), S("[1]\0")};
   for (size_t i = 0; i < CF_COUNT(texts); i++) {
     struct cf_json *doc = NULL;
@@ -237,7 +248,8 @@ static const struct { struct cf_str given; const char *canonical; } canonical[] 
   {S("{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":1}}}}}}}}}"), NULL},
 };
 
-START_TEST(test_canonical) {
+START_TEST(test_canonical)
+{
   struct cf_json *doc = parse(canonical[_i].given);
   struct cf_fault fault = {.at = ""};
   enum cf_err err = cf_json_put_canonical(&out, doc, 8, &fault);
@@ -260,7 +272,8 @@ START_TEST(test_canonical) {
 END_TEST
 
 /* More members than are sorted on the stack. */
-START_TEST(test_canonical_of_many) {
+START_TEST(test_canonical_of_many)
+{
   struct cf_buf given, want;
   cf_buf_init(&given, 1 << 16);
   cf_buf_init(&want, 1 << 16);
@@ -279,7 +292,8 @@ START_TEST(test_canonical_of_many) {
 }
 END_TEST
 
-START_TEST(test_pairs) {
+START_TEST(test_pairs)
+{
   struct cf_json *doc = parse(CF_STR("{\"m\":1,\"\xff\":2}"));
   struct cf_json_pair pairs[4];
   struct cf_fault fault;
@@ -296,7 +310,8 @@ START_TEST(test_pairs) {
 }
 END_TEST
 
-START_TEST(test_full) {
+START_TEST(test_full)
+{
   struct cf_buf little;
   static const char text[] = "{\"a\":[1,2,3],\"b\":\"long enough\"}";
   size_t n = sizeof text - 1;
@@ -311,7 +326,8 @@ START_TEST(test_full) {
 }
 END_TEST
 
-int main(void) {
+int main(void)
+{
   const struct cf_test tests[] = {
     {.tcase = "writer", .test = test_string, .loops = CF_COUNT(strings), .setup = open_out, .teardown = close_out},
     {.tcase = "writer", .test = test_every_byte_at_every_place},

@@ -23,18 +23,21 @@ struct row {
 static struct cf_logline line;
 static struct cf_buf event;
 
-static void setup(void) {
+static void setup(void)
+{
   cf_logline_init(&line);
   cf_buf_init(&event, 1U << 24);
 }
 
-static void teardown(void) {
+static void teardown(void)
+{
   cf_logline_fini(&line);
   cf_buf_fini(&event);
 }
 
 /* The ledger takes it, as the importer sends it. */
-static void assert_acceptable(struct cf_str text) {
+static void assert_acceptable(struct cf_str text)
+{
   const struct cf_event_rules rules = {.source = CF_STR("s"), .cut_long = true};
   struct cf_event parsed;
   struct cf_fault fault = {.at = ""};
@@ -43,14 +46,16 @@ static void assert_acceptable(struct cf_str text) {
   cf_event_fini(&parsed);
 }
 
-static const char *make(struct cf_str text, bool cut) {
+static const char *make(struct cf_str text, bool cut)
+{
   cf_buf_reset(&event);
   ck_assert_ok(cf_logline_event(&line, text, cut, CF_STR("s"), CF_STR("i"), &event));
   assert_acceptable(cf_buf_str(&event));
   return cf_buf_cstr(&event);
 }
 
-static void assert_row(struct cf_str text, const char *members) {
+static void assert_row(struct cf_str text, const char *members)
+{
   char want[8192];
   snprintf(want, sizeof want, "{\"source\":\"s\",\"id\":\"i\",%s}\n", members);
   ck_assert_str_eq(make(text, false), want);
@@ -146,7 +151,8 @@ static const struct row access_rows[] = {
   {"\xef\xbb\xbf" GET, GOT("")},
 };
 
-START_TEST(test_access) {
+START_TEST(test_access)
+{
   const struct row *row = &access_rows[_i];
   assert_row(cf_str_from(row->line), row->event);
   ck_assert_int_eq(line.format, CF_LOG_ACCESS);
@@ -174,7 +180,8 @@ static const struct {
   {"", NULL},
 };
 
-START_TEST(test_times) {
+START_TEST(test_times)
+{
   char text[256];
   snprintf(text, sizeof text, "192.0.2.1 - - [%s] \"GET / HTTP/1.1\" 200 1", times[_i].text);
   make(cf_str_from(text), false);
@@ -215,7 +222,8 @@ static const struct row json_rows[] = {
   {"{\"message\":\"nul \\u0000\"}", "\"message\":\"nul \\u0000\""},
 };
 
-START_TEST(test_json) {
+START_TEST(test_json)
+{
   const struct row *row = &json_rows[_i];
   assert_row(cf_str_from(row->line), row->event);
   ck_assert_int_eq(line.format, CF_LOG_JSON);
@@ -248,7 +256,8 @@ static const char *const text_rows[] = {
   "\\\"\\",
 };
 
-START_TEST(test_text) {
+START_TEST(test_text)
+{
   struct cf_str text = cf_str_from(text_rows[_i]);
   struct cf_buf want;
   cf_buf_init(&want, 1024);
@@ -260,7 +269,8 @@ START_TEST(test_text) {
 }
 END_TEST
 
-START_TEST(test_nul_bytes) {
+START_TEST(test_nul_bytes)
+{
   const char *text = make((struct cf_str){"a\0b", 3}, false);
   ck_assert_ptr_nonnull(strstr(text, "\"message\":\"a\\u0000b\""));
   text = make((struct cf_str){"192.0.2.1 - - " T " \"GET /\0 HTTP/1.1\" 200 1", sizeof "192.0.2.1 - - " T " \"GET /\0 HTTP/1.1\" 200 1" - 1}, false);
@@ -270,7 +280,8 @@ END_TEST
 
 /* ---- Long ones ---- */
 
-static char *repeat(const char *head, const char *unit, size_t times_n, const char *tail) {
+static char *repeat(const char *head, const char *unit, size_t times_n, const char *tail)
+{
   struct cf_buf b;
   cf_buf_init(&b, 1U << 24);
   cf_buf_puts(&b, head);
@@ -307,7 +318,8 @@ static const struct {
   {"{\"message\":\"m\",\"k\":", "[", 100, "", CF_LOG_TEXT},
 };
 
-START_TEST(test_long) {
+START_TEST(test_long)
+{
   char *text = repeat(long_rows[_i].head, long_rows[_i].unit, long_rows[_i].n, long_rows[_i].tail);
   const char *got = make(cf_str_from(text), false);
   ck_assert_int_eq(line.format, long_rows[_i].format);
@@ -317,7 +329,8 @@ START_TEST(test_long) {
 }
 END_TEST
 
-START_TEST(test_cut_line_is_text) {
+START_TEST(test_cut_line_is_text)
+{
   const char *got = make(CF_STR(GET), true);
   ck_assert_int_eq(line.format, CF_LOG_TEXT);
   ck_assert_ptr_nonnull(strstr(got, "\"attributes\":{\"truncated\":[\"message\"]}}"));
@@ -325,7 +338,8 @@ START_TEST(test_cut_line_is_text) {
 END_TEST
 
 /* Each line of a table, cut at every byte and with every byte changed, still makes an acceptable event. */
-static void mangle(const char *text) {
+static void mangle(const char *text)
+{
   size_t n = strlen(text);
   char *copy = strdup(text);
   for (size_t i = 0; i < n; i++) make((struct cf_str){text, i}, false);
@@ -338,7 +352,8 @@ static void mangle(const char *text) {
   free(copy);
 }
 
-START_TEST(test_mangled) {
+START_TEST(test_mangled)
+{
   for (size_t i = 0; i < CF_COUNT(access_rows); i++) mangle(access_rows[i].line);
   for (size_t i = 0; i < CF_COUNT(json_rows); i++) mangle(json_rows[i].line);
 }
@@ -346,7 +361,8 @@ END_TEST
 
 /* ---- A real log, where one is at hand ---- */
 
-START_TEST(test_real_log) {
+START_TEST(test_real_log)
+{
   const char *path = getenv("CF_REAL_LOG");
   if (path == NULL) return;
   struct cf_lines lines;
@@ -368,7 +384,8 @@ START_TEST(test_real_log) {
 }
 END_TEST
 
-int main(void) {
+int main(void)
+{
   const struct cf_test tests[] = {
     {.tcase = "lines", .test = test_access, .loops = CF_COUNT(access_rows), .setup = setup, .teardown = teardown},
     {.tcase = "lines", .test = test_times, .loops = CF_COUNT(times)},

@@ -24,7 +24,8 @@ static struct cf_str slice(const uint8_t *hash) { return (struct cf_str){(const 
     ck_assert_bytes(g_.p, g_.n, w_.p, w_.n); \
   } while (0)
 
-static void vectors_open(void) {
+static void vectors_open(void)
+{
   const char *directory = getenv("CF_VECTORS");
   char path[512];
   ck_assert_msg(directory != NULL, "CF_VECTORS is not set");
@@ -45,13 +46,15 @@ static void vectors_open(void) {
   cf_buf_init(&out, 1 << 16);
 }
 
-static void vectors_close(void) {
+static void vectors_close(void)
+{
   cf_json_free(key_record);
   cf_json_free(file);
   cf_buf_fini(&out);
 }
 
-static enum cf_err leaves_get(void *context, unsigned level, uint64_t first, size_t n, uint8_t *hashes) {
+static enum cf_err leaves_get(void *context, unsigned level, uint64_t first, size_t n, uint8_t *hashes)
+{
   (void)context;
   ck_assert(level == 0 && first + n <= 15);
   memcpy(hashes, leaf[first], n * CF_HASH_N);
@@ -61,7 +64,8 @@ static const struct cf_hashes hashes = {.get = leaves_get};
 
 /* ---- Keys ---- */
 
-START_TEST(vkey_made) {
+START_TEST(vkey_made)
+{
   uint8_t pubkey[CF_PUBKEY_N];
   struct cf_vkey made;
   ck_assert_ok(cf_ed25519_public(seed, pubkey));
@@ -72,7 +76,8 @@ START_TEST(vkey_made) {
 } END_TEST
 
 /* No other text is a key: not one with another byte, not one that is longer or shorter. */
-START_TEST(vkey_strict) {
+START_TEST(vkey_strict)
+{
   struct cf_vkey got;
   struct cf_str good = string("vkey");
   char bad[200];
@@ -87,7 +92,8 @@ START_TEST(vkey_strict) {
   ck_assert_err(cf_vkey_parse(cf_str_from(bad), &got), CF_E_SYNTAX);
 } END_TEST
 
-START_TEST(origins) {
+START_TEST(origins)
+{
   char longest[257];
   memset(longest, 'a', sizeof longest);
   ck_assert(cf_origin_ok((struct cf_str){longest, 255}));
@@ -99,7 +105,8 @@ START_TEST(origins) {
 
 /* ---- Checkpoints and roots ---- */
 
-START_TEST(roots) {
+START_TEST(roots)
+{
   struct cf_edge edge;
   cf_edge_init(&edge);
   for (size_t n = 0; n <= 15; n++) {
@@ -113,7 +120,8 @@ START_TEST(roots) {
   }
 } END_TEST
 
-START_TEST(checkpoint_made) {
+START_TEST(checkpoint_made)
+{
   struct cf_checkpoint checkpoint = {.size = 5};
   snprintf(checkpoint.origin, sizeof checkpoint.origin, "%s", vkey.name);
   ck_assert_ok(cf_tree_root(&hashes, 5, checkpoint.root));
@@ -127,7 +135,8 @@ START_TEST(checkpoint_made) {
   cf_buf_fini(&body);
 } END_TEST
 
-START_TEST(checkpoint_read) {
+START_TEST(checkpoint_read)
+{
   struct cf_str body;
   struct cf_checkpoint checkpoint;
   uint8_t root[CF_HASH_N];
@@ -148,20 +157,23 @@ static const char *const bad_checkpoints[] = {
   "a\n5\n3o/cPoJKUqm0N7CVtW6PehVixMOtiCUkRPDikJTbDol=\n", /* unused bits that are not zero */
 };
 
-START_TEST(checkpoint_bad) {
+START_TEST(checkpoint_bad)
+{
   struct cf_checkpoint got = {.size = 77};
   ck_assert_err(cf_checkpoint_parse(cf_str_from(bad_checkpoints[_i]), &got), CF_E_SYNTAX);
   ck_assert_uint_eq(got.size, 77);
 } END_TEST
 
-START_TEST(checkpoint_good) {
+START_TEST(checkpoint_good)
+{
   struct cf_checkpoint got;
   ck_assert_ok(cf_checkpoint_parse(CF_STR("a\n0\n" ROOT), &got));
   ck_assert_ok(cf_checkpoint_parse(CF_STR("a\n18446744073709551615\n" ROOT), &got));
   ck_assert_uint_eq(got.size, UINT64_MAX);
 } END_TEST
 
-START_TEST(consistency_of_vectors) {
+START_TEST(consistency_of_vectors)
+{
   const struct cf_json *want = cf_json_member(file, "consistency_3_5");
   struct cf_proof proof;
   ck_assert_ok(cf_tree_consistency(&hashes, 3, 5, &proof));
@@ -177,7 +189,8 @@ START_TEST(consistency_of_vectors) {
 
 static struct cf_str key_note(void) { return cf_json_string(cf_json_member(cf_json_member(key_record, "body"), "note")); }
 
-START_TEST(key_note_made) {
+START_TEST(key_note_made)
+{
   struct cf_str body = string("key_note_text");
   cf_buf_putstr(&out, body);
   cf_buf_putc(&out, '\n');
@@ -186,7 +199,8 @@ START_TEST(key_note_made) {
   ck_assert_str_is(cf_buf_str(&out), key_note());
 } END_TEST
 
-START_TEST(key_note_read) {
+START_TEST(key_note_read)
+{
   struct cf_str body;
   ck_assert_ok(cf_note_check(key_note(), &vkey, &body));
   ck_assert_str_is(body, string("key_note_text"));
@@ -194,7 +208,8 @@ START_TEST(key_note_read) {
 } END_TEST
 
 /* Change any byte, and it is no longer signed. */
-START_TEST(note_changed) {
+START_TEST(note_changed)
+{
   struct cf_str good = string("checkpoint_5"), body;
   char bad[400];
   for (size_t i = 0; i < good.n; i++)
@@ -248,7 +263,8 @@ static const struct { const char *note; enum cf_err err; } notes[] = {
   {"text\n\n\xe2\x80\x94 ot\xe3\x80\x80" "er AAAAAAAA\n", CF_E_SYNTAX}, /* U+3000 */
 };
 
-START_TEST(note_split) {
+START_TEST(note_split)
+{
   struct cf_str note = cf_str_from(notes[_i].note), body, signatures;
   ck_assert_err(cf_note_split(note, &body, &signatures), notes[_i].err);
   if (notes[_i].err != CF_OK) return;
@@ -259,7 +275,8 @@ START_TEST(note_split) {
 } END_TEST
 
 /* A note of ours, among n other signatures. */
-static struct cf_str note_with(size_t others, bool ours, const char *more) {
+static struct cf_str note_with(size_t others, bool ours, const char *more)
+{
   struct cf_str body = CF_STR("text\n");
   cf_buf_reset(&out);
   cf_buf_puts(&out, "text\n\n");
@@ -269,7 +286,8 @@ static struct cf_str note_with(size_t others, bool ours, const char *more) {
   return cf_buf_str(&out);
 }
 
-START_TEST(note_signatures) {
+START_TEST(note_signatures)
+{
   struct cf_str body, lines;
   char bad[400];
   ck_assert_ok(cf_note_check(note_with(0, true, ""), &vkey, &body));
@@ -287,7 +305,8 @@ START_TEST(note_signatures) {
   ck_assert(cf_note_names(note_with(0, false, bad), &vkey));
 } END_TEST
 
-START_TEST(note_too_long) {
+START_TEST(note_too_long)
+{
   struct cf_str body, lines;
   cf_buf_reset(&out);
   for (size_t i = 0; i < CF_NOTE_MAX; i++) cf_buf_putc(&out, 'a');
@@ -297,7 +316,8 @@ START_TEST(note_too_long) {
 
 /* ---- Receipts and tiles ---- */
 
-START_TEST(receipt_made) {
+START_TEST(receipt_made)
+{
   struct cf_str want = string("tlog_proof_1"), left = want;
   struct cf_proof proof;
   struct cf_buf extra;
@@ -312,20 +332,23 @@ START_TEST(receipt_made) {
   cf_buf_fini(&extra);
 } END_TEST
 
-START_TEST(receipt_plain) {
+START_TEST(receipt_plain)
+{
   struct cf_proof none = {.n = 0};
   cf_receipt_put(&out, CF_STR(""), 0, &none, CF_STR("note"));
   ck_assert_str_eq(cf_buf_cstr(&out), "c2sp.org/tlog-proof@v1\nindex 0\n\nnote");
 } END_TEST
 
-static void digest_is(const void *p, size_t n, const char *name) {
+static void digest_is(const void *p, size_t n, const char *name)
+{
   uint8_t got[CF_HASH_N], want[CF_HASH_N];
   ck_assert_ok(cf_hex_get_n(string(name), want, sizeof want));
   cf_sha256_1(p, n, got);
   ck_assert_bytes(got, sizeof got, want, sizeof want);
 }
 
-START_TEST(tiles) {
+START_TEST(tiles)
+{
   const struct cf_json *records = cf_json_member(file, "records");
   digest_is(leaf, sizeof leaf, "tile0_sha256");
   for (size_t i = 0; i < 15; i++) {
@@ -339,7 +362,8 @@ START_TEST(tiles) {
 } END_TEST
 
 /* Names are level/N/width. */
-static enum cf_err path_check(void *context, struct cf_str name, const struct cf_json *value) {
+static enum cf_err path_check(void *context, struct cf_str name, const struct cf_json *value)
+{
   uint64_t v[3];
   size_t *n = context;
   for (size_t i = 0; i < 3; i++) ck_assert_ok(cf_u64_parse(cf_str_cut(&name, '/'), UINT64_MAX, &v[i]));
@@ -350,13 +374,15 @@ static enum cf_err path_check(void *context, struct cf_str name, const struct cf
   return CF_OK;
 }
 
-START_TEST(tile_paths) {
+START_TEST(tile_paths)
+{
   size_t n = 0;
   ck_assert_ok(cf_json_each(cf_json_member(file, "tile_paths"), path_check, &n));
   ck_assert_uint_eq(n, 4);
 } END_TEST
 
-START_TEST(inclusion_of_vectors) {
+START_TEST(inclusion_of_vectors)
+{
   struct cf_proof proof;
   struct cf_str path[CF_PROOF_MAX];
   uint8_t root[CF_HASH_N];
@@ -369,7 +395,8 @@ START_TEST(inclusion_of_vectors) {
     }
 } END_TEST
 
-int main(void) {
+int main(void)
+{
 #define NOTE .tcase = "note", .setup = vectors_open, .teardown = vectors_close
   const struct cf_test tests[] = {
     {NOTE, .test = vkey_made},

@@ -27,7 +27,8 @@ static const struct cf_record records[] = {
    .payload = {S("{\"user\":\"dora\"}"), {NULL, 0}, {NULL, 0}, {NULL, 0}}},
 };
 
-START_TEST(test_salts) {
+START_TEST(test_salts)
+{
   static uint8_t stream[CF_GROUP * CF_C_N * CF_HASH_N];
   uint8_t key[CF_SALTKEY_N] = {4, 2}, salt[CF_HASH_N];
   cf_keystream(key, 0, stream, sizeof stream);
@@ -40,7 +41,8 @@ START_TEST(test_salts) {
 }
 END_TEST
 
-START_TEST(test_effective_time) {
+START_TEST(test_effective_time)
+{
   ck_assert_int_eq(cf_record_effective_us(&records[0]), TIME);
   ck_assert_int_eq(cf_record_effective_us(&records[2]), CF_TIME_MIN_US);
 }
@@ -48,7 +50,8 @@ END_TEST
 
 /* ---- Stored ---- */
 
-static void ck_assert_record(const struct cf_record *got, const struct cf_record *want) {
+static void ck_assert_record(const struct cf_record *got, const struct cf_record *want)
+{
   ck_assert_uint_eq(got->seq, want->seq);
   ck_assert_int_eq(got->recorded_us, want->recorded_us);
   ck_assert_int_eq(got->time_us, want->time_us);
@@ -59,7 +62,8 @@ static void ck_assert_record(const struct cf_record *got, const struct cf_record
   }
 }
 
-START_TEST(test_stored) {
+START_TEST(test_stored)
+{
   static const int64_t bases[] = {RECORDED, RECORDED - 5, RECORDED + 1000000, 0, CF_TIME_MIN_US, CF_TIME_MAX_US};
   const struct cf_record *r = &records[_i];
   struct cf_buf b;
@@ -82,7 +86,8 @@ START_TEST(test_stored) {
 END_TEST
 
 /* Whatever stands there: it is refused, or what comes out can be used. */
-static void use(const uint8_t *p, size_t n) {
+static void use(const uint8_t *p, size_t n)
+{
   struct cf_record got;
   struct cf_reader reader;
   struct cf_values values;
@@ -103,7 +108,8 @@ static void use(const uint8_t *p, size_t n) {
   free(copy);
 }
 
-START_TEST(test_stored_damaged) {
+START_TEST(test_stored_damaged)
+{
   struct cf_buf b;
   cf_buf_init(&b, CF_LEAF_MAX);
   cf_record_encode(&records[_i], RECORDED, &b);
@@ -135,7 +141,8 @@ static const struct cf_str no_records[] = {
   S("\x01\0\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01\0"), /* a time that no calendar has */
 };
 
-START_TEST(test_stored_refused) {
+START_TEST(test_stored_refused)
+{
   struct cf_record got;
   struct cf_reader reader;
   cf_reader_init(&reader, no_records[_i].p, no_records[_i].n);
@@ -145,7 +152,8 @@ END_TEST
 
 /* ---- Sameness ---- */
 
-START_TEST(test_same) {
+START_TEST(test_same)
+{
   struct cf_record a = records[0], b = records[0];
   b.seq = 99;
   b.recorded_us++;
@@ -193,7 +201,8 @@ static const struct { size_t record; uint32_t fields; const char *flat; } flats[
   {4, FIELD(USER) | FIELD(SOURCE) | FIELD(TIME), "{\"seq\":1,\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"policy\",\"source\":\"admin\",\"user\":\"dora\"}"},
 };
 
-START_TEST(test_flat) {
+START_TEST(test_flat)
+{
   struct cf_buf b;
   cf_buf_init(&b, CF_LEAF_MAX);
   cf_buf_puts(&b, "[");
@@ -243,7 +252,8 @@ static const struct { struct cf_str text; bool ok; } publics[] = {
   {S("\"source\":\"counterfoil\",\"outcome\":\"unknown\""), false},           /* reserved */
 };
 
-START_TEST(test_public) {
+START_TEST(test_public)
+{
   int64_t t;
   struct cf_fault fault = {.at = ""};
   ck_assert_err(cf_public_check(CF_K_EVENT, publics[_i].text, &t, &fault), publics[_i].ok ? CF_OK : CF_E_SYNTAX);
@@ -327,7 +337,8 @@ static const struct { enum cf_compartment compartment; struct cf_str text; bool 
   {CF_C_DETAIL, S("{\"attributes\":{\"a\":1},\"message\":\"x\"}"), false},
 };
 
-START_TEST(test_payload) {
+START_TEST(test_payload)
+{
   struct cf_fault fault = {.at = ""};
   ck_assert_err(cf_payload_check(payloads[_i].compartment, payloads[_i].text, &fault), payloads[_i].ok ? CF_OK : CF_E_SYNTAX);
   if (!payloads[_i].ok) ck_assert_str_ne(fault.detail, "");
@@ -368,7 +379,8 @@ static const struct { struct cf_str text; bool ok; } leaves[] = {
   {S("{\"v\":1,\"seq\":1,\"prev\":\"" ZERO "\",\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"hold\",\"source\":\"o\",\"body\":{\"hold\":\"h\"},\"client\":\"" ZERO "\"}"), false},
 };
 
-START_TEST(test_leaf) {
+START_TEST(test_leaf)
+{
   struct cf_leaf leaf;
   struct cf_fault fault = {.at = ""};
   ck_assert_err(cf_leaf_parse(leaves[_i].text, &leaf, &fault), leaves[_i].ok ? CF_OK : CF_E_SYNTAX);
@@ -380,14 +392,16 @@ END_TEST
 
 static uint64_t state;
 
-static uint64_t draw(uint64_t below) {
+static uint64_t draw(uint64_t below)
+{
   uint64_t z = (state += 0x9E3779B97F4A7C15u);
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
   z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
   return (z ^ (z >> 31)) % below;
 }
 
-static void random_text(struct cf_buf *b, size_t max) {
+static void random_text(struct cf_buf *b, size_t max)
+{
   static const struct cf_str pieces[] = {S("a"), S("Zz9"), S("\""), S("\\"), S("\n"), S("\0"), S("\x1f"), S("\x7f"), S("\xc3\xa9"), S("\xf0\x9f\x98\x80"), S("\xff"), S("\xe2\x82"),
                                          S("\",\"user\":\""), S("}"), S("{"), S(","), S("\\u0041"), S("plain text of some length")};
   for (uint64_t n = draw(12); n > 0; n--) {
@@ -396,7 +410,8 @@ static void random_text(struct cf_buf *b, size_t max) {
   }
 }
 
-static void random_value(struct cf_builder *b, enum cf_member m) {
+static void random_value(struct cf_builder *b, enum cf_member m)
+{
   const struct cf_member_row *row = &cf_member_table[m];
   struct cf_buf text;
   cf_buf_init(&text, 1000);
@@ -421,7 +436,8 @@ static void random_value(struct cf_builder *b, enum cf_member m) {
   cf_buf_fini(&text);
 }
 
-static void random_record(struct cf_builder *b, struct cf_event *event) {
+static void random_record(struct cf_builder *b, struct cf_event *event)
+{
   struct cf_fault fault = {.at = ""};
   cf_builder_set(b, CF_M_SOURCE, CF_STR("web1"));
   cf_builder_set(b, CF_M_ACTION, CF_STR("act"));
@@ -431,7 +447,8 @@ static void random_record(struct cf_builder *b, struct cf_event *event) {
   ck_assert_msg(err == CF_OK, "%s: %s", fault.at, fault.detail);
 }
 
-static enum cf_err compare_value(void *context, struct cf_str name, const struct cf_json *value) {
+static enum cf_err compare_value(void *context, struct cf_str name, const struct cf_json *value)
+{
   struct cf_values *values = context;
   enum cf_member m = cf_member_find(name);
   ck_assert_uint_ne(m, CF_M_N);
@@ -448,7 +465,8 @@ static enum cf_err compare_value(void *context, struct cf_str name, const struct
 }
 
 /* The flat event, read by json-c, and the values taken by our own walk: the same, each way. */
-static void compare(const struct cf_record *r, struct cf_values *values) {
+static void compare(const struct cf_record *r, struct cf_values *values)
+{
   struct cf_buf flat;
   struct cf_json *doc;
   cf_buf_init(&flat, 4 * CF_LEAF_MAX);
@@ -469,7 +487,8 @@ static void compare(const struct cf_record *r, struct cf_values *values) {
   cf_buf_fini(&flat);
 }
 
-START_TEST(test_random_values) {
+START_TEST(test_random_values)
+{
   struct cf_values values;
   struct cf_builder *b;
   state = (uint64_t)_i;
@@ -500,7 +519,8 @@ static const struct cf_record odd_texts[] = {
   {.kind = CF_K_EVENT, .payload = {S("{\"ip\":\"1.2.3.4\"}")}},
 };
 
-START_TEST(test_odd_texts) {
+START_TEST(test_odd_texts)
+{
   struct cf_values values;
   cf_values_init(&values);
   ck_assert_err(cf_values_get(&odd_texts[_i], &values), CF_E_SYNTAX);
@@ -514,7 +534,8 @@ START_TEST(test_odd_texts) {
 }
 END_TEST
 
-int main(void) {
+int main(void)
+{
   const struct cf_test tests[] = {
     {.tcase = "time and salt", .test = test_salts},
     {.tcase = "time and salt", .test = test_effective_time},

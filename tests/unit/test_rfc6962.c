@@ -15,7 +15,8 @@ static struct cf_buf raw, text;
 static struct cf_json *doc;
 
 /* The JSON reader takes integers of int64 only; the vectors also have 2^64 - 1, which goes between quotes. */
-static void quote_largest(void) {
+static void quote_largest(void)
+{
   static const char largest[] = ": 18446744073709551615";
   struct cf_str left = cf_buf_str(&raw);
   for (const char *at; (at = memmem(left.p, left.n, largest, sizeof largest - 1)) != NULL;) {
@@ -27,7 +28,8 @@ static void quote_largest(void) {
   cf_buf_putstr(&text, left);
 }
 
-static void vectors_open(void) {
+static void vectors_open(void)
+{
   const char *directory = getenv("CF_VECTORS");
   struct cf_fault fault = {.at = ""};
   char path[512];
@@ -45,7 +47,8 @@ static void vectors_open(void) {
   ck_assert_msg(err == CF_OK, "%s: %s", path, fault.detail);
 }
 
-static void vectors_close(void) {
+static void vectors_close(void)
+{
   cf_json_free(doc);
   cf_buf_fini(&text);
   cf_buf_fini(&raw);
@@ -63,7 +66,8 @@ struct vector {
   bool bad;
 };
 
-static void hash_get(const struct cf_json *v, struct hash *hash) {
+static void hash_get(const struct cf_json *v, struct hash *hash)
+{
   struct cf_buf b;
   cf_buf_init(&b, sizeof hash->bytes);
   ck_assert_ok(cf_base64_get(cf_json_string(v), &b));
@@ -72,7 +76,8 @@ static void hash_get(const struct cf_json *v, struct hash *hash) {
   cf_buf_fini(&b);
 }
 
-static uint64_t number_get(const struct cf_json *v) {
+static uint64_t number_get(const struct cf_json *v)
+{
   uint64_t n = 0;
   ck_assert_ok(cf_u64_parse(cf_json_type(v) == CF_JSON_STRING ? cf_json_string(v) : cf_json_number(v), UINT64_MAX, &n));
   return n;
@@ -80,7 +85,8 @@ static uint64_t number_get(const struct cf_json *v) {
 
 static struct cf_str slice(const struct hash *h) { return (struct cf_str){(const void *)h->bytes, h->n}; }
 
-static void vector_get(const struct cf_json *json, const char *const names[4], struct vector *v) {
+static void vector_get(const struct cf_json *json, const char *const names[4], struct vector *v)
+{
   memset(v, 0, sizeof *v);
   v->json = json;
   v->a = number_get(cf_json_member(json, names[0]));
@@ -97,19 +103,22 @@ static void vector_get(const struct cf_json *json, const char *const names[4], s
   v->bad = cf_json_bool(cf_json_member(json, "wantErr"));
 }
 
-static void judged(const struct vector *v, enum cf_err err) {
+static void judged(const struct vector *v, enum cf_err err)
+{
   struct cf_str name = cf_json_string(cf_json_member(v->json, "name"));
   ck_assert_msg(err == (v->bad ? CF_E_PROOF : CF_OK), "%.*s: %s", (int)name.n, name.p, cf_err_word(err));
 }
 
-static void all_ran(const char *what, size_t n, size_t good) {
+static void all_ran(const char *what, size_t n, size_t good)
+{
   printf("%s: %zu cases, %zu of them good proofs\n", what, n, good);
   ck_assert_uint_ge(n, 98);
   ck_assert_uint_gt(good, 0);
   ck_assert_uint_lt(good, n);
 }
 
-START_TEST(inclusion) {
+START_TEST(inclusion)
+{
   static const char *const names[4] = {"leafIdx", "treeSize", "leafHash", "root"};
   const struct cf_json *cases = cf_json_member(doc, "inclusion");
   size_t n = cf_json_count(cases), good = 0;
@@ -122,7 +131,8 @@ START_TEST(inclusion) {
   all_ran("inclusion", n, good);
 } END_TEST
 
-START_TEST(consistency) {
+START_TEST(consistency)
+{
   static const char *const names[4] = {"size1", "size2", "root1", "root2"};
   const struct cf_json *cases = cf_json_member(doc, "consistency");
   size_t n = cf_json_count(cases), good = 0;
@@ -135,7 +145,8 @@ START_TEST(consistency) {
   all_ran("consistency", n, good);
 } END_TEST
 
-int main(void) {
+int main(void)
+{
   const struct cf_test tests[] = {
     {.tcase = "vectors", .test = inclusion, .setup = vectors_open, .teardown = vectors_close},
     {.tcase = "vectors", .test = consistency},

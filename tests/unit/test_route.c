@@ -39,7 +39,8 @@ static const struct {
   {CF_HTTP_GET, "/assets/../secret", CF_E_ROUTE, NULL, NULL},
 };
 
-START_TEST(test_find) {
+START_TEST(test_find)
+{
   const struct cf_route *route = NULL;
   struct cf_str args[CF_ROUTE_ARGS_MAX];
   char allow[32] = "";
@@ -50,7 +51,8 @@ START_TEST(test_find) {
 }
 END_TEST
 
-START_TEST(test_long_path) {
+START_TEST(test_long_path)
+{
   char path[CF_PATH_MAX + 2] = "/v1/events/";
   const struct cf_route *route = NULL;
   struct cf_str args[CF_ROUTE_ARGS_MAX];
@@ -66,7 +68,8 @@ END_TEST
 static struct cf_json *doc;
 static const struct cf_json *paths;
 
-static void read_doc(void) {
+static void read_doc(void)
+{
   char name[512];
   static char text[1 << 18];
   const char *tree = getenv("CF_SRCDIR");
@@ -86,31 +89,36 @@ static void free_doc(void) { cf_json_free(doc); }
 /* The table's pattern as OpenAPI writes it. */
 static const char *openapi_path(const char *pattern) { return strcmp(pattern, "/tile/{tile...}") == 0 ? "/tile/{tile}" : pattern; }
 
-static const struct cf_json *operation(const struct cf_route *route) {
+static const struct cf_json *operation(const struct cf_route *route)
+{
   const struct cf_json *item = cf_json_member(paths, openapi_path(route->pattern));
   return cf_json_member(item, route->method == CF_HTTP_POST ? "post" : "get");
 }
 
-static bool in_table(struct cf_str path, struct cf_str method) {
+static bool in_table(struct cf_str path, struct cf_str method)
+{
   for (size_t i = 0; i < cf_route_table_n; i++)
     if (cf_str_is(path, openapi_path(cf_route_table[i].pattern)) && cf_str_is(method, cf_route_table[i].method == CF_HTTP_POST ? "post" : "get")) return true;
   return false;
 }
 
-START_TEST(test_described) {
+START_TEST(test_described)
+{
   for (size_t i = 0; i < cf_route_table_n; i++)
     ck_assert_msg(operation(&cf_route_table[i]) != NULL, "openapi.json lacks %s %s", cf_route_table[i].method == CF_HTTP_POST ? "POST" : "GET", cf_route_table[i].pattern);
 }
 END_TEST
 
-static enum cf_err check_operation(void *context, struct cf_str method, const struct cf_json *value) {
+static enum cf_err check_operation(void *context, struct cf_str method, const struct cf_json *value)
+{
   const struct cf_str *path = context;
   (void)value;
   ck_assert_msg(in_table(*path, method), "no route %.*s %.*s", (int)method.n, method.p, (int)path->n, path->p);
   return CF_OK;
 }
 
-static enum cf_err check_path(void *context, struct cf_str path, const struct cf_json *value) {
+static enum cf_err check_path(void *context, struct cf_str path, const struct cf_json *value)
+{
   (void)context;
   return cf_json_each(value, check_operation, &path);
 }
@@ -119,7 +127,8 @@ START_TEST(test_exists) { ck_assert_ok(cf_json_each(paths, check_path, NULL)); }
 END_TEST
 
 /* The names of an operation's query parameters, with a space after each. */
-static void query_names(const struct cf_json *op, struct cf_buf *b) {
+static void query_names(const struct cf_json *op, struct cf_buf *b)
+{
   const struct cf_json *list = cf_json_member(op, "parameters");
   for (size_t i = 0; i < cf_json_count(list); i++) {
     const struct cf_json *param = cf_json_element(list, i);
@@ -129,7 +138,8 @@ static void query_names(const struct cf_json *op, struct cf_buf *b) {
   }
 }
 
-static void check_names(const struct cf_route *route, struct cf_str described) {
+static void check_names(const struct cf_route *route, struct cf_str described)
+{
   struct cf_buf want;
   cf_buf_init(&want, 4096);
   cf_buf_puts(&want, route->params);
@@ -139,7 +149,8 @@ static void check_names(const struct cf_route *route, struct cf_str described) {
 }
 
 /* Every described parameter of the question is one. */
-static void check_question(struct cf_str described) {
+static void check_question(struct cf_str described)
+{
   static const struct { const char *name, *value; } values[] = {
     {"method", "GET"}, {"status", "200"}, {"outcome", "success"}, {"ip", "192.0.2.1"}, {"kind", "event"}, {"sort", "seq"}, {"order", "asc"}, {"limit", "5"}, {"fields", "user"},
     {"format", "json"}, {"seq_from", "1"}, {"seq_to", "2"}, {"from", "2026-01-01"}, {"to", "2026-01-01"}, {"recorded_from", "2026-01-01"}, {"recorded_to", "2026-01-01"}, {"ip.not", "192.0.2.1"},
@@ -157,7 +168,8 @@ static void check_question(struct cf_str described) {
   }
 }
 
-START_TEST(test_parameters) {
+START_TEST(test_parameters)
+{
   for (size_t i = 0; i < cf_route_table_n; i++) {
     struct cf_buf b;
     cf_buf_init(&b, 4096);
@@ -169,7 +181,8 @@ START_TEST(test_parameters) {
 }
 END_TEST
 
-int main(void) {
+int main(void)
+{
   const struct cf_test tests[] = {
     {.tcase = "find", .test = test_find, .loops = CF_COUNT(finds)},
     {.tcase = "find", .test = test_long_path},

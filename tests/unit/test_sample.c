@@ -10,7 +10,8 @@
 #define N 20000
 #define DAY_US (24 * CF_HOUR_US)
 
-static void make(uint64_t seed, int64_t from_us, uint64_t n, struct cf_buf *b) {
+static void make(uint64_t seed, int64_t from_us, uint64_t n, struct cf_buf *b)
+{
   struct cf_sample sample;
   cf_buf_init(b, SIZE_MAX / 2);
   cf_sample_init(&sample, seed, from_us, n);
@@ -18,7 +19,8 @@ static void make(uint64_t seed, int64_t from_us, uint64_t n, struct cf_buf *b) {
   ck_assert_ok(b->err);
 }
 
-START_TEST(test_same_for_a_seed) {
+START_TEST(test_same_for_a_seed)
+{
   struct cf_buf a, b, c, d;
   make(7, CF_SAMPLE_FROM_US, 1000, &a);
   make(7, CF_SAMPLE_FROM_US, 1000, &b);
@@ -40,7 +42,8 @@ struct seen {
   size_t n, present;
 };
 
-static void see(struct seen *seen, struct cf_str value) {
+static void see(struct seen *seen, struct cf_str value)
+{
   uint64_t hash = UINT64_C(14695981039346656037);
   if (value.p == NULL) return;
   seen->present++;
@@ -53,7 +56,8 @@ static void see(struct seen *seen, struct cf_str value) {
 static struct seen seen[CF_M_N];
 static size_t late, v6;
 
-static void see_event(struct cf_str text, int64_t *newest_us) {
+static void see_event(struct cf_str text, int64_t *newest_us)
+{
   const struct cf_event_rules rules = {.source = CF_STR("sample")};
   struct cf_event event;
   struct cf_values values;
@@ -80,7 +84,8 @@ static const struct {
   {CF_M_REFERER, 1, N / 10}, {CF_M_CREDENTIAL, 1, N / 20}, {CF_M_MESSAGE, 2, 1},
 };
 
-START_TEST(test_all_acceptable_and_various) {
+START_TEST(test_all_acceptable_and_various)
+{
   struct cf_buf b;
   int64_t newest_us = INT64_MIN;
   size_t n = 0;
@@ -101,7 +106,8 @@ START_TEST(test_all_acceptable_and_various) {
 END_TEST
 
 /* Few or very many: still about a week, never before the start by more than an event can be late. */
-START_TEST(test_any_number) {
+START_TEST(test_any_number)
+{
   static const uint64_t numbers[] = {1, 2, 100, UINT64_C(1) << 40, UINT64_MAX};
   struct cf_sample sample;
   struct cf_buf b;
@@ -117,7 +123,8 @@ START_TEST(test_any_number) {
 }
 END_TEST
 
-int main(void) {
+int main(void)
+{
   const struct cf_test tests[] = {
     {.tcase = "sample", .test = test_same_for_a_seed},
     {.tcase = "sample", .test = test_all_acceptable_and_various},

@@ -65,7 +65,8 @@ static const struct { const char *p; size_t n; bool ok; } cases[] = {
   N(""), N(" "), N("\n"), N("\xef\xbb\xbf{}"), N("\0"), N("{}\0"), N("\0{}"), N("{}{}"), N("1 2"), N("{} x"), N("// c\n{}"), N("/**/{}"), N("\xff"), N("\xfe\xff\0["), N("&"), N("*"), N("@"),
 };
 
-static bool scans(struct cf_str text, struct cf_fault *fault) {
+static bool scans(struct cf_str text, struct cf_fault *fault)
+{
   struct cf_str value = {NULL, 0}, rest = {NULL, 0};
   enum cf_err err = cf_scan_value(text, CF_SCAN_DEPTH, &value, &rest, fault);
   if (err == CF_OK) {
@@ -81,7 +82,8 @@ static bool scans(struct cf_str text, struct cf_fault *fault) {
 }
 
 /* The text lies in memory of exactly its size, so that a sanitizer sees each step beyond it. */
-START_TEST(test_case) {
+START_TEST(test_case)
+{
   char *copy = malloc(cases[_i].n + 1);
   struct cf_str text = {copy, cases[_i].n};
   struct cf_fault fault = {.at = ""};
@@ -97,7 +99,8 @@ START_TEST(test_case) {
 END_TEST
 
 /* Each prefix of a good object is a bad one. */
-START_TEST(test_prefixes) {
+START_TEST(test_prefixes)
+{
   static const char text[] = "{\"a\":[1,-2.5e3,\"x\\u00e9\\n\",{\"b\":null,\"c\":[true,false]}],\"d\":{\"e\":\"\xc3\xa9\"}}";
   struct cf_fault fault;
   for (size_t n = 0; n < sizeof text - 1; n++) {
@@ -110,7 +113,8 @@ START_TEST(test_prefixes) {
 }
 END_TEST
 
-START_TEST(test_nothing) {
+START_TEST(test_nothing)
+{
   struct cf_str nothing = {NULL, 0}, event;
   struct cf_scan scan;
   struct cf_fault fault;
@@ -122,7 +126,8 @@ START_TEST(test_nothing) {
 }
 END_TEST
 
-START_TEST(test_fault_says_where) {
+START_TEST(test_fault_says_where)
+{
   struct cf_fault fault;
   ck_assert(!scans(CF_STR("{\"abc\":1, \"abc\":2}"), &fault));
   ck_assert_str_eq(fault.detail, "at byte 11: a name that this object has already");
@@ -136,7 +141,8 @@ static void put_member(struct cf_buf *b, const char *prefix, unsigned i) { cf_bu
 /* Objects of many members: all sizes around the change of method, up to the limit, with and without one name twice. */
 static const unsigned sizes[] = {1, 2, 23, 24, 25, 26, 63, 64, 65, 300, CF_SCAN_MEMBERS, CF_SCAN_MEMBERS + 1};
 
-START_TEST(test_many_members) {
+START_TEST(test_many_members)
+{
   static const char *const prefixes[] = {"n", "\\u006e", "\xff"};
   unsigned n = sizes[_i];
   struct cf_fault fault;
@@ -212,7 +218,8 @@ static const struct { const char *body, *out; int shape; } bodies[] = {
   {"{\"x\":1,\"events\":[1]}", "{\"x\":1,\"events\":[1]}", SINGLE},
 };
 
-static void run_body(struct cf_str body, struct cf_buf *out, int *shape) {
+static void run_body(struct cf_str body, struct cf_buf *out, int *shape)
+{
   struct cf_scan scan;
   struct cf_fault fault;
   cf_scan_init(&scan, body);
@@ -227,7 +234,8 @@ static void run_body(struct cf_str body, struct cf_buf *out, int *shape) {
   *shape = (int)scan.shape;
 }
 
-START_TEST(test_body) {
+START_TEST(test_body)
+{
   struct cf_buf out;
   int shape;
   cf_buf_init(&out, 1 << 16);
@@ -239,7 +247,8 @@ START_TEST(test_body) {
 END_TEST
 
 /* A hostile body costs time in proportion to its size: deep openings that never end are not read again from each line. */
-START_TEST(test_body_hostile) {
+START_TEST(test_body_hostile)
+{
   static const char *const lines[] = {"{\"a\":[\n", "{\"a\":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,\n", "{\"a\":\"\n", "[[[[\n", "{\n", "x\n", "{\"a\":1},\n"};
   struct cf_buf b, out;
   int shape;
@@ -253,7 +262,8 @@ START_TEST(test_body_hostile) {
 }
 END_TEST
 
-int main(void) {
+int main(void)
+{
   const struct cf_test tests[] = {
     {.tcase = "values", .test = test_case, .loops = CF_COUNT(cases)},
     {.tcase = "values", .test = test_prefixes},

@@ -6,7 +6,8 @@
 
 #include "tests/unit/cf_test.h"
 
-START_TEST(test_members_found_by_name) {
+START_TEST(test_members_found_by_name)
+{
   for (unsigned m = 0; m < CF_M_N; m++) {
     const struct cf_member_row *row = &cf_member_table[m];
     ck_assert_uint_eq(row->name_n, strlen(row->name));
@@ -20,7 +21,8 @@ START_TEST(test_members_found_by_name) {
 END_TEST
 
 /* The order of a flat event is that of public members, then the compartments one after the other. */
-START_TEST(test_members_stand_by_compartment) {
+START_TEST(test_members_stand_by_compartment)
+{
   int last = -1;
   for (unsigned m = 0; m < CF_M_N; m++) {
     int place = cf_member_table[m].compartment == CF_C_PUBLIC ? -1 : (int)cf_member_table[m].compartment;
@@ -30,7 +32,8 @@ START_TEST(test_members_stand_by_compartment) {
 }
 END_TEST
 
-START_TEST(test_kinds_and_compartments_found) {
+START_TEST(test_kinds_and_compartments_found)
+{
   for (unsigned k = 0; k < CF_K_N; k++) ck_assert_uint_eq(cf_kind_find(cf_str_from(cf_kind_table[k].name)), k);
   for (unsigned c = 0; c < CF_C_N; c++) ck_assert_uint_eq(cf_compartment_find(cf_str_from(cf_compartment_names[c])), c);
   ck_assert_uint_eq(cf_kind_find(CF_STR("events")), CF_K_N);
@@ -43,7 +46,8 @@ static const struct { const char *name, *like; } suggestions[] = {
   {"durationus", "duration_us"}, {"ressource", "source, resource"},
 };
 
-START_TEST(test_suggestion) {
+START_TEST(test_suggestion)
+{
   struct cf_buf b;
   cf_buf_init(&b, 1000);
   cf_member_suggest(cf_str_from(suggestions[_i].name), &b);
@@ -53,7 +57,8 @@ START_TEST(test_suggestion) {
 }
 END_TEST
 
-START_TEST(test_suggestion_of_all) {
+START_TEST(test_suggestion_of_all)
+{
   static const char *const far[] = {"", "x", "zzzzzzzzzzzz", "a name far longer than any that this table has or will ever have, with spaces"};
   struct cf_buf b;
   cf_buf_init(&b, 1000);
@@ -116,7 +121,8 @@ static const struct { enum cf_member member; struct cf_str value; bool ok; } val
   {CF_M_IP, CF_STR("::ffff:192.0.2.7"), false},
 };
 
-START_TEST(test_value) {
+START_TEST(test_value)
+{
   ck_assert_int_eq(cf_value_ok(values[_i].member, values[_i].value), values[_i].ok);
 }
 END_TEST
@@ -164,7 +170,8 @@ static const struct { const char *given, *canonical; } addresses[] = {
   {"0000:0000:0000:0000:0000:ffff:255.255.255.2555", NULL},
 };
 
-START_TEST(test_address) {
+START_TEST(test_address)
+{
   char out[46] = "untouched";
   uint8_t a[16], b[16];
   struct cf_str given = cf_str_from(addresses[_i].given);
@@ -183,7 +190,8 @@ START_TEST(test_address) {
 }
 END_TEST
 
-START_TEST(test_address_with_nul) {
+START_TEST(test_address_with_nul)
+{
   char out[46];
   ck_assert_err(cf_address_canonical(CF_STR("1.2.3.4\0"), out), CF_E_SYNTAX);
 }
@@ -213,7 +221,8 @@ static const struct { const char *block, *first, *last; } blocks[] = {
   {"192.0.2/24", NULL, NULL},
 };
 
-START_TEST(test_block) {
+START_TEST(test_block)
+{
   uint8_t first[16], last[16];
   struct cf_str block = cf_str_from(blocks[_i].block);
   if (blocks[_i].first == NULL) {
@@ -226,7 +235,8 @@ START_TEST(test_block) {
 }
 END_TEST
 
-int main(void) {
+int main(void)
+{
   const struct cf_test tests[] = {
     {.tcase = "tables", .test = test_members_found_by_name},
     {.tcase = "tables", .test = test_members_stand_by_compartment},

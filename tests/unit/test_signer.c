@@ -22,7 +22,8 @@ static struct cf_signer *signer;
 static struct cf_buf note;
 static struct cf_fault fault;
 
-static enum cf_err leaves_get(void *context, unsigned level, uint64_t first, size_t n, uint8_t *out) {
+static enum cf_err leaves_get(void *context, unsigned level, uint64_t first, size_t n, uint8_t *out)
+{
   if (context) return CF_E_DAMAGED;
   ck_assert(level == 0 && first + n <= LEAVES);
   memcpy(out, leaf[first], n * CF_HASH_N);
@@ -30,7 +31,8 @@ static enum cf_err leaves_get(void *context, unsigned level, uint64_t first, siz
 }
 static const struct cf_hashes hashes = {.get = leaves_get};
 
-static const char *at(const char *name) {
+static const char *at(const char *name)
+{
   static char path[2][128];
   static unsigned turn;
   char *p = path[turn++ % 2];
@@ -38,13 +40,15 @@ static const char *at(const char *name) {
   return p;
 }
 
-static void write_file(const char *name, struct cf_str content, mode_t mode) {
+static void write_file(const char *name, struct cf_str content, mode_t mode)
+{
   int fd = open(at(name), O_WRONLY | O_CREAT | O_TRUNC, mode);
   ck_assert(fd >= 0 && fchmod(fd, mode) == 0 && write(fd, content.p, content.n) == (ssize_t)content.n);
   close(fd);
 }
 
-static size_t read_file(const char *name, char *content, size_t max) {
+static size_t read_file(const char *name, char *content, size_t max)
+{
   FILE *f = fopen(at(name), "rb");
   ck_assert_msg(f != NULL, "%s is not there", name);
   size_t n = fread(content, 1, max - 1, f);
@@ -53,41 +57,48 @@ static size_t read_file(const char *name, char *content, size_t max) {
   return n;
 }
 
-static mode_t mode_of(const char *path) {
+static mode_t mode_of(const char *path)
+{
   struct stat st;
   ck_assert_int_eq(stat(path, &st), 0);
   return st.st_mode & 07777;
 }
 
-static void OPEN(void) {
+static void OPEN(void)
+{
   enum cf_err err = cf_signer_open(directory, ORIGIN, &signer, &fault);
   ck_assert_msg(err == CF_OK, "%s: %s %s", cf_err_word(err), fault.at, fault.detail);
 }
 
-static void CLOSE(void) {
+static void CLOSE(void)
+{
   cf_signer_close(signer);
   signer = NULL;
 }
 
-static void REOPEN(void) {
+static void REOPEN(void)
+{
   CLOSE();
   OPEN();
 }
 
-static enum cf_err SIGN(uint64_t size) {
+static enum cf_err SIGN(uint64_t size)
+{
   uint8_t root[CF_HASH_N];
   ck_assert_ok(cf_tree_root(&hashes, size, root));
   cf_buf_reset(&note);
   return cf_signer_sign(signer, size, root, &hashes, &note, &fault);
 }
 
-static void SIGNED(uint64_t size) {
+static void SIGNED(uint64_t size)
+{
   struct cf_checkpoint last;
   ck_assert(cf_signer_last(signer, &last));
   ck_assert_uint_eq(last.size, size);
 }
 
-static void begin(void) {
+static void begin(void)
+{
   for (size_t i = 0; i < LEAVES; i++) cf_sha256_1(&i, sizeof i, leaf[i]);
   strcpy(base, "/tmp/cf-signer-XXXXXX");
   ck_assert_ptr_nonnull(mkdtemp(base));
@@ -98,7 +109,8 @@ static void begin(void) {
   OPEN();
 }
 
-static void end(void) {
+static void end(void)
+{
   static const char *const names[] = {"key", "vkey", "state", "key.new", "vkey.new", "state.new"};
   cf_signer_close(signer);
   cf_buf_fini(&note);
@@ -112,7 +124,8 @@ static void end(void) {
 
 /* ---- Making and opening ---- */
 
-START_TEST(created) {
+START_TEST(created)
+{
   char key[600], vkey[600];
   struct cf_buf want;
   struct cf_checkpoint last = {.size = 77};
@@ -131,7 +144,8 @@ START_TEST(created) {
   ck_assert_int_ne(access(at("key.new"), F_OK), 0);
 } END_TEST
 
-START_TEST(created_from_seed) {
+START_TEST(created_from_seed)
+{
   const uint8_t seed[CF_SEED_N] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
   char vkey[600];
   CLOSE();
@@ -143,7 +157,8 @@ START_TEST(created_from_seed) {
 } END_TEST
 
 /* Two made by chance differ; one that is there stays. */
-START_TEST(created_once) {
+START_TEST(created_once)
+{
   char before[600], after[600];
   read_file("key", before, sizeof before);
   ck_assert_err(cf_signer_create(directory, ORIGIN, NULL, &fault), CF_E_LOCKED);
@@ -157,14 +172,16 @@ START_TEST(created_once) {
   ck_assert_str_ne(before, after);
 } END_TEST
 
-START_TEST(open_once) {
+START_TEST(open_once)
+{
   struct cf_signer *other = NULL;
   ck_assert_err(cf_signer_open(directory, ORIGIN, &other, &fault), CF_E_LOCKED);
   ck_assert_ptr_null(other);
   REOPEN();
 } END_TEST
 
-static void refused(enum cf_err want) {
+static void refused(enum cf_err want)
+{
   struct cf_signer *other = NULL;
   CLOSE();
   ck_assert_err(cf_signer_open(directory, ORIGIN, &other, &fault), want);
@@ -173,7 +190,8 @@ static void refused(enum cf_err want) {
 
 static const mode_t loose[] = {0640, 0604, 0620, 0602, 0610, 0601, 0666};
 
-START_TEST(refuses_loose_key) {
+START_TEST(refuses_loose_key)
+{
   ck_assert_int_eq(chmod(at("key"), loose[_i]), 0);
   refused(CF_E_CONFIG);
   ck_assert_str_eq(fault.at, "key");
@@ -181,7 +199,8 @@ START_TEST(refuses_loose_key) {
 
 static const mode_t open_to_others[] = {0720, 0702, 0777, 01777};
 
-START_TEST(refuses_loose_directory) {
+START_TEST(refuses_loose_directory)
+{
   CLOSE();
   ck_assert_int_eq(chmod(directory, open_to_others[_i]), 0);
   ck_assert_err(cf_signer_open(directory, ORIGIN, &signer, &fault), CF_E_CONFIG);
@@ -190,20 +209,23 @@ START_TEST(refuses_loose_directory) {
   OPEN();
 } END_TEST
 
-START_TEST(refuses_other_origin) {
+START_TEST(refuses_other_origin)
+{
   struct cf_signer *other = NULL;
   CLOSE();
   ck_assert_err(cf_signer_open(directory, CF_STR("audit.example.org/other"), &other, &fault), CF_E_CONFIG);
 } END_TEST
 
-START_TEST(refuses_missing) {
+START_TEST(refuses_missing)
+{
   unlink(at("key"));
   refused(CF_E_CONFIG);
   ck_assert_err(cf_signer_open(at("nowhere"), ORIGIN, &signer, &fault), CF_E_SYSTEM);
 } END_TEST
 
 /* Whatever byte of it is changed: a key that opens is the key that was made. */
-START_TEST(refuses_changed_key) {
+START_TEST(refuses_changed_key)
+{
   char key[600], bad[600];
   struct cf_vkey was = *cf_signer_vkey(signer);
   size_t n = read_file("key", key, sizeof key);
@@ -223,7 +245,8 @@ START_TEST(refuses_changed_key) {
   ck_assert_bytes(cf_signer_vkey(signer), sizeof was, &was, sizeof was);
 } END_TEST
 
-START_TEST(refuses_changed_state) {
+START_TEST(refuses_changed_state)
+{
   char state[1000], bad[1000];
   ck_assert_ok(SIGN(9));
   size_t n = read_file("state", state, sizeof state);
@@ -241,7 +264,8 @@ START_TEST(refuses_changed_state) {
 } END_TEST
 
 /* The key may have signed for somebody else: that is no state of this ledger. */
-START_TEST(refuses_state_of_another) {
+START_TEST(refuses_state_of_another)
+{
   uint8_t seed[CF_SEED_N] = {5}, pubkey[CF_PUBKEY_N];
   struct cf_checkpoint checkpoint = {.origin = "audit.example.org/other", .size = 3};
   struct cf_vkey vkey;
@@ -264,7 +288,8 @@ START_TEST(refuses_state_of_another) {
 
 /* ---- Signing ---- */
 
-START_TEST(signs_and_remembers) {
+START_TEST(signs_and_remembers)
+{
   static const uint64_t sizes[] = {0, 1, 2, 3, 64, 65, 127, 128, 200};
   char state[1000];
   struct cf_str text;
@@ -283,7 +308,8 @@ START_TEST(signs_and_remembers) {
   }
 } END_TEST
 
-START_TEST(same_again) {
+START_TEST(same_again)
+{
   char first[1000];
   ck_assert_ok(SIGN(70));
   size_t n = note.n;
@@ -294,7 +320,8 @@ START_TEST(same_again) {
   ck_assert_int_ne(access(at("state"), F_OK), 0); /* nothing was written again */
 } END_TEST
 
-START_TEST(refuses_rollback) {
+START_TEST(refuses_rollback)
+{
   ck_assert_ok(SIGN(100));
   ck_assert_err(SIGN(99), CF_E_ROLLBACK);
   ck_assert_uint_eq(note.n, 0);
@@ -305,7 +332,8 @@ START_TEST(refuses_rollback) {
 } END_TEST
 
 /* Whatever leaf was changed since, in a tree of the same or a larger size. */
-START_TEST(refuses_another_history) {
+START_TEST(refuses_another_history)
+{
   static const size_t changed[] = {0, 1, 63, 64, 98, 99};
   ck_assert_ok(SIGN(100));
   for (size_t i = 0; i < CF_COUNT(changed); i++) {
@@ -320,7 +348,8 @@ START_TEST(refuses_another_history) {
   ck_assert_ok(SIGN(101));
 } END_TEST
 
-START_TEST(refuses_wrong_root) {
+START_TEST(refuses_wrong_root)
+{
   uint8_t root[CF_HASH_N] = {0};
   ck_assert_err(cf_signer_sign(signer, 10, root, &hashes, &note, &fault), CF_E_PROOF);
   ck_assert_ok(SIGN(5));
@@ -328,7 +357,8 @@ START_TEST(refuses_wrong_root) {
   SIGNED(5);
 } END_TEST
 
-START_TEST(source_fails) {
+START_TEST(source_fails)
+{
   int broken = 1;
   struct cf_hashes damaged = {.get = leaves_get, .context = &broken};
   uint8_t root[CF_HASH_N];
@@ -340,7 +370,8 @@ START_TEST(source_fails) {
 /* ---- Crashes ---- */
 
 /* What each step of writing leaves behind when it is the last: half a state.new, a whole one that was not renamed. */
-START_TEST(state_left_over) {
+START_TEST(state_left_over)
+{
   char state[1000];
   ck_assert_ok(SIGN(50));
   ck_assert_ok(SIGN(60));
@@ -358,7 +389,8 @@ START_TEST(state_left_over) {
   }
 } END_TEST
 
-START_TEST(key_left_over) {
+START_TEST(key_left_over)
+{
   char key[600];
   CLOSE();
   size_t n = read_file("key", key, sizeof key);
@@ -374,7 +406,8 @@ START_TEST(key_left_over) {
 } END_TEST
 
 /* Killed at any moment: what was given out is never behind what it remembers. */
-static void sign_until_killed(int given) {
+static void sign_until_killed(int given)
+{
   OPEN();
   for (uint64_t size = 1; size <= LEAVES; size++) {
     if (SIGN(size) != CF_OK) _exit(1);
@@ -383,7 +416,8 @@ static void sign_until_killed(int given) {
   pause();
 }
 
-START_TEST(killed) {
+START_TEST(killed)
+{
   int given[2];
   uint64_t size, last = 0;
   struct cf_checkpoint remembered;
@@ -406,7 +440,8 @@ START_TEST(killed) {
 } END_TEST
 
 /* No room for the state: nothing is given out, nothing is remembered. */
-START_TEST(no_room) {
+START_TEST(no_room)
+{
   struct rlimit limit;
   ck_assert_ok(SIGN(50));
   signal(SIGXFSZ, SIG_IGN);
@@ -425,7 +460,8 @@ START_TEST(no_room) {
   ck_assert_ok(SIGN(51));
 } END_TEST
 
-int main(void) {
+int main(void)
+{
 #define SIGNER .tcase = "signer", .setup = begin, .teardown = end
   const struct cf_test tests[] = {
     {SIGNER, .test = created},

@@ -15,13 +15,15 @@ static size_t asked_wrong; /* calls that broke the promise of struct cf_hashes *
 
 /* ---- The naive tree ---- */
 
-static size_t naive_split(size_t n) {
+static size_t naive_split(size_t n)
+{
   size_t k = 1;
   while (2 * k < n) k *= 2;
   return k;
 }
 
-static void naive_root(size_t first, size_t n, uint8_t out[CF_HASH_N]) {
+static void naive_root(size_t first, size_t n, uint8_t out[CF_HASH_N])
+{
   uint8_t in[1 + 2 * CF_HASH_N] = {1};
   if (n == 0) {
     cf_sha256_1("", 0, out);
@@ -38,7 +40,8 @@ static void naive_root(size_t first, size_t n, uint8_t out[CF_HASH_N]) {
 static void naive_add(struct cf_proof *p, size_t first, size_t n) { naive_root(first, n, p->hash[p->n++]); }
 
 /* PATH(m, D[n]) */
-static void naive_path(size_t m, size_t first, size_t n, struct cf_proof *p) {
+static void naive_path(size_t m, size_t first, size_t n, struct cf_proof *p)
+{
   if (n <= 1) return;
   size_t k = naive_split(n);
   naive_path(m < k ? m : m - k, m < k ? first : first + k, m < k ? k : n - k, p);
@@ -47,7 +50,8 @@ static void naive_path(size_t m, size_t first, size_t n, struct cf_proof *p) {
 }
 
 /* SUBPROOF(m, D[n], b) */
-static void naive_subproof(size_t m, size_t first, size_t n, bool b, struct cf_proof *p) {
+static void naive_subproof(size_t m, size_t first, size_t n, bool b, struct cf_proof *p)
+{
   if (m == n) {
     if (!b) naive_add(p, first, n);
     return;
@@ -69,7 +73,8 @@ struct source {
   unsigned fail; /* the call that fails, counted from 1; 0: none */
 };
 
-static enum cf_err hashes_get(void *context, unsigned level, uint64_t first, size_t n, uint8_t *out) {
+static enum cf_err hashes_get(void *context, unsigned level, uint64_t first, size_t n, uint8_t *out)
+{
   struct source *s = context;
   uint64_t each = UINT64_C(1) << 8 * level;
   if (n < 1 || n > 256 || first / 256 != (first + n - 1) / 256 || (first + n) * each > s->size) asked_wrong++;
@@ -78,7 +83,8 @@ static enum cf_err hashes_get(void *context, unsigned level, uint64_t first, siz
   return CF_OK;
 }
 
-static void leaves_make(void) {
+static void leaves_make(void)
+{
   for (size_t i = 0; i < LEAVES; i++) cf_sha256_1(&i, sizeof i, leaf[i]);
 }
 
@@ -87,7 +93,8 @@ static void leaves_check(void) { ck_assert_uint_eq(asked_wrong, 0); }
 static struct cf_str slice(const uint8_t *hash) { return (struct cf_str){(const void *)hash, CF_HASH_N}; }
 
 struct slices { struct cf_str v[CF_PROOF_MAX + 1]; };
-static struct slices slices_of(const struct cf_proof *p) {
+static struct slices slices_of(const struct cf_proof *p)
+{
   struct slices s;
   memset(&s, 0, sizeof s);
   for (size_t i = 0; i < p->n; i++) s.v[i] = slice(p->hash[i]);
@@ -96,7 +103,8 @@ static struct slices slices_of(const struct cf_proof *p) {
 
 /* ---- Edges and roots ---- */
 
-START_TEST(edge_and_root) {
+START_TEST(edge_and_root)
+{
   struct cf_edge edge;
   cf_edge_init(&edge);
   for (size_t n = 0; n <= LEAVES; n++) {
@@ -117,7 +125,8 @@ START_TEST(edge_and_root) {
   }
 } END_TEST
 
-START_TEST(edge_extended) {
+START_TEST(edge_extended)
+{
   struct source source = {.size = LEAVES};
   struct cf_hashes hashes = {hashes_get, &source};
   uint8_t want[CF_HASH_N], got[CF_HASH_N];
@@ -131,7 +140,8 @@ START_TEST(edge_extended) {
   }
 } END_TEST
 
-START_TEST(edge_by_subtrees) {
+START_TEST(edge_by_subtrees)
+{
   struct cf_edge one, other;
   uint8_t a[CF_HASH_N], b[CF_HASH_N];
   cf_edge_init(&one);
@@ -148,7 +158,8 @@ START_TEST(edge_by_subtrees) {
   ck_assert_uint_eq(other.size, 1024);
 } END_TEST
 
-START_TEST(folded) {
+START_TEST(folded)
+{
   for (size_t n = 1; n <= 256; n *= 2) {
     uint8_t want[CF_HASH_N], got[CF_HASH_N];
     naive_root(0, n, want);
@@ -159,7 +170,8 @@ START_TEST(folded) {
 
 /* ---- Proofs ---- */
 
-START_TEST(inclusion) {
+START_TEST(inclusion)
+{
   size_t size = (size_t)_i;
   struct source source = {.size = size};
   struct cf_hashes hashes = {hashes_get, &source};
@@ -176,7 +188,8 @@ START_TEST(inclusion) {
   ck_assert_err(cf_tree_inclusion(&hashes, size, size, &none), CF_E_PARAMETER);
 } END_TEST
 
-START_TEST(consistency) {
+START_TEST(consistency)
+{
   size_t second = (size_t)_i;
   struct source source = {.size = second};
   struct cf_hashes hashes = {hashes_get, &source};
@@ -204,17 +217,20 @@ struct claim {
   struct cf_proof proof;
 };
 
-static enum cf_err claim_check(const struct claim *c, const struct cf_str *proof, size_t n) {
+static enum cf_err claim_check(const struct claim *c, const struct cf_str *proof, size_t n)
+{
   return c->consistency ? cf_consistency_check(c->first, c->second, c->a, c->b, proof, n) : cf_inclusion_check(c->first, c->second, c->a, proof, n, c->b);
 }
 
-static void claim_refused(const struct claim *c, const struct cf_str *proof, size_t n, const char *how) {
+static void claim_refused(const struct claim *c, const struct cf_str *proof, size_t n, const char *how)
+{
   enum cf_err err = claim_check(c, proof, n);
   ck_assert_msg(err == CF_E_PROOF, "%llu of %llu: %s was accepted", (unsigned long long)c->first, (unsigned long long)c->second, how);
 }
 
 /* Change each hash, its length, their number and order. */
-static void claim_tamper(struct claim *c) {
+static void claim_tamper(struct claim *c)
+{
   static const uint8_t more[CF_HASH_N];
   struct slices s = slices_of(&c->proof);
   size_t n = c->proof.n;
@@ -241,7 +257,8 @@ static void claim_tamper(struct claim *c) {
 }
 
 /* Change what is proved. */
-static void claim_twist(struct claim *c) {
+static void claim_twist(struct claim *c)
+{
   struct slices s = slices_of(&c->proof);
   size_t n = c->proof.n;
   struct claim other = *c;
@@ -260,7 +277,8 @@ static void claim_twist(struct claim *c) {
   claim_refused(&other, s.v, n, "short hashes");
 }
 
-START_TEST(tampered_inclusion) {
+START_TEST(tampered_inclusion)
+{
   for (size_t size = 1; size <= 70; size++)
     for (size_t i = 0; i < size; i++) {
       struct claim c = {.first = i, .second = size};
@@ -278,7 +296,8 @@ START_TEST(tampered_inclusion) {
     }
 } END_TEST
 
-START_TEST(tampered_consistency) {
+START_TEST(tampered_consistency)
+{
   for (size_t second = 2; second <= 70; second++)
     for (size_t first = 1; first < second; first++) {
       struct claim c = {.consistency = true, .first = first, .second = second};
@@ -299,7 +318,8 @@ START_TEST(tampered_consistency) {
     }
 } END_TEST
 
-START_TEST(huge_sizes) {
+START_TEST(huge_sizes)
+{
   static const uint8_t hash[CF_HASH_N];
   struct cf_str proof[CF_PROOF_MAX];
   for (size_t i = 0; i < CF_PROOF_MAX; i++) proof[i] = slice(hash);
@@ -312,7 +332,8 @@ START_TEST(huge_sizes) {
 } END_TEST
 
 /* Whichever read fails, the error comes out and nothing is written. */
-START_TEST(source_fails) {
+START_TEST(source_fails)
+{
   for (unsigned fail = 1;; fail++) {
     struct source source = {.size = 1000, .fail = fail};
     struct cf_hashes hashes = {hashes_get, &source};
@@ -344,7 +365,8 @@ static const struct { const char *path; struct cf_tile tile; } paths[] = {
   {"tile/0/x018/x446/x744/x073/x709/x551/615", {false, 0, UINT64_MAX, 256}},
 };
 
-START_TEST(tile_path) {
+START_TEST(tile_path)
+{
   const struct cf_tile *t = &paths[_i].tile;
   struct cf_tile got;
   struct cf_buf b;
@@ -363,14 +385,16 @@ static const char *const bad_paths[] = {
   "tile/entries/0/000", "tile/Entries/000", "tiles/0/000", "tile/0/x018/x446/x744/x073/x709/x551/616", "tile/0/x001/x000/x000/x000/x000/x000/x000/000", "tile/0/0a0", "tile/0/-01",
 };
 
-START_TEST(tile_path_bad) {
+START_TEST(tile_path_bad)
+{
   struct cf_tile got = {.n = 77};
   ck_assert_err(cf_tile_path_parse(cf_str_from(bad_paths[_i]), &got), CF_E_SYNTAX);
   ck_assert_uint_eq(got.n, 77);
   ck_assert_err(cf_tile_path_parse((struct cf_str){"tile/0/000\0", 11}, &got), CF_E_SYNTAX);
 } END_TEST
 
-START_TEST(tile_partial) {
+START_TEST(tile_partial)
+{
   ck_assert_uint_eq(cf_tile_partial(0, 0), 0);
   ck_assert_uint_eq(cf_tile_partial(255, 0), 255);
   ck_assert_uint_eq(cf_tile_partial(256, 0), 0);
@@ -383,7 +407,8 @@ START_TEST(tile_partial) {
   ck_assert_uint_eq(cf_tile_partial(UINT64_MAX, 63), 0);
 } END_TEST
 
-int main(void) {
+int main(void)
+{
 #define TREE .tcase = "tree", .setup = leaves_make, .teardown = leaves_check
   const struct cf_test tests[] = {
     {TREE, .test = edge_and_root},

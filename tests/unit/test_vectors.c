@@ -21,11 +21,13 @@ struct vector {
 static struct cf_json *file;
 static struct vector vectors[RECORDS];
 
-static void get_hash(const struct cf_json *object, const char *name, uint8_t hash[CF_HASH_N]) {
+static void get_hash(const struct cf_json *object, const char *name, uint8_t hash[CF_HASH_N])
+{
   ck_assert_ok(cf_base64_get_n(cf_json_string(cf_json_member(object, name)), hash, CF_HASH_N));
 }
 
-static void get_vector(const struct cf_json *record, const uint8_t prev[CF_HASH_N], struct vector *v) {
+static void get_vector(const struct cf_json *record, const uint8_t prev[CF_HASH_N], struct vector *v)
+{
   v->kind = cf_json_string(cf_json_member(record, "kind"));
   v->leaf = cf_json_string(cf_json_member(record, "leaf"));
   get_hash(record, "leaf_hash", v->leaf_hash);
@@ -39,7 +41,8 @@ static void get_vector(const struct cf_json *record, const uint8_t prev[CF_HASH_
   }
 }
 
-static void load(void) {
+static void load(void)
+{
   const char *dir = getenv("CF_VECTORS");
   char path[4096];
   static char text[1 << 16];
@@ -59,7 +62,8 @@ static void unload(void) { cf_json_free(file); }
 
 /* ---- Members to bytes ---- */
 
-static void set_object(struct cf_builder *b, const struct cf_json *value, bool body) {
+static void set_object(struct cf_builder *b, const struct cf_json *value, bool body)
+{
   struct cf_buf text;
   cf_buf_init(&text, CF_LEAF_MAX);
   ck_assert_ok(cf_json_put_canonical(&text, value, 8, NULL));
@@ -68,7 +72,8 @@ static void set_object(struct cf_builder *b, const struct cf_json *value, bool b
   cf_buf_fini(&text);
 }
 
-static enum cf_err set_member(void *context, struct cf_str name, const struct cf_json *value) {
+static enum cf_err set_member(void *context, struct cf_str name, const struct cf_json *value)
+{
   struct cf_builder *b = context;
   enum cf_member m = cf_member_find(name);
   if (cf_str_is(name, "body") || m == CF_M_ATTRIBUTES) set_object(b, value, m != CF_M_ATTRIBUTES);
@@ -78,7 +83,8 @@ static enum cf_err set_member(void *context, struct cf_str name, const struct cf
 }
 
 /* The members of a text, taken as any JSON reader would see them. */
-static void set_members(struct cf_builder *b, struct cf_str text) {
+static void set_members(struct cf_builder *b, struct cf_str text)
+{
   struct cf_json *doc;
   if (text.n == 0) return;
   ck_assert_ok(cf_json_parse(text, 16, &doc, NULL));
@@ -87,7 +93,8 @@ static void set_members(struct cf_builder *b, struct cf_str text) {
 }
 
 /* The leaf without its commitments: `resource` is a compartment there and a member of it in the payload. */
-static struct cf_str without_commitments(const struct vector *v, char *copy) {
+static struct cf_str without_commitments(const struct vector *v, char *copy)
+{
   static const char *const ends[] = {",\"actor\":\"", ",\"client\":\"", ",\"resource\":\"", ",\"detail\":\""};
   memcpy(copy, v->leaf.p, v->leaf.n);
   copy[v->leaf.n] = 0;
@@ -98,7 +105,8 @@ static struct cf_str without_commitments(const struct vector *v, char *copy) {
   return cf_str_from(copy);
 }
 
-static void build(size_t i, struct cf_event *event) {
+static void build(size_t i, struct cf_event *event)
+{
   const struct vector *v = &vectors[i];
   struct cf_builder *b;
   struct cf_leaf leaf;
@@ -116,7 +124,8 @@ static void build(size_t i, struct cf_event *event) {
   free(copy);
 }
 
-START_TEST(test_built) {
+START_TEST(test_built)
+{
   const struct vector *v = &vectors[_i];
   struct cf_event event;
   struct cf_buf leaf;
@@ -140,7 +149,8 @@ START_TEST(test_built) {
 END_TEST
 
 /* Erased: the commitment takes the payload's place, and the leaf stays. */
-START_TEST(test_erased) {
+START_TEST(test_erased)
+{
   size_t i = 1;
   const struct vector *v = &vectors[i];
   for (unsigned mask = 0; mask < 16; mask++) {
@@ -168,7 +178,8 @@ END_TEST
 /* ---- Bytes to members, and what a changed byte does ---- */
 
 /* A leaf that was read gives its own bytes when written again. */
-static void check_round_trip(const struct cf_leaf *leaf, struct cf_str text) {
+static void check_round_trip(const struct cf_leaf *leaf, struct cf_str text)
+{
   struct cf_record r = {.seq = leaf->seq, .recorded_us = leaf->recorded_us, .kind = leaf->kind, .time_us = leaf->time_us, .public_text = leaf->public_text};
   uint8_t salts[CF_C_N][CF_HASH_N] = {{0}}, hash[CF_HASH_N], want[CF_HASH_N];
   struct cf_buf b;
@@ -182,7 +193,8 @@ static void check_round_trip(const struct cf_leaf *leaf, struct cf_str text) {
   cf_buf_fini(&b);
 }
 
-START_TEST(test_read) {
+START_TEST(test_read)
+{
   const struct vector *v = &vectors[_i];
   struct cf_leaf leaf;
   struct cf_fault fault = {.at = ""};
@@ -207,7 +219,8 @@ END_TEST
 static const uint8_t changes[] = {0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0xff};
 
 /* Every byte of the leaf changed: refused, or it reads as exactly what it says now, whose hash is another. */
-START_TEST(test_leaf_tampered) {
+START_TEST(test_leaf_tampered)
+{
   const struct vector *v = &vectors[_i];
   char *copy = malloc(v->leaf.n);
   size_t passed = 0;
@@ -230,7 +243,8 @@ START_TEST(test_leaf_tampered) {
 }
 END_TEST
 
-START_TEST(test_leaf_cut_and_grown) {
+START_TEST(test_leaf_cut_and_grown)
+{
   const struct vector *v = &vectors[_i];
   struct cf_leaf leaf;
   char *copy = malloc(v->leaf.n + 1);
@@ -247,7 +261,8 @@ START_TEST(test_leaf_cut_and_grown) {
 END_TEST
 
 /* A payload that passes comes out of the builder as the same bytes. */
-static void check_payload(enum cf_compartment compartment, struct cf_str payload) {
+static void check_payload(enum cf_compartment compartment, struct cf_str payload)
+{
   struct cf_builder *b;
   struct cf_event event;
   struct cf_fault fault = {.at = ""};
@@ -262,7 +277,8 @@ static void check_payload(enum cf_compartment compartment, struct cf_str payload
   cf_builder_free(b);
 }
 
-static void tamper_payload(const struct vector *v, unsigned c) {
+static void tamper_payload(const struct vector *v, unsigned c)
+{
   struct cf_str payload = v->payload[c];
   char *copy = malloc(payload.n);
   for (size_t at = 0; at < payload.n; at++) {
@@ -280,7 +296,8 @@ static void tamper_payload(const struct vector *v, unsigned c) {
   free(copy);
 }
 
-START_TEST(test_payload_tampered) {
+START_TEST(test_payload_tampered)
+{
   const struct vector *v = &vectors[_i];
   for (unsigned c = 0; c < CF_C_N; c++) {
     if (v->payload[c].n == 0) continue;
@@ -293,7 +310,8 @@ START_TEST(test_payload_tampered) {
 END_TEST
 
 /* Compartment, seq, salt: each is bound into the commitment. */
-START_TEST(test_commitment_binds) {
+START_TEST(test_commitment_binds)
+{
   const struct vector *v = &vectors[1];
   uint8_t c[CF_HASH_N], salt[CF_HASH_N];
   cf_commitment(CF_C_CLIENT, 1, v->salt[0], v->payload[0], c);
@@ -309,7 +327,8 @@ START_TEST(test_commitment_binds) {
 }
 END_TEST
 
-int main(void) {
+int main(void)
+{
   const struct cf_test tests[] = {
     {.tcase = "ledger", .test = test_built, .loops = RECORDS, .setup = load, .teardown = unload},
     {.tcase = "ledger", .test = test_erased},

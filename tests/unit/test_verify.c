@@ -8,7 +8,8 @@
 
 /* ---- A good ledger ---- */
 
-START_TEST(good_full) {
+START_TEST(good_full)
+{
   size_t n = sizes[_i];
   LEDGER(n);
   CHECKPOINT(0);
@@ -27,7 +28,8 @@ START_TEST(good_full) {
   ck_assert_str_eq(R->origin, VL_ORIGIN);
 } END_TEST
 
-START_TEST(good_quick) {
+START_TEST(good_quick)
+{
   size_t n = sizes[_i];
   LEDGER(n);
   KEPT(n - n / 3);
@@ -36,7 +38,8 @@ START_TEST(good_quick) {
   ck_assert_uint_eq(R->leaves, n % 256 ? n % 256 : 256);
 } END_TEST
 
-START_TEST(good_range) {
+START_TEST(good_range)
+{
   size_t n = sizes[_i];
   LEDGER(n);
   CHECKPOINT(n / 2);
@@ -50,7 +53,8 @@ START_TEST(good_range) {
     }
 } END_TEST
 
-START_TEST(good_empty) {
+START_TEST(good_empty)
+{
   LEDGER(0);
   KEPT(0);
   FULL();
@@ -65,7 +69,8 @@ START_TEST(good_empty) {
 } END_TEST
 
 /* Rows of level 2. */
-START_TEST(good_tall) {
+START_TEST(good_tall)
+{
   LEDGER(65536 + 300);
   FULL();
   EXPECT_OK();
@@ -83,7 +88,8 @@ START_TEST(good_tall) {
 
 /* ---- Leaves ---- */
 
-START_TEST(flipped_leaf) {
+START_TEST(flipped_leaf)
+{
   size_t seq = places[_i].seq;
   LEDGER(places[_i].n);
   FLIP(seq, 60);
@@ -95,7 +101,8 @@ START_TEST(flipped_leaf) {
 } END_TEST
 
 /* Whatever byte, wherever: the place is named. */
-START_TEST(flipped_any_byte) {
+START_TEST(flipped_any_byte)
+{
   LEDGER(20);
   size_t seq = (size_t)_i;
   for (size_t byte = 0; byte < L.record[seq].leaf_n; byte++) {
@@ -106,7 +113,8 @@ START_TEST(flipped_any_byte) {
   }
 } END_TEST
 
-START_TEST(flipped_hash) {
+START_TEST(flipped_hash)
+{
   size_t seq = places[_i].seq;
   LEDGER(places[_i].n);
   FLIP_HASH(seq);
@@ -116,7 +124,8 @@ START_TEST(flipped_hash) {
 } END_TEST
 
 /* Whoever changes a record and its hash breaks the next link. */
-START_TEST(changed_with_hash) {
+START_TEST(changed_with_hash)
+{
   size_t seq = places[_i].seq;
   LEDGER(places[_i].n);
   struct vl_record *r = &L.record[seq];
@@ -129,7 +138,8 @@ START_TEST(changed_with_hash) {
 } END_TEST
 
 /* Whoever rewrites all that follows still has not the signature, nor what was signed and kept before. */
-START_TEST(rewritten) {
+START_TEST(rewritten)
+{
   LEDGER(600);
   CHECKPOINT(290);
   CHECKPOINT(310);
@@ -146,7 +156,8 @@ START_TEST(rewritten) {
 } END_TEST
 
 /* With the key in hand the head can be made to fit, but not what others kept. */
-START_TEST(rewritten_and_signed) {
+START_TEST(rewritten_and_signed)
+{
   LEDGER(600);
   CHECKPOINT(400);
   KEPT(400);
@@ -167,7 +178,8 @@ START_TEST(rewritten_and_signed) {
   EXPECT(INCONSISTENT_HEAD, NOWHERE);
 } END_TEST
 
-START_TEST(deleted) {
+START_TEST(deleted)
+{
   size_t seq = places[_i].seq;
   LEDGER(places[_i].n);
   DELETE(seq);
@@ -180,7 +192,8 @@ START_TEST(deleted) {
   }
 } END_TEST
 
-START_TEST(inserted) {
+START_TEST(inserted)
+{
   size_t seq = places[_i].seq;
   LEDGER(places[_i].n);
   INSERT(seq);
@@ -189,7 +202,8 @@ START_TEST(inserted) {
   else EXPECT_OK(); /* what is behind the head was never signed */
 } END_TEST
 
-START_TEST(swapped) {
+START_TEST(swapped)
+{
   size_t seq = places[_i].seq;
   LEDGER(places[_i].n + 1);
   SWAP(seq, seq + 1);
@@ -198,7 +212,8 @@ START_TEST(swapped) {
   EXPECT_ALSO(INDEX_GAP, seq + 1);
 } END_TEST
 
-START_TEST(truncated) {
+START_TEST(truncated)
+{
   size_t seq = places[_i].seq;
   LEDGER(places[_i].n);
   TRUNCATE(seq);
@@ -208,7 +223,8 @@ START_TEST(truncated) {
   ck_assert(!R->ok);
 } END_TEST
 
-START_TEST(truncated_much) {
+START_TEST(truncated_much)
+{
   LEDGER(2000);
   TRUNCATE(512);
   FULL();
@@ -218,7 +234,8 @@ START_TEST(truncated_much) {
 } END_TEST
 
 /* The row above a bad hash is no better place than the hash. */
-START_TEST(flipped_hashes) {
+START_TEST(flipped_hashes)
+{
   LEDGER(600);
   FLIP_HASH(10);
   FLIP_HASH(300);
@@ -229,7 +246,8 @@ START_TEST(flipped_hashes) {
   ck_assert(!find(CF_V_TILE_MISMATCH, 0) && !find(CF_V_TILE_MISMATCH, 256));
 } END_TEST
 
-START_TEST(not_a_genesis) {
+START_TEST(not_a_genesis)
+{
   PLAN(3);
   strcpy(L.record[0].public_text, "\"source\":\"web1\",\"method\":\"GET\",\"outcome\":\"unknown\"");
   L.record[0].kind = CF_K_EVENT;
@@ -238,7 +256,8 @@ START_TEST(not_a_genesis) {
   EXPECT(LEAF_FORMAT, 0);
 } END_TEST
 
-START_TEST(second_genesis) {
+START_TEST(second_genesis)
+{
   PLAN(3);
   KIND(2, CF_K_GENESIS, L.record[0].public_text);
   SEAL();
@@ -246,7 +265,8 @@ START_TEST(second_genesis) {
   EXPECT(LEAF_FORMAT, 2);
 } END_TEST
 
-START_TEST(genesis_of_another) {
+START_TEST(genesis_of_another)
+{
   PLAN(3);
   char *at = strstr(strstr(L.record[0].public_text, "\"origin\""), "audit");
   memcpy(at, "other", 5);
@@ -257,14 +277,16 @@ START_TEST(genesis_of_another) {
 
 /* ---- Head and checkpoints ---- */
 
-START_TEST(bad_signature) {
+START_TEST(bad_signature)
+{
   LEDGER(10);
   FLIP_SIGNATURE(L.head);
   FULL();
   EXPECT(CHECKPOINT_SIGNATURE, NOWHERE);
 } END_TEST
 
-START_TEST(changed_head) {
+START_TEST(changed_head)
+{
   LEDGER(19);
   char *size = strstr(L.head, "\n19\n");
   size[2] = '8';
@@ -273,7 +295,8 @@ START_TEST(changed_head) {
   EXPECT_ALSO(ROOT_MISMATCH, NOWHERE);
 } END_TEST
 
-START_TEST(no_head) {
+START_TEST(no_head)
+{
   LEDGER(10);
   strcpy(L.head, "nothing\n");
   FULL();
@@ -281,7 +304,8 @@ START_TEST(no_head) {
   ck_assert_uint_eq(R->leaves, 0);
 } END_TEST
 
-START_TEST(wrong_key) {
+START_TEST(wrong_key)
+{
   LEDGER(10);
   WRONG_KEY();
   FULL();
@@ -289,14 +313,16 @@ START_TEST(wrong_key) {
   EXPECT_COUNT(1);
 } END_TEST
 
-START_TEST(wrong_origin) {
+START_TEST(wrong_origin)
+{
   LEDGER(10);
   OTHER_ORIGIN();
   QUICK();
   EXPECT_ALSO(ORIGIN_MISMATCH, NOWHERE);
 } END_TEST
 
-START_TEST(old_head) {
+START_TEST(old_head)
+{
   LEDGER(600);
   KEPT(600);
   OLD_HEAD(500);
@@ -312,7 +338,8 @@ START_TEST(old_head) {
   EXPECT(ROLLBACK, NOWHERE);
 } END_TEST
 
-START_TEST(bad_checkpoint) {
+START_TEST(bad_checkpoint)
+{
   LEDGER(300);
   CHECKPOINT(100);
   CHECKPOINT(200);
@@ -326,7 +353,8 @@ START_TEST(bad_checkpoint) {
 } END_TEST
 
 /* Those before a range are of no use, and do not keep it from those within. */
-START_TEST(checkpoints_of_a_range) {
+START_TEST(checkpoints_of_a_range)
+{
   LEDGER(700);
   CHECKPOINT(10);
   CHECKPOINT(100);
@@ -336,7 +364,8 @@ START_TEST(checkpoints_of_a_range) {
   ck_assert_uint_eq(R->checkpoints, 1);
 } END_TEST
 
-START_TEST(flipped_row) {
+START_TEST(flipped_row)
+{
   LEDGER(1000);
   FLIP_ROW(1, 1);
   FULL();
@@ -353,7 +382,8 @@ START_TEST(flipped_row) {
   EXPECT(STORE_DAMAGED, NOWHERE);
 } END_TEST
 
-int main(void) {
+int main(void)
+{
 #define ON(fixture) .setup = script_begin, .teardown = script_end, .tcase = fixture
   const struct cf_test tests[] = {
     {ON("good"), .test = good_full, .loops = CF_COUNT(sizes), .timeout = 120},

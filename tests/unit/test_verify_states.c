@@ -11,7 +11,8 @@
 
 /* ---- Damage ---- */
 
-START_TEST(lost_record) {
+START_TEST(lost_record)
+{
   size_t seq = places[_i].seq;
   LEDGER(places[_i].n);
   LOSE(seq);
@@ -21,7 +22,8 @@ START_TEST(lost_record) {
   ck_assert_uint_eq(R->links, L.n - 1);
 } END_TEST
 
-START_TEST(lost_hash) {
+START_TEST(lost_hash)
+{
   size_t seq = places[_i].seq;
   LEDGER(places[_i].n);
   LOSE_HASH(seq);
@@ -31,7 +33,8 @@ START_TEST(lost_hash) {
 } END_TEST
 
 /* A full tile's row stands in for its hashes; in the last, partial tile nothing does. */
-START_TEST(lost_both) {
+START_TEST(lost_both)
+{
   size_t seq = places[_i].seq;
   LEDGER(places[_i].n);
   LOSE(seq);
@@ -44,7 +47,8 @@ START_TEST(lost_both) {
 } END_TEST
 
 /* No root within the tile can be judged, but one at its end. */
-START_TEST(lost_both_and_checkpoints) {
+START_TEST(lost_both_and_checkpoints)
+{
   LEDGER(600);
   CHECKPOINT(100);
   CHECKPOINT(200);
@@ -60,7 +64,8 @@ START_TEST(lost_both_and_checkpoints) {
   ck_assert_uint_eq(R->checkpoints, 2);
 } END_TEST
 
-START_TEST(lost_much) {
+START_TEST(lost_much)
+{
   LEDGER(1000);
   for (size_t i = 100; i < 1000; i++) {
     LOSE(i);
@@ -77,7 +82,8 @@ START_TEST(lost_much) {
 
 /* ---- Times ---- */
 
-START_TEST(time_goes_back) {
+START_TEST(time_goes_back)
+{
   size_t seq = places[_i].seq ? places[_i].seq : 1;
   PLAN(places[_i].n + 1);
   RECORDED(seq, -1000001);
@@ -87,7 +93,8 @@ START_TEST(time_goes_back) {
   EXPECT_COUNT(1);
 } END_TEST
 
-START_TEST(time_stands_still) {
+START_TEST(time_stands_still)
+{
   PLAN(600);
   for (size_t i = 0; i < L.n; i++) L.record[i].recorded_us = L.record[0].recorded_us;
   SEAL();
@@ -95,7 +102,8 @@ START_TEST(time_stands_still) {
   EXPECT_OK();
 } END_TEST
 
-START_TEST(time_set_back) {
+START_TEST(time_set_back)
+{
   size_t seq = places[_i].seq ? places[_i].seq : 1;
   PLAN(places[_i].n + 1);
   RECORDED(seq, -1000000000);
@@ -111,7 +119,8 @@ START_TEST(time_set_back) {
 
 /* ---- Openings ---- */
 
-START_TEST(opening_changed) {
+START_TEST(opening_changed)
+{
   LEDGER(300);
   strcpy(L.record[270].payload[CF_C_ACTOR], "{\"user\":\"somebody else\"}");
   FULL();
@@ -119,7 +128,8 @@ START_TEST(opening_changed) {
   EXPECT_COUNT(1);
 } END_TEST
 
-START_TEST(opening_ill_formed) {
+START_TEST(opening_ill_formed)
+{
   LEDGER(300);
   strcpy(L.record[270].payload[CF_C_ACTOR], "{\"user\": \"user76\"}");
   FULL();
@@ -127,21 +137,24 @@ START_TEST(opening_ill_formed) {
   EXPECT_COUNT(1);
 } END_TEST
 
-START_TEST(opening_salt) {
+START_TEST(opening_salt)
+{
   LEDGER(300);
   L.record[270].salt[CF_C_RESOURCE][31] ^= 1;
   FULL();
   EXPECT(OPENING_MISMATCH, 270);
 } END_TEST
 
-START_TEST(opening_of_nothing) {
+START_TEST(opening_of_nothing)
+{
   LEDGER(300);
   strcpy(L.record[270].payload[CF_C_DETAIL], "{\"message\":\"\"}");
   FULL();
   EXPECT(OPENING_MISMATCH, 270);
 } END_TEST
 
-START_TEST(opening_missing) {
+START_TEST(opening_missing)
+{
   LEDGER(300);
   L.record[270].withheld = 1 << CF_C_ACTOR;
   FULL();
@@ -155,14 +168,16 @@ START_TEST(opening_missing) {
 
 /* ---- Erasures and retention ---- */
 
-static void erased_ledger(size_t n, size_t target, unsigned called, size_t erasure, unsigned named) {
+static void erased_ledger(size_t n, size_t target, unsigned called, size_t erasure, unsigned named)
+{
   PLAN(n);
   ERASED(target, (uint8_t)called);
   ERASURE(erasure, target, named);
   SEAL();
 }
 
-START_TEST(erased) {
+START_TEST(erased)
+{
   erased_ledger(600, 5, 5, _i == 0 ? 6 : _i == 1 ? 256 : 599, 5);
   FULL();
   EXPECT_OK();
@@ -170,14 +185,16 @@ START_TEST(erased) {
   ck_assert_uint_eq(R->present, 599);
 } END_TEST
 
-START_TEST(erased_more_than_named) {
+START_TEST(erased_more_than_named)
+{
   erased_ledger(600, 5, 5, 300, 1);
   FULL();
   EXPECT(ERASURE_UNAUTHORISED, 5);
   EXPECT_COUNT(1);
 } END_TEST
 
-START_TEST(erased_by_two) {
+START_TEST(erased_by_two)
+{
   erased_ledger(600, 5, 5, 300, 1);
   ERASURE(301, 5, 4);
   SEAL();
@@ -185,7 +202,8 @@ START_TEST(erased_by_two) {
   EXPECT_OK();
 } END_TEST
 
-START_TEST(erased_before) {
+START_TEST(erased_before)
+{
   erased_ledger(600, 400, 1, 300, 1);
   FULL();
   EXPECT_ALSO(ERASURE_UNAUTHORISED, 400);
@@ -193,14 +211,16 @@ START_TEST(erased_before) {
 } END_TEST
 
 /* The leaf decides which compartments there were. */
-START_TEST(erased_what_never_was) {
+START_TEST(erased_what_never_was)
+{
   erased_ledger(600, 5, 5, 300, 5);
   ERASED(5, 7);
   FULL();
   EXPECT_OK();
 } END_TEST
 
-START_TEST(erased_many) {
+START_TEST(erased_many)
+{
   PLAN(1000);
   for (size_t i = 1; i < 900; i++) ERASED(i, 1);
   ERASURE(950, 17, 1);
@@ -211,7 +231,8 @@ START_TEST(erased_many) {
 } END_TEST
 
 /* The record that would name it may be the one that is lost. */
-START_TEST(erased_and_lost) {
+START_TEST(erased_and_lost)
+{
   erased_ledger(600, 5, 5, 300, 5);
   ERASED(400, 1);
   SEAL();
@@ -222,7 +243,8 @@ START_TEST(erased_and_lost) {
   EXPECT_COUNT(2);
 } END_TEST
 
-START_TEST(erased_but_there) {
+START_TEST(erased_but_there)
+{
   erased_ledger(600, 5, 5, 300, 5);
   L.record[5].shown = 1;
   FULL();
@@ -231,7 +253,8 @@ START_TEST(erased_but_there) {
 } END_TEST
 
 /* A retention record: the minimum it names, and the place whose prev and root it names. */
-static void RETENTION(size_t seq, size_t minimum, size_t prev, size_t root_at) {
+static void RETENTION(size_t seq, size_t minimum, size_t prev, size_t root_at)
+{
   char text[400];
   uint8_t root[CF_HASH_N];
   struct cf_buf b;
@@ -247,7 +270,8 @@ static void RETENTION(size_t seq, size_t minimum, size_t prev, size_t root_at) {
   cf_buf_fini(&b);
 }
 
-START_TEST(pruned) {
+START_TEST(pruned)
+{
   PLAN(700);
   RETENTION(690, 256, 256, 256);
   SEAL();
@@ -264,7 +288,8 @@ START_TEST(pruned) {
 
 static const struct { size_t minimum, prev, root; } other_prunings[] = {{512, 256, 256}, {256, 255, 256}, {256, 256, 512}};
 
-START_TEST(pruned_otherwise) {
+START_TEST(pruned_otherwise)
+{
   PLAN(700);
   RETENTION(690, other_prunings[_i].minimum, other_prunings[_i].prev, other_prunings[_i].root);
   SEAL();
@@ -276,14 +301,16 @@ START_TEST(pruned_otherwise) {
 /* ---- How it ends ---- */
 
 static uint64_t told_done, told_of, told_n;
-static void tell(void *context, uint64_t done, uint64_t of) {
+static void tell(void *context, uint64_t done, uint64_t of)
+{
   ck_assert_ptr_eq(context, &told_n);
   told_done = done;
   told_of = of;
   told_n++;
 }
 
-START_TEST(progress_told) {
+START_TEST(progress_told)
+{
   LEDGER(1000);
   job.progress = tell;
   job.progress_context = &told_n;
@@ -294,13 +321,15 @@ START_TEST(progress_told) {
 } END_TEST
 
 static enum cf_err (*slow_next)(void *context, void *worker, uint64_t first, size_t n, struct cf_verify_leaf *out);
-static enum cf_err slow(void *context, void *worker, uint64_t first, size_t n, struct cf_verify_leaf *out) {
+static enum cf_err slow(void *context, void *worker, uint64_t first, size_t n, struct cf_verify_leaf *out)
+{
   for (int64_t end = cf_clock_mono_us() + 3000; cf_clock_mono_us() < end;) continue;
   return slow_next(context, worker, first, n, out);
 }
 
 /* A budget ends it between tiles; going on where it says covers the rest. */
-START_TEST(budget) {
+START_TEST(budget)
+{
   LEDGER(5000);
   struct cf_verify_source source = vl_source(&L);
   slow_next = source.leaves;
@@ -320,16 +349,19 @@ START_TEST(budget) {
   ck_assert_uint_eq(leaves, 5000);
 } END_TEST
 
-static enum cf_err refuse(void *context, void **worker) {
+static enum cf_err refuse(void *context, void **worker)
+{
   (void)context;
   (void)worker;
   return CF_E_NOMEM;
 }
-static enum cf_err broken(void *context, void *worker, uint64_t first, size_t n, struct cf_verify_leaf *out) {
+static enum cf_err broken(void *context, void *worker, uint64_t first, size_t n, struct cf_verify_leaf *out)
+{
   return first == 512 ? CF_E_STORE : slow_next(context, worker, first, n, out);
 }
 
-START_TEST(source_fails) {
+START_TEST(source_fails)
+{
   LEDGER(2000);
   struct cf_verify_source source = vl_source(&L);
   job = (struct cf_verify_job){.mode = CF_VERIFY_FULL, .head = cf_str_from(L.head), .vkey = &L.vkey, .workers = 2};
@@ -341,7 +373,8 @@ START_TEST(source_fails) {
   ck_assert_err(cf_verify(&source, &job, R, NULL), CF_E_NOMEM);
 } END_TEST
 
-int main(void) {
+int main(void)
+{
 #define ON(fixture) .setup = script_begin, .teardown = script_end, .tcase = fixture
   const struct cf_test tests[] = {
     {ON("damage"), .test = lost_record, .loops = CF_COUNT(places)},

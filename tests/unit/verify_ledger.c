@@ -12,14 +12,16 @@
 
 #define START_US INT64_C(1795485601000000) /* 2026-11-24T02:00:01Z */
 
-static void plan_event(struct vl_record *r, size_t seq) {
+static void plan_event(struct vl_record *r, size_t seq)
+{
   r->kind = CF_K_EVENT;
   snprintf(r->public_text, sizeof r->public_text, "\"source\":\"web1\",\"method\":\"GET\",\"status\":%zu,\"outcome\":\"success\"", 200 + seq % 5);
   snprintf(r->payload[CF_C_ACTOR], sizeof r->payload[0], "{\"user\":\"user%zu\"}", seq % 97);
   snprintf(r->payload[CF_C_RESOURCE], sizeof r->payload[0], "{\"resource\":\"/page/%zu\"}", seq);
 }
 
-static void plan_genesis(struct vl_ledger *l, struct vl_record *r) {
+static void plan_genesis(struct vl_ledger *l, struct vl_record *r)
+{
   struct cf_buf b;
   cf_buf_init(&b, 512);
   cf_vkey_put(&l->vkey, &b);
@@ -28,7 +30,8 @@ static void plan_genesis(struct vl_ledger *l, struct vl_record *r) {
   cf_buf_fini(&b);
 }
 
-void vl_plan(struct vl_ledger *l, size_t n) {
+void vl_plan(struct vl_ledger *l, size_t n)
+{
   uint8_t pubkey[CF_PUBKEY_N];
   memset(l, 0, sizeof *l);
   memset(l->seed, 7, sizeof l->seed);
@@ -45,14 +48,16 @@ void vl_plan(struct vl_ledger *l, size_t n) {
   }
 }
 
-void vl_free(struct vl_ledger *l) {
+void vl_free(struct vl_ledger *l)
+{
   for (size_t i = 0; i < l->n; i++) free(l->record[i].leaf);
   for (size_t level = 1; level < VL_LEVELS; level++) free(l->row[level]);
   free(l->record);
   memset(l, 0, sizeof *l);
 }
 
-static void chain_one(struct vl_ledger *l, size_t seq) {
+static void chain_one(struct vl_ledger *l, size_t seq)
+{
   static const uint8_t none[CF_HASH_N];
   static const uint8_t salt_key[CF_SALTKEY_N] = {1, 2, 3};
   struct vl_record *r = &l->record[seq];
@@ -75,13 +80,15 @@ static void chain_one(struct vl_ledger *l, size_t seq) {
   r->leaf = cf_buf_take(&b);
 }
 
-void vl_chain(struct vl_ledger *l, size_t from) {
+void vl_chain(struct vl_ledger *l, size_t from)
+{
   for (size_t i = from; i < l->n; i++) chain_one(l, i);
 }
 
 static const uint8_t *row_hash(const struct vl_ledger *l, unsigned level, uint64_t i) { return level ? l->row[level][i].hash : l->record[i].hash; }
 
-void vl_rows(struct vl_ledger *l) {
+void vl_rows(struct vl_ledger *l)
+{
   l->row_n[0] = l->n;
   for (unsigned level = 1; level < VL_LEVELS; level++) {
     size_t n = l->row_n[level - 1] / CF_TILE_W;
@@ -97,14 +104,16 @@ void vl_rows(struct vl_ledger *l) {
   }
 }
 
-void vl_root(const struct vl_ledger *l, size_t size, uint8_t root[CF_HASH_N]) {
+void vl_root(const struct vl_ledger *l, size_t size, uint8_t root[CF_HASH_N])
+{
   struct cf_edge edge;
   cf_edge_init(&edge);
   for (size_t i = 0; i < size; i++) cf_edge_append(&edge, l->record[i].hash);
   cf_edge_root(&edge, root);
 }
 
-void vl_sign(const struct vl_ledger *l, size_t size, const char *origin, char note[1024]) {
+void vl_sign(const struct vl_ledger *l, size_t size, const char *origin, char note[1024])
+{
   struct cf_checkpoint checkpoint = {.size = size};
   uint8_t pubkey[CF_PUBKEY_N];
   struct cf_vkey vkey;
@@ -124,20 +133,23 @@ void vl_sign(const struct vl_ledger *l, size_t size, const char *origin, char no
   cf_buf_fini(&b);
 }
 
-void vl_seal(struct vl_ledger *l) {
+void vl_seal(struct vl_ledger *l)
+{
   vl_chain(l, 0);
   vl_rows(l);
   l->sealed = l->n;
   vl_sign(l, l->n, VL_ORIGIN, l->head);
 }
 
-void vl_remove(struct vl_ledger *l, size_t seq) {
+void vl_remove(struct vl_ledger *l, size_t seq)
+{
   free(l->record[seq].leaf);
   l->n--;
   memmove(&l->record[seq], &l->record[seq + 1], (l->n - seq) * sizeof *l->record);
 }
 
-void vl_insert(struct vl_ledger *l, size_t seq) {
+void vl_insert(struct vl_ledger *l, size_t seq)
+{
   struct vl_record *r = &l->record[seq];
   memmove(r + 1, r, (l->n - seq) * sizeof *r);
   l->n++;
@@ -148,18 +160,21 @@ void vl_insert(struct vl_ledger *l, size_t seq) {
 
 /* ---- The source ---- */
 
-static enum cf_err worker_new(void *context, void **worker) {
+static enum cf_err worker_new(void *context, void **worker)
+{
   (void)context;
   *worker = malloc(1);
   return *worker ? CF_OK : CF_E_NOMEM;
 }
 
-static void worker_free(void *context, void *worker) {
+static void worker_free(void *context, void *worker)
+{
   (void)context;
   free(worker);
 }
 
-static void leaf_give(const struct vl_ledger *l, const struct vl_record *r, struct cf_verify_leaf *out) {
+static void leaf_give(const struct vl_ledger *l, const struct vl_record *r, struct cf_verify_leaf *out)
+{
   out->readable = !r->lost;
   out->leaf = (struct cf_str){r->leaf, r->leaf_n};
   memcpy(out->hash, r->hash, CF_HASH_N);
@@ -172,7 +187,8 @@ static void leaf_give(const struct vl_ledger *l, const struct vl_record *r, stru
   }
 }
 
-static enum cf_err leaves(void *context, void *worker, uint64_t first, size_t n, struct cf_verify_leaf *out) {
+static enum cf_err leaves(void *context, void *worker, uint64_t first, size_t n, struct cf_verify_leaf *out)
+{
   const struct vl_ledger *l = context;
   *(char *)worker = 1; /* two workers with one scratch would be seen by a race detector */
   CF_ASSERT(first % CF_TILE_W == 0 && n <= CF_TILE_W && first + n <= l->sealed);
@@ -181,7 +197,8 @@ static enum cf_err leaves(void *context, void *worker, uint64_t first, size_t n,
   return CF_OK;
 }
 
-static enum cf_err rows_get(void *context, unsigned level, uint64_t first, size_t n, uint8_t *out) {
+static enum cf_err rows_get(void *context, unsigned level, uint64_t first, size_t n, uint8_t *out)
+{
   const struct vl_ledger *l = context;
   if (level == 0 || level >= VL_LEVELS || first + n > l->row_n[level]) return CF_E_NOTFOUND;
   for (size_t i = 0; i < n; i++) {
@@ -191,14 +208,16 @@ static enum cf_err rows_get(void *context, unsigned level, uint64_t first, size_
   return CF_OK;
 }
 
-static enum cf_err checkpoint_get(void *context, size_t i, struct cf_buf *note) {
+static enum cf_err checkpoint_get(void *context, size_t i, struct cf_buf *note)
+{
   const struct vl_ledger *l = context;
   if (i >= l->checkpoints_n) return CF_E_NOTFOUND;
   cf_buf_puts(note, l->checkpoint[i]);
   return note->err;
 }
 
-struct cf_verify_source vl_source(struct vl_ledger *l) {
+struct cf_verify_source vl_source(struct vl_ledger *l)
+{
   return (struct cf_verify_source){.context = l, .opens = l->opens, .worker_new = worker_new, .worker_free = worker_free, .leaves = leaves,
                                    .tiles = {.get = rows_get, .context = l}, .checkpoint = checkpoint_get};
 }

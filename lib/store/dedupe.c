@@ -10,7 +10,7 @@
 #include "lib/base/diag.h"
 #include "lib/store/parts.h"
 
-#define CANDIDATES_MAX 64 /* records with one fingerprint that are looked at in a unit: as many sources may share an id */
+#define CANDIDATES_MAX 64 /* records with one fingerprint that are looked at in one go: many sources may share an id */
 
 struct dedupe {
   struct cf_ledger *l;
@@ -25,6 +25,7 @@ struct dedupe {
 };
 
 struct candidates {
+  size_t skip; /* so many were looked at before */
   size_t n;
   uint32_t offset[CANDIDATES_MAX];
 };
@@ -32,6 +33,10 @@ struct candidates {
 static bool collect(void *context, uint32_t offset)
 {
   struct candidates *c = context;
+  if (c->skip > 0) {
+    c->skip--;
+    return true;
+  }
   if (c->n == CANDIDATES_MAX)
     return false;
   c->offset[c->n++] = offset;
@@ -95,28 +100,56 @@ static enum cf_err check_all(struct dedupe *d, struct cf_ask *ask, uint64_t firs
 
 /* ---- where to look ---- */
 
+/* A unit: exactly one of the two. */
+struct place {
+  struct cf_tail *tail;
+  const struct cf_segment_meta *segment;
+};
+
+static enum cf_err collect_from(struct dedupe *d, struct place place, uint64_t fingerprint, struct candidates *c)
+{
+  if (place.tail != NULL) {
+    cf_tail_find_id(place.tail, fingerprint, collect, c);
+    return CF_OK;
+  }
+  struct cf_segment *segment = NULL;
+  enum cf_err err = cf_segment_acquire(d->l->pool, place.segment, &segment);
+  if (err == CF_OK) {
+    err = cf_segment_find_id(segment, fingerprint, collect, c);
+    cf_segment_release(d->l->pool, segment);
+  }
+  return err;
+}
+
+static enum cf_err search_unit(struct dedupe *d, struct place place, struct cf_ask *ask)
+{
+  uint64_t first = place.tail != NULL ? cf_tail_meta(place.tail)->first : place.segment->first;
+  struct candidates c;
+  size_t seen = 0;
+  do {
+    c = (struct candidates){.skip = seen};
+    enum cf_err err = collect_from(d, place, ask->fingerprint, &c);
+    if (err == CF_OK)
+      err = check_all(d, ask, first, &c);
+    if (err != CF_OK)
+      return err;
+    seen += c.n;
+  } while (!ask->found && c.n == CANDIDATES_MAX);
+  return CF_OK;
+}
+
 static enum cf_err search_tails(struct dedupe *d, struct cf_ask *ask)
 {
   const struct cf_layout *layout = d->l->layout;
   enum cf_err err = CF_OK;
-  for (size_t i = layout->tails_n; err == CF_OK && i-- > 0 && !ask->found;) {
-    struct candidates c = {.n = 0};
-    cf_tail_find_id(layout->tails[i], ask->fingerprint, collect, &c);
-    err = check_all(d, ask, cf_tail_meta(layout->tails[i])->first, &c);
-  }
+  for (size_t i = layout->tails_n; err == CF_OK && i-- > 0 && !ask->found;)
+    err = search_unit(d, (struct place){.tail = layout->tails[i]}, ask);
   return err;
 }
 
 static enum cf_err search_segment(struct dedupe *d, const struct cf_segment_meta *meta, struct cf_ask *ask)
 {
-  struct candidates c = {.n = 0};
-  struct cf_segment *segment = NULL;
-  enum cf_err err = cf_segment_acquire(d->l->pool, meta, &segment);
-  if (err == CF_OK) {
-    err = cf_segment_find_id(segment, ask->fingerprint, collect, &c);
-    cf_segment_release(d->l->pool, segment);
-  }
-  return err == CF_OK ? check_all(d, ask, meta->first, &c) : err;
+  return search_unit(d, (struct place){.segment = meta}, ask);
 }
 
 /* The asks that are still open, for one segment. */

@@ -347,6 +347,31 @@ START_TEST(test_duplicates_across_segments)
 }
 END_TEST
 
+/* An id is a source's own: many sources may use the same one, and each one's repetition is found among all of theirs. */
+START_TEST(test_one_id_of_many_sources)
+{
+  enum { SOURCES = 200 };
+  for (unsigned round = 0; round < 3; round++) {
+    for (unsigned i = 0; i < SOURCES; i++) {
+      char source[16];
+      struct cf_event e;
+      struct cf_fault fault = {0};
+      snprintf(source, sizeof source, "s%u", i);
+      struct cf_event_rules rules = {.source = cf_str_from(source)};
+      ck_assert_ok(cf_event_parse(CF_STR("{\"id\":\"1\",\"action\":\"x\"}"), &rules, &e, &fault));
+      struct cf_place place = append(&e);
+      ck_assert_int_eq(place.err, CF_OK);
+      ck_assert_msg(place.duplicate == (round > 0), "round %u, source %u", round, i);
+      cf_event_fini(&e);
+    }
+    if (round == 1) { /* then out of a segment */
+      append_range(0, 300, 100);
+      wait_for_segments(1);
+    }
+  }
+}
+END_TEST
+
 /* What a killed owner had acknowledged is there, and nothing twice. */
 START_TEST(test_killed_owner)
 {
@@ -720,6 +745,7 @@ int main(void)
     {.tcase = "ledger", .test = test_rolls_and_restarts, .loops = CF_COUNT(batches)},
     {.tcase = "ledger", .test = test_rolls_by_age},
     {.tcase = "ledger", .test = test_duplicates_across_segments},
+    {.tcase = "ledger", .test = test_one_id_of_many_sources},
     {.tcase = "ledger", .test = test_killed_owner},
     {.tcase = "ledger", .test = test_second_owner},
     {.tcase = "ledger", .test = test_old_backup_is_noticed},

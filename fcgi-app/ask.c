@@ -17,6 +17,7 @@
 
 #define WAIT_US INT64_C(15000000)    /* for an owner to be there */
 #define PAUSE_US 20000
+#define TRIES_MAX 20 /* of owners that take a request and leave before they read it */
 #define SILENCE_US INT64_C(600000000) /* of an owner: the person who waits can interrupt */
 #define LEAVE_US INT64_C(30000000)
 #define HEADERS_MAX (64u << 10)
@@ -204,13 +205,16 @@ static enum cf_err exchange_once(struct cf_asker *asker, struct asking *a, struc
   enum cf_err err;
   int fd;
 
-  do {
+  for (unsigned tries = 1;; tries++) {
     err = reach(asker, &fd, fault);
     if (err != CF_OK)
       return err;
     err = cf_exchange_run(exchange, fd, &io);
     close(fd);
-  } while (err == CF_E_PEER && cf_exchange_again(exchange, safe) && !is_interrupted(asker));
+    if (err != CF_E_PEER || !cf_exchange_again(exchange, safe) || is_interrupted(asker) || tries == TRIES_MAX)
+      break;
+    usleep(PAUSE_US);
+  }
   if (err == CF_E_LEAVING)
     return cf_fail(fault, err, NULL, "interrupted");
   if (err != CF_E_PEER || cf_exchange_own_error(exchange))

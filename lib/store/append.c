@@ -93,14 +93,18 @@ static void posted_take(struct cf_queue *q, struct posted *p)
 
 /* ---- waiting ---- */
 
-/* Under queue.lock: let the first one that waits lead, if it is time. */
-static void lead_pass(struct cf_queue *q)
+/* Unlock the queue, and let the first one that waits lead, if it is time. It is woken without the lock, which it takes at once. */
+static void release(struct cf_queue *q)
 {
-  if (q->leading || q->head == NULL || (q->flushing > 0 && q->bytes < AHEAD_BYTES))
-    return;
-  q->leading = true;
-  q->head->leads = true;
-  (void)sem_post(&q->head->wake);
+  struct cf_waiter *next = NULL;
+  if (!q->leading && q->head != NULL && (q->flushing == 0 || q->bytes >= AHEAD_BYTES)) {
+    next = q->head;
+    next->leads = true;
+    q->leading = true;
+  }
+  (void)pthread_mutex_unlock(&q->lock);
+  if (next != NULL)
+    (void)sem_post(&next->wake);
 }
 
 /* Under queue.lock: n have their answer. */
@@ -201,8 +205,7 @@ static void group_flush(struct cf_ledger *l, uint64_t size)
   (void)pthread_mutex_lock(&q->lock);
   q->leading = false;
   q->flushing++;
-  lead_pass(q);
-  (void)pthread_mutex_unlock(&q->lock);
+  release(q);
   cf_bdb_flush(l->env);
   cf_publish(l, size);
   (void)pthread_mutex_lock(&q->lock);
@@ -223,9 +226,8 @@ static enum cf_err group_run(struct cf_ledger *l, struct group *g)
   }
   for (size_t i = 0; i < g->n; i++)
     g->append[i]->size = size;
-  lead_pass(&l->queue);
   leave(&l->queue, g->n);
-  (void)pthread_mutex_unlock(&l->queue.lock);
+  release(&l->queue);
   return err;
 }
 
@@ -234,9 +236,8 @@ static enum cf_err lead_not(struct cf_queue *q)
 {
   (void)waiter_take(q);
   q->leading = false;
-  lead_pass(q);
   leave(q, 1);
-  (void)pthread_mutex_unlock(&q->lock);
+  release(q);
   return CF_E_NOMEM;
 }
 
@@ -289,9 +290,8 @@ static enum cf_err enqueue(struct cf_ledger *l, struct cf_append *append, bool c
     q->bytes += w.bytes;
     *q->tail = &w;
     q->tail = &w.next;
-    lead_pass(q);
   }
-  (void)pthread_mutex_unlock(&q->lock);
+  release(q);
   if (err == CF_OK) {
     sleep_until_woken(&w);
     err = w.leads ? lead(l, &w) : w.err;

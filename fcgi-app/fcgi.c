@@ -41,7 +41,7 @@
 #define WRITE_MAX (1 << 20)
 #define HIDDEN "COUNTERFOIL_"
 #define RESPONDER 1
-#define ARENAS 2                     /* of the allocator: in one of its own each worker would keep what its largest batch took, some 40 MB */
+#define ARENAS 4                     /* of the allocator: in one of its own each worker would keep what its batches took */
 #if defined(__SANITIZE_ADDRESS__)
 #define STACK_N (2u << 20)
 #else

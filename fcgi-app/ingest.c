@@ -4,9 +4,12 @@
 
 #include "fcgi-app/ingest.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "lib/record/scan.h"
+
+#define LARGE (UINT64_C(2) << 20) /* bytes of a body whose memory is given back: the allocator would keep it, in each of its arenas */
 
 void cf_ingest_init(struct cf_ingest *in) { *in = (struct cf_ingest){.batch = false}; }
 
@@ -19,6 +22,9 @@ void cf_ingest_fini(struct cf_ingest *in)
   free(in->items);
   free(in->events);
   free(in->append.places);
+#ifdef M_TRIM_THRESHOLD
+  if (in->bytes > LARGE) (void)malloc_trim(0);
+#endif
 }
 
 /* ---- Reading ---- */
@@ -69,6 +75,7 @@ enum cf_err cf_ingest_read(struct cf_ingest *in, struct cf_str body, uint64_t ma
   struct cf_scan scan;
   bool more = true;
   enum cf_err err = CF_OK;
+  in->bytes = body.n;
   cf_scan_init(&scan, body);
   while (more && err == CF_OK) err = read_one(in, &scan, max, &more, fault);
   in->batch = in->batch || scan.shape != CF_SCAN_SINGLE || in->n > 1;

@@ -21,6 +21,7 @@ struct cf_ingest {
   struct cf_item *items;
   size_t n, cap;
   size_t faults;
+  size_t bytes;              /* of the body */
   const struct cf_event **events;  /* those that were acceptable */
   struct cf_append append;
   size_t accepted, duplicates, rejected;

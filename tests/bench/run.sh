@@ -24,6 +24,7 @@ note() { printf '# %s\n' "$*" >&2; }
 wrong() { printf 'bench: %s\n' "$*" >&2; exit "${CODE:-1}"; }
 senseless() { CODE=2 wrong "$@"; }
 
+load_average() { cut -d " " -f 1 /proc/loadavg; }
 calc() { awk "BEGIN {printf \"$1\", $2}"; } # calc FORMAT EXPRESSION
 median() { sort -n | awk '{v[NR] = $1} END {print v[int((NR + 1) / 2)]}'; }
 figure() { sed -n "s/.*\\b$1=\\([^ ]*\\).*/\\1/p"; } # figure NAME: out of a line of load's
@@ -44,10 +45,10 @@ place() {
 }
 
 events() { # $TMP/events.ndjson and its six parts
+  PART=$((BENCH_EVENTS / 6 / BATCH))
+  [ $((PART * 6 * BATCH)) -ge "$SEGMENT_RECORDS" ] || senseless "BENCH_EVENTS=$BENCH_EVENTS is not enough for a segment of $SEGMENT_RECORDS"
   note "making $BENCH_EVENTS events"
   "$CLI" sample "$BENCH_EVENTS" | awk -v every="$RARE_EVERY" -v user="$RARE" 'NR % every == 7 {sub(/"user":"[^"]*"/, "\"user\":\"" user "\"")} {print}' >"$TMP/events.ndjson"
-  PART=$((BENCH_EVENTS / 6 / BATCH))
-  [ "$PART" -gt 0 ] || senseless "BENCH_EVENTS=$BENCH_EVENTS is not enough: at least $((6 * BATCH))"
   split -a 1 -d -l $((PART * BATCH)) "$TMP/events.ndjson" "$TMP/part."
   EVENT_BYTES=$(($(wc -c <"$TMP/events.ndjson") / BENCH_EVENTS))
   sync "$TMP"/events.ndjson "$TMP"/part.*
@@ -176,8 +177,8 @@ verification() {
 # ---- the tables
 
 head_lines() {
-  printf '%s, %s, %s cores, load average %s at the start; file system %s, appending 4 KiB and fdatasync: median %s ms, 99th percentile %s ms.\n' \
-    "$(date -u +%Y-%m-%d)" "$("$CLI" --version | head -n 1)" "$(nproc)" "$LOAD_AVERAGE" "$(file_system)" "$(calc %.2f "$FSYNC_US / 1000")" "$(calc %.2f "$FSYNC_P99_US / 1000")"
+  printf '%s, %s, %s cores, load average %s at the start and %s at the end; file system %s, appending 4 KiB and fdatasync: median %s ms, 99th percentile %s ms.\n' \
+    "$(date -u +%Y-%m-%d)" "$("$CLI" --version | head -n 1)" "$(nproc)" "$LOAD_AVERAGE" "$(load_average)" "$(file_system)" "$(calc %.2f "$FSYNC_US / 1000")" "$(calc %.2f "$FSYNC_P99_US / 1000")"
   printf '%s; sample events of %s bytes on average; %s events in %s segments and the tail before the single POSTs.\n' \
     "$(lighttpd -v | head -n 1 | cut -d ' ' -f 1)" "$EVENT_BYTES" $((PART * 6 * BATCH)) "$SEGMENTS"
 }
@@ -207,13 +208,12 @@ rest_table() {
 
 disk() {
   SEGMENTS=$(segments)
-  [ "$SEGMENTS" -gt 0 ] || wrong "there is no segment: BENCH_EVENTS must be above $SEGMENT_RECORDS"
   SEGMENTS_BYTES=$(bytes "$DATA/segments")
   ENV_BYTES=$(bytes "$DATA/env")
   LOGS_BYTES=$(find "$DATA/env" -name 'log.*' -exec du -cB1 {} + | tail -n 1 | cut -f 1)
 }
 
-LOAD_AVERAGE=$(cut -d ' ' -f 1 /proc/loadavg)
+LOAD_AVERAGE=$(load_average)
 place
 events
 servers

@@ -36,9 +36,9 @@ rolled_up() { # the background has written what is full
 
 # ---- a scan of everything
 
-# One export, in order; its columns are seq, effective time and the members, \001 where there is none. Sample events have no comma or quote in these.
+# One export of everything, which needs no index but the kinds', in order; its columns are seq, effective time and the members, \001 where there is none. Sample events have no comma or quote in these.
 scan() {
-  curl -q -sS --noproxy '*' --max-time 600 -H @"$TMP/token.reader" "$URL/v1/events?format=csv&limit=all&order=asc&source=writer&fields=time,${MEMBERS// /,}" |
+  curl -q -sS --noproxy '*' --max-time 600 -H @"$TMP/token.reader" "$URL/v1/events?format=csv&limit=all&order=asc&fields=time,${MEMBERS// /,}" |
     awk -F, -v OFS='\t' -v members="$MEMBERS" '
       NR == 1 { n = split(members, name, " "); for (i = 1; i <= NF; i++) at[$i] = i; next }
       /"/ { print "a quoted cell: " $0; exit }
@@ -143,7 +143,7 @@ ask_all() { # ask_all NAME
   local q=0 query sort order wrong="" some=0
   while IFS=$'\t' read -r query _; do
     q=$((q + 1))
-    query="$query&seq_to=$SIZE&source=writer"
+    query="$query&seq_to=$SIZE"
     [ ! -f "$TMP/expected/$q" ] || some=$((some + 1))
     for sort in seq time; do
       for order in asc desc; do

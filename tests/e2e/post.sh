@@ -304,7 +304,7 @@ large() {
 # ---- hostile text
 
 hostile() {
-  local member hostile cookie form
+  local member hostile
   # shellcheck disable=SC2016 # nothing here is to be expanded
   hostile='<img src=x onerror=alert(1)>"'\''&`{{#rows}}'$'\e''[31m'$'\r\n''%00é'
   for member in user session credential user_agent referer resource query host request_id message; do
@@ -392,6 +392,13 @@ restart_with() { # restart_with KEY VALUE: stop, change the configuration, start
   READY=/healthz start_door
 }
 
+# What was refused after authentication is counted in records.
+losses() {
+  cli query --config "$CONF" --json kind=loss source=writer limit=1000 >"$TMP/losses" 2>>"$TMP/log/query"
+  check_is "$(jq -r '[.events[].body.reason] | unique | join(" ")' "$TMP/losses")" "bad-encoding bad-syntax conflict invalid-event too-large" "refused events are in loss records"
+  check_is "$(jq -c '[.events[].body | select(.reason == "bad-encoding" or .reason == "too-large")] | group_by(.reason) | map(map(.count) | add)' "$TMP/losses")" '[1,3]' "and counted"
+}
+
 everything() { # everything DOOR
   DOOR=$1
   DATA=$TMP/data-$DOOR
@@ -409,8 +416,8 @@ everything() { # everything DOOR
   large
   http_as auditor /v1/verify
   check_is "$(json '[.ok, .complete] | tostring')" '[true,true]' "the chain verifies"
-  http_as reader '/v1/events?kind=loss&limit=1'
   stop_door
+  losses
   DATA=$TMP/narrow-$DOOR
   make_ledger max_batch=10 ingest_memory=2M
   tokens

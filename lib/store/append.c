@@ -173,13 +173,22 @@ static void group_take(struct cf_queue *q, struct group *g)
     g->append[g->appends_n++] = &g->posted.append;
 }
 
+/* Do too many frozen generations wait, or too large ones? */
+static bool roller_is_behind(const struct cf_layout *layout)
+{
+  size_t memory = 0;
+  for (size_t i = 0; i + 1 < layout->tails_n; i++)
+    memory += cf_tail_memory(layout->tails[i]);
+  return layout->tails_n > CF_TAILS_MAX || memory > CF_FROZEN_MEMORY_MAX;
+}
+
 /* Wait while the roller has too much before it. CF_E_SPACE when it can't get rid of it. */
 static enum cf_err wait_for_roller(struct cf_ledger *l)
 {
   (void)pthread_mutex_lock(&l->look);
-  while (l->layout->tails_n > CF_TAILS_MAX && !l->roll_failed && !l->roller_gone)
+  while (roller_is_behind(l->layout) && !l->roll_failed && !l->roller_gone)
     (void)pthread_cond_wait(&l->rolled, &l->look);
-  bool stuck = l->layout->tails_n > CF_TAILS_MAX && l->roll_failed;
+  bool stuck = roller_is_behind(l->layout) && l->roll_failed;
   (void)pthread_mutex_unlock(&l->look);
   return stuck ? CF_E_SPACE : CF_OK;
 }

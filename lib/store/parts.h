@@ -18,6 +18,7 @@
 #include "lib/store/tail.h"
 
 #define CF_TAILS_MAX 8                 /* frozen generations that wait for the roller before appends wait */
+#define CF_FROZEN_MEMORY_MAX ((size_t)128 << 20) /* and how much memory they may take */
 #define CF_GROUP_BYTES (8u << 20)      /* what a leader takes from the queue, bytes of text */
 #define CF_POSTED_MAX 4096             /* events that wait with nobody waiting for them */
 #define CF_DAMAGED_MAX 64              /* damaged segments that are told apart */

@@ -3,6 +3,9 @@
 #include "config.h"
 
 #include <errno.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -170,6 +173,14 @@ static bool stopping(struct cf_ledger *l)
   return stop;
 }
 
+/* An image is many small pieces: without this its pages stay with the process until the next one needs them. */
+static void give_memory_back(void)
+{
+#ifdef __GLIBC__
+  (void)malloc_trim(0);
+#endif
+}
+
 /* Roll until nothing is frozen; false after a failure. */
 static bool roll_all(struct cf_ledger *l)
 {
@@ -180,6 +191,7 @@ static bool roll_all(struct cf_ledger *l)
     if (err != CF_OK)
       cf_log(CF_LOG_ERROR, "a segment could not be written (%s): %s; it is tried again", cf_err_word(err), fault.detail);
     cf_tail_unref(tail);
+    give_memory_back();
     tell(l, err != CF_OK, false);
     if (err != CF_OK)
       return false;

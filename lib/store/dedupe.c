@@ -106,19 +106,22 @@ struct place {
   const struct cf_segment_meta *segment;
 };
 
-static enum cf_err collect_from(struct dedupe *d, struct place place, uint64_t fingerprint, struct candidates *c)
+static enum cf_err collect_in(struct cf_segment *segment, uint64_t fingerprint, size_t skip, struct candidates *c)
 {
-  if (place.tail != NULL) {
-    cf_tail_find_id(place.tail, fingerprint, collect, c);
-    return CF_OK;
+  *c = (struct candidates){.skip = skip};
+  return cf_segment_find_id(segment, fingerprint, collect, c);
+}
+
+static enum cf_err collect_from(struct dedupe *d, struct place place, uint64_t fingerprint, size_t skip, struct candidates *c)
+{
+  enum cf_err err = CF_OK;
+  if (place.segment != NULL) {
+    CF_SEGMENT_READ(d->l->pool, place.segment, err, segment, collect_in(segment, fingerprint, skip, c))
+    return err;
   }
-  struct cf_segment *segment = NULL;
-  enum cf_err err = cf_segment_acquire(d->l->pool, place.segment, &segment);
-  if (err == CF_OK) {
-    err = cf_segment_find_id(segment, fingerprint, collect, c);
-    cf_segment_release(d->l->pool, segment);
-  }
-  return err;
+  *c = (struct candidates){.skip = skip};
+  cf_tail_find_id(place.tail, fingerprint, collect, c);
+  return CF_OK;
 }
 
 static enum cf_err search_unit(struct dedupe *d, struct place place, struct cf_ask *ask)
@@ -127,8 +130,7 @@ static enum cf_err search_unit(struct dedupe *d, struct place place, struct cf_a
   struct candidates c;
   size_t seen = 0;
   do {
-    c = (struct candidates){.skip = seen};
-    enum cf_err err = collect_from(d, place, ask->fingerprint, &c);
+    enum cf_err err = collect_from(d, place, ask->fingerprint, seen, &c);
     if (err == CF_OK)
       err = check_all(d, ask, first, &c);
     if (err != CF_OK)

@@ -5,8 +5,8 @@
  * index for each indexed member, `date` and `kind`: (value, u32 first offset) → chunk of offsets; `id` is packed fingerprints. Offsets count from the segment's first seq.
  * Pages are 16 KiB in small segments and 32 KiB in others.
  *
- * Errors: CF_E_DAMAGED where the file does not hold what it should, found by the read that depends on it. The handle is then spent: release it, acquire anew, and what
- * lies outside the damaged page can still be read. */
+ * Errors: CF_E_DAMAGED where the file does not hold what it should, found by the read that depends on it. The handle is then spent, and every read of it by whoever
+ * holds it ends so: release it, acquire anew, and what lies outside the damaged page can still be read. What a handle of one's own finds damaged is damaged. */
 #ifndef CF_STORE_SEGMENT_H
 #define CF_STORE_SEGMENT_H
 
@@ -47,7 +47,22 @@ CF_MUST enum cf_err cf_segment_pool_new(const char *directory, uint64_t cache, c
 void cf_segment_pool_free(struct cf_segment_pool *pool); /* nothing may be held */
 /* Borrow the segment's handle; several threads may hold it. CF_E_DAMAGED also where the file is missing or not the one that meta names. */
 CF_MUST enum cf_err cf_segment_acquire(struct cf_segment_pool *pool, const struct cf_segment_meta *meta, struct cf_segment **segment);
+/* A handle of one's own, which no other reader can spend; to be released too. It costs opening the file. */
+CF_MUST enum cf_err cf_segment_acquire_alone(struct cf_segment_pool *pool, const struct cf_segment_meta *meta, struct cf_segment **segment);
 void cf_segment_release(struct cf_segment_pool *pool, struct cf_segment *segment);
+/* err = read, an expression that reads by the handle s. Where that is spent it is evaluated once more, with a handle of its own: CF_E_DAMAGED is then about what this read
+ * needs, whatever others find beside it. */
+#define CF_SEGMENT_READ(pool, meta, err, s, read) \
+  for (int cf_try = 0; cf_try < 2; cf_try++) { \
+    struct cf_segment *s = NULL; \
+    (err) = cf_try == 0 ? cf_segment_acquire((pool), (meta), &s) : cf_segment_acquire_alone((pool), (meta), &s); \
+    if ((err) == CF_OK) { \
+      (err) = (read); \
+      cf_segment_release((pool), s); \
+    } \
+    if ((err) != CF_E_DAMAGED) \
+      break; \
+  }
 /* Which of the n fingerprints may the segment have, by its filter in memory? Their places go to maybe (room for n); the others it surely has not, and there is no need to acquire it
  * for them. false: the filter is not in memory; a cf_segment_find_id brings it there. */
 CF_MUST bool cf_segment_screen_ids(struct cf_segment_pool *pool, const struct cf_segment_meta *meta, const uint64_t *fingerprints, uint32_t n, uint32_t *maybe, uint32_t *maybe_n);

@@ -190,14 +190,9 @@ static enum cf_err ensure_open(struct cf_segment_pool *pool, struct cf_segment *
   return err;
 }
 
-enum cf_err cf_segment_acquire(struct cf_segment_pool *pool, const struct cf_segment_meta *meta, struct cf_segment **segment)
+/* Give a held segment, opened, or let go of it. */
+static enum cf_err give(struct cf_segment_pool *pool, struct cf_segment *s, struct cf_segment **segment)
 {
-  struct cf_segment *doomed = NULL;
-
-  pthread_mutex_lock(&pool->lock);
-  struct cf_segment *s = hold(pool, meta, &doomed);
-  pthread_mutex_unlock(&pool->lock);
-  close_doomed(doomed);
   if (s == NULL)
     return CF_E_NOMEM;
   enum cf_err err = ensure_open(pool, s);
@@ -207,6 +202,29 @@ enum cf_err cf_segment_acquire(struct cf_segment_pool *pool, const struct cf_seg
   }
   *segment = s;
   return CF_OK;
+}
+
+enum cf_err cf_segment_acquire(struct cf_segment_pool *pool, const struct cf_segment_meta *meta, struct cf_segment **segment)
+{
+  struct cf_segment *doomed = NULL;
+
+  pthread_mutex_lock(&pool->lock);
+  struct cf_segment *s = hold(pool, meta, &doomed);
+  pthread_mutex_unlock(&pool->lock);
+  close_doomed(doomed);
+  return give(pool, s, segment);
+}
+
+/* It never comes into the list, so that nobody else finds it, and is closed when it is let go. */
+enum cf_err cf_segment_acquire_alone(struct cf_segment_pool *pool, const struct cf_segment_meta *meta, struct cf_segment **segment)
+{
+  struct cf_segment *s = segment_new(pool, meta);
+
+  if (s != NULL) {
+    s->refs = 1;
+    s->detached = true;
+  }
+  return give(pool, s, segment);
 }
 
 void cf_segment_release(struct cf_segment_pool *pool, struct cf_segment *s)

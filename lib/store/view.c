@@ -140,15 +140,11 @@ void cf_view_unit(const struct cf_view *view, size_t i, struct cf_unit *unit)
     unit->end = view->size;
 }
 
-/* Run a read on a segment's handle. */
-#define ON_SEGMENT(view, meta, handle, expression) \
+/* Return what a read of a segment gives. */
+#define ON_SEGMENT(view, meta, s, read) \
   do { \
-    struct cf_segment *handle = NULL; \
-    enum cf_err on_err = cf_segment_acquire((view)->l->pool, (meta), &handle); \
-    if (on_err == CF_OK) { \
-      on_err = (expression); \
-      cf_segment_release((view)->l->pool, handle); \
-    } \
+    enum cf_err on_err; \
+    CF_SEGMENT_READ((view)->l->pool, (meta), on_err, s, read) \
     return seen((view)->l, (meta), on_err); \
   } while (0)
 

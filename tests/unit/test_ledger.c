@@ -716,6 +716,83 @@ START_TEST(test_damaged_segment)
 }
 END_TEST
 
+struct damage_reader {
+  unsigned rounds, refused;
+  uint64_t from, to; /* seqs: every block of them in turn */
+};
+
+static void *read_in_turn(void *context)
+{
+  struct damage_reader *r = context;
+  struct cf_view *view = NULL;
+  struct cf_block *block = calloc(1, sizeof *block);
+  cf_block_init(block);
+  ck_assert_ok(cf_view_get(ledger, &view));
+  for (unsigned k = 0; k < r->rounds; k++)
+    for (uint64_t seq = r->from; seq < r->to; seq += CF_GROUP)
+      r->refused += cf_view_block(view, seq, block) != CF_OK;
+  cf_view_put(view);
+  cf_block_fini(block);
+  free(block);
+  return NULL;
+}
+
+/* An event that fills pages. */
+static void append_large(unsigned i)
+{
+  char text[1500 + 1];
+  struct cf_event e;
+  for (unsigned k = 0; k < 1500; k++)
+    text[k] = (char)('a' + (i * 1500 + k) * 2654435761u / 16777216 % 26);
+  text[1500] = 0;
+  event(&e, "{\"id\":\"large-%u\",\"message\":\"%s\"}", i, text);
+  append(&e);
+  cf_event_fini(&e);
+}
+
+static unsigned unreadable(uint64_t from, uint64_t to)
+{
+  struct damage_reader r = {.rounds = 1, .from = from, .to = to};
+  read_in_turn(&r);
+  return r.refused;
+}
+
+/* Flip a byte so that of [from, to) the last block, and not the first, is lost. */
+static void damage_last_block(const char *path, uint64_t from, uint64_t to)
+{
+  struct stat st;
+  ck_assert_int_eq(stat(path, &st), 0);
+  for (off_t at = PAGE + 9000; at < st.st_size; at += PAGE) {
+    close_ledger();
+    flip(path, at);
+    open_ledger();
+    if (unreadable(to - CF_GROUP, to) == 1 && unreadable(from, from + CF_GROUP) == 0)
+      return;
+    flip(path, at);
+  }
+  ck_abort_msg("no page holds the last block alone");
+}
+
+/* What one reader finds damaged is no other reader's matter, though they share the file's handle. */
+START_TEST(test_damage_of_another_reader)
+{
+  char path[300];
+  for (unsigned i = 0; i < 520; i++)
+    append_large(i);
+  wait_for_segments(2);
+  segment_path(2, path);
+  damage_last_block(path, 256, 512);
+  struct damage_reader readers[] = {{.rounds = 300, .from = 512 - CF_GROUP, .to = 512}, {.rounds = 3000, .from = 256, .to = 256 + CF_GROUP}};
+  pthread_t threads[CF_COUNT(readers)];
+  for (unsigned i = 0; i < CF_COUNT(readers); i++)
+    ck_assert_int_eq(pthread_create(&threads[i], NULL, read_in_turn, &readers[i]), 0);
+  for (unsigned i = 0; i < CF_COUNT(readers); i++)
+    ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+  ck_assert_uint_eq(readers[0].refused, readers[0].rounds);
+  ck_assert_uint_eq(readers[1].refused, 0);
+}
+END_TEST
+
 /* The first page names all others: without it the first segment, with record 0, is lost. The ledger opens, says so, and takes and gives everything else. */
 START_TEST(test_first_segment_lost)
 {
@@ -756,6 +833,7 @@ int main(void)
     {.tcase = "ledger", .test = test_many_threads},
     {.tcase = "ledger", .test = test_readers_let_write},
     {.tcase = "ledger", .test = test_damaged_segment},
+    {.tcase = "ledger", .test = test_damage_of_another_reader},
     {.tcase = "ledger", .test = test_first_segment_lost},
   };
   return cf_test_run("ledger", tests, CF_COUNT(tests));

@@ -138,9 +138,10 @@ static void abandon(struct cf_call *call)
 
 static void answer_problem(struct cf_call *call, enum cf_err err, const char *allow)
 {
+  static struct cf_log_rate rate;
   struct cf_str members = call->members.err == CF_OK ? cf_buf_str(&call->members) : CF_STR("");
   if (cf_err_status(err) >= 500 && err != CF_E_LEAVING && err != CF_E_PEER)
-    cf_log(CF_LOG_ERROR, "a request could not be answered: %s: %s", cf_err_word(err), call->fault.detail);
+    cf_log_rated(&rate, CF_LOG_ERROR, "a request could not be answered: %s: %s", cf_err_word(err), call->fault.detail);
   if (call->response->started) {
     abandon(call);
     return;

@@ -156,6 +156,7 @@ static enum cf_err replace_owner(struct cf_service *service, bool *started)
 /* Pass the request on, or serve it here when there is nobody to pass it to. */
 static enum cf_err pass(struct cf_service *service, struct cf_relay *relay)
 {
+  static struct cf_log_rate rate;
   int64_t end_us = cf_clock_mono_us() + WAIT_US;
   bool started = false;
   struct cf_fault fault = {"", ""};
@@ -163,7 +164,7 @@ static enum cf_err pass(struct cf_service *service, struct cf_relay *relay)
   for (;;) {
     enum cf_err err = cf_relay_try(relay, &fault);
     if (err == CF_E_SYSTEM)
-      cf_log(CF_LOG_ERROR, "cannot reach the owner: %s: %s", fault.at, fault.detail);
+      cf_log_rated(&rate, CF_LOG_ERROR, "cannot reach the owner: %s: %s", fault.at, fault.detail);
     if (err != CF_E_NOTFOUND && err != CF_E_LEAVING && err != CF_E_BUSY)
       return err;
     if (err == CF_E_NOTFOUND && replace_owner(service, &started) == CF_OK) {

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 
 #define TEXT_MAX 1024 /* of a message, before it is escaped */
 #define EXIT_SOFTWARE 70
+#define MINUTE_US 60000000
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int sink = STDERR_FILENO;
@@ -123,6 +125,38 @@ void cf_log(enum cf_level level, const char *format, ...)
 {
   va_list args;
 
+  va_start(args, format);
+  log_va(level, format, args);
+  va_end(args);
+}
+
+/* May one more be written? *left_out: how many were not in the minute that is over. */
+static bool within_rate(struct cf_log_rate *rate, unsigned *left_out)
+{
+  int64_t now = cf_clock_mono_us();
+
+  *left_out = 0;
+  pthread_mutex_lock(&lock);
+  if (rate->n == 0 || now - rate->since_us >= MINUTE_US) {
+    *left_out = rate->n > CF_LOG_RATE ? rate->n - CF_LOG_RATE : 0;
+    *rate = (struct cf_log_rate){.since_us = now};
+  }
+  if (rate->n < UINT_MAX)
+    rate->n++;
+  bool within = rate->n <= CF_LOG_RATE;
+  pthread_mutex_unlock(&lock);
+  return within;
+}
+
+void cf_log_rated(struct cf_log_rate *rate, enum cf_level level, const char *format, ...)
+{
+  unsigned left_out;
+  va_list args;
+
+  if (!within_rate(rate, &left_out))
+    return;
+  if (left_out > 0)
+    cf_log(level, "%u messages of the kind of the next one were left out", left_out);
   va_start(args, format);
   log_va(level, format, args);
   va_end(args);

@@ -6,6 +6,8 @@
 #ifndef CF_BASE_DIAG_H
 #define CF_BASE_DIAG_H
 
+#include <stdint.h>
+
 #include "lib/base/err.h"
 
 enum cf_level { CF_LOG_ERROR, CF_LOG_WARNING, CF_LOG_INFO };
@@ -14,6 +16,14 @@ enum cf_level { CF_LOG_ERROR, CF_LOG_WARNING, CF_LOG_INFO };
  * into each line. */
 CF_MUST enum cf_err cf_diag_open(const char *path, const char *program, struct cf_fault *fault);
 void cf_log(enum cf_level level, const char *format, ...) CF_PRINTF(2, 3);
+/* Messages that whoever provokes them can repeat without end: of one rate's, CF_LOG_RATE in a minute are written. The first one after that minute is preceded by how many
+ * were not. A rate is static, and zero at first. */
+#define CF_LOG_RATE 10
+struct cf_log_rate {
+  int64_t since_us; /* on the monotonic clock: where its minute began */
+  unsigned n;       /* messages since then */
+};
+void cf_log_rated(struct cf_log_rate *rate, enum cf_level level, const char *format, ...) CF_PRINTF(3, 4);
 /* Log and end the process at once with status 70 (no atexit handlers: what is on disk decides). */
 void cf_die(const char *format, ...) CF_PRINTF(1, 2) __attribute__((noreturn));
 

@@ -15,7 +15,6 @@
 
 #include <db.h>
 
-#include "lib/base/clock.h"
 #include "lib/base/diag.h"
 #include "lib/store/bdb_file.h"
 
@@ -26,7 +25,6 @@
 #define LOCK_WAIT_US 20000000
 #define PAGE_MAX (32u << 10)
 #define FILE_PAGES_MIN 16
-#define MESSAGES_MAX 10
 #define VALUE_FIRST 4096 /* room offered for a value before its size is known */
 #define KEY_FIRST 256
 
@@ -35,8 +33,6 @@ struct cf_bdb_env {
   bool transactional;
   atomic_bool spoiled; /* a file environment whose pages cannot be trusted */
   atomic_bool failed;  /* something was refused: no checkpoint at the end */
-  atomic_int_fast64_t minute;
-  atomic_uint messages; /* of the library in that minute */
 };
 
 struct cf_bdb_txn {
@@ -64,27 +60,20 @@ static void install_calls(void)
   CF_ASSERT(db_env_set_func_pread(cf_bdb_file_read) == 0);
 }
 
-/* On a full disk the library has something to say of every page. */
-static bool may_speak(struct cf_bdb_env *env)
-{
-  int64_t minute = cf_clock_mono_us() / 60000000;
-
-  if (atomic_exchange(&env->minute, minute) != minute)
-    atomic_store(&env->messages, 0);
-  return atomic_fetch_add(&env->messages, 1) < MESSAGES_MAX;
-}
+/* On a full disk, or in a damaged file, the library has something to say of every page. */
+static struct cf_log_rate rate;
 
 static void on_error(const DB_ENV *env, const char *prefix, const char *message)
 {
   (void)prefix;
-  if (may_speak(env->app_private))
-    cf_log(CF_LOG_WARNING, "berkeley db: %s", message);
+  (void)env;
+  cf_log_rated(&rate, CF_LOG_WARNING, "berkeley db: %s", message);
 }
 
 static void on_message(const DB_ENV *env, const char *message)
 {
-  if (may_speak(env->app_private))
-    cf_log(CF_LOG_INFO, "berkeley db: %s", message);
+  (void)env;
+  cf_log_rated(&rate, CF_LOG_INFO, "berkeley db: %s", message);
 }
 
 /* ---- Results ----------------------------------------------------------------- */
@@ -92,7 +81,7 @@ static void on_message(const DB_ENV *env, const char *message)
 /* In a file of its own whatever the library cannot make sense of is damage: it was written whole, synced and read back. */
 static enum cf_err classify_odd(struct cf_bdb_env *env, int result, const char *what)
 {
-  cf_log(CF_LOG_ERROR, "berkeley db: %s: %s", what, db_strerror(result));
+  cf_log_rated(&rate, CF_LOG_ERROR, "berkeley db: %s: %s", what, db_strerror(result));
   if (result == DB_LOCK_DEADLOCK || result == DB_LOCK_NOTGRANTED)
     return CF_E_STORE;
   atomic_store(&env->failed, true);
@@ -175,7 +164,6 @@ static enum cf_err env_new(bool transactional, struct cf_bdb_env **out)
     return CF_E_NOMEM;
   }
   env->transactional = transactional;
-  env->env->app_private = env;
   env->env->set_errcall(env->env, on_error);
   env->env->set_msgcall(env->env, on_message);
   *out = env;

@@ -24,8 +24,9 @@ enum cf_err cf_segment_spoil(struct cf_segment *s, enum cf_err err, const char *
     err = CF_E_DAMAGED;
   if (err != CF_E_DAMAGED)
     return err;
+  static struct cf_log_rate rate;
   if (!atomic_exchange(&s->spent, true))
-    cf_log(CF_LOG_ERROR, "segment %" PRIu64 "-%" PRIu64 ": damaged: %s", s->meta.first, s->meta.end, what);
+    cf_log_rated(&rate, CF_LOG_ERROR, "segment %" PRIu64 "-%" PRIu64 ": damaged: %s", s->meta.first, s->meta.end, what);
   return err;
 }
 

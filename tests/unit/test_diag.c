@@ -110,6 +110,36 @@ START_TEST(test_hostile)
 }
 END_TEST
 
+static unsigned lines(void)
+{
+  unsigned n = 0;
+  read_log();
+  for (const char *p = text; *p != '\0'; p++)
+    n += *p == '\n';
+  return n;
+}
+
+/* A flood is cut to so many a minute, of each rate by itself; the next minute says what was not written. */
+START_TEST(test_rated)
+{
+  struct cf_log_rate rate = {0}, other = {0};
+
+  for (unsigned i = 0; i < CF_LOG_RATE + 7; i++)
+    cf_log_rated(&rate, CF_LOG_WARNING, "page %u", i);
+  ck_assert_uint_eq(lines(), CF_LOG_RATE);
+  ck_assert_ptr_nonnull(strstr(text, "warning: page 9\n"));
+  cf_log_rated(&other, CF_LOG_WARNING, "other");
+  ck_assert_uint_eq(lines(), CF_LOG_RATE + 1);
+  rate.since_us -= 60000000;
+  cf_log_rated(&rate, CF_LOG_ERROR, "page %u", 100);
+  ck_assert_uint_eq(lines(), CF_LOG_RATE + 3);
+  ck_assert_ptr_nonnull(strstr(text, "error: 7 messages of the kind of the next one were left out\n"));
+  ck_assert_ptr_nonnull(strstr(text, "error: page 100\n"));
+  cf_log_rated(&rate, CF_LOG_ERROR, "page %u", 101);
+  ck_assert_uint_eq(lines(), CF_LOG_RATE + 4);
+}
+END_TEST
+
 /* However long the message, it is one line, and its end says that it was cut. */
 START_TEST(test_long)
 {
@@ -216,6 +246,7 @@ int main(void)
   const struct cf_test tests[] = {
     {.tcase = "diag", .setup = open_log, .teardown = close_log, .test = test_form, .loops = 3},
     {.tcase = "diag", .test = test_hostile, .loops = CF_COUNT(hostile)},
+    {.tcase = "diag", .test = test_rated},
     {.tcase = "diag", .test = test_long, .loops = 3},
     {.tcase = "diag", .test = test_threads},
     {.tcase = "diag", .test = test_append},

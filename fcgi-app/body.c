@@ -87,6 +87,7 @@ void cf_body_fini(struct cf_body *body)
 
 static enum cf_err feed_identity(struct intake *in, const uint8_t *p, size_t n)
 {
+  if (n > in->body->data.max - in->body->data.n) return CF_E_FULL;
   enum cf_err err = hold(in->body, n);
   if (err == CF_OK) cf_buf_put(&in->body->data, p, n);
   return err == CF_OK ? in->body->data.err : err;
@@ -130,11 +131,11 @@ static enum cf_err feed_zstd(struct intake *in, const uint8_t *p, size_t n)
   enum cf_err err = CF_OK;
   while (n > 0 && err == CF_OK) {
     size_t take = n < ZSTD_PIECE ? n : ZSTD_PIECE;
-    size_t before = in->body->data.n;
-    err = hold(in->body, ZSTD_SLACK);
+    size_t before = in->body->data.n, left = in->body->data.max - before, room = left < ZSTD_SLACK ? left : ZSTD_SLACK;
+    err = hold(in->body, room);
     if (err != CF_OK) return err;
     err = cf_unpacker_feed(in->zstd, p, take, &in->body->data);
-    let_go(in->body, ZSTD_SLACK - (in->body->data.n - before));
+    let_go(in->body, room - (in->body->data.n - before));
     p += take;
     n -= take;
   }
@@ -216,7 +217,7 @@ static enum cf_err take_in(struct intake *in, struct cf_request *rq, uint64_t ma
 static enum cf_err explain(enum cf_err err, uint64_t max, struct cf_fault *fault)
 {
   switch (err) {
-    case CF_E_FULL: return cf_fail(fault, err, NULL, "a body has at most %llu bytes, and inflated %d times that", (unsigned long long)max, CF_BODY_INFLATE);
+    case CF_E_FULL: return cf_fail(fault, err, NULL, "a body has at most %llu bytes, and inflated %d times that or ingest_memory", (unsigned long long)max, CF_BODY_INFLATE);
     case CF_E_SYNTAX: return cf_fail(fault, err, NULL, "the compressed body is damaged or cut off");
     case CF_E_MEMORY: return cf_fail(fault, err, NULL, "the bodies of all requests together are over their limit; send it again later");
     default: return err;
@@ -228,7 +229,8 @@ enum cf_err cf_body_read(struct cf_body_pool *pool, struct cf_request *rq, uint6
   struct cf_body made = {.pool = pool};
   struct intake in = {.body = &made};
   uint8_t *chunk = NULL;
-  cf_buf_init(&made.data, (size_t)(max * CF_BODY_INFLATE));
+  uint64_t inflated = max * CF_BODY_INFLATE;
+  cf_buf_init(&made.data, (size_t)(inflated < pool->max ? inflated : pool->max)); /* beyond the pool's it is too large for good */
   enum cf_err err = choose_coding(&in, rq, fault);
   if (err != CF_OK) goto out;
   chunk = malloc(CHUNK);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lib/base/codec.h"
+#include "lib/base/file.h"
 
 #define TITLE "counterfoil import 1"
 #define STATE_MAX (1U << 22)
@@ -124,39 +125,15 @@ static void put_marks(const struct cf_marks *marks, struct cf_buf *b)
   }
 }
 
-static bool write_all(int fd, struct cf_str s)
-{
-  while (s.n > 0) {
-    ssize_t n = write(fd, s.p, s.n);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    s = (struct cf_str){s.p + n, s.n - (size_t)n};
-  }
-  return true;
-}
-
 /* Write a new file and get it on disk. */
 static bool write_file(const char *name, struct cf_str text)
 {
   int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (fd < 0) return false;
-  bool good = write_all(fd, text) && fsync(fd) == 0;
+  bool good = cf_file_write(fd, text) && fsync(fd) == 0;
   int at_fault = errno;
   if (close(fd) != 0) return false;
   errno = at_fault;
-  return good;
-}
-
-static bool sync_directory(const char *file)
-{
-  const char *slash = strrchr(file, '/');
-  char *name = slash == NULL ? strdup(".") : strndup(file, slash == file ? 1 : (size_t)(slash - file));
-  if (name == NULL) return false;
-  int fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  free(name);
-  if (fd < 0) return false;
-  bool good = fsync(fd) == 0;
-  close(fd);
   return good;
 }
 
@@ -171,7 +148,7 @@ enum cf_err cf_marks_save(const char *file, const struct cf_marks *marks, struct
   cf_buf_puts(&beside, ".new");
   const char *name = cf_buf_cstr(&beside);
   if (text.err != CF_OK || beside.err != CF_OK) err = CF_E_NOMEM;
-  else if (!write_file(name, cf_buf_str(&text)) || rename(name, file) != 0 || !sync_directory(file))
+  else if (!write_file(name, cf_buf_str(&text)) || rename(name, file) != 0 || !cf_file_sync_name(file))
     err = cf_fail_errno(fault, CF_E_SYSTEM, file, "can't write the state file");
   cf_buf_fini(&text);
   cf_buf_fini(&beside);

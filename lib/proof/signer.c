@@ -16,6 +16,7 @@
 
 #include "lib/base/codec.h"
 #include "lib/base/diag.h"
+#include "lib/base/file.h"
 
 #define KEY_HEAD "PRIVATE+KEY+"
 #define KEY_MAX 512
@@ -31,16 +32,6 @@ struct cf_signer {
 
 /* ---- Files ---- */
 
-static bool write_all(int fd, struct cf_str s)
-{
-  for (ssize_t n; s.n > 0; s = (struct cf_str){s.p + n, s.n - (size_t)n}) {
-    do n = write(fd, s.p, s.n);
-    while (n < 0 && errno == EINTR);
-    if (n < 0) return false;
-  }
-  return true;
-}
-
 /* After a failed fsync nobody knows what is on disk, and asking again would only seem to work. */
 static void sync_or_die(int fd, const char *what)
 {
@@ -52,7 +43,7 @@ static enum cf_err file_put(int directory, const char *name, mode_t mode, struct
 {
   int fd = openat(directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
   if (fd < 0) return cf_fail_errno(fault, CF_E_SYSTEM, name, "the signer cannot create it");
-  bool good = fchmod(fd, mode) == 0 && write_all(fd, content);
+  bool good = fchmod(fd, mode) == 0 && cf_file_write(fd, content);
   if (!good) {
     enum cf_err err = cf_fail_errno(fault, CF_E_SYSTEM, name, "the signer cannot write it");
     close(fd);
@@ -227,6 +218,7 @@ enum cf_err cf_signer_create(const char *directory, struct cf_str origin, const 
   cf_vkey_make(origin, pubkey, &vkey);
   err = key_write(fd, &vkey, own, fault);
   if (err == CF_OK) err = vkey_write(fd, &vkey, fault);
+  if (err == CF_OK && !cf_file_sync_name(directory)) cf_die("signer: fsync of the directory of %s failed: %s", directory, strerror(errno));
 out:
   cf_wipe(own, sizeof own);
   close(fd);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "lib/base/diag.h"
+#include "lib/base/file.h"
 
 #define FD_MAX 65536 /* descriptors above are not watched: checksums alone guard them */
 
@@ -41,18 +42,6 @@ int cf_bdb_file_sync(int fd)
   if (result != 0)
     cf_die("fsync: %s", strerror(errno));
   return 0;
-}
-
-static void sync_directory_of(const char *path)
-{
-  const char *slash = strrchr(path, '/');
-  char *parent = slash == NULL ? strdup(".") : slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
-  int fd = parent == NULL ? -1 : open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-  if (fd < 0 || (fsync(fd) != 0 && errno != EINVAL))
-    cf_die("fsync of the directory of %s: %s", path, strerror(errno));
-  close(fd);
-  free(parent);
 }
 
 /* Each open sets or clears its descriptor's bit, so that one closed and given out again is never mistaken. */
@@ -83,7 +72,8 @@ int cf_bdb_file_open(const char *path, int flags, ...)
     return fd;
   watch_mark(fd);
   if (flags & O_CREAT)
-    sync_directory_of(path);
+    if (!cf_file_sync_name(path))
+      cf_die("fsync of the directory of %s: %s", path, strerror(errno));
   return fd;
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "lib/base/diag.h"
+#include "lib/base/file.h"
 #include "lib/record/json.h"
 #include "lib/store/parts.h"
 
@@ -215,7 +216,7 @@ static enum cf_err make_tree(struct cf_ledger *l, struct cf_fault *fault)
 /* The ledger can be opened from here on. */
 static enum cf_err finish(struct cf_ledger *l, struct cf_fault *fault)
 {
-  if (unlinkat(l->directory, UNFINISHED, 0) == 0 && fsync(l->directory) == 0)
+  if (unlinkat(l->directory, UNFINISHED, 0) == 0 && fsync(l->directory) == 0 && cf_file_sync_name(l->conf->data))
     return CF_OK;
   return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "can't write to the data directory");
 }

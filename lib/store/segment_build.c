@@ -6,7 +6,6 @@
 #include "lib/store/segment_in.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 
 #include "lib/base/codec.h"
 #include "lib/base/diag.h"
+#include "lib/base/file.h"
 
 #define CACHE (4u << 20)
 #define SMALL 16384 /* records */
@@ -470,18 +470,16 @@ static enum cf_err read_back(struct build *b, struct cf_fault *fault)
 }
 
 /* The new name is on disk when this returns. */
-static enum cf_err publish(const char *directory, const char *from, const char *to, struct cf_fault *fault)
+static enum cf_err publish(const char *from, const char *to, struct cf_fault *fault)
 {
   if (rename(from, to) != 0)
     return cf_fail_errno(fault, CF_E_STORE, to, "the segment cannot be renamed");
-  int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0 || fsync(fd) != 0)
-    cf_die("fsync of %s: %s", directory, strerror(errno));
-  close(fd);
+  if (!cf_file_sync_name(to))
+    cf_die("fsync of the directory of %s: %s", to, strerror(errno));
   return CF_OK;
 }
 
-static enum cf_err build_file(struct build *b, const char *directory, const char *path, uint64_t *bytes, struct cf_fault *fault)
+static enum cf_err build_file(struct build *b, const char *path, uint64_t *bytes, struct cf_fault *fault)
 {
   struct stat st;
 
@@ -492,7 +490,7 @@ static enum cf_err build_file(struct build *b, const char *directory, const char
   if (err == CF_OK && stat(b->path, &st) != 0)
     err = cf_fail_errno(fault, CF_E_STORE, b->path, "the segment cannot be looked at");
   if (err == CF_OK)
-    err = publish(directory, b->path, path, fault);
+    err = publish(b->path, path, fault);
   if (err == CF_OK)
     *bytes = (uint64_t)st.st_size;
   else
@@ -535,7 +533,7 @@ enum cf_err cf_segment_build(const char *directory, const struct cf_segment_sour
   char *temporary = cf_segment_path(directory, name, ".new");
   if (path != NULL && temporary != NULL) {
     b.path = temporary;
-    err = build_file(&b, directory, path, &meta->bytes, fault);
+    err = build_file(&b, path, &meta->bytes, fault);
   }
   free(path);
   free(temporary);

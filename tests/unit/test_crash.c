@@ -53,9 +53,15 @@ int unlinkat(int directory, const char *path, int flags)
   return (int)syscall(SYS_unlinkat, directory, path, flags);
 }
 
+static ino_t synced[32]; /* what init syncs */
+static unsigned synced_n;
+
 int fsync(int fd)
 {
+  struct stat st;
   step();
+  if (synced_n < CF_COUNT(synced) && fstat(fd, &st) == 0)
+    synced[synced_n++] = st.st_ino;
   return (int)syscall(SYS_fsync, fd);
 }
 
@@ -218,6 +224,21 @@ START_TEST(test_killed_in_init)
 }
 END_TEST
 
+/* Not only what is in the new directories is on disk, their own names are. */
+START_TEST(test_init_syncs_names)
+{
+  struct stat st;
+  unsigned n = 0;
+  synced_n = 0;
+  init();
+  ck_assert_int_eq(stat(home, &st), 0);
+  for (unsigned i = 0; i < synced_n; i++)
+    n += synced[i] == st.st_ino;
+  ck_assert_uint_eq(n, 2);
+  ck_assert_uint_eq(synced[synced_n - 1], st.st_ino);
+}
+END_TEST
+
 /* A key that has signed is not taken for a new ledger. */
 START_TEST(test_init_beside_a_used_key)
 {
@@ -235,6 +256,7 @@ int main(void)
   const struct cf_test tests[] = {
     {.tcase = "crash", .test = test_killed_when_a_tail_goes, .setup = setup, .teardown = teardown, .timeout = 60, .loops = 2},
     {.tcase = "crash", .test = test_killed_in_init},
+    {.tcase = "crash", .test = test_init_syncs_names},
     {.tcase = "crash", .test = test_init_beside_a_used_key},
   };
   return cf_test_run("crash", tests, CF_COUNT(tests));

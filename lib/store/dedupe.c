@@ -16,6 +16,7 @@ struct dedupe {
   struct cf_ledger *l;
   struct cf_ask *ask;
   uint32_t n;
+  int64_t now_us;
   struct cf_view *view;    /* up to what is committed; made when the first record must be looked at */
   struct cf_block *block;  /* the last one opened */
   uint64_t block_first;    /* its first seq, or UINT64_MAX */
@@ -75,6 +76,13 @@ static enum cf_err tell(struct dedupe *d, struct cf_ask *ask, const struct cf_re
   return CF_OK;
 }
 
+/* Is a record within the window? */
+static bool remembered(const struct dedupe *d, uint64_t seq, int64_t recorded_us)
+{
+  const struct cf_conf *conf = d->l->conf;
+  return d->l->size - seq <= conf->dedupe_records && d->now_us - recorded_us < conf->dedupe_window_us;
+}
+
 /* Is the record at seq the one? Then the ask says so. */
 static enum cf_err check(struct dedupe *d, struct cf_ask *ask, uint64_t seq)
 {
@@ -82,7 +90,7 @@ static enum cf_err check(struct dedupe *d, struct cf_ask *ask, uint64_t seq)
   if (err != CF_OK)
     return err;
   const struct cf_record *r = &d->block->record[seq % CF_GROUP];
-  if (r->kind != CF_K_EVENT)
+  if (r->kind != CF_K_EVENT || !remembered(d, seq, r->recorded_us))
     return CF_OK;
   err = cf_values_get(r, &d->values);
   if (err != CF_OK || !cf_str_eq(d->values.v[CF_M_SOURCE], ask->source) || !cf_str_eq(d->values.v[CF_M_ID], ask->id))
@@ -192,21 +200,17 @@ static enum cf_err search_one_segment(struct dedupe *d, const struct cf_segment_
   return err == CF_E_DAMAGED ? CF_OK : err;
 }
 
-/* Is the segment's newest record still within the window? */
-static bool remembered(const struct cf_ledger *l, const struct cf_segment_meta *meta, int64_t now_us)
-{
-  return l->size - meta->end < l->conf->dedupe_records && now_us - meta->recorded_max_us < l->conf->dedupe_window_us;
-}
-
-static enum cf_err search_segments(struct dedupe *d, int64_t now_us)
+/* Back to the first segment that has not even its newest record within the window. */
+static enum cf_err search_segments(struct dedupe *d)
 {
   const struct cf_layout *layout = d->l->layout;
   enum cf_err err = CF_OK;
-  for (size_t i = layout->segments_n; err == CF_OK && i-- > 0 && remembered(d->l, &layout->segments[i], now_us);) {
+  for (size_t i = layout->segments_n; err == CF_OK && i-- > 0;) {
+    const struct cf_segment_meta *meta = &layout->segments[i];
     uint32_t open_n = gather_open(d);
-    if (open_n == 0)
+    if (open_n == 0 || !remembered(d, meta->end - 1, meta->recorded_max_us))
       break;
-    err = search_one_segment(d, &layout->segments[i], open_n);
+    err = search_one_segment(d, meta, open_n);
   }
   return err;
 }
@@ -215,7 +219,7 @@ enum cf_err cf_dedupe(struct cf_ledger *l, struct cf_ask *ask, uint32_t n, int64
 {
   if (n == 0)
     return CF_OK;
-  struct dedupe d = {.l = l, .ask = ask, .n = n, .block_first = UINT64_MAX};
+  struct dedupe d = {.l = l, .ask = ask, .n = n, .now_us = now_us, .block_first = UINT64_MAX};
   d.block = malloc(sizeof *d.block);
   d.fingerprint = malloc(n * sizeof *d.fingerprint);
   d.open = malloc(n * sizeof *d.open);
@@ -227,7 +231,7 @@ enum cf_err cf_dedupe(struct cf_ledger *l, struct cf_ask *ask, uint32_t n, int64
   for (uint32_t i = 0; err == CF_OK && i < n; i++)
     err = search_tails(&d, &ask[i]);
   if (err == CF_OK)
-    err = search_segments(&d, now_us);
+    err = search_segments(&d);
   if (d.block != NULL)
     cf_block_fini(d.block);
   cf_values_fini(&d.values);

@@ -347,6 +347,33 @@ START_TEST(test_duplicates_across_segments)
 }
 END_TEST
 
+static bool appends_again(unsigned i)
+{
+  struct cf_event e;
+  numbered(&e, i);
+  struct cf_place place = append(&e);
+  cf_event_fini(&e);
+  ck_assert_int_eq(place.err, CF_OK);
+  return !place.duplicate;
+}
+
+/* The window ends at a record, wherever that is kept. */
+START_TEST(test_window)
+{
+  append_range(0, 100, 100);
+  conf.dedupe_records = 100;
+  ck_assert(!appends_again(0));
+  append_range(100, 101, 1);
+  ck_assert(!appends_again(1));
+  ck_assert(appends_again(0));
+  ck_assert(!appends_again(0)); /* the new one is found, and not the old one before it */
+  conf.dedupe_window_us = 1;
+  ck_assert(appends_again(0));
+  conf.dedupe_window_us = CF_HOUR_US;
+  ck_assert(!appends_again(0));
+}
+END_TEST
+
 /* An id is a source's own: many sources may use the same one, and each one's repetition is found among all of theirs. */
 START_TEST(test_one_id_of_many_sources)
 {
@@ -822,6 +849,7 @@ int main(void)
     {.tcase = "ledger", .test = test_rolls_and_restarts, .loops = CF_COUNT(batches)},
     {.tcase = "ledger", .test = test_rolls_by_age},
     {.tcase = "ledger", .test = test_duplicates_across_segments},
+    {.tcase = "ledger", .test = test_window},
     {.tcase = "ledger", .test = test_one_id_of_many_sources},
     {.tcase = "ledger", .test = test_killed_owner},
     {.tcase = "ledger", .test = test_second_owner},

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/base/codec.h"
+#include "lib/record/canon.h"
 #include "lib/record/json.h"
 #include "lib/record/parts.h"
 #include "lib/record/scan.h"
@@ -16,8 +17,10 @@
 
 struct parse {
   const struct cf_event_rules *rules;
+  struct cf_str text;
   struct cf_parts parts;
-  const struct cf_json *attributes; /* as sent, or NULL */
+  struct cf_buf plain;              /* texts that were sent with escapes */
+  struct cf_str attributes;         /* as sent, or empty */
   size_t unknown;                   /* members to be moved into attributes */
   struct cf_json_pair *pairs;       /* attributes' members while they are gathered */
   size_t pairs_n;
@@ -69,43 +72,90 @@ static enum cf_err set_source(struct parse *parse, struct cf_str source)
   return cf_parts_set(&parse->parts, CF_M_SOURCE, source, parse->fault);
 }
 
-static enum cf_err set_time(struct parse *parse, const struct cf_json *v)
+/* What the inside of a string stands for. All of the event's texts fit where the first one makes room, so that none moves. */
+static enum cf_err plain_text(struct parse *parse, struct cf_str inside, struct cf_str *out)
 {
-  enum cf_json_type type = cf_json_type(v);
+  struct cf_buf *b = &parse->plain;
+  if (memchr(inside.p, '\\', inside.n) == NULL) {
+    *out = inside;
+    return CF_OK;
+  }
+  if (b->p == NULL) {
+    if (cf_buf_grow(b, parse->text.n) == NULL) return b->err;
+    cf_buf_reset(b);
+  }
+  size_t at = b->n;
+  cf_scan_text(inside, b);
+  *out = (struct cf_str){(const char *)b->p + at, b->n - at};
+  return b->err;
+}
+
+static bool is_string(struct cf_str v) { return *v.p == '"'; }
+static bool is_object(struct cf_str v) { return *v.p == '{'; }
+static bool is_null(struct cf_str v) { return *v.p == 'n'; }
+static bool is_number(struct cf_str v) { return *v.p == '-' || (*v.p >= '0' && *v.p <= '9'); }
+
+static bool is_integer(struct cf_str v)
+{
+  size_t sign = *v.p == '-', i = sign;
+  while (i < v.n && v.p[i] >= '0' && v.p[i] <= '9') i++;
+  return i == v.n && i > sign;
+}
+
+static struct cf_str inside(struct cf_str string) { return (struct cf_str){string.p + 1, string.n - 2}; }
+
+static enum cf_err set_string(struct parse *parse, enum cf_member m, struct cf_str v)
+{
+  struct cf_str text;
+  if (!is_string(v)) return cf_fail(parse->fault, CF_E_INVALID, cf_member_table[m].name, "must be a string");
+  enum cf_err err = plain_text(parse, inside(v), &text);
+  if (err != CF_OK) return err;
+  return m == CF_M_SOURCE ? set_source(parse, text) : cf_parts_set(&parse->parts, m, text, parse->fault);
+}
+
+static enum cf_err set_time(struct parse *parse, struct cf_str v)
+{
+  struct cf_str text;
   enum cf_err err = CF_E_SYNTAX;
   int64_t t;
-  if (type == CF_JSON_STRING) err = cf_time_parse(cf_json_string(v), &t);
-  else if (type == CF_JSON_INTEGER || type == CF_JSON_NUMBER) err = cf_time_parse_epoch(cf_json_number(v), &t);
+  if (is_string(v)) {
+    err = plain_text(parse, inside(v), &text);
+    if (err == CF_OK) err = cf_time_parse(text, &t);
+  } else if (is_number(v)) {
+    err = cf_time_parse_epoch(v, &t);
+  }
+  if (err == CF_E_NOMEM) return err;
   if (err != CF_OK) return cf_fail(parse->fault, CF_E_INVALID, "time", "must be an RFC 3339 date and time, or seconds, milli-, micro- or nanoseconds since 1970");
   return cf_parts_set_time(&parse->parts, t);
 }
 
-static enum cf_err set_typed(struct parse *parse, enum cf_member m, const struct cf_json *v, enum cf_json_type wanted, struct cf_str s, const char *what)
+static enum cf_err set_integer(struct parse *parse, enum cf_member m, struct cf_str v)
 {
-  if (cf_json_type(v) != wanted) return cf_fail(parse->fault, CF_E_INVALID, cf_member_table[m].name, "must be %s", what);
-  if (m == CF_M_SOURCE) return set_source(parse, s);
-  return cf_parts_set(&parse->parts, m, s, parse->fault);
+  if (!is_integer(v)) return cf_fail(parse->fault, CF_E_INVALID, cf_member_table[m].name, "must be an integer");
+  return cf_parts_set(&parse->parts, m, cf_str_is(v, "-0") ? CF_STR("0") : v, parse->fault);
 }
 
-static enum cf_err set_member(struct parse *parse, enum cf_member m, const struct cf_json *v)
+static enum cf_err set_member(struct parse *parse, enum cf_member m, struct cf_str v)
 {
   switch (cf_member_table[m].type) {
     case CF_T_TIME: return set_time(parse, v);
-    case CF_T_INTEGER: return set_typed(parse, m, v, CF_JSON_INTEGER, cf_json_number(v), "an integer");
+    case CF_T_INTEGER: return set_integer(parse, m, v);
     case CF_T_OBJECT:
-      if (cf_json_type(v) != CF_JSON_OBJECT) return cf_fail(parse->fault, CF_E_INVALID, cf_member_table[m].name, "must be an object");
+      if (!is_object(v)) return cf_fail(parse->fault, CF_E_INVALID, cf_member_table[m].name, "must be an object");
       parse->attributes = v;
       return CF_OK;
-    default: return set_typed(parse, m, v, CF_JSON_STRING, cf_json_string(v), "a string");
+    default: return set_string(parse, m, v);
   }
 }
 
-static enum cf_err take_member(void *context, struct cf_str name, const struct cf_json *v)
+static enum cf_err take_member(struct parse *parse, const struct cf_scan_member *member)
 {
-  struct parse *parse = context;
-  if (v == NULL) return CF_OK;
+  struct cf_str name = member->name;
+  if (is_null(member->value)) return CF_OK;
+  enum cf_err err = member->plain ? CF_OK : plain_text(parse, member->name, &name);
+  if (err != CF_OK) return err;
   enum cf_member m = cf_member_find(name);
-  if (m != CF_M_N) return set_member(parse, m, v);
+  if (m != CF_M_N) return set_member(parse, m, member->value);
   if (!parse->rules->unknown_to_attributes) return fail_unknown(parse, name);
   parse->unknown++;
   return CF_OK;
@@ -132,12 +182,13 @@ static void put_cut(uint32_t cut, struct cf_buf *b)
   cf_buf_putc(b, ']');
 }
 
-static enum cf_err put_pairs(struct parse *parse, const struct cf_json *event)
+/* event: the whole of it, NULL where no member of it is moved. */
+static enum cf_err put_pairs(struct parse *parse, const struct cf_json *attributes, const struct cf_json *event)
 {
   struct cf_parts *parts = &parse->parts;
   struct cf_buf cut;
-  cf_json_pairs(parse->attributes, parse->pairs);
-  parse->pairs_n = cf_json_members(parse->attributes);
+  cf_json_pairs(attributes, parse->pairs);
+  parse->pairs_n = cf_json_members(attributes);
   enum cf_err err = cf_json_each(event, gather_unknown, parse);
   cf_buf_init(&cut, 1024);
   if (err == CF_OK && parts->cut != 0) {
@@ -147,57 +198,83 @@ static enum cf_err put_pairs(struct parse *parse, const struct cf_json *event)
   }
   if (err == CF_OK) err = cf_json_put_pairs(&parts->scratch, parse->pairs, parse->pairs_n, CF_ATTRIBUTES_DEPTH, parse->fault);
   cf_buf_fini(&cut);
+  if (err == CF_E_INVALID && parse->fault != NULL) strcpy(parse->fault->at, "attributes");
   return err;
 }
 
-/* Write attributes to the scratch and set them, unless nothing is in them. */
-static enum cf_err write_attributes(struct parse *parse, const struct cf_json *event)
-{
-  struct cf_parts *parts = &parse->parts;
-  size_t at = parts->scratch.n;
-  enum cf_err err = put_pairs(parse, event);
-  if (err == CF_E_INVALID && parse->fault != NULL) strcpy(parse->fault->at, "attributes");
-  if (err != CF_OK) return err;
-  size_t n = parts->scratch.n - at;
-  if (n > cf_member_table[CF_M_ATTRIBUTES].limit)
-    return cf_fail(parse->fault, CF_E_INVALID, "attributes", "would take %zu bytes, more than %llu", n, (unsigned long long)cf_member_table[CF_M_ATTRIBUTES].limit);
-  if (n > 2) cf_parts_set_scratch(parts, &parts->member[CF_M_ATTRIBUTES], at);
-  return CF_OK;
-}
-
-static enum cf_err set_attributes(struct parse *parse, const struct cf_json *event)
+/* Write attributes and what joins them to the scratch. */
+static enum cf_err write_attributes(struct parse *parse, const struct cf_json *attributes, const struct cf_json *event)
 {
   struct cf_json_pair fixed[PAIRS_FIXED];
-  size_t n = cf_json_members(parse->attributes) + parse->unknown + (parse->parts.cut != 0);
-  if (n == 0) return CF_OK;
+  size_t n = cf_json_members(attributes) + parse->unknown + (parse->parts.cut != 0);
   parse->pairs = n <= PAIRS_FIXED ? fixed : malloc(n * sizeof *parse->pairs);
   if (parse->pairs == NULL) return CF_E_NOMEM;
-  enum cf_err err = write_attributes(parse, event);
+  enum cf_err err = put_pairs(parse, attributes, event);
   if (parse->pairs != fixed) free(parse->pairs);
   return err;
 }
 
+/* The same by way of json-c: of the attributes alone, or of the whole event where other members join them. */
+static enum cf_err read_attributes(struct parse *parse)
+{
+  struct cf_json *doc;
+  bool whole = parse->unknown > 0;
+  struct cf_str text = whole ? parse->text : parse->attributes;
+  if (text.n == 0) return write_attributes(parse, NULL, NULL);
+  enum cf_err err = cf_json_parse(text, CF_SCAN_DEPTH, &doc, parse->fault);
+  if (err != CF_OK) return err;
+  err = write_attributes(parse, whole ? cf_json_member(doc, "attributes") : doc, whole ? doc : NULL);
+  cf_json_free(doc);
+  return err;
+}
+
+static bool canonical(struct cf_str attributes)
+{
+  struct cf_canon c = cf_canon_at(attributes);
+  return cf_canon_object(&c, CF_ATTRIBUTES_DEPTH) && cf_canon_ended(&c);
+}
+
+/* Attributes that are canonical already are taken as they are; nothing is set where nothing is in them. */
+static enum cf_err set_attributes(struct parse *parse)
+{
+  struct cf_parts *parts = &parse->parts;
+  struct cf_part *part = &parts->member[CF_M_ATTRIBUTES];
+  struct cf_str sent = parse->attributes;
+  if (parse->unknown == 0 && parts->cut == 0 && (sent.n == 0 || canonical(sent))) {
+    *part = (struct cf_part){.p = sent.p, .n = sent.n, .set = sent.n > 2};
+  } else {
+    size_t at = parts->scratch.n;
+    enum cf_err err = read_attributes(parse);
+    if (err != CF_OK) return err;
+    cf_parts_set_scratch(parts, part, at);
+    part->set = part->n > 2;
+  }
+  if (part->n <= cf_member_table[CF_M_ATTRIBUTES].limit) return CF_OK;
+  return cf_fail(parse->fault, CF_E_INVALID, "attributes", "would take %zu bytes, more than %llu", part->n, (unsigned long long)cf_member_table[CF_M_ATTRIBUTES].limit);
+}
+
 /* ---- Event ---- */
 
-static enum cf_err take_event(struct parse *parse, const struct cf_json *event, struct cf_event *out)
+static enum cf_err take_event(struct parse *parse, struct cf_event *out)
 {
-  if (cf_json_type(event) != CF_JSON_OBJECT) return cf_fail(parse->fault, CF_E_INVALID, NULL, "an event must be an object");
-  enum cf_err err = cf_json_each(event, take_member, parse);
+  struct cf_scan_members members;
+  enum cf_err err = cf_scan_object(parse->text, CF_SCAN_DEPTH, &members, parse->fault);
+  if (err == CF_E_INVALID) err = cf_fail(parse->fault, err, NULL, "an event must be an object");
+  for (size_t i = 0; err == CF_OK && i < members.n; i++) err = take_member(parse, &members.v[i]);
+  cf_scan_members_fini(&members);
   if (err == CF_OK && !parse->parts.member[CF_M_SOURCE].set) err = set_source(parse, parse->rules->source);
-  if (err == CF_OK) err = set_attributes(parse, event);
+  if (err == CF_OK) err = set_attributes(parse);
   return err == CF_OK ? cf_parts_end(&parse->parts, out, parse->fault) : err;
 }
 
 enum cf_err cf_event_parse(struct cf_str text, const struct cf_event_rules *rules, struct cf_event *event, struct cf_fault *fault)
 {
-  struct parse parse = {.rules = rules, .fault = fault};
-  struct cf_json *doc;
-  enum cf_err err = cf_json_parse(text, CF_SCAN_DEPTH, &doc, fault);
-  if (err != CF_OK) return err;
+  struct parse parse = {.rules = rules, .text = text, .fault = fault};
   cf_parts_init(&parse.parts, CF_K_EVENT);
+  cf_buf_init(&parse.plain, SIZE_MAX / 2);
   parse.parts.cut_long = rules->cut_long;
-  err = take_event(&parse, doc, event);
+  enum cf_err err = take_event(&parse, event);
+  cf_buf_fini(&parse.plain);
   cf_parts_fini(&parse.parts);
-  cf_json_free(doc);
   return err == CF_E_FULL ? cf_fail(fault, CF_E_INVALID, NULL, "the event is too large") : err;
 }

@@ -33,6 +33,7 @@ struct state {
   struct name *names;     /* of all open objects, outermost first */
   size_t names_n, names_max;
   struct name fixed[NAMES_FIXED];
+  struct cf_scan_members *members; /* of the outermost object, where they are wanted */
 };
 
 static bool broken(struct state *s, const char *what)
@@ -294,7 +295,7 @@ static bool scan_array(struct state *s)
   return true;
 }
 
-static bool scan_name(struct state *s, size_t base, bool *all_plain)
+static bool scan_name(struct state *s, size_t base, bool *all_plain, struct name *got)
 {
   struct name name;
   bool nul = false;
@@ -302,6 +303,7 @@ static bool scan_name(struct state *s, size_t base, bool *all_plain)
   if (s->p == s->end || *s->p != '"') return broken(s, "a name in quotes expected");
   if (!scan_string(s, &name.raw, &name.plain, &nul)) return false;
   if (nul) refused(s, name.raw.p, "U+0000 in a name");
+  *got = name;
   if (s->names_n - base == CF_SCAN_MEMBERS) {
     refused(s, name.raw.p, "an object of too many members");
     return true;
@@ -313,6 +315,40 @@ static bool scan_name(struct state *s, size_t base, bool *all_plain)
   return true;
 }
 
+static bool grow_members(struct cf_scan_members *m)
+{
+  struct cf_scan_member *more = realloc(m->v == m->fixed ? NULL : m->v, 2 * m->max * sizeof *more);
+  if (more == NULL) return false;
+  if (m->v == m->fixed) memcpy(more, m->fixed, sizeof m->fixed);
+  m->v = more;
+  m->max *= 2;
+  return true;
+}
+
+/* A member of the outermost object. There are never more than names: what comes beyond is refused anyway. */
+static bool keep_member(struct state *s, const struct name *name, const char *from)
+{
+  struct cf_scan_members *m = s->members;
+  if (m->n == CF_SCAN_MEMBERS) return true;
+  if (m->n == m->max && !grow_members(m)) {
+    s->err = CF_E_NOMEM;
+    return false;
+  }
+  m->v[m->n++] = (struct cf_scan_member){name->raw, {from, (size_t)(s->p - from)}, name->plain};
+  return true;
+}
+
+static bool scan_member(struct state *s, size_t base, bool *all_plain)
+{
+  struct name name;
+  if (!scan_name(s, base, all_plain, &name)) return false;
+  if (!take(s, ':')) return broken(s, "a colon expected");
+  s->p = skip_space(s->p, s->end);
+  const char *from = s->p;
+  if (!scan_any(s)) return false;
+  return s->members == NULL || s->depth > 1 || keep_member(s, &name, from);
+}
+
 static bool scan_object(struct state *s)
 {
   size_t base = s->names_n;
@@ -320,9 +356,7 @@ static bool scan_object(struct state *s)
   if (!enter(s)) return false;
   if (!take(s, '}')) {
     do {
-      if (!scan_name(s, base, &all_plain)) return false;
-      if (!take(s, ':')) return broken(s, "a colon expected");
-      if (!scan_any(s)) return false;
+      if (!scan_member(s, base, &all_plain)) return false;
     } while (take(s, ','));
     if (!take(s, '}')) return broken(s, "a comma or } expected");
   }
@@ -355,7 +389,8 @@ struct cf_str cf_scan_space(struct cf_str s)
   return (struct cf_str){p, s.n - (size_t)(p - s.p)};
 }
 
-enum cf_err cf_scan_one(struct cf_str text, unsigned depth_max, struct cf_str *value, struct cf_str *rest, bool *whole, struct cf_fault *fault)
+/* members may be NULL. */
+static enum cf_err scan(struct cf_str text, unsigned depth_max, struct cf_scan_members *members, struct cf_str *value, struct cf_str *rest, bool *whole, struct cf_fault *fault)
 {
   struct state s;
   if (text.n == 0) text = CF_STR("");
@@ -369,6 +404,7 @@ enum cf_err cf_scan_one(struct cf_str text, unsigned depth_max, struct cf_str *v
   s.names = s.fixed;
   s.names_n = 0;
   s.names_max = NAMES_FIXED;
+  s.members = members;
   const char *from = s.p;
   *whole = scan_any(&s);
   if (s.names != s.fixed) free(s.names);
@@ -379,6 +415,42 @@ enum cf_err cf_scan_one(struct cf_str text, unsigned depth_max, struct cf_str *v
   if (s.err == CF_E_NOMEM) return cf_fail(fault, CF_E_NOMEM, NULL, "no memory for the names of an object");
   if (s.wrong == NULL) return CF_OK;
   return cf_fail(fault, CF_E_SYNTAX, NULL, "at byte %zu: %s", (size_t)(s.wrong_at - s.start), s.wrong);
+}
+
+enum cf_err cf_scan_one(struct cf_str text, unsigned depth_max, struct cf_str *value, struct cf_str *rest, bool *whole, struct cf_fault *fault)
+{
+  return scan(text, depth_max, NULL, value, rest, whole, fault);
+}
+
+enum cf_err cf_scan_object(struct cf_str s, unsigned depth_max, struct cf_scan_members *members, struct cf_fault *fault)
+{
+  struct cf_str value, rest;
+  bool whole;
+  members->v = members->fixed;
+  members->n = 0;
+  members->max = CF_SCAN_FIXED;
+  enum cf_err err = scan(s, depth_max, members, &value, &rest, &whole, fault);
+  if (err != CF_OK) return err;
+  rest = cf_scan_space(rest);
+  if (rest.n > 0) return cf_fail(fault, CF_E_SYNTAX, NULL, "at byte %zu: more than one JSON value", s.n - rest.n);
+  return *value.p == '{' ? CF_OK : cf_fail(fault, CF_E_INVALID, NULL, "must be an object");
+}
+
+void cf_scan_members_fini(struct cf_scan_members *members)
+{
+  if (members->v != members->fixed) free(members->v);
+}
+
+void cf_scan_text(struct cf_str inside, struct cf_buf *b)
+{
+  const char *p = inside.p, *end = p + inside.n;
+  while (p < end) {
+    const char *escape = memchr(p, '\\', (size_t)(end - p));
+    const char *to = escape == NULL ? end : escape;
+    cf_buf_put(b, p, (size_t)(to - p));
+    p = to;
+    if (p < end) cf_utf8_put_code(b, next_code(&p, end));
+  }
 }
 
 enum cf_err cf_scan_value(struct cf_str s, unsigned depth_max, struct cf_str *value, struct cf_str *rest, struct cf_fault *fault)

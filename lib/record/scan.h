@@ -16,6 +16,25 @@
  * CF_E_SYNTAX with the offset and what is wrong in fault. CF_E_NOMEM. */
 CF_MUST enum cf_err cf_scan_value(struct cf_str s, unsigned depth_max, struct cf_str *value, struct cf_str *rest, struct cf_fault *fault);
 
+/* A member of an object, as sent. */
+struct cf_scan_member {
+  struct cf_str name;  /* between its quotes */
+  struct cf_str value; /* its text */
+  bool plain;          /* the bytes of the name stand for themselves */
+};
+#define CF_SCAN_FIXED 32
+struct cf_scan_members {
+  struct cf_scan_member *v; /* in the order sent */
+  size_t n, max;
+  struct cf_scan_member fixed[CF_SCAN_FIXED];
+};
+/* Check that s is one JSON object and nothing else, and give its members; they point into s. CF_E_INVALID: a value of another type; CF_E_SYNTAX and CF_E_NOMEM as above.
+ * To be ended by cf_scan_members_fini in any case. */
+CF_MUST enum cf_err cf_scan_object(struct cf_str s, unsigned depth_max, struct cf_scan_members *members, struct cf_fault *fault);
+void cf_scan_members_fini(struct cf_scan_members *members);
+/* Append what the inside of a checked string stands for: escapes are read, lone surrogates become U+FFFD, ill-formed bytes stay. Never longer than what was sent. */
+void cf_scan_text(struct cf_str inside, struct cf_buf *b);
+
 enum cf_scan_shape { CF_SCAN_SINGLE, CF_SCAN_ARRAY, CF_SCAN_WRAPPER, CF_SCAN_SEQUENCE };
 
 /* An iterator over the events of a body. The body's first bytes decide its shape: an array, {"events":[…]} or {"logs":[…]}, else one or more objects

@@ -58,6 +58,17 @@ static const struct { const struct cf_event_rules *rules; struct cf_str given; c
   {&plain, S("{\"\\u0061ction\":\"\\u0061\"}"), "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"", {NULL}},
   {&plain, S("{\"action\":\"a\",\"attributes\":{\"z\":1,\"e\":1e3,\"\xc3\xa4\":1.50,\"a\":{\"y\":[1,\"two\",true,null],\"b\":\"\\u0001\"}}}"), "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"",
    {NULL, NULL, NULL, "{\"attributes\":{\"a\":{\"b\":\"\\u0001\",\"y\":[1,\"two\",true,null]},\"e\":1e3,\"z\":1,\"\xc3\xa4\":1.50}}"}},
+  /* Escapes of every sort, in several texts and names. */
+  {&plain,
+   S("{\"act\\u0069on\":\"a\\u002eb\",\"\\u0075ser\":\"\\ud83d\\ude00\\u00e9\\u20AC \\ud83d\\u0041\\ude00\",\"session\":\"a\\\\b\\/\\b\\f\\n\\r\\t\",\"ip\":\"192\\u002e0.2.7\",\"time\":\"2026-11-24T02:00:00\\u005a\"}"),
+   "\"source\":\"web1\",\"time\":\"2026-11-24T02:00:00.000000Z\",\"action\":\"a.b\",\"outcome\":\"unknown\"",
+   {"{\"user\":\"\xf0\x9f\x98\x80\xc3\xa9\xe2\x82\xac " FFFD "A" FFFD "\",\"session\":\"a\\\\b/\\b\\f\\n\\r\\t\"}", "{\"ip\":\"192.0.2.7\"}"}},
+  {&plain, S("{\"method\":\"GET\",\"status\":-0}"), "\"source\":\"web1\",\"method\":\"GET\",\"status\":0,\"outcome\":\"success\"", {NULL}},
+  /* Attributes in canonical form already, and nearly so. */
+  {&plain, S("{\"action\":\"a\",\"attributes\":{\"a\":\"\\u0001\\\"\",\"b\":[1,-2.50,{}],\"c\":{\"d\":false}}}"), "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"",
+   {NULL, NULL, NULL, "{\"attributes\":{\"a\":\"\\u0001\\\"\",\"b\":[1,-2.50,{}],\"c\":{\"d\":false}}}"}},
+  {&plain, S("{\"action\":\"a\",\"attributes\":{\"a\":\"\\u000A\\/\xff\",\"b\":[-0, -0.0],\"c\":{\"d\":null}}}"), "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"",
+   {NULL, NULL, NULL, "{\"attributes\":{\"a\":\"\\n/" FFFD "\",\"b\":[0,-0.0],\"c\":{}}}"}},
   /* Unknown members move. */
   {&loose, S("{\"action\":\"a\",\"x\":{\"b\":2,\"a\":1},\"attributes\":{\"y\":1,\"b\":2},\"a\":null,\"\":[]}"), "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"",
    {NULL, NULL, NULL, "{\"attributes\":{\"\":[],\"b\":2,\"x\":{\"a\":1,\"b\":2},\"y\":1}}"}},

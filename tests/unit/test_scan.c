@@ -4,6 +4,7 @@
 
 #include "lib/record/scan.h"
 
+#include "lib/base/codec.h"
 #include "lib/record/json.h"
 #include "tests/unit/cf_test.h"
 
@@ -136,6 +137,76 @@ START_TEST(test_fault_says_where)
 }
 END_TEST
 
+/* Members as sent, of the outermost object only. */
+START_TEST(test_object)
+{
+  static const struct { const char *name, *value; bool plain; } want[] = {
+    {"a", "[1, {\"x\":2}]", true}, {"\\u0062", "\"\\\"\"", false}, {"\xff", "{\"y\" : {\"z\":3}}", false}, {"\xc3\xa9", "-1.5e3", true}, {"", "null", true},
+  };
+  struct cf_scan_members members;
+  struct cf_fault fault;
+  ck_assert_ok(cf_scan_object(CF_STR(" { \"a\" : [1, {\"x\":2}] ,\"\\u0062\":\"\\\"\",\"\xff\": {\"y\" : {\"z\":3}},\"\xc3\xa9\":-1.5e3 , \"\":null} \n"), 3, &members, &fault));
+  ck_assert_uint_eq(members.n, CF_COUNT(want));
+  for (size_t i = 0; i < members.n; i++) {
+    const struct cf_scan_member *m = &members.v[i];
+    ck_assert_bytes(m->name.p, m->name.n, want[i].name, strlen(want[i].name));
+    ck_assert_bytes(m->value.p, m->value.n, want[i].value, strlen(want[i].value));
+    ck_assert_int_eq(m->plain, want[i].plain);
+  }
+  cf_scan_members_fini(&members);
+}
+END_TEST
+
+static const struct {
+  struct cf_str text;
+  enum cf_err err;
+  const char *detail;
+} no_objects[] = {
+  {{"[{}]", 4}, CF_E_INVALID, "must be an object"},
+  {{"\"{\"", 3}, CF_E_INVALID, "must be an object"},
+  {{"{}{}", 4}, CF_E_SYNTAX, "at byte 2: more than one JSON value"},
+  {{"{} x", 4}, CF_E_SYNTAX, "at byte 3: more than one JSON value"},
+  {{"{\"a\":1", 6}, CF_E_SYNTAX, "at byte 6: a comma or } expected"},
+  {{"{\"a\":{\"b\":[[]]}}", 16}, CF_E_SYNTAX, "at byte 11: nested too deep"},
+  {{"", 0}, CF_E_SYNTAX, "at byte 0: the text ends too early"},
+};
+
+START_TEST(test_no_object)
+{
+  struct cf_scan_members members;
+  struct cf_fault fault;
+  ck_assert_err(cf_scan_object(no_objects[_i].text, 3, &members, &fault), no_objects[_i].err);
+  ck_assert_str_eq(fault.detail, no_objects[_i].detail);
+  cf_scan_members_fini(&members);
+}
+END_TEST
+
+/* What a string's inside stands for. */
+static const struct { struct cf_str inside, text; } texts[] = {
+  {{"", 0}, {"", 0}},
+  {{"plain \xc3\xa9", 8}, {"plain \xc3\xa9", 8}},
+  {{"\\\"\\\\\\/\\b\\f\\n\\r\\t", 16}, {"\"\\/\b\f\n\r\t", 8}},
+  {{"x\\u0000y", 8}, {"x\0y", 3}},
+  {{"\\u00e9\\u20AC", 12}, {"\xc3\xa9\xe2\x82\xac", 5}},
+  {{"\\uD83D\\uDE00", 12}, {"\xf0\x9f\x98\x80", 4}},
+  {{"\\ud83d", 6}, {"\xef\xbf\xbd", 3}},
+  {{"\\ude00\\ud83d", 12}, {"\xef\xbf\xbd\xef\xbf\xbd", 6}},
+  {{"\\ud83d\\n", 8}, {"\xef\xbf\xbd\n", 4}},
+  {{"\\ud83d\\ud83d\\ude00", 18}, {"\xef\xbf\xbd\xf0\x9f\x98\x80", 7}},
+  {{"a\xff\\n\xc3", 5}, {"a\xff\n\xc3", 4}},
+};
+
+START_TEST(test_text)
+{
+  struct cf_buf b;
+  cf_buf_init(&b, 64);
+  cf_scan_text(texts[_i].inside, &b);
+  ck_assert_int_eq(b.err, CF_OK);
+  ck_assert_bytes(b.p, b.n, texts[_i].text.p, texts[_i].text.n);
+  cf_buf_fini(&b);
+}
+END_TEST
+
 static void put_member(struct cf_buf *b, const char *prefix, unsigned i) { cf_buf_putf(b, "%c\"%s%u\":%u", b->n == 0 ? '{' : ',', prefix, i, i); }
 
 /* Objects of many members: all sizes around the change of method, up to the limit, with and without one name twice. */
@@ -146,6 +217,7 @@ START_TEST(test_many_members)
   static const char *const prefixes[] = {"n", "\\u006e", "\xff"};
   unsigned n = sizes[_i];
   struct cf_fault fault;
+  struct cf_scan_members members;
   struct cf_buf b;
   cf_buf_init(&b, 1 << 20);
   for (size_t f = 0; f < CF_COUNT(prefixes); f++) {
@@ -153,6 +225,14 @@ START_TEST(test_many_members)
     for (unsigned i = 0; i < n; i++) put_member(&b, prefixes[f], i);
     cf_buf_putc(&b, '}');
     ck_assert_msg(scans(cf_buf_str(&b), &fault) == (n <= CF_SCAN_MEMBERS), "%u: %s", n, fault.detail);
+    ck_assert_err(cf_scan_object(cf_buf_str(&b), 1, &members, &fault), n <= CF_SCAN_MEMBERS ? CF_OK : CF_E_SYNTAX);
+    ck_assert_uint_eq(members.n, n < CF_SCAN_MEMBERS ? n : CF_SCAN_MEMBERS);
+    for (size_t i = 0; i < members.n; i++) {
+      uint64_t number;
+      ck_assert_ok(cf_u64_parse(members.v[i].value, n, &number));
+      ck_assert_uint_eq(number, i);
+    }
+    cf_scan_members_fini(&members);
     cf_buf_cut(&b, 1);
     put_member(&b, prefixes[f], n / 2);
     cf_buf_putc(&b, '}');
@@ -269,6 +349,9 @@ int main(void)
     {.tcase = "values", .test = test_prefixes},
     {.tcase = "values", .test = test_nothing},
     {.tcase = "values", .test = test_fault_says_where},
+    {.tcase = "members", .test = test_object},
+    {.tcase = "members", .test = test_no_object, .loops = CF_COUNT(no_objects)},
+    {.tcase = "members", .test = test_text, .loops = CF_COUNT(texts)},
     {.tcase = "members", .test = test_many_members, .loops = CF_COUNT(sizes)},
     {.tcase = "bodies", .test = test_body, .loops = CF_COUNT(bodies), .timeout = 60},
     {.tcase = "bodies", .test = test_body_hostile, .loops = 7},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Segments: immutable Berkeley DB files, each holding a range of records for good (architecture.md, The store).
  *
- * Named sub-databases: `blocks` (u32 block number → block), `hashes` (u32 row → 64 leaf hashes), `times` (u32 row → 256 effective times), `info`, `counts`, and one secondary
+ * Named sub-databases: `blocks` (u32 block number → block), `hashes` (u32 row → 16 leaf hashes), `times` (u32 row → 256 effective times), `info`, `counts`, and one secondary
  * index for each indexed member, `date` and `kind`: (value, u32 first offset) → chunk of offsets; `id` is packed fingerprints. Offsets count from the segment's first seq.
  * Pages are 16 KiB in small segments and 32 KiB in others.
  *

@@ -126,14 +126,14 @@ static void put_u32(struct cf_buf *b, uint32_t v)
 /* ---- Blocks, hashes, times ------------------------------------------------------------- */
 
 /* The pieces of a block behind the first. */
-static enum cf_err put_pieces(struct build *b, uint32_t block, struct cf_str rest)
+static enum cf_err put_pieces(struct build *b, uint32_t block, struct cf_str rest, size_t max)
 {
   enum cf_err err = CF_OK;
   uint8_t key[6];
 
   cf_u32_put(key, block);
   for (uint16_t piece = 1; rest.n > 0 && err == CF_OK; piece++) {
-    struct cf_str s = {rest.p, rest.n < cf_piece_max(b->page) ? rest.n : cf_piece_max(b->page)};
+    struct cf_str s = {rest.p, rest.n < max ? rest.n : max};
     cf_u16_put(key + 4, piece);
     err = put(b, CF_SHEET_BLOCKS, (struct cf_str){(char *)key, sizeof key}, s);
     rest.p += s.n;
@@ -150,7 +150,7 @@ static enum cf_err put_block(struct build *b, uint32_t block)
   enum cf_err err = b->source->block(b->source->context, block, &whole);
   if (err == CF_OK)
     err = whole.err;
-  size_t n = whole.n < cf_piece_max(b->page) ? whole.n : cf_piece_max(b->page);
+  size_t max = cf_piece_max(b->page, whole.n), n = whole.n < max ? whole.n : max;
   cf_buf_reset(&b->value);
   cf_buf_put(&b->value, whole.p, n);
   put_u32(&b->value, (uint32_t)whole.n);
@@ -159,7 +159,7 @@ static enum cf_err put_block(struct build *b, uint32_t block)
   if (err == CF_OK)
     err = put_row(b, CF_SHEET_BLOCKS, block, cf_buf_str(&b->value));
   if (err == CF_OK)
-    err = put_pieces(b, block, (struct cf_str){(char *)whole.p + n, whole.n - n});
+    err = put_pieces(b, block, (struct cf_str){(char *)whole.p + n, whole.n - n}, max);
   cf_buf_fini(&whole);
   return err;
 }

@@ -5,7 +5,7 @@
  *
  *   info        "segment" → struct cf_segment_info coded; "checkpoint" → a signed note, may be empty; "filter" → the ids' filter and a u64 check of it
  *   blocks      u32 block → its bytes and a u32, their number; what is more than a piece follows under (u32 block, u16 piece ≥ 1)
- *   hashes      u32 row → 64 leaf hashes
+ *   hashes      u32 row → 16 leaf hashes
  *   times       u32 row → 256 effective times as zigzag varints, each less the one before
  *   counts      index name, 0x00, key → u32 how often, where that is at least 2
  *   user, …     key, u32 first offset → u16 ordinal, chunk (postings.h). The ordinal counts the sheet's chunks: neighbours that are not in sequence mean that something
@@ -22,12 +22,12 @@
 #include "lib/store/segment.h"
 
 #define CF_SEGMENT_LAYOUT 1
-#define CF_ROW_HASHES 64
+#define CF_ROW_HASHES 16
 #define CF_ROW_TIMES 256
 #define CF_ORDINAL_N 2
 #define CF_ID_KEY_N 12
 #define CF_ID_PAIR_N 11
-#define CF_ID_PAIRS_MAX 366 /* so that eight chunks fill a page of 32 KiB, four one of 16 KiB */
+#define CF_ID_PAIRS_MAX 60
 #define CF_SEGMENT_VALUE_MAX ((size_t)64 << 20)
 
 enum cf_sheet {
@@ -55,8 +55,9 @@ CF_MUST enum cf_err cf_segment_info_get(struct cf_str s, struct cf_segment_info 
 bool cf_segment_meta_same(const struct cf_segment_meta *a, const struct cf_segment_meta *b);
 #define CF_SEGMENT_TAG CF_STR("counterfoil segment")
 
-/* The longest piece of a block, for a size of pages. */
-static inline size_t cf_piece_max(uint32_t page) { return page / 8 - 32; }
+/* The longest piece of a block of so many bytes, for a size of pages. A page that is full gives its last item to the next one, and that room is lost: so items are small, but those of
+ * large blocks, whose pieces would be too many. */
+static inline size_t cf_piece_max(uint32_t page, size_t total) { return total < 4 * page ? 700 : page / 8 - 32; }
 
 /* A Bloom filter over fingerprints in blocks of 64 bytes, ten bits for each. */
 size_t cf_filter_size(uint32_t n); /* bytes */

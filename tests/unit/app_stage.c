@@ -4,11 +4,6 @@
 
 #include "tests/unit/app_stage.h"
 
-#include <unistd.h>
-
-char stage_home[256];
-struct cf_conf stage_conf;
-struct cf_ledger *stage_ledger;
 struct cf_app *stage_app;
 struct cf_memory stage_answer;
 bool stage_abandoned;
@@ -24,51 +19,37 @@ static size_t tokens_n;
 
 /* ---- The application ---- */
 
-void stage_set(const char *key, const char *text)
-{
-  struct cf_fault fault = {{0}, {0}};
-  ck_assert_msg(cf_conf_set(&stage_conf, cf_str_from(key), cf_str_from(text), &fault) == CF_OK, "%s: %s", key, fault.detail);
-}
-
 static void open_all(void)
 {
   struct cf_fault fault = {{0}, {0}};
-  enum cf_err err = cf_ledger_open(&stage_conf, "test 1", &stage_ledger, &fault);
-  ck_assert_msg(err == CF_OK, "%s: %s: %s", cf_err_word(err), fault.at, fault.detail);
-  err = cf_app_new(&stage_conf, stage_ledger, &stage_app, &fault);
+  stage_open_ledger();
+  enum cf_err err = cf_app_new(&stage_conf, stage_ledger, &stage_app, &fault);
   ck_assert_msg(err == CF_OK, "%s: %s: %s", cf_err_word(err), fault.at, fault.detail);
 }
 
-static void close_all(void)
+void stage_close(void)
 {
   cf_app_free(stage_app);
-  cf_ledger_close(stage_ledger);
   stage_app = NULL;
-  stage_ledger = NULL;
+  stage_close_ledger();
 }
 
-void stage_setup(void)
+static void set_app(void)
 {
   char path[400];
-  const char *tmp = getenv("TMPDIR");
   const char *tree = getenv("CF_SRCDIR");
-  struct cf_fault fault = {{0}, {0}};
-  snprintf(stage_home, sizeof stage_home, "%s/cf-app-XXXXXX", tmp != NULL ? tmp : "/tmp");
-  ck_assert_ptr_nonnull(mkdtemp(stage_home));
-  ck_assert_ok(cf_conf_defaults(&stage_conf));
-  snprintf(path, sizeof path, "%s/data", stage_home);
-  stage_set("data", path);
   snprintf(path, sizeof path, "%s/www", tree != NULL ? tree : ".");
   char *www = realpath(path, NULL);
   ck_assert_msg(www != NULL, "no %s: CF_SRCDIR names the source tree", path);
   stage_set("www", www);
   free(www);
-  stage_set("origin", "test.example.org/log");
-  stage_set("min_free", "1M");
   if (stage_conf_set != NULL) stage_conf_set();
-  ck_assert_ok(cf_conf_check(&stage_conf, &fault));
-  enum cf_err err = cf_ledger_init(&stage_conf, &fault);
-  ck_assert_msg(err == CF_OK, "%s: %s: %s", cf_err_word(err), fault.at, fault.detail);
+}
+
+void stage_setup(void)
+{
+  stage_configure("app", set_app);
+  stage_init_ledger();
   cf_memory_init(&stage_answer, CF_DOOR_WEB);
   tokens_n = 0;
   open_all();
@@ -76,7 +57,7 @@ void stage_setup(void)
 
 void stage_reopen(void)
 {
-  close_all();
+  stage_close();
   open_all();
 }
 
@@ -91,12 +72,9 @@ static void forget_answer(void)
 
 void stage_teardown(void)
 {
-  char command[400];
-  close_all();
+  stage_close();
   forget_answer();
-  cf_conf_fini(&stage_conf);
-  snprintf(command, sizeof command, "rm -rf '%s'", stage_home);
-  ck_assert_int_eq(system(command), 0);
+  stage_clear();
 }
 
 /* ---- Asking ---- */

@@ -6,12 +6,9 @@
 #include "fcgi-app/app.h"
 #include "fcgi-app/memory.h"
 #include "lib/record/json.h"
-#include "tests/unit/cf_test.h"
+#include "tests/unit/ledger_stage.h"
 
-extern char stage_home[256];
-extern struct cf_conf stage_conf;
-extern struct cf_ledger *stage_ledger;
-extern struct cf_app *stage_app;
+extern struct cf_app *stage_app; /* NULL: closed */
 
 /* Checked fixture. stage_conf_set, where not NULL, is called before the configuration is checked. */
 extern void (*stage_conf_set)(void);
@@ -19,7 +16,7 @@ void stage_setup(void);
 void stage_teardown(void);
 /* Close and open ledger and application again, over the same directory. */
 void stage_reopen(void);
-void stage_set(const char *key, const char *value);
+void stage_close(void);
 
 /* A request; what is NULL is absent. */
 struct ask {

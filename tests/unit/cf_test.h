@@ -20,6 +20,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define CF_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -58,6 +60,21 @@ static inline int cf_test_run(const char *name, const struct cf_test *tests, siz
   int good = srunner_ntests_run(runner) > 0 && srunner_ntests_failed(runner) == 0;
   srunner_free(runner);
   return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* Do the work in a child; gives its exit status, 0 where the work came to its end. */
+static inline int cf_test_child(void (*work)(void))
+{
+  int status = 0;
+  pid_t pid = fork();
+  ck_assert_int_ge(pid, 0);
+  if (pid == 0) {
+    work();
+    _exit(0);
+  }
+  ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+  ck_assert(WIFEXITED(status));
+  return WEXITSTATUS(status);
 }
 
 /* The expression gives exactly this enum cf_err; otherwise both words are shown. */

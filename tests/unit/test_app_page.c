@@ -397,32 +397,22 @@ END_TEST
 /* Templates that are none, each with its fault. */
 static const char *const templates[] = {"a {{b", "{{#a}} no end", "{{/a}}", "{{#a}}{{#b}}{{/a}}{{/b}}", "{{}}", "{{#}}"};
 
-static void write_file(const char *directory, const char *name, const char *text)
-{
-  char path[400];
-  snprintf(path, sizeof path, "%s/%s", directory, name);
-  FILE *file = fopen(path, "w");
-  ck_assert_ptr_nonnull(file);
-  fputs(text, file);
-  fclose(file);
-}
-
 START_TEST(test_templates)
 {
   struct cf_site *site = NULL;
   struct cf_fault fault = {{0}, {0}};
   ck_assert_err(cf_site_new("/nonexistent", &site, &fault), CF_E_CONFIG);
-  ck_assert_err(cf_site_new(stage_home, &site, &fault), CF_E_CONFIG);
+  ck_assert_err(cf_site_new(temp_dir, &site, &fault), CF_E_CONFIG);
   ck_assert_ptr_nonnull(strstr(fault.detail, "page.html"));
-  write_file(stage_home, "style.css", "");
-  write_file(stage_home, "app.js", "");
-  write_file(stage_home, "openapi.json", "");
+  temp_write(temp_path("style.css"), CF_STR(""), 0600);
+  temp_write(temp_path("app.js"), CF_STR(""), 0600);
+  temp_write(temp_path("openapi.json"), CF_STR(""), 0600);
   for (size_t i = 0; i < CF_COUNT(templates); i++) {
-    write_file(stage_home, "page.html", templates[i]);
-    ck_assert_err(cf_site_new(stage_home, &site, &fault), CF_E_CONFIG);
+    temp_write(temp_path("page.html"), cf_str_from(templates[i]), 0600);
+    ck_assert_err(cf_site_new(temp_dir, &site, &fault), CF_E_CONFIG);
   }
-  write_file(stage_home, "page.html", "a {{b}} {{#c}}{{d}}{{/c}}");
-  ck_assert_ok(cf_site_new(stage_home, &site, &fault));
+  temp_write(temp_path("page.html"), CF_STR("a {{b}} {{#c}}{{d}}{{/c}}"), 0600);
+  ck_assert_ok(cf_site_new(temp_dir, &site, &fault));
   cf_site_free(site);
 }
 END_TEST

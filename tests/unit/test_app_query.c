@@ -2,8 +2,7 @@
 /* Reading through the whole application: questions, pages, formats, one record with its proof, hostile text in every member, damage, the log's own trail. */
 #include "config.h"
 
-#include <fcntl.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "lib/base/codec.h"
 #include "lib/proof/note.h"
@@ -313,14 +312,9 @@ END_TEST
 
 /* ---- Damage ---- */
 
-static void small_segments(void)
-{
-  stage_set("segment_records", "256");
-}
-
 static void setup_small(void)
 {
-  stage_conf_set = small_segments;
+  stage_conf_set = stage_small_segments;
   setup();
 }
 
@@ -330,43 +324,16 @@ static void teardown_small(void)
   stage_conf_set = NULL;
 }
 
-/* Wait until so many segments were written. */
-static void wait_segments(uint64_t n)
-{
-  struct cf_ledger_state state = {.segments = 0};
-  for (int i = 0; i < 600 && state.segments < n; i++) {
-    usleep(20000);
-    cf_ledger_state(stage_ledger, &state);
-  }
-  ck_assert_uint_ge(state.segments, n);
-}
-
 /* Flip a byte of a page (16 KiB) of the second segment; false where it has no such page. */
 static bool flip(off_t page)
 {
-  char name[600];
-  uint8_t byte;
-  snprintf(name, sizeof name, "ls '%s/data/segments'/*-00000000000000000512-0", stage_home);
-  FILE *list = popen(name, "r");
-  ck_assert_ptr_nonnull(list);
-  ck_assert_ptr_nonnull(fgets(name, sizeof name, list));
-  pclose(list);
-  name[strcspn(name, "\n")] = '\0';
-  int fd = open(name, O_RDWR | O_CLOEXEC);
-  ck_assert_int_ge(fd, 0);
-  bool there = pread(fd, &byte, 1, page * 16384 + 16000) == 1;
-  byte ^= 0x40;
-  if (there) ck_assert_int_eq(pwrite(fd, &byte, 1, page * 16384 + 16000), 1);
-  close(fd);
-  return there;
-}
-
-static void shut(void)
-{
-  cf_app_free(stage_app);
-  cf_ledger_close(stage_ledger);
-  stage_app = NULL;
-  stage_ledger = NULL;
+  char path[300];
+  struct stat st;
+  stage_segment_path(2, path);
+  ck_assert_int_eq(stat(path, &st), 0);
+  if ((page + 1) * 16384 > st.st_size) return false;
+  temp_flip(path, page * 16384 + 16000);
+  return true;
 }
 
 /* A ledger whose first record can't be read does not open. */
@@ -380,10 +347,10 @@ static bool try_open(void)
 static int damage_records(const char *path)
 {
   for (off_t page = 2;; page++) {
-    shut();
+    stage_close();
     ck_assert_msg(flip(page), "no page that only records depend on");
     if (try_open() && get(path, reader) == 500) return 500;
-    shut();
+    stage_close();
     ck_assert(flip(page));
   }
 }
@@ -429,7 +396,7 @@ START_TEST(test_damage)
   char path[80];
   feed(400);
   feed(400);
-  wait_segments(3);
+  stage_wait_for_segments(3);
   ck_answer(get("/v1/events?source=web1&limit=1000", reader), 200);
   ck_assert_uint_eq(rows(), 800);
   ck_answer(damage_records("/v1/events?source=web1&limit=1000"), 500);

@@ -6,51 +6,25 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-#include "tests/unit/cf_test.h"
+#include "tests/unit/ledger_stage.h"
 #include "tests/unit/query_pages.h"
 
 #define RECORDS 6000
 #define OWN_MAX 64
 
-static char home[256];
-static struct cf_conf conf;
-static struct cf_ledger *ledger;
 static struct fake made;    /* what is appended, in this order */
 static size_t met;          /* how many of it were seen in the ledger */
 
-static void set(const char *key, const char *value)
+static void segments_of_512(void)
 {
-  struct cf_fault fault = {{0}, {0}};
-
-  ck_assert_msg(cf_conf_set(&conf, cf_str_from(key), cf_str_from(value), &fault) == CF_OK, "%s: %s", key, fault.detail);
-}
-
-static void open_ledger(void)
-{
-  struct cf_fault fault = {{0}, {0}};
-  enum cf_err err = cf_ledger_open(&conf, "test 1", &ledger, &fault);
-
-  ck_assert_msg(err == CF_OK, "%s: %s", fault.at, fault.detail);
+  stage_set("segment_records", "512");
 }
 
 static void setup(void)
 {
-  char path[300];
-  const char *tmp = getenv("TMPDIR");
-  struct cf_fault fault = {{0}, {0}};
-
-  snprintf(home, sizeof home, "%s/cf-query-XXXXXX", tmp != NULL ? tmp : "/tmp");
-  ck_assert_ptr_nonnull(mkdtemp(home));
-  ck_assert_ok(cf_conf_defaults(&conf));
-  snprintf(path, sizeof path, "%s/data", home);
-  set("data", path);
-  set("origin", "test.example.org/log");
-  set("min_free", "1M");
-  set("segment_records", "512");
-  ck_assert_ok(cf_conf_check(&conf, &fault));
-  enum cf_err err = cf_ledger_init(&conf, &fault);
-  ck_assert_msg(err == CF_OK, "%s: %s", fault.at, fault.detail);
-  open_ledger();
+  stage_configure("query", segments_of_512);
+  stage_init_ledger();
+  stage_open_ledger();
   made = (struct fake){.random = 7, .acceptable = true};
   fake_grow(&made, RECORDS);
   fake = (struct fake){.facts = calloc(RECORDS + OWN_MAX, sizeof *fake.facts), .random = 11};
@@ -59,14 +33,9 @@ static void setup(void)
 
 static void teardown(void)
 {
-  char command[400];
-
-  cf_ledger_close(ledger);
-  cf_conf_fini(&conf);
+  stage_ledger_teardown();
   free(fake.facts);
   fake_fini(&made);
-  snprintf(command, sizeof command, "rm -rf '%s'", home);
-  ck_assert_int_eq(system(command), 0);
 }
 
 static void append(size_t from, size_t n)
@@ -81,7 +50,7 @@ static void append(size_t from, size_t n)
     list[i] = &events[i];
   }
   struct cf_append a = {.events = list, .n = n, .places = places};
-  ck_assert_ok(cf_ledger_append(ledger, &a));
+  ck_assert_ok(cf_ledger_append(stage_ledger, &a));
   for (size_t i = 0; i < n; i++)
     ck_assert(places[i].err == CF_OK && !places[i].duplicate);
 }
@@ -136,7 +105,7 @@ static void ask_some(unsigned n)
   struct cf_view *view;
   struct question q;
 
-  ck_assert_ok(cf_view_get(ledger, &view));
+  ck_assert_ok(cf_view_get(stage_ledger, &view));
   learn(view);
   for (unsigned i = 0; i < n; i++) {
     plain_random(&q);
@@ -155,7 +124,6 @@ START_TEST(test_while_appending)
 {
   pthread_t thread;
   atomic_bool done = false;
-  struct cf_ledger_state state;
 
   ck_assert_int_eq(pthread_create(&thread, NULL, append_all, &done), 0);
   while (!atomic_load(&done))
@@ -163,12 +131,11 @@ START_TEST(test_while_appending)
   ck_assert_int_eq(pthread_join(thread, NULL), 0);
   ask_some(50);
   ck_assert_uint_eq(met, RECORDS);
-  cf_ledger_state(ledger, &state);
-  ck_assert_uint_gt(state.segments, 3);
+  ck_assert_uint_gt(stage_segments(), 3);
 
   /* The same after a restart. */
-  cf_ledger_close(ledger);
-  open_ledger();
+  stage_close_ledger();
+  stage_open_ledger();
   ask_some(50);
 }
 END_TEST

@@ -77,6 +77,12 @@ static inline int cf_test_child(void (*work)(void))
   return WEXITSTATUS(status);
 }
 
+/* How many rounds of something: more where CF_LONG is set. */
+static inline unsigned cf_test_rounds(unsigned usual)
+{
+  return getenv("CF_LONG") != NULL ? 20 * usual : usual;
+}
+
 /* The expression gives exactly this enum cf_err; otherwise both words are shown. */
 #define ck_assert_err(expr, expected)                                                                                  \
   do {                                                                                                                 \

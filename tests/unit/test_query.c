@@ -34,14 +34,12 @@ static void injure(struct cf_view *view)
   }
 }
 
-static unsigned rounds(unsigned n) { return getenv("CF_LONG") != NULL ? 20 * n : n; }
-
 START_TEST(test_random)
 {
   struct cf_view view;
   struct question q;
 
-  for (unsigned round = 0; round < rounds(120); round++) {
+  for (unsigned round = 0; round < cf_test_rounds(120); round++) {
     fake_view(&fake, 1 + rnd(fake.n), 1 + rnd(12), &view);
     if (rnd(3) == 0)
       injure(&view);
@@ -109,7 +107,7 @@ START_TEST(test_each_record)
   bool pass;
 
   cf_values_init(&values);
-  for (unsigned round = 0; round < rounds(100); round++) {
+  for (unsigned round = 0; round < cf_test_rounds(100); round++) {
     plain_random(&q);
     ck_assert_ok(ask_parse(cf_buf_cstr(&q.url), NULL, &query, &fault));
     for (size_t i = 0; i < fake.n; i++) {
@@ -154,7 +152,7 @@ START_TEST(test_damaged_blocks)
   struct cf_view view;
   struct question q;
 
-  for (unsigned round = 0; round < rounds(60); round++) {
+  for (unsigned round = 0; round < cf_test_rounds(60); round++) {
     fake_view(&fake, 64 + rnd(fake.n - 64), 1 + rnd(8), &view);
     memset(damaged, 0, sizeof damaged);
     for (uint64_t left = 1 + rnd(3); left > 0; left--)
@@ -277,7 +275,7 @@ START_TEST(test_growing)
 {
   struct question q;
 
-  for (unsigned round = 0; round < rounds(200); round++) {
+  for (unsigned round = 0; round < cf_test_rounds(200); round++) {
     plain_random(&q);
     pages_while_growing(&q);
     cf_buf_fini(&q.url);
@@ -291,7 +289,7 @@ START_TEST(test_follow)
   struct cf_view view;
   struct question q;
 
-  for (unsigned round = 0; round < rounds(120); round++) {
+  for (unsigned round = 0; round < cf_test_rounds(120); round++) {
     struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
     struct cf_page_end end = {.rows = 0};
     plain_random(&q);

@@ -83,6 +83,21 @@ static inline unsigned cf_test_rounds(unsigned usual)
   return getenv("CF_LONG") != NULL ? 20 * usual : usual;
 }
 
+/* The n bytes of a file of vectors; they stay where they are. */
+static inline const char *cf_test_vectors(const char *name, size_t *n)
+{
+  static char text[1 << 20];
+  const char *directory = getenv("CF_VECTORS");
+  char path[4096];
+  snprintf(path, sizeof path, "%s/%s", directory != NULL ? directory : "tests/vectors", name);
+  FILE *file = fopen(path, "rb");
+  ck_assert_msg(file != NULL, "%s can't be read", path);
+  *n = fread(text, 1, sizeof text, file);
+  ck_assert_uint_lt(*n, sizeof text);
+  fclose(file);
+  return text;
+}
+
 /* The expression gives exactly this enum cf_err; otherwise both words are shown. */
 #define ck_assert_err(expr, expected)                                                                                  \
   do {                                                                                                                 \

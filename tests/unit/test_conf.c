@@ -4,16 +4,14 @@
 
 #include "lib/base/conf.h"
 
-#include <fcntl.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "tests/unit/cf_test.h"
+#include "tests/unit/temp_dir.h"
 
-static char dir[PATH_MAX];
 static struct cf_fault fault;
 static long fs_type;
 
@@ -26,53 +24,12 @@ int statfs(const char *path, struct statfs *fs)
   return 0;
 }
 
-static void run(const char *format, ...) CF_PRINTF(1, 2);
-
-static void run(const char *format, ...)
-{
-  char command[3 * PATH_MAX];
-  va_list args;
-
-  va_start(args, format);
-  (void)vsnprintf(command, sizeof command, format, args);
-  va_end(args);
-  ck_assert_int_eq(system(command), 0);
-}
-
-static const char *place(const char *name)
-{
-  static char ring[4][PATH_MAX + 64];
-  static unsigned turn;
-  char *path = ring[turn++ % 4];
-
-  (void)snprintf(path, sizeof ring[0], "%s/%s", dir, name);
-  return path;
-}
-
 static void open_dir(void)
 {
-  char made[] = "/tmp/cf-conf-XXXXXX";
-
-  ck_assert_ptr_nonnull(mkdtemp(made));
-  ck_assert_ptr_nonnull(realpath(made, dir));
+  temp_make("conf");
   unsetenv("DOCUMENT_ROOT");
   unsetenv("COUNTERFOIL_CONF");
   fs_type = 0xef53;
-}
-
-static void close_dir(void)
-{
-  run("rm -rf '%s'", dir);
-}
-
-static void write_file(const char *path, const char *text, mode_t mode)
-{
-  int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-  ck_assert_int_ge(fd, 0);
-  ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-  ck_assert_int_eq(fchmod(fd, mode), 0);
-  close(fd);
 }
 
 START_TEST(test_defaults)
@@ -265,7 +222,7 @@ static const char *expand(const char *text, char *out, size_t out_n)
   size_t n = 0;
 
   for (; *text != '\0'; text++)
-    n += (size_t)snprintf(out + n, out_n - n, "%.*s", *text == '%' ? (int)strlen(dir) : 1, *text == '%' ? dir : text);
+    n += (size_t)snprintf(out + n, out_n - n, "%.*s", *text == '%' ? (int)strlen(temp_dir) : 1, *text == '%' ? temp_dir : text);
   out[n] = '\0';
   return out;
 }
@@ -275,18 +232,18 @@ START_TEST(test_file)
   struct cf_conf conf = {.threads = 4711};
   char text[2 * PATH_MAX], want[2 * PATH_MAX], tail[PATH_MAX];
 
-  write_file(place("conf"), expand(files[_i].text, text, sizeof text), 0600);
-  enum cf_err err = cf_conf_load(place("conf"), &conf, &fault);
+  temp_write(temp_path("conf"), cf_str_from(expand(files[_i].text, text, sizeof text)), 0600);
+  enum cf_err err = cf_conf_load(temp_path("conf"), &conf, &fault);
   if (files[_i].detail == NULL) {
     ck_assert_msg(err == CF_OK, "%s", fault.detail);
-    ck_assert_str_eq(conf.file, place("conf"));
-    ck_assert_str_eq(conf.data, place("data"));
-    ck_assert_str_eq(conf.signer, place("data.signer"));
+    ck_assert_str_eq(conf.file, temp_path("conf"));
+    ck_assert_str_eq(conf.data, temp_path("data"));
+    ck_assert_str_eq(conf.signer, temp_path("data.signer"));
     cf_conf_fini(&conf);
     return;
   }
   ck_assert_err(err, CF_E_CONFIG);
-  (void)snprintf(want, sizeof want, "%s%s", place("conf"), expand(files[_i].detail, tail, sizeof tail));
+  (void)snprintf(want, sizeof want, "%s%s", temp_path("conf"), expand(files[_i].detail, tail, sizeof tail));
   ck_assert_str_eq(fault.detail, want);
   ck_assert_str_eq(fault.at, "");
   ck_assert_uint_eq(conf.threads, 4711);
@@ -304,16 +261,16 @@ START_TEST(test_modes)
   struct cf_conf conf;
   char text[2 * PATH_MAX];
 
-  write_file(place("conf"), expand("data = %/data\n", text, sizeof text), modes[_i].mode);
-  enum cf_err err = cf_conf_load(place("conf"), &conf, &fault);
+  temp_write(temp_path("conf"), cf_str_from(expand("data = %/data\n", text, sizeof text)), modes[_i].mode);
+  enum cf_err err = cf_conf_load(temp_path("conf"), &conf, &fault);
   ck_assert_err(err, modes[_i].err);
   if (err == CF_OK)
     cf_conf_fini(&conf);
   else
     ck_assert_ptr_nonnull(strstr(fault.detail, "chmod go-w"));
-  run("chmod 600 '%s' && mkdir '%s'", place("conf"), place("data"));
-  ck_assert_int_eq(chmod(place("data"), modes[_i].mode | 0100), 0);
-  err = cf_conf_load(place("conf"), &conf, &fault);
+  temp_run("chmod 600 '%s' && mkdir '%s'", temp_path("conf"), temp_path("data"));
+  ck_assert_int_eq(chmod(temp_path("data"), modes[_i].mode | 0100), 0);
+  err = cf_conf_load(temp_path("conf"), &conf, &fault);
   ck_assert_err(err, modes[_i].err);
   if (err == CF_OK)
     cf_conf_fini(&conf);
@@ -327,21 +284,21 @@ START_TEST(test_no_file)
   struct cf_conf conf;
   char text[2 * PATH_MAX];
 
-  ck_assert_err(cf_conf_load(place("none"), &conf, &fault), CF_E_SYSTEM);
+  ck_assert_err(cf_conf_load(temp_path("none"), &conf, &fault), CF_E_SYSTEM);
   ck_assert_str_eq(fault.detail, "cannot open the configuration file: No such file or directory");
-  ck_assert_err(cf_conf_load(dir, &conf, &fault), CF_E_CONFIG);
-  ck_assert_int_eq(mkfifo(place("fifo"), 0600), 0);
-  ck_assert_err(cf_conf_load(place("fifo"), &conf, &fault), CF_E_CONFIG);
+  ck_assert_err(cf_conf_load(temp_dir, &conf, &fault), CF_E_CONFIG);
+  ck_assert_int_eq(mkfifo(temp_path("fifo"), 0600), 0);
+  ck_assert_err(cf_conf_load(temp_path("fifo"), &conf, &fault), CF_E_CONFIG);
   ck_assert_ptr_nonnull(strstr(fault.detail, "fifo: not a regular file"));
-  run("head -c 300000 /dev/zero | tr '\\0' '#' > '%s'; chmod 600 '%s'", place("big"), place("big"));
-  ck_assert_err(cf_conf_load(place("big"), &conf, &fault), CF_E_CONFIG);
+  temp_run("head -c 300000 /dev/zero | tr '\\0' '#' > '%s'; chmod 600 '%s'", temp_path("big"), temp_path("big"));
+  ck_assert_err(cf_conf_load(temp_path("big"), &conf, &fault), CF_E_CONFIG);
   ck_assert_ptr_nonnull(strstr(fault.detail, "larger than 256 KiB"));
-  write_file(place("data"), "", 0600);
-  write_file(place("conf"), expand("data = %/data\n", text, sizeof text), 0600);
-  ck_assert_err(cf_conf_load(place("conf"), &conf, &fault), CF_E_CONFIG);
+  temp_write(temp_path("data"), CF_STR(""), 0600);
+  temp_write(temp_path("conf"), cf_str_from(expand("data = %/data\n", text, sizeof text)), 0600);
+  ck_assert_err(cf_conf_load(temp_path("conf"), &conf, &fault), CF_E_CONFIG);
   ck_assert_ptr_nonnull(strstr(fault.detail, "is no directory"));
-  write_file(place("conf"), expand("data = %/conf/data\n", text, sizeof text), 0600);
-  ck_assert_err(cf_conf_load(place("conf"), &conf, &fault), CF_E_CONFIG);
+  temp_write(temp_path("conf"), cf_str_from(expand("data = %/conf/data\n", text, sizeof text)), 0600);
+  ck_assert_err(cf_conf_load(temp_path("conf"), &conf, &fault), CF_E_CONFIG);
   ck_assert_ptr_nonnull(strstr(fault.detail, "Not a directory"));
 }
 END_TEST
@@ -368,12 +325,12 @@ START_TEST(test_root)
 {
   struct cf_conf conf;
 
-  run("mkdir -p '%s' && ln -s www '%s'", place("www/there"), place("link"));
-  setenv("DOCUMENT_ROOT", place(roots[_i].root), 1);
+  temp_run("mkdir -p '%s' && ln -s www '%s'", temp_path("www/there"), temp_path("link"));
+  setenv("DOCUMENT_ROOT", temp_path(roots[_i].root), 1);
   ck_assert_ok(cf_conf_defaults(&conf));
-  ck_assert_ok(cf_conf_set(&conf, CF_STR("data"), cf_str_from(place(roots[_i].data)), NULL));
+  ck_assert_ok(cf_conf_set(&conf, CF_STR("data"), cf_str_from(temp_path(roots[_i].data)), NULL));
   if (roots[_i].signer[0] != '\0')
-    ck_assert_ok(cf_conf_set(&conf, CF_STR("signer"), cf_str_from(place(roots[_i].signer)), NULL));
+    ck_assert_ok(cf_conf_set(&conf, CF_STR("signer"), cf_str_from(temp_path(roots[_i].signer)), NULL));
   enum cf_err err = cf_conf_check(&conf, &fault);
   ck_assert_err(err, roots[_i].at == NULL ? CF_OK : CF_E_CONFIG);
   if (roots[_i].at != NULL)
@@ -397,7 +354,7 @@ START_TEST(test_network)
 
   fs_type = systems[_i].type;
   ck_assert_ok(cf_conf_defaults(&conf));
-  ck_assert_ok(cf_conf_set(&conf, CF_STR("data"), cf_str_from(place("not/yet/there")), NULL));
+  ck_assert_ok(cf_conf_set(&conf, CF_STR("data"), cf_str_from(temp_path("not/yet/there")), NULL));
   ck_assert_err(cf_conf_check(&conf, &fault), systems[_i].name == NULL ? CF_OK : CF_E_CONFIG);
   if (systems[_i].name != NULL) {
     ck_assert_str_eq(fault.at, "data");
@@ -424,25 +381,25 @@ START_TEST(test_find)
   struct cf_buf b;
 
   cf_buf_init(&b, 4 * PATH_MAX);
-  ck_assert_err(cf_conf_find(NULL, dir, &b, &fault), CF_E_CONFIG);
+  ck_assert_err(cf_conf_find(NULL, temp_dir, &b, &fault), CF_E_CONFIG);
   ck_assert_uint_eq(b.n, 0);
   ck_assert_ptr_nonnull(strstr(fault.detail, "COUNTERFOIL_CONF"));
   ck_assert_ptr_nonnull(strstr(fault.detail, ".htcounterfoil.conf"));
-  ck_assert_ptr_nonnull(strstr(fault.detail, dir));
-  write_file(place("counterfoil.conf"), "", 0600);
-  ck_assert_ok(cf_conf_find(NULL, dir, &b, &fault));
-  ck_assert_str_eq(cf_buf_cstr(&b), place("counterfoil.conf"));
+  ck_assert_ptr_nonnull(strstr(fault.detail, temp_dir));
+  temp_write(temp_path("counterfoil.conf"), CF_STR(""), 0600);
+  ck_assert_ok(cf_conf_find(NULL, temp_dir, &b, &fault));
+  ck_assert_str_eq(cf_buf_cstr(&b), temp_path("counterfoil.conf"));
   cf_buf_reset(&b);
   setenv("COUNTERFOIL_CONF", "/from/environment", 1);
-  ck_assert_ok(cf_conf_find(NULL, dir, &b, &fault));
+  ck_assert_ok(cf_conf_find(NULL, temp_dir, &b, &fault));
   ck_assert_str_eq(cf_buf_cstr(&b), "/from/environment");
   cf_buf_reset(&b);
-  ck_assert_ok(cf_conf_find("/given", dir, &b, &fault));
+  ck_assert_ok(cf_conf_find("/given", temp_dir, &b, &fault));
   ck_assert_str_eq(cf_buf_cstr(&b), "/given");
   cf_buf_reset(&b);
   setenv("COUNTERFOIL_CONF", "", 1);
-  ck_assert_ok(cf_conf_find(NULL, dir, &b, &fault));
-  ck_assert_str_eq(cf_buf_cstr(&b), place("counterfoil.conf"));
+  ck_assert_ok(cf_conf_find(NULL, temp_dir, &b, &fault));
+  ck_assert_str_eq(cf_buf_cstr(&b), temp_path("counterfoil.conf"));
   cf_buf_fini(&b);
 }
 END_TEST
@@ -458,11 +415,11 @@ START_TEST(test_sample)
   cf_conf_sample(&sample);
   ck_assert_ptr_nonnull(strstr(cf_buf_cstr(&sample), "\n# workers\n#threads = 32\n"));
   ck_assert_ptr_nonnull(strstr(cf_buf_cstr(&sample), "\n#log =\n"));
-  write_file(place("conf"), cf_buf_cstr(&sample), 0600);
-  ck_assert_err(cf_conf_load(place("conf"), &conf, &fault), CF_E_CONFIG);
+  temp_write(temp_path("conf"), cf_buf_str(&sample), 0600);
+  ck_assert_err(cf_conf_load(temp_path("conf"), &conf, &fault), CF_E_CONFIG);
   ck_assert_ptr_nonnull(strstr(fault.detail, "\"data\" is missing"));
-  run("sed -E -i 's/^#([a-z_]+ =)/\\1/; /^role =$/d; s#^data =$#%s#' '%s'", expand("data = %/data", text, sizeof text), place("conf"));
-  ck_assert_msg(cf_conf_load(place("conf"), &conf, &fault) == CF_OK, "%s", fault.detail);
+  temp_run("sed -E -i 's/^#([a-z_]+ =)/\\1/; /^role =$/d; s#^data =$#%s#' '%s'", expand("data = %/data", text, sizeof text), temp_path("conf"));
+  ck_assert_msg(cf_conf_load(temp_path("conf"), &conf, &fault) == CF_OK, "%s", fault.detail);
   ck_assert_uint_eq(conf.threads, 32);
   ck_assert_str_eq(conf.public_access, "checkpoint");
   cf_conf_fini(&conf);
@@ -473,7 +430,7 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "conf", .setup = open_dir, .teardown = close_dir, .test = test_defaults},
+    {.tcase = "conf", .setup = open_dir, .teardown = temp_remove, .test = test_defaults},
     {.tcase = "conf", .test = test_value, .loops = CF_COUNT(values)},
     {.tcase = "conf", .test = test_set},
     {.tcase = "conf", .test = test_words, .loops = CF_COUNT(words)},

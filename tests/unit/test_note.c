@@ -9,7 +9,6 @@
 #include "lib/record/json.h"
 #include "tests/unit/cf_test.h"
 
-static char text[1 << 16];
 static struct cf_json *file, *key_record;
 static uint8_t leaf[15][CF_HASH_N];
 static struct cf_vkey vkey, vkey2;
@@ -26,14 +25,8 @@ static struct cf_str slice(const uint8_t *hash) { return (struct cf_str){(const 
 
 static void vectors_open(void)
 {
-  const char *directory = getenv("CF_VECTORS");
-  char path[512];
-  ck_assert_msg(directory != NULL, "CF_VECTORS is not set");
-  snprintf(path, sizeof path, "%s/ledger-v1.json", directory);
-  FILE *f = fopen(path, "rb");
-  ck_assert_msg(f != NULL, "%s cannot be opened", path);
-  size_t n = fread(text, 1, sizeof text, f);
-  fclose(f);
+  size_t n;
+  const char *text = cf_test_vectors("ledger-v1.json", &n);
   ck_assert_ok(cf_json_parse((struct cf_str){text, n}, 16, &file, NULL));
   const struct cf_json *records = cf_json_member(file, "records");
   ck_assert_uint_eq(cf_json_count(records), 15);

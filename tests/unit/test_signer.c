@@ -12,11 +12,12 @@
 
 #include "lib/proof/signer.h"
 #include "tests/unit/cf_test.h"
+#include "tests/unit/temp_dir.h"
 
 #define ORIGIN CF_STR("audit.example.org/main")
 #define LEAVES 200
 
-static char base[64], directory[80];
+static char directory[300];
 static uint8_t leaf[LEAVES][CF_HASH_N];
 static struct cf_signer *signer;
 static struct cf_buf note;
@@ -33,18 +34,9 @@ static const struct cf_hashes hashes = {.get = leaves_get};
 
 static const char *at(const char *name)
 {
-  static char path[2][128];
-  static unsigned turn;
-  char *p = path[turn++ % 2];
-  snprintf(p, sizeof path[0], "%s/%s", directory, name);
-  return p;
-}
-
-static void write_file(const char *name, struct cf_str content, mode_t mode)
-{
-  int fd = open(at(name), O_WRONLY | O_CREAT | O_TRUNC, mode);
-  ck_assert(fd >= 0 && fchmod(fd, mode) == 0 && write(fd, content.p, content.n) == (ssize_t)content.n);
-  close(fd);
+  char inside[80];
+  snprintf(inside, sizeof inside, "signer/%s", name);
+  return temp_path(inside);
 }
 
 static size_t read_file(const char *name, char *content, size_t max)
@@ -100,9 +92,8 @@ static void SIGNED(uint64_t size)
 static void begin(void)
 {
   for (size_t i = 0; i < LEAVES; i++) cf_sha256_1(&i, sizeof i, leaf[i]);
-  strcpy(base, "/tmp/cf-signer-XXXXXX");
-  ck_assert_ptr_nonnull(mkdtemp(base));
-  snprintf(directory, sizeof directory, "%s/signer", base);
+  temp_make("signer");
+  snprintf(directory, sizeof directory, "%s", temp_path("signer"));
   cf_buf_init(&note, CF_NOTE_MAX);
   umask(022);
   ck_assert_ok(cf_signer_create(directory, ORIGIN, NULL, &fault));
@@ -111,15 +102,9 @@ static void begin(void)
 
 static void end(void)
 {
-  static const char *const names[] = {"key", "vkey", "state", "key.new", "vkey.new", "state.new"};
   cf_signer_close(signer);
   cf_buf_fini(&note);
-  for (size_t i = 0; i < CF_COUNT(names); i++) {
-    unlink(at(names[i]));
-    rmdir(at(names[i]));
-  }
-  rmdir(directory);
-  rmdir(base);
+  temp_remove();
 }
 
 /* ---- Making and opening ---- */
@@ -233,14 +218,14 @@ START_TEST(refuses_changed_key)
   for (size_t i = 0; i < n; i++) {
     memcpy(bad, key, n);
     bad[i] ^= 1;
-    write_file("key", (struct cf_str){bad, n}, 0600);
+    temp_write(at("key"), (struct cf_str){bad, n}, 0600);
     ck_assert_err(cf_signer_open(directory, ORIGIN, &signer, &fault), CF_E_CONFIG);
   }
   for (size_t i = 0; i < n; i++) {
-    write_file("key", (struct cf_str){key, i}, 0600);
+    temp_write(at("key"), (struct cf_str){key, i}, 0600);
     ck_assert_err(cf_signer_open(directory, ORIGIN, &signer, &fault), CF_E_CONFIG);
   }
-  write_file("key", (struct cf_str){key, n}, 0600);
+  temp_write(at("key"), (struct cf_str){key, n}, 0600);
   OPEN();
   ck_assert_bytes(cf_signer_vkey(signer), sizeof was, &was, sizeof was);
 } END_TEST
@@ -254,7 +239,7 @@ START_TEST(refuses_changed_state)
   for (size_t i = 0; i <= n; i++) {
     memcpy(bad, state, n);
     if (i < n) bad[i] ^= 1;
-    write_file("state", (struct cf_str){bad, i < n ? n : 0}, 0600);
+    temp_write(at("state"), (struct cf_str){bad, i < n ? n : 0}, 0600);
     ck_assert_err(cf_signer_open(directory, ORIGIN, &signer, &fault), CF_E_CONFIG);
   }
   memset(bad, 'x', sizeof bad);
@@ -280,7 +265,7 @@ START_TEST(refuses_state_of_another)
   cf_buf_putstr(&note, cf_buf_str(&text));
   cf_buf_putc(&note, '\n');
   ck_assert_ok(cf_note_sign(cf_buf_str(&text), &vkey, seed, &note));
-  write_file("state", cf_buf_str(&note), 0600);
+  temp_write(at("state"), cf_buf_str(&note), 0600);
   cf_buf_fini(&text);
   ck_assert_err(cf_signer_open(directory, ORIGIN, &signer, &fault), CF_E_CONFIG);
   ck_assert_str_eq(fault.at, "state");
@@ -379,7 +364,7 @@ START_TEST(state_left_over)
   memset(state + n, 'x', sizeof state - n);
   const size_t parts[] = {0, 1, n - 1, n, sizeof state};
   for (size_t i = 0; i < CF_COUNT(parts); i++) {
-    write_file("state.new", (struct cf_str){state, parts[i]}, 0600);
+    temp_write(at("state.new"), (struct cf_str){state, parts[i]}, 0600);
     REOPEN();
     SIGNED(60 + i);
     ck_assert_ok(SIGN(61 + i));
@@ -396,7 +381,7 @@ START_TEST(key_left_over)
   size_t n = read_file("key", key, sizeof key);
   unlink(at("key"));
   unlink(at("vkey"));
-  write_file("key.new", (struct cf_str){key, n / 2}, 0600);
+  temp_write(at("key.new"), (struct cf_str){key, n / 2}, 0600);
   ck_assert_err(cf_signer_open(directory, ORIGIN, &signer, &fault), CF_E_CONFIG);
   ck_assert_ok(cf_signer_create(directory, ORIGIN, NULL, &fault));
   ck_assert_int_ne(access(at("key.new"), F_OK), 0);

@@ -43,15 +43,9 @@ static void get_vector(const struct cf_json *record, const uint8_t prev[CF_HASH_
 
 static void load(void)
 {
-  const char *dir = getenv("CF_VECTORS");
-  char path[4096];
-  static char text[1 << 16];
   uint8_t none[CF_HASH_N] = {0};
-  snprintf(path, sizeof path, "%s/ledger-v1.json", dir == NULL ? "tests/vectors" : dir);
-  FILE *f = fopen(path, "r");
-  ck_assert_msg(f != NULL, "%s: can't be read", path);
-  size_t n = fread(text, 1, sizeof text, f);
-  fclose(f);
+  size_t n;
+  const char *text = cf_test_vectors("ledger-v1.json", &n);
   ck_assert_ok(cf_json_parse((struct cf_str){text, n}, 16, &file, NULL));
   const struct cf_json *records = cf_json_member(file, "records");
   ck_assert_uint_eq(cf_json_count(records), RECORDS);

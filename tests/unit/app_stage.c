@@ -44,6 +44,7 @@ static void set_app(void)
   stage_set("www", www);
   free(www);
   if (stage_conf_set != NULL) stage_conf_set();
+  stage_conf_set = NULL;
 }
 
 void stage_setup(void)

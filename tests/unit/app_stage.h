@@ -10,7 +10,7 @@
 
 extern struct cf_app *stage_app; /* NULL: closed */
 
-/* Checked fixture. stage_conf_set, where not NULL, is called before the configuration is checked. */
+/* Checked fixture. stage_conf_set, where not NULL, is called before the configuration is checked, and forgotten. */
 extern void (*stage_conf_set)(void);
 void stage_setup(void);
 void stage_teardown(void);

@@ -265,12 +265,6 @@ static void setup_small(void)
   setup();
 }
 
-static void teardown_small(void)
-{
-  stage_teardown();
-  stage_conf_set = NULL;
-}
-
 START_TEST(test_limits)
 {
   char big[1200];
@@ -340,7 +334,7 @@ int main(void)
     {.tcase = "batch", .test = test_batch, .setup = setup, .teardown = stage_teardown},
     {.tcase = "batch", .test = test_batch_errors},
     {.tcase = "batch", .test = test_losses},
-    {.tcase = "limits", .test = test_limits, .setup = setup_small, .teardown = teardown_small},
+    {.tcase = "limits", .test = test_limits, .setup = setup_small, .teardown = stage_teardown},
     {.tcase = "limits", .test = test_memory},
   };
   return cf_test_run("app_events", tests, CF_COUNT(tests));

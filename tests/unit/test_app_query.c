@@ -318,12 +318,6 @@ static void setup_small(void)
   setup();
 }
 
-static void teardown_small(void)
-{
-  stage_teardown();
-  stage_conf_set = NULL;
-}
-
 /* Flip a byte of a page (16 KiB) of the second segment; false where it has no such page. */
 static bool flip(off_t page)
 {
@@ -442,7 +436,7 @@ int main(void)
     {.tcase = "record", .test = test_proof},
     {.tcase = "trail", .test = test_trail, .setup = setup, .teardown = stage_teardown},
     {.tcase = "trail", .test = test_strangers},
-    {.tcase = "damage", .test = test_damage, .setup = setup_small, .teardown = teardown_small},
+    {.tcase = "damage", .test = test_damage, .setup = setup_small, .teardown = stage_teardown},
   };
   return cf_test_run("app_query", tests, CF_COUNT(tests));
 }

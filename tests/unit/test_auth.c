@@ -338,12 +338,6 @@ static void setup_cert(void)
   open_auth();
 }
 
-static void teardown_trust(void)
-{
-  teardown();
-  stage_conf_set = NULL;
-}
-
 START_TEST(test_remote_user)
 {
   carry("REMOTE_USER", "alice", "");
@@ -491,8 +485,8 @@ int main(void)
     {.tcase = "cookie", .test = test_form_token},
     {.tcase = "cookie", .test = test_cookie_header},
     {.tcase = "cookie", .test = test_origin},
-    {.tcase = "trust", .test = test_remote_user, .setup = setup_user, .teardown = teardown_trust},
-    {.tcase = "cert", .test = test_client_cert, .setup = setup_cert, .teardown = teardown_trust},
+    {.tcase = "trust", .test = test_remote_user, .setup = setup_user, .teardown = teardown},
+    {.tcase = "cert", .test = test_client_cert, .setup = setup_cert, .teardown = teardown},
     {.tcase = "roles", .test = test_no_trust, .setup = setup, .teardown = teardown},
     {.tcase = "roles", .test = test_bad_roles},
     {.tcase = "roles", .test = test_allow},

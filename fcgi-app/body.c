@@ -21,7 +21,7 @@
 #define US_PER_BYTE 1000              /* … beyond which it must have sent a thousand bytes a second: a worker is held so long */
 #define DRAIN_US INT64_C(15000000)
 
-/* 64 bytes of zstd become at most 17 blocks of 128 KiB: so much is set aside before they are fed. */
+/* 64 bytes of zstd become at most 17 blocks of 128 KiB: so much, and no more than the body may still have, is set aside before they are fed. */
 #define ZSTD_PIECE 64
 #define ZSTD_SLACK (17 * 131072)
 
@@ -87,7 +87,6 @@ void cf_body_fini(struct cf_body *body)
 
 static enum cf_err feed_identity(struct intake *in, const uint8_t *p, size_t n)
 {
-  if (n > in->body->data.max - in->body->data.n) return CF_E_FULL;
   enum cf_err err = hold(in->body, n);
   if (err == CF_OK) cf_buf_put(&in->body->data, p, n);
   return err == CF_OK ? in->body->data.err : err;
@@ -217,7 +216,7 @@ static enum cf_err take_in(struct intake *in, struct cf_request *rq, uint64_t ma
 static enum cf_err explain(enum cf_err err, uint64_t max, struct cf_fault *fault)
 {
   switch (err) {
-    case CF_E_FULL: return cf_fail(fault, err, NULL, "a body has at most %llu bytes, and inflated %d times that or ingest_memory", (unsigned long long)max, CF_BODY_INFLATE);
+    case CF_E_FULL: return cf_fail(fault, err, NULL, "a body has at most %llu bytes, and inflated %d times that", (unsigned long long)max, CF_BODY_INFLATE);
     case CF_E_SYNTAX: return cf_fail(fault, err, NULL, "the compressed body is damaged or cut off");
     case CF_E_MEMORY: return cf_fail(fault, err, NULL, "the bodies of all requests together are over their limit; send it again later");
     default: return err;
@@ -229,8 +228,7 @@ enum cf_err cf_body_read(struct cf_body_pool *pool, struct cf_request *rq, uint6
   struct cf_body made = {.pool = pool};
   struct intake in = {.body = &made};
   uint8_t *chunk = NULL;
-  uint64_t inflated = max * CF_BODY_INFLATE;
-  cf_buf_init(&made.data, (size_t)(inflated < pool->max ? inflated : pool->max)); /* beyond the pool's it is too large for good */
+  cf_buf_init(&made.data, (size_t)(max * CF_BODY_INFLATE));
   enum cf_err err = choose_coding(&in, rq, fault);
   if (err != CF_OK) goto out;
   chunk = malloc(CHUNK);

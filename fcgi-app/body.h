@@ -21,7 +21,7 @@ struct cf_body {
 };
 
 /* Read the request's body to its end, whatever CONTENT_LENGTH says; `max` bytes as sent, CF_BODY_INFLATE times that inflated. Content-Encoding gzip, x-gzip, zstd or identity; gzip also by its
- * first bytes. CF_E_FULL beyond these limits or the whole pool, CF_E_ENCODING, CF_E_SYNTAX (a compressed body that is damaged or cut off), CF_E_MEMORY (no room in the pool beside the others), CF_E_NOMEM, CF_E_PEER. After
+ * first bytes. CF_E_FULL beyond these limits, CF_E_ENCODING, CF_E_SYNTAX (a compressed body that is damaged or cut off), CF_E_MEMORY (the pool's limit), CF_E_NOMEM, CF_E_PEER. After
  * CF_OK the body is the caller's (cf_body_fini). */
 CF_MUST enum cf_err cf_body_read(struct cf_body_pool *pool, struct cf_request *rq, uint64_t max, struct cf_body *body, struct cf_fault *fault);
 void cf_body_fini(struct cf_body *body);

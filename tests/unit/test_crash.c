@@ -58,13 +58,14 @@ int fsync(int fd)
   step();
   if (synced_n < CF_COUNT(synced) && fstat(fd, &st) == 0)
     synced[synced_n++] = st.st_ino;
-  return (int)syscall(SYS_fsync, fd);
+  return 0; /* the machine goes on, and a killed process has nothing left to sync */
 }
 
 int fdatasync(int fd)
 {
+  (void)fd;
   step();
-  return (int)syscall(SYS_fdatasync, fd);
+  return 0;
 }
 
 /* The database calls these too. */
@@ -182,7 +183,7 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "crash", .test = test_killed_when_a_tail_goes, .setup = setup, .teardown = teardown, .timeout = 60, .loops = 2},
+    {.tcase = "crash", .test = test_killed_when_a_tail_goes, .setup = setup, .teardown = teardown, .timeout = 240, .loops = 2},
     {.tcase = "crash", .test = test_killed_in_init},
     {.tcase = "crash", .test = test_init_syncs_names},
     {.tcase = "crash", .test = test_init_beside_a_used_key},

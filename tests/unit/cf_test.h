@@ -31,7 +31,7 @@ struct cf_test {
   const TTest *test;      /* what START_TEST defined */
   size_t loops;           /* 0: once; else _i counts from 0 to loops - 1 */
   int signal;             /* the test must end by this signal; 0: by none */
-  int timeout;            /* seconds for each test of the tcase; 0: Check's default */
+  int timeout;            /* seconds for each test of the tcase; 0: the default, CK_DEFAULT_TIMEOUT */
   void (*setup)(void);    /* checked fixture of the tcase: in the test's own process; NULL: none */
   void (*teardown)(void);
 };

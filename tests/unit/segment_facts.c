@@ -72,7 +72,7 @@ void fact_hash(uint32_t i, uint8_t hash[CF_HASH_N])
 
 void fact_block(uint32_t i, struct cf_buf *b)
 {
-  size_t n = i % 7 == 3 ? 20000 + i * 100 : i % 7 == 5 ? 2016 : 1500 + i * 3;
+  size_t n = i % 14 == 3 ? 66528 : i % 7 == 3 ? 20000 + i * 100 : i % 7 == 5 ? 2100 : 1500 + i * 3;
 
   for (size_t k = 0; k < n; k++)
     cf_buf_putc(b, (char)fact_mix(i, k / 8 + 5000));

@@ -111,7 +111,7 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "threads", .test = test_at_once, .timeout = 120, .setup = setup, .teardown = stage_teardown},
+    {.tcase = "threads", .test = test_at_once, .setup = setup, .teardown = stage_teardown},
   };
   return cf_test_run("app_threads", tests, CF_COUNT(tests));
 }

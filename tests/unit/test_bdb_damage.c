@@ -159,7 +159,7 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "damage", .test = test_damage_in_a_file, .setup = bdb_set_up, .teardown = bdb_tear_down, .timeout = 60},
+    {.tcase = "damage", .test = test_damage_in_a_file, .setup = bdb_set_up, .teardown = bdb_tear_down},
     {.tcase = "damage", .test = test_beside_the_damage},
     {.tcase = "damage", .test = test_wrong_page, .loops = 3},
     {.tcase = "damage", .test = test_cut_file, .loops = 9},

@@ -348,7 +348,7 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "ledger", .test = test_start_and_stop_are_records, .setup = stage_ledger_setup, .teardown = stage_ledger_teardown, .timeout = 120},
+    {.tcase = "ledger", .test = test_start_and_stop_are_records, .setup = stage_ledger_setup, .teardown = stage_ledger_teardown},
     {.tcase = "ledger", .test = test_append_one},
     {.tcase = "ledger", .test = test_twins_in_a_batch},
     {.tcase = "ledger", .test = test_rolls_and_restarts, .loops = CF_COUNT(batches)},

@@ -162,7 +162,7 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "damage", .test = test_damaged_segment, .setup = stage_ledger_setup, .teardown = stage_ledger_teardown, .timeout = 120},
+    {.tcase = "damage", .test = test_damaged_segment, .setup = stage_ledger_setup, .teardown = stage_ledger_teardown},
     {.tcase = "damage", .test = test_damage_of_another_reader},
     {.tcase = "damage", .test = test_first_segment_lost},
   };

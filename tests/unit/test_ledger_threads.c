@@ -109,7 +109,7 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "threads", .test = test_many_threads, .setup = stage_ledger_setup, .teardown = stage_ledger_teardown, .timeout = 120},
+    {.tcase = "threads", .test = test_many_threads, .setup = stage_ledger_setup, .teardown = stage_ledger_teardown},
     {.tcase = "threads", .test = test_readers_let_write},
   };
   return cf_test_run("ledger_threads", tests, CF_COUNT(tests));

@@ -353,7 +353,7 @@ int main(void)
     {.tcase = "members", .test = test_no_object, .loops = CF_COUNT(no_objects)},
     {.tcase = "members", .test = test_text, .loops = CF_COUNT(texts)},
     {.tcase = "members", .test = test_many_members, .loops = CF_COUNT(sizes)},
-    {.tcase = "bodies", .test = test_body, .loops = CF_COUNT(bodies), .timeout = 60},
+    {.tcase = "bodies", .test = test_body, .loops = CF_COUNT(bodies)},
     {.tcase = "bodies", .test = test_body_hostile, .loops = 7},
   };
   return cf_test_run("scan", tests, CF_COUNT(tests));

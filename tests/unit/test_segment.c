@@ -213,13 +213,13 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "reads", .test = test_reads_equal_reference, .setup = segment_set_up, .teardown = segment_tear_down, .timeout = 120},
+    {.tcase = "reads", .test = test_reads_equal_reference, .setup = segment_set_up, .teardown = segment_tear_down},
     {.tcase = "reads", .test = test_from_anywhere, .loops = 3},
     {.tcase = "reads", .test = test_sheets_have_names},
     {.tcase = "reads", .test = test_counts_and_info},
     {.tcase = "reads", .test = test_meta},
     {.tcase = "reads", .test = test_filter},
-    {.tcase = "building", .test = test_failing_disk, .setup = segment_set_up, .teardown = segment_tear_down, .timeout = 60},
+    {.tcase = "building", .test = test_failing_disk, .setup = segment_set_up, .teardown = segment_tear_down},
     {.tcase = "building", .test = test_failing_source},
   };
   return cf_test_run("segment", tests, CF_COUNT(tests));

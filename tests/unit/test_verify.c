@@ -386,12 +386,12 @@ int main(void)
 {
 #define ON(fixture) .setup = script_begin, .teardown = script_end, .tcase = fixture
   const struct cf_test tests[] = {
-    {ON("good"), .test = good_full, .loops = CF_COUNT(sizes), .timeout = 120},
+    {ON("good"), .test = good_full, .loops = CF_COUNT(sizes)},
     {ON("good"), .test = good_quick, .loops = CF_COUNT(sizes)},
     {ON("good"), .test = good_range, .loops = CF_COUNT(sizes)},
     {ON("good"), .test = good_empty},
     {ON("good"), .test = good_tall},
-    {ON("leaves"), .test = flipped_leaf, .loops = CF_COUNT(places), .timeout = 120},
+    {ON("leaves"), .test = flipped_leaf, .loops = CF_COUNT(places)},
     {ON("leaves"), .test = flipped_any_byte, .loops = 20},
     {ON("leaves"), .test = flipped_hash, .loops = CF_COUNT(places)},
     {ON("leaves"), .test = changed_with_hash, .loops = CF_COUNT(places)},

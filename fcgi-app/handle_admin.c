@@ -75,7 +75,7 @@ enum cf_err cf_handle_readyz(struct cf_call *call)
 
 static enum cf_err answer_file(struct cf_call *call, const struct cf_file *file)
 {
-  bool known = cf_str_is(cf_request_variable(call->request, "HTTP_IF_NONE_MATCH"), file->etag);
+  bool known = cf_request_has_etag(call->request, file->etag);
   enum cf_err err = cf_response_status(call->response, known ? 304 : 200);
   if (err == CF_OK) err = cf_response_header(call->response, "Content-Type", cf_str_from(file->type));
   if (err == CF_OK) err = cf_response_header(call->response, "Cache-Control", CF_STR("no-cache"));

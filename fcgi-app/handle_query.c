@@ -14,20 +14,12 @@
 
 /* ---- Many ---- */
 
-/* The format that Accept asks for: the first of ours that stands in it. */
+/* The format that Accept asks for. */
 static enum cf_format accepted(const struct cf_request *rq)
 {
-  struct cf_str left = cf_request_variable(rq, "HTTP_ACCEPT");
-  while (left.n > 0) {
-    struct cf_str range = cf_str_cut(&left, ',');
-    struct cf_str type = cf_str_cut(&range, ';');
-    while (type.n > 0 && *type.p == ' ') type = (struct cf_str){type.p + 1, type.n - 1};
-    while (type.n > 0 && type.p[type.n - 1] == ' ') type.n--;
-    if (cf_str_is(type, "application/json")) return CF_FORMAT_JSON;
-    if (cf_str_is(type, "application/x-ndjson") || cf_str_is(type, "application/ndjson")) return CF_FORMAT_NDJSON;
-    if (cf_str_is(type, "text/csv")) return CF_FORMAT_CSV;
-  }
-  return CF_FORMAT_JSON;
+  static const char *const types[] = {"application/json", "application/x-ndjson", "application/ndjson", "text/csv"};
+  static const enum cf_format formats[] = {CF_FORMAT_JSON, CF_FORMAT_NDJSON, CF_FORMAT_NDJSON, CF_FORMAT_CSV};
+  return formats[cf_request_prefers(rq, types, sizeof types / sizeof types[0])];
 }
 
 static enum cf_err choose_format(struct cf_call *call, struct cf_query *query, enum cf_format *format)

@@ -132,9 +132,8 @@ static void put_result(struct cf_buf *b, const struct cf_verify_job *job, const 
 
 static bool wants_progress(const struct cf_request *rq)
 {
-  struct cf_str accept = cf_request_variable(rq, "HTTP_ACCEPT");
-  struct cf_str type = cf_str_cut(&accept, ';');
-  return cf_str_is(type, "application/x-ndjson") || cf_str_is(type, "application/ndjson");
+  static const char *const types[] = {"application/json", "application/x-ndjson", "application/ndjson"};
+  return cf_request_prefers(rq, types, sizeof types / sizeof types[0]) > 0;
 }
 
 static void put_progress(void *context, uint64_t done, uint64_t of)

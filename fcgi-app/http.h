@@ -41,6 +41,11 @@ struct cf_str cf_request_variable(const struct cf_request *rq, const char *name)
 bool cf_request_https(const struct cf_request *rq);
 /* The client's address in canonical form into out ("" where the web server names none). */
 void cf_request_ip(const struct cf_request *rq, char out[46]);
+/* Which of the media types the Accept header likes best (RFC 9110, section 12.5.1: by weight, then by the closer range, then by the place in the
+ * header): its index; 0 where there is no header, or none of them is acceptable. */
+size_t cf_request_prefers(const struct cf_request *rq, const char *const types[], size_t types_n);
+/* Does the client have the representation with this strong entity tag (quotes and all)? Compared as If-None-Match is: weakly, in a list, or `*`. */
+bool cf_request_has_etag(const struct cf_request *rq, const char *etag);
 
 /* Are there only parameters from the list (names between single spaces), each at most once? CF_E_PARAMETER naming what would be right. */
 CF_MUST enum cf_err cf_request_only(const struct cf_request *rq, const char *names, struct cf_fault *fault);

@@ -387,6 +387,9 @@ START_TEST(test_assets)
   snprintf(etag, sizeof etag, "%s", header("ETag"));
   ck_answer(ask((struct ask){.path = "/assets/style.css", .vars = {"HTTP_IF_NONE_MATCH", etag}}), 304);
   ck_assert_str_eq(content(), "");
+  char list[160];
+  snprintf(list, sizeof list, "\"other\", W/%s", etag);
+  ck_answer(ask((struct ask){.path = "/assets/style.css", .vars = {"HTTP_IF_NONE_MATCH", list}}), 304);
   ck_answer(get("/assets/app.js", NULL), 200);
   ck_assert_str_eq(header("Content-Type"), "text/javascript; charset=utf-8");
   ck_answer(get("/assets/page.html", NULL), 404);

@@ -140,6 +140,7 @@ static const struct {
   {"/v1/events", "text/html, application/json", "application/json"},
   {"/v1/events", "application/x-ndjson", "application/x-ndjson"},
   {"/v1/events", "text/csv;q=1, application/json", "text/csv; charset=utf-8"},
+  {"/v1/events", "application/json;q=0.5, text/csv", "text/csv; charset=utf-8"},
   {"/v1/events?format=ndjson", "text/csv", "application/x-ndjson"},
   {"/v1/events?format=csv", NULL, "text/csv; charset=utf-8"},
 };

@@ -76,6 +76,60 @@ START_TEST(test_method)
 }
 END_TEST
 
+/* ---- Accept and If-None-Match ---- */
+
+static const char *const types[] = {"application/json", "application/x-ndjson", "text/csv"};
+
+static const struct {
+  const char *accept;
+  size_t want;
+} accepts[] = {
+  {NULL, 0},
+  {"", 0},
+  {"*/*", 0},
+  {"text/html", 0},
+  {"text/csv", 2},
+  {"TEXT/CSV", 2},
+  {"text/*", 2},
+  {"application/*", 0},
+  {"text/csv, application/json", 2},
+  {"application/json, text/csv", 0},
+  {"application/json;q=0.5, text/csv", 2},
+  {"application/json;q=0.5,text/csv;q=0.499", 0},
+  {"text/csv;q=0.1, application/x-ndjson ; q=0.2 , application/json;Q=0.15", 1},
+  {"text/csv;q=0", 0},
+  {"text/csv;q=0.000, application/x-ndjson;q=0.001", 1},
+  {"text/csv, */*", 2},
+  {"*/*, text/csv", 2},
+  {"*/*;q=0.9, application/json;q=0.2", 1},
+  {"text/csv;header=present;q=0.3, application/x-ndjson;q=0.2", 2},
+  {"text/csv;q=7, application/json;q=x", 2},
+  {"text/csvx, text/cs, application/x-ndjsonx, text/, /*, *, ,;", 0},
+};
+
+START_TEST(test_prefers)
+{
+  param("HTTP_ACCEPT", accepts[_i].accept);
+  ck_assert_uint_eq(cf_request_prefers(&request, types, CF_COUNT(types)), accepts[_i].want);
+}
+END_TEST
+
+static const struct {
+  const char *header;
+  bool has;
+} etags[] = {
+  {NULL, false},       {"", false},           {"\"ab\"", true},          {"W/\"ab\"", true},  {"\"x\", \"ab\"", true}, {"\"x\",W/\"ab\" ,\"y\"", true},
+  {"*", true},         {" * ", true},         {"\"x\"", false},          {"ab", false},       {"\"a\"", false},         {"\"abc\"", false},
+  {"\"x\", *", false}, {"w/\"ab\"", false}, {"\"x\"\"ab\"", false},
+};
+
+START_TEST(test_etag)
+{
+  param("HTTP_IF_NONE_MATCH", etags[_i].header);
+  ck_assert_int_eq(cf_request_has_etag(&request, "\"ab\""), etags[_i].has);
+}
+END_TEST
+
 /* ---- Parameters ---- */
 
 static enum cf_err parse(const char *query)
@@ -289,6 +343,8 @@ int main(void)
   const struct cf_test tests[] = {
     {.tcase = "request", .test = test_path, .loops = CF_COUNT(paths), .setup = setup, .teardown = teardown},
     {.tcase = "request", .test = test_method, .loops = CF_COUNT(methods)},
+    {.tcase = "request", .test = test_prefers, .loops = CF_COUNT(accepts)},
+    {.tcase = "request", .test = test_etag, .loops = CF_COUNT(etags)},
     {.tcase = "request", .test = test_params},
     {.tcase = "request", .test = test_bad_query, .loops = CF_COUNT(bad_queries)},
     {.tcase = "request", .test = test_param_limits},

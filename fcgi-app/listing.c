@@ -63,18 +63,29 @@ static void put_link(struct cf_buf *b, const struct cf_param *param)
   cf_url_put(b, param->value);
 }
 
+/* Parameters of GET /v1/events of which the page has its own idea. */
+static const char *own_name(struct cf_str name)
+{
+  static const char *const names[] = {"limit", "format", "fields"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    if (cf_str_is(name, names[i])) return names[i];
+  return NULL;
+}
+
 /* The form's fields as parameters of GET /v1/events. */
-static void translate(struct question *q, struct cf_listing *l, const struct cf_request *rq, int64_t now_us)
+static enum cf_err translate(struct question *q, struct cf_listing *l, const struct cf_request *rq, int64_t now_us, struct cf_fault *fault)
 {
   for (size_t i = 0; i < rq->params_n; i++) {
     struct cf_param param = rq->params[i];
-    bool own = cf_str_is(param.name, "limit") || cf_str_is(param.name, "format") || cf_str_is(param.name, "fields");
-    if (param.value.n == 0 || own) continue;
+    const char *own = own_name(param.name);
+    if (param.value.n == 0) continue;
+    if (own != NULL) return cf_fail(fault, CF_E_PARAMETER, own, "the page shows all members of %d records; for other answers ask v1/events", CF_LISTING_ROWS);
     if (!cf_str_is(param.name, "cursor")) put_link(&l->link, &param);
     if (cf_str_is(param.name, "to") && is_date(param.value)) param.value = day_end(q, param.value, now_us);
     q->params[q->n++] = param;
   }
   q->params[q->n++] = (struct cf_param){CF_STR("limit"), CF_STR(TEXT_OF(CF_LISTING_ROWS))};
+  return CF_OK;
 }
 
 /* ---- The answer ---- */
@@ -137,8 +148,8 @@ enum cf_err cf_listing_ask(struct cf_listing *l, struct cf_ledger *ledger, const
   struct cf_query *query = NULL;
   struct question *q = calloc(1, sizeof *q);
   if (q == NULL) return CF_E_NOMEM;
-  translate(q, l, rq, now_us);
-  enum cf_err err = cf_query_parse(q->params, q->n, NULL, now_us, &query, fault);
+  enum cf_err err = translate(q, l, rq, now_us, fault);
+  if (err == CF_OK) err = cf_query_parse(q->params, q->n, NULL, now_us, &query, fault);
   if (err == CF_OK) {
     cf_buf_putstr(&l->filter, cf_query_text(query));
     err = run(l, ledger, query, fault);

@@ -155,7 +155,7 @@ static bool is_unsealed(const struct cf_page_view *v) { return !v->sealed; }
 static bool chain_ok(const struct cf_page_view *v) { return v->chain == CF_CHAIN_OK; }
 static bool chain_bad(const struct cf_page_view *v) { return v->chain == CF_CHAIN_BAD; }
 static bool chain_unknown(const struct cf_page_view *v) { return v->chain == CF_CHAIN_UNKNOWN; }
-static bool is_none(const struct cf_page_view *v) { return is_signed_in(v) && v->listing->n == 0; }
+static bool is_none(const struct cf_page_view *v) { return is_signed_in(v) && v->listing->n == 0 && v->problem == NULL; }
 static bool is_some(const struct cf_page_view *v) { return is_signed_in(v) && v->listing->n > 0; }
 static bool has_more(const struct cf_page_view *v) { return is_signed_in(v) && v->listing->end.has_more; }
 static bool has_question(const struct cf_page_view *v) { return is_signed_in(v) && v->listing->link.n > 0; }
@@ -165,6 +165,15 @@ static bool is_paged(const struct cf_page_view *v)
   return is_signed_in(v) && cf_request_get(v->request, "cursor", &cursor) && cursor.n > 0;
 }
 
+/* Is the parameter absent, empty or this? */
+static bool is_default(const struct cf_page_view *v, const char *name, const char *value)
+{
+  struct cf_str given = CF_STR("");
+  return !cf_request_get(v->request, name, &given) || given.n == 0 || cf_str_is(given, value);
+}
+static bool is_newest_first(const struct cf_page_view *v) { return is_signed_in(v) && is_default(v, "sort", "seq") && is_default(v, "order", "desc"); }
+static bool is_other_order(const struct cf_page_view *v) { return is_signed_in(v) && !is_newest_first(v); }
+
 /* Parts that are shown or not. */
 static const struct {
   const char *name;
@@ -173,6 +182,7 @@ static const struct {
   {"message", has_message},     {"signed_out", is_signed_out}, {"signed_in", is_signed_in}, {"can_leave", can_leave}, {"can_verify", can_verify}, {"problem", has_problem},
   {"sealed", is_sealed},        {"unsealed", is_unsealed},     {"chain_ok", chain_ok},      {"chain_bad", chain_bad}, {"none", is_none},            {"some", is_some},
   {"chain_unknown", chain_unknown}, {"more", has_more},        {"has_question", has_question}, {"paged", is_paged},
+  {"newest_first", is_newest_first}, {"other_order", is_other_order},
 };
 
 static bool next_row(struct cf_page_view *v, size_t i)

@@ -30,7 +30,7 @@ struct cf_page_view {
 
 /* Values: `origin` `message` `who` `form_token` `size` `sealed_size` `sealed_root` `sealed_time` `verdict` `problem` `problem_at` `problem_detail` `rows` `question` (the query string without
  * cursor) `cursor`; `form.<parameter>`; in a row: `row.seq` `row.time` `row.recorded` `row.kind` `row.body` `row.<member>`, `row.<member>.url` (percent-encoded); in a member: `member.name` `member.value`.
- * Parts: `signed_out` `signed_in` `message` `can_leave` `can_verify` `problem` `sealed` `unsealed` `chain_ok` `chain_bad` `chain_unknown` `none` `some` `more` `paged` `has_question`; `kind.<value>` (that kind is chosen);
+ * Parts: `signed_out` `signed_in` `message` `can_leave` `can_verify` `problem` `sealed` `unsealed` `chain_ok` `chain_bad` `chain_unknown` `none` `some` `more` `paged` `has_question` `newest_first` `other_order`; `kind.<value>` (that kind is chosen);
  * `row`; in a row: `row.<name>` (there is one), `row.ahead` (its time is further ahead of its record than max_skew), `member`. Other names are empty, and show nothing. */
 void cf_page_view_value(void *context, struct cf_str name, struct cf_buf *b);
 bool cf_page_view_part(void *context, struct cf_str name, size_t i);

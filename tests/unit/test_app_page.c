@@ -302,6 +302,34 @@ START_TEST(test_problem)
   ck_contains("class=\"filters");
   ck_answer(see("/?cursor=zzz"), 400);
   ck_answer(see("/?user=%zz"), 400);
+  ck_answer(see("/?user=nobody"), 200);
+  ck_contains("No events");
+}
+END_TEST
+
+/* A question that can't be answered says nothing of how many events there are. */
+static const char *const unanswered[] = {"/?status=abc", "/?cursor=zzz", "/?limit=5", "/?fields=user", "/?format=csv", "/?colour=red"};
+
+START_TEST(test_unanswered)
+{
+  sign_in();
+  ck_answer(see(unanswered[_i]), 400);
+  ck_contains("role=\"alert\"");
+  ck_lacks("No events");
+}
+END_TEST
+
+/* The form sends its fields also where they are empty. */
+START_TEST(test_order_shown)
+{
+  feed();
+  sign_in();
+  ck_answer(see("/?limit=&fields=&sort=seq&order=desc"), 200);
+  ck_contains("shown, newest records first.");
+  ck_answer(see("/?sort=time"), 200);
+  ck_contains("3 shown.");
+  ck_answer(see("/?order=asc"), 200);
+  ck_contains("3 shown.");
 }
 END_TEST
 
@@ -435,6 +463,8 @@ int main(void)
     {.tcase = "list", .test = test_paging},
     {.tcase = "list", .test = test_chain},
     {.tcase = "list", .test = test_problem},
+    {.tcase = "list", .test = test_unanswered, .loops = CF_COUNT(unanswered)},
+    {.tcase = "list", .test = test_order_shown},
     {.tcase = "list", .test = test_ahead},
     {.tcase = "list", .test = test_trail},
     {.tcase = "hostile", .test = test_hostile, .setup = setup, .teardown = stage_teardown},

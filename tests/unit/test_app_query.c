@@ -403,6 +403,10 @@ START_TEST(test_damage)
   ck_assert_int_le(to, 512);
   snprintf(path, sizeof path, "seq_to=%lld", from);
   ck_contains(path);
+  snprintf(path, sizeof path, "/?seq_from=%lld&seq_to=%lld", from, to);
+  ck_answer(get(path, reader), 500);
+  ck_contains("can&#39;t be read");
+  ck_lacks("No events");
   snprintf(path, sizeof path, "/v1/events/%lld", from);
   ck_answer(get(path, reader), 500);
   ck_value("type", "urn:counterfoil:store-damaged");

@@ -14,7 +14,7 @@
 #define DEPTH 16
 
 static const struct cf_cli_option options[] = {
-  {"json", NULL, "the answer as GET /v1/events gives it (format=ndjson or csv as a filter give these)"},
+  {"json", NULL, "the answer as GET /v1/events gives it (the filters format=ndjson and format=csv do so too)"},
   {NULL, NULL, NULL},
 };
 
@@ -43,6 +43,17 @@ static enum cf_err put_filter(struct cf_cli *cli, struct cf_buf *query, const ch
   cf_buf_putc(query, '=');
   cf_url_put(query, value);
   return query->err;
+}
+
+/* The table is made of ndjson; who names a format wants that. */
+static bool wants_table(const struct cf_cli *cli)
+{
+  if (cf_cli_value(cli, "json") != NULL)
+    return false;
+  for (size_t i = 0; i < cli->args_n; i++)
+    if (strncmp(cli->args[i], "format=", 7) == 0 || strncmp(cli->args[i], "--format=", 9) == 0)
+      return false;
+  return true;
 }
 
 static enum cf_err put_query(struct cf_cli *cli, struct cf_buf *query, bool table)
@@ -132,15 +143,17 @@ static enum cf_err print_event(const struct cf_json *event)
   return end_row(&row);
 }
 
-/* The last line of ndjson tells where to go on. */
-static void print_cursor(const struct cf_json *cursor)
+/* The last line of ndjson tells where to go on: now, or, in ascending order, when there are later ones. */
+static void print_cursor(const struct cf_json *end)
 {
+  const struct cf_json *more = cf_json_member(end, "has_more");
+  bool now = cf_json_type(more) == CF_JSON_BOOL && cf_json_bool(more);
   struct cf_buf b;
 
   cf_buf_init(&b, ROW_MAX);
-  cf_cli_put_safe(&b, cf_json_string(cursor), ROW_MAX / 8);
+  cf_cli_put_safe(&b, cf_json_string(cf_json_member(end, "next_cursor")), ROW_MAX / 8);
   if (b.n > 0)
-    (void)fprintf(stderr, "More: the same with --cursor=%s\n", cf_buf_cstr(&b));
+    (void)fprintf(stderr, "%s: the same with --cursor=%s\n", now ? "More" : "Later ones", cf_buf_cstr(&b));
   cf_buf_fini(&b);
 }
 
@@ -154,7 +167,7 @@ static enum cf_err print_line(struct output *out, struct cf_str line)
   if (err != CF_OK)
     return err;
   if (cf_json_member(doc, "seq") == NULL) {
-    print_cursor(cf_json_member(doc, "next_cursor"));
+    print_cursor(doc);
   } else {
     if (out->rows++ == 0)
       err = print_titles();
@@ -208,7 +221,7 @@ static enum cf_err take_answer(void *context, const void *p, size_t n)
 
 static int run(struct cf_cli *cli)
 {
-  struct output out = {.cli = cli, .table = cf_cli_value(cli, "json") == NULL};
+  struct output out = {.cli = cli, .table = wants_table(cli)};
   struct cf_buf query;
   int status = 0;
 

@@ -181,6 +181,21 @@ static int revoke(struct cf_cli *cli, struct cf_buf *answer, struct cf_json **do
   return status;
 }
 
+/* Each option is of one verb; to pass over one would surprise. The option that is given with another verb, or NULL. */
+static const char *misplaced(const struct cf_cli *cli, const char **verb)
+{
+  static const struct {
+    const char *option, *verb;
+  } places[] = {{"sources", "add"}, {"expires", "add"}, {"json", "list"}};
+
+  for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+    if (cf_cli_value(cli, places[i].option) != NULL && strcmp(cli->args[0], places[i].verb) != 0) {
+      *verb = places[i].verb;
+      return places[i].option;
+    }
+  return NULL;
+}
+
 static int run(struct cf_cli *cli)
 {
   static const struct {
@@ -191,8 +206,12 @@ static int run(struct cf_cli *cli)
   struct cf_buf answer;
 
   for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+    const char *verb;
     if (strcmp(cli->args[0], verbs[i].name) != 0)
       continue;
+    const char *option = misplaced(cli, &verb);
+    if (option != NULL)
+      return cf_cli_usage(cli, "--%s goes with %s", option, verb);
     cf_buf_init(&answer, ANSWER_MAX);
     int status = verbs[i].run(cli, &answer, &doc);
     cf_json_free(doc);

@@ -95,6 +95,7 @@ static enum cf_err end_page(struct cf_call *call, struct stream *stream, const s
   cf_buf_fini(&note);
   put_link(call, end);
   cf_rows_end(&stream->rows, end, err == CF_OK ? &checkpoint : NULL, &stream->text);
+  if (stream->rows.format == CF_FORMAT_JSON) cf_buf_putc(&stream->text, '\n');
   return pass_on(stream);
 }
 

@@ -73,6 +73,10 @@ check "and no secret" [ "$(grep -c -- "$secret" "$TMP/out")" = 0 ]
 run "revoke" 0 token revoke "$id" --config "$CONF"
 run "the list as JSON" 0 token list --json --config "$CONF"
 is "$(jq -r '.tokens[] | select(.name == "alpha") | .revoked != null' "$TMP/out")" true "says that it is revoked"
+run "an option of another verb" 2 token revoke "$id" --expires 90d --config "$CONF"
+complains '--expires goes with add' "and of which"
+run "another" 2 token list --sources x --config "$CONF"
+run "and another" 2 token add gamma reader --json --config "$CONF"
 run "revoke nobody's" 2 token revoke abcdefghij --config "$CONF"
 run "no such role" 2 token add gamma king --config "$CONF"
 complains 'roles: a role is writer' "and which there are"
@@ -95,10 +99,17 @@ cursor=$(sed -n 's/.*--cursor=//p' "$TMP/err")
 first=$(tail -n 1 "$TMP/out" | awk '{print $1}')
 run "and more" 0 query --config "$CONF" "--user=$user" order=asc limit=7 "--cursor=$cursor"
 check "goes on behind it" [ "$(sed -n 2p "$TMP/out" | awk '{print $1}')" -gt "$first" ]
+run "the last page" 0 query --config "$CONF" "--user=$user" order=asc limit=10000
+check "no more is promised" [ "$(grep -c More "$TMP/err")" = 0 ]
+complains '^Later ones: the same with --cursor=[A-Za-z0-9_.-]+' "but how to follow"
 run "JSON" 0 query --json --config "$CONF" "user=$user" limit=1000 kind=event
+is "$(tail -c 1 "$TMP/out" | od -An -tx1 | tr -d ' ')" 0a "ends its line"
 is "$(jq '.events | length' "$TMP/out")" "$(jq -r --arg u "$user" 'select(.user == $u) | .user' "$TMP/sample" | wc -l)" "as many as there are"
 run "CSV" 0 query --json format=csv --config "$CONF" limit=3 order=asc
 is "$(grep -vc '^#' "$TMP/out")" 4 "with a title"
+mv "$TMP/out" "$TMP/csv"
+run "CSV by the filter alone" 0 query format=csv --config "$CONF" limit=3 order=asc
+check "is the same" cmp -s "$TMP/csv" "$TMP/out"
 run "nothing found" 0 query --config "$CONF" user=nobody-of-that-name
 is "$(wc -c <"$TMP/out")" 0 "says nothing"
 run "hostile text" 0 query --config "$CONF" action=hostile order=asc

@@ -4,6 +4,7 @@
 
 #include "fcgi-app/auth.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -31,14 +32,22 @@ static const char *const everything[] = {"*", NULL};
 
 /* ---- Configuration ---- */
 
-static enum cf_err parse_roles(struct cf_str names, const char *line, unsigned *roles, struct cf_fault *fault)
+/* A fault of the i-th `role`: where it stands, and what would be right. */
+static enum cf_err fail_role(const struct cf_conf *conf, size_t i, const char *right, struct cf_fault *fault)
+{
+  char place[160] = "";
+  if (conf->file != NULL) snprintf(place, sizeof place, "%.120s:%u: ", conf->file, conf->role.line[i]);
+  return cf_fail(fault, CF_E_CONFIG, "role", "%s`%.60s`: %s", place, conf->role.v[i], right);
+}
+
+static enum cf_err parse_roles(struct cf_str names, unsigned *roles)
 {
   unsigned made = 0;
   for (bool more = true; more;) {
     size_t before = names.n;
     struct cf_str name = cf_str_cut(&names, ',');
     enum cf_role role = cf_role_find(name);
-    if (role == CF_ROLE_N) return cf_fail(fault, CF_E_CONFIG, "role", "`%s`: roles are writer, reader, auditor, officer, admin, with commas between", line);
+    if (role == CF_ROLE_N) return CF_E_CONFIG;
     made |= 1u << role;
     more = name.n < before; /* a comma stood behind it */
   }
@@ -46,20 +55,28 @@ static enum cf_err parse_roles(struct cf_str names, const char *line, unsigned *
   return CF_OK;
 }
 
-/* "remote_user:alice=auditor,reader"; a certificate's name may hold '=', so the last one counts. */
-static enum cf_err parse_line(struct cf_auth *auth, const char *line, struct cf_fault *fault)
+static const struct trusted *find_trusted(const struct cf_auth *auth, struct cf_str who)
 {
-  struct cf_str who = cf_str_from(line);
+  for (size_t i = 0; i < auth->trusted_n; i++)
+    if (cf_str_eq(auth->trusted[i].who, who)) return &auth->trusted[i];
+  return NULL;
+}
+
+/* "remote_user:alice=auditor,reader"; a certificate's name may hold '=', so the last one counts. */
+static enum cf_err parse_line(struct cf_auth *auth, size_t i, struct cf_fault *fault)
+{
+  struct cf_str who = cf_str_from(auth->conf->role.v[i]);
   struct cf_str kind = cf_str_cut(&who, ':');
   const char *equals = who.n == 0 ? NULL : memrchr(who.p, '=', who.n);
   bool known = cf_str_is(kind, "remote_user") || cf_str_is(kind, "client_cert");
-  if (!known || equals == NULL || equals == who.p)
-    return cf_fail(fault, CF_E_CONFIG, "role", "`%s`: write remote_user:NAME=ROLES or client_cert:SUBJECT=ROLES", line);
+  if (!known || equals == NULL || equals == who.p) return fail_role(auth->conf, i, "write remote_user:NAME=ROLES or client_cert:SUBJECT=ROLES", fault);
   struct cf_str names = {equals + 1, who.n - (size_t)(equals + 1 - who.p)};
   struct trusted trusted = {{who.p, (size_t)(equals - who.p)}, 0};
-  enum cf_err err = parse_roles(names, line, &trusted.roles, fault);
-  if (err == CF_OK && cf_str_is(kind, auth->conf->trust)) auth->trusted[auth->trusted_n++] = trusted;
-  return err;
+  if (parse_roles(names, &trusted.roles) != CF_OK) return fail_role(auth->conf, i, "roles are writer, reader, auditor, officer, admin, with commas between", fault);
+  if (!cf_str_is(kind, auth->conf->trust)) return CF_OK;
+  if (find_trusted(auth, trusted.who) != NULL) return fail_role(auth->conf, i, "this one has a line already; put all roles into one", fault);
+  auth->trusted[auth->trusted_n++] = trusted;
+  return CF_OK;
 }
 
 enum cf_err cf_auth_new(const struct cf_conf *conf, struct cf_ledger *ledger, struct cf_auth **auth, struct cf_fault *fault)
@@ -70,7 +87,7 @@ enum cf_err cf_auth_new(const struct cf_conf *conf, struct cf_ledger *ledger, st
   made->conf = conf;
   cf_hmac(cf_ledger_import_key(ledger), CF_SEED_N, &purpose, 1, made->session_key);
   enum cf_err err = CF_OK;
-  for (size_t i = 0; i < conf->role.n && err == CF_OK; i++) err = parse_line(made, conf->role.v[i], fault);
+  for (size_t i = 0; i < conf->role.n && err == CF_OK; i++) err = parse_line(made, i, fault);
   if (err == CF_OK) err = cf_tokens_new(ledger, &made->tokens);
   if (err == CF_OK) *auth = made;
   else cf_auth_free(made);
@@ -184,13 +201,11 @@ static struct cf_str vouched(const struct cf_auth *auth, const struct cf_request
 static void be_trusted(const struct cf_auth *auth, const struct cf_request *rq, struct cf_identity *who)
 {
   struct cf_str user = vouched(auth, rq);
-  for (size_t i = 0; i < auth->trusted_n && user.n > 0; i++) {
-    if (!cf_str_eq(auth->trusted[i].who, user)) continue;
-    bool named = cf_value_ok(CF_M_SOURCE, user) && !cf_str_is(user, "counterfoil");
-    *who = (struct cf_identity){.via = CF_VIA_TRUST, .user = user, .source = named ? user : CF_STR(""), .credential = cf_str_from(auth->conf->trust)};
-    who->roles = auth->trusted[i].roles;
-    return;
-  }
+  const struct trusted *trusted = user.n > 0 ? find_trusted(auth, user) : NULL;
+  if (trusted == NULL) return;
+  bool named = cf_value_ok(CF_M_SOURCE, user) && !cf_str_is(user, "counterfoil");
+  *who = (struct cf_identity){.via = CF_VIA_TRUST, .user = user, .source = named ? user : CF_STR(""), .credential = cf_str_from(auth->conf->trust)};
+  who->roles = trusted->roles;
 }
 
 enum cf_err cf_auth_identify(struct cf_auth *auth, const struct cf_request *rq, bool cookie_ok, int64_t now_us, struct cf_identity *who, struct cf_fault *fault)

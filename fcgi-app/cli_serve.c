@@ -21,8 +21,12 @@ static enum cf_err prepare(struct cf_cli *cli, const char **where, int *listener
 
   if (err != CF_OK)
     return err;
-  *where = cf_cli_value(cli, "listen") != NULL ? cf_cli_value(cli, "listen") : cli->conf.listen;
-  if (*where == NULL || **where == '\0')
+  if (cf_cli_value(cli, "listen") != NULL)
+    err = cf_conf_set(&cli->conf, CF_STR("listen"), cf_str_from(cf_cli_value(cli, "listen")), &cli->fault);
+  if (err != CF_OK)
+    return err;
+  *where = cli->conf.listen;
+  if (*where == NULL)
     return cf_fail(&cli->fault, CF_E_CONFIG, "listen", "say where to listen: --listen WHERE, or listen = WHERE in the configuration");
   err = cf_privilege_drop(&cli->conf, &cli->fault);
   if (err == CF_OK)

@@ -85,7 +85,7 @@ static int complain(bool cgi, enum cf_err err, const struct cf_fault *fault)
 {
   struct cf_cgi request;
 
-  cf_log(CF_LOG_ERROR, "%s: %s: %s", cf_err_title(err), fault->at, fault->detail);
+  cf_log(CF_LOG_ERROR, "%s: %s%s%s", cf_err_title(err), fault->at, fault->at[0] == '\0' ? "" : ": ", fault->detail);
   if (!cgi || getenv("GATEWAY_INTERFACE") == NULL)
     return EXIT_USAGE;
   cf_cgi_init(&request, environ, STDIN_FILENO, STDOUT_FILENO);

@@ -4,7 +4,6 @@
 
 #include "fcgi-app/socket.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -172,32 +171,28 @@ static enum cf_err listen_path(const struct cf_conf *conf, const char *path, int
   return CF_OK;
 }
 
-/* "127.0.0.1:9000". */
-static bool parse_ipv4(const char *where, struct sockaddr_in *address)
+/* "127.0.0.1:9000": who reaches the socket speaks for the web server, so no other machine may. */
+static bool parse_loopback(const char *where, struct sockaddr_in *address)
 {
-  char host[INET_ADDRSTRLEN];
-  const char *colon = strrchr(where, ':');
+  struct cf_str host = CF_STR("127.0.0.1:");
   uint64_t port;
 
-  if (colon == NULL || (size_t)(colon - where) >= sizeof host)
+  if (!cf_str_starts(cf_str_from(where), host) || cf_u64_parse(cf_str_from(where + host.n), UINT16_MAX, &port) != CF_OK || port == 0)
     return false;
-  memcpy(host, where, (size_t)(colon - where));
-  host[colon - where] = '\0';
   memset(address, 0, sizeof *address);
   address->sin_family = AF_INET;
-  if (cf_u64_parse(cf_str_from(colon + 1), UINT16_MAX, &port) != CF_OK || port == 0)
-    return false;
   address->sin_port = htons((uint16_t)port);
-  return inet_pton(AF_INET, host, &address->sin_addr) == 1;
+  address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return true;
 }
 
-static enum cf_err listen_ipv4(const char *where, int *fd, struct cf_fault *fault)
+static enum cf_err listen_loopback(const char *where, int *fd, struct cf_fault *fault)
 {
   struct sockaddr_in address;
   int on = 1;
 
-  if (!parse_ipv4(where, &address))
-    return cf_fail(fault, CF_E_CONFIG, "listen", "%s is neither an absolute path nor IPv4:port", where);
+  if (!parse_loopback(where, &address))
+    return cf_fail(fault, CF_E_CONFIG, "listen", "%s is neither an absolute path nor 127.0.0.1:port", where);
   int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (s < 0)
     return cf_fail_errno(fault, CF_E_SYSTEM, "listen", "cannot make a socket");
@@ -212,7 +207,7 @@ static enum cf_err listen_ipv4(const char *where, int *fd, struct cf_fault *faul
 
 enum cf_err cf_socket_listen_web(const struct cf_conf *conf, const char *where, int *fd, struct cf_fault *fault)
 {
-  return where[0] == '/' ? listen_path(conf, where, fd, fault) : listen_ipv4(where, fd, fault);
+  return where[0] == '/' ? listen_path(conf, where, fd, fault) : listen_loopback(where, fd, fault);
 }
 
 enum cf_err cf_socket_peer_uid(int fd, unsigned *uid)

@@ -7,6 +7,8 @@ awk '
 BEGIN {
   value["PATH"] = "an absolute path"
   value["TEXT"] = "text"
+  value["BASE"] = "a URL path like /audit"
+  value["PLACE"] = "an absolute path, or 127.0.0.1:port"
   value["WORD"] = "one word"
   value["OCTAL"] = "an octal mode"
   value["SIZE"] = "bytes, or a number with K, M or G"

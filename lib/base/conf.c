@@ -13,10 +13,12 @@
 #define SIZE_MOST (UINT64_C(1) << 50)
 #define KEY_MAX 32 /* longer words are no misspelt option */
 
-enum type { TYPE_PATH, TYPE_TEXT, TYPE_WORD, TYPE_OCTAL, TYPE_SIZE, TYPE_COUNT, TYPE_SPAN, TYPE_SPAN0, TYPE_LIST };
+enum type { TYPE_PATH, TYPE_TEXT, TYPE_BASE, TYPE_PLACE, TYPE_WORD, TYPE_OCTAL, TYPE_SIZE, TYPE_COUNT, TYPE_SPAN, TYPE_SPAN0, TYPE_LIST };
 
 #define PLACE_PATH(f) offsetof(struct cf_conf, f)
 #define PLACE_TEXT(f) offsetof(struct cf_conf, f)
+#define PLACE_BASE(f) offsetof(struct cf_conf, f)
+#define PLACE_PLACE(f) offsetof(struct cf_conf, f)
 #define PLACE_WORD(f) offsetof(struct cf_conf, f)
 #define PLACE_OCTAL(f) offsetof(struct cf_conf, f)
 #define PLACE_SIZE(f) offsetof(struct cf_conf, f)
@@ -73,6 +75,28 @@ static enum cf_err set_path(const struct option *option, void *field, struct cf_
   while (value.n > 1 && value.p[value.n - 1] == '/')
     value.n--;
   if (value.n > 0 && (value.p[0] != '/' || !is_plain_path(value)))
+    return CF_E_CONFIG;
+  return set_text(option, field, value);
+}
+
+/* A mount point that no path of a request can begin with would never be found. */
+static enum cf_err set_base(const struct option *option, void *field, struct cf_str value)
+{
+  for (size_t i = 0; i < value.n; i++)
+    if (memchr("?#%\\ ", value.p[i], 5) != NULL)
+      return CF_E_CONFIG;
+  return set_path(option, field, value);
+}
+
+/* Who reaches the socket speaks for the web server: never from another machine. */
+static enum cf_err set_place(const struct option *option, void *field, struct cf_str value)
+{
+  struct cf_str host = CF_STR("127.0.0.1:");
+  uint64_t port;
+
+  if (!cf_str_starts(value, host))
+    return set_path(option, field, value);
+  if (cf_u64_parse((struct cf_str){value.p + host.n, value.n - host.n}, UINT16_MAX, &port) != CF_OK || port == 0)
     return CF_E_CONFIG;
   return set_text(option, field, value);
 }
@@ -177,6 +201,8 @@ static const struct kind {
 } kinds[] = {
   [TYPE_PATH] = {set_path, "an absolute path, without //, /./ and /../"},
   [TYPE_TEXT] = {set_text, "a text"},
+  [TYPE_BASE] = {set_base, "a URL path like /audit"},
+  [TYPE_PLACE] = {set_place, "an absolute path, or 127.0.0.1:port"},
   [TYPE_WORD] = {set_word, "one of "},
   [TYPE_OCTAL] = {set_octal, "an octal mode from 0 to 0777, like 0600"},
   [TYPE_SIZE] = {set_size, "bytes, or a number with K, M or G, like 16M"},
@@ -282,6 +308,10 @@ enum cf_err cf_conf_set(struct cf_conf *conf, struct cf_str key, struct cf_str v
   enum cf_err err = kinds[option->type].set(option, field_of(conf, option), value);
   if (err == CF_E_CONFIG)
     return fail_value(fault, option, value);
+  if (err == CF_OK && option->type == TYPE_LIST) {
+    struct cf_conf_list *list = field_of(conf, option);
+    list->line[list->n - 1] = conf->reading;
+  }
   return err == CF_OK ? CF_OK : cf_fail(fault, err, option->key, "no memory for the configuration");
 }
 
@@ -322,7 +352,7 @@ void cf_conf_sample(struct cf_buf *b)
 
 static void field_free(enum type type, void *field)
 {
-  if (type == TYPE_PATH || type == TYPE_TEXT || type == TYPE_WORD)
+  if (type == TYPE_PATH || type == TYPE_TEXT || type == TYPE_BASE || type == TYPE_PLACE || type == TYPE_WORD)
     free(*(char **)field);
   if (type != TYPE_LIST)
     return;

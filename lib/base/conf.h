@@ -7,11 +7,15 @@
 #include "lib/base/buf.h"
 
 #define CF_ROLE_LINES_MAX 64
+#define CF_THREADS_MAX 4096
+#define CF_SEGMENT_RECORDS_MAX (1u << 24) /* an offset in a segment has three bytes in its packed ids */
 
 /* Field types by the table's type word: how a value is written, and what it is kept as. */
-struct cf_conf_list { char *v[CF_ROLE_LINES_MAX]; size_t n; };
+struct cf_conf_list { char *v[CF_ROLE_LINES_MAX]; unsigned line[CF_ROLE_LINES_MAX]; size_t n; }; /* line: of the file; 0: set without one */
 #define CF_FIELD_PATH(f) char *f;                 /* absolute path; NULL: none */
 #define CF_FIELD_TEXT(f) char *f;                 /* NULL: none */
+#define CF_FIELD_BASE(f) char *f;                 /* "/audit", as in SCRIPT_NAME; NULL: none */
+#define CF_FIELD_PLACE(f) char *f;                /* absolute path or "127.0.0.1:9000"; NULL: none */
 #define CF_FIELD_WORD(f) char *f;                 /* one of the words the meaning lists after its colon */
 #define CF_FIELD_OCTAL(f) unsigned f;             /* 0600 */
 #define CF_FIELD_SIZE(f) uint64_t f;              /* bytes; K, M, G are powers of 1024 */
@@ -24,14 +28,15 @@ struct cf_conf {
 #define CF_OPTION(field, key, type, initial, meaning) CF_FIELD_##type(field)
 #include "lib/base/conf.def"
 #undef CF_OPTION
-  char *file; /* where it was read from, absolute; NULL: made in memory */
+  char *file;       /* where it was read from, absolute; NULL: made in memory */
+  unsigned reading; /* the file's line that is being read; 0: none */
 };
 
 /* The table's defaults, for tests and `init`. CF_E_NOMEM. */
 CF_MUST enum cf_err cf_conf_defaults(struct cf_conf *conf);
 
-/* Read and check the file at path. CF_E_CONFIG: an unknown key, a bad value, a key twice (but LIST), no `data`, segment_records that is no
- * multiple of 256, a group- or world-writable file or data directory, data or signer under DOCUMENT_ROOT (the environment variable), data
+/* Read and check the file at path. CF_E_CONFIG: an unknown key, a bad value, a key twice (but LIST), no `data`, threads or
+ * segment_records beyond their limit, segment_records that is no multiple of 256, a group- or world-writable file or data directory, data or signer under DOCUMENT_ROOT (the environment variable), data
  * on a network file system, signer inside data. The fault's `at` is empty and its detail "FILE:LINE: what is wrong; what would be right".
  * The derived default of signer is filled in. The data directory need not exist. CF_E_SYSTEM where the file can't be read; CF_E_NOMEM. */
 CF_MUST enum cf_err cf_conf_load(const char *path, struct cf_conf *conf, struct cf_fault *fault);

@@ -162,8 +162,10 @@ enum cf_err cf_conf_check(struct cf_conf *conf, struct cf_fault *fault)
 {
   if (conf->data == NULL)
     return cf_fail(fault, CF_E_CONFIG, "data", "\"data\" is missing; right is: data = /absolute/path/of/the/data/directory");
-  if (conf->segment_records % TILE != 0)
-    return cf_fail(fault, CF_E_CONFIG, "segment_records", "\"segment_records\" is no multiple of %d", TILE);
+  if (conf->segment_records % TILE != 0 || conf->segment_records > CF_SEGMENT_RECORDS_MAX)
+    return cf_fail(fault, CF_E_CONFIG, "segment_records", "\"segment_records\" is no multiple of %d up to %u", TILE, CF_SEGMENT_RECORDS_MAX);
+  if (conf->threads > CF_THREADS_MAX)
+    return cf_fail(fault, CF_E_CONFIG, "threads", "\"threads\" is at most %d", CF_THREADS_MAX);
   enum cf_err err = derive_signer(conf, fault);
   return err == CF_OK ? check_places(conf, fault) : err;
 }

@@ -100,7 +100,9 @@ static enum cf_err read_line(struct reading *r, struct cf_str line)
   struct cf_str value = trim(line);
   if (has_comment(value))
     return fail_at(r, r->line, CF_E_CONFIG, "a comment behind a value; it needs a line of its own");
+  r->conf->reading = r->line;
   enum cf_err err = cf_conf_set(r->conf, key, value, &fault);
+  r->conf->reading = 0;
   if (err != CF_OK)
     return fail_at(r, r->line, err, fault.detail);
   return note_key(r, key);

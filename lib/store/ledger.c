@@ -18,7 +18,6 @@
 #include "lib/record/json.h"
 #include "lib/store/parts.h"
 
-#define SEGMENT_RECORDS_MAX (1u << 24) /* an offset has three bytes in the packed ids */
 #define UNFINISHED "unfinished" /* a file in DATA from init's first step to its last */
 
 static void ledger_free(struct cf_ledger *l)
@@ -148,8 +147,8 @@ static enum cf_err recover_env(struct cf_ledger *l, struct cf_fault *fault)
 
 static enum cf_err check_conf(const struct cf_conf *conf, struct cf_fault *fault)
 {
-  if (conf->segment_records % CF_TILE_W != 0 || conf->segment_records > SEGMENT_RECORDS_MAX)
-    return cf_fail(fault, CF_E_CONFIG, "segment_records", "a multiple of 256, at most %u", SEGMENT_RECORDS_MAX);
+  if (conf->segment_records % CF_TILE_W != 0 || conf->segment_records > CF_SEGMENT_RECORDS_MAX)
+    return cf_fail(fault, CF_E_CONFIG, "segment_records", "a multiple of 256, at most %u", CF_SEGMENT_RECORDS_MAX);
   return CF_OK;
 }
 

@@ -402,6 +402,24 @@ START_TEST(test_bad_roles)
 }
 END_TEST
 
+/* Of two lines for one user one would be void. */
+START_TEST(test_role_twice)
+{
+  char name[] = "/etc/counterfoil.conf", first[] = "remote_user:alice=reader", other[] = "client_cert:alice=reader", again[] = "remote_user:alice=writer", trust[] = "remote_user";
+  struct cf_conf conf = stage_conf;
+  conf.file = name;
+  conf.trust = trust;
+  conf.role = (struct cf_conf_list){.v = {first, other, again}, .line = {3, 4, 7}, .n = 2};
+  ck_assert_ok(cf_auth_new(&conf, stage_ledger, &auth, &fault));
+  cf_auth_free(auth);
+  auth = NULL;
+  conf.role.n = 3;
+  ck_assert_err(cf_auth_new(&conf, stage_ledger, &auth, &fault), CF_E_CONFIG);
+  ck_assert_ptr_nonnull(strstr(fault.detail, "/etc/counterfoil.conf:7: `remote_user:alice=writer`: "));
+  ck_assert_str_eq(fault.at, "role");
+}
+END_TEST
+
 /* ---- Roles ---- */
 
 #define R(role) (1u << CF_ROLE_##role)
@@ -489,6 +507,7 @@ int main(void)
     {.tcase = "cert", .test = test_client_cert, .setup = setup_cert, .teardown = teardown},
     {.tcase = "roles", .test = test_no_trust, .setup = setup, .teardown = teardown},
     {.tcase = "roles", .test = test_bad_roles},
+    {.tcase = "roles", .test = test_role_twice},
     {.tcase = "roles", .test = test_allow},
     {.tcase = "roles", .test = test_public},
   };

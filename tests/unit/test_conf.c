@@ -74,6 +74,28 @@ static const struct {
   {"origin", "audit.example.org/main", CF_OK},
   {"origin", "gr\xc3\xbc\xc3\x9f", CF_OK},
   {"origin", "\xff", CF_E_CONFIG},
+  {"base", "/audit", CF_OK},
+  {"base", "/a/b/", CF_OK},
+  {"base", "", CF_OK},
+  {"base", "audit", CF_E_CONFIG},
+  {"base", "/a?b", CF_E_CONFIG},
+  {"base", "/a%20b", CF_E_CONFIG},
+  {"base", "/a/../b", CF_E_CONFIG},
+  {"base", "//a", CF_E_CONFIG},
+  {"listen", "/run/counterfoil/sock", CF_OK},
+  {"listen", "127.0.0.1:1", CF_OK},
+  {"listen", "127.0.0.1:65535", CF_OK},
+  {"listen", "", CF_OK},
+  {"listen", "127.0.0.1:65536", CF_E_CONFIG},
+  {"listen", "127.0.0.1:0", CF_E_CONFIG},
+  {"listen", "127.0.0.1:", CF_E_CONFIG},
+  {"listen", "127.0.0.1", CF_E_CONFIG},
+  {"listen", "0.0.0.0:9000", CF_E_CONFIG},
+  {"listen", "192.0.2.1:9000", CF_E_CONFIG},
+  {"listen", ":9000", CF_E_CONFIG},
+  {"listen", "localhost:9000", CF_E_CONFIG},
+  {"listen", "run/sock", CF_E_CONFIG},
+  {"listen", "/run/../sock", CF_E_CONFIG},
   {"public", "none", CF_OK},
   {"public", "checkpoint", CF_OK},
   {"public", "tiles", CF_OK},
@@ -178,6 +200,8 @@ static const struct {
   {"trust", "yes", "\"yes\" is no value of \"trust\"; right is one of none, remote_user, client_cert"},
   {"cache", "1T", "\"1T\" is no value of \"cache\"; right is bytes, or a number with K, M or G, like 16M"},
   {"threads", "0", "\"0\" is no value of \"threads\"; right is a whole number from 1 to 4294967295"},
+  {"listen", "0.0.0.0:80", "\"0.0.0.0:80\" is no value of \"listen\"; right is an absolute path, or 127.0.0.1:port"},
+  {"base", "audit", "\"audit\" is no value of \"base\"; right is a URL path like /audit"},
   {"log", "x\ny", "the value of \"log\" has control characters or is no UTF-8"},
 };
 
@@ -210,7 +234,10 @@ static const struct {
   {"", ": \"data\" is missing; right is: data = /absolute/path/of/the/data/directory"},
   {"\ndata =\n", ":2: \"data\" is missing; right is: data = /absolute/path/of/the/data/directory"},
   {"= x\n", ":1: unknown option \"\""},
-  {"data = %/data\nsegment_records = 1000\n", ":2: \"segment_records\" is no multiple of 256"},
+  {"data = %/data\nsegment_records = 1000\n", ":2: \"segment_records\" is no multiple of 256 up to 16777216"},
+  {"data = %/data\nsegment_records = 16777216\nthreads = 4096\n", NULL},
+  {"data = %/data\nsegment_records = 16777472\n", ":2: \"segment_records\" is no multiple of 256 up to 16777216"},
+  {"data = %/data\nthreads = 4097\n", ":2: \"threads\" is at most 4096"},
   {"data = %/data\nsigner = %/data/key\n", ":2: the signer's directory \"%/data/key\" must lie outside the data directory"},
   {"data = %/data\nsigner = %/data\n", ":2: the signer's directory \"%/data\" must lie outside the data directory"},
   {"data = %/data\nlog = \x01\n", ":2: the value of \"log\" has control characters or is no UTF-8"},
@@ -247,6 +274,22 @@ START_TEST(test_file)
   ck_assert_str_eq(fault.detail, want);
   ck_assert_str_eq(fault.at, "");
   ck_assert_uint_eq(conf.threads, 4711);
+}
+END_TEST
+
+/* The lines of an option that may be repeated are known, for those who look into its values later. */
+START_TEST(test_lines)
+{
+  struct cf_conf conf;
+  char text[2 * PATH_MAX];
+
+  temp_write(temp_path("conf"), cf_str_from(expand("data = %/data\nrole = a\n\nrole = b\n", text, sizeof text)), 0600);
+  ck_assert_ok(cf_conf_load(temp_path("conf"), &conf, &fault));
+  ck_assert_ok(cf_conf_set(&conf, CF_STR("role"), CF_STR("c"), NULL));
+  ck_assert_uint_eq(conf.role.line[0], 2);
+  ck_assert_uint_eq(conf.role.line[1], 4);
+  ck_assert_uint_eq(conf.role.line[2], 0);
+  cf_conf_fini(&conf);
 }
 END_TEST
 
@@ -435,6 +478,7 @@ int main(void)
     {.tcase = "conf", .test = test_set},
     {.tcase = "conf", .test = test_words, .loops = CF_COUNT(words)},
     {.tcase = "conf", .test = test_file, .loops = CF_COUNT(files)},
+    {.tcase = "conf", .test = test_lines},
     {.tcase = "conf", .test = test_modes, .loops = CF_COUNT(modes)},
     {.tcase = "conf", .test = test_no_file},
     {.tcase = "conf", .test = test_root, .loops = CF_COUNT(roots)},

@@ -21,6 +21,7 @@
 #include "lib/base/diag.h"
 
 #define WAIT_US INT64_C(10000000)      /* for an owner to be there */
+#define COME_US INT64_C(2000000)       /* for one that a CGI started to come or to hold the lock */
 #define PAUSE_US 20000
 #define AGAIN_US INT64_C(1000000)      /* after the ledger could not be opened; twice as long each time, */
 #define AGAIN_MAX_US INT64_C(60000000) /* for each try may be a start and a stop in the ledger */
@@ -140,14 +141,16 @@ static enum cf_err start_owner(struct cf_service *service)
   return waitpid(pid, &status, 0) == pid && status == 0 ? CF_OK : CF_E_SYSTEM;
 }
 
-/* There is no owner. CF_OK: we are it now. */
-static enum cf_err replace_owner(struct cf_service *service, bool *started)
+/* There is no owner. CF_OK: we are it now. One that was started and does not come has nobody to tell why: what it could not do is tried here, where
+ * the reason goes to the web server's log. */
+static enum cf_err replace_owner(struct cf_service *service, int64_t *started_us)
 {
-  if (!service->starts_owner)
+  if (!service->starts_owner || (*started_us != 0 && cf_clock_mono_us() - *started_us > COME_US))
     return cf_service_own(service, NULL);
-  if (!*started && start_owner(service) != CF_OK)
+  if (*started_us == 0 && start_owner(service) != CF_OK)
     cf_log(CF_LOG_ERROR, "cannot start an owner");
-  *started = true;
+  if (*started_us == 0)
+    *started_us = cf_clock_mono_us();
   return CF_E_LOCKED;
 }
 
@@ -158,7 +161,7 @@ static enum cf_err pass(struct cf_service *service, struct cf_relay *relay)
 {
   static struct cf_log_rate rate;
   int64_t end_us = cf_clock_mono_us() + WAIT_US;
-  bool started = false;
+  int64_t started_us = 0;
   struct cf_fault fault = {"", ""};
 
   for (;;) {
@@ -167,7 +170,7 @@ static enum cf_err pass(struct cf_service *service, struct cf_relay *relay)
       cf_log_rated(&rate, CF_LOG_ERROR, "cannot reach the owner: %s: %s", fault.at, fault.detail);
     if (err != CF_E_NOTFOUND && err != CF_E_LEAVING && err != CF_E_BUSY)
       return err;
-    if (err == CF_E_NOTFOUND && replace_owner(service, &started) == CF_OK) {
+    if (err == CF_E_NOTFOUND && replace_owner(service, &started_us) == CF_OK) {
       struct cf_transport here = *cf_relay_transport(relay);
       cf_app_serve(cf_owner_app(atomic_load(&service->owner)), &here);
       return CF_OK;

@@ -8,6 +8,7 @@
 begin doors
 BIG_N=$((16 * 1024 * 1024 - 4096))
 BIG_LINES=0
+echo "of the site" >"$TMP/htdocs/auditors"
 
 # ---- what every door must do
 
@@ -58,6 +59,7 @@ same() { # same NAME FILTER
 
 exercise() { # exercise DOOR
   door=$1
+  is "$(curl -q -sS --noproxy '*' --max-time "$PATIENCE" "$SITE/auditors" 2>>"$TMP/log/curl")" "of the site" "$door: what only begins like the mount point is the site's"
   http /healthz
   answers "$door: health" 200
   http_as app -H 'Content-Type: application/json' --data-binary '{"action":"open","user":"alice","method":"get","status":204,"ip":"::ffff:192.0.2.7","id":"'"$door"'-1"}' /v1/events
@@ -187,6 +189,13 @@ check "cgi alone: nobody is left behind" no_owner
 # Some servers give a CGI the words of a query without '=' as its arguments: nothing of a stranger's may count.
 strange=$(as_user env -i GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=GET PATH_INFO=/healthz QUERY_STRING=--version "COUNTERFOIL_CONF=$CONF" "$TMP/bin/counterfoil.fcgi" --version </dev/null)
 like "$strange" '^Status: 400 ' "cgi alone: a query is no option"
+# An owner that a CGI started and that can't open the ledger has nobody to tell why: the CGI tells the web server's log.
+sed 's/^origin.*/origin = other.example.org/; s/^idle_exit.*/idle_exit = 2s/' "$CONF" >"$TMP/other.conf"
+chmod 640 "$TMP/other.conf"
+[ -z "$RUN_AS" ] || chown "$RUN_AS:" "$TMP/other.conf"
+refused=$(as_user env -i GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=GET PATH_INFO=/healthz "COUNTERFOIL_CONF=$TMP/other.conf" "$TMP/bin/counterfoil.fcgi" </dev/null 2>"$TMP/err")
+like "$refused" '^Status: 503 ' "cgi: a ledger that can't be opened"
+like "$(cat "$TMP/err")" "cannot open the ledger: origin: this ledger is doors.example.org/main" "cgi: the web server's log has the reason"
 
 serve_start
 # Not asked before it owns the ledger: a CGI that comes first takes it for its own request.

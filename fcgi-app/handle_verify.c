@@ -152,6 +152,20 @@ static unsigned cores(void)
   return n < 1 ? 1 : n > WORKERS_MAX ? WORKERS_MAX : (unsigned)n;
 }
 
+/* Records of the range that are not signed yet are, as for a receipt: a head that ends before them could say nothing of them. */
+static enum cf_err cover_range(struct cf_ledger *ledger, const struct cf_verify_job *job, struct cf_fault *fault)
+{
+  struct cf_ledger_state state;
+  struct cf_buf note;
+  cf_ledger_state(ledger, &state);
+  uint64_t need = job->to <= state.size ? job->to : job->from + 1;
+  if (job->mode != CF_VERIFY_RANGE || need <= state.sealed || need > state.size) return CF_OK;
+  cf_buf_init(&note, CF_NOTE_MAX);
+  enum cf_err err = cf_ledger_seal(ledger, need, &note, fault);
+  cf_buf_fini(&note);
+  return err;
+}
+
 enum cf_err cf_verify_ledger(struct cf_ledger *ledger, struct cf_verify_job *job, struct cf_verify_result *result, struct cf_fault *fault)
 {
   struct cf_checkpoint checkpoint;
@@ -160,7 +174,8 @@ enum cf_err cf_verify_ledger(struct cf_ledger *ledger, struct cf_verify_job *job
   struct cf_verify_source source;
   struct cf_buf note;
   cf_buf_init(&note, CF_NOTE_MAX);
-  enum cf_err err = cf_checkpoint_get(ledger, &note, &checkpoint);
+  enum cf_err err = cover_range(ledger, job, fault);
+  if (err == CF_OK) err = cf_checkpoint_get(ledger, &note, &checkpoint);
   if (err == CF_OK) err = cf_view_get(ledger, &view);
   if (err == CF_OK) err = cf_view_source_new(view, checkpoint.size, &vs, &source);
   if (err == CF_OK) {
@@ -176,6 +191,13 @@ enum cf_err cf_verify_ledger(struct cf_ledger *ledger, struct cf_verify_job *job
   return err;
 }
 
+/* A range behind the end holds nothing to judge: that it is whole would be no answer. A verdict against the ledger is one. */
+static enum cf_err check_range(struct cf_call *call, const struct cf_verify_job *job, const struct cf_verify_result *result)
+{
+  if (job->mode != CF_VERIFY_RANGE || !result->ok || job->from < result->size) return CF_OK;
+  return cf_fail(&call->fault, CF_E_PARAMETER, "seq_from", "the ledger has %llu records", (unsigned long long)result->size);
+}
+
 static enum cf_err answer(struct cf_call *call, struct cf_verify_job *job, struct cf_verify_result *result)
 {
   struct cf_buf b;
@@ -187,6 +209,7 @@ static enum cf_err answer(struct cf_call *call, struct cf_verify_job *job, struc
     job->progress_context = call;
   }
   if (err == CF_OK) err = cf_verify_ledger(call->app->ledger, job, result, &call->fault);
+  if (err == CF_OK) err = check_range(call, job, result);
   if (err == CF_OK) {
     put_result(&b, job, result);
     err = b.err == CF_OK ? cf_response_put(call->response, cf_buf_str(&b)) : b.err;

@@ -256,6 +256,14 @@ START_TEST(test_verify)
   ck_answer(get("/v1/verify?mode=range&seq_from=10&seq_to=300", auditor), 200);
   ck_value("ok", "true");
   ck_value("mode", "range");
+  ck_assert_int_eq(number("checked.leaves"), 512);
+  ck_answer(post("/v1/events", writer, "{\"action\":\"new\"}"), 201); /* hardly signed yet */
+  long long last = number("seq");
+  char path[64];
+  snprintf(path, sizeof path, "/v1/verify?mode=range&seq_from=%lld", last);
+  ck_answer(get(path, auditor), 200);
+  ck_assert_int_gt(number("size"), last);
+  ck_assert_int_gt(number("checked.leaves"), 0);
 }
 END_TEST
 
@@ -287,6 +295,8 @@ START_TEST(test_verify_kept)
   ck_value("errors.0.code", "INCONSISTENT_HEAD");
   ck_answer(get("/v1/verify?mode=quick&size=1000000&root=0000000000000000000000000000000000000000000000000000000000000000", auditor), 200);
   ck_value("ok", "false");
+  ck_answer(get("/v1/verify?mode=range&seq_from=999999&size=1000000&root=0000000000000000000000000000000000000000000000000000000000000000", auditor), 200);
+  ck_value("errors.0.code", "ROLLBACK");
 }
 END_TEST
 
@@ -294,7 +304,7 @@ static const struct {
   const char *query, *parameter;
 } bad_verifies[] = {
   {"mode=deep", "mode"}, {"mode=", "mode"}, {"size=1", "root"}, {"root=00", "size"}, {"size=1&root=00", "root"}, {"seq_from=1", "seq_from"}, {"mode=full&seq_to=4", "seq_to"},
-  {"mode=range&seq_from=4&seq_to=4", "seq_from"}, {"size=x&root=00", "size"},
+  {"mode=range&seq_from=4&seq_to=4", "seq_from"}, {"size=x&root=00", "size"}, {"mode=range&seq_from=1000000", "seq_from"},
 };
 
 START_TEST(test_bad_verify)

@@ -13,6 +13,8 @@
 #define SECOND_US INT64_C(1000000)
 #define DAY_S INT64_C(86400)
 #define DAY_US (DAY_S * SECOND_US)
+#define DIGITS_MAX 64    /* of a number with an exponent */
+#define EXPONENT_MAX 99
 
 static int64_t read_clock(clockid_t id)
 {
@@ -253,14 +255,57 @@ static bool epoch_us(struct cf_str whole, struct cf_str digits, int64_t *us)
   return true;
 }
 
+/* An optional exponent; beyond what any time has it stays at the limit. */
+static bool take_exponent(struct cf_str *s, int *exponent)
+{
+  *exponent = 0;
+  if (!take_one(s, "Ee"))
+    return true;
+  bool negative = take_one(s, "-");
+  if (!negative)
+    (void)take_one(s, "+");
+  struct cf_str run = take_run(s);
+  for (size_t i = 0; i < run.n && *exponent < EXPONENT_MAX; i++)
+    *exponent = *exponent * 10 + (run.p[i] - '0');
+  *exponent = (negative ? -1 : 1) * (*exponent < EXPONENT_MAX ? *exponent : EXPONENT_MAX);
+  return run.n > 0;
+}
+
+/* The digits before and behind the point after it moved by the exponent, in room for them. */
+static bool move_point(struct cf_str *whole, struct cf_str *digits, int exponent, char room[DIGITS_MAX + 2 * EXPONENT_MAX])
+{
+  size_t n = EXPONENT_MAX;
+
+  if (whole->n + digits->n > DIGITS_MAX)
+    return false;
+  memset(room, '0', DIGITS_MAX + 2 * EXPONENT_MAX);
+  memcpy(room + n, whole->p, whole->n);
+  if (digits->n > 0)
+    memcpy(room + n + whole->n, digits->p, digits->n);
+  size_t point = (size_t)((int)(n + whole->n) + exponent);
+  size_t end = n + whole->n + digits->n;
+  size_t first = 0;
+  while (first + 1 < point && room[first] == '0')
+    first++;
+  *whole = (struct cf_str){room + first, point - first};
+  *digits = (struct cf_str){room + point, end > point ? end - point : 0};
+  return true;
+}
+
 enum cf_err cf_time_parse_epoch(struct cf_str s, int64_t *t_us)
 {
+  char room[DIGITS_MAX + 2 * EXPONENT_MAX];
   struct cf_str digits;
+  int exponent;
   int64_t us;
 
   bool negative = take_one(&s, "-");
   struct cf_str whole = take_run(&s);
-  if (whole.n == 0 || (whole.n > 1 && whole.p[0] == '0') || !take_fraction(&s, &digits) || s.n > 0 || !epoch_us(whole, digits, &us))
+  if (whole.n == 0 || (whole.n > 1 && whole.p[0] == '0') || !take_fraction(&s, &digits) || !take_exponent(&s, &exponent) || s.n > 0)
+    return CF_E_SYNTAX;
+  if (exponent != 0 && !move_point(&whole, &digits, exponent, room))
+    return CF_E_SYNTAX;
+  if (!epoch_us(whole, digits, &us))
     return CF_E_SYNTAX;
   if (negative)
     us = -us;

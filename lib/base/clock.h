@@ -26,8 +26,8 @@ CF_MUST enum cf_err cf_time_parse(struct cf_str s, int64_t *t_us);
 CF_MUST enum cf_err cf_time_parse_strict(struct cf_str s, int64_t *t_us);
 
 /* A number as text: below 1e11 seconds, below 1e14 milliseconds, below 1e17 microseconds, else nanoseconds (by magnitude);
- * a fraction is allowed and truncated on the decimal text, never through a double; no exponent, a leading '-' allowed
- * (api.md, POST). CF_E_SYNTAX. */
+ * a fraction is allowed and truncated on the decimal text, never through a double; with an exponent the point moves in the text; a leading '-'
+ * is allowed (api.md, POST). CF_E_SYNTAX. */
 CF_MUST enum cf_err cf_time_parse_epoch(struct cf_str s, int64_t *t_us);
 
 /* A time bound of a question: RFC 3339, a date (its midnight UTC), an epoch number, or relative to now: -90s -15m -24h -7d -2w, "now".

@@ -12,13 +12,29 @@
 
 /* ---- Life ---- */
 
+/* Without the page's files there is no page; the log goes on, and so does whoever checks it. */
+static enum cf_err open_site(struct cf_app *app)
+{
+  struct cf_fault fault = {"", ""};
+  enum cf_err err = cf_site_new(app->conf->www != NULL ? app->conf->www : CF_WWWDIR, &app->site, &fault);
+  if (err == CF_OK || err == CF_E_NOMEM) return err;
+  cf_log(CF_LOG_WARNING, "there is no page: %s: %s", fault.at, fault.detail);
+  return CF_OK;
+}
+
+enum cf_err cf_call_site(struct cf_call *call, const struct cf_site **site)
+{
+  *site = call->app->site;
+  return *site != NULL ? CF_OK : cf_fail(&call->fault, CF_E_CONFIG, NULL, "the page's files are missing");
+}
+
 static enum cf_err open_parts(struct cf_app *app, struct cf_fault *fault)
 {
   const struct cf_conf *conf = app->conf;
   enum cf_err err = cf_auth_new(conf, app->ledger, &app->auth, fault);
   if (err == CF_OK) err = cf_body_pool_new(conf->ingest_memory, &app->bodies);
   if (err == CF_OK) err = cf_loss_new(app->ledger, &app->loss);
-  if (err == CF_OK) err = cf_site_new(conf->www != NULL ? conf->www : CF_WWWDIR, &app->site, fault);
+  if (err == CF_OK) err = open_site(app);
   return err;
 }
 

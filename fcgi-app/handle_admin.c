@@ -73,21 +73,25 @@ enum cf_err cf_handle_readyz(struct cf_call *call)
 
 /* ---- Files ---- */
 
-static enum cf_err answer_file(struct cf_call *call, const struct cf_file *file)
+static enum cf_err answer_file(struct cf_call *call, struct cf_str name)
 {
+  const struct cf_site *site;
+  enum cf_err err = cf_call_site(call, &site);
+  if (err != CF_OK) return err;
+  const struct cf_file *file = cf_site_file(site, name);
   bool known = cf_request_has_etag(call->request, file->etag);
-  enum cf_err err = cf_response_status(call->response, known ? 304 : 200);
+  err = cf_response_status(call->response, known ? 304 : 200);
   if (err == CF_OK) err = cf_response_header(call->response, "Content-Type", cf_str_from(file->type));
   if (err == CF_OK) err = cf_response_header(call->response, "Cache-Control", CF_STR("no-cache"));
   if (err == CF_OK) err = cf_response_header(call->response, "ETag", cf_str_from(file->etag));
   return err == CF_OK && !known ? cf_response_put(call->response, cf_buf_str(&file->text)) : err;
 }
 
-enum cf_err cf_handle_openapi(struct cf_call *call) { return answer_file(call, cf_site_file(call->app->site, CF_STR("openapi.json"))); }
+enum cf_err cf_handle_openapi(struct cf_call *call) { return answer_file(call, CF_STR("openapi.json")); }
 
 enum cf_err cf_handle_asset(struct cf_call *call)
 {
   bool shown = cf_str_is(call->args[0], "style.css") || cf_str_is(call->args[0], "app.js");
   if (!shown) return cf_fail(&call->fault, CF_E_NOTFOUND, NULL, "there is no such file");
-  return answer_file(call, cf_site_file(call->app->site, call->args[0]));
+  return answer_file(call, call->args[0]);
 }

@@ -33,8 +33,10 @@ static enum cf_err answer_page(struct cf_call *call, int status, struct cf_page_
 {
   struct cf_buf b;
   struct cf_page_values values = {view, cf_page_view_value, cf_page_view_part};
+  const struct cf_site *site;
   cf_buf_init(&b, SIZE_MAX);
-  enum cf_err err = cf_page_put(call->app->site, &values, &b);
+  enum cf_err err = cf_call_site(call, &site);
+  if (err == CF_OK) err = cf_page_put(site, &values, &b);
   if (err == CF_OK) err = page_headers(call, status);
   if (err == CF_OK && status == 401) err = cf_response_header(call->response, "WWW-Authenticate", CF_STR("Bearer"));
   if (err == CF_OK) err = cf_response_put(call->response, cf_buf_str(&b));

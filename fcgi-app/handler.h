@@ -20,7 +20,7 @@ struct cf_app {
   struct cf_auth *auth;
   struct cf_body_pool *bodies;
   struct cf_loss *loss;
-  struct cf_site *site;
+  struct cf_site *site;             /* NULL: its files could not be read */
   pthread_mutex_t tokens_lock;  /* one change of the tokens at a time */
   pthread_mutex_t verify_lock;  /* one full verify at a time */
   atomic_bool leaving;
@@ -63,6 +63,9 @@ CF_MUST enum cf_err cf_handle_login_get(struct cf_call *call);
 CF_MUST enum cf_err cf_handle_login_post(struct cf_call *call);
 CF_MUST enum cf_err cf_handle_logout(struct cf_call *call);
 CF_MUST enum cf_err cf_handle_asset(struct cf_call *call);
+
+/* The page's files. CF_E_CONFIG where they could not be read at start. */
+CF_MUST enum cf_err cf_call_site(struct cf_call *call, const struct cf_site **site);
 
 /* What is answered is of the caller: end the answer with the text in b, or give b's error. */
 CF_MUST enum cf_err cf_call_answer(struct cf_call *call, int status, const char *type, struct cf_buf *b);

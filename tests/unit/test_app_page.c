@@ -425,6 +425,30 @@ START_TEST(test_assets)
 }
 END_TEST
 
+static void no_files(void) { stage_set("www", "/nonexistent/www"); }
+
+static void setup_no_files(void)
+{
+  stage_conf_set = no_files;
+  setup();
+}
+
+/* A log does not stop because the page's files are missing. */
+START_TEST(test_no_files)
+{
+  static const char *const paths[] = {"/", "/login", "/openapi.json", "/assets/style.css"};
+  event("{\"action\":\"read\"}");
+  ck_answer(get("/healthz", NULL), 200);
+  ck_answer(get("/v1/events", auditor), 200);
+  for (size_t i = 0; i < CF_COUNT(paths); i++) {
+    ck_answer(get(paths[i], NULL), 503);
+    ck_value("type", "urn:counterfoil:bad-config");
+  }
+  sign_in();
+  ck_answer(see("/"), 503);
+}
+END_TEST
+
 /* Templates that are none, each with its fault. */
 static const char *const templates[] = {"a {{b", "{{#a}} no end", "{{/a}}", "{{#a}}{{#b}}{{/a}}{{/b}}", "{{}}", "{{#}}"};
 
@@ -471,6 +495,7 @@ int main(void)
     {.tcase = "hostile", .test = test_templates},
     {.tcase = "escape", .test = test_escape},
     {.tcase = "files", .test = test_assets, .setup = setup, .teardown = stage_teardown},
+    {.tcase = "no files", .test = test_no_files, .setup = setup_no_files, .teardown = stage_teardown},
   };
   return cf_test_run("app_page", tests, CF_COUNT(tests));
 }

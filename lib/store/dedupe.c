@@ -11,6 +11,7 @@
 #include "lib/store/parts.h"
 
 #define CANDIDATES_MAX 64 /* records with one fingerprint that are looked at in one go: many sources may share an id */
+#define DAMAGED_MAX 256   /* looks that find damage: what else the segment may have is not looked for, or one that can't be read would hold up all who append */
 
 struct dedupe {
   struct cf_ledger *l;
@@ -23,6 +24,7 @@ struct dedupe {
   struct cf_values values;
   uint64_t *fingerprint;   /* of the asks that are still open, and which they are */
   uint32_t *open, *maybe;
+  uint32_t damaged;        /* looks at the segment that found damage */
 };
 
 struct candidates {
@@ -98,14 +100,6 @@ static enum cf_err check(struct dedupe *d, struct cf_ask *ask, uint64_t seq)
   return tell(d, ask, r);
 }
 
-static enum cf_err check_all(struct dedupe *d, struct cf_ask *ask, uint64_t first, const struct candidates *c)
-{
-  enum cf_err err = CF_OK;
-  for (size_t i = 0; err == CF_OK && i < c->n && !ask->found; i++)
-    err = check(d, ask, first + c->offset[i]);
-  return err;
-}
-
 /* ---- where to look ---- */
 
 /* A unit: exactly one of the two. */
@@ -113,6 +107,23 @@ struct place {
   struct cf_tail *tail;
   const struct cf_segment_meta *segment;
 };
+
+/* What a damaged segment can't tell is not there, an event taken twice is better than one refused for ever; what it can tell still counts. */
+static enum cf_err pass_damage(struct dedupe *d, struct place place, enum cf_err err)
+{
+  if (err != CF_E_DAMAGED || place.segment == NULL)
+    return err;
+  d->damaged++;
+  return CF_OK;
+}
+
+static enum cf_err check_all(struct dedupe *d, struct place place, struct cf_ask *ask, uint64_t first, const struct candidates *c)
+{
+  enum cf_err err = CF_OK;
+  for (size_t i = 0; err == CF_OK && i < c->n && !ask->found; i++)
+    err = pass_damage(d, place, check(d, ask, first + c->offset[i]));
+  return err;
+}
 
 static enum cf_err collect_in(struct cf_segment *segment, uint64_t fingerprint, size_t skip, struct candidates *c)
 {
@@ -140,7 +151,7 @@ static enum cf_err search_unit(struct dedupe *d, struct place place, struct cf_a
   do {
     enum cf_err err = collect_from(d, place, ask->fingerprint, seen, &c);
     if (err == CF_OK)
-      err = check_all(d, ask, first, &c);
+      err = check_all(d, place, ask, first, &c);
     if (err != CF_OK)
       return err;
     seen += c.n;
@@ -159,7 +170,8 @@ static enum cf_err search_tails(struct dedupe *d, struct cf_ask *ask)
 
 static enum cf_err search_segment(struct dedupe *d, const struct cf_segment_meta *meta, struct cf_ask *ask)
 {
-  return search_unit(d, (struct place){.segment = meta}, ask);
+  const struct place place = {.segment = meta};
+  return pass_damage(d, place, search_unit(d, place, ask));
 }
 
 /* The asks that are still open, for one segment. */
@@ -190,14 +202,14 @@ static enum cf_err screen(struct dedupe *d, const struct cf_segment_meta *meta, 
 static enum cf_err search_one_segment(struct dedupe *d, const struct cf_segment_meta *meta, uint32_t open_n)
 {
   uint32_t maybe_n = 0;
+  d->damaged = 0;
   enum cf_err err = screen(d, meta, open_n, &maybe_n);
-  for (uint32_t i = 0; err == CF_OK && i < maybe_n; i++) {
+  for (uint32_t i = 0; err == CF_OK && i < maybe_n && d->damaged < DAMAGED_MAX; i++) {
     struct cf_ask *ask = &d->ask[d->open[d->maybe[i]]];
     if (!ask->found)
       err = search_segment(d, meta, ask);
   }
-  /* A damaged segment can't tell: an event taken twice is better than one refused for ever. */
-  return err == CF_E_DAMAGED ? CF_OK : err;
+  return err;
 }
 
 /* Back to the first segment that has not even its newest record within the window. */

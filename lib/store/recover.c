@@ -136,8 +136,15 @@ static bool is_tail(const struct cf_ledger *l, const char *file)
   return false;
 }
 
-/* Files of generations that became segments, where the process ended before it had removed them. Recovery has ended with a checkpoint, so that the log needs them no more; the database itself
- * would refuse one whose removal was cut short. */
+/* The database removes it, for what recovery wrote to it would be missed at the next checkpoint. One whose removal was cut short it does not know any more. */
+static void remove_tail(struct cf_ledger *l, int directory, const char *file)
+{
+  cf_log(CF_LOG_INFO, "removing %s: it became a segment", file);
+  if (cf_bdb_remove(l->env, NULL, file) != CF_OK && unlinkat(directory, file, 0) != 0 && errno != ENOENT)
+    cf_log(CF_LOG_WARNING, "can't remove %s: %s", file, strerror(errno));
+}
+
+/* Files of generations that became segments, where the process ended before it had removed them. Recovery has ended with a checkpoint, so that the log needs them no more. */
 static enum cf_err sweep_tails(struct cf_ledger *l, struct cf_fault *fault)
 {
   int fd = openat(l->directory, "env", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -148,11 +155,8 @@ static enum cf_err sweep_tails(struct cf_ledger *l, struct cf_fault *fault)
     return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "can't read the directory of the database");
   }
   for (struct dirent *e; (e = readdir(d)) != NULL;)
-    if (cf_str_starts(cf_str_from(e->d_name), CF_STR("tail-")) && !is_tail(l, e->d_name)) {
-      cf_log(CF_LOG_INFO, "removing %s: it became a segment", e->d_name);
-      if (unlinkat(dirfd(d), e->d_name, 0) != 0)
-        cf_log(CF_LOG_WARNING, "can't remove %s: %s", e->d_name, strerror(errno));
-    }
+    if (cf_str_starts(cf_str_from(e->d_name), CF_STR("tail-")) && !is_tail(l, e->d_name))
+      remove_tail(l, dirfd(d), e->d_name);
   (void)closedir(d);
   return CF_OK;
 }

@@ -38,14 +38,17 @@ static void sync_or_die(int fd, const char *what)
   if (fsync(fd) != 0) cf_die("signer: fsync of %s failed: %s", what, strerror(errno));
 }
 
+/* What errno says of a file that could not be written. */
+static enum cf_err write_error(void) { return errno == ENOSPC || errno == EDQUOT ? CF_E_SPACE : CF_E_SYSTEM; }
+
 /* Write `name` whole and durable, over what was there. */
 static enum cf_err file_put(int directory, const char *name, mode_t mode, struct cf_str content, struct cf_fault *fault)
 {
   int fd = openat(directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
-  if (fd < 0) return cf_fail_errno(fault, CF_E_SYSTEM, name, "the signer cannot create it");
+  if (fd < 0) return cf_fail_errno(fault, write_error(), name, "the signer cannot create it");
   bool good = fchmod(fd, mode) == 0 && cf_file_write(fd, content);
   if (!good) {
-    enum cf_err err = cf_fail_errno(fault, CF_E_SYSTEM, name, "the signer cannot write it");
+    enum cf_err err = cf_fail_errno(fault, write_error(), name, "the signer cannot write it");
     close(fd);
     return err;
   }
@@ -85,7 +88,7 @@ static enum cf_err file_replace(int directory, const char *name, mode_t mode, st
   snprintf(fresh, sizeof fresh, "%s.new", name);
   enum cf_err err = file_put(directory, fresh, mode, content, fault);
   if (err != CF_OK) return err;
-  if (renameat(directory, fresh, directory, name) != 0) return cf_fail_errno(fault, CF_E_SYSTEM, name, "the signer cannot rename %s to it", fresh);
+  if (renameat(directory, fresh, directory, name) != 0) return cf_fail_errno(fault, write_error(), name, "the signer cannot rename %s to it", fresh);
   sync_or_die(directory, "its directory");
   return CF_OK;
 }

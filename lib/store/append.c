@@ -203,7 +203,7 @@ static enum cf_err group_commit(struct cf_ledger *l, const struct group *g, uint
     (void)pthread_mutex_unlock(&l->commit);
   }
   if (err == CF_E_SPACE)
-    cf_space_release(l);
+    (void)cf_space_release(l);
   return err;
 }
 

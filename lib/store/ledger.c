@@ -132,7 +132,7 @@ static enum cf_err recover_env(struct cf_ledger *l, struct cf_fault *fault)
   enum cf_err err = open_env(l, CF_BDB_READ, fault);
   bool may_help = err == CF_E_SPACE || err == CF_E_DAMAGED;
   if (may_help && faccessat(l->directory, "reserve", F_OK, 0) == 0) {
-    cf_space_release(l);
+    (void)cf_space_release(l);
     cf_meta_close(l);
     cf_bdb_env_close(l->env);
     l->env = NULL;

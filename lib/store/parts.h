@@ -125,7 +125,7 @@ void cf_meta_close(struct cf_ledger *l);
 bool cf_space_ok(struct cf_ledger *l);                         /* under queue.lock; asks the system at most five times a second */
 uint64_t cf_space_free(const struct cf_ledger *l);
 void cf_space_reserve(struct cf_ledger *l);                    /* make the reserve file where there is none and space for it */
-void cf_space_release(struct cf_ledger *l);                    /* give the reserve back to the file system */
+bool cf_space_release(struct cf_ledger *l);                    /* give the reserve back to the file system; false where there is none */
 
 /* plan.c: one group's way into the ledger. */
 CF_MUST enum cf_err cf_plan_run(struct cf_ledger *l, struct cf_append *const *group, size_t n); /* under commit: commits, applies; not yet durable */

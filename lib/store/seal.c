@@ -42,6 +42,15 @@ static enum cf_err keep(struct cf_ledger *l, uint64_t size, struct cf_str note)
   return err;
 }
 
+/* What is left of the disk is for this too. */
+static enum cf_err sign(struct cf_ledger *l, uint64_t size, const uint8_t root[CF_HASH_N], const struct cf_hashes *hashes, struct cf_buf *note, struct cf_fault *fault)
+{
+  enum cf_err err = cf_signer_sign(l->signer, size, root, hashes, note, fault);
+  if (err == CF_E_SPACE && cf_space_release(l))
+    err = cf_signer_sign(l->signer, size, root, hashes, note, fault);
+  return err;
+}
+
 /* Under seal: sign the durable head. */
 static enum cf_err seal_now(struct cf_ledger *l, struct cf_fault *fault)
 {
@@ -56,7 +65,7 @@ static enum cf_err seal_now(struct cf_ledger *l, struct cf_fault *fault)
   cf_view_hashes(view, &hashes);
   err = cf_tree_root(&hashes, cf_view_size(view), root);
   if (err == CF_OK)
-    err = cf_signer_sign(l->signer, cf_view_size(view), root, &hashes, &note, fault);
+    err = sign(l, cf_view_size(view), root, &hashes, &note, fault);
   if (err != CF_OK)
     goto out;
   l->sealed = cf_view_size(view);
@@ -225,7 +234,7 @@ void *cf_clerk_main(void *ledger)
     int64_t now = cf_clock_mono_us();
     if (now >= next_slow_us) {
       if (cf_bdb_checkpoint(l->env, BDB_CHECKPOINT_KB, 1) == CF_E_SPACE)
-        cf_space_release(l);
+        (void)cf_space_release(l);
       cf_clerk_end_tail(l);
       next_slow_us = now + 1000000;
     }

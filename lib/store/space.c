@@ -41,12 +41,14 @@ void cf_space_reserve(struct cf_ledger *l)
   if (fd < 0)
     return;
   if (posix_fallocate(fd, 0, RESERVE_BYTES) != 0)
-    cf_space_release(l);
+    (void)cf_space_release(l);
   (void)close(fd);
 }
 
-void cf_space_release(struct cf_ledger *l)
+bool cf_space_release(struct cf_ledger *l)
 {
-  if (unlinkat(l->directory, "reserve", 0) == 0)
-    cf_log(CF_LOG_WARNING, "out of space: the reserve was given up; free some space");
+  if (unlinkat(l->directory, "reserve", 0) != 0)
+    return false;
+  cf_log(CF_LOG_WARNING, "out of space: the reserve was given up; free some space");
+  return true;
 }

@@ -58,6 +58,7 @@ static void install_calls(void)
   CF_ASSERT(db_env_set_func_fsync(cf_bdb_file_sync) == 0);
   CF_ASSERT(db_env_set_func_open(cf_bdb_file_open) == 0);
   CF_ASSERT(db_env_set_func_pread(cf_bdb_file_read) == 0);
+  CF_ASSERT(db_env_set_func_write(cf_bdb_file_write) == 0);
 }
 
 /* On a full disk, or in a damaged file, the library has something to say of every page. */
@@ -197,7 +198,7 @@ static enum cf_err home_check(const char *directory, struct cf_fault *fault)
   return exists ? cf_fail(fault, CF_E_CONFIG, directory, "a file DB_CONFIG there would override the program's settings: remove it") : CF_OK;
 }
 
-enum cf_err cf_bdb_env_open(const char *directory, uint64_t cache, struct cf_bdb_env **out, struct cf_fault *fault)
+enum cf_err cf_bdb_env_open(const char *directory, uint64_t cache, bool spare, struct cf_bdb_env **out, struct cf_fault *fault)
 {
   const uint32_t flags = DB_CREATE | DB_INIT_MPOOL | DB_INIT_LOG | DB_INIT_LOCK | DB_INIT_TXN | DB_PRIVATE | DB_THREAD | DB_RECOVER;
   struct cf_bdb_env *env = NULL;
@@ -208,8 +209,10 @@ enum cf_err cf_bdb_env_open(const char *directory, uint64_t cache, struct cf_bdb
   if (err != CF_OK)
     return err;
   int result = set_transactional(env->env, cache);
+  cf_bdb_file_spare(spare);
   if (result == 0)
     result = env->env->open(env->env, directory, flags, FILE_MODE);
+  cf_bdb_file_spare(false);
   if (result != 0) {
     env->env->close(env->env, 0);
     free(env);

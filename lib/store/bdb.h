@@ -18,8 +18,9 @@ struct cf_bdb_txn;
 struct cf_bdb;        /* one database, or one named sub-database of a file; usable from several threads */
 struct cf_bdb_cursor; /* for one thread */
 
-/* Open (and create) the transactional environment in an existing directory, running recovery. Refuses a DB_CONFIG file (CF_E_CONFIG). */
-CF_MUST enum cf_err cf_bdb_env_open(const char *directory, uint64_t cache, struct cf_bdb_env **env, struct cf_fault *fault);
+/* Open (and create) the transactional environment in an existing directory, running recovery, which takes up to 64 MiB of space for the newest log file beforehand, or with spare as it
+ * is needed. Refuses a DB_CONFIG file (CF_E_CONFIG). */
+CF_MUST enum cf_err cf_bdb_env_open(const char *directory, uint64_t cache, bool spare, struct cf_bdb_env **env, struct cf_fault *fault);
 /* An environment for one file of its own, without transactions. cache in bytes, at least 16 pages are taken. */
 CF_MUST enum cf_err cf_bdb_env_open_file(uint64_t cache, struct cf_bdb_env **env, struct cf_fault *fault);
 /* All of its databases and cursors must be closed. A transactional one is checkpointed first unless something failed. */

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/diag.h"
@@ -24,6 +25,7 @@ enum { TYPE_INTERNAL = 3, TYPE_LEAF = 5, TYPE_OVERFLOW = 7, TYPE_META = 9 };
 #define META_FLAG_CHECKSUM 1
 
 static __thread bool watching;
+static __thread bool sparing;
 static atomic_uchar watched[FD_MAX / 8];
 
 void cf_bdb_file_watch(bool on)
@@ -107,4 +109,55 @@ ssize_t cf_bdb_file_read(int fd, void *page, size_t n, off_t at)
     return got;
   memset(page, 0xa5, n);
   return (ssize_t)n;
+}
+
+void cf_bdb_file_spare(bool on)
+{
+  sparing = on;
+}
+
+static bool is_zero(const uint8_t *p, size_t n)
+{
+  return n > 0 && p[0] == 0 && memcmp(p, p + 1, n - 1) == 0;
+}
+
+/* How many of n bytes at `at` lie in front of the first hole, or of the file's end. This and the next leave the descriptor's place anywhere. */
+static size_t before_hole(int fd, off_t at, size_t n)
+{
+  off_t hole = lseek(fd, at, SEEK_HOLE);
+
+  return hole < at ? 0 : hole - at < (off_t)n ? (size_t)(hole - at) : n;
+}
+
+static bool is_void(int fd, off_t at, size_t n)
+{
+  off_t data = n > 0 ? lseek(fd, at, SEEK_DATA) : at;
+
+  return data < 0 ? errno == ENXIO : data >= at + (off_t)n;
+}
+
+/* Write zeros as far as there is something to write them over; false where it can't be told, or none may be left out. */
+static bool write_few(int fd, const void *zeros, size_t n, off_t at)
+{
+  size_t few = before_hole(fd, at, n);
+  off_t end = at + (off_t)n;
+  struct stat st;
+
+  if (few == n || !is_void(fd, at + (off_t)few, n - few) || fstat(fd, &st) != 0)
+    return false;
+  if (st.st_size < end && ftruncate(fd, end) != 0)
+    return false;
+  return few == 0 || pwrite(fd, zeros, few, at) == (ssize_t)few;
+}
+
+ssize_t cf_bdb_file_write(int fd, const void *p, size_t n)
+{
+  off_t at = sparing && is_zero(p, n) ? lseek(fd, 0, SEEK_CUR) : -1;
+
+  if (at < 0)
+    return write(fd, p, n);
+  bool few = write_few(fd, p, n, at);
+  if (lseek(fd, few ? at + (off_t)n : at, SEEK_SET) < 0)
+    return -1;
+  return few ? (ssize_t)n : write(fd, p, n);
 }

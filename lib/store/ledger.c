@@ -107,7 +107,7 @@ static enum cf_err take_lock(struct cf_ledger *l, struct cf_fault *fault)
   return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "can't lock the ledger");
 }
 
-static enum cf_err open_env(struct cf_ledger *l, enum cf_bdb_open how, struct cf_fault *fault)
+static enum cf_err open_env(struct cf_ledger *l, enum cf_bdb_open how, bool spare, struct cf_fault *fault)
 {
   char *path = NULL;
   if (asprintf(&path, "%s/env", l->conf->data) < 0)
@@ -117,7 +117,7 @@ static enum cf_err open_env(struct cf_ledger *l, enum cf_bdb_open how, struct cf
   if (stat(path, &st) != 0)
     err = cf_fail(fault, CF_E_NOTFOUND, l->conf->data, "there is no ledger: make one with `counterfoil init`");
   if (err == CF_OK)
-    err = cf_bdb_env_open(path, CF_ENV_CACHE, &l->env, fault);
+    err = cf_bdb_env_open(path, CF_ENV_CACHE, spare, &l->env, fault);
   if (err == CF_OK)
     err = cf_meta_open(l, how, fault);
   if (err == CF_OK)
@@ -126,17 +126,16 @@ static enum cf_err open_env(struct cf_ledger *l, enum cf_bdb_open how, struct cf
   return err;
 }
 
-/* Recovery that fails may want for space, and does not always say so: it is tried once more when the reserve is given up. */
+/* Recovery that fails may want for space, and does not always say so: it is tried once more with the least that it needs, and the reserve given up. */
 static enum cf_err recover_env(struct cf_ledger *l, struct cf_fault *fault)
 {
-  enum cf_err err = open_env(l, CF_BDB_READ, fault);
-  bool may_help = err == CF_E_SPACE || err == CF_E_DAMAGED;
-  if (may_help && faccessat(l->directory, "reserve", F_OK, 0) == 0) {
+  enum cf_err err = open_env(l, CF_BDB_READ, cf_space_free(l) < l->conf->min_free, fault);
+  if (err == CF_E_SPACE || err == CF_E_DAMAGED) {
     (void)cf_space_release(l);
     cf_meta_close(l);
     cf_bdb_env_close(l->env);
     l->env = NULL;
-    err = open_env(l, CF_BDB_READ, fault);
+    err = open_env(l, CF_BDB_READ, true, fault);
   }
   if (err == CF_E_DAMAGED && cf_space_free(l) < CF_ENV_CACHE)
     return cf_fail(fault, CF_E_SPACE, l->conf->data, "the database can't be recovered, and there is hardly any space: free some");
@@ -294,7 +293,7 @@ static enum cf_err init_inside(struct cf_ledger *l, struct cf_fault *fault)
   if (err == CF_OK)
     err = make_signer(l, again, fault);
   if (err == CF_OK)
-    err = open_env(l, CF_BDB_CREATE, fault);
+    err = open_env(l, CF_BDB_CREATE, false, fault);
   if (err == CF_OK)
     err = cf_layout_make(NULL, 0, NULL, 0, &l->layout);
   if (err != CF_OK)

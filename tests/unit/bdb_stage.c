@@ -26,7 +26,7 @@ struct cf_bdb_env *bdb_env_open(void)
 {
   struct cf_bdb_env *env = NULL;
 
-  ck_assert_ok(cf_bdb_env_open(temp_dir, CACHE, &env, NULL));
+  ck_assert_ok(cf_bdb_env_open(temp_dir, CACHE, false, &env, NULL));
   return env;
 }
 

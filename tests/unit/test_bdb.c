@@ -263,9 +263,9 @@ START_TEST(test_db_config_is_refused)
   struct cf_fault fault = {{0}, {0}};
 
   temp_write(temp_path("DB_CONFIG"), CF_STR(""), 0600);
-  ck_assert_err(cf_bdb_env_open(temp_dir, CACHE, &env, &fault), CF_E_CONFIG);
+  ck_assert_err(cf_bdb_env_open(temp_dir, CACHE, false, &env, &fault), CF_E_CONFIG);
   ck_assert_str_eq(fault.at, temp_dir);
-  ck_assert_err(cf_bdb_env_open("/nonexistent", CACHE, &env, &fault), CF_E_STORE);
+  ck_assert_err(cf_bdb_env_open("/nonexistent", CACHE, false, &env, &fault), CF_E_STORE);
 }
 END_TEST
 

@@ -26,7 +26,7 @@ void cf_service_serve(struct cf_service *service, struct cf_transport *transport
 void cf_service_signals(bool orderly);
 /* Serve the web server at the listening socket until a signal ends it; then leave. Returns the exit status. */
 CF_MUST int cf_service_run_web(const struct cf_conf *conf, int listener);
-/* Own the ledger for others until nobody has asked for conf->idle_exit. Returns the exit status: 0 also where somebody else is the owner. */
+/* Own the ledger for others until nobody has asked for conf->idle_exit; after an owner that is leaving. Returns the exit status: 0 also where somebody else is the owner. */
 CF_MUST int cf_service_run_owner(const struct cf_conf *conf);
 /* Serve the one request of a plain CGI. Returns the exit status. */
 CF_MUST int cf_service_run_cgi(const struct cf_conf *conf, char **environment);

@@ -13,7 +13,12 @@
 #include "fcgi-app/fcgi.h"
 #include "fcgi-app/owner.h"
 #include "fcgi-app/service_in.h"
+#include "fcgi-app/socket.h"
+#include "lib/base/clock.h"
 #include "lib/base/diag.h"
+
+#define TURN_US INT64_C(10000000) /* for an owner that is leaving */
+#define PAUSE_MS 20
 
 static void ending_signals(sigset_t *set)
 {
@@ -35,14 +40,14 @@ void cf_service_signals(bool orderly)
   pthread_sigmask(orderly ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
 }
 
-/* Wait for a signal that says to end, at most a second. */
-static bool ended_within_a_second(void)
+/* Wait for a signal that says to end, at most so long. */
+static bool ended_within(long ms)
 {
-  const struct timespec second = {.tv_sec = 1};
+  const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
   sigset_t set;
 
   ending_signals(&set);
-  return sigtimedwait(&set, NULL, &second) > 0;
+  return sigtimedwait(&set, NULL, &time) > 0;
 }
 
 static void wait_end(void)
@@ -103,11 +108,33 @@ int cf_service_run_web(const struct cf_conf *conf, int listener)
   return leave(service, web);
 }
 
+static bool somebody_listens(const struct cf_conf *conf)
+{
+  int fd;
+  enum cf_err err = cf_socket_connect_owner(conf->data, &fd, NULL);
+
+  if (err == CF_OK)
+    close(fd);
+  return err == CF_OK || err == CF_E_BUSY;
+}
+
+/* CF_E_LOCKED: another process is the owner, and there for others. One that is leaving is waited for: whoever started this one had asked, and finds nobody else. */
+static enum cf_err own_in_turn(const struct cf_conf *conf, struct cf_owner **owner, struct cf_fault *fault)
+{
+  int64_t end_us = cf_clock_mono_us() + TURN_US;
+
+  for (;;) {
+    enum cf_err err = cf_owner_open(conf, owner, fault);
+    if (err != CF_E_LOCKED || somebody_listens(conf) || cf_clock_mono_us() > end_us || ended_within(PAUSE_MS))
+      return err;
+  }
+}
+
 int cf_service_run_owner(const struct cf_conf *conf)
 {
   struct cf_owner *owner;
   struct cf_fault fault = {"", ""};
-  enum cf_err err = cf_owner_open(conf, &owner, &fault);
+  enum cf_err err = own_in_turn(conf, &owner, &fault);
 
   if (err == CF_E_LOCKED)
     return 0;
@@ -115,7 +142,7 @@ int cf_service_run_owner(const struct cf_conf *conf)
     cf_log(CF_LOG_ERROR, "cannot open the ledger: %s: %s", fault.at, fault.detail);
     return 1;
   }
-  while (!ended_within_a_second() && cf_owner_idle_us(owner) < conf->idle_exit_us)
+  while (!ended_within(1000) && cf_owner_idle_us(owner) < conf->idle_exit_us)
     ;
   return cf_owner_close(owner, CF_SERVICE_LEAVE_US) == CF_OK ? 0 : end_at_once();
 }

@@ -78,11 +78,16 @@ static enum cf_err tell(struct dedupe *d, struct cf_ask *ask, const struct cf_re
   return CF_OK;
 }
 
-/* Is a record within the window? */
-static bool remembered(const struct dedupe *d, uint64_t seq, int64_t recorded_us)
+/* ---- the window ---- */
+
+static bool is_too_far_back(const struct dedupe *d, uint64_t seq)
 {
-  const struct cf_conf *conf = d->l->conf;
-  return d->l->size - seq <= conf->dedupe_records && d->now_us - recorded_us < conf->dedupe_window_us;
+  return d->l->size - seq > d->l->conf->dedupe_records;
+}
+
+static bool is_too_old(const struct dedupe *d, int64_t recorded_us)
+{
+  return d->now_us - recorded_us >= d->l->conf->dedupe_window_us;
 }
 
 /* Is the record at seq the one? Then the ask says so. */
@@ -92,7 +97,7 @@ static enum cf_err check(struct dedupe *d, struct cf_ask *ask, uint64_t seq)
   if (err != CF_OK)
     return err;
   const struct cf_record *r = &d->block->record[seq % CF_GROUP];
-  if (r->kind != CF_K_EVENT || !remembered(d, seq, r->recorded_us))
+  if (r->kind != CF_K_EVENT || is_too_far_back(d, seq) || is_too_old(d, r->recorded_us))
     return CF_OK;
   err = cf_values_get(r, &d->values);
   if (err != CF_OK || !cf_str_eq(d->values.v[CF_M_SOURCE], ask->source) || !cf_str_eq(d->values.v[CF_M_ID], ask->id))
@@ -212,15 +217,19 @@ static enum cf_err search_one_segment(struct dedupe *d, const struct cf_segment_
   return err;
 }
 
-/* Back to the first segment that has not even its newest record within the window. */
+/* Back to where not even a segment's newest record is within dedupe_records. Where the clock was wrong for a while, a segment of that while may be too old and those before it not. */
 static enum cf_err search_segments(struct dedupe *d)
 {
   const struct cf_layout *layout = d->l->layout;
   enum cf_err err = CF_OK;
   for (size_t i = layout->segments_n; err == CF_OK && i-- > 0;) {
     const struct cf_segment_meta *meta = &layout->segments[i];
+    if (is_too_far_back(d, meta->end - 1))
+      break;
+    if (is_too_old(d, meta->recorded_max_us))
+      continue;
     uint32_t open_n = gather_open(d);
-    if (open_n == 0 || !remembered(d, meta->end - 1, meta->recorded_max_us))
+    if (open_n == 0)
       break;
     err = search_one_segment(d, meta, open_n);
   }

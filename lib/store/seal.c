@@ -127,20 +127,22 @@ enum cf_err cf_seal_load(struct cf_ledger *l, struct cf_fault *fault)
 /* ---- thinning ---- */
 
 struct thinning {
-  int64_t before_us;
+  int64_t before_us, now_us;
   int64_t hour_us; /* the hour that has its one checkpoint */
   uint64_t size[PRUNE_BATCH];
   size_t n;
 };
 
-/* Of what is older than a day, the first of each hour stays. */
+/* Of what is older than a day, the first of each hour stays. What is younger ends the walk, but not what is of the future: the clock was ahead. */
 static enum cf_err thin_row(struct thinning *t, struct cf_str key, struct cf_str value)
 {
   if (key.n != 8 || value.n < 8)
     return CF_E_DAMAGED;
   int64_t time = (int64_t)cf_u64_get((const uint8_t *)value.p);
-  if (time >= t->before_us || t->n == PRUNE_BATCH)
+  if (t->n == PRUNE_BATCH || (time >= t->before_us && time <= t->now_us))
     return CF_E_NOTFOUND;
+  if (time > t->now_us)
+    return CF_OK;
   if (cf_time_hour(time) != t->hour_us)
     t->hour_us = cf_time_hour(time);
   else
@@ -170,7 +172,8 @@ static enum cf_err thin_delete(struct cf_ledger *l, const struct thinning *t)
 /* Returns whether there may be more. */
 static bool thin(struct cf_ledger *l)
 {
-  struct thinning t = {.before_us = cf_clock_now_us() - DAY_US, .hour_us = INT64_MIN};
+  int64_t now_us = cf_clock_now_us();
+  struct thinning t = {.before_us = now_us - DAY_US, .now_us = now_us, .hour_us = INT64_MIN};
   struct cf_bdb_cursor *cursor = NULL;
   struct cf_str none = {0}, key, value;
   enum cf_err err = cf_bdb_cursor_open(l->checkpoints, &cursor);

@@ -2,8 +2,6 @@
 /* counterfoil serve: a FastCGI service of its own, which outlives the web server's reloads. */
 #include "config.h"
 
-#include <unistd.h>
-
 #include "fcgi-app/cli.h"
 #include "fcgi-app/privilege.h"
 #include "fcgi-app/service.h"
@@ -45,9 +43,7 @@ static int run(struct cf_cli *cli)
     return cf_cli_fail(cli, err);
   cf_log(CF_LOG_INFO, "listening on %s", where);
   int status = cf_service_run_web(&cli->conf, listener);
-  close(listener);
-  if (*where == '/')
-    (void)unlink(where);
+  cf_socket_leave_web(where, listener);
   return status == 0 ? CF_EXIT_TRUE : CF_EXIT_UNKNOWN;
 }
 

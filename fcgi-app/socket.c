@@ -210,6 +210,14 @@ enum cf_err cf_socket_listen_web(const struct cf_conf *conf, const char *where, 
   return where[0] == '/' ? listen_path(conf, where, fd, fault) : listen_loopback(where, fd, fault);
 }
 
+/* The name first: while we listen, nobody takes it for stale. */
+void cf_socket_leave_web(const char *where, int fd)
+{
+  if (where[0] == '/')
+    (void)unlink(where);
+  close(fd);
+}
+
 enum cf_err cf_socket_peer_uid(int fd, unsigned *uid)
 {
   struct ucred peer;

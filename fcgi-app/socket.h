@@ -19,6 +19,9 @@ CF_MUST enum cf_err cf_socket_connect_owner(const char *data, int *fd, struct cf
  * where somebody listens there already; CF_E_SYSTEM. The caller closes *fd. */
 CF_MUST enum cf_err cf_socket_listen_web(const struct cf_conf *conf, const char *where, int *fd, struct cf_fault *fault);
 
+/* Listen no more at `where`, and close fd. The socket that somebody else makes there meanwhile stays. */
+void cf_socket_leave_web(const char *where, int fd);
+
 /* The uid of the process at the other end of a Unix socket. CF_E_SYSTEM where the system does not tell. */
 CF_MUST enum cf_err cf_socket_peer_uid(int fd, unsigned *uid);
 

@@ -7,6 +7,7 @@
 #include <semaphore.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "fcgi-app/relay.h"
@@ -284,6 +285,35 @@ START_TEST(test_web_socket)
 }
 END_TEST
 
+static int leaving = -1, successor = -1;
+
+/* As soon as the one that leaves is closed, another one listens at its place. */
+int close(int fd)
+{
+  int result = (int)syscall(SYS_close, fd);
+
+  if (leaving >= 0 && fd == leaving) {
+    leaving = -1;
+    ck_assert_ok(cf_socket_listen_web(&door_conf, door_front_path, &successor, NULL));
+  }
+  return result;
+}
+
+START_TEST(test_web_socket_of_a_successor)
+{
+  struct stat st;
+  int fd;
+
+  ck_assert_ok(cf_socket_listen_web(&door_conf, door_front_path, &fd, NULL));
+  leaving = fd;
+  cf_socket_leave_web(door_front_path, fd);
+  ck_assert_int_ge(successor, 0);
+  ck_assert_int_eq(stat(door_front_path, &st), 0);
+  cf_socket_leave_web(door_front_path, successor);
+  ck_assert_int_ne(stat(door_front_path, &st), 0);
+}
+END_TEST
+
 int main(void)
 {
   const struct cf_test tests[] = {
@@ -293,6 +323,7 @@ int main(void)
     {.tcase = "departing", .test = test_long_path},
     {.tcase = "departing", .test = test_owner_socket},
     {.tcase = "departing", .test = test_web_socket},
+    {.tcase = "departing", .test = test_web_socket_of_a_successor},
   };
   return cf_test_run("departure", tests, CF_COUNT(tests));
 }

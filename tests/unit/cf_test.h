@@ -48,6 +48,7 @@ static inline TCase *cf_test_tcase(Suite *suite, const struct cf_test *row)
 /* Run the n tests; the result is main's: EXIT_SUCCESS when there were some and all passed. */
 static inline int cf_test_run(const char *name, const struct cf_test *tests, size_t n)
 {
+  setenv("CK_DEFAULT_TIMEOUT", "120", 0);
   Suite *suite = suite_create(name);
   TCase *tcase = NULL;
   for (size_t i = 0; i < n; i++) {

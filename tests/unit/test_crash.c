@@ -3,6 +3,8 @@
 #include "config.h"
 
 #include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -15,14 +17,15 @@
 static const char *fatal; /* the removal of a path that holds this is the end of the process: */
 static bool before;       /* before it is done, or after */
 
-static int steps = -1;     /* how many calls that change a directory or a disk may still be made; -1: any number */
+static bool after_entry;  /* the end of the process is the first sync by the thread that renamed a segment: the catalogue names it, and the generation's file is still there */
+static __thread bool renamed;
+
+static atomic_int steps = -1; /* how many calls that change a directory or a disk may still be made; -1: any number */
 
 static void step(void)
 {
-  if (steps == 0)
+  if (atomic_load(&steps) >= 0 && atomic_fetch_sub(&steps, 1) <= 0)
     _exit(KILLED);
-  if (steps > 0)
-    steps--;
 }
 
 int mkdir(const char *path, mode_t mode)
@@ -49,6 +52,19 @@ int unlinkat(int directory, const char *path, int flags)
   return (int)syscall(SYS_unlinkat, directory, path, flags);
 }
 
+int renameat(int from_directory, const char *from, int to_directory, const char *to)
+{
+  step();
+  return (int)syscall(SYS_renameat, from_directory, from, to_directory, to);
+}
+
+int rename(const char *from, const char *to)
+{
+  step();
+  renamed = after_entry && strstr(to, "/segments/") != NULL && strstr(to, ".new") == NULL;
+  return (int)syscall(SYS_renameat, AT_FDCWD, from, AT_FDCWD, to);
+}
+
 static ino_t synced[32]; /* what init syncs */
 static unsigned synced_n;
 
@@ -65,6 +81,8 @@ int fdatasync(int fd)
 {
   (void)fd;
   step();
+  if (renamed)
+    _exit(KILLED);
   return 0;
 }
 
@@ -85,7 +103,8 @@ static void setup(void)
   stage_configure("crash", stage_small_segments);
   fatal = NULL;
   before = false;
-  steps = -1;
+  after_entry = false;
+  atomic_store(&steps, -1);
 }
 
 /* There is nothing but the ledger. */
@@ -95,7 +114,7 @@ static void teardown(void)
   stage_clear();
 }
 
-/* Killed when a generation's file goes: the segment that has its records is in the catalogue by then, and the next start removes a file that stayed. */
+/* Killed when a generation's file is about to go, goes, or has gone: the segment that has its records is in the catalogue by then, and the next start removes a file that stayed. */
 START_TEST(test_killed_when_a_tail_goes)
 {
   stage_init_ledger();
@@ -103,6 +122,7 @@ START_TEST(test_killed_when_a_tail_goes)
   ck_assert_int_ge(pid, 0);
   if (pid == 0) {
     stage_open_ledger();
+    after_entry = _i == 2;
     before = _i == 1;
     fatal = "/env/";
     stage_append_range(0, 300, 1);
@@ -116,6 +136,7 @@ START_TEST(test_killed_when_a_tail_goes)
   ck_assert_uint_ge(stage_size(), 258);
   ck_assert_uint_eq(stage_segments(), 1);
   temp_run("test ! -e data/env/tail-1 && test -e data/env/tail-2 && ! ls data/env | grep -q __db");
+  stage_append_range(1000, 1001, 1);
   stage_close_ledger();
 }
 END_TEST
@@ -123,9 +144,9 @@ END_TEST
 /* One try: killed after n steps? */
 static bool killed_in_init(int n)
 {
-  steps = n;
+  atomic_store(&steps, n);
   int status = cf_test_child(stage_init_ledger);
-  steps = -1;
+  atomic_store(&steps, -1);
   ck_assert(status == KILLED || status == 0);
   return status == KILLED;
 }
@@ -180,13 +201,81 @@ START_TEST(test_init_beside_a_used_key)
 }
 END_TEST
 
+#define EVENTS 560 /* two generations are full */
+static struct cf_place *acknowledged; /* shared with the one that is killed; seq 0: it was not */
+
+static struct cf_place append_again(unsigned i)
+{
+  struct cf_event e;
+  stage_numbered(&e, i);
+  struct cf_place place = stage_append(&e);
+  cf_event_fini(&e);
+  ck_assert_int_eq(place.err, CF_OK);
+  return place;
+}
+
+/* An owner's whole life: appends, seals, segments, the end. */
+static void live(void)
+{
+  stage_open_ledger();
+  for (unsigned i = 0; i < EVENTS; i++) {
+    acknowledged[i] = append_again(i);
+    if (i % 100 == 99) {
+      struct cf_buf note;
+      struct cf_fault fault = {0};
+      cf_buf_init(&note, CF_NOTE_MAX);
+      ck_assert_ok(cf_ledger_seal(stage_ledger, acknowledged[i].seq + 1, &note, &fault));
+      cf_buf_fini(&note);
+    }
+  }
+  stage_wait_for_segments(2);
+  stage_close_ledger();
+}
+
+/* One try: killed after n steps? */
+static bool killed_in_life(int n)
+{
+  atomic_store(&steps, n);
+  int status = cf_test_child(live);
+  atomic_store(&steps, -1);
+  ck_assert_msg(status == KILLED || status == 0, "status %d after %d steps", status, n);
+  return status == KILLED;
+}
+
+/* Wherever an owner is killed, the next one has what was acknowledged where it was, and lives to its end. */
+START_TEST(test_killed_in_life)
+{
+  int n = 0, stride = getenv("CF_LONG") != NULL ? 3 : 61;
+  acknowledged = mmap(NULL, EVENTS * sizeof *acknowledged, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  ck_assert_ptr_ne(acknowledged, MAP_FAILED);
+  for (bool killed = true; killed; n += stride) {
+    memset(acknowledged, 0, EVENTS * sizeof *acknowledged);
+    stage_init_ledger();
+    killed = killed_in_life(n);
+    stage_open_ledger();
+    for (unsigned i = 0; i < EVENTS; i++) {
+      struct cf_place place = append_again(i);
+      if (acknowledged[i].seq == 0)
+        continue;
+      ck_assert_msg(place.duplicate, "event %u after %d steps", i, n);
+      ck_assert_uint_eq(place.seq, acknowledged[i].seq);
+      ck_assert_bytes(place.leaf_hash, CF_HASH_N, acknowledged[i].leaf_hash, CF_HASH_N);
+    }
+    stage_close_ledger();
+    temp_run("rm -rf data data.signer");
+  }
+  ck_assert_int_gt(n, 500);
+}
+END_TEST
+
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "crash", .test = test_killed_when_a_tail_goes, .setup = setup, .teardown = teardown, .timeout = 240, .loops = 2},
+    {.tcase = "crash", .test = test_killed_when_a_tail_goes, .setup = setup, .teardown = teardown, .timeout = 240, .loops = 3},
     {.tcase = "crash", .test = test_killed_in_init},
     {.tcase = "crash", .test = test_init_syncs_names},
     {.tcase = "crash", .test = test_init_beside_a_used_key},
+    {.tcase = "life", .test = test_killed_in_life, .setup = setup, .teardown = teardown, .timeout = 600},
   };
   return cf_test_run("crash", tests, CF_COUNT(tests));
 }

@@ -84,16 +84,26 @@ static void *read_in_turn(void *context)
 }
 
 /* An event that fills pages. */
-static void append_large(unsigned i)
+static void large(struct cf_event *e, const char *source, unsigned i)
 {
-  char text[1500 + 1];
-  struct cf_event e;
+  char text[1600];
+  struct cf_event_rules rules = {.source = cf_str_from(source)};
+  struct cf_fault fault = {0};
+  int n = snprintf(text, sizeof text, "{\"id\":\"large-%u\",\"message\":\"", i);
   for (unsigned k = 0; k < 1500; k++)
-    text[k] = (char)('a' + (i * 1500 + k) * 2654435761u / 16777216 % 26);
-  text[1500] = 0;
-  stage_event(&e, "{\"id\":\"large-%u\",\"message\":\"%s\"}", i, text);
-  stage_append(&e);
-  cf_event_fini(&e);
+    text[n++] = (char)('a' + (i * 1500 + k) * 2654435761u / 16777216 % 26);
+  memcpy(text + n, "\"}", 3);
+  ck_assert_ok(cf_event_parse(cf_str_from(text), &rules, e, &fault));
+}
+
+static void append_large(const char *source, unsigned from, unsigned to)
+{
+  for (unsigned i = from; i < to; i++) {
+    struct cf_event e;
+    large(&e, source, i);
+    stage_append(&e);
+    cf_event_fini(&e);
+  }
 }
 
 static unsigned unreadable(uint64_t from, uint64_t to)
@@ -103,8 +113,8 @@ static unsigned unreadable(uint64_t from, uint64_t to)
   return r.refused;
 }
 
-/* Flip a byte so that of [from, to) the last block, and not the first, is lost. */
-static void damage_last_block(const char *path, uint64_t from, uint64_t to)
+/* Flip a byte so that the block of seq lost can't be read, and that of seq kept can. */
+static void damage_block(const char *path, uint64_t lost, uint64_t kept)
 {
   struct stat st;
   ck_assert_int_eq(stat(path, &st), 0);
@@ -112,22 +122,21 @@ static void damage_last_block(const char *path, uint64_t from, uint64_t to)
     stage_close_ledger();
     temp_flip(path, at);
     stage_open_ledger();
-    if (unreadable(to - CF_GROUP, to) == 1 && unreadable(from, from + CF_GROUP) == 0)
+    if (unreadable(lost, lost + CF_GROUP) == 1 && unreadable(kept, kept + CF_GROUP) == 0)
       return;
     temp_flip(path, at);
   }
-  ck_abort_msg("no page holds the last block alone");
+  ck_abort_msg("no page holds a part of the one block and none of the other");
 }
 
 /* What one reader finds damaged is no other reader's matter, though they share the file's handle. */
 START_TEST(test_damage_of_another_reader)
 {
   char path[300];
-  for (unsigned i = 0; i < 520; i++)
-    append_large(i);
+  append_large("web1", 0, 520);
   stage_wait_for_segments(2);
   stage_segment_path(2, path);
-  damage_last_block(path, 256, 512);
+  damage_block(path, 512 - CF_GROUP, 256);
   struct damage_reader readers[] = {{.rounds = 300, .from = 512 - CF_GROUP, .to = 512}, {.rounds = 3000, .from = 256, .to = 256 + CF_GROUP}};
   pthread_t threads[CF_COUNT(readers)];
   for (unsigned i = 0; i < CF_COUNT(readers); i++)
@@ -136,6 +145,48 @@ START_TEST(test_damage_of_another_reader)
     ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
   ck_assert_uint_eq(readers[0].refused, readers[0].rounds);
   ck_assert_uint_eq(readers[1].refused, 0);
+}
+END_TEST
+
+/* Append them again as one batch, the last first; gives how many are not known any more. */
+static unsigned forgotten(const char *source, unsigned from, unsigned to)
+{
+  unsigned n = to - from, fresh = 0;
+  struct cf_event *e = calloc(n, sizeof *e);
+  const struct cf_event **p = calloc(n, sizeof *p);
+  struct cf_place *place = calloc(n, sizeof *place);
+  struct cf_append a = {.events = p, .n = n, .places = place};
+  for (unsigned i = 0; i < n; i++) {
+    large(&e[i], source, to - 1 - i);
+    p[i] = &e[i];
+  }
+  ck_assert_ok(cf_ledger_append(stage_ledger, &a));
+  for (unsigned i = 0; i < n; i++) {
+    ck_assert_int_eq(place[i].err, CF_OK);
+    fresh += !place[i].duplicate;
+    cf_event_fini(&e[i]);
+  }
+  free(e);
+  free(p);
+  free(place);
+  return fresh;
+}
+
+/* An id whose record can't be read makes no other id of its group forgotten, nor the same one of another source. */
+START_TEST(test_damage_of_another_id)
+{
+  char path[300];
+  append_large("web1", 0, 400);
+  append_large("web2", 256, 320); /* of seqs 256 to 319, where the damage will be, web1 has these */
+  append_large("web1", 400, 520);
+  stage_wait_for_segments(2);
+  stage_segment_path(2, path);
+  damage_block(path, 256, 512 - CF_GROUP);
+  unsigned blocks = unreadable(0, 512); /* a page may hold parts of several */
+  unsigned lost = forgotten("web1", 0, 520);
+  ck_assert_uint_ge(lost, 1);
+  ck_assert_uint_le(lost, blocks * CF_GROUP);
+  ck_assert_uint_eq(forgotten("web2", 256, 320), 0);
 }
 END_TEST
 
@@ -164,6 +215,7 @@ int main(void)
   const struct cf_test tests[] = {
     {.tcase = "damage", .test = test_damaged_segment, .setup = stage_ledger_setup, .teardown = stage_ledger_teardown},
     {.tcase = "damage", .test = test_damage_of_another_reader},
+    {.tcase = "damage", .test = test_damage_of_another_id},
     {.tcase = "damage", .test = test_first_segment_lost},
   };
   return cf_test_run("ledger_damage", tests, CF_COUNT(tests));

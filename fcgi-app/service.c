@@ -156,7 +156,7 @@ static enum cf_err replace_owner(struct cf_service *service, int64_t *started_us
 
 /* ---- a request ---- */
 
-/* Pass the request on, or serve it here when there is nobody to pass it to. */
+/* Pass the request on, or serve it here when there is nobody to pass it to. An owner that somebody else is, or may become, is waited for; a ledger that can't be opened is not. */
 static enum cf_err pass(struct cf_service *service, struct cf_relay *relay)
 {
   static struct cf_log_rate rate;
@@ -170,12 +170,13 @@ static enum cf_err pass(struct cf_service *service, struct cf_relay *relay)
       cf_log_rated(&rate, CF_LOG_ERROR, "cannot reach the owner: %s: %s", fault.at, fault.detail);
     if (err != CF_E_NOTFOUND && err != CF_E_LEAVING && err != CF_E_BUSY)
       return err;
-    if (err == CF_E_NOTFOUND && replace_owner(service, &started_us) == CF_OK) {
+    enum cf_err own = err == CF_E_NOTFOUND ? replace_owner(service, &started_us) : CF_E_LOCKED;
+    if (own == CF_OK) {
       struct cf_transport here = *cf_relay_transport(relay);
       cf_app_serve(cf_owner_app(atomic_load(&service->owner)), &here);
       return CF_OK;
     }
-    if (cf_clock_mono_us() > end_us)
+    if (own != CF_E_LOCKED || cf_clock_mono_us() > end_us)
       return CF_E_NOTREADY;
     usleep(PAUSE_US);
   }

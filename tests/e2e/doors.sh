@@ -115,7 +115,7 @@ no_owner() { # the ledger is free and its socket gone
   [ ! -e "$DATA/sock" ]
 }
 
-make_ledger idle_exit=2s "origin=doors.example.org/main"
+make_ledger idle_exit=5s "origin=doors.example.org/main"
 add_token app writer,reader,auditor
 
 # ---- lighttpd, one process
@@ -180,6 +180,7 @@ check "four: all leave" no_owner
 
 lighttpd_cgi_start
 exercise cgi
+http /healthz
 check "cgi: an owner was left behind" [ -n "$(owner)" ]
 check "cgi: and leaves when it has nothing to do" no_owner
 

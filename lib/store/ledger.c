@@ -394,6 +394,8 @@ static enum cf_err open_inside(struct cf_ledger *l, struct cf_fault *fault)
     err = cf_recover(l, fault);
   if (err == CF_OK)
     err = open_signer(l, fault);
+  if (err == CF_OK)
+    err = cf_recover_sweep(l, fault);
   if (err != CF_OK)
     return err;
   cf_space_reserve(l);

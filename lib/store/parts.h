@@ -165,6 +165,7 @@ CF_MUST enum cf_err cf_seal_load(struct cf_ledger *l, struct cf_fault *fault); /
 
 /* recover.c */
 CF_MUST enum cf_err cf_recover(struct cf_ledger *l, struct cf_fault *fault);
+CF_MUST enum cf_err cf_recover_sweep(struct cf_ledger *l, struct cf_fault *fault); /* remove files that nobody names; only when it is known that this is the newest data */
 
 /* append.c */
 CF_MUST enum cf_err cf_queue_init(struct cf_queue *queue);

@@ -161,6 +161,12 @@ static enum cf_err sweep_tails(struct cf_ledger *l, struct cf_fault *fault)
   return CF_OK;
 }
 
+enum cf_err cf_recover_sweep(struct cf_ledger *l, struct cf_fault *fault)
+{
+  enum cf_err err = sweep(l, fault);
+  return err == CF_OK ? sweep_tails(l, fault) : err;
+}
+
 /* ---- the whole ---- */
 
 static enum cf_err read_tree(struct cf_ledger *l, struct cf_fault *fault)
@@ -198,10 +204,6 @@ enum cf_err cf_recover(struct cf_ledger *l, struct cf_fault *fault)
     cf_segment_pool_keep_filters(l->pool, l->conf->dedupe_records / 8 * FILTER_BITS + FILTERS_MIN);
     err = gather(l, fault);
   }
-  if (err == CF_OK)
-    err = sweep(l, fault);
-  if (err == CF_OK)
-    err = sweep_tails(l, fault);
   if (err == CF_OK)
     err = read_tree(l, fault);
   if (err == CF_OK)

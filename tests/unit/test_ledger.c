@@ -257,6 +257,27 @@ START_TEST(test_old_backup_is_noticed)
 }
 END_TEST
 
+/* An old database put back beside newer segments: it does not name them, and must not take them with it. */
+START_TEST(test_old_database_takes_no_segments)
+{
+  stage_append_range(0, 300, 100);
+  stage_wait_for_segments(1);
+  stage_close_ledger();
+  temp_run("cp -a data/env old");
+  stage_open_ledger();
+  stage_append_range(300, 900, 100);
+  stage_wait_for_segments(3);
+  stage_close_ledger();
+  temp_run("mv data/env new && mv old data/env");
+  struct cf_fault fault = {0};
+  ck_assert_err(cf_ledger_open(&stage_conf, "test 1", &stage_ledger, &fault), CF_E_ROLLBACK);
+  temp_run("rm -rf data/env && mv new data/env");
+  stage_open_ledger();
+  stage_assert_holds(900);
+  stage_assert_verifies();
+}
+END_TEST
+
 START_TEST(test_no_space)
 {
   struct cf_event e;
@@ -359,6 +380,7 @@ int main(void)
     {.tcase = "ledger", .test = test_killed_owner},
     {.tcase = "ledger", .test = test_second_owner},
     {.tcase = "ledger", .test = test_old_backup_is_noticed},
+    {.tcase = "ledger", .test = test_old_database_takes_no_segments},
     {.tcase = "ledger", .test = test_no_space},
     {.tcase = "ledger", .test = test_posted},
     {.tcase = "ledger", .test = test_seals},

@@ -398,7 +398,8 @@ static enum cf_err open_inside(struct cf_ledger *l, struct cf_fault *fault)
     err = cf_recover_sweep(l, fault);
   if (err != CF_OK)
     return err;
-  cf_space_reserve(l);
+  if (!cf_space_reserve(l))
+    cf_log(CF_LOG_WARNING, "there is no space for the reserve");
   err = start_threads(l, fault);
   if (err == CF_OK)
     err = cf_append_service(l, "start");

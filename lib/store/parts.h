@@ -97,6 +97,7 @@ struct cf_ledger {
 
   pthread_t clerk, roller;     /* seals, posts, checkpoints; writes segments */
   bool clerk_runs, roller_runs;
+  bool was_short;              /* the clerk's: it has seen less space than min_free */
   pthread_mutex_t nap;         /* how the two sleep: stop and roll_due, with wake */
   pthread_cond_t wake;
   bool stop, roll_due;
@@ -124,7 +125,8 @@ void cf_meta_close(struct cf_ledger *l);
 /* space.c */
 bool cf_space_ok(struct cf_ledger *l);                         /* under queue.lock; asks the system at most five times a second */
 uint64_t cf_space_free(const struct cf_ledger *l);
-void cf_space_reserve(struct cf_ledger *l);                    /* make the reserve file where there is none and space for it */
+bool cf_space_reserve(struct cf_ledger *l);                    /* make the reserve file where there is none and space for it; false where that failed */
+void cf_space_watch(struct cf_ledger *l);                      /* by the clerk, now and then: make the reserve again when there was too little space and is no more */
 bool cf_space_release(struct cf_ledger *l);                    /* give the reserve back to the file system; false where there is none */
 
 /* plan.c: one group's way into the ledger. */

@@ -238,6 +238,7 @@ void *cf_clerk_main(void *ledger)
     if (now >= next_slow_us) {
       if (cf_bdb_checkpoint(l->env, BDB_CHECKPOINT_KB, 1) == CF_E_SPACE)
         (void)cf_space_release(l);
+      cf_space_watch(l);
       cf_clerk_end_tail(l);
       next_slow_us = now + 1000000;
     }

@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -33,16 +34,36 @@ bool cf_space_ok(struct cf_ledger *l)
   return ok;
 }
 
-void cf_space_reserve(struct cf_ledger *l)
+static bool has_reserve(const struct cf_ledger *l)
 {
-  if (cf_space_free(l) < l->conf->min_free + RESERVE_BYTES)
-    return;
+  struct stat st;
+  return fstatat(l->directory, "reserve", &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size >= RESERVE_BYTES;
+}
+
+bool cf_space_reserve(struct cf_ledger *l)
+{
+  if (has_reserve(l) || cf_space_free(l) < l->conf->min_free + RESERVE_BYTES)
+    return true;
   int fd = openat(l->directory, "reserve", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0)
-    return;
-  if (posix_fallocate(fd, 0, RESERVE_BYTES) != 0)
-    (void)cf_space_release(l);
-  (void)close(fd);
+  bool made = fd >= 0 && posix_fallocate(fd, 0, RESERVE_BYTES) == 0;
+  if (fd >= 0)
+    (void)close(fd);
+  if (fd >= 0 && !made)
+    (void)unlinkat(l->directory, "reserve", 0);
+  return made;
+}
+
+/* Where a quota hides what is left nobody sees it come back: a try would take it from the log for a moment, which ends the process. */
+void cf_space_watch(struct cf_ledger *l)
+{
+  uint64_t left = cf_space_free(l);
+  if (left < l->conf->min_free) {
+    l->was_short = true;
+  } else if (l->was_short && left >= l->conf->min_free + RESERVE_BYTES) {
+    l->was_short = false;
+    if (!cf_space_reserve(l))
+      cf_log(CF_LOG_WARNING, "there is no space for the reserve");
+  }
 }
 
 bool cf_space_release(struct cf_ledger *l)

@@ -3,10 +3,13 @@
  * many bytes where a file has nothing. */
 #include "config.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -21,6 +24,21 @@ static const char *wanting;
 static unsigned refused;
 static long zeros_left = LONG_MAX;
 static bool given_up;
+
+static atomic_bool is_short;    /* the system says that nothing is left, */
+static atomic_uint told_short;  /* and has said it so often */
+
+int fstatvfs(int fd, struct statvfs *s)
+{
+  int (*real)(int, struct statvfs *);
+  *(void **)&real = dlsym(RTLD_NEXT, "fstatvfs");
+  int result = real(fd, s);
+  if (result == 0 && atomic_load(&is_short)) {
+    s->f_bavail = 0;
+    atomic_fetch_add(&told_short, 1);
+  }
+  return result;
+}
 
 static bool refuse(void)
 {
@@ -96,6 +114,7 @@ static void setup(void)
   refused = 0;
   zeros_left = LONG_MAX;
   given_up = false;
+  atomic_store(&is_short, false);
   snprintf(home, sizeof home, "%s/cf-space-XXXXXX", tmp != NULL ? tmp : "/tmp");
   ck_assert_ptr_nonnull(mkdtemp(home));
   snprintf(path, sizeof path, "%s/data", home);
@@ -150,6 +169,30 @@ START_TEST(test_seal)
 }
 END_TEST
 
+/* When there is space again, so is the reserve: the disk may fill up a second time. */
+START_TEST(test_reserve_comes_back)
+{
+  struct cf_fault fault = {0};
+  struct cf_buf note;
+  cf_buf_init(&note, CF_NOTE_MAX);
+  for (unsigned i = 0; i < 2; i++) {
+    uint64_t size = append();
+    wanting = "/state.new";
+    atomic_store(&told_short, 0);
+    atomic_store(&is_short, true);
+    ck_assert_ok(cf_ledger_seal(ledger, size, &note, &fault));
+    ck_assert_uint_gt(refused, i);
+    while (atomic_load(&told_short) == 0)
+      usleep(10000);
+    wanting = NULL;
+    atomic_store(&is_short, false);
+    while (access(reserve, F_OK) != 0)
+      usleep(10000);
+  }
+  cf_buf_fini(&note);
+}
+END_TEST
+
 /* And before a ledger can't be opened for want of one. */
 START_TEST(test_seal_at_start)
 {
@@ -187,6 +230,7 @@ int main(void)
 {
   const struct cf_test tests[] = {
     {.tcase = "space", .test = test_seal, .setup = setup, .teardown = teardown, .timeout = 60},
+    {.tcase = "space", .test = test_reserve_comes_back},
     {.tcase = "space", .test = test_seal_at_start},
     {.tcase = "space", .test = test_recovery},
   };

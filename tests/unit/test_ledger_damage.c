@@ -83,6 +83,15 @@ static void *read_in_turn(void *context)
   return NULL;
 }
 
+/* Letters without a pattern, so that they stay long when they are packed. */
+static char letter(unsigned i)
+{
+  uint32_t x = i * 2654435761u;
+  x = (x ^ x >> 15) * 2246822519u;
+  x = (x ^ x >> 13) * 3266489917u;
+  return (char)('a' + (x ^ x >> 16) % 26);
+}
+
 /* An event that fills pages. */
 static void large(struct cf_event *e, const char *source, unsigned i)
 {
@@ -91,7 +100,7 @@ static void large(struct cf_event *e, const char *source, unsigned i)
   struct cf_fault fault = {0};
   int n = snprintf(text, sizeof text, "{\"id\":\"large-%u\",\"message\":\"", i);
   for (unsigned k = 0; k < 1500; k++)
-    text[n++] = (char)('a' + (i * 1500 + k) * 2654435761u / 16777216 % 26);
+    text[n++] = letter(i * 1500 + k);
   memcpy(text + n, "\"}", 3);
   ck_assert_ok(cf_event_parse(cf_str_from(text), &rules, e, &fault));
 }

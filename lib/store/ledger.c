@@ -356,6 +356,8 @@ static enum cf_err open_signer(struct cf_ledger *l, struct cf_fault *fault)
   if (l->conf->origin != NULL && strcmp(l->conf->origin, l->origin) != 0)
     return cf_fail(fault, CF_E_CONFIG, "origin", "this ledger is %s: an origin can't be changed", l->origin);
   enum cf_err err = cf_signer_open(l->conf->signer, cf_str_from(l->origin), &l->signer, fault);
+  if (err == CF_E_LOCKED) /* not by an owner of this ledger, whose lock is ours: nobody to wait for */
+    return cf_fail(fault, CF_E_CONFIG, l->conf->signer, "the owner of another ledger, or of another copy of this one, signs with this key: each wants a signer of its own");
   if (err == CF_OK)
     err = check_genesis(l, fault);
   return err == CF_OK ? cf_seal_load(l, fault) : err;

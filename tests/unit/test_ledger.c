@@ -240,6 +240,22 @@ START_TEST(test_second_owner)
 }
 END_TEST
 
+/* A copy of the data beside the signer of the original, which is at work: that is no owner to wait for. */
+START_TEST(test_signer_of_another_ledger)
+{
+  struct cf_ledger *copy = NULL;
+  struct cf_fault fault = {0};
+  stage_close_ledger();
+  temp_run("cp -a data copy");
+  stage_open_ledger();
+  struct cf_conf conf = stage_conf;
+  conf.data = strdup(temp_path("copy"));
+  ck_assert_err(cf_ledger_open(&conf, "test 2", &copy, &fault), CF_E_CONFIG);
+  ck_assert_str_eq(fault.at, stage_conf.signer);
+  free(conf.data);
+}
+END_TEST
+
 START_TEST(test_old_backup_is_noticed)
 {
   stage_append_range(0, 50, 10);
@@ -379,6 +395,7 @@ int main(void)
     {.tcase = "ledger", .test = test_one_id_of_many_sources},
     {.tcase = "ledger", .test = test_killed_owner},
     {.tcase = "ledger", .test = test_second_owner},
+    {.tcase = "ledger", .test = test_signer_of_another_ledger},
     {.tcase = "ledger", .test = test_old_backup_is_noticed},
     {.tcase = "ledger", .test = test_old_database_takes_no_segments},
     {.tcase = "ledger", .test = test_no_space},

@@ -19,7 +19,7 @@ lib=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 : "${CF_FCGI:=$CF_BUILDDIR/counterfoil.fcgi}"
 : "${CF_CLI:=$CF_BUILDDIR/counterfoil}"
 
-PATIENCE=60 # seconds for anything that should come at once; instrumented builds on a busy machine are slow
+PATIENCE=180 # seconds for anything that should come at once; instrumented builds on a busy machine are slow
 TMP=
 URL=        # of the mount point of the server that http asks
 PID=
@@ -108,6 +108,13 @@ spawn() { # spawn NAME COMMAND…
 
 alive() { kill -0 "$1" 2>/dev/null; }
 
+# child PID: it runs and is a child of ours. Who ended may have a successor of the same number by now, who is a stranger.
+child() {
+  local stat=
+  { read -r stat <"/proc/$1/stat"; } 2>/dev/null
+  [[ ${stat##*) } = [!Z]" $$ "* ]]
+}
+
 gone() { # gone SECONDS PID: it ends in that time
   local end=$((SECONDS + $1))
   while alive "$2"; do
@@ -116,10 +123,12 @@ gone() { # gone SECONDS PID: it ends in that time
   done
 }
 
-stop() { # stop PID: ask it to end, wait for it; false: it had to be killed
+stop() { # stop PID: ask a child to end, wait for it; false: it had to be killed
   local pid=$1 good=0
-  kill -TERM "$pid" 2>/dev/null
-  gone "$PATIENCE" "$pid" || { good=1; kill -KILL "$pid" 2>/dev/null; }
+  if child "$pid"; then
+    kill -TERM "$pid" 2>/dev/null
+    gone "$PATIENCE" "$pid" || { good=1; kill -KILL "$pid" 2>/dev/null; }
+  fi
   wait "$pid" 2>/dev/null
   return "$good"
 }
@@ -144,7 +153,7 @@ owner() {
 end_processes() {
   local i pid left
   for ((i = ${#PIDS[@]} - 1; i >= 0; i--)); do
-    alive "${PIDS[i]}" || continue
+    child "${PIDS[i]}" || continue
     stop "${PIDS[i]}" || fail "process ${PIDS[i]} had to be killed"
   done
   PIDS=()

@@ -75,9 +75,18 @@ each_line_once() { # each_line_once NAME
 
 # ---- tests
 
+state_is_there() { # it is written when the owner has answered
+  local end=$((SECONDS + PATIENCE))
+  until [ -e "$TMP/state" ]; do
+    [ "$SECONDS" -le "$end" ] && alive "$FOLLOW" || return 1
+    sleep 0.02
+  done
+}
+
 grows() {
   write_lines "$N"
   each_line_once "it grows"
+  check "the state is kept" state_is_there
   check "the state is only ours" [ "$(stat -c %a "$TMP/state")" = 600 ]
 }
 

@@ -19,7 +19,7 @@ make_ledger() {
   CONF=$TMP/counterfoil.conf
   {
     printf '%s\n' "data = $DATA" "origin = ${ORIGIN:-test.example.org/$NAME}" "www = $TMP/www" "base = $MOUNT" "listen = $TMP/sock" \
-      "min_free = 1M" "segment_records = 1024"
+      "min_free = 1M" "segment_records = 1024" "verify_budget = ${PATIENCE}s"
     printf '%s\n' "$@" | sed -n 's/=/ = /p'
   } >"$CONF"
   # A later line of the same key takes the place of an earlier one.
@@ -149,7 +149,7 @@ write_apache() {
   local module
   {
     printf '%s\n' "ServerName localhost" "ServerRoot $TMP" "Listen 127.0.0.1:$PORT" "PidFile $TMP/apache.pid" "DefaultRuntimeDir $TMP" \
-      "Mutex pthread" "DocumentRoot $TMP/htdocs" "ErrorLog $TMP/log/apache.error" \
+      "Mutex pthread" "Timeout $PATIENCE" "DocumentRoot $TMP/htdocs" "ErrorLog $TMP/log/apache.error" \
       'LogFormat "%h %l %u %t \"%r\" %>s %O \"%{Referer}i\" \"%{User-Agent}i\"" combined' "CustomLog $TMP/log/apache.access combined"
     for module in mpm_event authz_core authz_host alias proxy proxy_fcgi; do
       printf 'LoadModule %s_module %s\n' "$module" "$APACHE_MODULES/mod_$module.so"

@@ -195,12 +195,7 @@ left_behind() {
 
 lighttpd_cgi_start
 exercise cgi
-<<<<<<< HEAD
-http /healthz
-check "cgi: an owner was left behind" [ -n "$(owner)" ]
-=======
 check "cgi: an owner was left behind" left_behind
->>>>>>> 5dfd56b (tests: count on no speed of the servers)
 check "cgi: and leaves when it has nothing to do" no_owner
 
 sed -i 's/^idle_exit.*/idle_exit = 0/' "$CONF"

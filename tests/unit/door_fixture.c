@@ -14,6 +14,7 @@
 #include "fcgi-app/socket.h"
 
 #define ANSWER_MAX (40u << 20)
+#define PATIENCE_US INT64_C(100000000)
 
 char door_directory[] = "/tmp/cf-relay-XXXXXX";
 char door_front_path[64];
@@ -143,7 +144,7 @@ void door_set_up_both(void)
 void door_stop_owner(void)
 {
   (void)unlinkat(door_dir, CF_SOCK_NAME, 0);
-  ck_assert_ok(cf_fcgi_stop(door_owner, 5000000));
+  ck_assert_ok(cf_fcgi_stop(door_owner, PATIENCE_US));
   door_owner = NULL;
   if (door_owner_fd >= 0)
     close(door_owner_fd);
@@ -152,7 +153,7 @@ void door_stop_owner(void)
 
 void door_tear_down(void)
 {
-  ck_assert_ok(cf_fcgi_stop(front, 5000000));
+  ck_assert_ok(cf_fcgi_stop(front, PATIENCE_US));
   front = NULL;
   if (front_fd >= 0)
     close(front_fd);
@@ -217,7 +218,7 @@ int door_connect_owner(void)
 enum cf_err door_ask(int fd, struct door_client *c, const char *method, const char *query, const char *const *extra)
 {
   struct cf_exchange *exchange;
-  struct cf_exchange_io io = {.context = c, .body = client_body, .answer = client_answer, .silence_us = 10000000};
+  struct cf_exchange_io io = {.context = c, .body = client_body, .answer = client_answer, .silence_us = PATIENCE_US};
 
   cf_buf_init(&c->answer, ANSWER_MAX);
   ck_assert_ok(cf_exchange_new(&exchange));

@@ -149,9 +149,8 @@ uint64_t stage_segments(void)
 
 void stage_wait_for_segments(uint64_t n)
 {
-  for (unsigned i = 0; i < 3000 && stage_segments() < n; i++)
+  while (stage_segments() < n)
     usleep(10000);
-  ck_assert_uint_ge(stage_segments(), n);
 }
 
 void stage_segment_path(unsigned n, char path[300])

@@ -456,7 +456,7 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "codec", .setup = open_out, .teardown = close_out, .timeout = 300, .test = test_base64_vectors, .loops = CF_COUNT(base64)},
+    {.tcase = "codec", .setup = open_out, .teardown = close_out, .test = test_base64_vectors, .loops = CF_COUNT(base64)},
     {.tcase = "codec", .test = test_base64_bad, .loops = CF_COUNT(base64_bad)},
     {.tcase = "codec", .test = test_base64url_bad, .loops = CF_COUNT(base64url_bad)},
     {.tcase = "codec", .test = test_base64_canonical},

@@ -11,6 +11,7 @@
 #include "tests/unit/cf_test.h"
 
 #define LONG_N 70000
+#define PATIENCE_US 100000000
 
 static int pair[2];
 static struct cf_exchange *exchange;
@@ -77,7 +78,7 @@ static void run_script(int i, size_t piece)
 {
   struct cf_buf answer;
   cf_buf_init(&answer, 1000);
-  struct cf_exchange_io io = {.context = &answer, .answer = keep_answer, .silence_us = 2000000};
+  struct cf_exchange_io io = {.context = &answer, .answer = keep_answer, .silence_us = PATIENCE_US};
 
   for (size_t at = 0; at < scripts[i].n; at += piece) {
     size_t n = scripts[i].n - at < piece ? scripts[i].n - at : piece;
@@ -115,7 +116,7 @@ START_TEST(test_trickle)
 {
   struct cf_buf answer;
   cf_buf_init(&answer, 1000);
-  struct cf_exchange_io io = {.context = &answer, .answer = keep_answer, .silence_us = 2000000};
+  struct cf_exchange_io io = {.context = &answer, .answer = keep_answer, .silence_us = PATIENCE_US};
   pthread_t thread;
   int i = _i;
 
@@ -147,7 +148,7 @@ static enum cf_err refuse_answer(void *context, const void *p, size_t n)
 
 START_TEST(test_own_error)
 {
-  struct cf_exchange_io io = {.answer = refuse_answer, .silence_us = 2000000};
+  struct cf_exchange_io io = {.answer = refuse_answer, .silence_us = PATIENCE_US};
 
   ck_assert_int_eq(send(pair[1], OUT_HELLO, 13, 0), 13);
   ck_assert_err(cf_exchange_run(exchange, pair[0], &io), CF_E_FULL);
@@ -164,7 +165,7 @@ static enum cf_err refuse_body(void *context, void *out, size_t max, size_t *n)
 
 START_TEST(test_body_error)
 {
-  struct cf_exchange_io io = {.answer = refuse_answer, .body = refuse_body, .silence_us = 2000000};
+  struct cf_exchange_io io = {.answer = refuse_answer, .body = refuse_body, .silence_us = PATIENCE_US};
 
   ck_assert_err(cf_exchange_run(exchange, pair[0], &io), CF_E_NOMEM);
   ck_assert(cf_exchange_own_error(exchange));

@@ -574,17 +574,17 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "scan", .test = test_random, .setup = setup, .teardown = teardown, .timeout = 600},
+    {.tcase = "scan", .test = test_random, .setup = setup, .teardown = teardown},
     {.tcase = "scan", .test = test_edges},
     {.tcase = "scan", .test = test_each_record},
-    {.tcase = "damage", .test = test_damaged_blocks, .setup = setup, .teardown = teardown, .timeout = 600},
+    {.tcase = "damage", .test = test_damaged_blocks, .setup = setup, .teardown = teardown},
     {.tcase = "damage", .test = test_damage_elsewhere},
     {.tcase = "damage", .test = test_lost_times},
     {.tcase = "damage", .test = test_broken_text},
-    {.tcase = "growing", .test = test_growing, .setup = setup, .teardown = teardown, .timeout = 600},
+    {.tcase = "growing", .test = test_growing, .setup = setup, .teardown = teardown},
     {.tcase = "growing", .test = test_follow},
     {.tcase = "growing", .test = test_late_record},
-    {.tcase = "pages", .test = test_empty, .setup = setup, .teardown = teardown, .timeout = 600},
+    {.tcase = "pages", .test = test_empty, .setup = setup, .teardown = teardown},
     {.tcase = "pages", .test = test_row_error},
     {.tcase = "pages", .test = test_budget},
     {.tcase = "pages", .test = test_short_block},

@@ -129,9 +129,9 @@ START_TEST(test_while_appending)
   while (!atomic_load(&done))
     ask_some(5);
   ck_assert_int_eq(pthread_join(thread, NULL), 0);
+  stage_wait_for_segments(4);
   ask_some(50);
   ck_assert_uint_eq(met, RECORDS);
-  ck_assert_uint_gt(stage_segments(), 3);
 
   /* The same after a restart. */
   stage_close_ledger();
@@ -143,7 +143,7 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "ledger", .test = test_while_appending, .setup = setup, .teardown = teardown, .timeout = 600},
+    {.tcase = "ledger", .test = test_while_appending, .setup = setup, .teardown = teardown},
   };
   return cf_test_run("query_ledger", tests, CF_COUNT(tests));
 }

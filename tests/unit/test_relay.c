@@ -2,12 +2,30 @@
 /* Doors without an application: a client, a relay and a server of ours in one process. */
 #include "config.h"
 
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "fcgi-app/socket.h"
-#include "lib/base/clock.h"
 #include "tests/unit/door_fixture.h"
+
+#define WAKE SIGUSR2 /* what ends a worker's waiting */
+
+static atomic_int deaf_ms; /* the longest time that a thread waited for and WAKE could not have ended */
+
+int poll(struct pollfd *fds, nfds_t n, int ms)
+{
+  const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+  sigset_t blocked;
+  pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+  if (sigismember(&blocked, WAKE) == 1)
+    for (int most = atomic_load(&deaf_ms); ms > most && !atomic_compare_exchange_weak(&deaf_ms, &most, ms);)
+      continue;
+  return (int)syscall(SYS_ppoll, fds, n, ms < 0 ? NULL : &time, NULL, (size_t)0);
+}
 
 static const size_t sizes[] = {0, 1, 100, 8000, 8192, 16384, 16385, 65535, 65536, 1000000, BIG_N};
 
@@ -218,9 +236,9 @@ START_TEST(test_leave_kept_connection)
 
   ck_assert_int_eq(write(fd, request, sizeof request - 1), sizeof request - 1);
   ck_assert_int_gt(read_records(fd), 1);
-  int64_t start_us = cf_clock_mono_us();
+  atomic_store(&deaf_ms, 0);
   door_stop_owner();
-  ck_assert_int_lt(cf_clock_mono_us() - start_us, 900000);
+  ck_assert_int_eq(atomic_load(&deaf_ms), 0);
   char byte;
   ck_assert_int_eq(read(fd, &byte, 1), 0);
   close(fd);

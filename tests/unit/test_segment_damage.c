@@ -294,7 +294,7 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "damage", .test = test_flipped_byte, .loops = 2, .setup = segment_set_up, .teardown = segment_tear_down, .timeout = 600},
+    {.tcase = "damage", .test = test_flipped_byte, .loops = 2, .setup = segment_set_up, .teardown = segment_tear_down},
     {.tcase = "damage", .test = test_wrong_page, .loops = 4},
     {.tcase = "damage", .test = test_lost_chunk, .loops = FACT_MEMBERS_N},
     {.tcase = "damage", .test = test_lost_row, .loops = CF_COUNT(rows)},

@@ -173,7 +173,7 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "pool", .test = test_bounded, .setup = segment_set_up, .teardown = segment_tear_down, .timeout = 240},
+    {.tcase = "pool", .test = test_bounded, .setup = segment_set_up, .teardown = segment_tear_down},
     {.tcase = "pool", .test = test_filter_stays},
     {.tcase = "pool", .test = test_drop},
     {.tcase = "pool", .test = test_threads, .loops = 2},

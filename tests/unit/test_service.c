@@ -139,7 +139,7 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "turn", .test = test_next_in_turn, .setup = setup, .teardown = teardown, .timeout = 60},
+    {.tcase = "turn", .test = test_next_in_turn, .setup = setup, .teardown = teardown},
     {.tcase = "turn", .test = test_owner_stays},
     {.tcase = "turn", .test = test_told_to_end},
   };

@@ -233,7 +233,7 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "space", .test = test_seal, .setup = setup, .teardown = teardown, .timeout = 60},
+    {.tcase = "space", .test = test_seal, .setup = setup, .teardown = teardown},
     {.tcase = "space", .test = test_reserve_comes_back},
     {.tcase = "space", .test = test_seal_at_start},
     {.tcase = "space", .test = test_recovery},

@@ -179,7 +179,7 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "time", .test = test_id_before_the_clock_was_wrong, .setup = setup, .teardown = teardown, .timeout = 60},
+    {.tcase = "time", .test = test_id_before_the_clock_was_wrong, .setup = setup, .teardown = teardown},
     {.tcase = "time", .test = test_checkpoints_of_the_future},
   };
   return cf_test_run("time", tests, CF_COUNT(tests));

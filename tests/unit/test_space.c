@@ -29,6 +29,13 @@ static atomic_uint refused;
 static long zeros_left = LONG_MAX;
 static bool given_up;
 
+/* Berkeley DB loses a handle where its recovery fails. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+  return "leak:libdb-5.3\n";
+}
+
 static atomic_bool is_short;    /* the system says that nothing is left, */
 static atomic_uint told_short;  /* and has said it so often */
 

@@ -16,10 +16,6 @@
 #include "lib/store/ledger.h"
 #include "tests/unit/cf_test.h"
 
-/* The library keeps a few bytes of an environment whose recovery failed, whatever one calls. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void) { return "leak:__os_malloc\n"; }
-
 static char home[256];
 static char reserve[300];
 static struct cf_conf conf;

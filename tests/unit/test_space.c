@@ -13,13 +13,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "lib/store/ledger.h"
-#include "tests/unit/cf_test.h"
+#include "tests/unit/ledger_stage.h"
 
-static char home[256];
 static char reserve[300];
-static struct cf_conf conf;
-static struct cf_ledger *ledger;
 static const char *_Atomic wanting; /* the ledger's own threads write too */
 static atomic_uint refused;
 static long zeros_left = LONG_MAX;
@@ -94,71 +90,23 @@ ssize_t write(int fd, const void *p, size_t n)
 
 /* ---- the stage ---- */
 
-static void set(const char *key, const char *value)
-{
-  struct cf_fault fault = {0};
-  ck_assert_msg(cf_conf_set(&conf, cf_str_from(key), cf_str_from(value), &fault) == CF_OK, "%s: %s", key, fault.detail);
-}
-
-static void open_ledger(void)
-{
-  struct cf_fault fault = {0};
-  enum cf_err err = cf_ledger_open(&conf, "test 1", &ledger, &fault);
-  ck_assert_msg(err == CF_OK, "%s: %s: %s", cf_err_word(err), fault.at, fault.detail);
-}
-
-static void close_ledger(void)
-{
-  cf_ledger_close(ledger);
-  ledger = NULL;
-}
-
 static void setup(void)
 {
-  const char *tmp = getenv("TMPDIR");
-  struct cf_fault fault = {0};
-  char path[300];
-  wanting = NULL;
-  refused = 0;
-  zeros_left = LONG_MAX;
-  given_up = false;
-  atomic_store(&is_short, false);
-  snprintf(home, sizeof home, "%s/cf-space-XXXXXX", tmp != NULL ? tmp : "/tmp");
-  ck_assert_ptr_nonnull(mkdtemp(home));
-  snprintf(path, sizeof path, "%s/data", home);
-  snprintf(reserve, sizeof reserve, "%s/data/reserve", home);
-  ck_assert_ok(cf_conf_defaults(&conf));
-  set("data", path);
-  set("origin", "test.example.org/log");
-  set("min_free", "1M");
-  ck_assert_ok(cf_conf_check(&conf, &fault));
-  enum cf_err err = cf_ledger_init(&conf, &fault);
-  ck_assert_msg(err == CF_OK, "%s: %s: %s", cf_err_word(err), fault.at, fault.detail);
-  open_ledger();
+  stage_configure("space", NULL);
+  snprintf(reserve, sizeof reserve, "%s", temp_path("data/reserve"));
+  stage_init_ledger();
+  stage_open_ledger();
   ck_assert_int_eq(access(reserve, F_OK), 0);
 }
 
-static void teardown(void)
-{
-  char command[400];
-  close_ledger();
-  cf_conf_fini(&conf);
-  snprintf(command, sizeof command, "rm -rf '%s'", home);
-  ck_assert_int_eq(system(command), 0);
-}
-
+/* Gives the size that it makes. */
 static uint64_t append(void)
 {
-  const struct cf_event_rules rules = {.source = CF_STR("test")};
-  struct cf_event event;
-  struct cf_fault fault = {0};
-  struct cf_place place;
-  ck_assert_ok(cf_event_parse(CF_STR("{\"action\":\"x\"}"), &rules, &event, &fault));
-  const struct cf_event *pointer = &event;
-  struct cf_append a = {.events = &pointer, .n = 1, .places = &place};
-  ck_assert_ok(cf_ledger_append(ledger, &a));
-  cf_event_fini(&event);
-  return a.size;
+  struct cf_event e;
+  stage_event(&e, "{\"action\":\"x\"}");
+  uint64_t size = stage_append(&e).seq + 1;
+  cf_event_fini(&e);
+  return size;
 }
 
 /* ---- tests ---- */
@@ -170,7 +118,7 @@ START_TEST(test_seal)
   struct cf_buf note;
   cf_buf_init(&note, CF_NOTE_MAX);
   wanting = "/state.new";
-  ck_assert_ok(cf_ledger_seal(ledger, append(), &note, &fault));
+  ck_assert_ok(cf_ledger_seal(stage_ledger, append(), &note, &fault));
   ck_assert_uint_gt(atomic_load(&refused), 0);
   ck_assert_int_ne(access(reserve, F_OK), 0);
   cf_buf_fini(&note);
@@ -188,7 +136,7 @@ START_TEST(test_reserve_comes_back)
     uint64_t size = append();
     atomic_store(&told_short, 0);
     atomic_store(&is_short, true);
-    ck_assert_ok(cf_ledger_seal(ledger, size, &note, &fault));
+    ck_assert_ok(cf_ledger_seal(stage_ledger, size, &note, &fault));
     ck_assert_uint_gt(atomic_load(&refused), i);
     while (atomic_load(&told_short) == 0)
       usleep(10000);
@@ -204,9 +152,9 @@ END_TEST
 /* And before a ledger can't be opened for want of one. */
 START_TEST(test_seal_at_start)
 {
-  close_ledger();
+  stage_close_ledger();
   wanting = "/state.new";
-  open_ledger();
+  stage_open_ledger();
   ck_assert_uint_gt(atomic_load(&refused), 0);
   ck_assert_int_ne(access(reserve, F_OK), 0);
 }
@@ -215,29 +163,27 @@ END_TEST
 /* A log file takes its space as it is written to. Recovery can do without what it would take beforehand. */
 START_TEST(test_recovery)
 {
-  char path[300];
   append();
-  close_ledger();
-  snprintf(path, sizeof path, "%s/data/env/log.0000000001", home);
-  int fd = open(path, O_RDWR);
+  stage_close_ledger();
+  int fd = open(temp_path("data/env/log.0000000001"), O_RDWR);
   ck_assert_int_ge(fd, 0);
   ck_assert_int_eq(ftruncate(fd, 1 << 20), 0);
   ck_assert_int_eq(ftruncate(fd, 60 << 20), 0);
   ck_assert_int_eq(close(fd), 0);
   zeros_left = 16 << 20;
-  open_ledger();
+  stage_open_ledger();
   ck_assert_uint_gt(atomic_load(&refused), 0);
   append();
   zeros_left = LONG_MAX;
-  close_ledger();
-  open_ledger();
+  stage_close_ledger();
+  stage_open_ledger();
 }
 END_TEST
 
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "space", .test = test_seal, .setup = setup, .teardown = teardown},
+    {.tcase = "space", .test = test_seal, .setup = setup, .teardown = stage_ledger_teardown},
     {.tcase = "space", .test = test_reserve_comes_back},
     {.tcase = "space", .test = test_seal_at_start},
     {.tcase = "space", .test = test_recovery},

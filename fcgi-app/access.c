@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* This log's own trail: who read, exported or verified it, and who was refused (format.md, kind `access`). */
+/* This log's own trail: who read, exported or verified it, and who was refused
+ * (format.md, kind `access`). */
 #include "config.h"
 
 #include "fcgi-app/handler.h"
@@ -19,10 +20,12 @@ static void put_attributes(struct cf_buf *b, struct cf_str filter, uint64_t rows
 
 static void set_text(struct cf_builder *b, enum cf_member member, struct cf_str text, size_t max)
 {
-  if (text.n > 0) cf_builder_set(b, member, cf_utf8_head(text, max));
+  if (text.n > 0)
+    cf_builder_set(b, member, cf_utf8_head(text, max));
 }
 
-static void build(struct cf_builder *b, const struct cf_call *call, const char *action, struct cf_str attributes)
+static void build(struct cf_builder *b, const struct cf_call *call, const char *action,
+                  struct cf_str attributes)
 {
   char ip[46];
   cf_request_ip(call->request, ip);
@@ -52,7 +55,8 @@ void cf_access_post(struct cf_call *call, const char *action, struct cf_str filt
     cf_ledger_post(call->app->ledger, &event);
     cf_event_fini(&event);
   } else {
-    cf_log(CF_LOG_ERROR, "an access record could not be made: %s: %s %s", cf_err_word(err), fault.at, fault.detail);
+    cf_log(CF_LOG_ERROR, "an access record could not be made: %s: %s %s", cf_err_word(err),
+           fault.at, fault.detail);
   }
   cf_builder_free(b);
   cf_buf_fini(&attributes);
@@ -62,5 +66,6 @@ void cf_access_refused(struct cf_call *call, enum cf_err err)
 {
   char ip[46];
   cf_request_ip(call->request, ip);
-  cf_loss_refusal(call->app->loss, ip, call->who.user, call->who.credential, cf_err_word(err), call->now_us);
+  cf_loss_refusal(call->app->loss, ip, call->who.user, call->who.credential, cf_err_word(err),
+                  call->now_us);
 }

@@ -15,24 +15,24 @@
 #include "lib/base/codec.h"
 #include "lib/base/diag.h"
 
-#define WAIT_US INT64_C(15000000)    /* for an owner to be there */
-#define PAUSE_US 20000
-#define TRIES_MAX 20 /* of owners that take a request and leave before they read it */
-#define SILENCE_US INT64_C(600000000) /* of an owner: the person who waits can interrupt */
-#define LEAVE_US INT64_C(30000000)
+#define WAIT_US     INT64_C(15000000) /* for an owner to be there */
+#define PAUSE_US    20000
+#define TRIES_MAX   20 /* of owners that take a request and leave before they read it */
+#define SILENCE_US  INT64_C(600000000) /* of an owner: the person who waits can interrupt */
+#define LEAVE_US    INT64_C(30000000)
 #define HEADERS_MAX (64u << 10)
 
 struct cf_asker {
   const struct cf_conf *conf;
   bool (*interrupted)(void);
-  struct cf_owner *owner;            /* NULL: another process */
+  struct cf_owner *owner; /* NULL: another process */
 };
 
 /* A question on its way. */
 struct asking {
   const struct cf_asker *asker;
   const struct cf_ask *ask;
-  struct cf_buf headers;             /* until the empty line */
+  struct cf_buf headers; /* until the empty line */
   bool body_begun;
   int status;
 };
@@ -44,7 +44,8 @@ static bool is_interrupted(const struct cf_asker *asker)
   return asker->interrupted != NULL && asker->interrupted();
 }
 
-/* Connect; become the owner where there is none; wait for one that comes or goes. */
+/* Connect; become the owner where there is none; wait for one that comes or
+ * goes. */
 static enum cf_err reach(struct cf_asker *asker, int *fd, struct cf_fault *fault)
 {
   int64_t end_us = cf_clock_mono_us() + WAIT_US;
@@ -63,12 +64,14 @@ static enum cf_err reach(struct cf_asker *asker, int *fd, struct cf_fault *fault
     if (is_interrupted(asker))
       return cf_fail(fault, CF_E_LEAVING, NULL, "interrupted");
     if (cf_clock_mono_us() > end_us)
-      return cf_fail(fault, CF_E_NOTREADY, asker->conf->data, "another process owns the ledger and does not answer");
+      return cf_fail(fault, CF_E_NOTREADY, asker->conf->data,
+                     "another process owns the ledger and does not answer");
     usleep(PAUSE_US);
   }
 }
 
-enum cf_err cf_asker_open(const struct cf_conf *conf, bool (*interrupted)(void), struct cf_asker **asker, struct cf_fault *fault)
+enum cf_err cf_asker_open(const struct cf_conf *conf, bool (*interrupted)(void),
+                          struct cf_asker **asker, struct cf_fault *fault)
 {
   struct cf_asker *a = calloc(1, sizeof *a);
   int fd;
@@ -116,7 +119,8 @@ static int status_of(struct cf_str headers)
   return (int)status;
 }
 
-/* Where the headers end in b: behind the first empty line; 0 where there is none yet. */
+/* Where the headers end in b: behind the first empty line; 0 where there is
+ * none yet. */
 static size_t headers_end(const struct cf_buf *b)
 {
   for (size_t i = 0; i + 1 < b->n; i++) {
@@ -182,9 +186,16 @@ static enum cf_err add_params(struct cf_exchange *exchange, const struct cf_ask 
     const char *name;
     struct cf_str value;
   } params[] = {
-    {"GATEWAY_INTERFACE", CF_STR("CGI/1.1")}, {"SERVER_PROTOCOL", CF_STR("HTTP/1.1")}, {"SERVER_SOFTWARE", CF_STR(PACKAGE_NAME "/" PACKAGE_VERSION)},
-    {"SCRIPT_NAME", CF_STR("")}, {"REQUEST_METHOD", cf_str_from(ask->method)}, {"PATH_INFO", cf_str_from(ask->path)}, {"QUERY_STRING", ask->query},
-    {"CONTENT_TYPE", cf_str_from(ask->content_type)}, {"HTTP_ACCEPT", cf_str_from(ask->accept)}, {"COUNTERFOIL_DOOR", CF_STR("cli")},
+      {"GATEWAY_INTERFACE", CF_STR("CGI/1.1")},
+      {"SERVER_PROTOCOL", CF_STR("HTTP/1.1")},
+      {"SERVER_SOFTWARE", CF_STR(PACKAGE_NAME "/" PACKAGE_VERSION)},
+      {"SCRIPT_NAME", CF_STR("")},
+      {"REQUEST_METHOD", cf_str_from(ask->method)},
+      {"PATH_INFO", cf_str_from(ask->path)},
+      {"QUERY_STRING", ask->query},
+      {"CONTENT_TYPE", cf_str_from(ask->content_type)},
+      {"HTTP_ACCEPT", cf_str_from(ask->accept)},
+      {"COUNTERFOIL_DOOR", CF_STR("cli")},
   };
   enum cf_err err = CF_OK;
 
@@ -195,11 +206,15 @@ static enum cf_err add_params(struct cf_exchange *exchange, const struct cf_ask 
 }
 
 /* Send it, and again where it cannot be done twice and the owner changed. */
-static enum cf_err exchange_once(struct cf_asker *asker, struct asking *a, struct cf_exchange *exchange, struct cf_fault *fault)
+static enum cf_err exchange_once(struct cf_asker *asker, struct asking *a,
+                                 struct cf_exchange *exchange, struct cf_fault *fault)
 {
   struct cf_exchange_io io = {
-    .context = a, .body = a->ask->body != NULL ? give_body : NULL, .answer = take_answer,
-    .interrupted = asking_interrupted, .silence_us = SILENCE_US,
+      .context = a,
+      .body = a->ask->body != NULL ? give_body : NULL,
+      .answer = take_answer,
+      .interrupted = asking_interrupted,
+      .silence_us = SILENCE_US,
   };
   bool safe = strcmp(a->ask->method, "GET") == 0;
   enum cf_err err;
@@ -211,7 +226,8 @@ static enum cf_err exchange_once(struct cf_asker *asker, struct asking *a, struc
       return err;
     err = cf_exchange_run(exchange, fd, &io);
     close(fd);
-    if (err != CF_E_PEER || !cf_exchange_again(exchange, safe) || is_interrupted(asker) || tries == TRIES_MAX)
+    if (err != CF_E_PEER || !cf_exchange_again(exchange, safe) || is_interrupted(asker) ||
+        tries == TRIES_MAX)
       break;
     usleep(PAUSE_US);
   }
@@ -220,11 +236,15 @@ static enum cf_err exchange_once(struct cf_asker *asker, struct asking *a, struc
   if (err != CF_E_PEER || cf_exchange_own_error(exchange))
     return err;
   if (cf_exchange_answer_passed(exchange))
-    return cf_fail(fault, CF_E_PEER, asker->conf->data, "the answer of the ledger's owner broke off");
-  return cf_fail(fault, CF_E_UNKNOWN, asker->conf->data, "the ledger's owner left before it answered: nobody knows whether it did what was asked");
+    return cf_fail(fault, CF_E_PEER, asker->conf->data,
+                   "the answer of the ledger's owner broke off");
+  return cf_fail(
+      fault, CF_E_UNKNOWN, asker->conf->data,
+      "the ledger's owner left before it answered: nobody knows whether it did what was asked");
 }
 
-enum cf_err cf_ask(struct cf_asker *asker, const struct cf_ask *ask, int *status, struct cf_fault *fault)
+enum cf_err cf_ask(struct cf_asker *asker, const struct cf_ask *ask, int *status,
+                   struct cf_fault *fault)
 {
   struct asking a = {.asker = asker, .ask = ask};
   struct cf_exchange *exchange = NULL;
@@ -269,13 +289,19 @@ static enum cf_err text_answer(void *context, const void *p, size_t n)
   return t->answer->err;
 }
 
-enum cf_err cf_ask_text(struct cf_asker *asker, const char *method, const char *path, struct cf_str query, const char *content_type, struct cf_str body, int *status,
-                        struct cf_buf *answer, struct cf_fault *fault)
+enum cf_err cf_ask_text(struct cf_asker *asker, const char *method, const char *path,
+                        struct cf_str query, const char *content_type, struct cf_str body,
+                        int *status, struct cf_buf *answer, struct cf_fault *fault)
 {
   struct text t = {body, answer};
   struct cf_ask ask = {
-    .method = method, .path = path, .query = query, .content_type = content_type, .context = &t,
-    .body = body.n > 0 ? text_body : NULL, .answer = text_answer,
+      .method = method,
+      .path = path,
+      .query = query,
+      .content_type = content_type,
+      .context = &t,
+      .body = body.n > 0 ? text_body : NULL,
+      .answer = text_answer,
   };
 
   return cf_ask(asker, &ask, status, fault);

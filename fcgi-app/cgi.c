@@ -11,7 +11,7 @@
 
 #include "lib/base/codec.h"
 
-#define HIDDEN "COUNTERFOIL_"
+#define HIDDEN    "COUNTERFOIL_"
 #define PENDING_N (16u << 10)
 
 static const char *cgi_param(void *context, const char *name)
@@ -27,7 +27,8 @@ static const char *cgi_param(void *context, const char *name)
   return NULL;
 }
 
-static enum cf_err cgi_each_param(void *context, enum cf_err (*each)(void *arg, const char *assignment), void *arg)
+static enum cf_err cgi_each_param(void *context,
+                                  enum cf_err (*each)(void *arg, const char *assignment), void *arg)
 {
   enum cf_err err = CF_OK;
 
@@ -93,7 +94,8 @@ static enum cf_err cgi_write(void *context, const void *p, size_t n)
   return cgi->pending.err;
 }
 
-/* A pipe or a file ends where the body does, and a filter of the web server may have made it longer than CONTENT_LENGTH says; a socket may stay open. */
+/* A pipe or a file ends where the body does, and a filter of the web server may
+ * have made it longer than CONTENT_LENGTH says; a socket may stay open. */
 static void find_end(struct cf_cgi *cgi)
 {
   const char *method = cgi_param(cgi, "REQUEST_METHOD");
@@ -111,9 +113,16 @@ static void find_end(struct cf_cgi *cgi)
 void cf_cgi_init(struct cf_cgi *cgi, char **environment, int in, int out)
 {
   *cgi = (struct cf_cgi){
-    .transport = {.context = cgi, .door = CF_DOOR_WEB, .param = cgi_param, .each_param = cgi_each_param,
-                  .read = cgi_read, .write = cgi_write, .flush = cgi_flush},
-    .environment = environment, .in = in, .out = out,
+      .transport = {.context = cgi,
+                    .door = CF_DOOR_WEB,
+                    .param = cgi_param,
+                    .each_param = cgi_each_param,
+                    .read = cgi_read,
+                    .write = cgi_write,
+                    .flush = cgi_flush},
+      .environment = environment,
+      .in = in,
+      .out = out,
   };
   cf_buf_init(&cgi->pending, PENDING_N);
   find_end(cgi);

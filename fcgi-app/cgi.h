@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Plain CGI (RFC 3875): the one request of this process as a struct cf_transport over the environment and two descriptors. */
+/* Plain CGI (RFC 3875): the one request of this process as a struct
+ * cf_transport over the environment and two descriptors. */
 #ifndef CF_APP_CGI_H
 #define CF_APP_CGI_H
 
@@ -9,12 +10,13 @@ struct cf_cgi {
   struct cf_transport transport; /* CF_DOOR_WEB; shows no COUNTERFOIL_* variable */
   char **environment;
   int in, out;
-  bool bounded;                  /* the body ends after `left` bytes, not where the descriptor does */
+  bool bounded; /* the body ends after `left` bytes, not where the descriptor does */
   uint64_t left;
-  struct cf_buf pending;         /* of the answer, not yet written */
+  struct cf_buf pending; /* of the answer, not yet written */
 };
 
-/* A request of the environment (NULL-terminated), its body read from descriptor in, its answer written to out; all borrowed. */
+/* A request of the environment (NULL-terminated), its body read from descriptor
+ * in, its answer written to out; all borrowed. */
 void cf_cgi_init(struct cf_cgi *cgi, char **environment, int in, int out);
 /* Write what is still buffered and free what it owns. CF_E_PEER. */
 CF_MUST enum cf_err cf_cgi_fini(struct cf_cgi *cgi);

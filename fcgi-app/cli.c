@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the subcommands share: options, the way to the ledger, words for people. */
+/* What the subcommands share: options, the way to the ledger, words for
+ * people. */
 #include "config.h"
 
 #include "fcgi-app/cli.h"
@@ -13,8 +14,8 @@
 #include "lib/base/diag.h"
 #include "lib/record/json.h"
 
-#define PROGRAM "counterfoil"
-#define LINE_MAX_N 4096
+#define PROGRAM       "counterfoil"
+#define LINE_MAX_N    4096
 #define PROBLEM_DEPTH 8
 
 static volatile sig_atomic_t stopped;
@@ -40,7 +41,8 @@ bool cf_cli_stopped(void)
   return stopped != 0;
 }
 
-/* The first signal stops in order; a second one ends the process, which loses nothing either. */
+/* The first signal stops in order; a second one ends the process, which loses
+ * nothing either. */
 static void catch_signals(void)
 {
   struct sigaction action = {.sa_handler = stop, .sa_flags = (int)SA_RESETHAND};
@@ -82,7 +84,8 @@ enum cf_err cf_cli_open(struct cf_cli *cli)
 
 static bool is_bidi(uint32_t code)
 {
-  return (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || code == 0x200e || code == 0x200f || code == 0x061c;
+  return (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ||
+         code == 0x200e || code == 0x200f || code == 0x061c;
 }
 
 /* The code point of the well-formed sequence of len bytes at p. */
@@ -109,7 +112,8 @@ static size_t put_one(struct cf_buf *b, struct cf_str s)
   uint32_t code = decode(p, len);
   if (code < 0x20 || code == 0x7f)
     cf_buf_putf(b, "\\x%02x", (unsigned)code);
-  else if ((code >= 0x80 && code < 0xa0) || code == 0x2028 || code == 0x2029 || code == 0xfeff || is_bidi(code))
+  else if ((code >= 0x80 && code < 0xa0) || code == 0x2028 || code == 0x2029 || code == 0xfeff ||
+           is_bidi(code))
     cf_buf_putf(b, "\\u{%x}", (unsigned)code);
   else
     cf_buf_put(b, p, len);

@@ -9,8 +9,9 @@
 #include "lib/store/ledger.h"
 
 static const struct cf_cli_option options[] = {
-  {"user", "NAME", "as root: the ledger is this user's, whom the web server or the service runs as"},
-  {NULL, NULL, NULL},
+    {"user", "NAME",
+     "as root: the ledger is this user's, whom the web server or the service runs as"},
+    {NULL, NULL, NULL},
 };
 
 /* The key is what a verifier needs to have from elsewhere. */
@@ -25,7 +26,9 @@ static enum cf_err print_key(struct cf_cli *cli)
   FILE *file = fopen(path, "re");
   if (file == NULL)
     return cf_fail_errno(&cli->fault, CF_E_SYSTEM, path, "cannot read the ledger's key");
-  enum cf_err err = fgets(line, sizeof line, file) != NULL && fputs(line, stdout) >= 0 ? CF_OK : cf_fail(&cli->fault, CF_E_SYSTEM, path, "cannot print the ledger's key");
+  enum cf_err err = fgets(line, sizeof line, file) != NULL && fputs(line, stdout) >= 0
+                        ? CF_OK
+                        : cf_fail(&cli->fault, CF_E_SYSTEM, path, "cannot print the ledger's key");
   (void)fclose(file);
   return err;
 }
@@ -42,14 +45,22 @@ static int run(struct cf_cli *cli)
     err = print_key(cli);
   if (err != CF_OK)
     return cf_cli_fail(cli, err);
-  (void)fprintf(stderr, "A new ledger is in %s. Its key, above, is what proofs are checked with: keep a copy elsewhere.\n"
-                        "The signing key is in %s: back it up apart from the ledger.\n", cli->conf.data, cli->conf.signer);
+  (void)fprintf(
+      stderr,
+      "A new ledger is in %s. Its key, above, is what proofs are checked with: keep a copy elsewhere.\n"
+      "The signing key is in %s: back it up apart from the ledger.\n",
+      cli->conf.data, cli->conf.signer);
   return CF_EXIT_TRUE;
 }
 
 const struct cf_cli_command cf_cli_init = {
-  .name = "init", .arguments = "", .summary = "Make a new ledger where the configuration says",
-  .details = "The data directory and the signer's directory are made where they are missing. The ledger's public key is\n"
-             "printed on standard output. As root without --user, an existing data directory says whose the ledger is.\n",
-  .options = options, .args_max = 0, .run = run,
+    .name = "init",
+    .arguments = "",
+    .summary = "Make a new ledger where the configuration says",
+    .details =
+        "The data directory and the signer's directory are made where they are missing. The ledger's public key is\n"
+        "printed on standard output. As root without --user, an existing data directory says whose the ledger is.\n",
+    .options = options,
+    .args_max = 0,
+    .run = run,
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* counterfoil: the operator's command. A row a subcommand; options and help come from the rows. */
+/* counterfoil: the operator's command. A row a subcommand; options and help
+ * come from the rows. */
 #include "config.h"
 
 #include <string.h>
@@ -10,13 +11,8 @@
 #define PROGRAM "counterfoil"
 
 static const struct cf_cli_command *const commands[] = {
-  &cf_cli_init,
-  &cf_cli_token,
-  &cf_cli_import,
-  &cf_cli_query,
-  &cf_cli_verify,
-  &cf_cli_serve,
-  &cf_cli_sample,
+    &cf_cli_init,   &cf_cli_token, &cf_cli_import, &cf_cli_query,
+    &cf_cli_verify, &cf_cli_serve, &cf_cli_sample,
 };
 #define COMMANDS_N (sizeof commands / sizeof commands[0])
 
@@ -33,7 +29,8 @@ static void help_option(const char *name, const char *argument, const char *help
 {
   char left[64];
 
-  (void)snprintf(left, sizeof left, "--%s%s%s", name, argument != NULL ? " " : "", argument != NULL ? argument : "");
+  (void)snprintf(left, sizeof left, "--%s%s%s", name, argument != NULL ? " " : "",
+                 argument != NULL ? argument : "");
   (void)printf("  %-24s %s\n", left, help);
 }
 
@@ -42,15 +39,18 @@ static int help_all(void)
   (void)printf("usage: " PROGRAM " [--config FILE] COMMAND [OPTION…]\n\n");
   for (size_t i = 0; i < COMMANDS_N; i++)
     (void)printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
-  (void)printf("\n" PROGRAM " COMMAND --help says more. Exit status: 0 true or done, 1 a verdict against, 2 could not tell.\n"
-               "The configuration is --config, else COUNTERFOIL_CONF, else .htcounterfoil.conf or counterfoil.conf beside\n"
-               "this program, else " CF_SYSCONFDIR "/counterfoil.conf.\n");
+  (void)printf(
+      "\n" PROGRAM
+      " COMMAND --help says more. Exit status: 0 true or done, 1 a verdict against, 2 could not tell.\n"
+      "The configuration is --config, else COUNTERFOIL_CONF, else .htcounterfoil.conf or counterfoil.conf beside\n"
+      "this program, else " CF_SYSCONFDIR "/counterfoil.conf.\n");
   return fflush(stdout) == 0 ? CF_EXIT_TRUE : CF_EXIT_UNKNOWN;
 }
 
 static int help_one(const struct cf_cli_command *command)
 {
-  (void)printf("usage: " PROGRAM " %s [OPTION…]%s%s\n%s.\n", command->name, command->arguments[0] != '\0' ? " " : "", command->arguments, command->summary);
+  (void)printf("usage: " PROGRAM " %s [OPTION…]%s%s\n%s.\n", command->name,
+               command->arguments[0] != '\0' ? " " : "", command->arguments, command->summary);
   if (command->details[0] != '\0')
     (void)printf("\n%s", command->details);
   (void)printf("\n");
@@ -63,7 +63,8 @@ static int help_one(const struct cf_cli_command *command)
 
 /* ---- options ---- */
 
-/* Is word the option name, with "=VALUE" or the next word as its value? Moves *i over what it took; *value is NULL where the value is missing. */
+/* Is word the option name, with "=VALUE" or the next word as its value? Moves
+ * *i over what it took; *value is NULL where the value is missing. */
 static bool take_value(char **words, int n, int *i, const char *name, const char **value)
 {
   const char *word = words[*i] + 2;
@@ -78,7 +79,8 @@ static bool take_value(char **words, int n, int *i, const char *name, const char
   return true;
 }
 
-/* An option of the command's rows. Returns -1 where it is none, 0 where it was taken, else the exit status. */
+/* An option of the command's rows. Returns -1 where it is none, 0 where it was
+ * taken, else the exit status. */
 static int take_row(struct cf_cli *cli, char **words, int n, int *i)
 {
   const struct cf_cli_option *options = cli->command->options;
@@ -86,7 +88,8 @@ static int take_row(struct cf_cli *cli, char **words, int n, int *i)
   for (size_t k = 0; options[k].name != NULL; k++) {
     const char *value = "";
     CF_ASSERT(k < CF_CLI_OPTIONS_MAX);
-    if (options[k].argument == NULL ? strcmp(words[*i] + 2, options[k].name) != 0 : !take_value(words, n, i, options[k].name, &value))
+    if (options[k].argument == NULL ? strcmp(words[*i] + 2, options[k].name) != 0
+                                    : !take_value(words, n, i, options[k].name, &value))
       continue;
     if (value == NULL)
       return cf_cli_usage(cli, "--%s needs a value: %s", options[k].name, options[k].argument);
@@ -96,7 +99,8 @@ static int take_row(struct cf_cli *cli, char **words, int n, int *i)
   return -1;
 }
 
-/* Sort words into options and arguments. Returns -1, or the exit status where there is nothing to run. */
+/* Sort words into options and arguments. Returns -1, or the exit status where
+ * there is nothing to run. */
 static int parse(struct cf_cli *cli, char **words, int n)
 {
   bool options_ended = false;
@@ -126,7 +130,9 @@ static int parse(struct cf_cli *cli, char **words, int n)
       cli->args[cli->args_n++] = words[i];
   }
   if (cli->args_n < cli->command->args_min || cli->args_n > cli->command->args_max)
-    return cf_cli_usage(cli, "%s", cli->args_n < cli->command->args_min ? "something is missing" : "that is too much");
+    return cf_cli_usage(cli, "%s",
+                        cli->args_n < cli->command->args_min ? "something is missing"
+                                                             : "that is too much");
   return -1;
 }
 
@@ -162,13 +168,15 @@ int main(int argc, char **argv)
     if (strcmp(argv[i], "--help") == 0)
       return help_all();
     if (strcmp(argv[i], "--version") == 0)
-      return puts(PACKAGE_NAME " " PACKAGE_VERSION) < 0 || fflush(stdout) != 0 ? CF_EXIT_UNKNOWN : CF_EXIT_TRUE;
+      return puts(PACKAGE_NAME " " PACKAGE_VERSION) < 0 || fflush(stdout) != 0 ? CF_EXIT_UNKNOWN
+                                                                               : CF_EXIT_TRUE;
     if (!take_value(argv, argc, &i, "config", &config) || config == NULL)
       break;
   }
   for (size_t k = 0; i < argc && k < COMMANDS_N; k++)
     if (strcmp(argv[i], commands[k]->name) == 0)
       return run(commands[k], config, argv + i + 1, argc - i - 1);
-  (void)fprintf(stderr, "usage: " PROGRAM " [--config FILE] COMMAND [OPTION…]; " PROGRAM " --help lists the commands\n");
+  (void)fprintf(stderr, "usage: " PROGRAM " [--config FILE] COMMAND [OPTION…]; " PROGRAM
+                        " --help lists the commands\n");
   return CF_EXIT_UNKNOWN;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* counterfoil query: the filters of GET /v1/events, as a table or as the route answers. */
+/* counterfoil query: the filters of GET /v1/events, as a table or as the route
+ * answers. */
 #include "config.h"
 
 #include <string.h>
@@ -8,14 +9,15 @@
 #include "lib/base/codec.h"
 #include "lib/record/json.h"
 
-#define QUERY_MAX (64u << 10)
+#define QUERY_MAX  (64u << 10)
 #define LINE_MAX_N (1u << 20)
-#define ROW_MAX 4096
-#define DEPTH 16
+#define ROW_MAX    4096
+#define DEPTH      16
 
 static const struct cf_cli_option options[] = {
-  {"json", NULL, "the answer as GET /v1/events gives it (the filters format=ndjson and format=csv do so too)"},
-  {NULL, NULL, NULL},
+    {"json", NULL,
+     "the answer as GET /v1/events gives it (the filters format=ndjson and format=csv do so too)"},
+    {NULL, NULL, NULL},
 };
 
 /* What an answer of the server goes through. */
@@ -23,7 +25,7 @@ struct output {
   struct cf_cli *cli;
   bool table;
   int status;
-  struct cf_buf line;    /* of ndjson, or all of a problem */
+  struct cf_buf line; /* of ndjson, or all of a problem */
   uint64_t rows;
 };
 
@@ -74,15 +76,15 @@ static const struct {
   const char *members[2]; /* the first that is there */
   size_t width;
 } columns[] = {
-  {"SEQ", {"seq", NULL}, 9},
-  {"TIME", {"time", "recorded"}, 20},
-  {"USER", {"user", NULL}, 16},
-  {"METHOD", {"method", NULL}, 7},
-  {"STATUS", {"status", NULL}, 6},
-  {"OUTCOME", {"outcome", "kind"}, 8},
-  {"IP", {"ip", NULL}, 15},
-  {"ACTION", {"action", NULL}, 16},
-  {"WHAT", {"resource", "message"}, 80},
+    {"SEQ", {"seq", NULL}, 9},
+    {"TIME", {"time", "recorded"}, 20},
+    {"USER", {"user", NULL}, 16},
+    {"METHOD", {"method", NULL}, 7},
+    {"STATUS", {"status", NULL}, 6},
+    {"OUTCOME", {"outcome", "kind"}, 8},
+    {"IP", {"ip", NULL}, 15},
+    {"ACTION", {"action", NULL}, 16},
+    {"WHAT", {"resource", "message"}, 80},
 };
 #define COLUMNS_N (sizeof columns / sizeof columns[0])
 
@@ -143,7 +145,8 @@ static enum cf_err print_event(const struct cf_json *event)
   return end_row(&row);
 }
 
-/* The last line of ndjson tells where to go on: now, or, in ascending order, when there are later ones. */
+/* The last line of ndjson tells where to go on: now, or, in ascending order,
+ * when there are later ones. */
 static void print_cursor(const struct cf_json *end)
 {
   const struct cf_json *more = cf_json_member(end, "has_more");
@@ -153,7 +156,8 @@ static void print_cursor(const struct cf_json *end)
   cf_buf_init(&b, ROW_MAX);
   cf_cli_put_safe(&b, cf_json_string(cf_json_member(end, "next_cursor")), ROW_MAX / 8);
   if (b.n > 0)
-    (void)fprintf(stderr, "%s: the same with --cursor=%s\n", now ? "More" : "Later ones", cf_buf_cstr(&b));
+    (void)fprintf(stderr, "%s: the same with --cursor=%s\n", now ? "More" : "Later ones",
+                  cf_buf_cstr(&b));
   cf_buf_fini(&b);
 }
 
@@ -231,7 +235,12 @@ static int run(struct cf_cli *cli)
   if (err == CF_OK)
     err = cf_cli_open(cli);
   if (err == CF_OK) {
-    const struct cf_ask ask = {.method = "GET", .path = "/v1/events", .query = cf_buf_str(&query), .context = &out, .head = take_head, .answer = take_answer};
+    const struct cf_ask ask = {.method = "GET",
+                               .path = "/v1/events",
+                               .query = cf_buf_str(&query),
+                               .context = &out,
+                               .head = take_head,
+                               .answer = take_answer};
     err = cf_ask(cli->asker, &ask, &status, &cli->fault);
   }
   if (err == CF_OK && status < 400 && out.table)
@@ -245,9 +254,15 @@ static int run(struct cf_cli *cli)
 }
 
 const struct cf_cli_command cf_cli_query = {
-  .name = "query", .arguments = "[NAME=VALUE…]", .summary = "Find events, with the filters of GET /v1/events",
-  .details = "Filters are --NAME=VALUE or NAME=VALUE, for example --user=alice --method=POST,PUT --from=-24h --status=4xx\n"
-             "--resource.prefix=/admin --ip=192.0.2.0/24 --limit=20 --order=asc. The table shows some members, with control\n"
-             "characters escaped; --json shows all.\n",
-  .options = options, .takes_any = true, .args_max = 256, .run = run,
+    .name = "query",
+    .arguments = "[NAME=VALUE…]",
+    .summary = "Find events, with the filters of GET /v1/events",
+    .details =
+        "Filters are --NAME=VALUE or NAME=VALUE, for example --user=alice --method=POST,PUT --from=-24h --status=4xx\n"
+        "--resource.prefix=/admin --ip=192.0.2.0/24 --limit=20 --order=asc. The table shows some members, with control\n"
+        "characters escaped; --json shows all.\n",
+    .options = options,
+    .takes_any = true,
+    .args_max = 256,
+    .run = run,
 };

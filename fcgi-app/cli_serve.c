@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* counterfoil serve: a FastCGI service of its own, which outlives the web server's reloads. */
+/* counterfoil serve: a FastCGI service of its own, which outlives the web
+ * server's reloads. */
 #include "config.h"
 
 #include "fcgi-app/cli.h"
@@ -9,8 +10,9 @@
 #include "lib/base/diag.h"
 
 static const struct cf_cli_option options[] = {
-  {"listen", "WHERE", "socket for the web server, an absolute path or 127.0.0.1:port; else the option `listen`"},
-  {NULL, NULL, NULL},
+    {"listen", "WHERE",
+     "socket for the web server, an absolute path or 127.0.0.1:port; else the option `listen`"},
+    {NULL, NULL, NULL},
 };
 
 static enum cf_err prepare(struct cf_cli *cli, const char **where, int *listener)
@@ -20,12 +22,14 @@ static enum cf_err prepare(struct cf_cli *cli, const char **where, int *listener
   if (err != CF_OK)
     return err;
   if (cf_cli_value(cli, "listen") != NULL)
-    err = cf_conf_set(&cli->conf, CF_STR("listen"), cf_str_from(cf_cli_value(cli, "listen")), &cli->fault);
+    err = cf_conf_set(&cli->conf, CF_STR("listen"), cf_str_from(cf_cli_value(cli, "listen")),
+                      &cli->fault);
   if (err != CF_OK)
     return err;
   *where = cli->conf.listen;
   if (*where == NULL)
-    return cf_fail(&cli->fault, CF_E_CONFIG, "listen", "say where to listen: --listen WHERE, or listen = WHERE in the configuration");
+    return cf_fail(&cli->fault, CF_E_CONFIG, "listen",
+                   "say where to listen: --listen WHERE, or listen = WHERE in the configuration");
   err = cf_privilege_drop(&cli->conf, &cli->fault);
   if (err == CF_OK)
     err = cf_diag_open(cli->conf.log, "counterfoil", &cli->fault);
@@ -48,8 +52,13 @@ static int run(struct cf_cli *cli)
 }
 
 const struct cf_cli_command cf_cli_serve = {
-  .name = "serve", .arguments = "", .summary = "Serve a web server at a FastCGI socket until SIGTERM",
-  .details = "For Apache's mod_proxy_fcgi, nginx, or lighttpd with a socket of its own. Whoever may connect to the socket speaks for\n"
-             "the web server: keep it to the web server's user or group.\n",
-  .options = options, .args_max = 0, .run = run,
+    .name = "serve",
+    .arguments = "",
+    .summary = "Serve a web server at a FastCGI socket until SIGTERM",
+    .details =
+        "For Apache's mod_proxy_fcgi, nginx, or lighttpd with a socket of its own. Whoever may connect to the socket speaks for\n"
+        "the web server: keep it to the web server's user or group.\n",
+    .options = options,
+    .args_max = 0,
+    .run = run,
 };

@@ -10,25 +10,30 @@
 #include "lib/record/json.h"
 
 #define ANSWER_MAX (4u << 20)
-#define ASK_MAX (64u << 10)
-#define DEPTH 8
-#define TOKENS "/v1/tokens"
+#define ASK_MAX    (64u << 10)
+#define DEPTH      8
+#define TOKENS     "/v1/tokens"
 
 static const struct cf_cli_option options[] = {
-  {"sources", "LIST", "add: other sources it may write, exact or a prefix that ends in '*'; several with commas"},
-  {"expires", "TIME", "add: until when it holds: 2027-01-31T00:00:00Z, or a span from now like 90d"},
-  {"json", NULL, "list: the answer as JSON"},
-  {NULL, NULL, NULL},
+    {"sources", "LIST",
+     "add: other sources it may write, exact or a prefix that ends in '*'; several with commas"},
+    {"expires", "TIME",
+     "add: until when it holds: 2027-01-31T00:00:00Z, or a span from now like 90d"},
+    {"json", NULL, "list: the answer as JSON"},
+    {NULL, NULL, NULL},
 };
 
-/* Ask, and complain about an answer that is no success. CF_OK leaves the parsed answer, which the caller frees. */
-static int ask(struct cf_cli *cli, const char *method, const char *path, struct cf_str body, struct cf_buf *answer, struct cf_json **doc)
+/* Ask, and complain about an answer that is no success. CF_OK leaves the parsed
+ * answer, which the caller frees. */
+static int ask(struct cf_cli *cli, const char *method, const char *path, struct cf_str body,
+               struct cf_buf *answer, struct cf_json **doc)
 {
   int http = 0;
   enum cf_err err = cf_cli_open(cli);
 
   if (err == CF_OK)
-    err = cf_ask_text(cli->asker, method, path, CF_STR(""), body.n > 0 ? "application/json" : NULL, body, &http, answer, &cli->fault);
+    err = cf_ask_text(cli->asker, method, path, CF_STR(""), body.n > 0 ? "application/json" : NULL,
+                      body, &http, answer, &cli->fault);
   if (err == CF_OK && http >= 400)
     return cf_cli_refused(cli, http, cf_buf_str(answer));
   if (err == CF_OK)
@@ -77,7 +82,8 @@ static int print_token(struct cf_cli *cli, const struct cf_json *doc)
     return cf_cli_fail(cli, cf_fail(&cli->fault, CF_E_SYNTAX, NULL, "the answer has no token"));
   if (printf("%.*s\n", (int)token.n, token.p) < 0 || fflush(stdout) != 0)
     return CF_EXIT_UNKNOWN;
-  (void)fprintf(stderr, "Token %.*s is shown this once: the ledger keeps only its hash.\n", (int)id.n, id.p);
+  (void)fprintf(stderr, "Token %.*s is shown this once: the ledger keeps only its hash.\n",
+                (int)id.n, id.p);
   return CF_EXIT_TRUE;
 }
 
@@ -89,7 +95,8 @@ static int add(struct cf_cli *cli, struct cf_buf *answer, struct cf_json **doc)
     return cf_cli_usage(cli, "say: token add NAME ROLES");
   cf_buf_init(&body, ASK_MAX);
   put_token(cli, &body);
-  int status = body.err == CF_OK ? ask(cli, "POST", TOKENS, cf_buf_str(&body), answer, doc) : cf_cli_fail(cli, body.err);
+  int status = body.err == CF_OK ? ask(cli, "POST", TOKENS, cf_buf_str(&body), answer, doc)
+                                 : cf_cli_fail(cli, body.err);
   cf_buf_fini(&body);
   return status == CF_EXIT_TRUE ? print_token(cli, *doc) : status;
 }
@@ -121,7 +128,8 @@ static const struct {
   const char *title;
   size_t width;
 } columns[] = {
-  {"id", "ID", 10}, {"name", "NAME", 24}, {"roles", "ROLES", 24}, {"expires", "EXPIRES", 27}, {"revoked", "REVOKED", 27}, {"sources", "SOURCES", 40},
+    {"id", "ID", 10},           {"name", "NAME", 24},       {"roles", "ROLES", 24},
+    {"expires", "EXPIRES", 27}, {"revoked", "REVOKED", 27}, {"sources", "SOURCES", 40},
 };
 #define COLUMNS_N (sizeof columns / sizeof columns[0])
 
@@ -143,7 +151,8 @@ static int print_list(struct cf_cli *cli, const struct cf_json *doc)
   end_row(&b);
   for (size_t i = 0; i < cf_json_count(tokens); i++) {
     for (size_t k = 0; k < COLUMNS_N; k++)
-      put_field(&b, cf_json_member(cf_json_element(tokens, i), columns[k].member), columns[k].width);
+      put_field(&b, cf_json_member(cf_json_element(tokens, i), columns[k].member),
+                columns[k].width);
     end_row(&b);
   }
   enum cf_err err = cf_cli_print(&b);
@@ -176,12 +185,14 @@ static int revoke(struct cf_cli *cli, struct cf_buf *answer, struct cf_json **do
   cf_buf_puts(&path, TOKENS "/");
   cf_buf_puts(&path, cli->args[1]);
   cf_buf_puts(&path, "/revoke");
-  int status = path.err == CF_OK ? ask(cli, "POST", cf_buf_cstr(&path), CF_STR(""), answer, doc) : cf_cli_fail(cli, path.err);
+  int status = path.err == CF_OK ? ask(cli, "POST", cf_buf_cstr(&path), CF_STR(""), answer, doc)
+                                 : cf_cli_fail(cli, path.err);
   cf_buf_fini(&path);
   return status;
 }
 
-/* Each option is of one verb; to pass over one would surprise. The option that is given with another verb, or NULL. */
+/* Each option is of one verb; to pass over one would surprise. The option that
+ * is given with another verb, or NULL. */
 static const char *misplaced(const struct cf_cli *cli, const char **verb)
 {
   static const struct {
@@ -223,8 +234,14 @@ static int run(struct cf_cli *cli)
 }
 
 const struct cf_cli_command cf_cli_token = {
-  .name = "token", .arguments = "add NAME ROLES | list | revoke ID", .summary = "Make, list and revoke the tokens that clients sign in with",
-  .details = "Roles are writer, reader, auditor, officer, admin; several with commas. A new token is printed once, alone on\n"
-             "standard output. Its name is the source of the events that it writes.\n",
-  .options = options, .args_min = 1, .args_max = 3, .run = run,
+    .name = "token",
+    .arguments = "add NAME ROLES | list | revoke ID",
+    .summary = "Make, list and revoke the tokens that clients sign in with",
+    .details =
+        "Roles are writer, reader, auditor, officer, admin; several with commas. A new token is printed once, alone on\n"
+        "standard output. Its name is the source of the events that it writes.\n",
+    .options = options,
+    .args_min = 1,
+    .args_max = 3,
+    .run = run,
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* counterfoil verify: is the ledger whole, and does it extend what the caller kept of it? */
+/* counterfoil verify: is the ledger whole, and does it extend what the caller
+ * kept of it? */
 #include "config.h"
 
 #include <string.h>
@@ -9,24 +10,24 @@
 #include "lib/record/json.h"
 
 #define ANSWER_MAX (4u << 20)
-#define QUERY_MAX 4096
-#define DEPTH 16
-#define PATH "/v1/verify"
-#define COUNT_MAX ((UINT64_C(1) << 53) - 1)
+#define QUERY_MAX  4096
+#define DEPTH      16
+#define PATH       "/v1/verify"
+#define COUNT_MAX  ((UINT64_C(1) << 53) - 1)
 
 static const struct cf_cli_option options[] = {
-  {"full", NULL, "every leaf, link, tile and checkpoint (the default)"},
-  {"quick", NULL, "the newest checkpoint, its root and the last links"},
-  {"size", "N", "a size that was kept of an earlier checkpoint …"},
-  {"root", "ROOT", "… and its root (base64 or hex): the ledger must extend it"},
-  {"json", NULL, "print each answer as JSON"},
-  {NULL, NULL, NULL},
+    {"full", NULL, "every leaf, link, tile and checkpoint (the default)"},
+    {"quick", NULL, "the newest checkpoint, its root and the last links"},
+    {"size", "N", "a size that was kept of an earlier checkpoint …"},
+    {"root", "ROOT", "… and its root (base64 or hex): the ledger must extend it"},
+    {"json", NULL, "print each answer as JSON"},
+    {NULL, NULL, NULL},
 };
 
 /* What all answers together say. */
 struct verdict {
   bool ok, complete;
-  uint64_t next;      /* where to go on when not complete */
+  uint64_t next; /* where to go on when not complete */
   uint64_t leaves;
 };
 
@@ -61,7 +62,8 @@ static void put_errors(struct cf_buf *b, const struct cf_json *doc)
   }
 }
 
-static void put_summary(struct cf_buf *b, const struct cf_json *doc, const struct verdict *verdict, const char *mode)
+static void put_summary(struct cf_buf *b, const struct cf_json *doc, const struct verdict *verdict,
+                        const char *mode)
 {
   struct cf_str first_bad = cf_json_number(cf_json_member(doc, "first_bad"));
   struct cf_str size = cf_json_number(cf_json_member(doc, "size"));
@@ -86,8 +88,10 @@ static void put_parameter(struct cf_buf *query, const char *name, const char *va
   cf_url_put(query, cf_str_from(value));
 }
 
-/* The first question has the mode; later ones go on where the budget of the one before ended. */
-static void put_query(const struct cf_cli *cli, const struct verdict *verdict, const char *mode, struct cf_buf *query)
+/* The first question has the mode; later ones go on where the budget of the one
+ * before ended. */
+static void put_query(const struct cf_cli *cli, const struct verdict *verdict, const char *mode,
+                      struct cf_buf *query)
 {
   if (verdict->next > 0) {
     cf_buf_putf(query, "mode=range&seq_from=%llu", (unsigned long long)verdict->next);
@@ -101,7 +105,8 @@ static void put_query(const struct cf_cli *cli, const struct verdict *verdict, c
 }
 
 /* Take one answer into account and tell it. */
-static enum cf_err judge(struct cf_cli *cli, const struct cf_json *doc, const char *mode, struct verdict *verdict)
+static enum cf_err judge(struct cf_cli *cli, const struct cf_json *doc, const char *mode,
+                         struct verdict *verdict)
 {
   uint64_t leaves = 0;
   struct cf_buf b;
@@ -114,7 +119,8 @@ static enum cf_err judge(struct cf_cli *cli, const struct cf_json *doc, const ch
   verdict->complete = is_true(doc, "complete");
   uint64_t before = verdict->next;
   if (!verdict->complete && (!number(doc, "next", &verdict->next) || verdict->next <= before))
-    return cf_fail(&cli->fault, CF_E_SYNTAX, PATH, "the answer is not complete and does not say where to go on");
+    return cf_fail(&cli->fault, CF_E_SYNTAX, PATH,
+                   "the answer is not complete and does not say where to go on");
   if (cf_cli_value(cli, "json") != NULL)
     return CF_OK;
   cf_buf_init(&b, ANSWER_MAX);
@@ -138,7 +144,8 @@ static int ask_once(struct cf_cli *cli, const char *mode, struct verdict *verdic
   put_query(cli, verdict, mode, &query);
   enum cf_err err = query.err;
   if (err == CF_OK)
-    err = cf_ask_text(cli->asker, "GET", PATH, cf_buf_str(&query), NULL, CF_STR(""), &http, &answer, &cli->fault);
+    err = cf_ask_text(cli->asker, "GET", PATH, cf_buf_str(&query), NULL, CF_STR(""), &http, &answer,
+                      &cli->fault);
   int status = CF_EXIT_TRUE;
   if (err == CF_OK && http >= 400) {
     status = cf_cli_refused(cli, http, cf_buf_str(&answer));
@@ -178,7 +185,12 @@ static int run(struct cf_cli *cli)
 }
 
 const struct cf_cli_command cf_cli_verify = {
-  .name = "verify", .arguments = "", .summary = "Check the signed chain: 0 it holds, 1 it does not, 2 could not tell",
-  .details = "With --size and --root of a checkpoint that was kept elsewhere, also that nothing before it was changed.\n",
-  .options = options, .args_max = 0, .run = run,
+    .name = "verify",
+    .arguments = "",
+    .summary = "Check the signed chain: 0 it holds, 1 it does not, 2 could not tell",
+    .details =
+        "With --size and --root of a checkpoint that was kept elsewhere, also that nothing before it was changed.\n",
+    .options = options,
+    .args_max = 0,
+    .run = run,
 };

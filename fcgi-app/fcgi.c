@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* A FastCGI server over libfcgi 2.4: worker threads on a listening socket.
  *
- * libfcgi accepts with a wait that every thread shares and reads without a limit of time, so connections are accepted here and handed to it: each worker
- * gives FCGX_Accept_r a request that has a connection already, kept by FCGX_Finish_r because keepConnection is set, and no listening socket to fall back on.
- * Timeouts are the socket's. A write that takes as long as the timeout may have been cut, which libfcgi does not notice: the connection is then shut down. */
+ * libfcgi accepts with a wait that every thread shares and reads without a
+ * limit of time, so connections are accepted here and handed to it: each worker
+ * gives FCGX_Accept_r a request that has a connection already, kept by
+ * FCGX_Finish_r because keepConnection is set, and no listening socket to fall
+ * back on. Timeouts are the socket's. A write that takes as long as the timeout
+ * may have been cut, which libfcgi does not notice: the connection is then shut
+ * down. */
 #include "config.h"
 
 #include "fcgi-app/fcgi.h"
@@ -30,18 +34,20 @@
 #include "lib/base/clock.h"
 #include "lib/base/diag.h"
 
-#define WAKE SIGUSR2
-#define FIRST_BYTES_MS 5000          /* of a connection, and between the requests of a kept one */
-#define SILENCE_S 60                 /* of a peer in the middle of a request */
-#define DRAIN_US 5000000             /* to read what the peer still sends after its answer … */
-#define DRAIN_SILENCE_S 1            /* … while it does send */
-#define LAST_BYTES_MS 1000           /* as FIRST_BYTES_MS, when stopping */
-#define NUDGE_US 20000
-#define RETRY_US 100000              /* when there are no descriptors left */
-#define WRITE_MAX (1 << 20)
-#define HIDDEN "COUNTERFOIL_"
-#define RESPONDER 1
-#define ARENAS 4                     /* of the allocator: in one of its own each worker would keep what its batches took */
+#define WAKE            SIGUSR2
+#define FIRST_BYTES_MS  5000    /* of a connection, and between the requests of a kept one */
+#define SILENCE_S       60      /* of a peer in the middle of a request */
+#define DRAIN_US        5000000 /* to read what the peer still sends after its answer … */
+#define DRAIN_SILENCE_S 1       /* … while it does send */
+#define LAST_BYTES_MS   1000    /* as FIRST_BYTES_MS, when stopping */
+#define NUDGE_US        20000
+#define RETRY_US        100000 /* when there are no descriptors left */
+#define WRITE_MAX       (1 << 20)
+#define HIDDEN          "COUNTERFOIL_"
+#define RESPONDER       1
+/* of the allocator: in one of its own each worker would keep what its batches
+ * took */
+#define ARENAS 4
 #if defined(__SANITIZE_ADDRESS__)
 #define STACK_N (2u << 20)
 #else
@@ -51,9 +57,9 @@
 struct cf_fcgi {
   struct cf_fcgi_job job;
   atomic_bool stopping;
-  atomic_uint busy;                  /* workers in a request */
-  atomic_uint left;                  /* workers that ended */
-  _Atomic int64_t last_us;           /* when a request ended, monotonic */
+  atomic_uint busy;        /* workers in a request */
+  atomic_uint left;        /* workers that ended */
+  _Atomic int64_t last_us; /* when a request ended, monotonic */
   unsigned threads_n;
   pthread_t threads[];
 };
@@ -62,7 +68,7 @@ struct cf_fcgi {
 struct worker {
   struct cf_fcgi *server;
   FCGX_Request request;
-  bool failed;                       /* nothing more can be written */
+  bool failed; /* nothing more can be written */
 };
 
 bool cf_fcgi_is_cgi(void)
@@ -86,7 +92,9 @@ static const char *transport_param(void *context, const char *name)
   return FCGX_GetParam(name, w->request.envp);
 }
 
-static enum cf_err transport_each_param(void *context, enum cf_err (*each)(void *arg, const char *assignment), void *arg)
+static enum cf_err transport_each_param(void *context,
+                                        enum cf_err (*each)(void *arg, const char *assignment),
+                                        void *arg)
 {
   struct worker *w = context;
   enum cf_err err = CF_OK;
@@ -184,12 +192,14 @@ static enum cf_door door_of(struct worker *w)
 
   if (!w->server->job.owner_door || mark == NULL)
     return CF_DOOR_WEB;
-  if (strcmp(mark, "cli") == 0 && cf_socket_peer_uid(w->request.ipcFd, &uid) == CF_OK && uid == w->server->job.uid)
+  if (strcmp(mark, "cli") == 0 && cf_socket_peer_uid(w->request.ipcFd, &uid) == CF_OK &&
+      uid == w->server->job.uid)
     return CF_DOOR_ADMIN;
   return strcmp(mark, "relay") == 0 ? CF_DOOR_RELAY : CF_DOOR_WEB;
 }
 
-/* Read what is left of the body, so that closing does not take the answer from the peer. False: there is more than patience. */
+/* Read what is left of the body, so that closing does not take the answer from
+ * the peer. False: there is more than patience. */
 static bool drain(struct worker *w)
 {
   char trash[4096];
@@ -217,7 +227,9 @@ static bool end_answer(struct worker *w)
   return written(w, sent ? 0 : -1, start_us) == CF_OK;
 }
 
-/* On a kept connection the peer may send its next request as soon as the answer has ended, and libfcgi would lose what it read too far: there the rest of the body comes first. */
+/* On a kept connection the peer may send its next request as soon as the answer
+ * has ended, and libfcgi would lose what it read too far: there the rest of the
+ * body comes first. */
 static void finish(struct worker *w)
 {
   FCGX_Request *request = &w->request;
@@ -236,10 +248,17 @@ static void finish(struct worker *w)
 static void serve(struct worker *w)
 {
   struct cf_fcgi *server = w->server;
-  static const char refused[] = "Status: 403 Forbidden\r\nContent-Type: text/plain\r\n\r\nThis is a responder.\n";
+  static const char refused[] =
+      "Status: 403 Forbidden\r\nContent-Type: text/plain\r\n\r\nThis is a responder.\n";
   struct cf_transport transport = {
-    .context = w, .door = door_of(w), .param = transport_param, .each_param = transport_each_param,
-    .read = transport_read, .write = transport_write, .flush = transport_flush, .abandon = transport_abandon,
+      .context = w,
+      .door = door_of(w),
+      .param = transport_param,
+      .each_param = transport_each_param,
+      .read = transport_read,
+      .write = transport_write,
+      .flush = transport_flush,
+      .abandon = transport_abandon,
   };
 
   atomic_fetch_add(&server->busy, 1);
@@ -270,10 +289,12 @@ static void set_up(int fd)
 
   limit(fd, SO_RCVTIMEO, SILENCE_S);
   limit(fd, SO_SNDTIMEO, SILENCE_S);
-  (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* a Unix socket refuses it: harmless */
+  /* a Unix socket refuses it: harmless */
+  (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-/* After accept failed: is there any sense in trying again? Waits where that helps. */
+/* After accept failed: is there any sense in trying again? Waits where that
+ * helps. */
 static bool accept_again(struct cf_fcgi *server, int error)
 {
   struct pollfd p = {.fd = server->job.listener, .events = POLLIN};
@@ -281,8 +302,7 @@ static bool accept_again(struct cf_fcgi *server, int error)
   switch (error) {
   case EINTR:
   case ECONNABORTED:
-  case EPROTO:
-    return true;
+  case EPROTO: return true;
   case EAGAIN:
     if (atomic_load(&server->stopping))
       return false;
@@ -293,12 +313,8 @@ static bool accept_again(struct cf_fcgi *server, int error)
   case EMFILE:
   case ENFILE:
   case ENOBUFS:
-  case ENOMEM:
-    usleep(RETRY_US);
-    return true;
-  default:
-    cf_log(CF_LOG_ERROR, "cannot accept connections: %s", strerror(error));
-    return false;
+  case ENOMEM: usleep(RETRY_US); return true;
+  default: cf_log(CF_LOG_ERROR, "cannot accept connections: %s", strerror(error)); return false;
   }
 }
 
@@ -321,7 +337,8 @@ static int accept_one(struct cf_fcgi *server)
   }
 }
 
-/* Wait for the first bytes of a request. When stopping, a new connection still has a moment to send them. */
+/* Wait for the first bytes of a request. When stopping, a new connection still
+ * has a moment to send them. */
 static bool wait_request(struct cf_fcgi *server, int fd, bool fresh)
 {
   struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -408,7 +425,8 @@ static enum cf_err start_threads(struct cf_fcgi *server)
   return failed == 0 ? CF_OK : CF_E_SYSTEM;
 }
 
-enum cf_err cf_fcgi_start(const struct cf_fcgi_job *job, struct cf_fcgi **server, struct cf_fault *fault)
+enum cf_err cf_fcgi_start(const struct cf_fcgi_job *job, struct cf_fcgi **server,
+                          struct cf_fault *fault)
 {
   struct cf_fcgi *s = calloc(1, sizeof *s + job->threads * sizeof(pthread_t));
 
@@ -428,7 +446,8 @@ enum cf_err cf_fcgi_start(const struct cf_fcgi_job *job, struct cf_fcgi **server
   return CF_OK;
 }
 
-/* A worker may be about to accept when it is woken: wake all until they have left. */
+/* A worker may be about to accept when it is woken: wake all until they have
+ * left. */
 static bool await_threads(struct cf_fcgi *server, int64_t wait_us)
 {
   int64_t start_us = cf_clock_mono_us();
@@ -447,7 +466,8 @@ enum cf_err cf_fcgi_stop(struct cf_fcgi *server, int64_t wait_us)
 {
   if (server == NULL)
     return CF_OK;
-  /* Only our own socket may be changed: an inherited one is shared with whoever comes after us. */
+  /* Only our own socket may be changed: an inherited one is shared with whoever
+   * comes after us. */
   if (server->job.owner_door)
     (void)fcntl(server->job.listener, F_SETFL, O_NONBLOCK);
   atomic_store(&server->stopping, true);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A FastCGI client (FastCGI specification 1.0, responder role), one request a connection, never multiplexed. */
+/* A FastCGI client (FastCGI specification 1.0, responder role), one request a
+ * connection, never multiplexed. */
 #include "config.h"
 
 #include "fcgi-app/fcgi_client.h"
@@ -12,22 +13,30 @@
 
 #include "lib/base/codec.h"
 
-#define HEADER_N 8
-#define RECORD_MAX 65535u
-#define REQUEST_ID 1
+#define HEADER_N       8
+#define RECORD_MAX     65535u
+#define REQUEST_ID     1
 #define ROLE_RESPONDER 1
-#define END_BODY_N 8
-#define READ_N (16u << 10)
-/* Room for every parameter, the headers of the records that hold them, and the first and last record. */
+#define END_BODY_N     8
+#define READ_N         (16u << 10)
+/* Room for every parameter, the headers of the records that hold them, and the
+ * first and last record. */
 #define HEAD_MAX (CF_EXCHANGE_PARAMS_MAX + 16u * HEADER_N)
 
-enum record_type { BEGIN_REQUEST = 1, END_REQUEST = 3, PARAMS = 4, STDIN = 5, STDOUT = 6, STDERR = 7 };
+enum record_type {
+  BEGIN_REQUEST = 1,
+  END_REQUEST = 3,
+  PARAMS = 4,
+  STDIN = 5,
+  STDOUT = 6,
+  STDERR = 7
+};
 
 /* Where the parser is in what the responder sends. */
 struct parser {
   uint8_t header[HEADER_N];
   size_t header_n;
-  size_t content;    /* bytes of the record's content still to come */
+  size_t content; /* bytes of the record's content still to come */
   size_t padding;
   uint8_t end[END_BODY_N];
   size_t end_n;
@@ -36,14 +45,14 @@ struct parser {
 
 struct cf_exchange {
   struct cf_buf params;
-  struct cf_buf head;                              /* BEGIN_REQUEST and PARAMS as records */
+  struct cf_buf head; /* BEGIN_REQUEST and PARAMS as records */
   size_t head_at;
-  uint8_t chunk[HEADER_N + CF_EXCHANGE_CHUNK_N];   /* the STDIN record on its way */
+  uint8_t chunk[HEADER_N + CF_EXCHANGE_CHUNK_N]; /* the STDIN record on its way */
   size_t chunk_n, chunk_at;
-  bool body_ended;                                 /* the chunk is, or was, the end of STDIN */
-  bool body_bytes;                                 /* the body was not empty */
+  bool body_ended; /* the chunk is, or was, the end of STDIN */
+  bool body_bytes; /* the body was not empty */
   bool body_passed, answer_passed, own_error;
-  bool deaf;                                       /* the responder takes no more */
+  bool deaf; /* the responder takes no more */
   bool ended;
   struct parser parser;
 };
@@ -167,7 +176,8 @@ static enum cf_err send_some(struct cf_exchange *x, int fd)
   if (sent < 0) {
     if (errno == EAGAIN || errno == EINTR)
       return CF_OK;
-    /* It may have answered before it closed: what it said is still to be read. */
+    /* It may have answered before it closed: what it said is still to be
+     * read. */
     x->deaf = true;
     return CF_OK;
   }
@@ -202,17 +212,14 @@ static enum cf_err check_header(struct parser *parser)
       return CF_E_PEER;
     parser->stdout_ended = parser->content == 0;
     return CF_OK;
-  case STDERR:
-    return CF_OK;
-  case END_REQUEST:
-    parser->end_n = 0;
-    return parser->content == END_BODY_N ? CF_OK : CF_E_PEER;
-  default:
-    return CF_E_PEER;
+  case STDERR: return CF_OK;
+  case END_REQUEST: parser->end_n = 0; return parser->content == END_BODY_N ? CF_OK : CF_E_PEER;
+  default: return CF_E_PEER;
   }
 }
 
-static enum cf_err take_content(struct cf_exchange *x, const struct cf_exchange_io *io, const uint8_t *p, size_t n)
+static enum cf_err take_content(struct cf_exchange *x, const struct cf_exchange_io *io,
+                                const uint8_t *p, size_t n)
 {
   struct parser *parser = &x->parser;
 
@@ -242,7 +249,8 @@ static size_t smaller(size_t a, size_t b)
 }
 
 /* Take one step over the n > 0 bytes at p; *used of them are done with. */
-static enum cf_err parse_step(struct cf_exchange *x, const struct cf_exchange_io *io, const uint8_t *p, size_t n, size_t *used)
+static enum cf_err parse_step(struct cf_exchange *x, const struct cf_exchange_io *io,
+                              const uint8_t *p, size_t n, size_t *used)
 {
   struct parser *parser = &x->parser;
   enum cf_err err = CF_OK;
@@ -294,7 +302,8 @@ static bool readable(int fd)
   return poll(&p, 1, 0) > 0;
 }
 
-/* Wait for what can be done next, and do it. The body is only read when the responder has nothing to say: reading it may block. */
+/* Wait for what can be done next, and do it. The body is only read when the
+ * responder has nothing to say: reading it may block. */
 static enum cf_err step(struct cf_exchange *x, int fd, const struct cf_exchange_io *io)
 {
   struct pollfd p = {.fd = fd, .events = POLLIN};

@@ -21,42 +21,68 @@ bool cf_follow_compressed(int fd)
   static const struct {
     size_t at;
     struct cf_str bytes;
-  } magics[] = {{0, {"\x1f\x8b", 2}}, {0, {"\x28\xb5\x2f\xfd", 4}}, {0, {"\xfd" "7zXZ", 5}}, {4, {"1AY&SY", 6}}}; /* gzip, zstd, xz, bzip2 */
+    /* gzip, zstd, xz, bzip2 */
+  } magics[] = {{0, {"\x1f\x8b", 2}},
+                {0, {"\x28\xb5\x2f\xfd", 4}},
+                {0,
+                 {"\xfd"
+                  "7zXZ",
+                  5}},
+                {4, {"1AY&SY", 6}}};
   char start[16] = {0};
-  if (pread(fd, start, sizeof start, 0) <= 0) return false;
+  if (pread(fd, start, sizeof start, 0) <= 0)
+    return false;
   for (size_t i = 0; i < sizeof magics / sizeof magics[0]; i++)
-    if (memcmp(start + magics[i].at, magics[i].bytes.p, magics[i].bytes.n) == 0) return true;
+    if (memcmp(start + magics[i].at, magics[i].bytes.p, magics[i].bytes.n) == 0)
+      return true;
   return false;
 }
 
-static enum cf_err check_kind(const struct cf_follow *f, int fd, const struct stat *st, struct cf_fault *fault)
+static enum cf_err check_kind(const struct cf_follow *f, int fd, const struct stat *st,
+                              struct cf_fault *fault)
 {
-  if (S_ISDIR(st->st_mode) || (f->rules.on && !S_ISREG(st->st_mode))) return cf_fail(fault, CF_E_CONFIG, f->path, "is no regular file");
-  if (S_ISREG(st->st_mode) && cf_follow_compressed(fd)) return cf_fail(fault, CF_E_CONFIG, f->path, "is compressed; give its text to `counterfoil import -`");
+  if (S_ISDIR(st->st_mode) || (f->rules.on && !S_ISREG(st->st_mode)))
+    return cf_fail(fault, CF_E_CONFIG, f->path, "is no regular file");
+  if (S_ISREG(st->st_mode) && cf_follow_compressed(fd))
+    return cf_fail(fault, CF_E_CONFIG, f->path,
+                   "is compressed; give its text to `counterfoil import -`");
   return CF_OK;
 }
 
-enum cf_err cf_follow_open(const struct cf_follow *f, int *fd, struct stat *st, struct cf_fault *fault)
+enum cf_err cf_follow_open(const struct cf_follow *f, int *fd, struct stat *st,
+                           struct cf_fault *fault)
 {
   bool standard = strcmp(f->path, "-") == 0;
-  int got = standard ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(f->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (f->rules.on ? O_NONBLOCK : 0));
-  if (got < 0 && errno == ENOENT && f->rules.on) return CF_E_NOTFOUND;
+  int got = standard
+                ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+                : open(f->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (f->rules.on ? O_NONBLOCK : 0));
+  if (got < 0 && errno == ENOENT && f->rules.on)
+    return CF_E_NOTFOUND;
   if (got < 0 || fstat(got, st) != 0) {
     enum cf_err err = cf_fail_errno(fault, CF_E_SYSTEM, f->path, "can't open it");
-    if (got >= 0) close(got);
+    if (got >= 0)
+      close(got);
     return err;
   }
   enum cf_err err = check_kind(f, got, st, fault);
-  if (err == CF_OK) *fd = got;
-  else close(got);
+  if (err == CF_OK)
+    *fd = got;
+  else
+    close(got);
   return err;
 }
 
-struct cf_followed *cf_follow_add(struct cf_follow *f, int fd, const struct stat *st, uint64_t offset, const char *head)
+struct cf_followed *cf_follow_add(struct cf_follow *f, int fd, const struct stat *st,
+                                  uint64_t offset, const char *head)
 {
   CF_ASSERT(f->files_n < CF_FILES_MAX);
   struct cf_followed *file = &f->files[f->files_n++];
-  *file = (struct cf_followed){.fd = fd, .device = st->st_dev, .inode = st->st_ino, .given = offset, .safe = offset, .heard_us = cf_clock_mono_us()};
+  *file = (struct cf_followed){.fd = fd,
+                               .device = st->st_dev,
+                               .inode = st->st_ino,
+                               .given = offset,
+                               .safe = offset,
+                               .heard_us = cf_clock_mono_us()};
   file->modified_us = (int64_t)st->st_mtim.tv_sec * 1000000 + st->st_mtim.tv_nsec / 1000;
   cf_lines_init(&file->lines, offset);
   memcpy(file->head, head, strlen(head) + 1);
@@ -65,28 +91,37 @@ struct cf_followed *cf_follow_add(struct cf_follow *f, int fd, const struct stat
 
 static void close_file(struct cf_followed *file)
 {
-  if (file->fd >= 0) close(file->fd);
+  if (file->fd >= 0)
+    close(file->fd);
   cf_lines_fini(&file->lines);
 }
 
 /* ---- Truncation and rename ---- */
 
-static ssize_t read_front(int fd, uint8_t front[CF_FRONT_N]) { return pread(fd, front, CF_FRONT_N, 0); }
+static ssize_t read_front(int fd, uint8_t front[CF_FRONT_N])
+{
+  return pread(fd, front, CF_FRONT_N, 0);
+}
 
-/* Does the file still begin as it did, and reach as far as it was read? Remembers more of its begin as it grows. */
+/* Does the file still begin as it did, and reach as far as it was read?
+ * Remembers more of its begin as it grows. */
 static bool intact(struct cf_followed *file)
 {
   struct stat st;
   uint8_t front[CF_FRONT_N];
   ssize_t n = read_front(file->fd, front);
-  if (n < 0 || fstat(file->fd, &st) != 0) return true; /* reading will say what is wrong */
-  if ((uint64_t)st.st_size < cf_lines_read_to(&file->lines) || n < (ssize_t)file->front_n || memcmp(front, file->front, file->front_n) != 0) return false;
+  if (n < 0 || fstat(file->fd, &st) != 0)
+    return true; /* reading will say what is wrong */
+  if ((uint64_t)st.st_size < cf_lines_read_to(&file->lines) || n < (ssize_t)file->front_n ||
+      memcmp(front, file->front, file->front_n) != 0)
+    return false;
   memcpy(file->front, front, (size_t)n);
   file->front_n = (size_t)n;
   return true;
 }
 
-/* The file was truncated: read on in its copy, else take what is in memory as its last line. */
+/* The file was truncated: read on in its copy, else take what is in memory as
+ * its last line. */
 static void leave_truncated(struct cf_follow *f, struct cf_followed *file)
 {
   struct stat st;
@@ -95,7 +130,8 @@ static void leave_truncated(struct cf_follow *f, struct cf_followed *file)
   close(file->fd);
   file->fd = fd;
   file->ended = !copied;
-  if (!copied) return;
+  if (!copied)
+    return;
   cf_lines_fini(&file->lines);
   cf_lines_init(&file->lines, file->given);
   file->holds = false;
@@ -106,31 +142,38 @@ static void leave_truncated(struct cf_follow *f, struct cf_followed *file)
 static bool is_at_path(const struct cf_follow *f, const struct cf_followed *file)
 {
   struct stat st;
-  return stat(f->path, &st) != 0 || (file != NULL && file->device == st.st_dev && file->inode == st.st_ino);
+  return stat(f->path, &st) != 0 ||
+         (file != NULL && file->device == st.st_dev && file->inode == st.st_ino);
 }
 
-/* What happened to the path since its file was opened? *changed: there is something new to read. */
+/* What happened to the path since its file was opened? *changed: there is
+ * something new to read. */
 static enum cf_err look(struct cf_follow *f, bool *changed, struct cf_fault *fault)
 {
-  struct cf_followed *newest = f->files_n > 0 && !f->files[f->files_n - 1].gone ? &f->files[f->files_n - 1] : NULL;
+  struct cf_followed *newest =
+      f->files_n > 0 && !f->files[f->files_n - 1].gone ? &f->files[f->files_n - 1] : NULL;
   int64_t now_us = cf_clock_now_us();
   struct stat st;
   int fd;
   *changed = false;
-  if (f->files_n == CF_FILES_MAX) return CF_OK;
+  if (f->files_n == CF_FILES_MAX)
+    return CF_OK;
   bool truncated = newest != NULL && !intact(newest);
   if (!truncated && is_at_path(f, newest)) {
-    if (newest != NULL) f->looked_us = now_us;
+    if (newest != NULL)
+      f->looked_us = now_us;
     return CF_OK;
   }
   /* Open the new one first: while that fails the old one stays. */
   enum cf_err err = cf_follow_open(f, &fd, &st, fault);
-  if (err != CF_OK) return err == CF_E_NOTFOUND ? CF_OK : err;
+  if (err != CF_OK)
+    return err == CF_E_NOTFOUND ? CF_OK : err;
   if (newest != NULL) {
     newest->gone = true;
     newest->heard_us = cf_clock_mono_us();
   }
-  if (truncated) leave_truncated(f, newest);
+  if (truncated)
+    leave_truncated(f, newest);
   cf_follow_add_missed(f);
   (void)cf_follow_add(f, fd, &st, 0, "");
   f->looked_us = now_us;
@@ -143,26 +186,33 @@ static enum cf_err look(struct cf_follow *f, bool *changed, struct cf_fault *fau
 /* At the end of what the file has: is that its end? */
 static bool is_end(const struct cf_follow *f, const struct cf_followed *file)
 {
-  if (!f->rules.on) return true;
+  if (!f->rules.on)
+    return true;
   return file->gone && cf_clock_mono_us() - file->heard_us >= f->rules.drain_us;
 }
 
 /* Read more of it. *more is false when there is nothing now. */
-static enum cf_err read_more(struct cf_follow *f, struct cf_followed *file, bool *more, struct cf_fault *fault)
+static enum cf_err read_more(struct cf_follow *f, struct cf_followed *file, bool *more,
+                             struct cf_fault *fault)
 {
   size_t n;
   *more = false;
-  if (file->fd < 0 || (f->rules.on && !file->gone && !intact(file))) return CF_OK;
+  if (file->fd < 0 || (f->rules.on && !file->gone && !intact(file)))
+    return CF_OK;
   enum cf_err err = cf_lines_read(&file->lines, file->fd, &n);
-  if (err != CF_OK) return err == CF_E_SYSTEM ? cf_fail_errno(fault, err, f->path, "can't read it") : err;
-  if (n > 0) file->heard_us = cf_clock_mono_us();
+  if (err != CF_OK)
+    return err == CF_E_SYSTEM ? cf_fail_errno(fault, err, f->path, "can't read it") : err;
+  if (n > 0)
+    file->heard_us = cf_clock_mono_us();
   *more = n > 0 || (!file->ended && is_end(f, file));
-  if (n == 0 && *more) file->ended = true;
+  if (n == 0 && *more)
+    file->ended = true;
   return CF_OK;
 }
 
 /* The line that is held, once its file has a name. */
-static enum cf_err give(struct cf_follow *f, struct cf_followed *file, struct cf_line *line, struct cf_fault *fault)
+static enum cf_err give(struct cf_follow *f, struct cf_followed *file, struct cf_line *line,
+                        struct cf_fault *fault)
 {
   if (file->head[0] == '\0') {
     enum cf_err err = f->rules.name(f->rules.context, file->held.text, file->head, fault);
@@ -177,11 +227,14 @@ static enum cf_err give(struct cf_follow *f, struct cf_followed *file, struct cf
   return CF_OK;
 }
 
-static enum cf_err next_of(struct cf_follow *f, struct cf_followed *file, struct cf_line *line, bool *more, struct cf_fault *fault)
+static enum cf_err next_of(struct cf_follow *f, struct cf_followed *file, struct cf_line *line,
+                           bool *more, struct cf_fault *fault)
 {
   enum cf_err err = CF_OK;
   bool read = true;
-  while (err == CF_OK && read && !file->holds && !(file->holds = cf_lines_take(&file->lines, file->ended, &file->held))) err = read_more(f, file, &read, fault);
+  while (err == CF_OK && read && !file->holds &&
+         !(file->holds = cf_lines_take(&file->lines, file->ended, &file->held)))
+    err = read_more(f, file, &read, fault);
   *more = err == CF_OK && file->holds;
   return *more ? give(f, file, line, fault) : err;
 }
@@ -203,19 +256,22 @@ static void leave_ended(struct cf_follow *f)
   f->files_n = kept;
 }
 
-enum cf_err cf_follow_next(struct cf_follow *f, struct cf_line *line, const char **head, bool *more, struct cf_fault *fault)
+enum cf_err cf_follow_next(struct cf_follow *f, struct cf_line *line, const char **head, bool *more,
+                           struct cf_fault *fault)
 {
   for (bool again = true; again;) {
     for (size_t i = 0; i < f->files_n; i++) {
       enum cf_err err = next_of(f, &f->files[i], line, more, fault);
-      if (err == CF_OK && !*more) continue;
+      if (err == CF_OK && !*more)
+        continue;
       *head = f->files[i].head;
       return err;
     }
     leave_ended(f);
     again = false;
     enum cf_err err = f->rules.on ? look(f, &again, fault) : CF_OK;
-    if (err != CF_OK) return err;
+    if (err != CF_OK)
+      return err;
   }
   *more = false;
   return CF_OK;
@@ -225,18 +281,24 @@ enum cf_err cf_follow_next(struct cf_follow *f, struct cf_line *line, const char
 
 void cf_follow_commit(struct cf_follow *f)
 {
-  for (size_t i = 0; i < f->files_n; i++) f->files[i].safe = f->files[i].given;
+  for (size_t i = 0; i < f->files_n; i++)
+    f->files[i].safe = f->files[i].given;
 }
 
 enum cf_err cf_follow_marks(const struct cf_follow *f, struct cf_marks *marks)
 {
   for (size_t i = 0; i < f->files_n; i++) {
     const struct cf_followed *file = &f->files[i];
-    struct cf_mark mark = {.path = f->path, .device = file->device, .inode = file->inode, .offset = file->safe};
-    if (file->head[0] == '\0') continue;
+    struct cf_mark mark = {.path = f->path,
+                           .device = file->device,
+                           .inode = file->inode,
+                           .offset = file->safe};
+    if (file->head[0] == '\0')
+      continue;
     memcpy(mark.head, file->head, sizeof mark.head);
     enum cf_err err = cf_marks_add(marks, &mark);
-    if (err != CF_OK) return err;
+    if (err != CF_OK)
+      return err;
   }
   return CF_OK;
 }
@@ -248,29 +310,38 @@ static enum cf_err begin(struct cf_follow *f, const struct cf_marks *marks, stru
   struct stat st;
   int fd;
   enum cf_err err = marks != NULL ? cf_follow_resume(f, marks, fault) : CF_OK;
-  if (err != CF_OK || (f->files_n > 0 && !f->files[f->files_n - 1].gone)) return err;
+  if (err != CF_OK || (f->files_n > 0 && !f->files[f->files_n - 1].gone))
+    return err;
   err = cf_follow_open(f, &fd, &st, fault);
-  if (err == CF_OK) (void)cf_follow_add(f, fd, &st, 0, "");
+  if (err == CF_OK)
+    (void)cf_follow_add(f, fd, &st, 0, "");
   return err == CF_E_NOTFOUND ? CF_OK : err;
 }
 
-enum cf_err cf_follow_new(const char *path, const struct cf_follow_rules *rules, const struct cf_marks *marks, struct cf_follow **follow, struct cf_fault *fault)
+enum cf_err cf_follow_new(const char *path, const struct cf_follow_rules *rules,
+                          const struct cf_marks *marks, struct cf_follow **follow,
+                          struct cf_fault *fault)
 {
   struct cf_follow *f = calloc(1, sizeof *f);
-  if (f == NULL) return CF_E_NOMEM;
+  if (f == NULL)
+    return CF_E_NOMEM;
   f->rules = *rules;
   f->path = strdup(path);
   f->looked_us = cf_clock_now_us();
   enum cf_err err = f->path == NULL ? CF_E_NOMEM : begin(f, marks, fault);
-  if (err == CF_OK) *follow = f;
-  else cf_follow_free(f);
+  if (err == CF_OK)
+    *follow = f;
+  else
+    cf_follow_free(f);
   return err;
 }
 
 void cf_follow_free(struct cf_follow *f)
 {
-  if (f == NULL) return;
-  for (size_t i = 0; i < f->files_n; i++) close_file(&f->files[i]);
+  if (f == NULL)
+    return;
+  for (size_t i = 0; i < f->files_n; i++)
+    close_file(&f->files[i]);
   free(f->path);
   free(f);
 }

@@ -17,16 +17,20 @@
 /* The format that Accept asks for. */
 static enum cf_format accepted(const struct cf_request *rq)
 {
-  static const char *const types[] = {"application/json", "application/x-ndjson", "application/ndjson", "text/csv"};
-  static const enum cf_format formats[] = {CF_FORMAT_JSON, CF_FORMAT_NDJSON, CF_FORMAT_NDJSON, CF_FORMAT_CSV};
+  static const char *const types[] = {"application/json", "application/x-ndjson",
+                                      "application/ndjson", "text/csv"};
+  static const enum cf_format formats[] = {CF_FORMAT_JSON, CF_FORMAT_NDJSON, CF_FORMAT_NDJSON,
+                                           CF_FORMAT_CSV};
   return formats[cf_request_prefers(rq, types, sizeof types / sizeof types[0])];
 }
 
-static enum cf_err choose_format(struct cf_call *call, struct cf_query *query, enum cf_format *format)
+static enum cf_err choose_format(struct cf_call *call, struct cf_query *query,
+                                 enum cf_format *format)
 {
   bool explicit_format;
   *format = cf_query_format(query, &explicit_format);
-  if (explicit_format) return CF_OK;
+  if (explicit_format)
+    return CF_OK;
   *format = accepted(call->request);
   return cf_query_set_format(query, *format, &call->fault);
 }
@@ -42,7 +46,8 @@ struct stream {
 static enum cf_err pass_on(struct stream *stream)
 {
   enum cf_err err = stream->text.err;
-  if (err == CF_OK) err = cf_response_put(stream->response, cf_buf_str(&stream->text));
+  if (err == CF_OK)
+    err = cf_response_put(stream->response, cf_buf_str(&stream->text));
   cf_buf_reset(&stream->text);
   return err;
 }
@@ -54,15 +59,18 @@ static enum cf_err put_row(void *context, const struct cf_record *record)
   return err == CF_OK ? pass_on(stream) : err;
 }
 
-/* Link to the next page: this question, with another cursor. The headers may be gone already, which is no error: the cursor is in the answer too. */
+/* Link to the next page: this question, with another cursor. The headers may be
+ * gone already, which is no error: the cursor is in the answer too. */
 static void put_link(struct cf_call *call, const struct cf_page_end *end)
 {
   struct cf_buf b;
-  if (end->cursor[0] == '\0' || call->response->started) return;
+  if (end->cursor[0] == '\0' || call->response->started)
+    return;
   cf_buf_init(&b, 8192);
   cf_buf_puts(&b, "<events?");
   for (size_t i = 0; i < call->request->params_n; i++) {
-    if (cf_str_is(call->request->params[i].name, "cursor")) continue;
+    if (cf_str_is(call->request->params[i].name, "cursor"))
+      continue;
     cf_url_put(&b, call->request->params[i].name);
     cf_buf_putc(&b, '=');
     cf_url_put(&b, call->request->params[i].value);
@@ -71,22 +79,28 @@ static void put_link(struct cf_call *call, const struct cf_page_end *end)
   cf_buf_puts(&b, "cursor=");
   cf_url_put(&b, cf_str_from(end->cursor));
   cf_buf_puts(&b, ">; rel=\"next\"");
-  if (b.err == CF_OK && cf_response_header(call->response, "Link", cf_buf_str(&b)) != CF_OK) call->response->err = CF_E_NOMEM;
+  if (b.err == CF_OK && cf_response_header(call->response, "Link", cf_buf_str(&b)) != CF_OK)
+    call->response->err = CF_E_NOMEM;
   cf_buf_fini(&b);
 }
 
-/* The store is damaged where the question leads: say where, and how to ask around it. */
+/* The store is damaged where the question leads: say where, and how to ask
+ * around it. */
 static enum cf_err tell_damage(struct cf_call *call, const struct cf_page_end *end)
 {
   cf_json_put_member_u64(&call->members, "seq_from", end->damaged_from);
   cf_json_put_member_u64(&call->members, "seq_to", end->damaged_to);
-  if (end->cursor[0] != '\0') cf_json_put_member(&call->members, "next_cursor", cf_str_from(end->cursor));
-  return cf_fail(&call->fault, CF_E_DAMAGED, NULL,
-                 "records from seq %llu up to, not including, %llu can't be read and may belong to the answer; ask for what is before them with seq_to=%llu and for what is after with seq_from=%llu",
-                 (unsigned long long)end->damaged_from, (unsigned long long)end->damaged_to, (unsigned long long)end->damaged_from, (unsigned long long)end->damaged_to);
+  if (end->cursor[0] != '\0')
+    cf_json_put_member(&call->members, "next_cursor", cf_str_from(end->cursor));
+  return cf_fail(
+      &call->fault, CF_E_DAMAGED, NULL,
+      "records from seq %llu up to, not including, %llu can't be read and may belong to the answer; ask for what is before them with seq_to=%llu and for what is after with seq_from=%llu",
+      (unsigned long long)end->damaged_from, (unsigned long long)end->damaged_to,
+      (unsigned long long)end->damaged_from, (unsigned long long)end->damaged_to);
 }
 
-static enum cf_err end_page(struct cf_call *call, struct stream *stream, const struct cf_page_end *end)
+static enum cf_err end_page(struct cf_call *call, struct stream *stream,
+                            const struct cf_page_end *end)
 {
   struct cf_checkpoint checkpoint;
   struct cf_buf note;
@@ -95,12 +109,15 @@ static enum cf_err end_page(struct cf_call *call, struct stream *stream, const s
   cf_buf_fini(&note);
   put_link(call, end);
   cf_rows_end(&stream->rows, end, err == CF_OK ? &checkpoint : NULL, &stream->text);
-  if (stream->rows.format == CF_FORMAT_JSON) cf_buf_putc(&stream->text, '\n');
+  if (stream->rows.format == CF_FORMAT_JSON)
+    cf_buf_putc(&stream->text, '\n');
   return pass_on(stream);
 }
 
-/* The answer has begun to be sent and can't be finished. It ends in the middle of a value, so that nobody takes what there is for all. */
-static void break_off(struct cf_call *call, struct stream *stream, const struct cf_page_end *end, enum cf_err err)
+/* The answer has begun to be sent and can't be finished. It ends in the middle
+ * of a value, so that nobody takes what there is for all. */
+static void break_off(struct cf_call *call, struct stream *stream, const struct cf_page_end *end,
+                      enum cf_err err)
 {
   cf_buf_reset(&stream->text);
   if (stream->rows.format == CF_FORMAT_JSON) {
@@ -108,30 +125,41 @@ static void break_off(struct cf_call *call, struct stream *stream, const struct 
     cf_problem_put(&stream->text, err, &call->fault);
   } else {
     cf_rows_break(&stream->rows, end, err, &stream->text);
-    if (stream->rows.format == CF_FORMAT_CSV) cf_buf_puts(&stream->text, "\"the answer breaks off here");
-    else cf_buf_cut(&stream->text, stream->text.n < 2 ? 0 : 2); /* the line's closing brace and end */
+    if (stream->rows.format == CF_FORMAT_CSV)
+      cf_buf_puts(&stream->text, "\"the answer breaks off here");
+    /* the line's closing brace and end */
+    else
+      cf_buf_cut(&stream->text, stream->text.n < 2 ? 0 : 2);
   }
-  if (pass_on(stream) != CF_OK) return; /* the client left, which the response remembers */
+  if (pass_on(stream) != CF_OK)
+    return; /* the client left, which the response remembers */
 }
 
 /* Headers, rows, end. */
-static enum cf_err give(struct cf_call *call, const struct cf_query *query, struct cf_view *view, struct stream *stream)
+static enum cf_err give(struct cf_call *call, const struct cf_query *query, struct cf_view *view,
+                        struct stream *stream)
 {
   struct cf_page_end end = {.rows = 0};
   bool all = cf_query_limit(query) == CF_QUERY_LIMIT_ALL;
   enum cf_err err = cf_response_begin(call->response, 200, cf_format_type(stream->rows.format));
   cf_rows_begin(&stream->rows, &stream->text);
-  if (err == CF_OK) err = pass_on(stream);
-  if (err == CF_OK) err = cf_query_run(query, view, all ? INT64_MAX : PAGE_BUDGET_US, put_row, stream, &end);
-  if (err == CF_E_DAMAGED) err = tell_damage(call, &end);
-  if (err == CF_OK) err = end_page(call, stream, &end);
-  if (err != CF_OK && call->response->started) break_off(call, stream, &end, err);
+  if (err == CF_OK)
+    err = pass_on(stream);
+  if (err == CF_OK)
+    err = cf_query_run(query, view, all ? INT64_MAX : PAGE_BUDGET_US, put_row, stream, &end);
+  if (err == CF_E_DAMAGED)
+    err = tell_damage(call, &end);
+  if (err == CF_OK)
+    err = end_page(call, stream, &end);
+  if (err != CF_OK && call->response->started)
+    break_off(call, stream, &end, err);
   return err;
 }
 
 static const char *action_of(const struct cf_query *query, enum cf_format format)
 {
-  return format == CF_FORMAT_CSV || cf_query_limit(query) == CF_QUERY_LIMIT_ALL ? "export" : "query";
+  return format == CF_FORMAT_CSV || cf_query_limit(query) == CF_QUERY_LIMIT_ALL ? "export"
+                                                                                : "query";
 }
 
 static enum cf_err run(struct cf_call *call, struct cf_query *query)
@@ -140,8 +168,10 @@ static enum cf_err run(struct cf_call *call, struct cf_query *query)
   struct stream stream = {.response = call->response};
   enum cf_format format;
   enum cf_err err = choose_format(call, query, &format);
-  if (err == CF_OK) err = cf_view_get(call->app->ledger, &view);
-  if (err != CF_OK) return err;
+  if (err == CF_OK)
+    err = cf_view_get(call->app->ledger, &view);
+  if (err != CF_OK)
+    return err;
   cf_buf_init(&stream.text, SIZE_MAX);
   cf_rows_init(&stream.rows, format, cf_query_fields(query));
   err = give(call, query, view, &stream);
@@ -155,15 +185,18 @@ static enum cf_err run(struct cf_call *call, struct cf_query *query)
 enum cf_err cf_handle_events_get(struct cf_call *call)
 {
   struct cf_query *query = NULL;
-  enum cf_err err = cf_query_parse(call->request->params, call->request->params_n, NULL, call->now_us, &query, &call->fault);
-  if (err == CF_OK) err = run(call, query);
+  enum cf_err err = cf_query_parse(call->request->params, call->request->params_n, NULL,
+                                   call->now_us, &query, &call->fault);
+  if (err == CF_OK)
+    err = run(call, query);
   cf_query_free(query);
   return err;
 }
 
 /* ---- One ---- */
 
-static enum cf_err put_proof(struct cf_call *call, const struct cf_opening *opening, struct cf_buf *b)
+static enum cf_err put_proof(struct cf_call *call, const struct cf_opening *opening,
+                             struct cf_buf *b)
 {
   struct cf_inclusion in;
   cf_inclusion_init(&in);
@@ -191,9 +224,11 @@ static enum cf_err answer_one(struct cf_call *call, const struct cf_opening *ope
   cf_buf_init(&b, SIZE_MAX);
   cf_record_put_flat(opening->record, CF_FIELDS_ALL, &b);
   enum cf_err err = b.err;
-  if (err == CF_OK && proof) err = put_proof(call, opening, &b);
+  if (err == CF_OK && proof)
+    err = put_proof(call, opening, &b);
   cf_buf_putc(&b, '\n');
-  if (err == CF_OK) err = cf_call_answer(call, 200, "application/json", &b);
+  if (err == CF_OK)
+    err = cf_call_answer(call, 200, "application/json", &b);
   cf_buf_fini(&b);
   return err;
 }
@@ -211,10 +246,14 @@ static enum cf_err read_one(struct cf_call *call, uint64_t seq, bool proof)
   struct cf_view *view = NULL;
   cf_opening_init(&opening);
   enum cf_err err = cf_view_get(call->app->ledger, &view);
-  if (err == CF_OK) err = cf_opening_get(&opening, view, seq, &call->fault);
-  if (err == CF_OK && proof) err = cf_opening_leaf(&opening, view, &call->fault);
-  if (err == CF_OK) err = answer_one(call, &opening, proof);
-  if (err == CF_E_DAMAGED) tell_block(call, seq);
+  if (err == CF_OK)
+    err = cf_opening_get(&opening, view, seq, &call->fault);
+  if (err == CF_OK && proof)
+    err = cf_opening_leaf(&opening, view, &call->fault);
+  if (err == CF_OK)
+    err = answer_one(call, &opening, proof);
+  if (err == CF_E_DAMAGED)
+    tell_block(call, seq);
   cf_view_put(view);
   cf_opening_fini(&opening);
   return err;
@@ -226,9 +265,13 @@ enum cf_err cf_handle_event_get(struct cf_call *call)
   uint64_t seq;
   bool proof = false;
   enum cf_err err = cf_request_flag(call->request, "proof", &proof, &call->fault);
-  if (err == CF_OK && proof) err = cf_auth_allow(call->app->auth, &call->who, CF_NEED_AUDITOR, &call->fault);
-  if (err == CF_OK && cf_u64_parse(text, UINT64_MAX, &seq) != CF_OK) err = cf_fail(&call->fault, CF_E_NOTFOUND, NULL, "a record's place in the path is its seq, a number");
-  if (err == CF_OK) err = read_one(call, seq, proof);
+  if (err == CF_OK && proof)
+    err = cf_auth_allow(call->app->auth, &call->who, CF_NEED_AUDITOR, &call->fault);
+  if (err == CF_OK && cf_u64_parse(text, UINT64_MAX, &seq) != CF_OK)
+    err = cf_fail(&call->fault, CF_E_NOTFOUND, NULL,
+                  "a record's place in the path is its seq, a number");
+  if (err == CF_OK)
+    err = read_one(call, seq, proof);
   if (err == CF_OK) {
     struct cf_buf filter;
     cf_buf_init(&filter, 64);

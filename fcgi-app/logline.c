@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Lines of access logs: which format a line is in, lines that are in none, what the formats share, and the event written. */
+/* Lines of access logs: which format a line is in, lines that are in none, what
+ * the formats share, and the event written. */
 #include "config.h"
 
 #include "fcgi-app/logline.h"
@@ -10,8 +11,10 @@
 #include "lib/base/codec.h"
 #include "lib/record/event.h"
 
-#define TEXT_MAX (1U << 24)      /* a line of CF_LINE_MAX bytes, each escaped, is far below */
-#define MESSAGE_JSON_MAX 49152   /* bytes of `message` as JSON text, so that the record stays below CF_LEAF_MAX */
+#define TEXT_MAX (1U << 24) /* a line of CF_LINE_MAX bytes, each escaped, is far below */
+/* bytes of `message` as JSON text, so that the record stays below
+ * CF_LEAF_MAX */
+#define MESSAGE_JSON_MAX 49152
 
 void cf_logline_init(struct cf_logline *l)
 {
@@ -42,7 +45,8 @@ static void empty(struct cf_logline *l)
 enum cf_err cf_logline_ip(struct cf_logline *l, struct cf_str s)
 {
   enum cf_err err = cf_address_canonical(s, l->ip);
-  if (err == CF_OK) l->v[CF_M_IP] = cf_str_from(l->ip);
+  if (err == CF_OK)
+    l->v[CF_M_IP] = cf_str_from(l->ip);
   return err;
 }
 
@@ -50,7 +54,8 @@ static int digits(const char *p, size_t n)
 {
   int v = 0;
   for (size_t i = 0; i < n; i++) {
-    if (p[i] < '0' || p[i] > '9') return -1;
+    if (p[i] < '0' || p[i] > '9')
+      return -1;
     v = v * 10 + (p[i] - '0');
   }
   return v;
@@ -60,17 +65,21 @@ static int month(const char *p)
 {
   static const char names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
   for (int i = 0; i < 12; i++)
-    if (memcmp(names + 3 * i, p, 3) == 0) return i + 1;
+    if (memcmp(names + 3 * i, p, 3) == 0)
+      return i + 1;
   return 0;
 }
 
-/* The fraction of a second at the front of *s, in microseconds, cut off *s; 0 without one. */
+/* The fraction of a second at the front of *s, in microseconds, cut off *s; 0
+ * without one. */
 static int fraction(struct cf_str *s)
 {
   int us = 0;
   size_t i = 1;
-  if (s->n < 2 || s->p[0] != '.') return 0;
-  for (int unit = 100000; i < s->n && s->p[i] >= '0' && s->p[i] <= '9'; i++, unit /= 10) us += unit * (s->p[i] - '0');
+  if (s->n < 2 || s->p[0] != '.')
+    return 0;
+  for (int unit = 100000; i < s->n && s->p[i] >= '0' && s->p[i] <= '9'; i++, unit /= 10)
+    us += unit * (s->p[i] - '0');
   *s = (struct cf_str){s->p + i, s->n - i};
   return us;
 }
@@ -78,23 +87,32 @@ static int fraction(struct cf_str *s)
 /* " +hhmm" in seconds; false for anything else. */
 static bool zone(struct cf_str s, int *offset_s)
 {
-  if (s.n != 6 || s.p[0] != ' ' || (s.p[1] != '+' && s.p[1] != '-')) return false;
+  if (s.n != 6 || s.p[0] != ' ' || (s.p[1] != '+' && s.p[1] != '-'))
+    return false;
   int hours = digits(s.p + 2, 2), minutes = digits(s.p + 4, 2);
-  if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) return false;
+  if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59)
+    return false;
   *offset_s = (s.p[1] == '-' ? -60 : 60) * (hours * 60 + minutes);
   return true;
 }
 
-/* "17/May/2015:10:05:03 +0000", the time of the common log format, which knows no other language. */
+/* "17/May/2015:10:05:03 +0000", the time of the common log format, which knows
+ * no other language. */
 static enum cf_err common_time(struct cf_str s, int64_t *t_us)
 {
   int offset_s;
-  if (s.n < 26 || s.p[2] != '/' || s.p[6] != '/' || s.p[11] != ':' || s.p[14] != ':' || s.p[17] != ':') return CF_E_SYNTAX;
+  if (s.n < 26 || s.p[2] != '/' || s.p[6] != '/' || s.p[11] != ':' || s.p[14] != ':' ||
+      s.p[17] != ':')
+    return CF_E_SYNTAX;
   struct cf_str rest = {s.p + 20, s.n - 20};
   int us = fraction(&rest);
-  if (!zone(rest, &offset_s)) return CF_E_SYNTAX;
-  enum cf_err err = cf_time_from_civil(digits(s.p + 7, 4), month(s.p + 3), digits(s.p, 2), digits(s.p + 12, 2), digits(s.p + 15, 2), digits(s.p + 18, 2), offset_s, t_us);
-  if (err == CF_OK && digits(s.p + 18, 2) < 60) *t_us += us;
+  if (!zone(rest, &offset_s))
+    return CF_E_SYNTAX;
+  enum cf_err err =
+      cf_time_from_civil(digits(s.p + 7, 4), month(s.p + 3), digits(s.p, 2), digits(s.p + 12, 2),
+                         digits(s.p + 15, 2), digits(s.p + 18, 2), offset_s, t_us);
+  if (err == CF_OK && digits(s.p + 18, 2) < 60)
+    *t_us += us;
   return err;
 }
 
@@ -102,9 +120,12 @@ enum cf_err cf_logline_time(struct cf_logline *l, struct cf_str s, bool numbers)
 {
   int64_t t_us;
   enum cf_err err = common_time(s, &t_us);
-  if (err != CF_OK) err = cf_time_parse(s, &t_us);
-  if (err != CF_OK && numbers) err = cf_time_parse_epoch(s, &t_us);
-  if (err != CF_OK) return CF_E_SYNTAX;
+  if (err != CF_OK)
+    err = cf_time_parse(s, &t_us);
+  if (err != CF_OK && numbers)
+    err = cf_time_parse_epoch(s, &t_us);
+  if (err != CF_OK)
+    return CF_E_SYNTAX;
   cf_time_format(t_us, l->time);
   l->v[CF_M_TIME] = (struct cf_str){l->time, CF_TIME_TEXT_N};
   return CF_OK;
@@ -114,11 +135,14 @@ struct cf_str cf_logline_host(struct cf_str s, struct cf_str *port)
 {
   *port = (struct cf_str){"", 0};
   const char *colon = s.n > 0 ? memrchr(s.p, ':', s.n) : NULL;
-  if (colon == NULL || colon == s.p) return s;
+  if (colon == NULL || colon == s.p)
+    return s;
   struct cf_str host = {s.p, (size_t)(colon - s.p)}, behind = {colon + 1, s.n - host.n - 1};
-  bool one_colon = memchr(host.p, ':', host.n) == NULL, bracketed = host.p[0] == '[' && host.p[host.n - 1] == ']';
+  bool one_colon = memchr(host.p, ':', host.n) == NULL,
+       bracketed = host.p[0] == '[' && host.p[host.n - 1] == ']';
   uint64_t v;
-  if ((!one_colon && !bracketed) || cf_u64_parse(behind, 65535, &v) != CF_OK) return s;
+  if ((!one_colon && !bracketed) || cf_u64_parse(behind, 65535, &v) != CF_OK)
+    return s;
   *port = behind;
   return host;
 }
@@ -128,15 +152,19 @@ void cf_logline_target(struct cf_logline *l, struct cf_str target)
   const char *mark = target.n > 0 ? memchr(target.p, '?', target.n) : NULL;
   size_t n = mark == NULL ? target.n : (size_t)(mark - target.p);
   l->v[CF_M_PATH] = (struct cf_str){target.p, n};
-  if (mark != NULL) l->v[CF_M_QUERY] = (struct cf_str){mark + 1, target.n - n - 1};
+  if (mark != NULL)
+    l->v[CF_M_QUERY] = (struct cf_str){mark + 1, target.n - n - 1};
 }
 
-/* HTTP/1.1, HTTP/2, RTSP/1.0: upper-case letters, a slash, a digit, perhaps a point and a digit. */
+/* HTTP/1.1, HTTP/2, RTSP/1.0: upper-case letters, a slash, a digit, perhaps a
+ * point and a digit. */
 static bool is_protocol(struct cf_str s)
 {
   size_t i = 0;
-  while (i < s.n && s.p[i] >= 'A' && s.p[i] <= 'Z') i++;
-  if (i < 2 || i > 16 || i + 2 > s.n || s.p[i] != '/' || digits(s.p + i + 1, 1) < 0) return false;
+  while (i < s.n && s.p[i] >= 'A' && s.p[i] <= 'Z')
+    i++;
+  if (i < 2 || i > 16 || i + 2 > s.n || s.p[i] != '/' || digits(s.p + i + 1, 1) < 0)
+    return false;
   return i + 2 == s.n || (i + 4 == s.n && s.p[i + 2] == '.' && digits(s.p + i + 3, 1) >= 0);
 }
 
@@ -145,7 +173,8 @@ void cf_logline_request(struct cf_logline *l, struct cf_str request)
   const char *space = request.n > 0 ? memchr(request.p, ' ', request.n) : NULL;
   struct cf_str method = {request.p, space == NULL ? 0 : (size_t)(space - request.p)};
   if (!cf_value_ok(CF_M_METHOD, method)) {
-    if (!cf_str_is(request, "-") && request.n > 0) l->v[CF_M_MESSAGE] = request;
+    if (!cf_str_is(request, "-") && request.n > 0)
+      l->v[CF_M_MESSAGE] = request;
     return;
   }
   l->v[CF_M_METHOD] = method;
@@ -161,7 +190,8 @@ void cf_logline_request(struct cf_logline *l, struct cf_str request)
 
 /* ---- Lines ---- */
 
-/* The longest head of a well-formed text that is within `message`'s limit and, as JSON, within ours. */
+/* The longest head of a well-formed text that is within `message`'s limit and,
+ * as JSON, within ours. */
 static struct cf_str message_head(struct cf_str s)
 {
   struct cf_buf json;
@@ -170,7 +200,8 @@ static struct cf_str message_head(struct cf_str s)
   for (s = cf_utf8_head(s, max);; s = cf_utf8_head(s, s.n / 2)) {
     cf_buf_reset(&json);
     cf_json_put_str(&json, s);
-    if (json.err != CF_E_FULL) break;
+    if (json.err != CF_E_FULL)
+      break;
   }
   cf_buf_fini(&json);
   return s;
@@ -184,31 +215,38 @@ enum cf_err cf_logline_text(struct cf_logline *l, struct cf_str line, bool cut)
   cf_utf8_put(&l->text, line);
   const char *p = cf_buf_cstr(&l->text);
   struct cf_str whole = {p, l->text.n}, head = message_head(whole);
-  if (cut || head.n < whole.n) cf_buf_puts(&l->attributes, "{\"truncated\":[\"message\"]}");
-  if (l->text.err != CF_OK || l->attributes.err != CF_OK) return CF_E_NOMEM;
+  if (cut || head.n < whole.n)
+    cf_buf_puts(&l->attributes, "{\"truncated\":[\"message\"]}");
+  if (l->text.err != CF_OK || l->attributes.err != CF_OK)
+    return CF_E_NOMEM;
   l->v[CF_M_MESSAGE] = head;
   l->v[CF_M_ACTION] = CF_STR("log.line");
-  if (l->attributes.n > 0) l->v[CF_M_ATTRIBUTES] = cf_buf_str(&l->attributes);
+  if (l->attributes.n > 0)
+    l->v[CF_M_ATTRIBUTES] = cf_buf_str(&l->attributes);
   return CF_OK;
 }
 
 /* An event needs one of these three (api.md, POST /v1/events). */
 static void complete(struct cf_logline *l)
 {
-  if (l->attributes.n > 0) l->v[CF_M_ATTRIBUTES] = cf_buf_str(&l->attributes);
-  if (l->v[CF_M_METHOD].p == NULL && l->v[CF_M_ACTION].p == NULL && l->v[CF_M_MESSAGE].p == NULL) l->v[CF_M_ACTION] = l->format == CF_LOG_ACCESS ? CF_STR("http.request") : CF_STR("log.line");
+  if (l->attributes.n > 0)
+    l->v[CF_M_ATTRIBUTES] = cf_buf_str(&l->attributes);
+  if (l->v[CF_M_METHOD].p == NULL && l->v[CF_M_ACTION].p == NULL && l->v[CF_M_MESSAGE].p == NULL)
+    l->v[CF_M_ACTION] = l->format == CF_LOG_ACCESS ? CF_STR("http.request") : CF_STR("log.line");
 }
 
 /* Behind a byte order mark. */
 static struct cf_str unmarked(struct cf_str line)
 {
-  return cf_str_starts(line, CF_STR("\xef\xbb\xbf")) ? (struct cf_str){line.p + 3, line.n - 3} : line;
+  return cf_str_starts(line, CF_STR("\xef\xbb\xbf")) ? (struct cf_str){line.p + 3, line.n - 3}
+                                                     : line;
 }
 
 static bool looks_json(struct cf_str s)
 {
   size_t i = 0;
-  while (i < s.n && (s.p[i] == ' ' || s.p[i] == '\t')) i++;
+  while (i < s.n && (s.p[i] == ' ' || s.p[i] == '\t'))
+    i++;
   return i < s.n && s.p[i] == '{';
 }
 
@@ -218,8 +256,10 @@ enum cf_err cf_logline_parse(struct cf_logline *l, struct cf_str line)
   empty(l);
   bool json = looks_json(s);
   enum cf_err err = json ? cf_logline_json(l, s) : cf_logline_access(l, s);
-  if (err == CF_E_SYNTAX) return cf_logline_text(l, line, false);
-  if (err != CF_OK) return err;
+  if (err == CF_E_SYNTAX)
+    return cf_logline_text(l, line, false);
+  if (err != CF_OK)
+    return err;
   l->format = json ? CF_LOG_JSON : CF_LOG_ACCESS;
   complete(l);
   return CF_OK;
@@ -230,21 +270,26 @@ enum cf_err cf_logline_parse(struct cf_logline *l, struct cf_str line)
 static void put_value(const struct cf_logline *l, enum cf_member m, struct cf_buf *b)
 {
   cf_json_put_name(b, cf_member_table[m].name);
-  if (cf_member_table[m].type == CF_T_INTEGER || m == CF_M_ATTRIBUTES) cf_buf_putstr(b, l->v[m]);
-  else cf_json_put_str(b, l->v[m]);
+  if (cf_member_table[m].type == CF_T_INTEGER || m == CF_M_ATTRIBUTES)
+    cf_buf_putstr(b, l->v[m]);
+  else
+    cf_json_put_str(b, l->v[m]);
 }
 
-void cf_logline_put(const struct cf_logline *l, struct cf_str source, struct cf_str id, struct cf_buf *b)
+void cf_logline_put(const struct cf_logline *l, struct cf_str source, struct cf_str id,
+                    struct cf_buf *b)
 {
   cf_buf_putc(b, '{');
   cf_json_put_member(b, cf_member_table[CF_M_SOURCE].name, source);
   cf_json_put_member(b, cf_member_table[CF_M_ID].name, id);
   for (unsigned m = 0; m < CF_M_N; m++)
-    if (l->v[m].p != NULL) put_value(l, (enum cf_member)m, b);
+    if (l->v[m].p != NULL)
+      put_value(l, (enum cf_member)m, b);
   cf_buf_puts(b, "}\n");
 }
 
-/* A line of SURE_N bytes in access format always makes an acceptable event: even all escaped it is within every limit that ?long=cut does not mend. */
+/* A line of SURE_N bytes in access format always makes an acceptable event:
+ * even all escaped it is within every limit that ?long=cut does not mend. */
 #define SURE_N 2048
 
 static enum cf_err acceptable(struct cf_str event, struct cf_str source)
@@ -253,21 +298,28 @@ static enum cf_err acceptable(struct cf_str event, struct cf_str source)
   struct cf_event parsed;
   struct cf_fault fault;
   enum cf_err err = cf_event_parse(event, &rules, &parsed, &fault);
-  if (err == CF_OK) cf_event_fini(&parsed);
+  if (err == CF_OK)
+    cf_event_fini(&parsed);
   return err;
 }
 
-enum cf_err cf_logline_event(struct cf_logline *l, struct cf_str line, bool cut, struct cf_str source, struct cf_str id, struct cf_buf *b)
+enum cf_err cf_logline_event(struct cf_logline *l, struct cf_str line, bool cut,
+                             struct cf_str source, struct cf_str id, struct cf_buf *b)
 {
   size_t start = b->n;
   enum cf_err err = cut ? cf_logline_text(l, line, true) : cf_logline_parse(l, line);
-  if (err != CF_OK) return err;
+  if (err != CF_OK)
+    return err;
   cf_logline_put(l, source, id, b);
-  if (b->err != CF_OK || l->format == CF_LOG_TEXT || (l->format == CF_LOG_ACCESS && line.n <= SURE_N)) return b->err;
+  if (b->err != CF_OK || l->format == CF_LOG_TEXT ||
+      (l->format == CF_LOG_ACCESS && line.n <= SURE_N))
+    return b->err;
   err = acceptable((struct cf_str){(const char *)b->p + start, b->n - start}, source);
-  if (err == CF_OK || err == CF_E_NOMEM) return err;
+  if (err == CF_OK || err == CF_E_NOMEM)
+    return err;
   cf_buf_cut(b, b->n - start);
   err = cf_logline_text(l, line, false);
-  if (err == CF_OK) cf_logline_put(l, source, id, b);
+  if (err == CF_OK)
+    cf_logline_put(l, source, id, b);
   return err != CF_OK ? err : b->err;
 }

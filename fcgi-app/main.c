@@ -14,7 +14,7 @@
 #include "fcgi-app/service.h"
 #include "lib/base/diag.h"
 
-#define PROGRAM "counterfoil.fcgi"
+#define PROGRAM    "counterfoil.fcgi"
 #define EXIT_USAGE 2
 
 struct options {
@@ -23,21 +23,23 @@ struct options {
 };
 
 static const char usage[] =
-  "usage: " PROGRAM " [--config FILE]\n"
-  "Counterfoil for a web server: FastCGI where descriptor 0 is a listening socket, else plain CGI.\n"
-  "\n"
-  "  --config FILE  the configuration; else COUNTERFOIL_CONF, else .htcounterfoil.conf or counterfoil.conf\n"
-  "                 beside this program, else " CF_SYSCONFDIR "/counterfoil.conf\n"
-  "  --owner        only own the ledger for other processes, until idle_exit (a CGI starts this)\n"
-  "  --version      print the version\n"
-  "  --help         print this\n";
+    "usage: " PROGRAM " [--config FILE]\n"
+    "Counterfoil for a web server: FastCGI where descriptor 0 is a listening socket, else plain CGI.\n"
+    "\n"
+    "  --config FILE  the configuration; else COUNTERFOIL_CONF, else .htcounterfoil.conf or counterfoil.conf\n"
+    "                 beside this program, else " CF_SYSCONFDIR "/counterfoil.conf\n"
+    "  --owner        only own the ledger for other processes, until idle_exit (a CGI starts this)\n"
+    "  --version      print the version\n"
+    "  --help         print this\n";
 
-/* A CGI's arguments are a stranger's where the query has no '=': web servers give its words as such (RFC 3875, section 4.4). */
+/* A CGI's arguments are a stranger's where the query has no '=': web servers
+ * give its words as such (RFC 3875, section 4.4). */
 static bool arguments_are_the_query(void)
 {
   const char *query = getenv("QUERY_STRING");
 
-  return getenv("GATEWAY_INTERFACE") != NULL && query != NULL && query[0] != '\0' && strchr(query, '=') == NULL;
+  return getenv("GATEWAY_INTERFACE") != NULL && query != NULL && query[0] != '\0' &&
+         strchr(query, '=') == NULL;
 }
 
 /* Returns the exit status where there is nothing more to do, else -1. */
@@ -61,7 +63,8 @@ static int parse_options(int argc, char **argv, struct options *options)
 }
 
 /* The configuration, the rights to use it, and a place for messages. */
-static enum cf_err prepare(const struct options *options, struct cf_conf *conf, struct cf_fault *fault)
+static enum cf_err prepare(const struct options *options, struct cf_conf *conf,
+                           struct cf_fault *fault)
 {
   struct cf_buf path;
 
@@ -80,12 +83,14 @@ static enum cf_err prepare(const struct options *options, struct cf_conf *conf, 
   return err;
 }
 
-/* The person who set this up finds the reason in the web server's error log; strangers get a 503. */
+/* The person who set this up finds the reason in the web server's error log;
+ * strangers get a 503. */
 static int complain(bool cgi, enum cf_err err, const struct cf_fault *fault)
 {
   struct cf_cgi request;
 
-  cf_log(CF_LOG_ERROR, "%s: %s%s%s", cf_err_title(err), fault->at, fault->at[0] == '\0' ? "" : ": ", fault->detail);
+  cf_log(CF_LOG_ERROR, "%s: %s%s%s", cf_err_title(err), fault->at, fault->at[0] == '\0' ? "" : ": ",
+         fault->detail);
   if (!cgi || getenv("GATEWAY_INTERFACE") == NULL)
     return EXIT_USAGE;
   cf_cgi_init(&request, environ, STDIN_FILENO, STDOUT_FILENO);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* How far files were read: the state that `import --follow` keeps between its runs.
+/* How far files were read: the state that `import --follow` keeps between its
+ * runs.
  *
- * A text file: the line `counterfoil import 1`, then a line a mark: device, inode, offset, head, and the path with every byte but unreserved ones as %hh.
- * It is replaced as a whole (written beside, fsync, rename, fsync of the directory), so a kill leaves the old or the new one. */
+ * A text file: the line `counterfoil import 1`, then a line a mark: device,
+ * inode, offset, head, and the path with every byte but unreserved ones as %hh.
+ * It is replaced as a whole (written beside, fsync, rename, fsync of the
+ * directory), so a kill leaves the old or the new one. */
 #ifndef CF_APP_MARKS_H
 #define CF_APP_MARKS_H
 
@@ -20,16 +23,19 @@ struct cf_mark {
 struct cf_marks {
   struct cf_mark *v; /* n of them; of one path the file renamed longest ago first */
   size_t n;
-  int64_t saved_us;  /* when the file they were read from was written; wall clock */
+  int64_t saved_us; /* when the file they were read from was written; wall clock */
 };
 
 /* Add a mark; the path is copied. CF_E_NOMEM. */
 CF_MUST enum cf_err cf_marks_add(struct cf_marks *marks, const struct cf_mark *mark);
 void cf_marks_fini(struct cf_marks *marks); /* empty it; harmless on an empty one */
 
-/* Read the file; without one there are no marks. CF_E_SYSTEM, CF_E_SYNTAX (the file is something else), CF_E_NOMEM. */
+/* Read the file; without one there are no marks. CF_E_SYSTEM, CF_E_SYNTAX (the
+ * file is something else), CF_E_NOMEM. */
 CF_MUST enum cf_err cf_marks_load(const char *file, struct cf_marks *marks, struct cf_fault *fault);
-/* Replace the file (mode 0600). On CF_OK it is on disk. CF_E_SYSTEM, CF_E_NOMEM. */
-CF_MUST enum cf_err cf_marks_save(const char *file, const struct cf_marks *marks, struct cf_fault *fault);
+/* Replace the file (mode 0600). On CF_OK it is on disk. CF_E_SYSTEM,
+ * CF_E_NOMEM. */
+CF_MUST enum cf_err cf_marks_save(const char *file, const struct cf_marks *marks,
+                                  struct cf_fault *fault);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One record with all that proves it: leaf, payloads, salts, path to a signed root (format.md, Receipt). */
+/* One record with all that proves it: leaf, payloads, salts, path to a signed
+ * root (format.md, Receipt). */
 #ifndef CF_APP_OPENING_H
 #define CF_APP_OPENING_H
 
@@ -8,22 +9,29 @@
 /* A block and one record in it. */
 struct cf_opening {
   struct cf_block block;
-  const struct cf_record *record;  /* in the block */
+  const struct cf_record *record; /* in the block */
   uint8_t salts[CF_C_N][CF_HASH_N];
-  struct cf_buf leaf;              /* after cf_opening_leaf: the record's leaf, as it was hashed */
-  uint8_t hash[CF_HASH_N];         /* its hash as it follows from the leaf */
+  struct cf_buf leaf;      /* after cf_opening_leaf: the record's leaf, as it was hashed */
+  uint8_t hash[CF_HASH_N]; /* its hash as it follows from the leaf */
 };
 void cf_opening_init(struct cf_opening *o);
 void cf_opening_fini(struct cf_opening *o);
-/* The record of that seq and its salts; always with the same view. CF_E_NOTFOUND beyond the view's size, CF_E_DAMAGED with the seqs that can't be read in words, CF_E_NOMEM. */
-CF_MUST enum cf_err cf_opening_get(struct cf_opening *o, struct cf_view *view, uint64_t seq, struct cf_fault *fault);
-/* Its leaf and the hash of it; the hash before it is read for that. The same errors. */
-CF_MUST enum cf_err cf_opening_leaf(struct cf_opening *o, struct cf_view *view, struct cf_fault *fault);
+/* The record of that seq and its salts; always with the same view.
+ * CF_E_NOTFOUND beyond the view's size, CF_E_DAMAGED with the seqs that can't
+ * be read in words, CF_E_NOMEM. */
+CF_MUST enum cf_err cf_opening_get(struct cf_opening *o, struct cf_view *view, uint64_t seq,
+                                   struct cf_fault *fault);
+/* Its leaf and the hash of it; the hash before it is read for that. The same
+ * errors. */
+CF_MUST enum cf_err cf_opening_leaf(struct cf_opening *o, struct cf_view *view,
+                                    struct cf_fault *fault);
 
-/* After cf_opening_leaf: append `"leaf":…,"payloads":{…},"salts":{…}`, without braces. */
+/* After cf_opening_leaf: append `"leaf":…,"payloads":{…},"salts":{…}`, without
+ * braces. */
 void cf_opening_put(const struct cf_opening *o, struct cf_buf *b);
 
-/* A signed checkpoint that covers seq, and the path from seq's leaf to its root. Seals where need be. */
+/* A signed checkpoint that covers seq, and the path from seq's leaf to its
+ * root. Seals where need be. */
 struct cf_inclusion {
   struct cf_buf note;
   struct cf_checkpoint checkpoint;
@@ -31,15 +39,22 @@ struct cf_inclusion {
 };
 void cf_inclusion_init(struct cf_inclusion *in);
 void cf_inclusion_fini(struct cf_inclusion *in);
-/* CF_E_NOTFOUND: there is no such record; the errors of cf_ledger_seal and of reading. */
-CF_MUST enum cf_err cf_inclusion_get(struct cf_inclusion *in, struct cf_ledger *ledger, uint64_t seq, struct cf_fault *fault);
+/* CF_E_NOTFOUND: there is no such record; the errors of cf_ledger_seal and of
+ * reading. */
+CF_MUST enum cf_err cf_inclusion_get(struct cf_inclusion *in, struct cf_ledger *ledger,
+                                     uint64_t seq, struct cf_fault *fault);
 /* Append the hashes of a proof as a JSON list of base64. */
 void cf_proof_put(const struct cf_proof *proof, struct cf_buf *b);
 
-/* Append the receipt of a record (C2SP tlog-proof). CF_E_NOTFOUND, the errors above. */
-CF_MUST enum cf_err cf_receipt_get(struct cf_ledger *ledger, uint64_t seq, struct cf_buf *b, struct cf_fault *fault);
+/* Append the receipt of a record (C2SP tlog-proof). CF_E_NOTFOUND, the errors
+ * above. */
+CF_MUST enum cf_err cf_receipt_get(struct cf_ledger *ledger, uint64_t seq, struct cf_buf *b,
+                                   struct cf_fault *fault);
 
-/* The newest signed checkpoint: its note appended to note, and what it says. The errors of cf_ledger_checkpoint; CF_E_NOTREADY where nothing was signed yet. */
-CF_MUST enum cf_err cf_checkpoint_get(struct cf_ledger *ledger, struct cf_buf *note, struct cf_checkpoint *checkpoint);
+/* The newest signed checkpoint: its note appended to note, and what it says.
+ * The errors of cf_ledger_checkpoint; CF_E_NOTREADY where nothing was signed
+ * yet. */
+CF_MUST enum cf_err cf_checkpoint_get(struct cf_ledger *ledger, struct cf_buf *note,
+                                      struct cf_checkpoint *checkpoint);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The owner of a ledger, with its own door: DATA/sock, served by as many workers as a web server's socket. */
+/* The owner of a ledger, with its own door: DATA/sock, served by as many
+ * workers as a web server's socket. */
 #include "config.h"
 
 #include "fcgi-app/owner.h"
@@ -27,7 +28,7 @@ struct cf_owner {
   bool hidden;
   pthread_t ticker;
   bool ticks;
-  pthread_mutex_t lock;              /* over `ended` */
+  pthread_mutex_t lock; /* over `ended` */
   pthread_cond_t end;
   bool ended;
 };
@@ -89,26 +90,35 @@ static void stop_ticker(struct cf_owner *owner)
 
 static enum cf_err open_door(struct cf_owner *owner, struct cf_fault *fault)
 {
-  enum cf_err err = cf_socket_listen_owner(owner->conf, cf_ledger_directory(owner->ledger), &owner->listener, fault);
+  enum cf_err err = cf_socket_listen_owner(owner->conf, cf_ledger_directory(owner->ledger),
+                                           &owner->listener, fault);
 
   if (err != CF_OK)
     return err;
   const struct cf_fcgi_job job = {
-    .listener = owner->listener, .threads = (unsigned)owner->conf->threads,
-    .owner_door = true, .uid = geteuid(), .serve = serve, .context = owner,
+      .listener = owner->listener,
+      .threads = (unsigned)owner->conf->threads,
+      .owner_door = true,
+      .uid = geteuid(),
+      .serve = serve,
+      .context = owner,
   };
   return cf_fcgi_start(&job, &owner->door, fault);
 }
 
-/* Whoever has the directory's uid is trusted with it; nobody else may write there, root neither. */
+/* Whoever has the directory's uid is trusted with it; nobody else may write
+ * there, root neither. */
 static enum cf_err check_uid(const struct cf_conf *conf, struct cf_fault *fault)
 {
   struct stat st;
 
   if (stat(conf->data, &st) != 0)
-    return cf_fail_errno(fault, errno == ENOENT ? CF_E_NOTFOUND : CF_E_SYSTEM, conf->data, "cannot look at the data directory");
+    return cf_fail_errno(fault, errno == ENOENT ? CF_E_NOTFOUND : CF_E_SYSTEM, conf->data,
+                         "cannot look at the data directory");
   if (st.st_uid != geteuid())
-    return cf_fail(fault, CF_E_ROLE, conf->data, "only its owner, uid %u, may open the ledger; this is uid %u", (unsigned)st.st_uid, (unsigned)geteuid());
+    return cf_fail(fault, CF_E_ROLE, conf->data,
+                   "only its owner, uid %u, may open the ledger; this is uid %u",
+                   (unsigned)st.st_uid, (unsigned)geteuid());
   return CF_OK;
 }
 
@@ -139,7 +149,8 @@ static enum cf_err open_quietly(struct cf_owner *owner, struct cf_fault *fault)
   return err;
 }
 
-enum cf_err cf_owner_open(const struct cf_conf *conf, struct cf_owner **owner, struct cf_fault *fault)
+enum cf_err cf_owner_open(const struct cf_conf *conf, struct cf_owner **owner,
+                          struct cf_fault *fault)
 {
   struct cf_owner *o = calloc(1, sizeof *o);
 
@@ -172,7 +183,8 @@ int64_t cf_owner_idle_us(const struct cf_owner *owner)
 void cf_owner_hide(struct cf_owner *owner)
 {
   /* The lock is still ours, so the name can only be our own socket's. */
-  if (owner->listener >= 0 && !owner->hidden && unlinkat(cf_ledger_directory(owner->ledger), CF_SOCK_NAME, 0) != 0)
+  if (owner->listener >= 0 && !owner->hidden &&
+      unlinkat(cf_ledger_directory(owner->ledger), CF_SOCK_NAME, 0) != 0)
     cf_log(CF_LOG_WARNING, "cannot remove %s/%s", owner->conf->data, CF_SOCK_NAME);
   owner->hidden = true;
 }

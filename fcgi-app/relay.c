@@ -13,17 +13,17 @@
 #include "lib/base/diag.h"
 #include "lib/record/json.h"
 
-#define HIDDEN CF_STR("COUNTERFOIL_")
-#define SILENCE_US INT64_C(120000000) /* of an owner, beyond what a verify may take */
+#define HIDDEN        CF_STR("COUNTERFOIL_")
+#define SILENCE_US    INT64_C(120000000) /* of an owner, beyond what a verify may take */
 #define RETRY_AFTER_S 2
 
 struct cf_relay {
   const struct cf_conf *conf;
   const struct cf_transport *transport;
-  struct cf_transport rest;       /* the same request, pending bytes first */
+  struct cf_transport rest; /* the same request, pending bytes first */
   struct cf_exchange *exchange;
-  struct cf_str pending;          /* read, not passed on, not yet given by rest */
-  bool safe;                      /* GET or HEAD */
+  struct cf_str pending; /* read, not passed on, not yet given by rest */
+  bool safe;             /* GET or HEAD */
 };
 
 /* ---- the request ---- */
@@ -60,7 +60,9 @@ static const char *rest_param(void *context, const char *name)
   return t->param(t->context, name);
 }
 
-static enum cf_err rest_each_param(void *context, enum cf_err (*each)(void *arg, const char *assignment), void *arg)
+static enum cf_err rest_each_param(void *context,
+                                   enum cf_err (*each)(void *arg, const char *assignment),
+                                   void *arg)
 {
   const struct cf_transport *t = ((struct cf_relay *)context)->transport;
 
@@ -89,7 +91,8 @@ static void rest_abandon(void *context)
     t->abandon(t->context);
 }
 
-enum cf_err cf_relay_new(const struct cf_conf *conf, const struct cf_transport *transport, struct cf_relay **relay)
+enum cf_err cf_relay_new(const struct cf_conf *conf, const struct cf_transport *transport,
+                         struct cf_relay **relay)
 {
   struct cf_relay *r = calloc(1, sizeof *r);
   const char *method = transport->param(transport->context, "REQUEST_METHOD");
@@ -100,8 +103,14 @@ enum cf_err cf_relay_new(const struct cf_conf *conf, const struct cf_transport *
   r->transport = transport;
   r->safe = method != NULL && (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0);
   r->rest = (struct cf_transport){
-    .context = r, .door = transport->door, .param = rest_param, .each_param = rest_each_param,
-    .read = rest_read, .write = rest_write, .flush = rest_flush, .abandon = rest_abandon,
+      .context = r,
+      .door = transport->door,
+      .param = rest_param,
+      .each_param = rest_each_param,
+      .read = rest_read,
+      .write = rest_write,
+      .flush = rest_flush,
+      .abandon = rest_abandon,
   };
   enum cf_err err = cf_exchange_new(&r->exchange);
   if (err == CF_OK)
@@ -132,7 +141,8 @@ const struct cf_transport *cf_relay_transport(struct cf_relay *relay)
 
 /* ---- a try ---- */
 
-/* Give the client what came; nothing is held back, for an answer may be a stream. */
+/* Give the client what came; nothing is held back, for an answer may be a
+ * stream. */
 static enum cf_err pass_answer(void *context, const void *p, size_t n)
 {
   const struct cf_transport *t = ((struct cf_relay *)context)->transport;
@@ -155,8 +165,10 @@ enum cf_err cf_relay_try(struct cf_relay *relay, struct cf_fault *fault)
 {
   int fd;
   struct cf_exchange_io io = {
-    .context = relay, .body = rest_read, .answer = pass_answer,
-    .silence_us = SILENCE_US + relay->conf->verify_budget_us,
+      .context = relay,
+      .body = rest_read,
+      .answer = pass_answer,
+      .silence_us = SILENCE_US + relay->conf->verify_budget_us,
   };
 
   enum cf_err err = cf_socket_connect_owner(relay->conf->data, &fd, fault);
@@ -189,8 +201,10 @@ void cf_relay_refuse(const struct cf_transport *t, enum cf_err err)
   int status = cf_err_status(err);
 
   cf_buf_init(&b, 4096);
-  cf_buf_putf(&b, "Status: %d %s\r\nContent-Type: application/problem+json\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n", status,
-              cf_err_title(err));
+  cf_buf_putf(
+      &b,
+      "Status: %d %s\r\nContent-Type: application/problem+json\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n",
+      status, cf_err_title(err));
   if (status == 503 && err != CF_E_UNKNOWN)
     cf_buf_putf(&b, "Retry-After: %d\r\n", RETRY_AFTER_S);
   cf_buf_puts(&b, "\r\n");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The response: headers, a body that is held back for a while, problem documents. */
+/* The response: headers, a body that is held back for a while, problem
+ * documents. */
 #include "config.h"
 
 #include <stdio.h>
@@ -15,15 +16,31 @@ struct reason {
 };
 
 static const struct reason reasons[] = {
-  {200, "OK"}, {201, "Created"}, {303, "See Other"}, {304, "Not Modified"}, {400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"},
-  {405, "Method Not Allowed"}, {409, "Conflict"}, {410, "Gone"}, {413, "Content Too Large"}, {415, "Unsupported Media Type"}, {422, "Unprocessable Content"},
-  {429, "Too Many Requests"}, {500, "Internal Server Error"}, {503, "Service Unavailable"}, {507, "Insufficient Storage"},
+    {200, "OK"},
+    {201, "Created"},
+    {303, "See Other"},
+    {304, "Not Modified"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {409, "Conflict"},
+    {410, "Gone"},
+    {413, "Content Too Large"},
+    {415, "Unsupported Media Type"},
+    {422, "Unprocessable Content"},
+    {429, "Too Many Requests"},
+    {500, "Internal Server Error"},
+    {503, "Service Unavailable"},
+    {507, "Insufficient Storage"},
 };
 
 static const char *reason_of(int status)
 {
   for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
-    if (reasons[i].status == status) return reasons[i].words;
+    if (reasons[i].status == status)
+      return reasons[i].words;
   return "Status";
 }
 
@@ -42,16 +59,19 @@ void cf_response_fini(struct cf_response *rs)
 
 enum cf_err cf_response_status(struct cf_response *rs, int status)
 {
-  if (rs->started) return CF_E_REQUEST;
+  if (rs->started)
+    return CF_E_REQUEST;
   rs->status = status;
   return CF_OK;
 }
 
 enum cf_err cf_response_header(struct cf_response *rs, const char *name, struct cf_str value)
 {
-  if (rs->started) return CF_E_REQUEST;
+  if (rs->started)
+    return CF_E_REQUEST;
   for (size_t i = 0; i < value.n; i++)
-    if ((unsigned char)value.p[i] < 0x20 || value.p[i] == 0x7f) return CF_E_REQUEST;
+    if ((unsigned char)value.p[i] < 0x20 || value.p[i] == 0x7f)
+      return CF_E_REQUEST;
   cf_buf_puts(&rs->headers, name);
   cf_buf_puts(&rs->headers, ": ");
   cf_buf_putstr(&rs->headers, value);
@@ -62,13 +82,15 @@ enum cf_err cf_response_header(struct cf_response *rs, const char *name, struct 
 enum cf_err cf_response_begin(struct cf_response *rs, int status, const char *type)
 {
   enum cf_err err = cf_response_status(rs, status);
-  if (err == CF_OK) err = cf_response_header(rs, "Content-Type", cf_str_from(type));
+  if (err == CF_OK)
+    err = cf_response_header(rs, "Content-Type", cf_str_from(type));
   return err == CF_OK ? cf_response_header(rs, "Cache-Control", CF_STR("no-store")) : err;
 }
 
 enum cf_err cf_response_restart(struct cf_response *rs)
 {
-  if (rs->started) return CF_E_REQUEST;
+  if (rs->started)
+    return CF_E_REQUEST;
   rs->status = 200;
   rs->err = CF_OK;
   cf_buf_reset(&rs->headers);
@@ -80,16 +102,19 @@ enum cf_err cf_response_restart(struct cf_response *rs)
 
 static void send_bytes(struct cf_response *rs, struct cf_str s)
 {
-  if (rs->err == CF_OK && s.n > 0) rs->err = rs->transport->write(rs->transport->context, s.p, s.n);
+  if (rs->err == CF_OK && s.n > 0)
+    rs->err = rs->transport->write(rs->transport->context, s.p, s.n);
 }
 
 /* Headers and what is held. With whole, the held bytes are all of the body. */
 static void start(struct cf_response *rs, bool whole)
 {
   char line[80];
-  snprintf(line, sizeof line, "Status: %d %s\r\nX-Content-Type-Options: nosniff\r\n", rs->status, reason_of(rs->status));
+  snprintf(line, sizeof line, "Status: %d %s\r\nX-Content-Type-Options: nosniff\r\n", rs->status,
+           reason_of(rs->status));
   rs->started = true;
-  if (rs->headers.err != CF_OK) rs->err = rs->headers.err;
+  if (rs->headers.err != CF_OK)
+    rs->err = rs->headers.err;
   send_bytes(rs, cf_str_from(line));
   send_bytes(rs, cf_buf_str(&rs->headers));
   if (whole && rs->status != 304) {
@@ -97,14 +122,17 @@ static void start(struct cf_response *rs, bool whole)
     send_bytes(rs, cf_str_from(line));
   }
   send_bytes(rs, CF_STR("\r\n"));
-  if (!rs->head) send_bytes(rs, cf_buf_str(&rs->held));
+  if (!rs->head)
+    send_bytes(rs, cf_buf_str(&rs->held));
   cf_buf_fini(&rs->held);
 }
 
 enum cf_err cf_response_put(struct cf_response *rs, struct cf_str s)
 {
-  if (rs->err != CF_OK) return rs->err;
-  if (!rs->started && s.n > CF_RESPONSE_HOLD - rs->held.n) start(rs, false);
+  if (rs->err != CF_OK)
+    return rs->err;
+  if (!rs->started && s.n > CF_RESPONSE_HOLD - rs->held.n)
+    start(rs, false);
   if (!rs->started) {
     cf_buf_putstr(&rs->held, s);
     rs->err = rs->held.err;
@@ -116,14 +144,17 @@ enum cf_err cf_response_put(struct cf_response *rs, struct cf_str s)
 
 enum cf_err cf_response_flush(struct cf_response *rs)
 {
-  if (!rs->started) start(rs, false);
-  if (rs->err == CF_OK) rs->err = rs->transport->flush(rs->transport->context);
+  if (!rs->started)
+    start(rs, false);
+  if (rs->err == CF_OK)
+    rs->err = rs->transport->flush(rs->transport->context);
   return rs->err;
 }
 
 enum cf_err cf_response_end(struct cf_response *rs)
 {
-  if (!rs->started) start(rs, true);
+  if (!rs->started)
+    start(rs, true);
   return rs->err;
 }
 
@@ -133,11 +164,11 @@ enum cf_err cf_response_end(struct cf_response *rs)
 static const char *at_name(enum cf_err err)
 {
   switch (err) {
-    case CF_E_PARAMETER:
-    case CF_E_CURSOR: return "parameter";
-    case CF_E_SYNTAX:
-    case CF_E_INVALID: return "member";
-    default: return NULL;
+  case CF_E_PARAMETER:
+  case CF_E_CURSOR: return "parameter";
+  case CF_E_SYNTAX:
+  case CF_E_INVALID: return "member";
+  default: return NULL;
   }
 }
 
@@ -148,23 +179,30 @@ void cf_problem_put(struct cf_buf *b, enum cf_err err, const struct cf_fault *fa
   cf_buf_putf(b, "\"urn:counterfoil:%s\"", cf_err_word(err));
   cf_json_put_member(b, "title", cf_str_from(cf_err_title(err)));
   cf_json_put_member_u64(b, "status", (uint64_t)cf_err_status(err));
-  if (fault != NULL && fault->detail[0] != '\0') cf_json_put_member(b, "detail", cf_str_from(fault->detail));
-  if (fault != NULL && fault->at[0] != '\0' && at != NULL) cf_json_put_member(b, at, cf_str_from(fault->at));
+  if (fault != NULL && fault->detail[0] != '\0')
+    cf_json_put_member(b, "detail", cf_str_from(fault->detail));
+  if (fault != NULL && fault->at[0] != '\0' && at != NULL)
+    cf_json_put_member(b, at, cf_str_from(fault->at));
 }
 
 static enum cf_err problem_headers(struct cf_response *rs, int status)
 {
   enum cf_err err = cf_response_begin(rs, status, "application/problem+json");
-  if (err == CF_OK && status == 401) err = cf_response_header(rs, "WWW-Authenticate", CF_STR("Bearer"));
-  if (err == CF_OK && (status == 429 || status == 503)) err = cf_response_header(rs, "Retry-After", CF_STR("2"));
+  if (err == CF_OK && status == 401)
+    err = cf_response_header(rs, "WWW-Authenticate", CF_STR("Bearer"));
+  if (err == CF_OK && (status == 429 || status == 503))
+    err = cf_response_header(rs, "Retry-After", CF_STR("2"));
   return err;
 }
 
-enum cf_err cf_response_problem(struct cf_response *rs, enum cf_err err, const struct cf_fault *fault, struct cf_str members)
+enum cf_err cf_response_problem(struct cf_response *rs, enum cf_err err,
+                                const struct cf_fault *fault, struct cf_str members)
 {
   enum cf_err done = cf_response_restart(rs);
-  if (done == CF_OK) done = problem_headers(rs, cf_err_status(err));
-  if (done != CF_OK) return done;
+  if (done == CF_OK)
+    done = problem_headers(rs, cf_err_status(err));
+  if (done != CF_OK)
+    return done;
   struct cf_buf b;
   cf_buf_init(&b, SIZE_MAX);
   cf_buf_putc(&b, '{');

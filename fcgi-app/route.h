@@ -9,25 +9,27 @@
 
 /* Who may. */
 enum cf_need {
-  CF_NEED_NOBODY,      /* everyone */
-  CF_NEED_PAGE,        /* everyone; the page's cookie counts in its POSTs too */
-  CF_NEED_KNOWN,       /* whoever has a valid token */
+  CF_NEED_NOBODY, /* everyone */
+  CF_NEED_PAGE,   /* everyone; the page's cookie counts in its POSTs too */
+  CF_NEED_KNOWN,  /* whoever has a valid token */
   CF_NEED_WRITER,
   CF_NEED_READER,
   CF_NEED_AUDITOR,
   CF_NEED_ADMIN,
-  CF_NEED_RECEIPT,     /* an auditor, or a writer for what is its own, which the handler checks */
-  CF_NEED_CHECKPOINT,  /* an auditor where `public = none`, else everyone */
-  CF_NEED_TILES        /* everyone where `public = tiles`, else an auditor */
+  CF_NEED_RECEIPT,    /* an auditor, or a writer for what is its own, which the handler checks */
+  CF_NEED_CHECKPOINT, /* an auditor where `public = none`, else everyone */
+  CF_NEED_TILES       /* everyone where `public = tiles`, else an auditor */
 };
 
 struct cf_call;
 struct cf_route {
-  enum cf_http_method method;                  /* GET (HEAD is the same) or POST */
-  const char *pattern;                         /* {name} takes one segment, {name...} at the end takes all that is left */
+  enum cf_http_method method; /* GET (HEAD is the same) or POST */
+  const char *pattern; /* {name} takes one segment, {name...} at the end takes all that is left */
   enum cf_need need;
-  bool writes;                                 /* refused while the service is leaving */
-  const char *params;                          /* names of its parameters between single spaces; NULL: the handler judges them */
+  bool writes; /* refused while the service is leaving */
+  /* names of its parameters between single spaces; NULL: the handler judges
+   * them */
+  const char *params;
   enum cf_err (*handler)(struct cf_call *call);
 };
 
@@ -35,7 +37,11 @@ struct cf_route {
 extern const struct cf_route cf_route_table[];
 extern const size_t cf_route_table_n;
 
-/* The row for a method and path, with what its braces took in args (slices of path). CF_E_ROUTE; CF_E_METHOD with the methods that the path does take in allow, as for the header. */
-CF_MUST enum cf_err cf_route_find(enum cf_http_method method, struct cf_str path, const struct cf_route **route, struct cf_str args[CF_ROUTE_ARGS_MAX], char allow[32]);
+/* The row for a method and path, with what its braces took in args (slices of
+ * path). CF_E_ROUTE; CF_E_METHOD with the methods that the path does take in
+ * allow, as for the header. */
+CF_MUST enum cf_err cf_route_find(enum cf_http_method method, struct cf_str path,
+                                  const struct cf_route **route,
+                                  struct cf_str args[CF_ROUTE_ARGS_MAX], char allow[32]);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sample events: tables of who, what and from where, and a small generator that picks. */
+/* Sample events: tables of who, what and from where, and a small generator that
+ * picks. */
 #include "config.h"
 
 #include "fcgi-app/sample.h"
@@ -7,10 +8,10 @@
 #include "lib/base/clock.h"
 #include "lib/record/json.h"
 
-#define WEEK_US (INT64_C(7) * 24 * CF_HOUR_US)
+#define WEEK_US     (INT64_C(7) * 24 * CF_HOUR_US)
 #define LATE_ONE_IN 20
-#define LATE_US INT64_C(600000000)
-#define PEOPLE 200
+#define LATE_US     INT64_C(600000000)
+#define PEOPLE      200
 
 /* splitmix64 (public domain, Sebastiano Vigna). */
 static uint64_t mix(uint64_t z)
@@ -20,10 +21,16 @@ static uint64_t mix(uint64_t z)
   return z ^ (z >> 31);
 }
 
-static uint64_t next(struct cf_sample *s) { return mix(s->state += UINT64_C(0x9e3779b97f4a7c15)); }
+static uint64_t next(struct cf_sample *s)
+{
+  return mix(s->state += UINT64_C(0x9e3779b97f4a7c15));
+}
 
 /* 0 … n - 1, evenly. */
-static unsigned pick(struct cf_sample *s, unsigned n) { return (unsigned)((next(s) >> 32) * n >> 32); }
+static unsigned pick(struct cf_sample *s, unsigned n)
+{
+  return (unsigned)((next(s) >> 32) * n >> 32);
+}
 
 /* 0 … n - 1, the low ones much more often. */
 static unsigned pick_low(struct cf_sample *s, unsigned n)
@@ -35,45 +42,56 @@ static unsigned pick_low(struct cf_sample *s, unsigned n)
 /* ---- Tables ---- */
 
 static const char *const first_names[] = {
-  "alice", "bruno", "chen", "daria", "emeka", "fatima", "goran", "hana", "ines", "jonas",
-  "kavya", "liam", "mei", "noor", "olga", "pablo", "quentin", "rosa", "søren", "tomás",
+    "alice", "bruno", "chen", "daria", "emeka", "fatima", "goran",   "hana", "ines",  "jonas",
+    "kavya", "liam",  "mei",  "noor",  "olga",  "pablo",  "quentin", "rosa", "søren", "tomás",
 };
-static const char *const last_names[] = {"adler", "brown", "costa", "dubois", "eriksen", "fischer", "garcia", "haddad", "ivanova", "jensen"};
-static const char *const hosts[] = {"docs.example.org", "docs.example.org", "docs.example.org", "api.example.org", "www.example.org"};
+static const char *const last_names[] = {"adler",   "brown",  "costa",  "dubois",  "eriksen",
+                                         "fischer", "garcia", "haddad", "ivanova", "jensen"};
+static const char *const hosts[] = {"docs.example.org", "docs.example.org", "docs.example.org",
+                                    "api.example.org", "www.example.org"};
 static const char *const agents[] = {
-  "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Safari/537.36",
-  "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.1 Safari/605.1.15",
-  "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
-  "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Mobile/15E148 Safari/604.1",
-  "Mozilla/5.0 (Android 16; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Safari/537.36",
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.1 Safari/605.1.15",
+    "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Mobile/15E148 Safari/604.1",
+    "Mozilla/5.0 (Android 16; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0",
 };
-static const char *const scanners[] = {"curl/8.14.1", "python-requests/2.32.4", "Mozilla/5.0 zgrab/0.x", "-", "() { :;}; echo \"\x1b[31mowned\""};
-static const char *const scanned[] = {"/.env", "/wp-login.php", "/.git/config", "/admin/../../etc/passwd", "/cgi-bin/luci/;stok=/locale", "/<script>alert(1)</script>"};
+static const char *const scanners[] = {"curl/8.14.1", "python-requests/2.32.4",
+                                       "Mozilla/5.0 zgrab/0.x", "-",
+                                       "() { :;}; echo \"\x1b[31mowned\""};
+static const char *const scanned[] = {"/.env",
+                                      "/wp-login.php",
+                                      "/.git/config",
+                                      "/admin/../../etc/passwd",
+                                      "/cgi-bin/luci/;stok=/locale",
+                                      "/<script>alert(1)</script>"};
 static const char *const tenants[] = {"north", "south", "harbour"};
 
-/* What people do. A '#' in the resource is a document's number, '@' a person's name. */
+/* What people do. A '#' in the resource is a document's number, '@' a person's
+ * name. */
 static const struct deed {
   const char *action, *method, *resource, *query;
   unsigned weight;
   unsigned usual, other; /* statuses */
   unsigned other_percent;
 } deeds[] = {
-  {"document.read", "GET", "/documents/#", NULL, 40, 200, 404, 3},
-  {"document.list", "GET", "/documents", "page=2&sort=changed", 16, 200, 304, 30},
-  {"document.search", "GET", "/search", "q=annual+report", 10, 200, 500, 1},
-  {"document.update", "PUT", "/documents/#", NULL, 9, 204, 409, 4},
-  {"document.create", "POST", "/documents", NULL, 6, 201, 403, 5},
-  {"document.export", "GET", "/documents/#/export", "format=pdf", 4, 200, 503, 2},
-  {"document.delete", "DELETE", "/documents/#", NULL, 2, 204, 403, 25},
-  {"session.login", "POST", "/login", NULL, 6, 302, 401, 20},
-  {"session.logout", "POST", "/logout", NULL, 4, 302, 302, 0},
-  {"user.update", "PATCH", "/users/@", NULL, 2, 200, 403, 15},
-  {"user.create", "POST", "/users", NULL, 1, 201, 403, 20},
+    {"document.read", "GET", "/documents/#", NULL, 40, 200, 404, 3},
+    {"document.list", "GET", "/documents", "page=2&sort=changed", 16, 200, 304, 30},
+    {"document.search", "GET", "/search", "q=annual+report", 10, 200, 500, 1},
+    {"document.update", "PUT", "/documents/#", NULL, 9, 204, 409, 4},
+    {"document.create", "POST", "/documents", NULL, 6, 201, 403, 5},
+    {"document.export", "GET", "/documents/#/export", "format=pdf", 4, 200, 503, 2},
+    {"document.delete", "DELETE", "/documents/#", NULL, 2, 204, 403, 25},
+    {"session.login", "POST", "/login", NULL, 6, 302, 401, 20},
+    {"session.logout", "POST", "/logout", NULL, 4, 302, 302, 0},
+    {"user.update", "PATCH", "/users/@", NULL, 2, 200, 403, 15},
+    {"user.create", "POST", "/users", NULL, 1, 201, 403, 20},
 };
 #define DEEDS (sizeof deeds / sizeof deeds[0])
 
 /* Mean time between events by the UTC hour, in percent of the mean of all. */
-static const uint8_t pace[24] = {230, 250, 250, 250, 240, 220, 170, 110, 70, 50, 45, 48, 60, 52, 46, 48, 55, 70, 95, 120, 140, 160, 180, 210};
+static const uint8_t pace[24] = {230, 250, 250, 250, 240, 220, 170, 110, 70,  50,  45,  48,
+                                 60,  52,  46,  48,  55,  70,  95,  120, 140, 160, 180, 210};
 
 /* ---- One event ---- */
 
@@ -86,10 +104,14 @@ struct person {
 
 static struct person person(unsigned number)
 {
-  return (struct person){number, first_names[number % 20], last_names[number / 20 % 10], mix(number + 1)};
+  return (struct person){number, first_names[number % 20], last_names[number / 20 % 10],
+                         mix(number + 1)};
 }
 
-static void put_name(struct cf_buf *b, struct person p) { cf_buf_putf(b, "%s.%s", p.first, p.last); }
+static void put_name(struct cf_buf *b, struct person p)
+{
+  cf_buf_putf(b, "%s.%s", p.first, p.last);
+}
 
 static void put_user(struct cf_buf *b, struct person p)
 {
@@ -102,9 +124,14 @@ static void put_user(struct cf_buf *b, struct person p)
 static void put_person_ip(struct cf_buf *b, const struct person *p)
 {
   cf_json_put_name(b, "ip");
-  if (p->traits % 4 == 0) cf_buf_putf(b, "\"2001:db8:%x:%x::%x\"", (unsigned)(p->traits >> 8 & 0xff) + 1, (unsigned)(p->traits >> 16 & 0xfff) + 1, p->number + 1);
-  else if (p->traits % 4 == 1) cf_buf_putf(b, "\"198.51.100.%u\"", p->number % 250 + 1);
-  else cf_buf_putf(b, "\"10.%u.%u.%u\"", (unsigned)(p->traits >> 8 & 3), (unsigned)(p->traits >> 16 & 0xff), p->number + 1);
+  if (p->traits % 4 == 0)
+    cf_buf_putf(b, "\"2001:db8:%x:%x::%x\"", (unsigned)(p->traits >> 8 & 0xff) + 1,
+                (unsigned)(p->traits >> 16 & 0xfff) + 1, p->number + 1);
+  else if (p->traits % 4 == 1)
+    cf_buf_putf(b, "\"198.51.100.%u\"", p->number % 250 + 1);
+  else
+    cf_buf_putf(b, "\"10.%u.%u.%u\"", (unsigned)(p->traits >> 8 & 3),
+                (unsigned)(p->traits >> 16 & 0xff), p->number + 1);
 }
 
 static void put_resource(struct cf_sample *s, struct cf_buf *b, const char *pattern)
@@ -112,9 +139,12 @@ static void put_resource(struct cf_sample *s, struct cf_buf *b, const char *patt
   cf_json_put_name(b, "resource");
   cf_buf_putc(b, '"');
   for (; *pattern != '\0'; pattern++) {
-    if (*pattern == '#') cf_buf_putf(b, "%u", 1000 + pick_low(s, 4000));
-    else if (*pattern == '@') put_name(b, person(pick(s, PEOPLE)));
-    else cf_buf_putc(b, *pattern);
+    if (*pattern == '#')
+      cf_buf_putf(b, "%u", 1000 + pick_low(s, 4000));
+    else if (*pattern == '@')
+      put_name(b, person(pick(s, PEOPLE)));
+    else
+      cf_buf_putc(b, *pattern);
   }
   cf_buf_putc(b, '"');
 }
@@ -125,12 +155,16 @@ static void put_request_id(struct cf_sample *s, struct cf_buf *b)
   cf_buf_putf(b, "\"%016jx\"", (uintmax_t)next(s));
 }
 
-static void put_str(struct cf_buf *b, const char *name, const char *value) { cf_json_put_member(b, name, cf_str_from(value)); }
+static void put_str(struct cf_buf *b, const char *name, const char *value)
+{
+  cf_json_put_member(b, name, cf_str_from(value));
+}
 
 static const struct deed *pick_deed(struct cf_sample *s)
 {
   unsigned left = pick(s, 100), i = 0;
-  while (i + 1 < DEEDS && left >= deeds[i].weight) left -= deeds[i++].weight;
+  while (i + 1 < DEEDS && left >= deeds[i].weight)
+    left -= deeds[i++].weight;
   return &deeds[i];
 }
 
@@ -140,7 +174,8 @@ static void put_session(struct cf_buf *b, const struct person *p, int64_t t_us)
   uint64_t day = (uint64_t)(t_us / (24 * CF_HOUR_US));
   cf_json_put_name(b, "session");
   cf_buf_putf(b, "\"%012jx\"", (uintmax_t)(mix(p->traits ^ day) >> 16));
-  if (p->traits % 5 == 0) put_str(b, "credential", "key-7f3a");
+  if (p->traits % 5 == 0)
+    put_str(b, "credential", "key-7f3a");
 }
 
 static void put_attributes(struct cf_sample *s, struct cf_buf *b, const struct person *p)
@@ -148,8 +183,10 @@ static void put_attributes(struct cf_sample *s, struct cf_buf *b, const struct p
   cf_json_put_name(b, "attributes");
   cf_buf_putc(b, '{');
   put_str(b, "tenant", tenants[p->traits % 3]);
-  if (pick(s, 3) == 0) cf_json_put_member_bool(b, "mfa", p->traits % 7 != 0);
-  if (pick(s, 5) == 0) cf_json_put_member_u64(b, "version", 1 + pick_low(s, 90));
+  if (pick(s, 3) == 0)
+    cf_json_put_member_bool(b, "mfa", p->traits % 7 != 0);
+  if (pick(s, 5) == 0)
+    cf_json_put_member_u64(b, "version", 1 + pick_low(s, 90));
   cf_buf_putc(b, '}');
 }
 
@@ -165,9 +202,11 @@ static void put_deed(struct cf_sample *s, struct cf_buf *b, int64_t t_us)
   put_session(b, &p, t_us);
   put_person_ip(b, &p);
   put_str(b, "user_agent", agents[(p.traits >> 32) % 5]);
-  if (pick(s, 3) == 0) put_str(b, "referer", "https://docs.example.org/documents");
+  if (pick(s, 3) == 0)
+    put_str(b, "referer", "https://docs.example.org/documents");
   put_resource(s, b, deed->resource);
-  if (deed->query != NULL) put_str(b, "query", deed->query);
+  if (deed->query != NULL)
+    put_str(b, "query", deed->query);
   put_str(b, "host", hosts[pick(s, 5)]);
   put_request_id(s, b);
   cf_json_put_member_u64(b, "bytes", status == 204 || status == 304 ? 0 : 200 + pick_low(s, 60000));
@@ -201,7 +240,8 @@ static void put_job(struct cf_sample *s, struct cf_buf *b)
   put_str(b, "ip", "127.0.0.1");
   put_str(b, "host", "docs.example.org");
   cf_json_put_member_u64(b, "duration_us", 1000000 + UINT64_C(1000) * pick(s, 900000));
-  put_str(b, "message", good ? "nightly copy written" : "nightly copy failed: no space left on device");
+  put_str(b, "message",
+          good ? "nightly copy written" : "nightly copy failed: no space left on device");
 }
 
 void cf_sample_init(struct cf_sample *sample, uint64_t seed, int64_t from_us, uint64_t n)
@@ -223,12 +263,16 @@ void cf_sample_put(struct cf_sample *sample, struct cf_buf *b)
 {
   int64_t t_us = advance(sample);
   unsigned kind = pick(sample, 100);
-  if (pick(sample, LATE_ONE_IN) == 0 && sample->made > 0) t_us -= (int64_t)pick(sample, 1000) * (LATE_US / 1000);
+  if (pick(sample, LATE_ONE_IN) == 0 && sample->made > 0)
+    t_us -= (int64_t)pick(sample, 1000) * (LATE_US / 1000);
   sample->made++;
   cf_buf_putc(b, '{');
   cf_json_put_member_time(b, "time", t_us);
-  if (kind < 91) put_deed(sample, b, t_us);
-  else if (kind < 99) put_scan(sample, b);
-  else put_job(sample, b);
+  if (kind < 91)
+    put_deed(sample, b, t_us);
+  else if (kind < 99)
+    put_scan(sample, b);
+  else
+    put_job(sample, b);
   cf_buf_puts(b, "}\n");
 }

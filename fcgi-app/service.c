@@ -20,23 +20,25 @@
 #include "lib/base/clock.h"
 #include "lib/base/diag.h"
 
-#define WAIT_US INT64_C(10000000)      /* for an owner to be there */
-#define COME_US INT64_C(2000000)       /* for one that a CGI started to come or to hold the lock */
+#define WAIT_US  INT64_C(10000000) /* for an owner to be there */
+#define COME_US  INT64_C(2000000)  /* for one that a CGI started to come or to hold the lock */
 #define PAUSE_US 20000
-#define AGAIN_US INT64_C(1000000)      /* after the ledger could not be opened; twice as long each time, */
+/* after the ledger could not be opened; twice as long each time, */
+#define AGAIN_US     INT64_C(1000000)
 #define AGAIN_MAX_US INT64_C(60000000) /* for each try may be a start and a stop in the ledger */
 
 struct cf_service {
   const struct cf_conf *conf;
   bool starts_owner;
   _Atomic(struct cf_owner *) owner;
-  pthread_mutex_t lock;                /* over becoming the owner */
-  int64_t next_us;                     /* not before, monotonic */
+  pthread_mutex_t lock; /* over becoming the owner */
+  int64_t next_us;      /* not before, monotonic */
   int64_t pause_us;
-  enum cf_err failed;                  /* the last failure, already logged */
+  enum cf_err failed; /* the last failure, already logged */
 };
 
-enum cf_err cf_service_new(const struct cf_conf *conf, bool starts_owner, struct cf_service **service)
+enum cf_err cf_service_new(const struct cf_conf *conf, bool starts_owner,
+                           struct cf_service **service)
 {
   struct cf_service *s = calloc(1, sizeof *s);
 
@@ -101,7 +103,8 @@ enum cf_err cf_service_own(struct cf_service *service, struct cf_fault *fault)
   return err;
 }
 
-/* What is left of a started owner when it runs: no descriptor, no terminal, no variable of the request. */
+/* What is left of a started owner when it runs: no descriptor, no terminal, no
+ * variable of the request. */
 static void exec_owner(const char *program, const char *conf_file)
 {
   char *const environment[] = {(char[]){"PATH=/usr/bin:/bin"}, NULL};
@@ -141,8 +144,9 @@ static enum cf_err start_owner(struct cf_service *service)
   return waitpid(pid, &status, 0) == pid && status == 0 ? CF_OK : CF_E_SYSTEM;
 }
 
-/* There is no owner. CF_OK: we are it now. One that was started and does not come has nobody to tell why: what it could not do is tried here, where
- * the reason goes to the web server's log. */
+/* There is no owner. CF_OK: we are it now. One that was started and does not
+ * come has nobody to tell why: what it could not do is tried here, where the
+ * reason goes to the web server's log. */
 static enum cf_err replace_owner(struct cf_service *service, int64_t *started_us)
 {
   if (!service->starts_owner || (*started_us != 0 && cf_clock_mono_us() - *started_us > COME_US))
@@ -156,7 +160,9 @@ static enum cf_err replace_owner(struct cf_service *service, int64_t *started_us
 
 /* ---- a request ---- */
 
-/* Pass the request on, or serve it here when there is nobody to pass it to. An owner that somebody else is, or may become, is waited for; a ledger that can't be opened is not. */
+/* Pass the request on, or serve it here when there is nobody to pass it to. An
+ * owner that somebody else is, or may become, is waited for; a ledger that
+ * can't be opened is not. */
 static enum cf_err pass(struct cf_service *service, struct cf_relay *relay)
 {
   static struct cf_log_rate rate;

@@ -5,7 +5,8 @@
 
 #include "fcgi-app/service.h"
 
-#define CF_SERVICE_LEAVE_US INT64_C(30000000) /* for the requests that are being served when leaving */
+/* for the requests that are being served when leaving */
+#define CF_SERVICE_LEAVE_US INT64_C(30000000)
 
 struct cf_owner;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The programs around a service: behind a web server, as an owner that a CGI started, as a CGI. */
+/* The programs around a service: behind a web server, as an owner that a CGI
+ * started, as a CGI. */
 #include "config.h"
 
 #include <errno.h>
@@ -17,7 +18,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/diag.h"
 
-#define TURN_US INT64_C(10000000) /* for an owner that is leaving */
+#define TURN_US  INT64_C(10000000) /* for an owner that is leaving */
 #define PAUSE_MS 20
 
 static void ending_signals(sigset_t *set)
@@ -60,7 +61,8 @@ static void wait_end(void)
     ;
 }
 
-/* Everything that was acknowledged is on disk: a process that cannot leave in order just ends. */
+/* Everything that was acknowledged is on disk: a process that cannot leave in
+ * order just ends. */
 static int end_at_once(void)
 {
   cf_log(CF_LOG_WARNING, "some request does not end: leaving without it");
@@ -88,11 +90,14 @@ int cf_service_run_web(const struct cf_conf *conf, int listener)
   struct cf_service *service = NULL;
   struct cf_fcgi *web = NULL;
   struct cf_fault fault = {"", ""};
-  struct cf_fcgi_job job = {.listener = listener, .threads = (unsigned)conf->threads, .serve = serve};
+  struct cf_fcgi_job job = {.listener = listener,
+                            .threads = (unsigned)conf->threads,
+                            .serve = serve};
 
   enum cf_err err = cf_service_new(conf, false, &service);
   if (err == CF_OK) {
-    /* Whatever comes of it: requests are answered, with 503 at worst, and it is tried again. */
+    /* Whatever comes of it: requests are answered, with 503 at worst, and it is
+     * tried again. */
     if (cf_service_own(service, NULL) != CF_OK)
       cf_log(CF_LOG_INFO, "not the owner of %s", conf->data);
     job.context = service;
@@ -118,14 +123,18 @@ static bool somebody_listens(const struct cf_conf *conf)
   return err == CF_OK || err == CF_E_BUSY;
 }
 
-/* CF_E_LOCKED: another process is the owner, and there for others. One that is leaving is waited for: whoever started this one had asked, and finds nobody else. */
-static enum cf_err own_in_turn(const struct cf_conf *conf, struct cf_owner **owner, struct cf_fault *fault)
+/* CF_E_LOCKED: another process is the owner, and there for others. One that is
+ * leaving is waited for: whoever started this one had asked, and finds nobody
+ * else. */
+static enum cf_err own_in_turn(const struct cf_conf *conf, struct cf_owner **owner,
+                               struct cf_fault *fault)
 {
   int64_t end_us = cf_clock_mono_us() + TURN_US;
 
   for (;;) {
     enum cf_err err = cf_owner_open(conf, owner, fault);
-    if (err != CF_E_LOCKED || somebody_listens(conf) || cf_clock_mono_us() > end_us || ended_within(PAUSE_MS))
+    if (err != CF_E_LOCKED || somebody_listens(conf) || cf_clock_mono_us() > end_us ||
+        ended_within(PAUSE_MS))
       return err;
   }
 }
@@ -147,7 +156,8 @@ int cf_service_run_owner(const struct cf_conf *conf)
   return cf_owner_close(owner, CF_SERVICE_LEAVE_US) == CF_OK ? 0 : end_at_once();
 }
 
-/* The web server takes the answer to be complete when its descriptor is closed. */
+/* The web server takes the answer to be complete when its descriptor is
+ * closed. */
 static void close_standard(void)
 {
   int null = open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sockets of the doors. A path longer than a socket address holds is reached through the open directory's name in /proc. */
+/* Sockets of the doors. A path longer than a socket address holds is reached
+ * through the open directory's name in /proc. */
 #include "config.h"
 
 #include "fcgi-app/socket.h"
@@ -18,10 +19,11 @@
 #include "lib/base/codec.h"
 
 #define NEW_NAME "sock.new"
-#define BACKLOG 511
+#define BACKLOG  511
 #define WEB_MODE 0660
 
-/* The address of name in the directory; false where even the short form does not fit. */
+/* The address of name in the directory; false where even the short form does
+ * not fit. */
 static bool address_put(const char *path, int dir, const char *name, struct sockaddr_un *address)
 {
   size_t room = sizeof address->sun_path;
@@ -41,21 +43,24 @@ static int unix_socket(void)
 }
 
 /* Give the file, which nobody can connect to yet, its mode and group. */
-static enum cf_err file_own(const struct cf_conf *conf, int dir, const char *name, mode_t mode, struct cf_fault *fault)
+static enum cf_err file_own(const struct cf_conf *conf, int dir, const char *name, mode_t mode,
+                            struct cf_fault *fault)
 {
   if (conf->sock_group != NULL && conf->sock_group[0] != '\0') {
     struct group *group = getgrnam(conf->sock_group);
     if (group == NULL)
       return cf_fail(fault, CF_E_CONFIG, "sock_group", "there is no group %s", conf->sock_group);
     if (fchownat(dir, name, (uid_t)-1, group->gr_gid, AT_SYMLINK_NOFOLLOW) != 0)
-      return cf_fail_errno(fault, CF_E_SYSTEM, "sock_group", "cannot give the socket to group %s", conf->sock_group);
+      return cf_fail_errno(fault, CF_E_SYSTEM, "sock_group", "cannot give the socket to group %s",
+                           conf->sock_group);
   }
   if (fchmodat(dir, name, mode, 0) != 0)
     return cf_fail_errno(fault, CF_E_SYSTEM, name, "cannot set the socket's mode");
   return CF_OK;
 }
 
-enum cf_err cf_socket_listen_owner(const struct cf_conf *conf, int dir, int *fd, struct cf_fault *fault)
+enum cf_err cf_socket_listen_owner(const struct cf_conf *conf, int dir, int *fd,
+                                   struct cf_fault *fault)
 {
   struct sockaddr_un address;
   enum cf_err err;
@@ -64,7 +69,8 @@ enum cf_err cf_socket_listen_owner(const struct cf_conf *conf, int dir, int *fd,
   if (s < 0)
     return cf_fail_errno(fault, CF_E_SYSTEM, conf->data, "cannot make a socket");
   (void)unlinkat(dir, NEW_NAME, 0);
-  if (!address_put(conf->data, dir, NEW_NAME, &address) || bind(s, (struct sockaddr *)&address, sizeof address) != 0) {
+  if (!address_put(conf->data, dir, NEW_NAME, &address) ||
+      bind(s, (struct sockaddr *)&address, sizeof address) != 0) {
     err = cf_fail_errno(fault, CF_E_SYSTEM, conf->data, "cannot bind the owner's socket");
     goto out;
   }
@@ -115,14 +121,17 @@ enum cf_err cf_socket_connect_owner(const char *data, int *fd, struct cf_fault *
   int dir = open(data, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
   if (dir < 0)
-    return cf_fail_errno(fault, errno == ENOENT ? CF_E_NOTFOUND : CF_E_SYSTEM, data, "cannot reach the data directory");
-  enum cf_err err = address_put(data, dir, CF_SOCK_NAME, &address) ? connect_now(&address, fd, fault)
-                                                                   : cf_fail(fault, CF_E_SYSTEM, data, "the path is too long");
+    return cf_fail_errno(fault, errno == ENOENT ? CF_E_NOTFOUND : CF_E_SYSTEM, data,
+                         "cannot reach the data directory");
+  enum cf_err err = address_put(data, dir, CF_SOCK_NAME, &address)
+                        ? connect_now(&address, fd, fault)
+                        : cf_fail(fault, CF_E_SYSTEM, data, "the path is too long");
   close(dir);
   return err;
 }
 
-/* A socket file that is left over from somebody who is gone may be replaced; anything else may not. */
+/* A socket file that is left over from somebody who is gone may be replaced;
+ * anything else may not. */
 static enum cf_err clear_stale(const struct sockaddr_un *address, struct cf_fault *fault)
 {
   const char *path = address->sun_path;
@@ -130,7 +139,8 @@ static enum cf_err clear_stale(const struct sockaddr_un *address, struct cf_faul
   int fd;
 
   if (lstat(path, &st) != 0)
-    return errno == ENOENT ? CF_OK : cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot look at the socket");
+    return errno == ENOENT ? CF_OK
+                           : cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot look at the socket");
   if (!S_ISSOCK(st.st_mode))
     return cf_fail(fault, CF_E_CONFIG, path, "this is there already and is no socket");
   enum cf_err err = connect_now(address, &fd, NULL);
@@ -138,15 +148,19 @@ static enum cf_err clear_stale(const struct sockaddr_un *address, struct cf_faul
     close(fd);
   if (err != CF_E_NOTFOUND)
     return cf_fail(fault, CF_E_CONFIG, path, "another process listens there already");
-  return unlink(path) == 0 ? CF_OK : cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot replace the old socket");
+  return unlink(path) == 0
+             ? CF_OK
+             : cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot replace the old socket");
 }
 
-static enum cf_err listen_path(const struct cf_conf *conf, const char *path, int *fd, struct cf_fault *fault)
+static enum cf_err listen_path(const struct cf_conf *conf, const char *path, int *fd,
+                               struct cf_fault *fault)
 {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
 
   if (strlen(path) >= sizeof address.sun_path)
-    return cf_fail(fault, CF_E_CONFIG, "listen", "a socket's path has at most %zu bytes", sizeof address.sun_path - 1);
+    return cf_fail(fault, CF_E_CONFIG, "listen", "a socket's path has at most %zu bytes",
+                   sizeof address.sun_path - 1);
   memcpy(address.sun_path, path, strlen(path));
   enum cf_err err = clear_stale(&address, fault);
   if (err != CF_OK)
@@ -171,13 +185,15 @@ static enum cf_err listen_path(const struct cf_conf *conf, const char *path, int
   return CF_OK;
 }
 
-/* "127.0.0.1:9000": who reaches the socket speaks for the web server, so no other machine may. */
+/* "127.0.0.1:9000": who reaches the socket speaks for the web server, so no
+ * other machine may. */
 static bool parse_loopback(const char *where, struct sockaddr_in *address)
 {
   struct cf_str host = CF_STR("127.0.0.1:");
   uint64_t port;
 
-  if (!cf_str_starts(cf_str_from(where), host) || cf_u64_parse(cf_str_from(where + host.n), UINT16_MAX, &port) != CF_OK || port == 0)
+  if (!cf_str_starts(cf_str_from(where), host) ||
+      cf_u64_parse(cf_str_from(where + host.n), UINT16_MAX, &port) != CF_OK || port == 0)
     return false;
   memset(address, 0, sizeof *address);
   address->sin_family = AF_INET;
@@ -192,12 +208,15 @@ static enum cf_err listen_loopback(const char *where, int *fd, struct cf_fault *
   int on = 1;
 
   if (!parse_loopback(where, &address))
-    return cf_fail(fault, CF_E_CONFIG, "listen", "%s is neither an absolute path nor 127.0.0.1:port", where);
+    return cf_fail(fault, CF_E_CONFIG, "listen",
+                   "%s is neither an absolute path nor 127.0.0.1:port", where);
   int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (s < 0)
     return cf_fail_errno(fault, CF_E_SYSTEM, "listen", "cannot make a socket");
-  if (setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 || bind(s, (struct sockaddr *)&address, sizeof address) != 0 || listen(s, BACKLOG) != 0) {
-    enum cf_err err = cf_fail_errno(fault, errno == EADDRINUSE ? CF_E_CONFIG : CF_E_SYSTEM, where, "cannot listen");
+  if (setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+      bind(s, (struct sockaddr *)&address, sizeof address) != 0 || listen(s, BACKLOG) != 0) {
+    enum cf_err err = cf_fail_errno(fault, errno == EADDRINUSE ? CF_E_CONFIG : CF_E_SYSTEM, where,
+                                    "cannot listen");
     close(s);
     return err;
   }
@@ -205,7 +224,8 @@ static enum cf_err listen_loopback(const char *where, int *fd, struct cf_fault *
   return CF_OK;
 }
 
-enum cf_err cf_socket_listen_web(const struct cf_conf *conf, const char *where, int *fd, struct cf_fault *fault)
+enum cf_err cf_socket_listen_web(const struct cf_conf *conf, const char *where, int *fd,
+                                 struct cf_fault *fault)
 {
   return where[0] == '/' ? listen_path(conf, where, fd, fault) : listen_loopback(where, fd, fault);
 }

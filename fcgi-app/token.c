@@ -14,31 +14,37 @@
 
 static const char *const role_names[CF_ROLE_N] = {
 #define CF_ROLE(symbol, name) [CF_ROLE_##symbol] = name,
-  CF_ROLES(CF_ROLE)
+    CF_ROLES(CF_ROLE)
 #undef CF_ROLE
 };
 
 bool cf_roles_have(unsigned roles, enum cf_role role)
 {
   unsigned enough = 1u << role | 1u << CF_ROLE_ADMIN;
-  if (role == CF_ROLE_READER) enough |= 1u << CF_ROLE_AUDITOR;
+  if (role == CF_ROLE_READER)
+    enough |= 1u << CF_ROLE_AUDITOR;
   return (roles & enough) != 0;
 }
 
 enum cf_role cf_role_find(struct cf_str name)
 {
   unsigned role = 0;
-  while (role < CF_ROLE_N && !cf_str_is(name, role_names[role])) role++;
+  while (role < CF_ROLE_N && !cf_str_is(name, role_names[role]))
+    role++;
   return (enum cf_role)role;
 }
 
-const char *cf_role_name(enum cf_role role) { return role_names[role]; }
+const char *cf_role_name(enum cf_role role)
+{
+  return role_names[role];
+}
 
 void cf_roles_put(struct cf_buf *b, unsigned roles)
 {
   const char *before = "[";
   for (unsigned role = 0; role < CF_ROLE_N; role++) {
-    if ((roles & 1u << role) == 0) continue;
+    if ((roles & 1u << role) == 0)
+      continue;
     cf_buf_putf(b, "%s\"%s\"", before, role_names[role]);
     before = ",";
   }
@@ -47,13 +53,15 @@ void cf_roles_put(struct cf_buf *b, unsigned roles)
 
 /* ---- A token ---- */
 
-/* Lower-case letters and digits without those that are mistaken for each other; 32 of them, so that a random byte's low bits choose evenly. */
+/* Lower-case letters and digits without those that are mistaken for each other;
+ * 32 of them, so that a random byte's low bits choose evenly. */
 static void random_id(char id[CF_TOKEN_ID_N + 1])
 {
   static const char alphabet[] = "abcdefghjkmnpqrstuvwxyz023456789";
   uint8_t bytes[CF_TOKEN_ID_N];
   cf_random(bytes, sizeof bytes);
-  for (size_t i = 0; i < CF_TOKEN_ID_N; i++) id[i] = alphabet[bytes[i] & 31];
+  for (size_t i = 0; i < CF_TOKEN_ID_N; i++)
+    id[i] = alphabet[bytes[i] & 31];
   id[CF_TOKEN_ID_N] = '\0';
 }
 
@@ -65,9 +73,11 @@ static enum cf_err random_text(const char *id, char text[CF_TOKEN_TEXT_MAX])
   cf_random(secret, sizeof secret);
   cf_buf_putf(&b, "cf_%s_", id);
   cf_base64url_put(&b, secret, sizeof secret);
-  if (b.err == CF_OK) strcpy(text, cf_buf_cstr(&b));
+  if (b.err == CF_OK)
+    strcpy(text, cf_buf_cstr(&b));
   cf_wipe(secret, sizeof secret);
-  if (b.p != NULL) cf_wipe(b.p, b.n);
+  if (b.p != NULL)
+    cf_wipe(b.p, b.n);
   enum cf_err err = b.err;
   cf_buf_fini(&b);
   return err;
@@ -95,14 +105,17 @@ enum cf_err cf_token_draw(struct cf_token *token, char text[CF_TOKEN_TEXT_MAX])
 {
   random_id(token->id);
   enum cf_err err = random_text(token->id, text);
-  if (err == CF_OK) cf_sha256_1(text, strlen(text), token->hash);
+  if (err == CF_OK)
+    cf_sha256_1(text, strlen(text), token->hash);
   return err;
 }
 
 void cf_token_put(struct cf_token *token)
 {
-  if (token == NULL || atomic_fetch_sub(&token->holders, 1) > 1) return;
-  for (char **source = token->sources; *source != NULL; source++) free(*source);
+  if (token == NULL || atomic_fetch_sub(&token->holders, 1) > 1)
+    return;
+  for (char **source = token->sources; *source != NULL; source++)
+    free(*source);
   free(token->sources);
   free(token->name);
   free(token);
@@ -111,9 +124,12 @@ void cf_token_put(struct cf_token *token)
 enum cf_err cf_token_set_name(struct cf_token *token, struct cf_str name, struct cf_fault *fault)
 {
   if (!cf_value_ok(CF_M_SOURCE, name) || cf_str_is(name, "counterfoil"))
-    return cf_fail(fault, CF_E_INVALID, "name", "a name is 1 to 128 of letters, digits and . _ : / @ + = -, and not `counterfoil`");
+    return cf_fail(
+        fault, CF_E_INVALID, "name",
+        "a name is 1 to 128 of letters, digits and . _ : / @ + = -, and not `counterfoil`");
   char *copy = cf_str_dup(name);
-  if (copy == NULL) return CF_E_NOMEM;
+  if (copy == NULL)
+    return CF_E_NOMEM;
   free(token->name);
   token->name = copy;
   return CF_OK;
@@ -122,19 +138,27 @@ enum cf_err cf_token_set_name(struct cf_token *token, struct cf_str name, struct
 /* A name, or a name's beginning followed by '*'. */
 static bool source_ok(struct cf_str source)
 {
-  if (cf_str_is(source, "*")) return true;
-  if (source.n > 0 && source.p[source.n - 1] == '*') source.n--;
+  if (cf_str_is(source, "*"))
+    return true;
+  if (source.n > 0 && source.p[source.n - 1] == '*')
+    source.n--;
   return cf_value_ok(CF_M_SOURCE, source) && !cf_str_is(source, "counterfoil");
 }
 
-enum cf_err cf_token_add_source(struct cf_token *token, struct cf_str source, struct cf_fault *fault)
+enum cf_err cf_token_add_source(struct cf_token *token, struct cf_str source,
+                                struct cf_fault *fault)
 {
   size_t n = 0;
-  while (token->sources[n] != NULL) n++;
-  if (!source_ok(source)) return cf_fail(fault, CF_E_INVALID, "sources", "a source is a name, or the beginning of one followed by *");
-  if (n == CF_TOKEN_SOURCES_MAX) return cf_fail(fault, CF_E_INVALID, "sources", "at most %d sources", CF_TOKEN_SOURCES_MAX);
+  while (token->sources[n] != NULL)
+    n++;
+  if (!source_ok(source))
+    return cf_fail(fault, CF_E_INVALID, "sources",
+                   "a source is a name, or the beginning of one followed by *");
+  if (n == CF_TOKEN_SOURCES_MAX)
+    return cf_fail(fault, CF_E_INVALID, "sources", "at most %d sources", CF_TOKEN_SOURCES_MAX);
   char **grown = realloc(token->sources, (n + 2) * sizeof *grown);
-  if (grown == NULL) return CF_E_NOMEM;
+  if (grown == NULL)
+    return CF_E_NOMEM;
   token->sources = grown;
   grown[n + 1] = NULL;
   grown[n] = cf_str_dup(source);
@@ -143,7 +167,8 @@ enum cf_err cf_token_add_source(struct cf_token *token, struct cf_str source, st
 
 bool cf_token_valid(const struct cf_token *token, int64_t now_us)
 {
-  return token->revoked_us == CF_TIME_NONE && (token->expires_us == CF_TIME_NONE || now_us < token->expires_us);
+  return token->revoked_us == CF_TIME_NONE &&
+         (token->expires_us == CF_TIME_NONE || now_us < token->expires_us);
 }
 
 static void put_time(struct cf_buf *b, const char *name, int64_t t_us)
@@ -165,7 +190,8 @@ void cf_token_put_members(const struct cf_token *token, struct cf_buf *b)
   cf_json_put_name(b, "sources");
   cf_buf_putc(b, '[');
   for (char **source = token->sources; *source != NULL; source++) {
-    if (source != token->sources) cf_buf_putc(b, ',');
+    if (source != token->sources)
+      cf_buf_putc(b, ',');
     cf_json_put_str(b, cf_str_from(*source));
   }
   cf_buf_putc(b, ']');

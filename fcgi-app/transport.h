@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One request and its answer, whoever brings them: libfcgi, plain CGI, the command in its own process, or a test. */
+/* One request and its answer, whoever brings them: libfcgi, plain CGI, the
+ * command in its own process, or a test. */
 #ifndef CF_APP_TRANSPORT_H
 #define CF_APP_TRANSPORT_H
 
@@ -17,15 +18,20 @@ struct cf_transport {
   enum cf_door door;
   /* A CGI variable, NUL-terminated and valid for the request, or NULL. */
   const char *(*param)(void *context, const char *name);
-  /* Call each(arg, "NAME=value") for every variable; for relays. Stops at the first error and gives it. */
-  enum cf_err (*each_param)(void *context, enum cf_err (*each)(void *arg, const char *assignment), void *arg);
+  /* Call each(arg, "NAME=value") for every variable; for relays. Stops at the
+   * first error and gives it. */
+  enum cf_err (*each_param)(void *context, enum cf_err (*each)(void *arg, const char *assignment),
+                            void *arg);
   /* Up to max bytes of the request's body; *n = 0 at its end. CF_E_PEER. */
   enum cf_err (*read)(void *context, void *out, size_t max, size_t *n);
-  /* Bytes of the answer, CGI headers first ("Status: 200 OK CR LF …"). Buffered. CF_E_PEER when the client left: stop. */
+  /* Bytes of the answer, CGI headers first ("Status: 200 OK CR LF …").
+   * Buffered. CF_E_PEER when the client left: stop. */
   enum cf_err (*write)(void *context, const void *p, size_t n);
-  /* Pass on what is buffered now; at the end of the request that happens by itself. */
+  /* Pass on what is buffered now; at the end of the request that happens by
+   * itself. */
   enum cf_err (*flush)(void *context);
-  /* The answer began but cannot be completed: let the client see it broken off, not short. NULL where there is no way to tell it. */
+  /* The answer began but cannot be completed: let the client see it broken off,
+   * not short. NULL where there is no way to tell it. */
   void (*abandon)(void *context);
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Prints the sample configuration that belongs to the table of options; conf/counterfoil.conf.sample must be the same. */
+/* Prints the sample configuration that belongs to the table of options;
+ * conf/counterfoil.conf.sample must be the same. */
 #include "config.h"
 
 #include <stdio.h>

@@ -83,7 +83,8 @@ void cf_buf_reset(struct cf_buf *b)
   b->err = CF_OK;
 }
 
-/* Grow to hold `need` bytes and a NUL; doubling keeps the copies linear, the maximum keeps the doubling honest. */
+/* Grow to hold `need` bytes and a NUL; doubling keeps the copies linear, the
+ * maximum keeps the doubling honest. */
 static bool reserve_slow(struct cf_buf *b, size_t need)
 {
   size_t cap = b->cap < FIRST_CAP ? FIRST_CAP : b->cap;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Byte slices and growing buffers with a maximum and a sticky error.
  *
- * A writer puts and puts and asks once at the end: after the first failure (memory, maximum) every further put does nothing
- * and `err` keeps the first error. */
+ * A writer puts and puts and asks once at the end: after the first failure
+ * (memory, maximum) every further put does nothing and `err` keeps the first
+ * error. */
 #ifndef CF_BASE_BUF_H
 #define CF_BASE_BUF_H
 
@@ -12,7 +13,8 @@
 
 #include "lib/base/err.h"
 
-/* A borrowed run of bytes; not NUL-terminated. n = 0 with any p is the empty slice. */
+/* A borrowed run of bytes; not NUL-terminated. n = 0 with any p is the empty
+ * slice. */
 struct cf_str {
   const char *p;
   size_t n;
@@ -26,13 +28,14 @@ bool cf_str_is(struct cf_str a, const char *cstring);
 bool cf_str_starts(struct cf_str s, struct cf_str prefix);
 /* memcmp order, then length: negative, zero, positive. */
 int cf_str_cmp(struct cf_str a, struct cf_str b);
-/* Cut s at the first byte `at`: returns what is before it and moves *s behind it; without one returns all and empties *s. */
+/* Cut s at the first byte `at`: returns what is before it and moves *s behind
+ * it; without one returns all and empties *s. */
 struct cf_str cf_str_cut(struct cf_str *s, char at);
 /* A heap copy ended by NUL, or NULL without memory. */
 char *cf_str_dup(struct cf_str s);
 
 struct cf_buf {
-  uint8_t *p;      /* n bytes are valid; NULL while nothing was allocated */
+  uint8_t *p; /* n bytes are valid; NULL while nothing was allocated */
   size_t n;
   size_t cap;
   size_t max;      /* n never exceeds it */
@@ -46,7 +49,8 @@ void cf_buf_fini(struct cf_buf *b);
 /* Empty it and clear the error; keeps the memory. */
 void cf_buf_reset(struct cf_buf *b);
 
-/* Room for n more bytes, already counted in b->n and not initialised; NULL after an error. Valid until the next put. */
+/* Room for n more bytes, already counted in b->n and not initialised; NULL
+ * after an error. Valid until the next put. */
 uint8_t *cf_buf_grow(struct cf_buf *b, size_t n);
 void cf_buf_put(struct cf_buf *b, const void *p, size_t n);
 void cf_buf_putc(struct cf_buf *b, char c);
@@ -61,9 +65,11 @@ void cf_buf_cut(struct cf_buf *b, size_t n);
 
 /* The content as a slice, valid until the next put. */
 struct cf_str cf_buf_str(const struct cf_buf *b);
-/* The content ended by a NUL that is not counted; "" where there is none or after an error. Valid until the next put. */
+/* The content ended by a NUL that is not counted; "" where there is none or
+ * after an error. Valid until the next put. */
 const char *cf_buf_cstr(struct cf_buf *b);
-/* Give the memory away to the caller (free()), ended by NUL, and leave b empty; NULL after an error. */
+/* Give the memory away to the caller (free()), ended by NUL, and leave b empty;
+ * NULL after an error. */
 char *cf_buf_take(struct cf_buf *b);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Time without the C library's time zones: days and fields by arithmetic on the proleptic Gregorian calendar. */
+/* Time without the C library's time zones: days and fields by arithmetic on the
+ * proleptic Gregorian calendar. */
 #include "config.h"
 
 #include "lib/base/clock.h"
@@ -10,10 +11,10 @@
 #include "lib/base/codec.h"
 #include "lib/base/diag.h"
 
-#define SECOND_US INT64_C(1000000)
-#define DAY_S INT64_C(86400)
-#define DAY_US (DAY_S * SECOND_US)
-#define DIGITS_MAX 64    /* of a number with an exponent */
+#define SECOND_US    INT64_C(1000000)
+#define DAY_S        INT64_C(86400)
+#define DAY_US       (DAY_S * SECOND_US)
+#define DIGITS_MAX   64 /* of a number with an exponent */
 #define EXPONENT_MAX 99
 
 static int64_t read_clock(clockid_t id)
@@ -57,7 +58,8 @@ static int days_of_month(int year, int month)
   return days[month - 1] + (month == 2 && is_leap(year));
 }
 
-/* Days from 1970-01-01. Years are counted from March, so that the leap day comes last; 719468 days lie between 0000-03-01 and 1970. */
+/* Days from 1970-01-01. Years are counted from March, so that the leap day
+ * comes last; 719468 days lie between 0000-03-01 and 1970. */
 static int64_t days_from_civil(int year, int month, int day)
 {
   int64_t y = year - (month <= 2);
@@ -75,7 +77,8 @@ static void civil_from_days(int64_t days, int *year, int *month, int *day)
   int64_t z = days + 719468;
   int64_t era = floor_div(z, 146097);
   int64_t day_of_era = z - era * 146097;
-  int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+  int64_t year_of_era =
+      (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
   int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   int64_t from_march = (5 * day_of_year + 2) / 153;
 
@@ -119,15 +122,18 @@ static bool in_range(int64_t t_us)
 
 static bool civil_ok(int year, int month, int day, int hour, int minute, int second)
 {
-  return year >= 1 && year <= 9999 && month >= 1 && month <= 12 && day >= 1 && day <= days_of_month(year, month) && hour >= 0 &&
-         hour <= 23 && minute >= 0 && minute <= 59 && second >= 0 && second <= 60;
+  return year >= 1 && year <= 9999 && month >= 1 && month <= 12 && day >= 1 &&
+         day <= days_of_month(year, month) && hour >= 0 && hour <= 23 && minute >= 0 &&
+         minute <= 59 && second >= 0 && second <= 60;
 }
 
-enum cf_err cf_time_from_civil(int year, int month, int day, int hour, int minute, int second, int offset_s, int64_t *t_us)
+enum cf_err cf_time_from_civil(int year, int month, int day, int hour, int minute, int second,
+                               int offset_s, int64_t *t_us)
 {
   if (!civil_ok(year, month, day, hour, minute, second) || offset_s <= -DAY_S || offset_s >= DAY_S)
     return CF_E_SYNTAX;
-  int64_t s = days_from_civil(year, month, day) * DAY_S + hour * 3600 + minute * 60 + second - offset_s;
+  int64_t s =
+      days_from_civil(year, month, day) * DAY_S + hour * 3600 + minute * 60 + second - offset_s;
   int64_t t = second == 60 ? s * SECOND_US - 1 : s * SECOND_US;
   if (!in_range(t))
     return CF_E_SYNTAX;
@@ -158,12 +164,14 @@ static bool take_one(struct cf_str *s, const char *any)
 
 static bool take_date(struct cf_str *s, int *year, int *month, int *day)
 {
-  return take_digits(s, 4, year) && take_one(s, "-") && take_digits(s, 2, month) && take_one(s, "-") && take_digits(s, 2, day);
+  return take_digits(s, 4, year) && take_one(s, "-") && take_digits(s, 2, month) &&
+         take_one(s, "-") && take_digits(s, 2, day);
 }
 
 static bool take_clock(struct cf_str *s, int *hour, int *minute, int *second)
 {
-  return take_digits(s, 2, hour) && take_one(s, ":") && take_digits(s, 2, minute) && take_one(s, ":") && take_digits(s, 2, second);
+  return take_digits(s, 2, hour) && take_one(s, ":") && take_digits(s, 2, minute) &&
+         take_one(s, ":") && take_digits(s, 2, second);
 }
 
 /* The digits at the front of s, which moves behind them. */
@@ -179,7 +187,8 @@ static struct cf_str take_run(struct cf_str *s)
   return run;
 }
 
-/* The first `width` digits of a fraction as a number, missing ones zero, the rest dropped. */
+/* The first `width` digits of a fraction as a number, missing ones zero, the
+ * rest dropped. */
 static int64_t fraction(struct cf_str digits, size_t width)
 {
   int64_t v = 0;
@@ -208,7 +217,8 @@ static bool take_offset(struct cf_str *s, int *offset_s)
   if (take_one(s, "Zz"))
     return true;
   int sign = s->n > 0 && s->p[0] == '-' ? -1 : 1;
-  if (!take_one(s, "+-") || !take_digits(s, 2, &hour) || !take_one(s, ":") || !take_digits(s, 2, &minute) || hour > 23 || minute > 59)
+  if (!take_one(s, "+-") || !take_digits(s, 2, &hour) || !take_one(s, ":") ||
+      !take_digits(s, 2, &minute) || hour > 23 || minute > 59)
     return false;
   *offset_s = sign * (hour * 3600 + minute * 60);
   return true;
@@ -220,8 +230,9 @@ enum cf_err cf_time_parse(struct cf_str s, int64_t *t_us)
   struct cf_str digits;
   int64_t t;
 
-  if (!take_date(&s, &year, &month, &day) || !take_one(&s, "Tt ") || !take_clock(&s, &hour, &minute, &second) ||
-      !take_fraction(&s, &digits) || !take_offset(&s, &offset_s) || s.n > 0)
+  if (!take_date(&s, &year, &month, &day) || !take_one(&s, "Tt ") ||
+      !take_clock(&s, &hour, &minute, &second) || !take_fraction(&s, &digits) ||
+      !take_offset(&s, &offset_s) || s.n > 0)
     return CF_E_SYNTAX;
   enum cf_err err = cf_time_from_civil(year, month, day, hour, minute, second, offset_s, &t);
   if (err != CF_OK)
@@ -237,8 +248,9 @@ enum cf_err cf_time_parse_strict(struct cf_str s, int64_t *t_us)
   return cf_time_parse(s, t_us);
 }
 
-/* Microseconds from the digits before and behind the point. The unit follows from the count of digits, and becomes a shift of the
- * point: nothing is multiplied or rounded. */
+/* Microseconds from the digits before and behind the point. The unit follows
+ * from the count of digits, and becomes a shift of the point: nothing is
+ * multiplied or rounded. */
 static bool epoch_us(struct cf_str whole, struct cf_str digits, int64_t *us)
 {
   size_t shift = whole.n <= 11 ? 6 : whole.n <= 14 ? 3 : 0;
@@ -271,8 +283,10 @@ static bool take_exponent(struct cf_str *s, int *exponent)
   return run.n > 0;
 }
 
-/* The digits before and behind the point after it moved by the exponent, in room for them. */
-static bool move_point(struct cf_str *whole, struct cf_str *digits, int exponent, char room[DIGITS_MAX + 2 * EXPONENT_MAX])
+/* The digits before and behind the point after it moved by the exponent, in
+ * room for them. */
+static bool move_point(struct cf_str *whole, struct cf_str *digits, int exponent,
+                       char room[DIGITS_MAX + 2 * EXPONENT_MAX])
 {
   size_t n = EXPONENT_MAX;
 
@@ -301,7 +315,8 @@ enum cf_err cf_time_parse_epoch(struct cf_str s, int64_t *t_us)
 
   bool negative = take_one(&s, "-");
   struct cf_str whole = take_run(&s);
-  if (whole.n == 0 || (whole.n > 1 && whole.p[0] == '0') || !take_fraction(&s, &digits) || !take_exponent(&s, &exponent) || s.n > 0)
+  if (whole.n == 0 || (whole.n > 1 && whole.p[0] == '0') || !take_fraction(&s, &digits) ||
+      !take_exponent(&s, &exponent) || s.n > 0)
     return CF_E_SYNTAX;
   if (exponent != 0 && !move_point(&whole, &digits, exponent, room))
     return CF_E_SYNTAX;
@@ -318,7 +333,8 @@ enum cf_err cf_time_parse_epoch(struct cf_str s, int64_t *t_us)
 enum cf_err cf_span_parse(struct cf_str s, int64_t *span_us)
 {
   static const char letters[] = "smhdw";
-  static const int64_t units_us[] = {SECOND_US, 60 * SECOND_US, 3600 * SECOND_US, DAY_US, 7 * DAY_US};
+  static const int64_t units_us[] = {SECOND_US, 60 * SECOND_US, 3600 * SECOND_US, DAY_US,
+                                     7 * DAY_US};
   uint64_t count;
 
   const char *letter = s.n < 2 ? NULL : memchr(letters, s.p[s.n - 1], sizeof letters - 1);
@@ -357,7 +373,8 @@ static enum cf_err parse_relative(struct cf_str s, int64_t now_us, int64_t *t_us
 /* No text is well-formed in two of these ways, so the order is free. */
 enum cf_err cf_time_parse_bound(struct cf_str s, int64_t now_us, int64_t *t_us)
 {
-  if (cf_time_parse(s, t_us) == CF_OK || parse_date(s, t_us) == CF_OK || parse_relative(s, now_us, t_us) == CF_OK)
+  if (cf_time_parse(s, t_us) == CF_OK || parse_date(s, t_us) == CF_OK ||
+      parse_relative(s, now_us, t_us) == CF_OK)
     return CF_OK;
   return cf_time_parse_epoch(s, t_us);
 }

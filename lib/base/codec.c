@@ -1,30 +1,38 @@
 /* SPDX-License-Identifier: MIT */
-/* Base64, hex, varints, the reader of untrusted bytes, URL escapes, decimal integers. */
+/* Base64, hex, varints, the reader of untrusted bytes, URL escapes, decimal
+ * integers. */
 #include "config.h"
 
 #include "lib/base/codec.h"
 
 #include <string.h>
 
-/* An alphabet, and its inverse: a digit's value plus one, 0 for what is no digit. */
+/* An alphabet, and its inverse: a digit's value plus one, 0 for what is no
+ * digit. */
 struct alphabet {
   char digit[65];
   uint8_t inverse[256];
 };
 
-#define ONE(c, v) [c] = (v) + 1
-#define TWO(c, v) ONE(c, v), ONE((c) + 1, (v) + 1)
+#define ONE(c, v)   [c] = (v) + 1
+#define TWO(c, v)   ONE(c, v), ONE((c) + 1, (v) + 1)
 #define EIGHT(c, v) TWO(c, v), TWO((c) + 2, (v) + 2), TWO((c) + 4, (v) + 4), TWO((c) + 6, (v) + 6)
 #define ALPHABET(c62, c63, text) \
   { \
-    text, {EIGHT('A', 0),  EIGHT('I', 8),  EIGHT('Q', 16), TWO('Y', 24), EIGHT('a', 26), EIGHT('i', 34), \
-           EIGHT('q', 42), TWO('y', 50), EIGHT('0', 52), TWO('8', 60), ONE(c62, 62), ONE(c63, 63)} \
+    text, \
+    { \
+      EIGHT('A', 0), EIGHT('I', 8), EIGHT('Q', 16), TWO('Y', 24), EIGHT('a', 26), EIGHT('i', 34), \
+          EIGHT('q', 42), TWO('y', 50), EIGHT('0', 52), TWO('8', 60), ONE(c62, 62), ONE(c63, 63) \
+    } \
   }
-static const struct alphabet standard = ALPHABET('+', '/', "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
-static const struct alphabet urlsafe = ALPHABET('-', '_', "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+static const struct alphabet standard =
+    ALPHABET('+', '/', "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+static const struct alphabet urlsafe =
+    ALPHABET('-', '_', "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
 
 /* Base64 of n bytes without padding; returns the end of what was written. */
-static uint8_t *base64_write(const struct alphabet *alphabet, const uint8_t *p, size_t n, uint8_t *out)
+static uint8_t *base64_write(const struct alphabet *alphabet, const uint8_t *p, size_t n,
+                             uint8_t *out)
 {
   const char *digit = alphabet->digit;
 
@@ -45,7 +53,8 @@ static uint8_t *base64_write(const struct alphabet *alphabet, const uint8_t *p, 
   return out;
 }
 
-/* Length of n bytes in base64 without padding. Split so that it cannot overflow before the buffer's own check. */
+/* Length of n bytes in base64 without padding. Split so that it cannot overflow
+ * before the buffer's own check. */
 static size_t base64_length(size_t n)
 {
   size_t whole = n / 3;
@@ -251,7 +260,8 @@ uint64_t cf_reader_u64(struct cf_reader *r)
   return p == NULL ? 0 : cf_u64_get(p);
 }
 
-/* Refused: a last byte of zero after others (the same number has a shorter form), and bits beyond the 64th. */
+/* Refused: a last byte of zero after others (the same number has a shorter
+ * form), and bits beyond the 64th. */
 uint64_t cf_reader_varint(struct cf_reader *r)
 {
   uint64_t v = 0;
@@ -287,7 +297,8 @@ bool cf_reader_at_end(const struct cf_reader *r)
   return r->err == CF_OK && r->p == r->end;
 }
 
-/* One character of URL text at s.p[*i], which moves behind it; -1 for a bad escape. */
+/* One character of URL text at s.p[*i], which moves behind it; -1 for a bad
+ * escape. */
 static int url_char(struct cf_str s, bool plus, size_t *i)
 {
   char c = s.p[(*i)++];
@@ -321,8 +332,8 @@ enum cf_err cf_url_get(struct cf_str s, bool plus, struct cf_buf *b)
 
 static bool is_unreserved(char c)
 {
-  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == '_' ||
-         c == '~';
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
+         c == '.' || c == '_' || c == '~';
 }
 
 void cf_url_put(struct cf_buf *b, struct cf_str s)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of options: values, defaults, the sample. Reading a file is conf_load.c, checking all together conf_check.c. */
+/* The table of options: values, defaults, the sample. Reading a file is
+ * conf_load.c, checking all together conf_check.c. */
 #include "config.h"
 
 #include "lib/base/conf.h"
@@ -11,21 +12,33 @@
 #include "lib/base/codec.h"
 
 #define SIZE_MOST (UINT64_C(1) << 50)
-#define KEY_MAX 32 /* longer words are no misspelt option */
+#define KEY_MAX   32 /* longer words are no misspelt option */
 
-enum type { TYPE_PATH, TYPE_TEXT, TYPE_BASE, TYPE_PLACE, TYPE_WORD, TYPE_OCTAL, TYPE_SIZE, TYPE_COUNT, TYPE_SPAN, TYPE_SPAN0, TYPE_LIST };
+enum type {
+  TYPE_PATH,
+  TYPE_TEXT,
+  TYPE_BASE,
+  TYPE_PLACE,
+  TYPE_WORD,
+  TYPE_OCTAL,
+  TYPE_SIZE,
+  TYPE_COUNT,
+  TYPE_SPAN,
+  TYPE_SPAN0,
+  TYPE_LIST
+};
 
-#define PLACE_PATH(f) offsetof(struct cf_conf, f)
-#define PLACE_TEXT(f) offsetof(struct cf_conf, f)
-#define PLACE_BASE(f) offsetof(struct cf_conf, f)
+#define PLACE_PATH(f)  offsetof(struct cf_conf, f)
+#define PLACE_TEXT(f)  offsetof(struct cf_conf, f)
+#define PLACE_BASE(f)  offsetof(struct cf_conf, f)
 #define PLACE_PLACE(f) offsetof(struct cf_conf, f)
-#define PLACE_WORD(f) offsetof(struct cf_conf, f)
+#define PLACE_WORD(f)  offsetof(struct cf_conf, f)
 #define PLACE_OCTAL(f) offsetof(struct cf_conf, f)
-#define PLACE_SIZE(f) offsetof(struct cf_conf, f)
+#define PLACE_SIZE(f)  offsetof(struct cf_conf, f)
 #define PLACE_COUNT(f) offsetof(struct cf_conf, f)
-#define PLACE_SPAN(f) offsetof(struct cf_conf, f##_us)
+#define PLACE_SPAN(f)  offsetof(struct cf_conf, f##_us)
 #define PLACE_SPAN0(f) offsetof(struct cf_conf, f##_us)
-#define PLACE_LIST(f) offsetof(struct cf_conf, f)
+#define PLACE_LIST(f)  offsetof(struct cf_conf, f)
 
 struct option {
   const char *key;
@@ -36,7 +49,8 @@ struct option {
 };
 
 static const struct option options[] = {
-#define CF_OPTION(field, key, type, initial, meaning) {key, TYPE_##type, PLACE_##type(field), initial, meaning},
+#define CF_OPTION(field, key, type, initial, meaning) \
+  {key, TYPE_##type, PLACE_##type(field), initial, meaning},
 #include "lib/base/conf.def"
 #undef CF_OPTION
 };
@@ -57,7 +71,8 @@ static enum cf_err set_text(const struct option *option, void *field, struct cf_
   return CF_OK;
 }
 
-/* No part "", "." or "..": where a path does not exist yet it is compared with others as it is written. */
+/* No part "", "." or "..": where a path does not exist yet it is compared with
+ * others as it is written. */
 static bool is_plain_path(struct cf_str path)
 {
   if (cf_str_cut(&path, '/').n > 0)
@@ -79,7 +94,8 @@ static enum cf_err set_path(const struct option *option, void *field, struct cf_
   return set_text(option, field, value);
 }
 
-/* A mount point that no path of a request can begin with would never be found. */
+/* A mount point that no path of a request can begin with would never be
+ * found. */
 static enum cf_err set_base(const struct option *option, void *field, struct cf_str value)
 {
   for (size_t i = 0; i < value.n; i++)
@@ -88,7 +104,8 @@ static enum cf_err set_base(const struct option *option, void *field, struct cf_
   return set_path(option, field, value);
 }
 
-/* Who reaches the socket speaks for the web server: never from another machine. */
+/* Who reaches the socket speaks for the web server: never from another
+ * machine. */
 static enum cf_err set_place(const struct option *option, void *field, struct cf_str value)
 {
   struct cf_str host = CF_STR("127.0.0.1:");
@@ -96,7 +113,9 @@ static enum cf_err set_place(const struct option *option, void *field, struct cf
 
   if (!cf_str_starts(value, host))
     return set_path(option, field, value);
-  if (cf_u64_parse((struct cf_str){value.p + host.n, value.n - host.n}, UINT16_MAX, &port) != CF_OK || port == 0)
+  if (cf_u64_parse((struct cf_str){value.p + host.n, value.n - host.n}, UINT16_MAX, &port) !=
+          CF_OK ||
+      port == 0)
     return CF_E_CONFIG;
   return set_text(option, field, value);
 }
@@ -174,7 +193,8 @@ static enum cf_err set_span(const struct option *option, void *field, struct cf_
 {
   int64_t span_us = 0;
 
-  if (!(option->type == TYPE_SPAN0 && cf_str_is(value, "0")) && cf_span_parse(value, &span_us) != CF_OK)
+  if (!(option->type == TYPE_SPAN0 && cf_str_is(value, "0")) &&
+      cf_span_parse(value, &span_us) != CF_OK)
     return CF_E_CONFIG;
   *(int64_t *)field = span_us;
   return CF_OK;
@@ -199,17 +219,17 @@ static const struct kind {
   enum cf_err (*set)(const struct option *option, void *field, struct cf_str value);
   const char *right;
 } kinds[] = {
-  [TYPE_PATH] = {set_path, "an absolute path, without //, /./ and /../"},
-  [TYPE_TEXT] = {set_text, "a text"},
-  [TYPE_BASE] = {set_base, "a URL path like /audit"},
-  [TYPE_PLACE] = {set_place, "an absolute path, or 127.0.0.1:port"},
-  [TYPE_WORD] = {set_word, "one of "},
-  [TYPE_OCTAL] = {set_octal, "an octal mode from 0 to 0777, like 0600"},
-  [TYPE_SIZE] = {set_size, "bytes, or a number with K, M or G, like 16M"},
-  [TYPE_COUNT] = {set_count, "a whole number from 1 to 4294967295"},
-  [TYPE_SPAN] = {set_span, "a whole number with s, m, h, d or w, at least 1s"},
-  [TYPE_SPAN0] = {set_span, "0, or a whole number with s, m, h, d or w"},
-  [TYPE_LIST] = {set_list, "a text; at most 64 such lines"},
+    [TYPE_PATH] = {set_path, "an absolute path, without //, /./ and /../"},
+    [TYPE_TEXT] = {set_text, "a text"},
+    [TYPE_BASE] = {set_base, "a URL path like /audit"},
+    [TYPE_PLACE] = {set_place, "an absolute path, or 127.0.0.1:port"},
+    [TYPE_WORD] = {set_word, "one of "},
+    [TYPE_OCTAL] = {set_octal, "an octal mode from 0 to 0777, like 0600"},
+    [TYPE_SIZE] = {set_size, "bytes, or a number with K, M or G, like 16M"},
+    [TYPE_COUNT] = {set_count, "a whole number from 1 to 4294967295"},
+    [TYPE_SPAN] = {set_span, "a whole number with s, m, h, d or w, at least 1s"},
+    [TYPE_SPAN0] = {set_span, "0, or a whole number with s, m, h, d or w"},
+    [TYPE_LIST] = {set_list, "a text; at most 64 such lines"},
 };
 
 static void *field_of(struct cf_conf *conf, const struct option *option)
@@ -243,7 +263,8 @@ static unsigned distance(struct cf_str word, const char *key)
   return row[word.n];
 }
 
-/* The option that was probably meant: at most a third of its letters wrong; NULL for none. */
+/* The option that was probably meant: at most a third of its letters wrong;
+ * NULL for none. */
 static const char *nearest(struct cf_str word)
 {
   const char *best = NULL;
@@ -268,16 +289,19 @@ static enum cf_err fail_unknown(struct cf_fault *fault, struct cf_str key)
 
   if (meant == NULL)
     return cf_fail(fault, CF_E_CONFIG, NULL, "unknown option \"%.*s\"", n, key.p);
-  return cf_fail(fault, CF_E_CONFIG, NULL, "unknown option \"%.*s\"; did you mean \"%s\"?", n, key.p, meant);
+  return cf_fail(fault, CF_E_CONFIG, NULL, "unknown option \"%.*s\"; did you mean \"%s\"?", n,
+                 key.p, meant);
 }
 
-static enum cf_err fail_value(struct cf_fault *fault, const struct option *option, struct cf_str value)
+static enum cf_err fail_value(struct cf_fault *fault, const struct option *option,
+                              struct cf_str value)
 {
   int n = value.n > 60 ? 60 : (int)value.n;
   struct cf_str words = option->type == TYPE_WORD ? words_of(option) : cf_str_from("");
 
-  return cf_fail(fault, CF_E_CONFIG, option->key, "\"%.*s\" is no value of \"%s\"; right is %s%.*s", n, value.p == NULL ? "" : value.p,
-                 option->key, kinds[option->type].right, (int)words.n, words.p);
+  return cf_fail(fault, CF_E_CONFIG, option->key, "\"%.*s\" is no value of \"%s\"; right is %s%.*s",
+                 n, value.p == NULL ? "" : value.p, option->key, kinds[option->type].right,
+                 (int)words.n, words.p);
 }
 
 static const struct option *find(struct cf_str key)
@@ -288,7 +312,8 @@ static const struct option *find(struct cf_str key)
   return NULL;
 }
 
-/* Control characters have no meaning in any value, and would forge lines wherever it is shown. */
+/* Control characters have no meaning in any value, and would forge lines
+ * wherever it is shown. */
 static bool is_clean(struct cf_str value)
 {
   for (size_t i = 0; i < value.n; i++)
@@ -297,14 +322,16 @@ static bool is_clean(struct cf_str value)
   return cf_utf8_ok(value);
 }
 
-enum cf_err cf_conf_set(struct cf_conf *conf, struct cf_str key, struct cf_str value, struct cf_fault *fault)
+enum cf_err cf_conf_set(struct cf_conf *conf, struct cf_str key, struct cf_str value,
+                        struct cf_fault *fault)
 {
   const struct option *option = find(key);
 
   if (option == NULL)
     return fail_unknown(fault, key);
   if (!is_clean(value))
-    return cf_fail(fault, CF_E_CONFIG, option->key, "the value of \"%s\" has control characters or is no UTF-8", option->key);
+    return cf_fail(fault, CF_E_CONFIG, option->key,
+                   "the value of \"%s\" has control characters or is no UTF-8", option->key);
   enum cf_err err = kinds[option->type].set(option, field_of(conf, option), value);
   if (err == CF_E_CONFIG)
     return fail_value(fault, option, value);
@@ -330,7 +357,8 @@ enum cf_err cf_conf_defaults(struct cf_conf *conf)
   for (size_t i = 0; i < OPTIONS_N; i++) {
     if (options[i].initial[0] == '\0')
       continue;
-    enum cf_err err = cf_conf_set(&made, cf_str_from(options[i].key), cf_str_from(options[i].initial), NULL);
+    enum cf_err err =
+        cf_conf_set(&made, cf_str_from(options[i].key), cf_str_from(options[i].initial), NULL);
     if (err != CF_OK) {
       cf_conf_fini(&made);
       return err;
@@ -342,17 +370,21 @@ enum cf_err cf_conf_defaults(struct cf_conf *conf)
 
 void cf_conf_sample(struct cf_buf *b)
 {
-  cf_buf_puts(b, "# Counterfoil's configuration: key = value lines; a comment stands on a line of its own.\n"
-                 "# Each option is shown with its default. Keep this file writable by its owner only.\n");
+  cf_buf_puts(
+      b,
+      "# Counterfoil's configuration: key = value lines; a comment stands on a line of its own.\n"
+      "# Each option is shown with its default. Keep this file writable by its owner only.\n");
   for (size_t i = 0; i < OPTIONS_N; i++) {
     const char *space = options[i].initial[0] == '\0' ? "" : " ";
-    cf_buf_putf(b, "\n# %s\n#%s =%s%s\n", options[i].meaning, options[i].key, space, options[i].initial);
+    cf_buf_putf(b, "\n# %s\n#%s =%s%s\n", options[i].meaning, options[i].key, space,
+                options[i].initial);
   }
 }
 
 static void field_free(enum type type, void *field)
 {
-  if (type == TYPE_PATH || type == TYPE_TEXT || type == TYPE_BASE || type == TYPE_PLACE || type == TYPE_WORD)
+  if (type == TYPE_PATH || type == TYPE_TEXT || type == TYPE_BASE || type == TYPE_PLACE ||
+      type == TYPE_WORD)
     free(*(char **)field);
   if (type != TYPE_LIST)
     return;

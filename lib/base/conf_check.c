@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The checks that concern more than one option, or the places that they name. */
+/* The checks that concern more than one option, or the places that they
+ * name. */
 #include "config.h"
 
 #include <errno.h>
@@ -14,15 +15,17 @@
 
 #define TILE 256
 
-/* File systems on which locks, mapped memory or fsync are another machine's or program's promise (linux/magic.h, statfs(2)). */
+/* File systems on which locks, mapped memory or fsync are another machine's or
+ * program's promise (linux/magic.h, statfs(2)). */
 static const struct {
   uint32_t type;
   const char *name;
 } networks[] = {
-  {0x6969, "NFS"},         {0x517b, "SMB"},         {0xff534d42, "CIFS"},    {0xfe534d42, "SMB"},     {0x5346414f, "AFS"},
-  {0x6b414653, "AFS"},     {0x73757245, "Coda"},    {0x564c, "NCP"},         {0x01021997, "9P"},      {0x00c36400, "Ceph"},
-  {0x65735546, "FUSE"},    {0x0bd00bd0, "Lustre"},  {0x47504653, "GPFS"},    {0x7461636f, "OCFS2"},   {0x01161970, "GFS2"},
-  {0x786f4256, "vboxsf"},  {0xbacbacbc, "vmhgfs"},  {0x19830326, "BeeGFS"},  {0xaad7aaea, "PanFS"},   {0x20030528, "OrangeFS"},
+    {0x6969, "NFS"},        {0x517b, "SMB"},        {0xff534d42, "CIFS"},  {0xfe534d42, "SMB"},
+    {0x5346414f, "AFS"},    {0x6b414653, "AFS"},    {0x73757245, "Coda"},  {0x564c, "NCP"},
+    {0x01021997, "9P"},     {0x00c36400, "Ceph"},   {0x65735546, "FUSE"},  {0x0bd00bd0, "Lustre"},
+    {0x47504653, "GPFS"},   {0x7461636f, "OCFS2"},  {0x01161970, "GFS2"},  {0x786f4256, "vboxsf"},
+    {0xbacbacbc, "vmhgfs"}, {0x19830326, "BeeGFS"}, {0xaad7aaea, "PanFS"}, {0x20030528, "OrangeFS"},
 };
 
 /* The name of a network file system by statfs's f_type, or NULL. */
@@ -34,8 +37,8 @@ static const char *network_name(uint32_t type)
   return NULL;
 }
 
-/* Resolve an absolute path of which only the beginning need exist: the real path of that, and the rest as it is. CF_E_CONFIG with
- * errno. */
+/* Resolve an absolute path of which only the beginning need exist: the real
+ * path of that, and the rest as it is. CF_E_CONFIG with errno. */
 static enum cf_err resolve(const char *path, char out[PATH_MAX])
 {
   char head[PATH_MAX];
@@ -88,11 +91,14 @@ static enum cf_err check_network(const char *data, struct cf_fault *fault)
   memcpy(place, data, strlen(data) + 1);
   nearest_existing(place);
   if (statfs(place, &fs) != 0)
-    return cf_fail_errno(fault, CF_E_CONFIG, "data", "cannot look at the file system of \"%.120s\"", place);
+    return cf_fail_errno(fault, CF_E_CONFIG, "data", "cannot look at the file system of \"%.120s\"",
+                         place);
   const char *name = network_name((uint32_t)fs.f_type);
   if (name != NULL)
-    return cf_fail(fault, CF_E_CONFIG, "data", "\"%.120s\" is on a network file system (%s), where a ledger is not safe; use a local disk",
-                   data, name);
+    return cf_fail(
+        fault, CF_E_CONFIG, "data",
+        "\"%.120s\" is on a network file system (%s), where a ledger is not safe; use a local disk",
+        data, name);
   return CF_OK;
 }
 
@@ -102,11 +108,14 @@ static enum cf_err check_writers(const char *data, struct cf_fault *fault)
   struct stat st;
 
   if (stat(data, &st) != 0)
-    return errno == ENOENT ? CF_OK : cf_fail_errno(fault, CF_E_CONFIG, "data", "cannot look at \"%.120s\"", data);
+    return errno == ENOENT
+               ? CF_OK
+               : cf_fail_errno(fault, CF_E_CONFIG, "data", "cannot look at \"%.120s\"", data);
   if (!S_ISDIR(st.st_mode))
     return cf_fail(fault, CF_E_CONFIG, "data", "\"%.120s\" is no directory", data);
   if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-    return cf_fail(fault, CF_E_CONFIG, "data", "others than its owner may write \"%.120s\"; right is: chmod 700", data);
+    return cf_fail(fault, CF_E_CONFIG, "data",
+                   "others than its owner may write \"%.120s\"; right is: chmod 700", data);
   return CF_OK;
 }
 
@@ -120,15 +129,18 @@ static enum cf_err check_served(const char *option, const char *path, struct cf_
     return CF_OK;
   if (!is_under(path, real_root))
     return CF_OK;
-  return cf_fail(fault, CF_E_CONFIG, option, "\"%.100s\" is under the document root \"%.100s\", where it may be served; move it out",
-                 path, real_root);
+  return cf_fail(
+      fault, CF_E_CONFIG, option,
+      "\"%.100s\" is under the document root \"%.100s\", where it may be served; move it out", path,
+      real_root);
 }
 
 /* A backup of the data must not hold the key. */
 static enum cf_err check_signer(const char *signer, const char *data, struct cf_fault *fault)
 {
   if (is_under(signer, data))
-    return cf_fail(fault, CF_E_CONFIG, "signer", "the signer's directory \"%.100s\" must lie outside the data directory", signer);
+    return cf_fail(fault, CF_E_CONFIG, "signer",
+                   "the signer's directory \"%.100s\" must lie outside the data directory", signer);
   return check_served("signer", signer, fault);
 }
 
@@ -152,7 +164,8 @@ static enum cf_err check_places(const struct cf_conf *conf, struct cf_fault *fau
     return cf_fail_errno(fault, CF_E_CONFIG, "data", "cannot reach \"%.120s\"", conf->data);
   if (resolve(conf->signer, signer) != CF_OK)
     return cf_fail_errno(fault, CF_E_CONFIG, "signer", "cannot reach \"%.120s\"", conf->signer);
-  if ((err = check_served("data", data, fault)) != CF_OK || (err = check_signer(signer, data, fault)) != CF_OK ||
+  if ((err = check_served("data", data, fault)) != CF_OK ||
+      (err = check_signer(signer, data, fault)) != CF_OK ||
       (err = check_network(data, fault)) != CF_OK)
     return err;
   return check_writers(data, fault);
@@ -161,9 +174,12 @@ static enum cf_err check_places(const struct cf_conf *conf, struct cf_fault *fau
 enum cf_err cf_conf_check(struct cf_conf *conf, struct cf_fault *fault)
 {
   if (conf->data == NULL)
-    return cf_fail(fault, CF_E_CONFIG, "data", "\"data\" is missing; right is: data = /absolute/path/of/the/data/directory");
+    return cf_fail(fault, CF_E_CONFIG, "data",
+                   "\"data\" is missing; right is: data = /absolute/path/of/the/data/directory");
   if (conf->segment_records % TILE != 0 || conf->segment_records > CF_SEGMENT_RECORDS_MAX)
-    return cf_fail(fault, CF_E_CONFIG, "segment_records", "\"segment_records\" is no multiple of %d up to %u", TILE, CF_SEGMENT_RECORDS_MAX);
+    return cf_fail(fault, CF_E_CONFIG, "segment_records",
+                   "\"segment_records\" is no multiple of %d up to %u", TILE,
+                   CF_SEGMENT_RECORDS_MAX);
   if (conf->threads > CF_THREADS_MAX)
     return cf_fail(fault, CF_E_CONFIG, "threads", "\"threads\" is at most %d", CF_THREADS_MAX);
   enum cf_err err = derive_signer(conf, fault);

@@ -13,8 +13,8 @@
 
 #include "lib/base/conf.h"
 
-#define FILE_MAX (256 * 1024)
-#define KEYS_MAX 64 /* more than the table has */
+#define FILE_MAX   (256 * 1024)
+#define KEYS_MAX   64 /* more than the table has */
 #define PATH_SHOWN 120
 
 /* A reading under way. */
@@ -30,8 +30,10 @@ struct reading {
   size_t seen_n;
 };
 
-/* Put "FILE:LINE: " before the words of a fault; of a long path the end. Line 0: the file as a whole. */
-static enum cf_err fail_at(const struct reading *r, unsigned line, enum cf_err err, const char *words)
+/* Put "FILE:LINE: " before the words of a fault; of a long path the end. Line
+ * 0: the file as a whole. */
+static enum cf_err fail_at(const struct reading *r, unsigned line, enum cf_err err,
+                           const char *words)
 {
   size_t n = strlen(r->path);
   const char *shown = n > PATH_SHOWN ? r->path + n - PATH_SHOWN : r->path;
@@ -59,7 +61,8 @@ static unsigned line_of(const struct reading *r, struct cf_str key)
   return 0;
 }
 
-/* Remember where a key was set; a second time is an error, since one of the two lines would be silently void. */
+/* Remember where a key was set; a second time is an error, since one of the two
+ * lines would be silently void. */
 static enum cf_err note_key(struct reading *r, struct cf_str key)
 {
   char words[128];
@@ -68,7 +71,8 @@ static enum cf_err note_key(struct reading *r, struct cf_str key)
   if (before != 0 && cf_conf_repeats(key))
     return CF_OK;
   if (before != 0) {
-    (void)snprintf(words, sizeof words, "\"%.*s\" was already set on line %u; remove one of them", (int)key.n, key.p, before);
+    (void)snprintf(words, sizeof words, "\"%.*s\" was already set on line %u; remove one of them",
+                   (int)key.n, key.p, before);
     return fail_at(r, r->line, CF_E_CONFIG, words);
   }
   if (r->seen_n < KEYS_MAX) {
@@ -78,7 +82,8 @@ static enum cf_err note_key(struct reading *r, struct cf_str key)
   return CF_OK;
 }
 
-/* A '#' after a space is as likely a comment as a part of the value: neither guess is safe. */
+/* A '#' after a space is as likely a comment as a part of the value: neither
+ * guess is safe. */
 static bool has_comment(struct cf_str value)
 {
   for (size_t i = 1; i < value.n; i++)
@@ -131,7 +136,8 @@ static enum cf_err check_file(const struct reading *r, int fd)
   if (!S_ISREG(st.st_mode))
     return fail_at(r, 0, CF_E_CONFIG, "not a regular file");
   if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-    return fail_at(r, 0, CF_E_CONFIG, "others than its owner may write this file; right is: chmod go-w");
+    return fail_at(r, 0, CF_E_CONFIG,
+                   "others than its owner may write this file; right is: chmod go-w");
   return CF_OK;
 }
 
@@ -187,7 +193,8 @@ enum cf_err cf_conf_load(const char *path, struct cf_conf *conf, struct cf_fault
   enum cf_err err = cf_conf_defaults(&made);
   if (err != CF_OK)
     return cf_fail(fault, err, path, "no memory for the configuration");
-  if ((err = read_file(&r, &text)) != CF_OK || (err = read_text(&r, cf_buf_str(&text))) != CF_OK || (err = check_all(&r)) != CF_OK)
+  if ((err = read_file(&r, &text)) != CF_OK || (err = read_text(&r, cf_buf_str(&text))) != CF_OK ||
+      (err = check_all(&r)) != CF_OK)
     goto out;
   made.file = realpath(path, NULL);
   if (made.file == NULL)
@@ -201,7 +208,8 @@ out:
   return err;
 }
 
-/* The directory of the running binary without a slash at its end; "" where the system does not tell. */
+/* The directory of the running binary without a slash at its end; "" where the
+ * system does not tell. */
 static void binary_dir(char dir[PATH_MAX])
 {
   ssize_t n = readlink("/proc/self/exe", dir, PATH_MAX - 1);
@@ -212,7 +220,8 @@ static void binary_dir(char dir[PATH_MAX])
     *slash = '\0';
 }
 
-/* Append DIR/NAME where such a file is there, readable or not: one that cannot be read is an error to show, not to pass over. */
+/* Append DIR/NAME where such a file is there, readable or not: one that cannot
+ * be read is an error to show, not to pass over. */
 static bool take_if_there(const char *dir, const char *name, struct cf_buf *b)
 {
   size_t before = b->n;
@@ -224,10 +233,12 @@ static bool take_if_there(const char *dir, const char *name, struct cf_buf *b)
   return false;
 }
 
-enum cf_err cf_conf_find(const char *explicit_path, const char *sysconfdir, struct cf_buf *b, struct cf_fault *fault)
+enum cf_err cf_conf_find(const char *explicit_path, const char *sysconfdir, struct cf_buf *b,
+                         struct cf_fault *fault)
 {
   const char *variable = getenv("COUNTERFOIL_CONF");
-  const char *named = explicit_path != NULL || variable == NULL || variable[0] == '\0' ? explicit_path : variable;
+  const char *named =
+      explicit_path != NULL || variable == NULL || variable[0] == '\0' ? explicit_path : variable;
   char dir[PATH_MAX];
 
   if (named != NULL) {
@@ -238,6 +249,9 @@ enum cf_err cf_conf_find(const char *explicit_path, const char *sysconfdir, stru
   if (take_if_there(dir, ".htcounterfoil.conf", b) || take_if_there(dir, "counterfoil.conf", b) ||
       take_if_there(sysconfdir, "counterfoil.conf", b))
     return b->err;
-  return cf_fail(fault, CF_E_CONFIG, NULL, "no configuration: neither --config nor COUNTERFOIL_CONF is given, and there is no "
-                 ".htcounterfoil.conf or counterfoil.conf in %.80s, nor counterfoil.conf in %.80s", dir, sysconfdir);
+  return cf_fail(
+      fault, CF_E_CONFIG, NULL,
+      "no configuration: neither --config nor COUNTERFOIL_CONF is given, and there is no "
+      ".htcounterfoil.conf or counterfoil.conf in %.80s, nor counterfoil.conf in %.80s",
+      dir, sysconfdir);
 }

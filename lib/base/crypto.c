@@ -19,10 +19,13 @@
 #include "lib/base/diag.h"
 
 #define PARTS_MAX 16
-#define JOIN_MAX 512           /* parts together up to this are copied and hashed in one call, which costs less */
+/* parts together up to this are copied and hashed in one call, which costs
+ * less */
+#define JOIN_MAX    512
 #define CIPHER_STEP (1U << 30) /* OpenSSL counts in int */
 
-/* What a thread keeps. It is freed by the key's destructor, and for the thread that ends the process by exit's handler. */
+/* What a thread keeps. It is freed by the key's destructor, and for the thread
+ * that ends the process by exit's handler. */
 struct own {
   EVP_MD_CTX *digest;
   EVP_MAC_CTX *mac;
@@ -73,7 +76,8 @@ static void set_up(void)
 static EVP_MAC_CTX *mac_new(void)
 {
   char digest[] = "SHA256";
-  const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_construct_end()};
+  const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                               OSSL_PARAM_construct_end()};
   EVP_MAC_CTX *mac = EVP_MAC_CTX_new(hmac);
 
   if (mac == NULL || EVP_MAC_CTX_set_params(mac, params) != 1)
@@ -90,7 +94,8 @@ static struct own *own_new(void)
   own->digest = EVP_MD_CTX_new();
   own->cipher = EVP_CIPHER_CTX_new();
   own->mac = mac_new();
-  if (own->digest == NULL || own->cipher == NULL || EVP_DigestInit_ex2(own->digest, sha256, NULL) != 1 ||
+  if (own->digest == NULL || own->cipher == NULL ||
+      EVP_DigestInit_ex2(own->digest, sha256, NULL) != 1 ||
       EVP_EncryptInit_ex2(own->cipher, aes_ctr, NULL, NULL, NULL) != 1)
     cf_die("no memory for a thread's cryptographic contexts");
   CF_ASSERT(pthread_setspecific(key_of_own, own) == 0);
@@ -106,7 +111,8 @@ static struct own *own_get(void)
   return mine;
 }
 
-/* A library that cannot hash what it hashed a moment ago is broken; no record may be written with it. */
+/* A library that cannot hash what it hashed a moment ago is broken; no record
+ * may be written with it. */
 static void must(int result, const char *what)
 {
   if (result != 1)
@@ -203,8 +209,10 @@ void cf_sha256_free(struct cf_sha256 *h)
   free(h);
 }
 
-/* A null key would mean "the one before" to OpenSSL, so an empty key gets an address. */
-void cf_hmac(const void *key, size_t key_n, const struct cf_str *parts, size_t parts_n, uint8_t out[CF_HASH_N])
+/* A null key would mean "the one before" to OpenSSL, so an empty key gets an
+ * address. */
+void cf_hmac(const void *key, size_t key_n, const struct cf_str *parts, size_t parts_n,
+             uint8_t out[CF_HASH_N])
 {
   EVP_MAC_CTX *mac = own_get()->mac;
   size_t out_n;
@@ -243,7 +251,8 @@ void cf_wipe(void *p, size_t n)
     OPENSSL_cleanse(p, n);
 }
 
-/* Put the thread's cipher at the block of the keystream; the key schedule is kept while the key stays. */
+/* Put the thread's cipher at the block of the keystream; the key schedule is
+ * kept while the key stays. */
 static void cipher_seek(struct own *own, const uint8_t key[CF_SALTKEY_N], uint64_t block)
 {
   bool same = own->keyed && cf_equal(own->cipher_key, key, CF_SALTKEY_N);
@@ -287,13 +296,15 @@ enum cf_err cf_ed25519_public(const uint8_t seed[CF_SEED_N], uint8_t pubkey[CF_P
   return CF_OK;
 }
 
-enum cf_err cf_ed25519_sign(const uint8_t seed[CF_SEED_N], const void *p, size_t n, uint8_t sig[CF_SIG_N])
+enum cf_err cf_ed25519_sign(const uint8_t seed[CF_SEED_N], const void *p, size_t n,
+                            uint8_t sig[CF_SIG_N])
 {
   uint8_t made[CF_SIG_N];
   size_t made_n = sizeof made;
   EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, CF_SEED_N);
   EVP_MD_CTX *context = EVP_MD_CTX_new();
-  bool good = key != NULL && context != NULL && EVP_DigestSignInit(context, NULL, NULL, NULL, key) == 1 &&
+  bool good = key != NULL && context != NULL &&
+              EVP_DigestSignInit(context, NULL, NULL, NULL, key) == 1 &&
               EVP_DigestSign(context, made, &made_n, p, n) == 1 && made_n == sizeof made;
 
   EVP_MD_CTX_free(context);
@@ -304,7 +315,8 @@ enum cf_err cf_ed25519_sign(const uint8_t seed[CF_SEED_N], const void *p, size_t
   return CF_OK;
 }
 
-enum cf_err cf_ed25519_check(const uint8_t pubkey[CF_PUBKEY_N], const void *p, size_t n, const uint8_t sig[CF_SIG_N])
+enum cf_err cf_ed25519_check(const uint8_t pubkey[CF_PUBKEY_N], const void *p, size_t n,
+                             const uint8_t sig[CF_SIG_N])
 {
   EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, pubkey, CF_PUBKEY_N);
   EVP_MD_CTX *context = EVP_MD_CTX_new();

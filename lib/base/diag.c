@@ -17,9 +17,9 @@
 #include "lib/base/clock.h"
 #include "lib/base/codec.h"
 
-#define TEXT_MAX 1024 /* of a message, before it is escaped */
+#define TEXT_MAX      1024 /* of a message, before it is escaped */
 #define EXIT_SOFTWARE 70
-#define MINUTE_US 60000000
+#define MINUTE_US     60000000
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int sink = STDERR_FILENO;
@@ -44,7 +44,8 @@ enum cf_err cf_diag_open(const char *path, const char *program, struct cf_fault 
   return CF_OK;
 }
 
-/* How many bytes at p may be shown as they are; 0 where the first is to be escaped. */
+/* How many bytes at p may be shown as they are; 0 where the first is to be
+ * escaped. */
 static size_t shown(const uint8_t *p, size_t n)
 {
   size_t len = cf_utf8_len(p, n);
@@ -54,7 +55,8 @@ static size_t shown(const uint8_t *p, size_t n)
   return len == 2 && p[0] == 0xc2 && p[1] < 0xa0 ? 0 : len;
 }
 
-/* Append text to line, escaped; line has room for four bytes a byte. Returns the new length. */
+/* Append text to line, escaped; line has room for four bytes a byte. Returns
+ * the new length. */
 static size_t put_escaped(char *line, size_t at, const char *text)
 {
   static const char digits[] = "0123456789abcdef";
@@ -104,7 +106,8 @@ static void log_text(enum cf_level level, const char *text)
   pthread_mutex_unlock(&lock);
 }
 
-/* errno is the caller's: a message between a failure and its report must not change it. */
+/* errno is the caller's: a message between a failure and its report must not
+ * change it. */
 static void log_va(enum cf_level level, const char *format, va_list args) CF_PRINTF(2, 0);
 
 static void log_va(enum cf_level level, const char *format, va_list args)
@@ -130,7 +133,8 @@ void cf_log(enum cf_level level, const char *format, ...)
   va_end(args);
 }
 
-/* May one more be written? *left_out: how many were not in the minute that is over. */
+/* May one more be written? *left_out: how many were not in the minute that is
+ * over. */
 static bool within_rate(struct cf_log_rate *rate, unsigned *left_out)
 {
   int64_t now = cf_clock_mono_us();

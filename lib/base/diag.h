@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The service's own messages: one line each, UTC time, level, text; to stderr or a file.
+/* The service's own messages: one line each, UTC time, level, text; to stderr
+ * or a file.
  *
- * Everything that is not printable ASCII or well-formed UTF-8 above U+009F is escaped as \xhh, so hostile input cannot forge a line or drive
- * a terminal. Never pass a secret. Thread-safe; a line is one write(2). */
+ * Everything that is not printable ASCII or well-formed UTF-8 above U+009F is
+ * escaped as \xhh, so hostile input cannot forge a line or drive a terminal.
+ * Never pass a secret. Thread-safe; a line is one write(2). */
 #ifndef CF_BASE_DIAG_H
 #define CF_BASE_DIAG_H
 
@@ -12,22 +14,26 @@
 
 enum cf_level { CF_LOG_ERROR, CF_LOG_WARNING, CF_LOG_INFO };
 
-/* Send messages to the file at path (append, 0640, created) or, with NULL, to stderr. CF_E_SYSTEM. The name of the program goes
- * into each line. */
+/* Send messages to the file at path (append, 0640, created) or, with NULL, to
+ * stderr. CF_E_SYSTEM. The name of the program goes into each line. */
 CF_MUST enum cf_err cf_diag_open(const char *path, const char *program, struct cf_fault *fault);
 void cf_log(enum cf_level level, const char *format, ...) CF_PRINTF(2, 3);
-/* Messages that whoever provokes them can repeat without end: of one rate's, CF_LOG_RATE in a minute are written. The first one after that minute is preceded by how many
- * were not. A rate is static, and zero at first. */
+/* Messages that whoever provokes them can repeat without end: of one rate's,
+ * CF_LOG_RATE in a minute are written. The first one after that minute is
+ * preceded by how many were not. A rate is static, and zero at first. */
 #define CF_LOG_RATE 10
 struct cf_log_rate {
   int64_t since_us; /* on the monotonic clock: where its minute began */
   unsigned n;       /* messages since then */
 };
-void cf_log_rated(struct cf_log_rate *rate, enum cf_level level, const char *format, ...) CF_PRINTF(3, 4);
-/* Log and end the process at once with status 70 (no atexit handlers: what is on disk decides). */
+void cf_log_rated(struct cf_log_rate *rate, enum cf_level level, const char *format, ...)
+    CF_PRINTF(3, 4);
+/* Log and end the process at once with status 70 (no atexit handlers: what is
+ * on disk decides). */
 void cf_die(const char *format, ...) CF_PRINTF(1, 2) __attribute__((noreturn));
 
 /* An assertion about our own code, kept in release builds. */
-#define CF_ASSERT(expression) ((expression) ? (void)0 : cf_die("bug: %s:%d: %s", __FILE__, __LINE__, #expression))
+#define CF_ASSERT(expression) \
+  ((expression) ? (void)0 : cf_die("bug: %s:%d: %s", __FILE__, __LINE__, #expression))
 
 #endif

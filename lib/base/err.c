@@ -18,13 +18,14 @@ struct row {
 };
 
 static const struct row rows[CF_ERR_N] = {
-  [CF_OK] = {"ok", 200, "ok"},
+    [CF_OK] = {"ok", 200, "ok"},
 #define CF_ERR(symbol, word, status, title) [CF_E_##symbol] = {word, status, title},
 #include "lib/base/err.def"
 #undef CF_ERR
 };
 
-/* A code from outside the enum is a bug elsewhere; the answer is the plainest failure, not a read beyond the table. */
+/* A code from outside the enum is a bug elsewhere; the answer is the plainest
+ * failure, not a read beyond the table. */
 static const struct row *row_of(enum cf_err err)
 {
   return &rows[(unsigned)err < CF_ERR_N ? err : CF_E_SYSTEM];
@@ -58,10 +59,13 @@ static void mend_tail(char *text)
   }
 }
 
-/* Both texts are made aside, so that `at` and the arguments may lie in the fault itself. */
-static void fill(struct cf_fault *fault, const char *at, int number, const char *format, va_list args) CF_PRINTF(4, 0);
+/* Both texts are made aside, so that `at` and the arguments may lie in the
+ * fault itself. */
+static void fill(struct cf_fault *fault, const char *at, int number, const char *format,
+                 va_list args) CF_PRINTF(4, 0);
 
-static void fill(struct cf_fault *fault, const char *at, int number, const char *format, va_list args)
+static void fill(struct cf_fault *fault, const char *at, int number, const char *format,
+                 va_list args)
 {
   struct cf_fault made = {{0}, {0}};
   char reason[128];
@@ -70,13 +74,15 @@ static void fill(struct cf_fault *fault, const char *at, int number, const char 
     mend_tail(made.at);
   int n = vsnprintf(made.detail, sizeof made.detail, format, args);
   if (n >= 0 && number != 0 && (size_t)n < sizeof made.detail)
-    n += snprintf(made.detail + n, sizeof made.detail - (size_t)n, ": %s", strerror_r(number, reason, sizeof reason));
+    n += snprintf(made.detail + n, sizeof made.detail - (size_t)n, ": %s",
+                  strerror_r(number, reason, sizeof reason));
   if (n >= (int)sizeof made.detail)
     mend_tail(made.detail);
   *fault = made;
 }
 
-enum cf_err cf_fail(struct cf_fault *fault, enum cf_err err, const char *at, const char *format, ...)
+enum cf_err cf_fail(struct cf_fault *fault, enum cf_err err, const char *at, const char *format,
+                    ...)
 {
   va_list args;
 
@@ -88,7 +94,8 @@ enum cf_err cf_fail(struct cf_fault *fault, enum cf_err err, const char *at, con
   return err;
 }
 
-enum cf_err cf_fail_errno(struct cf_fault *fault, enum cf_err err, const char *at, const char *format, ...)
+enum cf_err cf_fail_errno(struct cf_fault *fault, enum cf_err err, const char *at,
+                          const char *format, ...)
 {
   int number = errno;
   va_list args;

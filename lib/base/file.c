@@ -23,7 +23,8 @@ bool cf_file_write(int fd, struct cf_str s)
   return true;
 }
 
-/* The directory that holds the name: "." of "a", "/" of "/a", "a" of "a/b//". On the heap, or NULL. */
+/* The directory that holds the name: "." of "a", "/" of "/a", "a" of "a/b//".
+ * On the heap, or NULL. */
 static char *parent_of(const char *path)
 {
   size_t n = strlen(path);

@@ -12,11 +12,12 @@
 
 #include "lib/base/diag.h"
 
-#define LEVEL 1
+#define LEVEL          1
 #define WINDOW_LOG_MAX 23 /* 8 MiB */
-#define STEP_MAX (128 * 1024)
+#define STEP_MAX       (128 * 1024)
 
-/* What a thread keeps; made at first use, each on its own, since most threads only read. */
+/* What a thread keeps; made at first use, each on its own, since most threads
+ * only read. */
 struct own {
   ZSTD_CCtx *packer;
   ZSTD_DCtx *unpacker;
@@ -79,14 +80,10 @@ static ZSTD_DCtx *unpacker_get(void)
 static enum cf_err classify(size_t result)
 {
   switch (ZSTD_isError(result) ? ZSTD_getErrorCode(result) : ZSTD_error_no_error) {
-  case ZSTD_error_no_error:
-    return CF_OK;
-  case ZSTD_error_memory_allocation:
-    return CF_E_NOMEM;
-  case ZSTD_error_dstSize_tooSmall:
-    return CF_E_FULL;
-  default:
-    return CF_E_SYNTAX;
+  case ZSTD_error_no_error: return CF_OK;
+  case ZSTD_error_memory_allocation: return CF_E_NOMEM;
+  case ZSTD_error_dstSize_tooSmall: return CF_E_FULL;
+  default: return CF_E_SYNTAX;
   }
 }
 
@@ -116,10 +113,12 @@ enum cf_err cf_pack(const void *p, size_t n, struct cf_buf *b)
   return err;
 }
 
-/* Exactly one frame of data that names its size. (A skippable frame would pass as an empty one.) */
+/* Exactly one frame of data that names its size. (A skippable frame would pass
+ * as an empty one.) */
 static bool frame_size(const uint8_t *p, size_t n, size_t *size)
 {
-  if (n < 4 || ((uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0]) != ZSTD_MAGICNUMBER)
+  if (n < 4 || ((uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0]) !=
+                   ZSTD_MAGICNUMBER)
     return false;
   unsigned long long content = ZSTD_getFrameContentSize(p, n);
   if (content >= ZSTD_CONTENTSIZE_ERROR || ZSTD_findFrameCompressedSize(p, n) != n)
@@ -170,7 +169,8 @@ enum cf_err cf_unpacker_new(struct cf_unpacker **u)
   return CF_OK;
 }
 
-/* One call of the library. At the maximum it gets a spare byte: what is written there would have been too much. */
+/* One call of the library. At the maximum it gets a spare byte: what is written
+ * there would have been too much. */
 static enum cf_err step(struct cf_unpacker *u, ZSTD_inBuffer *in, struct cf_buf *b, bool *drained)
 {
   uint8_t spare;

@@ -6,7 +6,8 @@
 
 #include "lib/base/codec.h"
 
-/* The bounds of the second byte for the first bytes that narrow them: no over-long form, no surrogate, nothing above U+10FFFF. */
+/* The bounds of the second byte for the first bytes that narrow them: no
+ * over-long form, no surrogate, nothing above U+10FFFF. */
 static bool second_ok(uint8_t first, uint8_t second)
 {
   uint8_t low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
@@ -37,7 +38,8 @@ size_t cf_utf8_len(const uint8_t *p, size_t n)
   return len;
 }
 
-/* How many bytes from p on are well-formed sequences; eight ASCII bytes at a time, since most text is that. */
+/* How many bytes from p on are well-formed sequences; eight ASCII bytes at a
+ * time, since most text is that. */
 static size_t good_run(const uint8_t *p, size_t n)
 {
   size_t i = 0;
@@ -91,7 +93,8 @@ void cf_utf8_put_code(struct cf_buf *b, uint32_t code)
   cf_buf_put(b, bytes, n);
 }
 
-/* A lead byte is never a continuation, so a sequence that starts before the cut and ends behind it is found by looking back three. */
+/* A lead byte is never a continuation, so a sequence that starts before the cut
+ * and ends behind it is found by looking back three. */
 struct cf_str cf_utf8_head(struct cf_str s, size_t max)
 {
   if (s.n <= max)

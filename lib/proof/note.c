@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Signed notes (c2sp.org/signed-note), verifier keys, checkpoints (c2sp.org/tlog-checkpoint) and receipts (c2sp.org/tlog-proof). */
+/* Signed notes (c2sp.org/signed-note), verifier keys, checkpoints
+ * (c2sp.org/tlog-checkpoint) and receipts (c2sp.org/tlog-proof). */
 #include "config.h"
 
 #include "lib/proof/note.h"
@@ -10,17 +11,22 @@
 #include "lib/base/diag.h"
 
 #define TYPE_ED25519 0x01
-#define SIGNATURE_N (4 + CF_SIG_N) /* key id and Ed25519 */
+#define SIGNATURE_N  (4 + CF_SIG_N) /* key id and Ed25519 */
 
 static const struct cf_str line_head = {"\xe2\x80\x94 ", 4}; /* U+2014 and a space */
 
-static struct cf_str behind(struct cf_str s, size_t n) { return (struct cf_str){s.p + n, s.n - n}; }
+static struct cf_str behind(struct cf_str s, size_t n)
+{
+  return (struct cf_str){s.p + n, s.n - n};
+}
 
 bool cf_origin_ok(struct cf_str origin)
 {
-  if (origin.n == 0 || origin.n > CF_ORIGIN_MAX) return false;
+  if (origin.n == 0 || origin.n > CF_ORIGIN_MAX)
+    return false;
   for (size_t i = 0; i < origin.n; i++)
-    if (origin.p[i] <= ' ' || origin.p[i] > '~' || origin.p[i] == '+') return false;
+    if (origin.p[i] <= ' ' || origin.p[i] > '~' || origin.p[i] == '+')
+      return false;
   return true;
 }
 
@@ -34,7 +40,8 @@ void cf_vkey_make(struct cf_str name, const uint8_t pubkey[CF_PUBKEY_N], struct 
   memset(vkey, 0, sizeof *vkey);
   memcpy(vkey->name, name.p, name.n);
   memcpy(vkey->pubkey, pubkey, CF_PUBKEY_N);
-  cf_sha256((struct cf_str[]){name, {type, sizeof type}, {(const void *)pubkey, CF_PUBKEY_N}}, 3, hash);
+  cf_sha256((struct cf_str[]){name, {type, sizeof type}, {(const void *)pubkey, CF_PUBKEY_N}}, 3,
+            hash);
   memcpy(vkey->id, hash, sizeof vkey->id);
 }
 
@@ -49,7 +56,8 @@ void cf_vkey_put(const struct cf_vkey *vkey, struct cf_buf *b)
   cf_base64_put(b, key, sizeof key);
 }
 
-/* Does writing vkey again give the same text? Then the text is the one way to write it, and its id the right one. */
+/* Does writing vkey again give the same text? Then the text is the one way to
+ * write it, and its id the right one. */
 static enum cf_err vkey_same(const struct cf_vkey *vkey, struct cf_str text)
 {
   struct cf_buf b;
@@ -67,21 +75,25 @@ enum cf_err cf_vkey_parse(struct cf_str text, struct cf_vkey *vkey)
   struct cf_str left = text;
   struct cf_str name = cf_str_cut(&left, '+');
   cf_str_cut(&left, '+');
-  if (!cf_origin_ok(name) || cf_base64_get_n(left, key, sizeof key) != CF_OK) return CF_E_SYNTAX;
+  if (!cf_origin_ok(name) || cf_base64_get_n(left, key, sizeof key) != CF_OK)
+    return CF_E_SYNTAX;
   cf_vkey_make(name, key + 1, &made);
   enum cf_err err = vkey_same(&made, text);
-  if (err == CF_OK) *vkey = made;
+  if (err == CF_OK)
+    *vkey = made;
   return err;
 }
 
 /* ---- Notes ---- */
 
-enum cf_err cf_note_sign(struct cf_str text, const struct cf_vkey *vkey, const uint8_t seed[CF_SEED_N], struct cf_buf *b)
+enum cf_err cf_note_sign(struct cf_str text, const struct cf_vkey *vkey,
+                         const uint8_t seed[CF_SEED_N], struct cf_buf *b)
 {
   uint8_t signature[SIGNATURE_N];
   memcpy(signature, vkey->id, sizeof vkey->id);
   enum cf_err err = cf_ed25519_sign(seed, text.p, text.n, signature + sizeof vkey->id);
-  if (err != CF_OK) return err;
+  if (err != CF_OK)
+    return err;
   cf_buf_putstr(b, line_head);
   cf_buf_puts(b, vkey->name);
   cf_buf_putc(b, ' ');
@@ -94,21 +106,27 @@ enum cf_err cf_note_sign(struct cf_str text, const struct cf_vkey *vkey, const u
 static bool note_text_ok(struct cf_str note)
 {
   for (size_t i = 0; i < note.n; i++)
-    if ((uint8_t)note.p[i] < ' ' && note.p[i] != '\n') return false;
+    if ((uint8_t)note.p[i] < ' ' && note.p[i] != '\n')
+      return false;
   return cf_utf8_ok(note);
 }
 
-/* The spaces of Unicode that are not below U+0021, as UTF-8: they may not stand in a key's name. */
+/* The spaces of Unicode that are not below U+0021, as UTF-8: they may not stand
+ * in a key's name. */
 static const char *const spaces[] = {
-  "\xc2\x85", "\xc2\xa0", "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x81", "\xe2\x80\x82", "\xe2\x80\x83", "\xe2\x80\x84", "\xe2\x80\x85", "\xe2\x80\x86",
-  "\xe2\x80\x87", "\xe2\x80\x88", "\xe2\x80\x89", "\xe2\x80\x8a", "\xe2\x80\xa8", "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80",
+    "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x81",
+    "\xe2\x80\x82", "\xe2\x80\x83", "\xe2\x80\x84", "\xe2\x80\x85", "\xe2\x80\x86",
+    "\xe2\x80\x87", "\xe2\x80\x88", "\xe2\x80\x89", "\xe2\x80\x8a", "\xe2\x80\xa8",
+    "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80",
 };
 
 static bool name_ok(struct cf_str name)
 {
-  if (name.n == 0 || memchr(name.p, '+', name.n)) return false;
+  if (name.n == 0 || memchr(name.p, '+', name.n))
+    return false;
   for (size_t i = 0; i < sizeof spaces / sizeof spaces[0]; i++)
-    if (memmem(name.p, name.n, spaces[i], strlen(spaces[i]))) return false;
+    if (memmem(name.p, name.n, spaces[i], strlen(spaces[i])))
+      return false;
   return true;
 }
 
@@ -118,18 +136,22 @@ struct signature {
   struct cf_buf bytes; /* key id and signature */
 };
 
-/* Cut the next line off and read it; the bytes go to s->bytes, which is emptied first. */
+/* Cut the next line off and read it; the bytes go to s->bytes, which is emptied
+ * first. */
 static enum cf_err signature_next(struct cf_str *lines, struct signature *s)
 {
   struct cf_str line = cf_str_cut(lines, '\n');
-  if (!cf_str_starts(line, line_head)) return CF_E_SYNTAX;
+  if (!cf_str_starts(line, line_head))
+    return CF_E_SYNTAX;
   line = behind(line, line_head.n);
   s->name = cf_str_cut(&line, ' ');
   cf_buf_reset(&s->bytes);
-  if (!name_ok(s->name)) return CF_E_SYNTAX;
+  if (!name_ok(s->name))
+    return CF_E_SYNTAX;
   enum cf_err err = cf_base64_get(line, &s->bytes);
-  if (err != CF_OK) return err == CF_E_NOMEM ? err : CF_E_SYNTAX;
-  return s->bytes.n > sizeof ((struct cf_vkey *)NULL)->id ? CF_OK : CF_E_SYNTAX;
+  if (err != CF_OK)
+    return err == CF_E_NOMEM ? err : CF_E_SYNTAX;
+  return s->bytes.n > sizeof((struct cf_vkey *)NULL)->id ? CF_OK : CF_E_SYNTAX;
 }
 
 static enum cf_err signatures_ok(struct cf_str lines)
@@ -138,19 +160,24 @@ static enum cf_err signatures_ok(struct cf_str lines)
   size_t n = 0;
   enum cf_err err = lines.n > 0 && lines.p[lines.n - 1] == '\n' ? CF_OK : CF_E_SYNTAX;
   cf_buf_init(&s.bytes, CF_NOTE_MAX);
-  for (; err == CF_OK && lines.n > 0; n++) err = n < CF_NOTE_SIGS_MAX ? signature_next(&lines, &s) : CF_E_SYNTAX;
+  for (; err == CF_OK && lines.n > 0; n++)
+    err = n < CF_NOTE_SIGS_MAX ? signature_next(&lines, &s) : CF_E_SYNTAX;
   cf_buf_fini(&s.bytes);
   return err;
 }
 
 enum cf_err cf_note_split(struct cf_str note, struct cf_str *text, struct cf_str *signatures)
 {
-  if (note.n > CF_NOTE_MAX || !note_text_ok(note)) return CF_E_SYNTAX;
+  if (note.n > CF_NOTE_MAX || !note_text_ok(note))
+    return CF_E_SYNTAX;
   size_t at = note.n;
-  while (at >= 2 && !(note.p[at - 1] == '\n' && note.p[at - 2] == '\n')) at--;
-  if (at < 2) return CF_E_SYNTAX;
+  while (at >= 2 && !(note.p[at - 1] == '\n' && note.p[at - 2] == '\n'))
+    at--;
+  if (at < 2)
+    return CF_E_SYNTAX;
   enum cf_err err = signatures_ok(behind(note, at));
-  if (err != CF_OK) return err;
+  if (err != CF_OK)
+    return err;
   *text = (struct cf_str){note.p, at - 1};
   *signatures = behind(note, at);
   return CF_OK;
@@ -161,9 +188,11 @@ static bool signature_by(const struct signature *s, const struct cf_vkey *vkey)
   return cf_str_is(s->name, vkey->name) && memcmp(s->bytes.p, vkey->id, sizeof vkey->id) == 0;
 }
 
-static enum cf_err signature_check(const struct signature *s, const struct cf_vkey *vkey, struct cf_str text)
+static enum cf_err signature_check(const struct signature *s, const struct cf_vkey *vkey,
+                                   struct cf_str text)
 {
-  if (s->bytes.n != SIGNATURE_N) return CF_E_SIGNATURE;
+  if (s->bytes.n != SIGNATURE_N)
+    return CF_E_SIGNATURE;
   return cf_ed25519_check(vkey->pubkey, text.p, text.n, s->bytes.p + sizeof vkey->id);
 }
 
@@ -172,18 +201,22 @@ enum cf_err cf_note_check(struct cf_str note, const struct cf_vkey *vkey, struct
   struct cf_str signed_text, lines;
   struct signature s;
   enum cf_err err = cf_note_split(note, &signed_text, &lines);
-  if (err != CF_OK) return err;
+  if (err != CF_OK)
+    return err;
   cf_buf_init(&s.bytes, CF_NOTE_MAX);
   bool any = false;
   while (err == CF_OK && lines.n > 0) {
     err = signature_next(&lines, &s);
-    if (err != CF_OK || !signature_by(&s, vkey)) continue;
+    if (err != CF_OK || !signature_by(&s, vkey))
+      continue;
     any = true;
     err = signature_check(&s, vkey, signed_text);
   }
   cf_buf_fini(&s.bytes);
-  if (err == CF_OK && !any) err = CF_E_SIGNATURE;
-  if (err == CF_OK) *text = signed_text;
+  if (err == CF_OK && !any)
+    err = CF_E_SIGNATURE;
+  if (err == CF_OK)
+    *text = signed_text;
   return err;
 }
 
@@ -191,10 +224,12 @@ bool cf_note_names(struct cf_str note, const struct cf_vkey *vkey)
 {
   struct cf_str text, lines;
   struct signature s;
-  if (cf_note_split(note, &text, &lines) != CF_OK) return false;
+  if (cf_note_split(note, &text, &lines) != CF_OK)
+    return false;
   cf_buf_init(&s.bytes, CF_NOTE_MAX);
   bool any = false;
-  while (!any && lines.n > 0) any = signature_next(&lines, &s) == CF_OK && signature_by(&s, vkey);
+  while (!any && lines.n > 0)
+    any = signature_next(&lines, &s) == CF_OK && signature_by(&s, vkey);
   cf_buf_fini(&s.bytes);
   return any;
 }
@@ -229,17 +264,22 @@ enum cf_err cf_checkpoint_parse(struct cf_str text, struct cf_checkpoint *checkp
   struct cf_str size = cf_str_cut(&left, '\n');
   struct cf_str root = cf_str_cut(&left, '\n');
   memset(&got, 0, sizeof got);
-  if (!cf_origin_ok(origin)) return CF_E_SYNTAX;
+  if (!cf_origin_ok(origin))
+    return CF_E_SYNTAX;
   memcpy(got.origin, origin.p, origin.n);
-  if (cf_u64_parse(size, UINT64_MAX, &got.size) != CF_OK || cf_base64_get_n(root, got.root, CF_HASH_N) != CF_OK) return CF_E_SYNTAX;
+  if (cf_u64_parse(size, UINT64_MAX, &got.size) != CF_OK ||
+      cf_base64_get_n(root, got.root, CF_HASH_N) != CF_OK)
+    return CF_E_SYNTAX;
   enum cf_err err = checkpoint_same(&got, text);
-  if (err == CF_OK) *checkpoint = got;
+  if (err == CF_OK)
+    *checkpoint = got;
   return err;
 }
 
 /* ---- Receipts ---- */
 
-void cf_receipt_put(struct cf_buf *b, struct cf_str extra, uint64_t index, const struct cf_proof *proof, struct cf_str checkpoint_note)
+void cf_receipt_put(struct cf_buf *b, struct cf_str extra, uint64_t index,
+                    const struct cf_proof *proof, struct cf_str checkpoint_note)
 {
   cf_buf_puts(b, "c2sp.org/tlog-proof@v1\n");
   if (extra.n > 0) {

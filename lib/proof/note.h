@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Signed notes, verifier keys, checkpoints, receipts (C2SP signed-note, tlog-checkpoint, tlog-proof; format.md). */
+/* Signed notes, verifier keys, checkpoints, receipts (C2SP signed-note,
+ * tlog-checkpoint, tlog-proof; format.md). */
 #ifndef CF_PROOF_NOTE_H
 #define CF_PROOF_NOTE_H
 
 #include "lib/proof/tree.h"
 
-#define CF_ORIGIN_MAX 255
-#define CF_NOTE_MAX 16384
+#define CF_ORIGIN_MAX    255
+#define CF_NOTE_MAX      16384
 #define CF_NOTE_SIGS_MAX 16
 
 /* 1 to 255 printable ASCII bytes without space and '+'. */
@@ -25,14 +26,22 @@ void cf_vkey_put(const struct cf_vkey *vkey, struct cf_buf *b);
 /* Strict, and the id must be the right one. CF_E_SYNTAX. */
 CF_MUST enum cf_err cf_vkey_parse(struct cf_str text, struct cf_vkey *vkey);
 
-/* Append "— name base64(id || sig) LF" over text (which ends in LF) to b. CF_E_CRYPTO, b's error. */
-CF_MUST enum cf_err cf_note_sign(struct cf_str text, const struct cf_vkey *vkey, const uint8_t seed[CF_SEED_N], struct cf_buf *b);
-/* Split a note at its last empty line: text keeps its last LF, signatures are the lines behind. CF_E_SYNTAX (also for control characters other than LF,
- * ill-formed UTF-8, more than 16 signatures, a line that is no signature line). */
-CF_MUST enum cf_err cf_note_split(struct cf_str note, struct cf_str *text, struct cf_str *signatures);
-/* Is the note signed by vkey (signatures of unknown keys ignored, each of this one must be good)? Gives its text. CF_E_SYNTAX, CF_E_SIGNATURE. */
-CF_MUST enum cf_err cf_note_check(struct cf_str note, const struct cf_vkey *vkey, struct cf_str *text);
-/* Is there a signature line under the name and id of vkey, whatever its signature? Tells an unknown key from a bad signature. */
+/* Append "— name base64(id || sig) LF" over text (which ends in LF) to b.
+ * CF_E_CRYPTO, b's error. */
+CF_MUST enum cf_err cf_note_sign(struct cf_str text, const struct cf_vkey *vkey,
+                                 const uint8_t seed[CF_SEED_N], struct cf_buf *b);
+/* Split a note at its last empty line: text keeps its last LF, signatures are
+ * the lines behind. CF_E_SYNTAX (also for control characters other than LF,
+ * ill-formed UTF-8, more than 16 signatures, a line that is no signature
+ * line). */
+CF_MUST enum cf_err cf_note_split(struct cf_str note, struct cf_str *text,
+                                  struct cf_str *signatures);
+/* Is the note signed by vkey (signatures of unknown keys ignored, each of this
+ * one must be good)? Gives its text. CF_E_SYNTAX, CF_E_SIGNATURE. */
+CF_MUST enum cf_err cf_note_check(struct cf_str note, const struct cf_vkey *vkey,
+                                  struct cf_str *text);
+/* Is there a signature line under the name and id of vkey, whatever its
+ * signature? Tells an unknown key from a bad signature. */
 bool cf_note_names(struct cf_str note, const struct cf_vkey *vkey);
 
 struct cf_checkpoint {
@@ -45,7 +54,9 @@ void cf_checkpoint_put(const struct cf_checkpoint *checkpoint, struct cf_buf *b)
 /* Exactly these three lines. CF_E_SYNTAX. */
 CF_MUST enum cf_err cf_checkpoint_parse(struct cf_str text, struct cf_checkpoint *checkpoint);
 
-/* c2sp.org/tlog-proof@v1: header, extra (base64; none where extra.n is 0), index, path, an empty line, the checkpoint note verbatim. */
-void cf_receipt_put(struct cf_buf *b, struct cf_str extra, uint64_t index, const struct cf_proof *proof, struct cf_str checkpoint_note);
+/* c2sp.org/tlog-proof@v1: header, extra (base64; none where extra.n is 0),
+ * index, path, an empty line, the checkpoint note verbatim. */
+void cf_receipt_put(struct cf_buf *b, struct cf_str extra, uint64_t index,
+                    const struct cf_proof *proof, struct cf_str checkpoint_note);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What somebody without the tree can do with it: check proofs, and read and write the paths of its tiles. */
+/* What somebody without the tree can do with it: check proofs, and read and
+ * write the paths of its tiles. */
 #include "config.h"
 
 #include <string.h>
@@ -10,16 +11,19 @@
 static bool hashes_ok(const struct cf_str *proof, size_t proof_n)
 {
   for (size_t i = 0; i < proof_n; i++)
-    if (proof[i].n != CF_HASH_N) return false;
+    if (proof[i].n != CF_HASH_N)
+      return false;
   return true;
 }
 
-/* RFC 9162 walks with fn and sn, the node's and the last node's index a level; a node without a right sibling has a parent of its own hash. */
+/* RFC 9162 walks with fn and sn, the node's and the last node's index a level;
+ * a node without a right sibling has a parent of its own hash. */
 struct climb {
   uint64_t fn, sn;
 };
 
-/* Is the next hash of a proof the left sibling? Goes on up, over the levels where there is no sibling. */
+/* Is the next hash of a proof the left sibling? Goes on up, over the levels
+ * where there is no sibling. */
 static bool climb_left(struct climb *c)
 {
   bool left = (c->fn & 1) || c->fn == c->sn;
@@ -33,37 +37,54 @@ static bool climb_left(struct climb *c)
   return left;
 }
 
-static const uint8_t *bytes(struct cf_str s) { return (const void *)s.p; }
-
-static bool hash_is(const uint8_t hash[CF_HASH_N], struct cf_str s) { return s.n == CF_HASH_N && memcmp(hash, s.p, CF_HASH_N) == 0; }
-
-enum cf_err cf_inclusion_check(uint64_t index, uint64_t size, struct cf_str leaf_hash, const struct cf_str *proof, size_t proof_n, struct cf_str root)
+static const uint8_t *bytes(struct cf_str s)
 {
-  if (index >= size || leaf_hash.n != CF_HASH_N || !hashes_ok(proof, proof_n)) return CF_E_PROOF;
+  return (const void *)s.p;
+}
+
+static bool hash_is(const uint8_t hash[CF_HASH_N], struct cf_str s)
+{
+  return s.n == CF_HASH_N && memcmp(hash, s.p, CF_HASH_N) == 0;
+}
+
+enum cf_err cf_inclusion_check(uint64_t index, uint64_t size, struct cf_str leaf_hash,
+                               const struct cf_str *proof, size_t proof_n, struct cf_str root)
+{
+  if (index >= size || leaf_hash.n != CF_HASH_N || !hashes_ok(proof, proof_n))
+    return CF_E_PROOF;
   struct climb c = {.fn = index, .sn = size - 1};
   uint8_t r[CF_HASH_N];
   memcpy(r, leaf_hash.p, sizeof r);
   for (size_t i = 0; i < proof_n; i++) {
-    if (c.sn == 0) return CF_E_PROOF;
-    if (climb_left(&c)) cf_node_hash(bytes(proof[i]), r, r);
-    else cf_node_hash(r, bytes(proof[i]), r);
+    if (c.sn == 0)
+      return CF_E_PROOF;
+    if (climb_left(&c))
+      cf_node_hash(bytes(proof[i]), r, r);
+    else
+      cf_node_hash(r, bytes(proof[i]), r);
   }
   return c.sn == 0 && hash_is(r, root) ? CF_OK : CF_E_PROOF;
 }
 
-/* 0 < first < second, and the proof is not empty. Where first is a power of two its root is the first hash of the way and not sent. */
-static enum cf_err consistency_walk(uint64_t first, uint64_t second, struct cf_str first_root, struct cf_str second_root, const struct cf_str *proof, size_t proof_n)
+/* 0 < first < second, and the proof is not empty. Where first is a power of two
+ * its root is the first hash of the way and not sent. */
+static enum cf_err consistency_walk(uint64_t first, uint64_t second, struct cf_str first_root,
+                                    struct cf_str second_root, const struct cf_str *proof,
+                                    size_t proof_n)
 {
   struct climb c = {.fn = first - 1, .sn = second - 1};
-  for (; c.fn & 1; c.fn >>= 1) c.sn >>= 1;
+  for (; c.fn & 1; c.fn >>= 1)
+    c.sn >>= 1;
   bool whole = (first & (first - 1)) == 0;
   struct cf_str start = whole ? first_root : proof[0];
-  if (start.n != CF_HASH_N) return CF_E_PROOF;
+  if (start.n != CF_HASH_N)
+    return CF_E_PROOF;
   uint8_t fr[CF_HASH_N], sr[CF_HASH_N];
   memcpy(fr, start.p, sizeof fr);
   memcpy(sr, start.p, sizeof sr);
   for (size_t i = whole ? 0 : 1; i < proof_n; i++) {
-    if (c.sn == 0) return CF_E_PROOF;
+    if (c.sn == 0)
+      return CF_E_PROOF;
     if (climb_left(&c)) {
       cf_node_hash(bytes(proof[i]), fr, fr);
       cf_node_hash(bytes(proof[i]), sr, sr);
@@ -74,11 +95,16 @@ static enum cf_err consistency_walk(uint64_t first, uint64_t second, struct cf_s
   return c.sn == 0 && hash_is(fr, first_root) && hash_is(sr, second_root) ? CF_OK : CF_E_PROOF;
 }
 
-enum cf_err cf_consistency_check(uint64_t first, uint64_t second, struct cf_str first_root, struct cf_str second_root, const struct cf_str *proof, size_t proof_n)
+enum cf_err cf_consistency_check(uint64_t first, uint64_t second, struct cf_str first_root,
+                                 struct cf_str second_root, const struct cf_str *proof,
+                                 size_t proof_n)
 {
-  if (first == 0 || first > second) return CF_E_PROOF;
-  if (first == second) return proof_n == 0 && cf_str_eq(first_root, second_root) ? CF_OK : CF_E_PROOF;
-  if (proof_n == 0 || !hashes_ok(proof, proof_n)) return CF_E_PROOF;
+  if (first == 0 || first > second)
+    return CF_E_PROOF;
+  if (first == second)
+    return proof_n == 0 && cf_str_eq(first_root, second_root) ? CF_OK : CF_E_PROOF;
+  if (proof_n == 0 || !hashes_ok(proof, proof_n))
+    return CF_E_PROOF;
   return consistency_walk(first, second, first_root, second_root, proof, proof_n);
 }
 
@@ -92,29 +118,36 @@ static void index_put(struct cf_buf *b, uint64_t n)
     group[groups++] = (unsigned)(n % 1000);
     n /= 1000;
   } while (n > 0);
-  while (groups > 1) cf_buf_putf(b, "x%03u/", group[--groups]);
+  while (groups > 1)
+    cf_buf_putf(b, "x%03u/", group[--groups]);
   cf_buf_putf(b, "%03u", group[0]);
 }
 
 void cf_tile_path_put(struct cf_buf *b, bool entries, unsigned level, uint64_t n, unsigned width)
 {
-  if (entries) cf_buf_puts(b, "tile/entries/");
-  else cf_buf_putf(b, "tile/%u/", level);
+  if (entries)
+    cf_buf_puts(b, "tile/entries/");
+  else
+    cf_buf_putf(b, "tile/%u/", level);
   index_put(b, n);
-  if (width < CF_TILE_W) cf_buf_putf(b, ".p/%u", width);
+  if (width < CF_TILE_W)
+    cf_buf_putf(b, ".p/%u", width);
 }
 
-/* The groups of an index, read leniently (also beyond 2^64: writing it again will differ); path is left behind them. */
+/* The groups of an index, read leniently (also beyond 2^64: writing it again
+ * will differ); path is left behind them. */
 static enum cf_err index_get(struct cf_str *path, uint64_t *n)
 {
   uint64_t value = 0, group = 0;
   for (bool more = true; more;) {
     more = path->n > 0 && path->p[0] == 'x';
     size_t at = more ? 1 : 0;
-    if (path->n < at + 3 || cf_u64_parse((struct cf_str){path->p + at, 3}, 999, &group) != CF_OK) return CF_E_SYNTAX;
+    if (path->n < at + 3 || cf_u64_parse((struct cf_str){path->p + at, 3}, 999, &group) != CF_OK)
+      return CF_E_SYNTAX;
     value = value * 1000 + group;
     at += 3;
-    if (more && (path->n == at || path->p[at++] != '/')) return CF_E_SYNTAX;
+    if (more && (path->n == at || path->p[at++] != '/'))
+      return CF_E_SYNTAX;
     *path = (struct cf_str){path->p + at, path->n - at};
   }
   *n = value;
@@ -124,12 +157,15 @@ static enum cf_err index_get(struct cf_str *path, uint64_t *n)
 static enum cf_err tile_get(struct cf_str path, struct cf_tile *tile)
 {
   uint64_t level = 0, width = CF_TILE_W;
-  if (!cf_str_is(cf_str_cut(&path, '/'), "tile")) return CF_E_SYNTAX;
+  if (!cf_str_is(cf_str_cut(&path, '/'), "tile"))
+    return CF_E_SYNTAX;
   struct cf_str word = cf_str_cut(&path, '/');
   tile->entries = cf_str_is(word, "entries");
-  if (!tile->entries && cf_u64_parse(word, CF_TILE_LEVEL_MAX, &level) != CF_OK) return CF_E_SYNTAX;
+  if (!tile->entries && cf_u64_parse(word, CF_TILE_LEVEL_MAX, &level) != CF_OK)
+    return CF_E_SYNTAX;
   enum cf_err err = index_get(&path, &tile->n);
-  if (err != CF_OK) return err;
+  if (err != CF_OK)
+    return err;
   struct cf_str partial = CF_STR(".p/");
   if (cf_str_starts(path, partial)) {
     path = (struct cf_str){path.p + partial.n, path.n - partial.n};
@@ -147,13 +183,15 @@ enum cf_err cf_tile_path_parse(struct cf_str path, struct cf_tile *tile)
   struct cf_tile got;
   memset(&got, 0, sizeof got);
   enum cf_err err = tile_get(path, &got);
-  if (err != CF_OK) return err;
+  if (err != CF_OK)
+    return err;
   struct cf_buf b;
   cf_buf_init(&b, 128);
   cf_tile_path_put(&b, got.entries, got.level, got.n, got.width);
   err = b.err != CF_OK ? b.err : cf_str_eq(cf_buf_str(&b), path) ? CF_OK : CF_E_SYNTAX;
   cf_buf_fini(&b);
-  if (err == CF_OK) *tile = got;
+  if (err == CF_OK)
+    *tile = got;
   return err;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The signer's directory: what it keeps, how it is read, and when it signs. Each step that a crash can cut short leaves a directory that opens again:
- * a file under its own name is always whole, and one that ends in .new is never read. */
+/* The signer's directory: what it keeps, how it is read, and when it signs.
+ * Each step that a crash can cut short leaves a directory that opens again: a
+ * file under its own name is always whole, and one that ends in .new is never
+ * read. */
 #include "config.h"
 
 #include "lib/proof/signer.h"
@@ -18,8 +20,8 @@
 #include "lib/base/diag.h"
 #include "lib/base/file.h"
 
-#define KEY_HEAD "PRIVATE+KEY+"
-#define KEY_MAX 512
+#define KEY_HEAD     "PRIVATE+KEY+"
+#define KEY_MAX      512
 #define TYPE_ED25519 0x01
 
 struct cf_signer {
@@ -32,20 +34,27 @@ struct cf_signer {
 
 /* ---- Files ---- */
 
-/* After a failed fsync nobody knows what is on disk, and asking again would only seem to work. */
+/* After a failed fsync nobody knows what is on disk, and asking again would
+ * only seem to work. */
 static void sync_or_die(int fd, const char *what)
 {
-  if (fsync(fd) != 0) cf_die("signer: fsync of %s failed: %s", what, strerror(errno));
+  if (fsync(fd) != 0)
+    cf_die("signer: fsync of %s failed: %s", what, strerror(errno));
 }
 
 /* What errno says of a file that could not be written. */
-static enum cf_err write_error(void) { return errno == ENOSPC || errno == EDQUOT ? CF_E_SPACE : CF_E_SYSTEM; }
+static enum cf_err write_error(void)
+{
+  return errno == ENOSPC || errno == EDQUOT ? CF_E_SPACE : CF_E_SYSTEM;
+}
 
 /* Write `name` whole and durable, over what was there. */
-static enum cf_err file_put(int directory, const char *name, mode_t mode, struct cf_str content, struct cf_fault *fault)
+static enum cf_err file_put(int directory, const char *name, mode_t mode, struct cf_str content,
+                            struct cf_fault *fault)
 {
   int fd = openat(directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
-  if (fd < 0) return cf_fail_errno(fault, write_error(), name, "the signer cannot create it");
+  if (fd < 0)
+    return cf_fail_errno(fault, write_error(), name, "the signer cannot create it");
   bool good = fchmod(fd, mode) == 0 && cf_file_write(fd, content);
   if (!good) {
     enum cf_err err = cf_fail_errno(fault, write_error(), name, "the signer cannot write it");
@@ -57,38 +66,52 @@ static enum cf_err file_put(int directory, const char *name, mode_t mode, struct
   return CF_OK;
 }
 
-/* Append the file's content to b and give its mode. CF_E_NOTFOUND where there is none, CF_E_CONFIG where it is no plain file or too long. */
-static enum cf_err file_get(int directory, const char *name, struct cf_buf *b, mode_t *mode, struct cf_fault *fault)
+/* Append the file's content to b and give its mode. CF_E_NOTFOUND where there
+ * is none, CF_E_CONFIG where it is no plain file or too long. */
+static enum cf_err file_get(int directory, const char *name, struct cf_buf *b, mode_t *mode,
+                            struct cf_fault *fault)
 {
   struct stat st;
   enum cf_err err = CF_OK;
   int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (fd < 0 && errno == ENOENT) return CF_E_NOTFOUND;
-  if (fd < 0) return cf_fail_errno(fault, CF_E_SYSTEM, name, "the signer cannot open it");
-  if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) err = cf_fail(fault, CF_E_CONFIG, name, "not a regular file");
+  if (fd < 0 && errno == ENOENT)
+    return CF_E_NOTFOUND;
+  if (fd < 0)
+    return cf_fail_errno(fault, CF_E_SYSTEM, name, "the signer cannot open it");
+  if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+    err = cf_fail(fault, CF_E_CONFIG, name, "not a regular file");
   for (ssize_t n = 1; err == CF_OK && n > 0;) {
     char part[1024];
-    do n = read(fd, part, sizeof part);
+    do
+      n = read(fd, part, sizeof part);
     while (n < 0 && errno == EINTR);
-    if (n < 0) err = cf_fail_errno(fault, CF_E_SYSTEM, name, "the signer cannot read it");
-    if (n > 0) cf_buf_put(b, part, (size_t)n);
+    if (n < 0)
+      err = cf_fail_errno(fault, CF_E_SYSTEM, name, "the signer cannot read it");
+    if (n > 0)
+      cf_buf_put(b, part, (size_t)n);
     cf_wipe(part, sizeof part);
   }
   close(fd);
-  if (err == CF_OK && b->err == CF_E_FULL) err = cf_fail(fault, CF_E_CONFIG, name, "longer than %zu bytes", b->max);
-  if (err == CF_OK) err = b->err;
-  if (err == CF_OK) *mode = st.st_mode;
+  if (err == CF_OK && b->err == CF_E_FULL)
+    err = cf_fail(fault, CF_E_CONFIG, name, "longer than %zu bytes", b->max);
+  if (err == CF_OK)
+    err = b->err;
+  if (err == CF_OK)
+    *mode = st.st_mode;
   return err;
 }
 
 /* Write `name` by way of `<name>.new`. */
-static enum cf_err file_replace(int directory, const char *name, mode_t mode, struct cf_str content, struct cf_fault *fault)
+static enum cf_err file_replace(int directory, const char *name, mode_t mode, struct cf_str content,
+                                struct cf_fault *fault)
 {
   char fresh[32];
   snprintf(fresh, sizeof fresh, "%s.new", name);
   enum cf_err err = file_put(directory, fresh, mode, content, fault);
-  if (err != CF_OK) return err;
-  if (renameat(directory, fresh, directory, name) != 0) return cf_fail_errno(fault, write_error(), name, "the signer cannot rename %s to it", fresh);
+  if (err != CF_OK)
+    return err;
+  if (renameat(directory, fresh, directory, name) != 0)
+    return cf_fail_errno(fault, write_error(), name, "the signer cannot rename %s to it", fresh);
   sync_or_die(directory, "its directory");
   return CF_OK;
 }
@@ -113,12 +136,14 @@ static void key_put(const struct cf_vkey *vkey, const uint8_t seed[CF_SEED_N], s
 static void buf_secret(struct cf_buf *b)
 {
   cf_buf_init(b, KEY_MAX);
-  if (cf_buf_grow(b, KEY_MAX)) cf_buf_cut(b, KEY_MAX);
+  if (cf_buf_grow(b, KEY_MAX))
+    cf_buf_cut(b, KEY_MAX);
 }
 
 static void buf_wipe(struct cf_buf *b)
 {
-  if (b->p) cf_wipe(b->p, b->cap);
+  if (b->p)
+    cf_wipe(b->p, b->cap);
   cf_buf_fini(b);
 }
 
@@ -133,16 +158,19 @@ static bool key_same(const struct cf_vkey *vkey, const uint8_t seed[CF_SEED_N], 
   return same;
 }
 
-/* Read the key file's text: the seed, and the public key that follows from it. */
+/* Read the key file's text: the seed, and the public key that follows from
+ * it. */
 static enum cf_err key_parse(struct cf_str text, struct cf_vkey *vkey, uint8_t seed[CF_SEED_N])
 {
   uint8_t key[1 + CF_SEED_N], pubkey[CF_PUBKEY_N];
-  if (!cf_str_starts(text, CF_STR(KEY_HEAD))) return CF_E_SYNTAX;
+  if (!cf_str_starts(text, CF_STR(KEY_HEAD)))
+    return CF_E_SYNTAX;
   struct cf_str left = {text.p + sizeof KEY_HEAD - 1, text.n - (sizeof KEY_HEAD - 1)};
   struct cf_str name = cf_str_cut(&left, '+');
   cf_str_cut(&left, '+');
   struct cf_str base64 = cf_str_cut(&left, '\n');
-  if (!cf_origin_ok(name) || cf_base64_get_n(base64, key, sizeof key) != CF_OK) return CF_E_SYNTAX;
+  if (!cf_origin_ok(name) || cf_base64_get_n(base64, key, sizeof key) != CF_OK)
+    return CF_E_SYNTAX;
   enum cf_err err = cf_ed25519_public(key + 1, pubkey);
   if (err == CF_OK) {
     cf_vkey_make(name, pubkey, vkey);
@@ -159,22 +187,28 @@ static enum cf_err vkey_write(int directory, const struct cf_vkey *vkey, struct 
   cf_buf_init(&b, KEY_MAX);
   cf_vkey_put(vkey, &b);
   cf_buf_putc(&b, '\n');
-  enum cf_err err = b.err != CF_OK ? b.err : file_replace(directory, "vkey", 0644, cf_buf_str(&b), fault);
+  enum cf_err err =
+      b.err != CF_OK ? b.err : file_replace(directory, "vkey", 0644, cf_buf_str(&b), fault);
   cf_buf_fini(&b);
   return err;
 }
 
-/* Write the key under its name without ever writing over one: link(2) fails where there is one. */
-static enum cf_err key_write(int directory, const struct cf_vkey *vkey, const uint8_t seed[CF_SEED_N], struct cf_fault *fault)
+/* Write the key under its name without ever writing over one: link(2) fails
+ * where there is one. */
+static enum cf_err key_write(int directory, const struct cf_vkey *vkey,
+                             const uint8_t seed[CF_SEED_N], struct cf_fault *fault)
 {
   struct cf_buf b;
   buf_secret(&b);
   key_put(vkey, seed, &b);
-  enum cf_err err = b.err != CF_OK ? b.err : file_put(directory, "key.new", 0600, cf_buf_str(&b), fault);
+  enum cf_err err =
+      b.err != CF_OK ? b.err : file_put(directory, "key.new", 0600, cf_buf_str(&b), fault);
   buf_wipe(&b);
-  if (err != CF_OK) return err;
+  if (err != CF_OK)
+    return err;
   if (linkat(directory, "key.new", directory, "key", 0) != 0)
-    err = errno == EEXIST ? cf_fail(fault, CF_E_CONFLICT, "key", "there is a key already") : cf_fail_errno(fault, CF_E_SYSTEM, "key", "the signer cannot create it");
+    err = errno == EEXIST ? cf_fail(fault, CF_E_CONFLICT, "key", "there is a key already")
+                          : cf_fail_errno(fault, CF_E_SYSTEM, "key", "the signer cannot create it");
   unlinkat(directory, "key.new", 0);
   sync_or_die(directory, "its directory");
   return err;
@@ -182,46 +216,72 @@ static enum cf_err key_write(int directory, const struct cf_vkey *vkey, const ui
 
 /* ---- Directory ---- */
 
-/* Whoever else may write to it could take the state away, and with it the memory of what was signed. */
+/* Whoever else may write to it could take the state away, and with it the
+ * memory of what was signed. */
 static enum cf_err directory_check(int fd, const char *directory, struct cf_fault *fault)
 {
   struct stat st;
-  if (fstat(fd, &st) != 0) return cf_fail_errno(fault, CF_E_SYSTEM, directory, "the signer's directory cannot be looked at");
-  if (st.st_uid != geteuid()) return cf_fail(fault, CF_E_CONFIG, directory, "the signer's directory belongs to uid %lu and this process is uid %lu", (unsigned long)st.st_uid, (unsigned long)geteuid());
-  return (st.st_mode & 022) == 0 ? CF_OK : cf_fail(fault, CF_E_CONFIG, directory, "others may write to the signer's directory (mode %03o); chmod 700 it", st.st_mode & 0777);
+  if (fstat(fd, &st) != 0)
+    return cf_fail_errno(fault, CF_E_SYSTEM, directory,
+                         "the signer's directory cannot be looked at");
+  if (st.st_uid != geteuid())
+    return cf_fail(fault, CF_E_CONFIG, directory,
+                   "the signer's directory belongs to uid %lu and this process is uid %lu",
+                   (unsigned long)st.st_uid, (unsigned long)geteuid());
+  return (st.st_mode & 022) == 0
+             ? CF_OK
+             : cf_fail(fault, CF_E_CONFIG, directory,
+                       "others may write to the signer's directory (mode %03o); chmod 700 it",
+                       st.st_mode & 0777);
 }
 
-/* Open and lock it, so that never two signers remember two different last sizes. */
+/* Open and lock it, so that never two signers remember two different last
+ * sizes. */
 static enum cf_err directory_open(const char *directory, int *fd, struct cf_fault *fault)
 {
   int got = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (got < 0) return cf_fail_errno(fault, CF_E_SYSTEM, directory, "the signer's directory cannot be opened");
+  if (got < 0)
+    return cf_fail_errno(fault, CF_E_SYSTEM, directory, "the signer's directory cannot be opened");
   enum cf_err err = directory_check(got, directory, fault);
   if (err == CF_OK && flock(got, LOCK_EX | LOCK_NB) != 0)
-    err = errno == EWOULDBLOCK ? cf_fail(fault, CF_E_LOCKED, directory, "another process signs with this key")
-                                           : cf_fail_errno(fault, CF_E_SYSTEM, directory, "the signer's directory cannot be locked");
-  if (err != CF_OK) close(got);
-  else *fd = got;
+    err = errno == EWOULDBLOCK
+              ? cf_fail(fault, CF_E_LOCKED, directory, "another process signs with this key")
+              : cf_fail_errno(fault, CF_E_SYSTEM, directory,
+                              "the signer's directory cannot be locked");
+  if (err != CF_OK)
+    close(got);
+  else
+    *fd = got;
   return err;
 }
 
-enum cf_err cf_signer_create(const char *directory, struct cf_str origin, const uint8_t *seed, struct cf_fault *fault)
+enum cf_err cf_signer_create(const char *directory, struct cf_str origin, const uint8_t *seed,
+                             struct cf_fault *fault)
 {
   uint8_t own[CF_SEED_N], pubkey[CF_PUBKEY_N];
   struct cf_vkey vkey;
   int fd = -1;
-  if (!cf_origin_ok(origin)) return cf_fail(fault, CF_E_CONFIG, "origin", "1 to 255 printable ASCII characters without space and '+' are needed");
-  if (mkdir(directory, 0700) != 0 && errno != EEXIST) return cf_fail_errno(fault, CF_E_SYSTEM, directory, "the signer's directory cannot be made");
+  if (!cf_origin_ok(origin))
+    return cf_fail(fault, CF_E_CONFIG, "origin",
+                   "1 to 255 printable ASCII characters without space and '+' are needed");
+  if (mkdir(directory, 0700) != 0 && errno != EEXIST)
+    return cf_fail_errno(fault, CF_E_SYSTEM, directory, "the signer's directory cannot be made");
   enum cf_err err = directory_open(directory, &fd, fault);
-  if (err != CF_OK) return err;
-  if (seed) memcpy(own, seed, sizeof own);
-  else cf_random(own, sizeof own);
+  if (err != CF_OK)
+    return err;
+  if (seed)
+    memcpy(own, seed, sizeof own);
+  else
+    cf_random(own, sizeof own);
   err = cf_ed25519_public(own, pubkey);
-  if (err != CF_OK) goto out;
+  if (err != CF_OK)
+    goto out;
   cf_vkey_make(origin, pubkey, &vkey);
   err = key_write(fd, &vkey, own, fault);
-  if (err == CF_OK) err = vkey_write(fd, &vkey, fault);
-  if (err == CF_OK && !cf_file_sync_name(directory)) cf_die("signer: fsync of the directory of %s failed: %s", directory, strerror(errno));
+  if (err == CF_OK)
+    err = vkey_write(fd, &vkey, fault);
+  if (err == CF_OK && !cf_file_sync_name(directory))
+    cf_die("signer: fsync of the directory of %s failed: %s", directory, strerror(errno));
 out:
   cf_wipe(own, sizeof own);
   close(fd);
@@ -234,32 +294,44 @@ static enum cf_err key_load(struct cf_signer *signer, struct cf_str origin, stru
   mode_t mode;
   buf_secret(&b);
   enum cf_err err = file_get(signer->fd, "key", &b, &mode, fault);
-  if (err == CF_E_NOTFOUND) err = cf_fail(fault, CF_E_CONFIG, "key", "there is no key");
-  if (err == CF_OK && (mode & 077)) err = cf_fail(fault, CF_E_CONFIG, "key", "others may read or write it (mode %03o); chmod 600 it, and make a new key if somebody may have", mode & 0777);
+  if (err == CF_E_NOTFOUND)
+    err = cf_fail(fault, CF_E_CONFIG, "key", "there is no key");
+  if (err == CF_OK && (mode & 077))
+    err = cf_fail(
+        fault, CF_E_CONFIG, "key",
+        "others may read or write it (mode %03o); chmod 600 it, and make a new key if somebody may have",
+        mode & 0777);
   if (err == CF_OK) {
     err = key_parse(cf_buf_str(&b), &signer->vkey, signer->seed);
-    if (err == CF_E_SYNTAX) err = cf_fail(fault, CF_E_CONFIG, "key", "it does not hold a key");
+    if (err == CF_E_SYNTAX)
+      err = cf_fail(fault, CF_E_CONFIG, "key", "it does not hold a key");
   }
   buf_wipe(&b);
-  if (err == CF_OK && !cf_str_is(origin, signer->vkey.name)) err = cf_fail(fault, CF_E_CONFIG, "key", "it is the key of the origin %s", signer->vkey.name);
+  if (err == CF_OK && !cf_str_is(origin, signer->vkey.name))
+    err = cf_fail(fault, CF_E_CONFIG, "key", "it is the key of the origin %s", signer->vkey.name);
   return err;
 }
 
 /* A crash between key and vkey leaves none. */
 static enum cf_err vkey_mend(const struct cf_signer *signer, struct cf_fault *fault)
 {
-  if (faccessat(signer->fd, "vkey", F_OK, 0) == 0 || errno != ENOENT) return CF_OK;
+  if (faccessat(signer->fd, "vkey", F_OK, 0) == 0 || errno != ENOENT)
+    return CF_OK;
   return vkey_write(signer->fd, &signer->vkey, fault);
 }
 
-static enum cf_err note_read(const struct cf_vkey *vkey, struct cf_str note, struct cf_checkpoint *checkpoint)
+static enum cf_err note_read(const struct cf_vkey *vkey, struct cf_str note,
+                             struct cf_checkpoint *checkpoint)
 {
   struct cf_str text;
   struct cf_checkpoint got;
   enum cf_err err = cf_note_check(note, vkey, &text);
-  if (err == CF_OK) err = cf_checkpoint_parse(text, &got);
-  if (err == CF_OK && strcmp(got.origin, vkey->name) != 0) err = CF_E_SIGNATURE;
-  if (err == CF_OK) *checkpoint = got;
+  if (err == CF_OK)
+    err = cf_checkpoint_parse(text, &got);
+  if (err == CF_OK && strcmp(got.origin, vkey->name) != 0)
+    err = CF_E_SIGNATURE;
+  if (err == CF_OK)
+    *checkpoint = got;
   return err;
 }
 
@@ -267,80 +339,116 @@ static enum cf_err state_load(struct cf_signer *signer, struct cf_fault *fault)
 {
   mode_t mode;
   enum cf_err err = file_get(signer->fd, "state", &signer->note, &mode, fault);
-  if (err == CF_E_NOTFOUND) return CF_OK;
-  if (err != CF_OK) return err;
+  if (err == CF_E_NOTFOUND)
+    return CF_OK;
+  if (err != CF_OK)
+    return err;
   err = note_read(&signer->vkey, cf_buf_str(&signer->note), &signer->last);
-  if (err == CF_E_SYNTAX || err == CF_E_SIGNATURE) err = cf_fail(fault, CF_E_CONFIG, "state", "it is not a checkpoint that this key signed");
+  if (err == CF_E_SYNTAX || err == CF_E_SIGNATURE)
+    err = cf_fail(fault, CF_E_CONFIG, "state", "it is not a checkpoint that this key signed");
   return err;
 }
 
-enum cf_err cf_signer_open(const char *directory, struct cf_str origin, struct cf_signer **signer, struct cf_fault *fault)
+enum cf_err cf_signer_open(const char *directory, struct cf_str origin, struct cf_signer **signer,
+                           struct cf_fault *fault)
 {
   struct cf_signer *s = calloc(1, sizeof *s);
-  if (!s) return CF_E_NOMEM;
+  if (!s)
+    return CF_E_NOMEM;
   s->fd = -1;
   cf_buf_init(&s->note, CF_NOTE_MAX);
   enum cf_err err = directory_open(directory, &s->fd, fault);
-  if (err == CF_OK) err = key_load(s, origin, fault);
-  if (err == CF_OK) err = vkey_mend(s, fault);
-  if (err == CF_OK) err = state_load(s, fault);
-  if (err != CF_OK) cf_signer_close(s);
-  else *signer = s;
+  if (err == CF_OK)
+    err = key_load(s, origin, fault);
+  if (err == CF_OK)
+    err = vkey_mend(s, fault);
+  if (err == CF_OK)
+    err = state_load(s, fault);
+  if (err != CF_OK)
+    cf_signer_close(s);
+  else
+    *signer = s;
   return err;
 }
 
 void cf_signer_close(struct cf_signer *signer)
 {
-  if (!signer) return;
-  if (signer->fd >= 0) close(signer->fd);
+  if (!signer)
+    return;
+  if (signer->fd >= 0)
+    close(signer->fd);
   cf_buf_fini(&signer->note);
   cf_wipe(signer, sizeof *signer);
   free(signer);
 }
 
-const struct cf_vkey *cf_signer_vkey(const struct cf_signer *signer) { return &signer->vkey; }
+const struct cf_vkey *cf_signer_vkey(const struct cf_signer *signer)
+{
+  return &signer->vkey;
+}
 
 bool cf_signer_last(const struct cf_signer *signer, struct cf_checkpoint *last)
 {
-  if (signer->note.n == 0) return false;
+  if (signer->note.n == 0)
+    return false;
   *last = signer->last;
   return true;
 }
 
-struct cf_str cf_signer_note(const struct cf_signer *signer) { return cf_buf_str(&signer->note); }
+struct cf_str cf_signer_note(const struct cf_signer *signer)
+{
+  return cf_buf_str(&signer->note);
+}
 
 /* ---- Signing ---- */
 
-static enum cf_err root_is(const struct cf_hashes *hashes, uint64_t size, const uint8_t root[CF_HASH_N], bool *same)
+static enum cf_err root_is(const struct cf_hashes *hashes, uint64_t size,
+                           const uint8_t root[CF_HASH_N], bool *same)
 {
   uint8_t got[CF_HASH_N];
   enum cf_err err = cf_tree_root(hashes, size, got);
-  if (err == CF_OK) *same = memcmp(got, root, sizeof got) == 0;
+  if (err == CF_OK)
+    *same = memcmp(got, root, sizeof got) == 0;
   return err;
 }
 
-/* May (size, root) be signed? Both roots come from the same hashes, so the one tree extends the other where both are right. */
-static enum cf_err may_sign(const struct cf_signer *signer, uint64_t size, const uint8_t root[CF_HASH_N], const struct cf_hashes *hashes, struct cf_fault *fault)
+/* May (size, root) be signed? Both roots come from the same hashes, so the one
+ * tree extends the other where both are right. */
+static enum cf_err may_sign(const struct cf_signer *signer, uint64_t size,
+                            const uint8_t root[CF_HASH_N], const struct cf_hashes *hashes,
+                            struct cf_fault *fault)
 {
   bool same = false;
   if (signer->note.n > 0 && size < signer->last.size)
-    return cf_fail(fault, CF_E_ROLLBACK, "state", "size %llu was signed already, the ledger has %llu", (unsigned long long)signer->last.size, (unsigned long long)size);
+    return cf_fail(fault, CF_E_ROLLBACK, "state",
+                   "size %llu was signed already, the ledger has %llu",
+                   (unsigned long long)signer->last.size, (unsigned long long)size);
   enum cf_err err = root_is(hashes, size, root, &same);
-  if (err != CF_OK) return err;
-  if (!same) return cf_fail(fault, CF_E_PROOF, NULL, "the root given for size %llu is not the tree's", (unsigned long long)size);
-  if (signer->note.n == 0) return CF_OK;
+  if (err != CF_OK)
+    return err;
+  if (!same)
+    return cf_fail(fault, CF_E_PROOF, NULL, "the root given for size %llu is not the tree's",
+                   (unsigned long long)size);
+  if (signer->note.n == 0)
+    return CF_OK;
   err = root_is(hashes, signer->last.size, signer->last.root, &same);
-  if (err != CF_OK) return err;
-  return same ? CF_OK : cf_fail(fault, CF_E_ROLLBACK, "state", "the tree of size %llu is not the one that was signed", (unsigned long long)signer->last.size);
+  if (err != CF_OK)
+    return err;
+  return same ? CF_OK
+              : cf_fail(fault, CF_E_ROLLBACK, "state",
+                        "the tree of size %llu is not the one that was signed",
+                        (unsigned long long)signer->last.size);
 }
 
 /* The whole note of the checkpoint onto b. */
-static enum cf_err note_make(const struct cf_signer *signer, const struct cf_checkpoint *checkpoint, struct cf_buf *b)
+static enum cf_err note_make(const struct cf_signer *signer, const struct cf_checkpoint *checkpoint,
+                             struct cf_buf *b)
 {
   cf_checkpoint_put(checkpoint, b);
   size_t text_n = b->n;
   cf_buf_putc(b, '\n');
-  if (b->err != CF_OK) return b->err;
+  if (b->err != CF_OK)
+    return b->err;
   uint8_t text[CF_ORIGIN_MAX + 128];
   CF_ASSERT(text_n <= sizeof text);
   memcpy(text, b->p, text_n);
@@ -348,7 +456,8 @@ static enum cf_err note_make(const struct cf_signer *signer, const struct cf_che
 }
 
 /* Make, keep, and only then remember it. */
-static enum cf_err sign(struct cf_signer *signer, uint64_t size, const uint8_t root[CF_HASH_N], struct cf_fault *fault)
+static enum cf_err sign(struct cf_signer *signer, uint64_t size, const uint8_t root[CF_HASH_N],
+                        struct cf_fault *fault)
 {
   struct cf_checkpoint checkpoint;
   struct cf_buf note;
@@ -358,7 +467,8 @@ static enum cf_err sign(struct cf_signer *signer, uint64_t size, const uint8_t r
   memcpy(checkpoint.root, root, CF_HASH_N);
   cf_buf_init(&note, CF_NOTE_MAX);
   enum cf_err err = note_make(signer, &checkpoint, &note);
-  if (err == CF_OK) err = file_replace(signer->fd, "state", 0600, cf_buf_str(&note), fault);
+  if (err == CF_OK)
+    err = file_replace(signer->fd, "state", 0600, cf_buf_str(&note), fault);
   if (err != CF_OK) {
     cf_buf_fini(&note);
     return err;
@@ -369,12 +479,16 @@ static enum cf_err sign(struct cf_signer *signer, uint64_t size, const uint8_t r
   return CF_OK;
 }
 
-enum cf_err cf_signer_sign(struct cf_signer *signer, uint64_t size, const uint8_t root[CF_HASH_N], const struct cf_hashes *hashes, struct cf_buf *b, struct cf_fault *fault)
+enum cf_err cf_signer_sign(struct cf_signer *signer, uint64_t size, const uint8_t root[CF_HASH_N],
+                           const struct cf_hashes *hashes, struct cf_buf *b, struct cf_fault *fault)
 {
-  bool again = signer->note.n > 0 && signer->last.size == size && memcmp(signer->last.root, root, CF_HASH_N) == 0;
+  bool again = signer->note.n > 0 && signer->last.size == size &&
+               memcmp(signer->last.root, root, CF_HASH_N) == 0;
   enum cf_err err = again ? CF_OK : may_sign(signer, size, root, hashes, fault);
-  if (err == CF_OK && !again) err = sign(signer, size, root, fault);
-  if (err != CF_OK) return err;
+  if (err == CF_OK && !again)
+    err = sign(signer, size, root, fault);
+  if (err != CF_OK)
+    return err;
   cf_buf_putstr(b, cf_buf_str(&signer->note));
   return b->err;
 }

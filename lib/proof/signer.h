@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The signer: holds the ledger's key, remembers what it signed last, and never signs anything that does not extend it (architecture.md, Seal).
+/* The signer: holds the ledger's key, remembers what it signed last, and never
+ * signs anything that does not extend it (architecture.md, Seal).
  *
- * Its directory holds `key` (0600, "PRIVATE+KEY+name+hex(keyid)+base64(0x01 || seed)", one line), `vkey` and `state` (the last signed note, verbatim). `state` is
- * replaced by write, fsync, rename, fsync of the directory before a signature is given out. An fsync that fails ends the process. While it is open the directory is
- * locked (flock): two signers that each remember their own last size could sign two histories. */
+ * Its directory holds `key` (0600, "PRIVATE+KEY+name+hex(keyid)+base64(0x01 ||
+ * seed)", one line), `vkey` and `state` (the last signed note, verbatim).
+ * `state` is replaced by write, fsync, rename, fsync of the directory before a
+ * signature is given out. An fsync that fails ends the process. While it is
+ * open the directory is locked (flock): two signers that each remember their
+ * own last size could sign two histories. */
 #ifndef CF_PROOF_SIGNER_H
 #define CF_PROOF_SIGNER_H
 
@@ -11,21 +15,32 @@
 
 struct cf_signer;
 
-/* Make the directory (0700) and a new key from seed (NULL: random), no state yet. CF_E_CONFLICT where a key is there already, CF_E_LOCKED, CF_E_SPACE, CF_E_SYSTEM. */
-CF_MUST enum cf_err cf_signer_create(const char *directory, struct cf_str origin, const uint8_t *seed, struct cf_fault *fault);
-/* Open it. Refuses (CF_E_CONFIG) a key readable by group or others, a key of another origin, a state that its own key did not sign. CF_E_LOCKED where
- * it is open already, here or in another process. CF_E_SPACE, CF_E_SYSTEM. */
-CF_MUST enum cf_err cf_signer_open(const char *directory, struct cf_str origin, struct cf_signer **signer, struct cf_fault *fault);
+/* Make the directory (0700) and a new key from seed (NULL: random), no state
+ * yet. CF_E_CONFLICT where a key is there already, CF_E_LOCKED, CF_E_SPACE,
+ * CF_E_SYSTEM. */
+CF_MUST enum cf_err cf_signer_create(const char *directory, struct cf_str origin,
+                                     const uint8_t *seed, struct cf_fault *fault);
+/* Open it. Refuses (CF_E_CONFIG) a key readable by group or others, a key of
+ * another origin, a state that its own key did not sign. CF_E_LOCKED where it
+ * is open already, here or in another process. CF_E_SPACE, CF_E_SYSTEM. */
+CF_MUST enum cf_err cf_signer_open(const char *directory, struct cf_str origin,
+                                   struct cf_signer **signer, struct cf_fault *fault);
 void cf_signer_close(struct cf_signer *signer);
 
 const struct cf_vkey *cf_signer_vkey(const struct cf_signer *signer);
 /* What was signed last; false and an untouched *last where nothing was yet. */
 bool cf_signer_last(const struct cf_signer *signer, struct cf_checkpoint *last);
-/* The last note, verbatim (empty where none); valid until the next cf_signer_sign. Not thread-safe against it: the caller serialises. */
+/* The last note, verbatim (empty where none); valid until the next
+ * cf_signer_sign. Not thread-safe against it: the caller serialises. */
 struct cf_str cf_signer_note(const struct cf_signer *signer);
 
-/* Sign (size, root), after checking with hashes that the tree of that size extends what was signed last; the same size and root give the last note again.
- * Appends the note to b. CF_E_ROLLBACK where it does not extend it, CF_E_PROOF where root is not the tree's, CF_E_SPACE or CF_E_SYSTEM where the state could not be written (nothing is given out), the source's error. */
-CF_MUST enum cf_err cf_signer_sign(struct cf_signer *signer, uint64_t size, const uint8_t root[CF_HASH_N], const struct cf_hashes *hashes, struct cf_buf *b, struct cf_fault *fault);
+/* Sign (size, root), after checking with hashes that the tree of that size
+ * extends what was signed last; the same size and root give the last note
+ * again. Appends the note to b. CF_E_ROLLBACK where it does not extend it,
+ * CF_E_PROOF where root is not the tree's, CF_E_SPACE or CF_E_SYSTEM where the
+ * state could not be written (nothing is given out), the source's error. */
+CF_MUST enum cf_err cf_signer_sign(struct cf_signer *signer, uint64_t size,
+                                   const uint8_t root[CF_HASH_N], const struct cf_hashes *hashes,
+                                   struct cf_buf *b, struct cf_fault *fault);
 
 #endif

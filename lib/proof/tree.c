@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The Merkle tree over hashes that lie in tiles: edge, roots, and the making of proofs. */
+/* The Merkle tree over hashes that lie in tiles: edge, roots, and the making of
+ * proofs. */
 #include "config.h"
 
 #include "lib/proof/tree.h"
@@ -8,7 +9,8 @@
 
 #include "lib/base/diag.h"
 
-void cf_node_hash(const uint8_t left[CF_HASH_N], const uint8_t right[CF_HASH_N], uint8_t out[CF_HASH_N])
+void cf_node_hash(const uint8_t left[CF_HASH_N], const uint8_t right[CF_HASH_N],
+                  uint8_t out[CF_HASH_N])
 {
   uint8_t in[1 + 2 * CF_HASH_N];
   in[0] = 1;
@@ -17,7 +19,10 @@ void cf_node_hash(const uint8_t left[CF_HASH_N], const uint8_t right[CF_HASH_N],
   cf_sha256_1(in, sizeof in, out);
 }
 
-void cf_edge_init(struct cf_edge *edge) { edge->size = 0; }
+void cf_edge_init(struct cf_edge *edge)
+{
+  edge->size = 0;
+}
 
 void cf_edge_append(struct cf_edge *edge, const uint8_t leaf_hash[CF_HASH_N])
 {
@@ -30,7 +35,8 @@ void cf_edge_append_subtree(struct cf_edge *edge, unsigned level, const uint8_t 
   uint8_t node[CF_HASH_N];
   memcpy(node, hash, sizeof node);
   unsigned l = level;
-  for (; edge->size >> l & 1; l++) cf_node_hash(edge->node[l], node, node);
+  for (; edge->size >> l & 1; l++)
+    cf_node_hash(edge->node[l], node, node);
   memcpy(edge->node[l], node, sizeof node);
   edge->size += UINT64_C(1) << level;
 }
@@ -45,7 +51,8 @@ void cf_edge_root(const struct cf_edge *edge, uint8_t root[CF_HASH_N])
   uint8_t node[CF_HASH_N];
   memcpy(node, edge->node[l], sizeof node);
   for (l++; l < 64; l++)
-    if (edge->size >> l & 1) cf_node_hash(edge->node[l], node, node);
+    if (edge->size >> l & 1)
+      cf_node_hash(edge->node[l], node, node);
   memcpy(root, node, sizeof node);
 }
 
@@ -55,42 +62,52 @@ void cf_fold(const uint8_t *hashes, size_t n, uint8_t out[CF_HASH_N])
   uint8_t row[CF_TILE_W / 2][CF_HASH_N];
   const uint8_t *from = hashes;
   for (; n > 1; n /= 2) {
-    for (size_t i = 0; i < n / 2; i++) cf_node_hash(from + 2 * i * CF_HASH_N, from + (2 * i + 1) * CF_HASH_N, row[i]);
+    for (size_t i = 0; i < n / 2; i++)
+      cf_node_hash(from + 2 * i * CF_HASH_N, from + (2 * i + 1) * CF_HASH_N, row[i]);
     from = row[0];
   }
   memmove(out, from, CF_HASH_N);
 }
 
-/* The root of the complete subtree of 2^l leaves that begins at leaf `first`, a multiple of 2^l. */
-static enum cf_err subtree(const struct cf_hashes *hashes, uint64_t first, unsigned l, uint8_t out[CF_HASH_N])
+/* The root of the complete subtree of 2^l leaves that begins at leaf `first`, a
+ * multiple of 2^l. */
+static enum cf_err subtree(const struct cf_hashes *hashes, uint64_t first, unsigned l,
+                           uint8_t out[CF_HASH_N])
 {
   uint8_t row[CF_TILE_W / 2 * CF_HASH_N];
   unsigned level = l / CF_TILE_H;
   size_t n = (size_t)1 << l % CF_TILE_H;
   enum cf_err err = hashes->get(hashes->context, level, first >> level * CF_TILE_H, n, row);
-  if (err == CF_OK) cf_fold(row, n, out);
+  if (err == CF_OK)
+    cf_fold(row, n, out);
   return err;
 }
 
-/* The root of the n ≥ 1 leaves from first on, where they are a subtree of RFC 6962's split: built from its right end. */
-static enum cf_err range_root(const struct cf_hashes *hashes, uint64_t first, uint64_t n, uint8_t out[CF_HASH_N])
+/* The root of the n ≥ 1 leaves from first on, where they are a subtree of RFC
+ * 6962's split: built from its right end. */
+static enum cf_err range_root(const struct cf_hashes *hashes, uint64_t first, uint64_t n,
+                              uint8_t out[CF_HASH_N])
 {
   uint64_t end = first + n;
   uint8_t root[CF_HASH_N], node[CF_HASH_N];
   bool any = false;
   for (unsigned l = 0; l < 64; l++) {
-    if (!(n >> l & 1)) continue;
+    if (!(n >> l & 1))
+      continue;
     end -= UINT64_C(1) << l;
     enum cf_err err = subtree(hashes, end, l, any ? node : root);
-    if (err != CF_OK) return err;
-    if (any) cf_node_hash(node, root, root);
+    if (err != CF_OK)
+      return err;
+    if (any)
+      cf_node_hash(node, root, root);
     any = true;
   }
   memcpy(out, root, sizeof root);
   return CF_OK;
 }
 
-/* log2 of the largest complete subtree that begins at `first` and ends at or before `end`. */
+/* log2 of the largest complete subtree that begins at `first` and ends at or
+ * before `end`. */
 static unsigned widest(uint64_t first, uint64_t end)
 {
   unsigned fits = 63 - (unsigned)__builtin_clzll(end - first);
@@ -106,7 +123,8 @@ enum cf_err cf_tree_extend(const struct cf_hashes *hashes, uint64_t size, struct
     uint8_t hash[CF_HASH_N];
     unsigned l = widest(grown.size, size);
     enum cf_err err = subtree(hashes, grown.size, l, hash);
-    if (err != CF_OK) return err;
+    if (err != CF_OK)
+      return err;
     cf_edge_append_subtree(&grown, l, hash);
   }
   *edge = grown;
@@ -118,7 +136,8 @@ enum cf_err cf_tree_edge(const struct cf_hashes *hashes, uint64_t size, struct c
   struct cf_edge made;
   memset(&made, 0, sizeof made);
   enum cf_err err = cf_tree_extend(hashes, size, &made);
-  if (err == CF_OK) *edge = made;
+  if (err == CF_OK)
+    *edge = made;
   return err;
 }
 
@@ -126,14 +145,19 @@ enum cf_err cf_tree_root(const struct cf_hashes *hashes, uint64_t size, uint8_t 
 {
   struct cf_edge edge;
   enum cf_err err = cf_tree_edge(hashes, size, &edge);
-  if (err == CF_OK) cf_edge_root(&edge, root);
+  if (err == CF_OK)
+    cf_edge_root(&edge, root);
   return err;
 }
 
 /* The largest power of two below n, n ≥ 2. */
-static uint64_t split(uint64_t n) { return UINT64_C(1) << (63 - __builtin_clzll(n - 1)); }
+static uint64_t split(uint64_t n)
+{
+  return UINT64_C(1) << (63 - __builtin_clzll(n - 1));
+}
 
-/* A way down the tree: the range of leaves it stands at, and the roots of what it passed by. */
+/* A way down the tree: the range of leaves it stands at, and the roots of what
+ * it passed by. */
 struct descent {
   const struct cf_hashes *hashes;
   uint64_t first, n;
@@ -146,8 +170,10 @@ static enum cf_err step(struct descent *d, uint64_t index)
   uint64_t k = split(d->n);
   bool right = index - d->first >= k;
   uint8_t *passed = d->passed->hash[d->passed->n];
-  enum cf_err err = right ? range_root(d->hashes, d->first, k, passed) : range_root(d->hashes, d->first + k, d->n - k, passed);
-  if (err != CF_OK) return err;
+  enum cf_err err = right ? range_root(d->hashes, d->first, k, passed)
+                          : range_root(d->hashes, d->first + k, d->n - k, passed);
+  if (err != CF_OK)
+    return err;
   d->passed->n++;
   d->first = right ? d->first + k : d->first;
   d->n = right ? d->n - k : k;
@@ -164,36 +190,44 @@ static void reverse(struct cf_proof *proof)
   }
 }
 
-enum cf_err cf_tree_inclusion(const struct cf_hashes *hashes, uint64_t index, uint64_t size, struct cf_proof *proof)
+enum cf_err cf_tree_inclusion(const struct cf_hashes *hashes, uint64_t index, uint64_t size,
+                              struct cf_proof *proof)
 {
-  if (index >= size) return CF_E_PARAMETER;
+  if (index >= size)
+    return CF_E_PARAMETER;
   struct cf_proof made;
   memset(&made, 0, sizeof made);
   struct descent d = {.hashes = hashes, .n = size, .passed = &made};
   while (d.n > 1) {
     enum cf_err err = step(&d, index);
-    if (err != CF_OK) return err;
+    if (err != CF_OK)
+      return err;
   }
   reverse(&made);
   *proof = made;
   return CF_OK;
 }
 
-enum cf_err cf_tree_consistency(const struct cf_hashes *hashes, uint64_t first, uint64_t second, struct cf_proof *proof)
+enum cf_err cf_tree_consistency(const struct cf_hashes *hashes, uint64_t first, uint64_t second,
+                                struct cf_proof *proof)
 {
-  if (first > second) return CF_E_PARAMETER;
+  if (first > second)
+    return CF_E_PARAMETER;
   struct cf_proof made;
   memset(&made, 0, sizeof made);
   struct descent d = {.hashes = hashes, .n = second, .passed = &made};
   bool proves = first > 0 && first < second;
-  /* Down the old tree's right edge until a subtree ends exactly where the old tree does. */
+  /* Down the old tree's right edge until a subtree ends exactly where the old
+   * tree does. */
   while (proves && d.first + d.n != first) {
     enum cf_err err = step(&d, first - 1);
-    if (err != CF_OK) return err;
+    if (err != CF_OK)
+      return err;
   }
   if (proves && d.first > 0) {
     enum cf_err err = range_root(hashes, d.first, d.n, made.hash[made.n]);
-    if (err != CF_OK) return err;
+    if (err != CF_OK)
+      return err;
     made.n++;
   }
   reverse(&made);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The verifier's plan: judge the head, walk the leaves that the mode asks for, then judge the roots. */
+/* The verifier's plan: judge the head, walk the leaves that the mode asks for,
+ * then judge the roots. */
 #include "config.h"
 
 #include "lib/proof/verify.h"
@@ -12,7 +13,10 @@
 
 /* ---- Plan ---- */
 
-static uint64_t tile_floor(uint64_t seq) { return seq - seq % CF_TILE_W; }
+static uint64_t tile_floor(uint64_t seq)
+{
+  return seq - seq % CF_TILE_W;
+}
 
 static uint64_t tile_ceiling(uint64_t seq, uint64_t max)
 {
@@ -25,37 +29,46 @@ static void plan(struct cf_verify_run *run)
 {
   const struct cf_verify_job *job = run->job;
   uint64_t size = run->head.size, from = 0, to = size;
-  if (job->mode == CF_VERIFY_QUICK && size > 0) from = size - 1;
+  if (job->mode == CF_VERIFY_QUICK && size > 0)
+    from = size - 1;
   if (job->mode == CF_VERIFY_RANGE) {
     to = job->to < size ? job->to : size;
     from = job->from < to ? job->from : to;
   }
   run->first = tile_floor(from) > job->minimum ? tile_floor(from) : job->minimum;
   run->end = tile_ceiling(to, size);
-  if (from == to || run->end < run->first) run->end = run->first;
-  run->result->expired = job->mode == CF_VERIFY_RANGE ? (from < job->minimum ? (to < job->minimum ? to : job->minimum) - from : 0) : job->minimum;
+  if (from == to || run->end < run->first)
+    run->end = run->first;
+  run->result->expired =
+      job->mode == CF_VERIFY_RANGE
+          ? (from < job->minimum ? (to < job->minimum ? to : job->minimum) - from : 0)
+          : job->minimum;
 }
 
 /* ---- Kept hashes as one tree ---- */
 
-/* The source's rows, and below them its kept leaf hashes, which come a tile at a time. */
+/* The source's rows, and below them its kept leaf hashes, which come a tile at
+ * a time. */
 struct kept_tree {
   const struct cf_verify_run *run;
   void *scratch;
   struct cf_verify_leaf *leaves;
-  bool have;        /* leaves holds a tile: */
-  uint64_t first;   /* this one */
+  bool have;      /* leaves holds a tile: */
+  uint64_t first; /* this one */
 };
 
 static enum cf_err kept_tile(struct kept_tree *k, uint64_t first)
 {
   const struct cf_verify_source *source = k->run->source;
   uint64_t left = k->run->head.size - first;
-  if (k->have && k->first == first) return CF_OK;
+  if (k->have && k->first == first)
+    return CF_OK;
   k->have = false;
   memset(k->leaves, 0, CF_TILE_W * sizeof *k->leaves);
-  enum cf_err err = source->leaves(source->context, k->scratch, first, left < CF_TILE_W ? (size_t)left : CF_TILE_W, k->leaves);
-  if (err != CF_OK) return err;
+  enum cf_err err = source->leaves(source->context, k->scratch, first,
+                                   left < CF_TILE_W ? (size_t)left : CF_TILE_W, k->leaves);
+  if (err != CF_OK)
+    return err;
   k->have = true;
   k->first = first;
   return CF_OK;
@@ -65,18 +78,24 @@ static enum cf_err kept_get(void *context, unsigned level, uint64_t first, size_
 {
   struct kept_tree *k = context;
   const struct cf_hashes *tiles = &k->run->source->tiles;
-  if (level > 0) return tiles->get(tiles->context, level, first, n, out);
+  if (level > 0)
+    return tiles->get(tiles->context, level, first, n, out);
   enum cf_err err = kept_tile(k, tile_floor(first));
-  if (err != CF_OK) return err;
+  if (err != CF_OK)
+    return err;
   for (size_t i = 0; i < n; i++) {
     const struct cf_verify_leaf *leaf = &k->leaves[first % CF_TILE_W + i];
-    if (!leaf->hash_readable) return CF_E_DAMAGED;
+    if (!leaf->hash_readable)
+      return CF_E_DAMAGED;
     memcpy(out + i * CF_HASH_N, leaf->hash, CF_HASH_N);
   }
   return CF_OK;
 }
 
-static bool unreadable(enum cf_err err) { return err == CF_E_DAMAGED || err == CF_E_NOTFOUND; }
+static bool unreadable(enum cf_err err)
+{
+  return err == CF_E_DAMAGED || err == CF_E_NOTFOUND;
+}
 
 /* ---- Roots ---- */
 
@@ -84,19 +103,25 @@ static bool unreadable(enum cf_err err) { return err == CF_E_DAMAGED || err == C
 static enum cf_err head_root(struct cf_verify_run *run, const struct cf_hashes *kept)
 {
   uint8_t root[CF_HASH_N];
-  if (!run->edge_known) return CF_OK;
+  if (!run->edge_known)
+    return CF_OK;
   enum cf_err err = cf_tree_extend(kept, run->head.size, &run->edge);
   if (unreadable(err)) {
     cf_run_lose_edge(run, "a kept hash behind the last leaf that was checked cannot be read");
     return CF_OK;
   }
-  if (err != CF_OK) return err;
+  if (err != CF_OK)
+    return err;
   cf_edge_root(&run->edge, root);
-  if (memcmp(root, run->head.root, sizeof root) != 0) cf_run_fault(run, CF_V_ROOT_MISMATCH, NULL, "the tree does not have the root that was signed");
+  if (memcmp(root, run->head.root, sizeof root) != 0)
+    cf_run_fault(run, CF_V_ROOT_MISMATCH, NULL, "the tree does not have the root that was signed");
   return CF_OK;
 }
 
-static struct cf_str slice(const uint8_t hash[CF_HASH_N]) { return (struct cf_str){(const void *)hash, CF_HASH_N}; }
+static struct cf_str slice(const uint8_t hash[CF_HASH_N])
+{
+  return (struct cf_str){(const void *)hash, CF_HASH_N};
+}
 
 /* CF_E_PROOF where the head does not extend what the caller kept. */
 static enum cf_err kept_extends(const struct cf_verify_run *run, const struct cf_hashes *kept)
@@ -110,19 +135,31 @@ static enum cf_err kept_extends(const struct cf_verify_run *run, const struct cf
     return memcmp(empty, job->kept_root, CF_HASH_N) == 0 ? CF_OK : CF_E_PROOF;
   }
   enum cf_err err = cf_tree_consistency(kept, job->kept_size, run->head.size, &proof);
-  if (err != CF_OK) return err;
-  for (size_t i = 0; i < proof.n; i++) hash[i] = slice(proof.hash[i]);
-  return cf_consistency_check(job->kept_size, run->head.size, slice(job->kept_root), slice(run->head.root), hash, proof.n);
+  if (err != CF_OK)
+    return err;
+  for (size_t i = 0; i < proof.n; i++)
+    hash[i] = slice(proof.hash[i]);
+  return cf_consistency_check(job->kept_size, run->head.size, slice(job->kept_root),
+                              slice(run->head.root), hash, proof.n);
 }
 
-/* Consistency with what the caller kept, where the walk did not come by that size. */
+/* Consistency with what the caller kept, where the walk did not come by that
+ * size. */
 static enum cf_err kept_judge(struct cf_verify_run *run, const struct cf_hashes *kept)
 {
-  if (!run->kept.have) return CF_OK;
+  if (!run->kept.have)
+    return CF_OK;
   enum cf_err err = kept_extends(run, kept);
-  if (unreadable(err)) cf_run_fault(run, CF_V_STORE_DAMAGED, NULL, "consistency with the checkpoint kept elsewhere cannot be judged: a kept hash cannot be read");
-  else if (err == CF_E_PROOF) cf_run_fault(run, CF_V_INCONSISTENT_HEAD, NULL, "the tree does not extend the checkpoint of size %llu kept elsewhere", (unsigned long long)run->job->kept_size);
-  else return err;
+  if (unreadable(err))
+    cf_run_fault(
+        run, CF_V_STORE_DAMAGED, NULL,
+        "consistency with the checkpoint kept elsewhere cannot be judged: a kept hash cannot be read");
+  else if (err == CF_E_PROOF)
+    cf_run_fault(run, CF_V_INCONSISTENT_HEAD, NULL,
+                 "the tree does not extend the checkpoint of size %llu kept elsewhere",
+                 (unsigned long long)run->job->kept_size);
+  else
+    return err;
   return CF_OK;
 }
 
@@ -130,10 +167,12 @@ static enum cf_err roots_judge(struct cf_verify_run *run)
 {
   struct kept_tree tree = {.run = run, .leaves = malloc(CF_TILE_W * sizeof *tree.leaves)};
   const struct cf_hashes kept = {.get = kept_get, .context = &tree};
-  enum cf_err err = tree.leaves ? run->source->worker_new(run->source->context, &tree.scratch) : CF_E_NOMEM;
+  enum cf_err err =
+      tree.leaves ? run->source->worker_new(run->source->context, &tree.scratch) : CF_E_NOMEM;
   if (err == CF_OK) {
     err = head_root(run, &kept);
-    if (err == CF_OK) err = kept_judge(run, &kept);
+    if (err == CF_OK)
+      err = kept_judge(run, &kept);
     run->source->worker_free(run->source->context, tree.scratch);
   }
   free(tree.leaves);
@@ -145,19 +184,26 @@ static enum cf_err roots_judge(struct cf_verify_run *run)
 static void kept_prepare(struct cf_verify_run *run)
 {
   const struct cf_verify_job *job = run->job;
-  if (!job->kept) return;
+  if (!job->kept)
+    return;
   run->kept.have = job->kept_size <= run->head.size;
   run->kept.checkpoint.size = job->kept_size;
   memcpy(run->kept.checkpoint.root, job->kept_root, CF_HASH_N);
   if (!run->kept.have)
-    cf_run_fault(run, CF_V_ROLLBACK, NULL, "the ledger has %llu records, the checkpoint kept elsewhere %llu", (unsigned long long)run->head.size, (unsigned long long)job->kept_size);
+    cf_run_fault(run, CF_V_ROLLBACK, NULL,
+                 "the ledger has %llu records, the checkpoint kept elsewhere %llu",
+                 (unsigned long long)run->head.size, (unsigned long long)job->kept_size);
 }
 
-/* A signed checkpoint for a larger tree than the head is what remains of a ledger that was cut. */
+/* A signed checkpoint for a larger tree than the head is what remains of a
+ * ledger that was cut. */
 static void newer_judge(struct cf_verify_run *run)
 {
-  if (run->job->mode == CF_VERIFY_FULL && run->next.have && run->next.checkpoint.size > run->head.size)
-    cf_run_fault(run, CF_V_ROLLBACK, NULL, "a checkpoint of size %llu was signed, the head has %llu", (unsigned long long)run->next.checkpoint.size, (unsigned long long)run->head.size);
+  if (run->job->mode == CF_VERIFY_FULL && run->next.have &&
+      run->next.checkpoint.size > run->head.size)
+    cf_run_fault(run, CF_V_ROLLBACK, NULL,
+                 "a checkpoint of size %llu was signed, the head has %llu",
+                 (unsigned long long)run->next.checkpoint.size, (unsigned long long)run->head.size);
 }
 
 static enum cf_err judge(struct cf_verify_run *run)
@@ -166,13 +212,17 @@ static enum cf_err judge(struct cf_verify_run *run)
   plan(run);
   kept_prepare(run);
   enum cf_err err = cf_run_begin(run);
-  if (err == CF_OK) err = cf_run_walk(run);
-  if (err != CF_OK) return err;
+  if (err == CF_OK)
+    err = cf_run_walk(run);
+  if (err != CF_OK)
+    return err;
   r->complete = run->over || run->folded == run->end;
   r->has_next = !r->complete;
   r->next = run->folded;
-  if (r->complete) newer_judge(run);
-  if (r->complete && !run->over && run->job->mode == CF_VERIFY_FULL) cf_run_claims_end(run);
+  if (r->complete)
+    newer_judge(run);
+  if (r->complete && !run->over && run->job->mode == CF_VERIFY_FULL)
+    cf_run_claims_end(run);
   return roots_judge(run);
 }
 
@@ -187,14 +237,18 @@ static enum cf_err head_judge(struct cf_verify_run *run)
   r->size = run->head.size;
   memcpy(r->root, run->head.root, CF_HASH_N);
   memcpy(r->origin, run->head.origin, sizeof r->origin);
-  if (run->job->minimum % CF_TILE_W != 0 || run->job->minimum > r->size) return cf_fail(run->fault, CF_E_PARAMETER, "minimum", "a multiple of 256 within the ledger is needed");
+  if (run->job->minimum % CF_TILE_W != 0 || run->job->minimum > r->size)
+    return cf_fail(run->fault, CF_E_PARAMETER, "minimum",
+                   "a multiple of 256 within the ledger is needed");
   return judge(run);
 }
 
-enum cf_err cf_verify(const struct cf_verify_source *source, const struct cf_verify_job *job, struct cf_verify_result *result, struct cf_fault *fault)
+enum cf_err cf_verify(const struct cf_verify_source *source, const struct cf_verify_job *job,
+                      struct cf_verify_result *result, struct cf_fault *fault)
 {
   struct cf_verify_run *run = calloc(1, sizeof *run);
-  if (!run) return CF_E_NOMEM;
+  if (!run)
+    return CF_E_NOMEM;
   memset(result, 0, sizeof *result);
   run->source = source;
   run->job = job;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The verifier: goes over a ledger that somebody else holds and says what is true of it. It knows neither the store nor HTTP: leaves, hashes and
- * checkpoints come through struct cf_verify_source, so the same code serves the route, the command and an evidence bundle. */
+/* The verifier: goes over a ledger that somebody else holds and says what is
+ * true of it. It knows neither the store nor HTTP: leaves, hashes and
+ * checkpoints come through struct cf_verify_source, so the same code serves the
+ * route, the command and an evidence bundle. */
 #ifndef CF_PROOF_VERIFY_H
 #define CF_PROOF_VERIFY_H
 
@@ -8,43 +10,59 @@
 #include "lib/record/record.h"
 
 /* Verdicts (format.md, Verdicts), a row each. */
+/* clang-format off */
 #define CF_VERDICTS(X) \
-  X(CHECKPOINT_SIGNATURE) X(KEY_UNKNOWN) X(ORIGIN_MISMATCH) X(ROOT_MISMATCH) X(INCONSISTENT_HEAD) X(ROLLBACK) X(LEAF_HASH) X(LINK_BROKEN) X(INDEX_GAP) \
-  X(LEAF_FORMAT) X(TILE_MISMATCH) X(TIME_REGRESSION) X(OPENING_MISSING) X(OPENING_MISMATCH) X(OPENING_FORMAT) X(ERASED_BUT_PRESENT) \
-  X(ERASURE_UNAUTHORISED) X(PRUNED_UNAUTHORISED) X(INDEX_MISMATCH) X(STORE_DAMAGED) X(SOURCE_GAP) X(WITNESS_QUORUM)
+  X(CHECKPOINT_SIGNATURE) X(KEY_UNKNOWN) X(ORIGIN_MISMATCH) X(ROOT_MISMATCH) \
+  X(INCONSISTENT_HEAD) X(ROLLBACK) X(LEAF_HASH) X(LINK_BROKEN) X(INDEX_GAP) X(LEAF_FORMAT) \
+  X(TILE_MISMATCH) X(TIME_REGRESSION) X(OPENING_MISSING) X(OPENING_MISMATCH) X(OPENING_FORMAT) \
+  X(ERASED_BUT_PRESENT) X(ERASURE_UNAUTHORISED) X(PRUNED_UNAUTHORISED) X(INDEX_MISMATCH) \
+  X(STORE_DAMAGED) X(SOURCE_GAP) X(WITNESS_QUORUM)
+/* clang-format on */
 enum cf_verdict {
 #define CF_VERDICT(name) CF_V_##name,
   CF_VERDICTS(CF_VERDICT)
 #undef CF_VERDICT
-  CF_V_N
+      CF_V_N
 };
 const char *cf_verdict_name(enum cf_verdict verdict);
 
-/* One leaf as the source has it. Slices stay valid until the worker's next call. A payload that is given is checked against its commitment, so a source that made the
- * leaf out of payloads and salts itself leaves them out. */
+/* One leaf as the source has it. Slices stay valid until the worker's next
+ * call. A payload that is given is checked against its commitment, so a source
+ * that made the leaf out of payloads and salts itself leaves them out. */
 struct cf_verify_leaf {
-  bool readable;                   /* false: the store could not read it (STORE_DAMAGED) */
-  struct cf_str leaf;              /* its text; the store rebuilds it from what it keeps */
-  uint8_t hash[CF_HASH_N];         /* the leaf hash that the source keeps for it */
+  bool readable;           /* false: the store could not read it (STORE_DAMAGED) */
+  struct cf_str leaf;      /* its text; the store rebuilds it from what it keeps */
+  uint8_t hash[CF_HASH_N]; /* the leaf hash that the source keeps for it */
   bool hash_readable;
-  struct cf_str payload[CF_C_N];   /* p = NULL: not opened */
+  struct cf_str payload[CF_C_N]; /* p = NULL: not opened */
   uint8_t salt[CF_C_N][CF_HASH_N];
-  uint8_t erased;                  /* mask of compartments the source says are erased */
+  uint8_t erased; /* mask of compartments the source says are erased */
 };
 
 struct cf_verify_source {
   void *context;
-  bool opens;                      /* gives each compartment's payload or calls it erased; where false, one that is neither is no OPENING_MISSING */
+  /* gives each compartment's payload or calls it erased; where false, one that
+   * is neither is no OPENING_MISSING */
+  bool opens;
   /* A worker's own scratch; called in the worker's thread. */
   enum cf_err (*worker_new)(void *context, void **worker);
   void (*worker_free)(void *context, void *worker);
-  /* The n ≤ 256 leaves from first (a multiple of 256) on. Thread-safe for different workers. An error means that nothing can be said (verify stops with it); damage is
-   * told leaf by leaf instead. CF_E_NOTFOUND: there is nothing from first on, the source ends (one STORE_DAMAGED at first, and the walk is over). */
-  enum cf_err (*leaves)(void *context, void *worker, uint64_t first, size_t n, struct cf_verify_leaf *out);
-  /* Kept hashes of tile levels ≥ 1, for complete subtrees within the head. CF_E_DAMAGED and CF_E_NOTFOUND are a TILE_MISMATCH. Called in the thread of cf_verify. */
+  /* The n ≤ 256 leaves from first (a multiple of 256) on. Thread-safe for
+   * different workers. An error means that nothing can be said (verify stops
+   * with it); damage is told leaf by leaf instead. CF_E_NOTFOUND: there is
+   * nothing from first on, the source ends (one STORE_DAMAGED at first, and the
+   * walk is over). */
+  enum cf_err (*leaves)(void *context, void *worker, uint64_t first, size_t n,
+                        struct cf_verify_leaf *out);
+  /* Kept hashes of tile levels ≥ 1, for complete subtrees within the head.
+   * CF_E_DAMAGED and CF_E_NOTFOUND are a TILE_MISMATCH. Called in the thread of
+   * cf_verify. */
   struct cf_hashes tiles;
-  /* Checkpoints the source kept, ascending by size: append the note of the i-th; CF_E_NOTFOUND past the last. A source that grows gives none that is newer than the head
-   * which is judged: in a FULL walk a good signature for a larger tree is a ROLLBACK. Called in the thread of cf_verify, like progress. */
+  /* Checkpoints the source kept, ascending by size: append the note of the
+   * i-th; CF_E_NOTFOUND past the last. A source that grows gives none that is
+   * newer than the head which is judged: in a FULL walk a good signature for a
+   * larger tree is a ROLLBACK. Called in the thread of cf_verify, like
+   * progress. */
   enum cf_err (*checkpoint)(void *context, size_t i, struct cf_buf *note);
 };
 
@@ -52,41 +70,61 @@ enum cf_verify_mode { CF_VERIFY_QUICK, CF_VERIFY_RANGE, CF_VERIFY_FULL };
 
 struct cf_verify_job {
   enum cf_verify_mode mode;
-  uint64_t from, to;               /* RANGE: seq_from ≤ seq < seq_to; else ignored */
-  uint64_t minimum;                /* leaves below it are pruned */
-  struct cf_str head;              /* the signed checkpoint to judge against, a note */
-  const struct cf_vkey *vkey;      /* the key that must have signed it */
-  bool kept;                       /* the caller kept a checkpoint … */
-  uint64_t kept_size;              /* … of this size … */
-  uint8_t kept_root[CF_HASH_N];    /* … and root: consistency with it is checked */
-  int64_t budget_us;               /* stop after this time with complete = false; 0: none */
-  unsigned workers;                /* threads to use, at least 1 */
+  uint64_t from, to;            /* RANGE: seq_from ≤ seq < seq_to; else ignored */
+  uint64_t minimum;             /* leaves below it are pruned */
+  struct cf_str head;           /* the signed checkpoint to judge against, a note */
+  const struct cf_vkey *vkey;   /* the key that must have signed it */
+  bool kept;                    /* the caller kept a checkpoint … */
+  uint64_t kept_size;           /* … of this size … */
+  uint8_t kept_root[CF_HASH_N]; /* … and root: consistency with it is checked */
+  int64_t budget_us;            /* stop after this time with complete = false; 0: none */
+  unsigned workers;             /* threads to use, at least 1 */
   /* Called now and then from one thread; may be NULL. */
   void (*progress)(void *context, uint64_t done, uint64_t of);
   void *progress_context;
 };
 
-#define CF_VERIFY_ERRORS_MAX 100   /* kept; all are counted */
-struct cf_verify_error { enum cf_verdict verdict; bool has_seq; uint64_t seq; char detail[160]; };
+#define CF_VERIFY_ERRORS_MAX 100 /* kept; all are counted */
+struct cf_verify_error {
+  enum cf_verdict verdict;
+  bool has_seq;
+  uint64_t seq;
+  char detail[160];
+};
 struct cf_verify_result {
   bool ok, complete;
-  bool has_next; uint64_t next;    /* where to go on when not complete (mode=range) */
-  uint64_t size; uint8_t root[CF_HASH_N]; uint64_t minimum; char origin[CF_ORIGIN_MAX + 1];
-  uint64_t leaves, links, tiles, checkpoints, openings;  /* checked */
-  uint64_t present, erased, expired;                     /* records by state: all there; a compartment erased; pruned */
-  bool has_first_bad; uint64_t first_bad;                /* lowest seq with a fault */
-  size_t errors_n; uint64_t errors_total;
-  struct cf_verify_error errors[CF_VERIFY_ERRORS_MAX];   /* ascending by seq as found */
+  bool has_next;
+  uint64_t next; /* where to go on when not complete (mode=range) */
+  uint64_t size;
+  uint8_t root[CF_HASH_N];
+  uint64_t minimum;
+  char origin[CF_ORIGIN_MAX + 1];
+  uint64_t leaves, links, tiles, checkpoints, openings; /* checked */
+  uint64_t present, erased, expired; /* records by state: all there; a compartment erased; pruned */
+  bool has_first_bad;
+  uint64_t first_bad; /* lowest seq with a fault */
+  size_t errors_n;
+  uint64_t errors_total;
+  struct cf_verify_error errors[CF_VERIFY_ERRORS_MAX]; /* ascending by seq as found */
   int64_t elapsed_us;
 };
 
-/* What each mode does. All judge the head (signature, origin), the root at its size, and its consistency with what the caller kept.
- *   FULL   every leaf from minimum on, every kept row of tiles, every kept checkpoint; that each erasure and the pruning is authorised by a record.
- *   RANGE  the tiles that hold the range; what is before and after them counts in the root by its kept rows, which proves the range included.
+/* What each mode does. All judge the head (signature, origin), the root at its
+ * size, and its consistency with what the caller kept.
+ *   FULL   every leaf from minimum on, every kept row of tiles, every kept
+ *          checkpoint; that each erasure and the pruning is authorised by a
+ *          record.
+ *   RANGE  the tiles that hold the range; what is before and after them counts
+ *          in the root by its kept rows, which proves the range included.
  *   QUICK  likewise, the last tile only, and no kept checkpoints.
- * Where the budget ends FULL or RANGE early, the root is judged in the same way from what was walked, and RANGE goes on at next.
+ * Where the budget ends FULL or RANGE early, the root is judged in the same way
+ * from what was walked, and RANGE goes on at next.
  *
- * CF_OK with a result, whatever the verdict; an error only where nothing could be said (memory, system, the source's own). The result is the caller's (it is large: heap). */
-CF_MUST enum cf_err cf_verify(const struct cf_verify_source *source, const struct cf_verify_job *job, struct cf_verify_result *result, struct cf_fault *fault);
+ * CF_OK with a result, whatever the verdict; an error only where nothing could
+ * be said (memory, system, the source's own). The result is the caller's (it is
+ * large: heap). */
+CF_MUST enum cf_err cf_verify(const struct cf_verify_source *source,
+                              const struct cf_verify_job *job, struct cf_verify_result *result,
+                              struct cf_fault *fault);
 
 #endif

@@ -8,19 +8,21 @@
 #include "lib/base/codec.h"
 #include "lib/proof/verify_run.h"
 
-#define KEPT_OF_ONE_VERDICT (CF_VERIFY_ERRORS_MAX / 4) /* so that many of one kind leave room for the others */
+/* so that many of one kind leave room for the others */
+#define KEPT_OF_ONE_VERDICT (CF_VERIFY_ERRORS_MAX / 4)
 
 const char *cf_verdict_name(enum cf_verdict verdict)
 {
   static const char *const names[CF_V_N] = {
 #define CF_VERDICT(name) #name,
-    CF_VERDICTS(CF_VERDICT)
+      CF_VERDICTS(CF_VERDICT)
 #undef CF_VERDICT
   };
   return names[verdict];
 }
 
-void cf_error_set(struct cf_verify_error *error, enum cf_verdict verdict, const uint64_t *seq, const char *format, va_list args)
+void cf_error_set(struct cf_verify_error *error, enum cf_verdict verdict, const uint64_t *seq,
+                  const char *format, va_list args)
 {
   char text[512];
   memset(error, 0, sizeof *error);
@@ -37,14 +39,18 @@ static void add(struct cf_verify_run *run, const struct cf_verify_error *error)
   struct cf_verify_result *r = run->result;
   r->errors_total++;
   if (error->has_seq) {
-    if (!r->has_first_bad || error->seq < r->first_bad) r->first_bad = error->seq;
-    if (!run->located || error->seq > run->located_seq) run->located_seq = error->seq;
+    if (!r->has_first_bad || error->seq < r->first_bad)
+      r->first_bad = error->seq;
+    if (!run->located || error->seq > run->located_seq)
+      run->located_seq = error->seq;
     r->has_first_bad = run->located = true;
   }
-  if (run->verdicts[error->verdict]++ < KEPT_OF_ONE_VERDICT && r->errors_n < CF_VERIFY_ERRORS_MAX) r->errors[r->errors_n++] = *error;
+  if (run->verdicts[error->verdict]++ < KEPT_OF_ONE_VERDICT && r->errors_n < CF_VERIFY_ERRORS_MAX)
+    r->errors[r->errors_n++] = *error;
 }
 
-void cf_run_fault(struct cf_verify_run *run, enum cf_verdict verdict, const uint64_t *seq, const char *format, ...)
+void cf_run_fault(struct cf_verify_run *run, enum cf_verdict verdict, const uint64_t *seq,
+                  const char *format, ...)
 {
   struct cf_verify_error error;
   va_list args;
@@ -56,14 +62,17 @@ void cf_run_fault(struct cf_verify_run *run, enum cf_verdict verdict, const uint
 
 void cf_run_take_errors(struct cf_verify_run *run, const struct cf_tile_report *tile)
 {
-  for (size_t i = 0; i < tile->errors_n; i++) add(run, &tile->errors[i]);
+  for (size_t i = 0; i < tile->errors_n; i++)
+    add(run, &tile->errors[i]);
   run->result->errors_total += tile->errors_total - tile->errors_n;
 }
 
-void cf_tile_fault(struct cf_tile_report *tile, enum cf_verdict verdict, uint64_t seq, const char *format, ...)
+void cf_tile_fault(struct cf_tile_report *tile, enum cf_verdict verdict, uint64_t seq,
+                   const char *format, ...)
 {
   va_list args;
-  if (tile->errors_total++ >= CF_TILE_ERRORS_MAX) return;
+  if (tile->errors_total++ >= CF_TILE_ERRORS_MAX)
+    return;
   va_start(args, format);
   cf_error_set(&tile->errors[tile->errors_n++], verdict, &seq, format, args);
   va_end(args);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What can be said of a tile's leaves without knowing any other tile: format, hash, links, times, openings. Runs in a worker thread. */
+/* What can be said of a tile's leaves without knowing any other tile: format,
+ * hash, links, times, openings. Runs in a worker thread. */
 #include "config.h"
 
 #include <string.h>
@@ -15,32 +16,44 @@ struct scan {
   uint64_t seq;
   uint8_t computed[CF_HASH_N];
   struct cf_leaf leaf;
-  bool linked;              /* there is a hash that this leaf's prev must be: */
+  bool linked; /* there is a hash that this leaf's prev must be: */
   uint8_t link[CF_HASH_N];
 };
 
-static struct cf_str slice(const uint8_t hash[CF_HASH_N]) { return (struct cf_str){(const void *)hash, CF_HASH_N}; }
+static struct cf_str slice(const uint8_t hash[CF_HASH_N])
+{
+  return (struct cf_str){(const void *)hash, CF_HASH_N};
+}
 
-/* Which hash stands for the leaf in the tree. The kept one where there is one: then a changed leaf is told once, at its place, and not by every root above it. */
+/* Which hash stands for the leaf in the tree. The kept one where there is one:
+ * then a changed leaf is told once, at its place, and not by every root above
+ * it. */
 static void hash_choose(struct scan *s)
 {
   struct cf_tile_report *t = s->tile;
   t->known[s->i] = s->in->hash_readable || s->in->readable;
-  if (t->known[s->i]) memcpy(t->hash[s->i], s->in->hash_readable ? s->in->hash : s->computed, CF_HASH_N);
-  else if (t->unknown++ == 0) t->unknown_seq = s->seq;
+  if (t->known[s->i])
+    memcpy(t->hash[s->i], s->in->hash_readable ? s->in->hash : s->computed, CF_HASH_N);
+  else if (t->unknown++ == 0)
+    t->unknown_seq = s->seq;
 }
 
 static void hash_check(struct scan *s)
 {
-  if (!s->in->hash_readable) cf_tile_fault(s->tile, CF_V_STORE_DAMAGED, s->seq, "the kept leaf hash cannot be read");
-  else if (memcmp(s->in->hash, s->computed, CF_HASH_N) != 0) cf_tile_fault(s->tile, CF_V_LEAF_HASH, s->seq, "the leaf does not have the leaf hash that is kept for it");
+  if (!s->in->hash_readable)
+    cf_tile_fault(s->tile, CF_V_STORE_DAMAGED, s->seq, "the kept leaf hash cannot be read");
+  else if (memcmp(s->in->hash, s->computed, CF_HASH_N) != 0)
+    cf_tile_fault(s->tile, CF_V_LEAF_HASH, s->seq,
+                  "the leaf does not have the leaf hash that is kept for it");
 }
 
-/* What the successor's prev must be: the hash of the leaf as it is, or, where it cannot be read, the kept one. */
+/* What the successor's prev must be: the hash of the leaf as it is, or, where
+ * it cannot be read, the kept one. */
 static void link_set(struct scan *s)
 {
   s->linked = s->tile->known[s->i];
-  if (s->linked) memcpy(s->link, s->in->readable ? s->computed : s->in->hash, CF_HASH_N);
+  if (s->linked)
+    memcpy(s->link, s->in->readable ? s->computed : s->in->hash, CF_HASH_N);
 }
 
 static void link_check(struct scan *s)
@@ -50,16 +63,20 @@ static void link_check(struct scan *s)
     memcpy(s->tile->prev, s->leaf.prev, CF_HASH_N);
   } else if (s->linked) {
     s->tile->links++;
-    if (memcmp(s->link, s->leaf.prev, CF_HASH_N) != 0) cf_tile_fault(s->tile, CF_V_LINK_BROKEN, s->seq, "prev is not the hash of the leaf before it");
+    if (memcmp(s->link, s->leaf.prev, CF_HASH_N) != 0)
+      cf_tile_fault(s->tile, CF_V_LINK_BROKEN, s->seq,
+                    "prev is not the hash of the leaf before it");
   }
 }
 
-/* `what` is the last member of a service record's body, and a quote inside a string is escaped: the end of the text decides. */
+/* `what` is the last member of a service record's body, and a quote inside a
+ * string is escaped: the end of the text decides. */
 static bool sets_back(const struct cf_leaf *leaf)
 {
   const struct cf_str end = CF_STR(",\"what\":\"clock\"}");
   struct cf_str text = leaf->public_text;
-  return leaf->kind == CF_K_SERVICE && text.n >= end.n && memcmp(text.p + text.n - end.n, end.p, end.n) == 0;
+  return leaf->kind == CF_K_SERVICE && text.n >= end.n &&
+         memcmp(text.p + text.n - end.n, end.p, end.n) == 0;
 }
 
 static void time_check(struct scan *s)
@@ -79,9 +96,13 @@ static void time_check(struct scan *s)
 
 static void place_check(struct scan *s)
 {
-  if (s->leaf.seq != s->seq) cf_tile_fault(s->tile, CF_V_INDEX_GAP, s->seq, "the leaf here says it is %llu", (unsigned long long)s->leaf.seq);
+  if (s->leaf.seq != s->seq)
+    cf_tile_fault(s->tile, CF_V_INDEX_GAP, s->seq, "the leaf here says it is %llu",
+                  (unsigned long long)s->leaf.seq);
   if ((s->leaf.kind == CF_K_GENESIS) != (s->seq == 0))
-    cf_tile_fault(s->tile, CF_V_LEAF_FORMAT, s->seq, s->seq == 0 ? "the first record is no genesis" : "a genesis that is not the first record");
+    cf_tile_fault(s->tile, CF_V_LEAF_FORMAT, s->seq,
+                  s->seq == 0 ? "the first record is no genesis"
+                              : "a genesis that is not the first record");
 }
 
 /* Keep the text of what says something of other records. */
@@ -89,8 +110,10 @@ static void claim_keep(struct scan *s)
 {
   enum cf_kind kind = s->leaf.kind;
   struct cf_tile_report *t = s->tile;
-  if (kind != CF_K_GENESIS && kind != CF_K_ERASURE && kind != CF_K_RETENTION) return;
-  t->claim[t->claims_n++] = (struct cf_claim){.seq = s->seq, .kind = kind, .at = t->claims.n, .n = s->leaf.public_text.n};
+  if (kind != CF_K_GENESIS && kind != CF_K_ERASURE && kind != CF_K_RETENTION)
+    return;
+  t->claim[t->claims_n++] =
+      (struct cf_claim){.seq = s->seq, .kind = kind, .at = t->claims.n, .n = s->leaf.public_text.n};
   cf_buf_putstr(&t->claims, s->leaf.public_text);
 }
 
@@ -105,7 +128,9 @@ static void opening_check(struct scan *s, enum cf_compartment c)
     return;
   }
   cf_commitment(c, s->leaf.seq, s->in->salt[c], s->in->payload[c], commitment);
-  if (!cf_str_eq(slice(commitment), slice(s->leaf.commitment[c]))) cf_tile_fault(s->tile, CF_V_OPENING_MISMATCH, s->seq, "%s is not what the leaf commits to", name);
+  if (!cf_str_eq(slice(commitment), slice(s->leaf.commitment[c])))
+    cf_tile_fault(s->tile, CF_V_OPENING_MISMATCH, s->seq, "%s is not what the leaf commits to",
+                  name);
 }
 
 static void compartment_check(struct scan *s, enum cf_compartment c)
@@ -114,19 +139,28 @@ static void compartment_check(struct scan *s, enum cf_compartment c)
   bool given = s->in->payload[c].p != NULL;
   bool committed = s->leaf.present >> c & 1;
   bool erased = s->in->erased >> c & 1;
-  if (given && erased) cf_tile_fault(s->tile, CF_V_ERASED_BUT_PRESENT, s->seq, "%s is called erased and is there", name);
-  if (given && !committed) cf_tile_fault(s->tile, CF_V_OPENING_MISMATCH, s->seq, "the leaf has no %s", name);
-  if (given && committed) opening_check(s, c);
-  if (!given && committed && !erased && s->source->opens) cf_tile_fault(s->tile, CF_V_OPENING_MISSING, s->seq, "%s is neither there nor called erased", name);
+  if (given && erased)
+    cf_tile_fault(s->tile, CF_V_ERASED_BUT_PRESENT, s->seq, "%s is called erased and is there",
+                  name);
+  if (given && !committed)
+    cf_tile_fault(s->tile, CF_V_OPENING_MISMATCH, s->seq, "the leaf has no %s", name);
+  if (given && committed)
+    opening_check(s, c);
+  if (!given && committed && !erased && s->source->opens)
+    cf_tile_fault(s->tile, CF_V_OPENING_MISSING, s->seq, "%s is neither there nor called erased",
+                  name);
 }
 
 static void openings_check(struct scan *s)
 {
   uint8_t erased = s->in->erased & s->leaf.present;
-  for (enum cf_compartment c = 0; c < CF_C_N; c++) compartment_check(s, c);
+  for (enum cf_compartment c = 0; c < CF_C_N; c++)
+    compartment_check(s, c);
   s->tile->erased[s->i] = erased;
-  if (erased) s->tile->states_erased++;
-  else s->tile->states_present++;
+  if (erased)
+    s->tile->states_erased++;
+  else
+    s->tile->states_present++;
 }
 
 static void text_check(struct scan *s)
@@ -134,7 +168,8 @@ static void text_check(struct scan *s)
   struct cf_fault fault = {.detail = "not well-formed"};
   s->tile->leaves++;
   if (cf_leaf_parse(s->in->leaf, &s->leaf, &fault) != CF_OK) {
-    cf_tile_fault(s->tile, CF_V_LEAF_FORMAT, s->seq, "%s%s%s", fault.at, fault.at[0] ? ": " : "", fault.detail);
+    cf_tile_fault(s->tile, CF_V_LEAF_FORMAT, s->seq, "%s%s%s", fault.at, fault.at[0] ? ": " : "",
+                  fault.detail);
     s->tile->lost = true;
     s->tile->lost_seq = s->seq;
     return;
@@ -148,13 +183,16 @@ static void text_check(struct scan *s)
 
 static void leaf_check(struct scan *s)
 {
-  if (s->in->readable) cf_leaf_hash(s->in->leaf, s->computed);
+  if (s->in->readable)
+    cf_leaf_hash(s->in->leaf, s->computed);
   hash_choose(s);
   if (s->in->readable) {
     hash_check(s);
     text_check(s);
   } else {
-    cf_tile_fault(s->tile, CF_V_STORE_DAMAGED, s->seq, s->in->hash_readable ? "the record cannot be read" : "neither the record nor its leaf hash can be read");
+    cf_tile_fault(s->tile, CF_V_STORE_DAMAGED, s->seq,
+                  s->in->hash_readable ? "the record cannot be read"
+                                       : "neither the record nor its leaf hash can be read");
     s->tile->lost = true;
     s->tile->lost_seq = s->seq;
   }
@@ -172,12 +210,14 @@ static void report_reset(struct cf_tile_report *t)
   cf_buf_reset(&t->claims);
 }
 
-void cf_tile_check(const struct cf_verify_source *source, void *worker, struct cf_verify_leaf *leaves, struct cf_tile_report *tile)
+void cf_tile_check(const struct cf_verify_source *source, void *worker,
+                   struct cf_verify_leaf *leaves, struct cf_tile_report *tile)
 {
   report_reset(tile);
   memset(leaves, 0, tile->n * sizeof *leaves);
   tile->err = source->leaves(source->context, worker, tile->first, tile->n, leaves);
-  if (tile->err != CF_OK) return;
+  if (tile->err != CF_OK)
+    return;
   struct scan s = {.source = source, .tile = tile};
   for (s.i = 0; s.i < tile->n; s.i++) {
     s.in = &leaves[s.i];
@@ -186,6 +226,7 @@ void cf_tile_check(const struct cf_verify_source *source, void *worker, struct c
   }
   tile->closed = s.linked;
   memcpy(tile->last, s.link, CF_HASH_N);
-  if (tile->n == CF_TILE_W && tile->unknown == 0) cf_fold(tile->hash[0], CF_TILE_W, tile->root);
+  if (tile->n == CF_TILE_W && tile->unknown == 0)
+    cf_fold(tile->hash[0], CF_TILE_W, tile->root);
   tile->err = tile->claims.err;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The threads: workers take tiles in order out of a bounded ring, the caller's thread folds them in order. */
+/* The threads: workers take tiles in order out of a bounded ring, the caller's
+ * thread folds them in order. */
 #include "config.h"
 
 #include <signal.h>
@@ -11,7 +12,7 @@
 
 #define WORKERS_MAX 64
 #define PROGRESS_US 100000
-#define CLAIMS_MAX ((size_t)CF_TILE_W * (CF_LEAF_MAX + 1))
+#define CLAIMS_MAX  ((size_t)CF_TILE_W * (CF_LEAF_MAX + 1))
 
 struct walk {
   struct cf_verify_run *run;
@@ -24,7 +25,7 @@ struct walk {
   uint64_t next;         /* tile to be checked */
   uint64_t folded;       /* tiles */
   bool stop;
-  enum cf_err err;       /* of a worker that could not begin */
+  enum cf_err err; /* of a worker that could not begin */
 };
 
 /* ---- Workers ---- */
@@ -34,7 +35,8 @@ static struct cf_tile_report *tile_take(struct walk *w)
 {
   struct cf_tile_report *tile = NULL;
   pthread_mutex_lock(&w->mutex);
-  while (!w->stop && w->next < w->tiles && w->next >= w->folded + w->ring_n) pthread_cond_wait(&w->taken, &w->mutex);
+  while (!w->stop && w->next < w->tiles && w->next >= w->folded + w->ring_n)
+    pthread_cond_wait(&w->taken, &w->mutex);
   if (!w->stop && w->next < w->tiles) {
     tile = &w->ring[w->next % w->ring_n];
     tile->first = w->run->first + w->next * CF_TILE_W;
@@ -57,7 +59,8 @@ static void tile_give(struct walk *w, struct cf_tile_report *tile)
 static void worker_failed(struct walk *w, enum cf_err err)
 {
   pthread_mutex_lock(&w->mutex);
-  if (w->err == CF_OK) w->err = err;
+  if (w->err == CF_OK)
+    w->err = err;
   w->stop = true;
   pthread_cond_broadcast(&w->taken);
   pthread_cond_signal(&w->done);
@@ -74,23 +77,27 @@ static void *worker_main(void *context)
   if (err != CF_OK) {
     worker_failed(w, err);
   } else {
-    for (struct cf_tile_report *tile; (tile = tile_take(w)) != NULL; tile_give(w, tile)) cf_tile_check(source, scratch, leaves, tile);
+    for (struct cf_tile_report *tile; (tile = tile_take(w)) != NULL; tile_give(w, tile))
+      cf_tile_check(source, scratch, leaves, tile);
     source->worker_free(source->context, scratch);
   }
   free(leaves);
   return NULL;
 }
 
-/* Start up to n workers, which take no signals. Fewer are enough; none is CF_E_SYSTEM. */
+/* Start up to n workers, which take no signals. Fewer are enough; none is
+ * CF_E_SYSTEM. */
 static enum cf_err workers_start(struct walk *w, pthread_t *threads, unsigned n, unsigned *started)
 {
   sigset_t all, old;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);
   for (*started = 0; *started < n; (*started)++)
-    if (pthread_create(&threads[*started], NULL, worker_main, w) != 0) break;
+    if (pthread_create(&threads[*started], NULL, worker_main, w) != 0)
+      break;
   pthread_sigmask(SIG_SETMASK, &old, NULL);
-  return *started > 0 ? CF_OK : cf_fail(w->run->fault, CF_E_SYSTEM, NULL, "no thread could be started");
+  return *started > 0 ? CF_OK
+                      : cf_fail(w->run->fault, CF_E_SYSTEM, NULL, "no thread could be started");
 }
 
 /* ---- The folding side ---- */
@@ -100,10 +107,12 @@ static enum cf_err tile_await(struct walk *w, uint64_t i, struct cf_tile_report 
 {
   struct cf_tile_report *t = &w->ring[i % w->ring_n];
   pthread_mutex_lock(&w->mutex);
-  while (!t->done && w->err == CF_OK) pthread_cond_wait(&w->done, &w->mutex);
+  while (!t->done && w->err == CF_OK)
+    pthread_cond_wait(&w->done, &w->mutex);
   enum cf_err err = w->err;
   pthread_mutex_unlock(&w->mutex);
-  if (err == CF_OK) *tile = t;
+  if (err == CF_OK)
+    *tile = t;
   return err;
 }
 
@@ -133,7 +142,8 @@ static void progress(const struct cf_verify_run *run, int64_t *told_us)
 {
   int64_t now = cf_clock_mono_us();
   bool last = run->folded == run->end;
-  if (!run->job->progress || (now - *told_us < PROGRESS_US && !last)) return;
+  if (!run->job->progress || (now - *told_us < PROGRESS_US && !last))
+    return;
   *told_us = now;
   run->job->progress(run->job->progress_context, run->folded - run->first, run->end - run->first);
 }
@@ -144,10 +154,13 @@ static enum cf_err fold_all(struct walk *w)
   int64_t told_us = run->start_us;
   for (uint64_t i = 0; i < w->tiles && !run->over; i++) {
     struct cf_tile_report *tile = NULL;
-    if (i > 0 && budget_spent(run)) return CF_OK;
+    if (i > 0 && budget_spent(run))
+      return CF_OK;
     enum cf_err err = tile_await(w, i, &tile);
-    if (err == CF_OK) err = cf_run_fold(run, tile);
-    if (err != CF_OK) return err;
+    if (err == CF_OK)
+      err = cf_run_fold(run, tile);
+    if (err != CF_OK)
+      return err;
     tile_release(w, tile);
     progress(run, &told_us);
   }
@@ -157,40 +170,51 @@ static enum cf_err fold_all(struct walk *w)
 static enum cf_err ring_new(struct walk *w, unsigned workers)
 {
   w->ring_n = 2 * (size_t)workers + 1;
-  if (w->ring_n > w->tiles) w->ring_n = (size_t)w->tiles;
+  if (w->ring_n > w->tiles)
+    w->ring_n = (size_t)w->tiles;
   w->ring = calloc(w->ring_n, sizeof *w->ring);
-  if (!w->ring) return CF_E_NOMEM;
-  for (size_t i = 0; i < w->ring_n; i++) cf_buf_init(&w->ring[i].claims, CLAIMS_MAX);
+  if (!w->ring)
+    return CF_E_NOMEM;
+  for (size_t i = 0; i < w->ring_n; i++)
+    cf_buf_init(&w->ring[i].claims, CLAIMS_MAX);
   return CF_OK;
 }
 
 static void ring_free(struct walk *w)
 {
-  for (size_t i = 0; w->ring && i < w->ring_n; i++) cf_buf_fini(&w->ring[i].claims);
+  for (size_t i = 0; w->ring && i < w->ring_n; i++)
+    cf_buf_fini(&w->ring[i].claims);
   free(w->ring);
 }
 
 static unsigned workers_for(const struct cf_verify_run *run, uint64_t tiles)
 {
   uint64_t n = run->job->workers < 1 ? 1 : run->job->workers;
-  if (n > WORKERS_MAX) n = WORKERS_MAX;
+  if (n > WORKERS_MAX)
+    n = WORKERS_MAX;
   return (unsigned)(n < tiles ? n : tiles);
 }
 
 enum cf_err cf_run_walk(struct cf_verify_run *run)
 {
-  struct walk w = {.run = run, .tiles = (run->end - run->first) / CF_TILE_W + ((run->end - run->first) % CF_TILE_W > 0)};
+  struct walk w = {.run = run,
+                   .tiles = (run->end - run->first) / CF_TILE_W +
+                            ((run->end - run->first) % CF_TILE_W > 0)};
   pthread_t threads[WORKERS_MAX];
   unsigned started = 0, workers = workers_for(run, w.tiles);
-  if (w.tiles == 0) return CF_OK;
+  if (w.tiles == 0)
+    return CF_OK;
   pthread_mutex_init(&w.mutex, NULL);
   pthread_cond_init(&w.taken, NULL);
   pthread_cond_init(&w.done, NULL);
   enum cf_err err = ring_new(&w, workers);
-  if (err == CF_OK) err = workers_start(&w, threads, workers, &started);
-  if (err == CF_OK) err = fold_all(&w);
+  if (err == CF_OK)
+    err = workers_start(&w, threads, workers, &started);
+  if (err == CF_OK)
+    err = fold_all(&w);
   workers_stop(&w);
-  for (unsigned i = 0; i < started; i++) pthread_join(threads[i], NULL);
+  for (unsigned i = 0; i < started; i++)
+    pthread_join(threads[i], NULL);
   ring_free(&w);
   pthread_cond_destroy(&w.done);
   pthread_cond_destroy(&w.taken);

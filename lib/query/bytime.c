@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A page in order of effective time. Candidates' times are gathered from all units that may hold some; a heap keeps the first ones in order, a bounded number; then their records are
- * looked at. Where more candidates were found than kept, the walk goes on behind them in another round. */
+/* A page in order of effective time. Candidates' times are gathered from all
+ * units that may hold some; a heap keeps the first ones in order, a bounded
+ * number; then their records are looked at. Where more candidates were found
+ * than kept, the walk goes on behind them in another round. */
 #include "config.h"
 
 #include "lib/query/walk.h"
@@ -80,7 +82,8 @@ static void sort(struct heap *h)
 
 /* ---- Gathering ---- */
 
-/* Times that are still asked for, both included: the filter's, from the walk's spot on, up to the last one kept of a full heap. */
+/* Times that are still asked for, both included: the filter's, from the walk's
+ * spot on, up to the last one kept of a full heap. */
 struct span {
   int64_t lo_us, hi_us;
 };
@@ -99,14 +102,17 @@ static struct span wanted(const struct cf_walk *w, const struct heap *h)
   return s;
 }
 
-static enum cf_err gather_candidates(struct cf_walk *w, const struct cf_stretch *s, struct span span, const struct cf_bits *bits, struct heap *h)
+static enum cf_err gather_candidates(struct cf_walk *w, const struct cf_stretch *s,
+                                     struct span span, const struct cf_bits *bits, struct heap *h)
 {
-  for (uint32_t offset = cf_bits_next(bits, 0); offset != UINT32_MAX; offset = offset + 1 < bits->n ? cf_bits_next(bits, offset + 1) : UINT32_MAX) {
+  for (uint32_t offset = cf_bits_next(bits, 0); offset != UINT32_MAX;
+       offset = offset + 1 < bits->n ? cf_bits_next(bits, offset + 1) : UINT32_MAX) {
     struct cf_spot spot = {0, s->unit.first + offset};
     enum cf_err err = cf_walk_time(w, s, offset, &spot.time_us);
     if (err != CF_OK)
       return err;
-    if (span.lo_us <= spot.time_us && spot.time_us <= span.hi_us && before(h->ascending, w->at, spot))
+    if (span.lo_us <= spot.time_us && spot.time_us <= span.hi_us &&
+        before(h->ascending, w->at, spot))
       keep(h, spot);
   }
   return CF_OK;
@@ -117,7 +123,8 @@ static enum cf_err gather_unit(struct cf_walk *w, const struct cf_stretch *s, st
   struct span span = wanted(w, h);
   struct cf_bits bits;
 
-  if (span.lo_us > span.hi_us || s->unit.time_max_us < span.lo_us || s->unit.time_min_us > span.hi_us)
+  if (span.lo_us > span.hi_us || s->unit.time_max_us < span.lo_us ||
+      s->unit.time_min_us > span.hi_us)
     return CF_OK;
   enum cf_err err = cf_walk_candidates(w, s, span.lo_us, span.hi_us, &bits);
   if (err != CF_OK)
@@ -155,12 +162,15 @@ static enum cf_err grow(struct heap *h, size_t max)
   return CF_OK;
 }
 
-/* A first round large enough for the page and the record after it; larger ones where records often do not pass. */
+/* A first round large enough for the page and the record after it; larger ones
+ * where records often do not pass. */
 static size_t round_size(const struct cf_walk *w, const struct heap *h)
 {
   if (h->max > 0)
     return h->max * 4 < ROUND_MAX ? h->max * 4 : ROUND_MAX;
-  return w->query->limit < ROUND_MIN ? ROUND_MIN : w->query->limit < CF_QUERY_LIMIT_MAX ? CF_QUERY_LIMIT_MAX + 1 : ROUND_MAX;
+  return w->query->limit < ROUND_MIN            ? ROUND_MIN
+         : w->query->limit < CF_QUERY_LIMIT_MAX ? CF_QUERY_LIMIT_MAX + 1
+                                                : ROUND_MAX;
 }
 
 static enum cf_err look(struct cf_walk *w, struct heap *h, bool *more)

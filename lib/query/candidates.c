@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Where to look: the indexes of one unit, intersected condition by condition. */
+/* Where to look: the indexes of one unit, intersected condition by
+ * condition. */
 #include "config.h"
 
 #include "lib/query/filter.h"
 
-/* With so few candidates left, looking at them costs less than reading one more index. */
+/* With so few candidates left, looking at them costs less than reading one more
+ * index. */
 #define FEW 8
 
 struct search {
@@ -15,8 +17,10 @@ struct search {
   struct cf_bits *all; /* what is left */
 };
 
-/* An address or a status is a range of keys; text is its own, cut to what an index holds. */
-static enum cf_err match_value(const struct search *s, const struct cf_condition *c, const struct cf_value *v, struct cf_bits *found)
+/* An address or a status is a range of keys; text is its own, cut to what an
+ * index holds. */
+static enum cf_err match_value(const struct search *s, const struct cf_condition *c,
+                               const struct cf_value *v, struct cf_bits *found)
 {
   uint8_t key[CF_INDEX_VALUE_MAX];
   struct cf_term term = {.index = c->member, .prefix = c->op == CF_OP_PREFIX};
@@ -51,7 +55,10 @@ static enum cf_err match_hours(const struct search *s, const void *what, struct 
   uint8_t last[CF_INDEX_VALUE_MAX];
   size_t first_n = cf_index_date_key(between[0], first);
   size_t last_n = cf_index_date_key(between[1], last);
-  const struct cf_term term = {CF_I_DATE, {(const char *)first, first_n}, {(const char *)last, last_n}, false};
+  const struct cf_term term = {CF_I_DATE,
+                               {(const char *)first, first_n},
+                               {(const char *)last, last_n},
+                               false};
 
   return cf_view_match(s->view, s->unit, &term, s->from, found);
 }
@@ -70,8 +77,12 @@ static enum cf_err match_kinds(const struct search *s, const void *what, struct 
   return err;
 }
 
-/* Keep what one predicate finds. An index that can't be read keeps everything: the records decide. */
-static enum cf_err narrow(const struct search *s, enum cf_err (*match)(const struct search *s, const void *what, struct cf_bits *found), const void *what)
+/* Keep what one predicate finds. An index that can't be read keeps everything:
+ * the records decide. */
+static enum cf_err narrow(const struct search *s,
+                          enum cf_err (*match)(const struct search *s, const void *what,
+                                               struct cf_bits *found),
+                          const void *what)
 {
   struct cf_bits found;
 
@@ -87,7 +98,8 @@ static enum cf_err narrow(const struct search *s, enum cf_err (*match)(const str
   return err == CF_E_DAMAGED ? CF_OK : err;
 }
 
-/* Fingerprints know no prefixes, statuses are kept as numbers; what a record must not have, and parts of texts, no index tells. */
+/* Fingerprints know no prefixes, statuses are kept as numbers; what a record
+ * must not have, and parts of texts, no index tells. */
 static bool is_indexed(const struct cf_condition *c)
 {
   if (c->op == CF_OP_PREFIX)
@@ -105,7 +117,8 @@ static int64_t earlier(int64_t a, int64_t b)
   return a < b ? a : b;
 }
 
-enum cf_err cf_candidates(const struct cf_query *query, struct cf_view *view, size_t i, uint32_t from, int64_t lo_us, int64_t hi_us, struct cf_bits *bits)
+enum cf_err cf_candidates(const struct cf_query *query, struct cf_view *view, size_t i,
+                          uint32_t from, int64_t lo_us, int64_t hi_us, struct cf_bits *bits)
 {
   const struct search s = {query, view, i, from, bits};
   struct cf_unit unit;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A parameter of a member: its values in canonical form, as ingestion makes them. */
+/* A parameter of a member: its values in canonical form, as ingestion makes
+ * them. */
 #include "config.h"
 
 #include "lib/query/filter.h"
@@ -20,12 +21,14 @@ struct cf_condition cf_condition_make(enum cf_member member, enum cf_op op)
   return c;
 }
 
-static enum cf_err put_address(struct cf_str s, struct cf_value *v, struct cf_buf *b, const char *at, struct cf_fault *fault)
+static enum cf_err put_address(struct cf_str s, struct cf_value *v, struct cf_buf *b,
+                               const char *at, struct cf_fault *fault)
 {
   char text[46];
 
   if (cf_address_block(s, v->first, v->last) != CF_OK)
-    return cf_fail(fault, CF_E_PARAMETER, at, "not an address or CIDR block (192.0.2.1, 192.0.2.0/24, 2001:db8::/32)");
+    return cf_fail(fault, CF_E_PARAMETER, at,
+                   "not an address or CIDR block (192.0.2.1, 192.0.2.0/24, 2001:db8::/32)");
   if (cf_address_canonical(s, text) == CF_OK)
     cf_buf_puts(b, text);
   else
@@ -57,7 +60,8 @@ static bool read_statuses(struct cf_str s, uint64_t *first, uint64_t *last)
   return read_status(rest, last) && *first <= *last;
 }
 
-static enum cf_err put_status(struct cf_str s, struct cf_value *v, struct cf_buf *b, const char *at, struct cf_fault *fault)
+static enum cf_err put_status(struct cf_str s, struct cf_value *v, struct cf_buf *b, const char *at,
+                              struct cf_fault *fault)
 {
   uint64_t first, last;
 
@@ -101,14 +105,17 @@ static enum cf_err refuse_text(const struct cf_condition *c, const char *at, str
     return cf_fail(fault, CF_E_PARAMETER, at, "must be 1 to %d bytes", CF_NEEDLE_MAX);
   const struct cf_member_row *row = &cf_member_table[c->member];
   if (c->op == CF_OP_PREFIX || row->type == CF_T_TEXT)
-    return cf_fail(fault, CF_E_PARAMETER, at, "longer than %u bytes, which is the most a record holds", (unsigned)row->limit);
+    return cf_fail(fault, CF_E_PARAMETER, at,
+                   "longer than %u bytes, which is the most a record holds", (unsigned)row->limit);
   if (row->type == CF_T_WORD)
     return cf_fail(fault, CF_E_PARAMETER, at, "must be success, failure or unknown");
-  return cf_fail(fault, CF_E_PARAMETER, at, "must be 1 to %u of the characters A-Z a-z 0-9 %s", (unsigned)row->limit,
+  return cf_fail(fault, CF_E_PARAMETER, at, "must be 1 to %u of the characters A-Z a-z 0-9 %s",
+                 (unsigned)row->limit,
                  row->type == CF_T_TOKEN ? "! # $ % & ' * + - . ^ _ ` | ~" : ". _ : / @ + = -");
 }
 
-static enum cf_err put_value(const struct cf_condition *c, struct cf_str s, struct cf_value *v, struct cf_buf *b, const char *at, struct cf_fault *fault)
+static enum cf_err put_value(const struct cf_condition *c, struct cf_str s, struct cf_value *v,
+                             struct cf_buf *b, const char *at, struct cf_fault *fault)
 {
   if (c->key_n > 0)
     return c->member == CF_M_IP ? put_address(s, v, b, at, fault) : put_status(s, v, b, at, fault);
@@ -128,7 +135,8 @@ static struct cf_value *grow(struct cf_condition *c)
   return &c->values[c->n];
 }
 
-enum cf_err cf_condition_add(struct cf_condition *c, struct cf_str sent, const char *at, struct cf_fault *fault)
+enum cf_err cf_condition_add(struct cf_condition *c, struct cf_str sent, const char *at,
+                             struct cf_fault *fault)
 {
   struct cf_value *v = grow(c);
   struct cf_buf text;
@@ -153,7 +161,10 @@ enum cf_err cf_condition_add(struct cf_condition *c, struct cf_str sent, const c
 
 static void free_text(struct cf_str s)
 {
-  union { const char *borrowed; char *owned; } text = {s.p};
+  union {
+    const char *borrowed;
+    char *owned;
+  } text = {s.p};
 
   free(text.owned);
 }
@@ -191,8 +202,11 @@ void cf_condition_sort(struct cf_condition *c)
 /* Members whose values are likely to be in few records come first. */
 static unsigned rank(enum cf_member member)
 {
-  static const enum cf_member order[] = {CF_M_ID,   CF_M_REQUEST_ID, CF_M_SESSION, CF_M_CREDENTIAL, CF_M_USER,   CF_M_IP,      CF_M_PATH,
-                                         CF_M_HOST, CF_M_ACTION,     CF_M_SOURCE,  CF_M_STATUS,     CF_M_METHOD, CF_M_OUTCOME};
+  static const enum cf_member order[] = {CF_M_ID,         CF_M_REQUEST_ID, CF_M_SESSION,
+                                         CF_M_CREDENTIAL, CF_M_USER,       CF_M_IP,
+                                         CF_M_PATH,       CF_M_HOST,       CF_M_ACTION,
+                                         CF_M_SOURCE,     CF_M_STATUS,     CF_M_METHOD,
+                                         CF_M_OUTCOME};
   unsigned i = 0;
 
   while (i < sizeof order / sizeof *order && order[i] != member)
@@ -221,7 +235,8 @@ void cf_query_put_pair(struct cf_buf *b, const char *name, const char *ending, s
 
 void cf_condition_put(const struct cf_condition *c, struct cf_buf *b)
 {
-  static const char *const endings[] = {[CF_OP_IS] = "", [CF_OP_PREFIX] = ".prefix", [CF_OP_CONTAINS] = "", [CF_OP_NOT] = ".not"};
+  static const char *const endings[] =
+      {[CF_OP_IS] = "", [CF_OP_PREFIX] = ".prefix", [CF_OP_CONTAINS] = "", [CF_OP_NOT] = ".not"};
   const char *name = c->op == CF_OP_CONTAINS ? "q" : cf_member_table[c->member].name;
 
   for (size_t i = 0; i < c->n; i++)

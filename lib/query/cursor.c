@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Cursors: a spot in the order of a question, bound to the question by a digest of its text. Nothing in it depends on how the ledger is cut into units. */
+/* Cursors: a spot in the order of a question, bound to the question by a digest
+ * of its text. Nothing in it depends on how the ledger is cut into units. */
 #include "config.h"
 
 #include "lib/query/filter.h"
@@ -10,12 +11,13 @@
 #include "lib/base/codec.h"
 
 #define CURSOR_VERSION 1
-#define HEAD_N (1 + CF_DIGEST_N)
-#define CURSOR_MAX (HEAD_N + 16)
+#define HEAD_N         (1 + CF_DIGEST_N)
+#define CURSOR_MAX     (HEAD_N + 16)
 
 struct cf_spot cf_spot_start(const struct cf_query *query)
 {
-  return query->ascending ? (struct cf_spot){INT64_MIN, 0} : (struct cf_spot){INT64_MAX, UINT64_MAX};
+  return query->ascending ? (struct cf_spot){INT64_MIN, 0}
+                          : (struct cf_spot){INT64_MAX, UINT64_MAX};
 }
 
 static size_t cursor_length(const struct cf_query *query)

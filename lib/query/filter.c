@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Parameters into a filter: one table of those that stand alone, and the indexed members with their endings. */
+/* Parameters into a filter: one table of those that stand alone, and the
+ * indexed members with their endings. */
 #include "config.h"
 
 #include "lib/query/filter.h"
@@ -11,21 +12,37 @@
 
 #include "lib/base/codec.h"
 
-#define TEXT_MAX (UINT32_C(1) << 20) /* of a filter as text */
-#define SEQ_MAX UINT64_C(9223372036854775807)
+#define TEXT_MAX     (UINT32_C(1) << 20) /* of a filter as text */
+#define SEQ_MAX      UINT64_C(9223372036854775807)
 #define KIND_DEFAULT (UINT32_C(1) << CF_K_EVENT)
-#define KIND_ALL ((UINT32_C(1) << CF_K_N) - 1)
+#define KIND_ALL     ((UINT32_C(1) << CF_K_N) - 1)
 
-/* The parameters that stand alone; those up to SEQ_TO go into the filter's text as they were sent. */
-enum single { FROM, TO, RECORDED_FROM, RECORDED_TO, SEQ_FROM, SEQ_TO, KIND, SORT, ORDER, LIMIT, CURSOR, FIELDS, FORMAT, SINGLE_N };
+/* The parameters that stand alone; those up to SEQ_TO go into the filter's text
+ * as they were sent. */
+enum single {
+  FROM,
+  TO,
+  RECORDED_FROM,
+  RECORDED_TO,
+  SEQ_FROM,
+  SEQ_TO,
+  KIND,
+  SORT,
+  ORDER,
+  LIMIT,
+  CURSOR,
+  FIELDS,
+  FORMAT,
+  SINGLE_N
+};
 
 struct parse {
   struct cf_query *query;
   struct cf_fault *fault;
   int64_t now_us;
-  char at[128];                  /* the name of the parameter being read */
+  char at[128]; /* the name of the parameter being read */
   bool given[SINGLE_N];
-  struct cf_str sent[SINGLE_N];  /* as it was sent, borrowed; the last one of a list */
+  struct cf_str sent[SINGLE_N]; /* as it was sent, borrowed; the last one of a list */
   size_t values;
 };
 
@@ -36,7 +53,9 @@ struct parse {
 static enum cf_err parse_time(struct parse *p, struct cf_str s, int64_t *t_us)
 {
   if (cf_time_parse_bound(s, p->now_us, t_us) != CF_OK)
-    return REFUSE(p, "not a time: write RFC 3339 (2026-11-24T02:00:00Z), a date, an epoch number, or relative to now (-24h, -7d)");
+    return REFUSE(
+        p,
+        "not a time: write RFC 3339 (2026-11-24T02:00:00Z), a date, an epoch number, or relative to now (-24h, -7d)");
   return CF_OK;
 }
 
@@ -48,7 +67,8 @@ static enum cf_err parse_seq(struct parse *p, struct cf_str s, uint64_t *seq)
 }
 
 /* One of two words. */
-static enum cf_err parse_either(struct parse *p, struct cf_str s, const char *no, const char *yes, bool *chosen)
+static enum cf_err parse_either(struct parse *p, struct cf_str s, const char *no, const char *yes,
+                                bool *chosen)
 {
   if (!cf_str_is(s, no) && !cf_str_is(s, yes))
     return REFUSE(p, "must be %s or %s", no, yes);
@@ -71,7 +91,8 @@ static enum cf_err parse_limit(struct parse *p, struct cf_str s, uint64_t *limit
 
 static enum cf_err parse_format(struct parse *p, struct cf_str s)
 {
-  static const char *const names[] = {[CF_FORMAT_JSON] = "json", [CF_FORMAT_NDJSON] = "ndjson", [CF_FORMAT_CSV] = "csv"};
+  static const char *const names[] =
+      {[CF_FORMAT_JSON] = "json", [CF_FORMAT_NDJSON] = "ndjson", [CF_FORMAT_CSV] = "csv"};
 
   for (unsigned f = 0; f < sizeof names / sizeof *names; f++) {
     if (cf_str_is(s, names[f])) {
@@ -84,7 +105,10 @@ static enum cf_err parse_format(struct parse *p, struct cf_str s)
 }
 
 /* Call take for the items of a comma list; an empty list is one empty item. */
-static enum cf_err each_item(struct parse *p, struct cf_str list, enum cf_err (*take)(struct parse *p, struct cf_str item, void *context), void *context)
+static enum cf_err each_item(struct parse *p, struct cf_str list,
+                             enum cf_err (*take)(struct parse *p, struct cf_str item,
+                                                 void *context),
+                             void *context)
 {
   for (;;) {
     const char *comma = list.n == 0 ? NULL : memchr(list.p, ',', list.n);
@@ -123,7 +147,8 @@ static enum cf_err take_kind(struct parse *p, struct cf_str item, void *context)
 /* Members that every event has, whether asked for or not. */
 static bool always_given(struct cf_str field)
 {
-  return cf_str_is(field, "seq") || cf_str_is(field, "recorded") || cf_str_is(field, "kind") || cf_str_is(field, "erased");
+  return cf_str_is(field, "seq") || cf_str_is(field, "recorded") || cf_str_is(field, "kind") ||
+         cf_str_is(field, "erased");
 }
 
 static enum cf_err refuse_field(struct parse *p, struct cf_str item)
@@ -132,7 +157,9 @@ static enum cf_err refuse_field(struct parse *p, struct cf_str item)
 
   cf_buf_init(&names, sizeof p->fault->detail);
   cf_member_suggest(item, &names);
-  enum cf_err err = REFUSE(p, "no such member: seq, recorded, kind and erased are always given; could it be: %s", cf_buf_cstr(&names));
+  enum cf_err err =
+      REFUSE(p, "no such member: seq, recorded, kind and erased are always given; could it be: %s",
+             cf_buf_cstr(&names));
   cf_buf_fini(&names);
   return err;
 }
@@ -152,45 +179,44 @@ static const struct single_row {
   const char *name;
   bool list;
 } singles[SINGLE_N] = {
-  [FROM] = {"from", false},
-  [TO] = {"to", false},
-  [RECORDED_FROM] = {"recorded_from", false},
-  [RECORDED_TO] = {"recorded_to", false},
-  [SEQ_FROM] = {"seq_from", false},
-  [SEQ_TO] = {"seq_to", false},
-  [KIND] = {"kind", true},
-  [SORT] = {"sort", false},
-  [ORDER] = {"order", false},
-  [LIMIT] = {"limit", false},
-  [CURSOR] = {"cursor", false},
-  [FIELDS] = {"fields", true},
-  [FORMAT] = {"format", false},
+    [FROM] = {"from", false},
+    [TO] = {"to", false},
+    [RECORDED_FROM] = {"recorded_from", false},
+    [RECORDED_TO] = {"recorded_to", false},
+    [SEQ_FROM] = {"seq_from", false},
+    [SEQ_TO] = {"seq_to", false},
+    [KIND] = {"kind", true},
+    [SORT] = {"sort", false},
+    [ORDER] = {"order", false},
+    [LIMIT] = {"limit", false},
+    [CURSOR] = {"cursor", false},
+    [FIELDS] = {"fields", true},
+    [FORMAT] = {"format", false},
 };
 
-/* A first list of kinds or fields takes the place of the default. The cursor waits until the filter is whole. */
+/* A first list of kinds or fields takes the place of the default. The cursor
+ * waits until the filter is whole. */
 static enum cf_err set_single(struct parse *p, enum single which, struct cf_str s)
 {
   struct cf_query *q = p->query;
 
   switch (which) {
-    case FROM: return parse_time(p, s, &q->from_us);
-    case TO: return parse_time(p, s, &q->to_us);
-    case RECORDED_FROM: return parse_time(p, s, &q->recorded_from_us);
-    case RECORDED_TO: return parse_time(p, s, &q->recorded_to_us);
-    case SEQ_FROM: return parse_seq(p, s, &q->seq_from);
-    case SEQ_TO: return parse_seq(p, s, &q->seq_to);
-    case KIND:
-      q->kinds = p->given[KIND] ? q->kinds : 0;
-      return each_item(p, s, take_kind, NULL);
-    case SORT: return parse_either(p, s, "seq", "time", &q->by_time);
-    case ORDER: return parse_either(p, s, "desc", "asc", &q->ascending);
-    case LIMIT: return parse_limit(p, s, &q->limit);
-    case CURSOR: return CF_OK;
-    case FIELDS:
-      q->fields = p->given[FIELDS] ? q->fields : 0;
-      return each_item(p, s, take_field, NULL);
-    case FORMAT: return parse_format(p, s);
-    case SINGLE_N: break;
+  case FROM: return parse_time(p, s, &q->from_us);
+  case TO: return parse_time(p, s, &q->to_us);
+  case RECORDED_FROM: return parse_time(p, s, &q->recorded_from_us);
+  case RECORDED_TO: return parse_time(p, s, &q->recorded_to_us);
+  case SEQ_FROM: return parse_seq(p, s, &q->seq_from);
+  case SEQ_TO: return parse_seq(p, s, &q->seq_to);
+  case KIND: q->kinds = p->given[KIND] ? q->kinds : 0; return each_item(p, s, take_kind, NULL);
+  case SORT: return parse_either(p, s, "seq", "time", &q->by_time);
+  case ORDER: return parse_either(p, s, "desc", "asc", &q->ascending);
+  case LIMIT: return parse_limit(p, s, &q->limit);
+  case CURSOR: return CF_OK;
+  case FIELDS:
+    q->fields = p->given[FIELDS] ? q->fields : 0;
+    return each_item(p, s, take_field, NULL);
+  case FORMAT: return parse_format(p, s);
+  case SINGLE_N: break;
   }
   return CF_OK;
 }
@@ -261,7 +287,8 @@ static bool takes_list(const struct cf_condition *c)
   return c->member == CF_M_METHOD || c->member == CF_M_STATUS || c->member == CF_M_OUTCOME;
 }
 
-static enum cf_err take_condition(struct parse *p, enum cf_member member, enum cf_op op, struct cf_str value)
+static enum cf_err take_condition(struct parse *p, enum cf_member member, enum cf_op op,
+                                  struct cf_str value)
 {
   if (member == CF_M_IP && op == CF_OP_PREFIX)
     return REFUSE(p, "no such parameter: ip takes a CIDR block (ip=192.0.2.0/24)");
@@ -300,15 +327,18 @@ static enum cf_err refuse_name(struct parse *p, struct cf_str name)
   struct cf_buf names;
 
   if (member != CF_M_N && cf_member_table[member].indexed)
-    return REFUSE(p, "no such parameter: %s takes the endings .not%s", cf_member_table[member].name, member == CF_M_IP ? "" : " and .prefix");
+    return REFUSE(p, "no such parameter: %s takes the endings .not%s", cf_member_table[member].name,
+                  member == CF_M_IP ? "" : " and .prefix");
   if (member != CF_M_N)
-    return REFUSE(p, "no such parameter: records are not chosen by %s; q searches all text", cf_member_table[member].name);
+    return REFUSE(p, "no such parameter: records are not chosen by %s; q searches all text",
+                  cf_member_table[member].name);
   cf_buf_init(&names, sizeof p->fault->detail);
   suggest(base, false, &names);
   bool likely = names.n > 0;
   if (!likely)
     suggest(base, true, &names);
-  enum cf_err err = REFUSE(p, "no such parameter; %s: %s", likely ? "could it be" : "there are", cf_buf_cstr(&names));
+  enum cf_err err = REFUSE(p, "no such parameter; %s: %s", likely ? "could it be" : "there are",
+                           cf_buf_cstr(&names));
   cf_buf_fini(&names);
   return err;
 }
@@ -319,7 +349,9 @@ static enum cf_err take_param(struct parse *p, const struct cf_param *param)
   enum cf_member member;
   enum cf_op op;
 
-  snprintf(p->at, sizeof p->at, "%.*s", (int)(param->name.n < sizeof p->at ? param->name.n : sizeof p->at), param->name.n == 0 ? "" : param->name.p);
+  snprintf(p->at, sizeof p->at, "%.*s",
+           (int)(param->name.n < sizeof p->at ? param->name.n : sizeof p->at),
+           param->name.n == 0 ? "" : param->name.p);
   if (which != SINGLE_N)
     return take_single(p, which, param->value);
   if (read_name(param->name, &member, &op))
@@ -357,7 +389,9 @@ static void put_filter(const struct parse *p, struct cf_buf *b)
 static enum cf_err check_limit(const struct cf_query *q, struct cf_fault *fault)
 {
   if (q->limit == CF_QUERY_LIMIT_ALL && q->format == CF_FORMAT_JSON)
-    return cf_fail(fault, CF_E_PARAMETER, "limit", "all is for streamed formats: ask for format=ndjson or format=csv, or page with the cursor");
+    return cf_fail(
+        fault, CF_E_PARAMETER, "limit",
+        "all is for streamed formats: ask for format=ndjson or format=csv, or page with the cursor");
   return CF_OK;
 }
 
@@ -372,13 +406,17 @@ static enum cf_err finish(struct parse *p)
   qsort(q->conditions, q->conditions_n, sizeof *q->conditions, cf_condition_compare);
   put_filter(p, &q->text);
   if (q->text.err != CF_OK)
-    return q->text.err == CF_E_FULL ? cf_fail(p->fault, CF_E_PARAMETER, NULL, "the filter is longer than %u bytes", (unsigned)TEXT_MAX) : q->text.err;
+    return q->text.err == CF_E_FULL
+               ? cf_fail(p->fault, CF_E_PARAMETER, NULL, "the filter is longer than %u bytes",
+                         (unsigned)TEXT_MAX)
+               : q->text.err;
   cf_sha256_1(q->text.p, q->text.n, hash);
   memcpy(q->digest, hash, sizeof q->digest);
   q->start = cf_spot_start(q);
   enum cf_err err = p->given[CURSOR] ? cf_cursor_get(q, p->sent[CURSOR], &q->start) : CF_OK;
   if (err == CF_E_CURSOR)
-    return cf_fail(p->fault, err, "cursor", "not a cursor of this filter, sort and order: begin without one");
+    return cf_fail(p->fault, err, "cursor",
+                   "not a cursor of this filter, sort and order: begin without one");
   return err == CF_OK && q->explicit_format ? check_limit(q, p->fault) : err;
 }
 
@@ -393,19 +431,20 @@ static bool is_ignored(const char *const *ignore, struct cf_str name)
 static void prepare(struct cf_query *q)
 {
   *q = (struct cf_query){
-    .kinds = KIND_DEFAULT,
-    .from_us = INT64_MIN,
-    .to_us = INT64_MAX,
-    .recorded_from_us = INT64_MIN,
-    .recorded_to_us = INT64_MAX,
-    .seq_to = UINT64_MAX,
-    .limit = 100,
-    .fields = CF_FIELDS_ALL,
+      .kinds = KIND_DEFAULT,
+      .from_us = INT64_MIN,
+      .to_us = INT64_MAX,
+      .recorded_from_us = INT64_MIN,
+      .recorded_to_us = INT64_MAX,
+      .seq_to = UINT64_MAX,
+      .limit = 100,
+      .fields = CF_FIELDS_ALL,
   };
   cf_buf_init(&q->text, TEXT_MAX);
 }
 
-enum cf_err cf_query_parse(const struct cf_param *params, size_t n, const char *const *ignore, int64_t now_us, struct cf_query **query, struct cf_fault *fault)
+enum cf_err cf_query_parse(const struct cf_param *params, size_t n, const char *const *ignore,
+                           int64_t now_us, struct cf_query **query, struct cf_fault *fault)
 {
   struct parse p = {.query = malloc(sizeof *p.query), .fault = fault, .now_us = now_us};
   enum cf_err err = CF_OK;
@@ -444,7 +483,8 @@ enum cf_format cf_query_format(const struct cf_query *query, bool *explicit_form
   return query->format;
 }
 
-enum cf_err cf_query_set_format(struct cf_query *query, enum cf_format format, struct cf_fault *fault)
+enum cf_err cf_query_set_format(struct cf_query *query, enum cf_format format,
+                                struct cf_fault *fault)
 {
   query->format = format;
   return check_limit(query, fault);

@@ -11,9 +11,9 @@
 const char *cf_format_type(enum cf_format format)
 {
   switch (format) {
-    case CF_FORMAT_NDJSON: return "application/x-ndjson";
-    case CF_FORMAT_CSV: return "text/csv; charset=utf-8; header=present";
-    case CF_FORMAT_JSON: break;
+  case CF_FORMAT_NDJSON: return "application/x-ndjson";
+  case CF_FORMAT_CSV: return "text/csv; charset=utf-8; header=present";
+  case CF_FORMAT_JSON: break;
   }
   return "application/json";
 }
@@ -48,7 +48,8 @@ static bool needs_quotes(struct cf_str cell)
   return false;
 }
 
-/* The control character that begins at p: C0 but tab, CR and LF, DEL, or C1 (two bytes in UTF-8). Gives its bytes, 0 where there is none. */
+/* The control character that begins at p: C0 but tab, CR and LF, DEL, or C1
+ * (two bytes in UTF-8). Gives its bytes, 0 where there is none. */
 static size_t control(const uint8_t *p, size_t n, unsigned *code)
 {
   *code = *p;
@@ -102,12 +103,15 @@ static void put_names(const struct cf_rows *rows, struct cf_buf *b)
   cf_buf_puts(b, rows->fields == CF_FIELDS_ALL ? ",body,erased\r\n" : ",erased\r\n");
 }
 
-/* The body of a kind that has one. `source`, all that can stand before it, holds no quotes. */
+/* The body of a kind that has one. `source`, all that can stand before it,
+ * holds no quotes. */
 static struct cf_str body_of(const struct cf_record *record)
 {
   static const char key[] = "\"body\":";
   struct cf_str text = record->public_text;
-  const char *at = cf_kind_table[record->kind].body[0] == 0 || text.n == 0 ? NULL : memmem(text.p, text.n, key, sizeof key - 1);
+  const char *at = cf_kind_table[record->kind].body[0] == 0 || text.n == 0
+                       ? NULL
+                       : memmem(text.p, text.n, key, sizeof key - 1);
 
   if (at == NULL)
     return (struct cf_str){NULL, 0};
@@ -207,10 +211,12 @@ static void put_checkpoint(const struct cf_checkpoint *checkpoint, struct cf_buf
   cf_buf_putc(b, '}');
 }
 
-void cf_rows_end(const struct cf_rows *rows, const struct cf_page_end *end, const struct cf_checkpoint *checkpoint, struct cf_buf *b)
+void cf_rows_end(const struct cf_rows *rows, const struct cf_page_end *end,
+                 const struct cf_checkpoint *checkpoint, struct cf_buf *b)
 {
   if (rows->format == CF_FORMAT_CSV) {
-    cf_buf_putf(b, "# next_cursor=%s\r\n# has_more=%s\r\n", end->cursor, end->has_more ? "true" : "false");
+    cf_buf_putf(b, "# next_cursor=%s\r\n# has_more=%s\r\n", end->cursor,
+                end->has_more ? "true" : "false");
     return;
   }
   cf_buf_putc(b, rows->format == CF_FORMAT_JSON ? ']' : '{');
@@ -225,7 +231,8 @@ static void break_csv(const struct cf_page_end *end, enum cf_err err, struct cf_
 {
   cf_buf_putf(b, "# error=%s: %s\r\n", cf_err_word(err), cf_err_title(err));
   if (err == CF_E_DAMAGED)
-    cf_buf_putf(b, "# seq_from=%llu\r\n# seq_to=%llu\r\n", (unsigned long long)end->damaged_from, (unsigned long long)end->damaged_to);
+    cf_buf_putf(b, "# seq_from=%llu\r\n# seq_to=%llu\r\n", (unsigned long long)end->damaged_from,
+                (unsigned long long)end->damaged_to);
   cf_buf_putf(b, "# next_cursor=%s\r\n", end->cursor);
 }
 
@@ -245,7 +252,8 @@ static void break_ndjson(const struct cf_page_end *end, enum cf_err err, struct 
   cf_buf_puts(b, "}\n");
 }
 
-void cf_rows_break(const struct cf_rows *rows, const struct cf_page_end *end, enum cf_err err, struct cf_buf *b)
+void cf_rows_break(const struct cf_rows *rows, const struct cf_page_end *end, enum cf_err err,
+                   struct cf_buf *b)
 {
   if (rows->format == CF_FORMAT_CSV)
     break_csv(end, err, b);

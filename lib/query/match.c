@@ -17,7 +17,8 @@ static bool in_range(int64_t t_us, int64_t from_us, int64_t to_us)
 
 bool cf_filter_frame(const struct cf_query *query, const struct cf_record *record)
 {
-  return (query->kinds >> record->kind & 1) != 0 && query->seq_from <= record->seq && record->seq < query->seq_to &&
+  return (query->kinds >> record->kind & 1) != 0 && query->seq_from <= record->seq &&
+         record->seq < query->seq_to &&
          in_range(cf_record_effective_us(record), query->from_us, query->to_us) &&
          in_range(record->recorded_us, query->recorded_from_us, query->recorded_to_us);
 }
@@ -30,7 +31,8 @@ static void put_lower(const char *p, size_t n, char *out)
     out[i] = p[i] >= 'A' && p[i] <= 'Z' ? (char)(p[i] + 32) : p[i];
 }
 
-/* Windows overlap by a byte less than the needle, so that nothing hides between two. */
+/* Windows overlap by a byte less than the needle, so that nothing hides between
+ * two. */
 static bool contains(struct cf_str text, struct cf_str needle)
 {
   char window[WINDOW + CF_NEEDLE_MAX];
@@ -48,7 +50,8 @@ static bool contains(struct cf_str text, struct cf_str needle)
 static bool any_contains(const struct cf_values *values, struct cf_str needle)
 {
   for (unsigned m = 0; m < CF_M_N; m++)
-    if (cf_member_table[m].type == CF_T_TEXT && values->v[m].p != NULL && contains(values->v[m], needle))
+    if (cf_member_table[m].type == CF_T_TEXT && values->v[m].p != NULL &&
+        contains(values->v[m], needle))
       return true;
   return false;
 }
@@ -76,7 +79,8 @@ static enum cf_err read_key(const struct cf_condition *c, struct cf_str text, ui
   return err;
 }
 
-static bool value_hits(const struct cf_condition *c, const struct cf_value *v, struct cf_str text, const uint8_t *key)
+static bool value_hits(const struct cf_condition *c, const struct cf_value *v, struct cf_str text,
+                       const uint8_t *key)
 {
   if (c->key_n > 0)
     return memcmp(v->first, key, c->key_n) <= 0 && memcmp(key, v->last, c->key_n) <= 0;
@@ -91,7 +95,8 @@ static bool any_hits(const struct cf_condition *c, struct cf_str text, const uin
   return false;
 }
 
-static enum cf_err condition_holds(const struct cf_condition *c, const struct cf_values *values, bool *holds)
+static enum cf_err condition_holds(const struct cf_condition *c, const struct cf_values *values,
+                                   bool *holds)
 {
   uint8_t key[16] = {0};
 
@@ -110,7 +115,8 @@ static enum cf_err condition_holds(const struct cf_condition *c, const struct cf
   return err;
 }
 
-enum cf_err cf_filter_values(const struct cf_query *query, const struct cf_values *values, bool *pass)
+enum cf_err cf_filter_values(const struct cf_query *query, const struct cf_values *values,
+                             bool *pass)
 {
   bool holds = true;
 
@@ -123,7 +129,8 @@ enum cf_err cf_filter_values(const struct cf_query *query, const struct cf_value
   return CF_OK;
 }
 
-enum cf_err cf_query_test(const struct cf_query *query, const struct cf_record *record, struct cf_values *scratch, bool *pass)
+enum cf_err cf_query_test(const struct cf_query *query, const struct cf_record *record,
+                          struct cf_values *scratch, bool *pass)
 {
   if (!cf_filter_frame(query, record) || query->conditions_n == 0) {
     *pass = cf_filter_frame(query, record);

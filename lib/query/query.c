@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The walk over a view's units that answers one page: in order of seq here, in order of time in bytime.c. */
+/* The walk over a view's units that answers one page: in order of seq here, in
+ * order of time in bytime.c. */
 #include "config.h"
 
 #include "lib/query/walk.h"
@@ -30,7 +31,8 @@ static bool is_open(const struct cf_walk *w, uint64_t seq)
   return w->opened && w->block.first <= seq && seq - w->block.first < w->block.n;
 }
 
-/* The record of that seq, opening its block if need be. A block that does not hold it is damaged. */
+/* The record of that seq, opening its block if need be. A block that does not
+ * hold it is damaged. */
 static enum cf_err reach(struct cf_walk *w, uint64_t seq, const struct cf_record **record)
 {
   enum cf_err err = CF_OK;
@@ -156,17 +158,20 @@ bool cf_walk_stretch(const struct cf_walk *w, size_t turn, struct cf_stretch *s)
     s->lo = above(s->lo, w->at.seq);
   if (!q->by_time && !q->ascending)
     s->hi = below(s->hi, w->at.seq);
-  return s->lo < s->hi && s->unit.recorded_max_us >= q->recorded_from_us && s->unit.recorded_min_us < q->recorded_to_us;
+  return s->lo < s->hi && s->unit.recorded_max_us >= q->recorded_from_us &&
+         s->unit.recorded_min_us < q->recorded_to_us;
 }
 
-enum cf_err cf_walk_candidates(struct cf_walk *w, const struct cf_stretch *s, int64_t lo_us, int64_t hi_us, struct cf_bits *bits)
+enum cf_err cf_walk_candidates(struct cf_walk *w, const struct cf_stretch *s, int64_t lo_us,
+                               int64_t hi_us, struct cf_bits *bits)
 {
   struct cf_bits found;
   enum cf_err err = cf_bits_new((uint32_t)(s->hi - s->unit.first), &found);
 
   if (err != CF_OK)
     return err;
-  err = cf_candidates(w->query, w->view, s->i, (uint32_t)(s->lo - s->unit.first), lo_us, hi_us, &found);
+  err = cf_candidates(w->query, w->view, s->i, (uint32_t)(s->lo - s->unit.first), lo_us, hi_us,
+                      &found);
   if (err == CF_OK)
     *bits = found;
   else
@@ -192,7 +197,8 @@ static enum cf_err load_times(struct cf_walk *w, const struct cf_stretch *s, uin
   return err;
 }
 
-enum cf_err cf_walk_time(struct cf_walk *w, const struct cf_stretch *s, uint32_t offset, int64_t *t_us)
+enum cf_err cf_walk_time(struct cf_walk *w, const struct cf_stretch *s, uint32_t offset,
+                         int64_t *t_us)
 {
   const struct cf_record *record;
   enum cf_err err = load_times(w, s, offset);
@@ -209,8 +215,10 @@ enum cf_err cf_walk_time(struct cf_walk *w, const struct cf_stretch *s, uint32_t
 
 /* ---- In order of seq ---- */
 
-/* Does the time allow the record? Where times can't be read, the record says so itself when it is looked at. */
-static enum cf_err time_allows(struct cf_walk *w, const struct cf_stretch *s, uint32_t offset, bool *allows)
+/* Does the time allow the record? Where times can't be read, the record says so
+ * itself when it is looked at. */
+static enum cf_err time_allows(struct cf_walk *w, const struct cf_stretch *s, uint32_t offset,
+                               bool *allows)
 {
   const struct cf_query *q = w->query;
 
@@ -232,7 +240,8 @@ static uint32_t step(const struct cf_walk *w, const struct cf_bits *bits, uint32
   return offset > 0 ? cf_bits_prev(bits, offset - 1) : UINT32_MAX;
 }
 
-static enum cf_err walk_candidates(struct cf_walk *w, const struct cf_stretch *s, const struct cf_bits *bits)
+static enum cf_err walk_candidates(struct cf_walk *w, const struct cf_stretch *s,
+                                   const struct cf_bits *bits)
 {
   uint32_t offset = w->query->ascending ? cf_bits_next(bits, 0) : cf_bits_prev(bits, bits->n - 1);
 
@@ -287,15 +296,17 @@ static enum cf_err walk_by_seq(struct cf_walk *w)
 
 /* ---- The page ---- */
 
-/* Where the next page begins. In ascending order there is one even after the last record, for those who come back; by time it begins behind the last row, since records that are
- * not there yet may be older than what was looked at. */
+/* Where the next page begins. In ascending order there is one even after the
+ * last record, for those who come back; by time it begins behind the last row,
+ * since records that are not there yet may be older than what was looked at. */
 static enum cf_err put_cursor(struct cf_walk *w, enum cf_err err)
 {
   bool ended = err == CF_OK && !w->end->has_more;
 
   if (ended && !w->query->ascending)
     return CF_OK;
-  enum cf_err put = cf_cursor_put(w->query, ended && w->query->by_time ? w->given : w->at, w->end->cursor);
+  enum cf_err put =
+      cf_cursor_put(w->query, ended && w->query->by_time ? w->given : w->at, w->end->cursor);
   return err == CF_OK ? put : err;
 }
 
@@ -306,7 +317,8 @@ static int64_t deadline(int64_t budget_us)
   return budget_us > INT64_MAX - now_us ? INT64_MAX : now_us + budget_us;
 }
 
-enum cf_err cf_query_run(const struct cf_query *query, struct cf_view *view, int64_t budget_us, enum cf_err (*row)(void *context, const struct cf_record *record),
+enum cf_err cf_query_run(const struct cf_query *query, struct cf_view *view, int64_t budget_us,
+                         enum cf_err (*row)(void *context, const struct cf_record *record),
                          void *context, struct cf_page_end *end)
 {
   struct cf_walk *w = calloc(1, sizeof *w);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Questions: the parameters of GET /v1/events become a filter, and a view answers it page by page (api.md, GET /v1/events).
+/* Questions: the parameters of GET /v1/events become a filter, and a view
+ * answers it page by page (api.md, GET /v1/events).
  *
- * Every record that is given was checked against the whole filter on its own text; indexes only say where to look. An index that can't be read makes an answer slower, never
- * shorter; records that can't be read and may match are an error that names them. */
+ * Every record that is given was checked against the whole filter on its own
+ * text; indexes only say where to look. An index that can't be read makes an
+ * answer slower, never shorter; records that can't be read and may match are an
+ * error that names them. */
 #ifndef CF_QUERY_QUERY_H
 #define CF_QUERY_QUERY_H
 
@@ -10,8 +13,9 @@
 
 #define CF_QUERY_PARAMS_MAX 256
 #define CF_QUERY_VALUES_MAX 1000
-#define CF_QUERY_LIMIT_MAX 10000
-#define CF_QUERY_BYTES_MAX (UINT64_C(16) << 20) /* of record text in one page, where the limit is not `all` */
+#define CF_QUERY_LIMIT_MAX  10000
+/* of record text in one page, where the limit is not `all` */
+#define CF_QUERY_BYTES_MAX (UINT64_C(16) << 20)
 #define CF_QUERY_LIMIT_ALL UINT64_MAX
 
 /* A decoded parameter of the query string. */
@@ -21,35 +25,56 @@ struct cf_param {
 
 struct cf_query;
 
-/* Parse all parameters but those named in ignore (NULL-terminated, may be NULL; for routes that add their own). CF_E_PARAMETER with the parameter's name in fault.at and what would be right in
- * fault.detail; CF_E_CURSOR where a cursor belongs to another filter, sort or order. now_us resolves relative times. Limits: 256 parameters, 1,000 values. The query copies what it needs. */
-CF_MUST enum cf_err cf_query_parse(const struct cf_param *params, size_t n, const char *const *ignore, int64_t now_us, struct cf_query **query, struct cf_fault *fault);
+/* Parse all parameters but those named in ignore (NULL-terminated, may be NULL;
+ * for routes that add their own). CF_E_PARAMETER with the parameter's name in
+ * fault.at and what would be right in fault.detail; CF_E_CURSOR where a cursor
+ * belongs to another filter, sort or order. now_us resolves relative times.
+ * Limits: 256 parameters, 1,000 values. The query copies what it needs. */
+CF_MUST enum cf_err cf_query_parse(const struct cf_param *params, size_t n,
+                                   const char *const *ignore, int64_t now_us,
+                                   struct cf_query **query, struct cf_fault *fault);
 void cf_query_free(struct cf_query *query); /* NULL is harmless */
 
 enum cf_format { CF_FORMAT_JSON, CF_FORMAT_NDJSON, CF_FORMAT_CSV };
-/* What was asked, beyond the filter. explicit_format (may be NULL): it was given as a parameter; else it is JSON until cf_query_set_format. */
+/* What was asked, beyond the filter. explicit_format (may be NULL): it was
+ * given as a parameter; else it is JSON until cf_query_set_format. */
 enum cf_format cf_query_format(const struct cf_query *query, bool *explicit_format);
-/* From Accept; to be called whenever the format was not explicit, with JSON too: CF_E_PARAMETER where `limit=all` was asked, which JSON does not take. */
-CF_MUST enum cf_err cf_query_set_format(struct cf_query *query, enum cf_format format, struct cf_fault *fault);
-uint32_t cf_query_fields(const struct cf_query *query);                  /* for cf_record_put_flat */
-uint64_t cf_query_limit(const struct cf_query *query);                   /* CF_QUERY_LIMIT_ALL: all */
-/* The filter as text for the access record: the parameters that choose and order records, canonical order, URL-encoded; defaults are left out. Valid as long as the query. */
+/* From Accept; to be called whenever the format was not explicit, with JSON
+ * too: CF_E_PARAMETER where `limit=all` was asked, which JSON does not take. */
+CF_MUST enum cf_err cf_query_set_format(struct cf_query *query, enum cf_format format,
+                                        struct cf_fault *fault);
+uint32_t cf_query_fields(const struct cf_query *query); /* for cf_record_put_flat */
+uint64_t cf_query_limit(const struct cf_query *query);  /* CF_QUERY_LIMIT_ALL: all */
+/* The filter as text for the access record: the parameters that choose and
+ * order records, canonical order, URL-encoded; defaults are left out. Valid as
+ * long as the query. */
 struct cf_str cf_query_text(const struct cf_query *query);
 
 /* How a page ended. */
 struct cf_page_end {
   uint64_t rows;
   bool has_more;
-  char cursor[128];                   /* "" where there is none: the end in descending order */
-  uint64_t damaged_from, damaged_to;  /* with CF_E_DAMAGED: damaged_from ≤ seq < damaged_to could not be read */
+  char cursor[128]; /* "" where there is none: the end in descending order */
+  /* with CF_E_DAMAGED: damaged_from ≤ seq < damaged_to could not be read */
+  uint64_t damaged_from, damaged_to;
 };
-/* Give up to limit rows, in order, by calling row (its record is valid during the call; an error of it ends the walk and is given). Ends early, with has_more, once budget_us have passed
- * (INT64_MAX: never; a page makes progress whatever the budget) or rows of CF_QUERY_BYTES_MAX bytes were given. CF_E_DAMAGED: a record that may match could not be read. *end is always
- * written; after an error its cursor leads on behind the last record that was examined, and rows given before are right. Other errors: CF_E_NOMEM, the view's. */
-CF_MUST enum cf_err cf_query_run(const struct cf_query *query, struct cf_view *view, int64_t budget_us, enum cf_err (*row)(void *context, const struct cf_record *record),
+/* Give up to limit rows, in order, by calling row (its record is valid during
+ * the call; an error of it ends the walk and is given). Ends early, with
+ * has_more, once budget_us have passed (INT64_MAX: never; a page makes progress
+ * whatever the budget) or rows of CF_QUERY_BYTES_MAX bytes were given.
+ * CF_E_DAMAGED: a record that may match could not be read. *end is always
+ * written; after an error its cursor leads on behind the last record that was
+ * examined, and rows given before are right. Other errors: CF_E_NOMEM, the
+ * view's. */
+CF_MUST enum cf_err cf_query_run(const struct cf_query *query, struct cf_view *view,
+                                 int64_t budget_us,
+                                 enum cf_err (*row)(void *context, const struct cf_record *record),
                                  void *context, struct cf_page_end *end);
 
-/* Does the record pass the filter? The whole truth about a filter, without an index: for tests and for followers. CF_E_SYNTAX where the record's text is not canonical; CF_E_NOMEM. */
-CF_MUST enum cf_err cf_query_test(const struct cf_query *query, const struct cf_record *record, struct cf_values *scratch, bool *pass);
+/* Does the record pass the filter? The whole truth about a filter, without an
+ * index: for tests and for followers. CF_E_SYNTAX where the record's text is
+ * not canonical; CF_E_NOMEM. */
+CF_MUST enum cf_err cf_query_test(const struct cf_query *query, const struct cf_record *record,
+                                  struct cf_values *scratch, bool *pass);
 
 #endif

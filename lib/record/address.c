@@ -10,11 +10,13 @@
 
 static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
-/* The sixteen bytes of an address in any form that RFC 4291 or dotted decimal allows. */
+/* The sixteen bytes of an address in any form that RFC 4291 or dotted decimal
+ * allows. */
 static enum cf_err read_any(struct cf_str s, uint8_t out[16])
 {
   char text[INET6_ADDRSTRLEN];
-  if (s.n == 0 || s.n >= sizeof text || memchr(s.p, 0, s.n) != NULL) return CF_E_SYNTAX;
+  if (s.n == 0 || s.n >= sizeof text || memchr(s.p, 0, s.n) != NULL)
+    return CF_E_SYNTAX;
   memcpy(text, s.p, s.n);
   text[s.n] = 0;
   if (inet_pton(AF_INET, text, out + 12) == 1) {
@@ -24,15 +26,20 @@ static enum cf_err read_any(struct cf_str s, uint8_t out[16])
   return inet_pton(AF_INET6, text, out) == 1 ? CF_OK : CF_E_SYNTAX;
 }
 
-static bool is_v4(const uint8_t a[16]) { return memcmp(a, mapped, sizeof mapped) == 0; }
+static bool is_v4(const uint8_t a[16])
+{
+  return memcmp(a, mapped, sizeof mapped) == 0;
+}
 
-/* The longest run of at least two zero groups, the first of equals (RFC 5952 section 4.2). */
+/* The longest run of at least two zero groups, the first of equals (RFC 5952
+ * section 4.2). */
 static unsigned zero_run(const uint8_t a[16], unsigned *length)
 {
   unsigned best = 8, best_n = 1;
   for (unsigned i = 0; i < 8; i++) {
     unsigned n = 0;
-    while (i + n < 8 && cf_u16_get(a + 2 * (i + n)) == 0) n++;
+    while (i + n < 8 && cf_u16_get(a + 2 * (i + n)) == 0)
+      n++;
     if (n > best_n) {
       best = i;
       best_n = n;
@@ -46,8 +53,10 @@ static unsigned zero_run(const uint8_t a[16], unsigned *length)
 static char *put_hex(char *p, uint16_t v)
 {
   int shift = 12;
-  while (shift > 0 && v >> shift == 0) shift -= 4;
-  for (; shift >= 0; shift -= 4) *p++ = "0123456789abcdef"[(v >> shift) & 15];
+  while (shift > 0 && v >> shift == 0)
+    shift -= 4;
+  for (; shift >= 0; shift -= 4)
+    *p++ = "0123456789abcdef"[(v >> shift) & 15];
   return p;
 }
 
@@ -59,10 +68,12 @@ static void write_v6(const uint8_t a[16], char out[46])
     if (i == run) {
       *p++ = ':';
       i += run_n - 1;
-      if (i == 7) *p++ = ':';
+      if (i == 7)
+        *p++ = ':';
       continue;
     }
-    if (i > 0) *p++ = ':';
+    if (i > 0)
+      *p++ = ':';
     p = put_hex(p, cf_u16_get(a + 2 * i));
   }
   *p = 0;
@@ -72,9 +83,12 @@ static void write_v4(const uint8_t a[4], char out[46])
 {
   char *p = out;
   for (unsigned i = 0; i < 4; i++) {
-    if (i > 0) *p++ = '.';
-    if (a[i] >= 100) *p++ = (char)('0' + a[i] / 100);
-    if (a[i] >= 10) *p++ = (char)('0' + a[i] / 10 % 10);
+    if (i > 0)
+      *p++ = '.';
+    if (a[i] >= 100)
+      *p++ = (char)('0' + a[i] / 100);
+    if (a[i] >= 10)
+      *p++ = (char)('0' + a[i] / 10 % 10);
     *p++ = (char)('0' + a[i] % 10);
   }
   *p = 0;
@@ -84,9 +98,12 @@ enum cf_err cf_address_canonical(struct cf_str s, char out[46])
 {
   uint8_t a[16];
   enum cf_err err = read_any(s, a);
-  if (err != CF_OK) return err;
-  if (is_v4(a)) write_v4(a + 12, out);
-  else write_v6(a, out);
+  if (err != CF_OK)
+    return err;
+  if (is_v4(a))
+    write_v4(a + 12, out);
+  else
+    write_v6(a, out);
   return CF_OK;
 }
 
@@ -94,16 +111,20 @@ enum cf_err cf_address_bytes(struct cf_str s, uint8_t out[16])
 {
   uint8_t a[16];
   enum cf_err err = read_any(s, a);
-  if (err == CF_OK) memcpy(out, a, 16);
+  if (err == CF_OK)
+    memcpy(out, a, 16);
   return err;
 }
 
-/* The prefix length behind the slash, counted in the sixteen bytes; none means one address. */
-static enum cf_err prefix_bits(struct cf_str address, struct cf_str text, bool given, unsigned *bits)
+/* The prefix length behind the slash, counted in the sixteen bytes; none means
+ * one address. */
+static enum cf_err prefix_bits(struct cf_str address, struct cf_str text, bool given,
+                               unsigned *bits)
 {
   bool v4 = address.n > 0 && memchr(address.p, ':', address.n) == NULL;
   uint64_t v = v4 ? 32 : 128;
-  if (given && cf_u64_parse(text, v, &v) != CF_OK) return CF_E_SYNTAX;
+  if (given && cf_u64_parse(text, v, &v) != CF_OK)
+    return CF_E_SYNTAX;
   *bits = (unsigned)v + (v4 ? 96 : 0);
   return CF_OK;
 }
@@ -114,7 +135,8 @@ enum cf_err cf_address_block(struct cf_str s, uint8_t first[16], uint8_t last[16
   struct cf_str text = s, address = cf_str_cut(&text, '/');
   uint8_t a[16];
   unsigned bits;
-  if (read_any(address, a) != CF_OK || prefix_bits(address, text, given, &bits) != CF_OK) return CF_E_SYNTAX;
+  if (read_any(address, a) != CF_OK || prefix_bits(address, text, given, &bits) != CF_OK)
+    return CF_E_SYNTAX;
   for (unsigned i = 0; i < 16; i++) {
     unsigned kept = bits <= 8 * i ? 0 : bits - 8 * i;
     uint8_t host = (uint8_t)(kept >= 8 ? 0 : 0xff >> kept);

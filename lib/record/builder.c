@@ -17,7 +17,8 @@ struct cf_builder {
 enum cf_err cf_builder_new(enum cf_kind kind, struct cf_builder **b)
 {
   struct cf_builder *made = calloc(1, sizeof *made);
-  if (made == NULL) return CF_E_NOMEM;
+  if (made == NULL)
+    return CF_E_NOMEM;
   cf_parts_init(&made->parts, kind);
   made->parts.own = true;
   *b = made;
@@ -26,20 +27,24 @@ enum cf_err cf_builder_new(enum cf_kind kind, struct cf_builder **b)
 
 void cf_builder_free(struct cf_builder *b)
 {
-  if (b == NULL) return;
+  if (b == NULL)
+    return;
   cf_parts_fini(&b->parts);
   free(b);
 }
 
 static void set(struct cf_builder *b, enum cf_member member, struct cf_str value)
 {
-  if (b->err == CF_OK) b->err = cf_parts_set(&b->parts, member, value, &b->fault);
+  if (b->err == CF_OK)
+    b->err = cf_parts_set(&b->parts, member, value, &b->fault);
 }
 
 void cf_builder_set(struct cf_builder *b, enum cf_member member, struct cf_str value)
 {
-  if (member == CF_M_ATTRIBUTES) cf_builder_set_object(b, value);
-  else set(b, member, value);
+  if (member == CF_M_ATTRIBUTES)
+    cf_builder_set_object(b, value);
+  else
+    set(b, member, value);
 }
 
 void cf_builder_set_u64(struct cf_builder *b, enum cf_member member, uint64_t value)
@@ -47,7 +52,8 @@ void cf_builder_set_u64(struct cf_builder *b, enum cf_member member, uint64_t va
   struct cf_buf text;
   cf_buf_init(&text, 20);
   cf_buf_put_u64(&text, value);
-  if (b->err == CF_OK) b->err = text.err;
+  if (b->err == CF_OK)
+    b->err = text.err;
   set(b, member, cf_buf_str(&text));
   cf_buf_fini(&text);
 }
@@ -70,23 +76,31 @@ static void copy(struct cf_builder *b, struct cf_part *part, struct cf_str text)
 void cf_builder_set_object(struct cf_builder *b, struct cf_str canonical)
 {
   struct cf_canon c = cf_canon_at(canonical);
-  if (b->err != CF_OK) return;
-  if (!cf_canon_object(&c, CF_ATTRIBUTES_DEPTH) || !cf_canon_ended(&c) || canonical.n > cf_member_table[CF_M_ATTRIBUTES].limit)
-    b->err = cf_fail(&b->fault, CF_E_INVALID, "attributes", "must be the canonical text of an object, at most %d levels deep and %llu bytes long",
-                     CF_ATTRIBUTES_DEPTH, (unsigned long long)cf_member_table[CF_M_ATTRIBUTES].limit);
-  else if (canonical.n > 2) copy(b, &b->parts.member[CF_M_ATTRIBUTES], canonical);
+  if (b->err != CF_OK)
+    return;
+  if (!cf_canon_object(&c, CF_ATTRIBUTES_DEPTH) || !cf_canon_ended(&c) ||
+      canonical.n > cf_member_table[CF_M_ATTRIBUTES].limit)
+    b->err = cf_fail(
+        &b->fault, CF_E_INVALID, "attributes",
+        "must be the canonical text of an object, at most %d levels deep and %llu bytes long",
+        CF_ATTRIBUTES_DEPTH, (unsigned long long)cf_member_table[CF_M_ATTRIBUTES].limit);
+  else if (canonical.n > 2)
+    copy(b, &b->parts.member[CF_M_ATTRIBUTES], canonical);
 }
 
 void cf_builder_set_body(struct cf_builder *b, struct cf_str canonical)
 {
-  if (b->err == CF_OK) copy(b, &b->parts.body, canonical);
+  if (b->err == CF_OK)
+    copy(b, &b->parts.body, canonical);
 }
 
 enum cf_err cf_builder_end(struct cf_builder *b, struct cf_event *event, struct cf_fault *fault)
 {
   enum cf_err err = b->err;
-  if (err == CF_OK) err = cf_parts_end(&b->parts, event, fault);
-  else if (fault != NULL) *fault = b->fault;
+  if (err == CF_OK)
+    err = cf_parts_end(&b->parts, event, fault);
+  else if (fault != NULL)
+    *fault = b->fault;
   cf_parts_reset(&b->parts);
   memset(&b->fault, 0, sizeof b->fault);
   b->err = CF_OK;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Strict reading of canonical JSON text: what the writer would not have written is not there. */
+/* Strict reading of canonical JSON text: what the writer would not have written
+ * is not there. */
 #include "config.h"
 
 #include "lib/record/canon.h"
@@ -11,11 +12,15 @@
 
 #define NUMBER_MAX 40
 
-static size_t left(const struct cf_canon *c) { return (size_t)(c->end - c->p); }
+static size_t left(const struct cf_canon *c)
+{
+  return (size_t)(c->end - c->p);
+}
 
 bool cf_canon_char(struct cf_canon *c, char wanted)
 {
-  if (c->p == c->end || *c->p != wanted) return false;
+  if (c->p == c->end || *c->p != wanted)
+    return false;
   c->p++;
   return true;
 }
@@ -23,12 +28,14 @@ bool cf_canon_char(struct cf_canon *c, char wanted)
 bool cf_canon_text(struct cf_canon *c, const char *wanted)
 {
   size_t n = strlen(wanted);
-  if (left(c) < n || memcmp(c->p, wanted, n) != 0) return false;
+  if (left(c) < n || memcmp(c->p, wanted, n) != 0)
+    return false;
   c->p += n;
   return true;
 }
 
-/* What stands at c->p inside a string and is not plain: its length, and in *stands_for the bytes it means; 0 where it may not be there. */
+/* What stands at c->p inside a string and is not plain: its length, and in
+ * *stands_for the bytes it means; 0 where it may not be there. */
 static size_t odd_length(const struct cf_canon *c, size_t *stands_for)
 {
   char byte;
@@ -36,24 +43,29 @@ static size_t odd_length(const struct cf_canon *c, size_t *stands_for)
     *stands_for = 1;
     return cf_json_escape_len(c->p, left(c), &byte);
   }
-  if ((uint8_t)*c->p < 0x80) return 0;
+  if ((uint8_t)*c->p < 0x80)
+    return 0;
   *stands_for = cf_utf8_len((const uint8_t *)c->p, left(c));
   return *stands_for;
 }
 
 bool cf_canon_string(struct cf_canon *c, struct cf_str *inside, size_t *decoded_n)
 {
-  if (!cf_canon_char(c, '"')) return false;
+  if (!cf_canon_char(c, '"'))
+    return false;
   const char *from = c->p;
   size_t decoded = 0;
   for (;;) {
     size_t run = cf_text_plain((const uint8_t *)c->p, left(c)), stands_for;
     c->p += run;
     decoded += run;
-    if (c->p == c->end) return false;
-    if (*c->p == '"') break;
+    if (c->p == c->end)
+      return false;
+    if (*c->p == '"')
+      break;
     size_t n = odd_length(c, &stands_for);
-    if (n == 0) return false;
+    if (n == 0)
+      return false;
     c->p += n;
     decoded += stands_for;
   }
@@ -71,27 +83,32 @@ bool cf_canon_word(struct cf_canon *c, struct cf_str *word)
 static struct cf_str take_digits(struct cf_canon *c)
 {
   const char *from = c->p;
-  while (c->p < c->end && *c->p >= '0' && *c->p <= '9') c->p++;
+  while (c->p < c->end && *c->p >= '0' && *c->p <= '9')
+    c->p++;
   return (struct cf_str){from, (size_t)(c->p - from)};
 }
 
 bool cf_canon_u64(struct cf_canon *c, uint64_t max, uint64_t *v)
 {
   struct cf_str digits = take_digits(c);
-  return (digits.n == 1 || (digits.n > 1 && *digits.p != '0')) && cf_u64_parse(digits, max, v) == CF_OK;
+  return (digits.n == 1 || (digits.n > 1 && *digits.p != '0')) &&
+         cf_u64_parse(digits, max, v) == CF_OK;
 }
 
 /* ---- Attributes ---- */
 
 static bool take_value(struct cf_canon *c, unsigned depth_max);
 
-/* Step over a point or exponent and the digits behind it; *was says whether one was there. */
+/* Step over a point or exponent and the digits behind it; *was says whether one
+ * was there. */
 static bool take_part(struct cf_canon *c, const char *marks, bool sign, bool *was)
 {
-  if (c->p == c->end || *c->p == 0 || strchr(marks, *c->p) == NULL) return true;
+  if (c->p == c->end || *c->p == 0 || strchr(marks, *c->p) == NULL)
+    return true;
   c->p++;
   *was = true;
-  if (sign && c->p < c->end && (*c->p == '+' || *c->p == '-')) c->p++;
+  if (sign && c->p < c->end && (*c->p == '+' || *c->p == '-'))
+    c->p++;
   return take_digits(c).n > 0;
 }
 
@@ -100,9 +117,12 @@ static bool take_number(struct cf_canon *c)
   const char *from = c->p;
   bool negative = cf_canon_char(c, '-'), other = false;
   struct cf_str whole = take_digits(c);
-  if (whole.n == 0 || (whole.n > 1 && *whole.p == '0')) return false;
-  if (!take_part(c, ".", false, &other) || !take_part(c, "eE", true, &other)) return false;
-  if (other) return c->p - from <= NUMBER_MAX;
+  if (whole.n == 0 || (whole.n > 1 && *whole.p == '0'))
+    return false;
+  if (!take_part(c, ".", false, &other) || !take_part(c, "eE", true, &other))
+    return false;
+  if (other)
+    return c->p - from <= NUMBER_MAX;
   uint64_t v, max = (uint64_t)INT64_MAX + (negative ? 1 : 0);
   return cf_u64_parse(whole, max, &v) == CF_OK && !(negative && v == 0);
 }
@@ -121,23 +141,32 @@ static int compare_names(struct cf_str a, struct cf_str b)
   const char *p = a.p, *p_end = a.p + a.n, *q = b.p, *q_end = b.p + b.n;
   while (p < p_end && q < q_end) {
     int x = next_byte(&p, p_end), y = next_byte(&q, q_end);
-    if (x != y) return x - y;
+    if (x != y)
+      return x - y;
   }
   return (p < p_end) - (q < q_end);
 }
 
-static bool at_null(const struct cf_canon *c) { return left(c) >= 4 && memcmp(c->p, "null", 4) == 0; }
+static bool at_null(const struct cf_canon *c)
+{
+  return left(c) >= 4 && memcmp(c->p, "null", 4) == 0;
+}
 
 bool cf_canon_object(struct cf_canon *c, unsigned depth_max)
 {
   struct cf_str name, last = {NULL, 0};
   size_t decoded_n;
-  if (depth_max == 0 || !cf_canon_char(c, '{')) return false;
-  if (cf_canon_char(c, '}')) return true;
+  if (depth_max == 0 || !cf_canon_char(c, '{'))
+    return false;
+  if (cf_canon_char(c, '}'))
+    return true;
   do {
-    if (!cf_canon_string(c, &name, &decoded_n) || !cf_canon_char(c, ':') || at_null(c)) return false;
-    if (last.p != NULL && compare_names(last, name) >= 0) return false;
-    if (!take_value(c, depth_max - 1)) return false;
+    if (!cf_canon_string(c, &name, &decoded_n) || !cf_canon_char(c, ':') || at_null(c))
+      return false;
+    if (last.p != NULL && compare_names(last, name) >= 0)
+      return false;
+    if (!take_value(c, depth_max - 1))
+      return false;
     last = name;
   } while (cf_canon_char(c, ','));
   return cf_canon_char(c, '}');
@@ -145,10 +174,13 @@ bool cf_canon_object(struct cf_canon *c, unsigned depth_max)
 
 static bool take_array(struct cf_canon *c, unsigned depth_max)
 {
-  if (depth_max == 0 || !cf_canon_char(c, '[')) return false;
-  if (cf_canon_char(c, ']')) return true;
+  if (depth_max == 0 || !cf_canon_char(c, '['))
+    return false;
+  if (cf_canon_char(c, ']'))
+    return true;
   do {
-    if (!take_value(c, depth_max - 1)) return false;
+    if (!take_value(c, depth_max - 1))
+      return false;
   } while (cf_canon_char(c, ','));
   return cf_canon_char(c, ']');
 }
@@ -157,14 +189,15 @@ static bool take_value(struct cf_canon *c, unsigned depth_max)
 {
   struct cf_str inside;
   size_t decoded_n;
-  if (c->p == c->end) return false;
+  if (c->p == c->end)
+    return false;
   switch (*c->p) {
-    case '{': return cf_canon_object(c, depth_max);
-    case '[': return take_array(c, depth_max);
-    case '"': return cf_canon_string(c, &inside, &decoded_n);
-    case 't': return cf_canon_text(c, "true");
-    case 'f': return cf_canon_text(c, "false");
-    case 'n': return cf_canon_text(c, "null");
-    default: return take_number(c);
+  case '{': return cf_canon_object(c, depth_max);
+  case '[': return take_array(c, depth_max);
+  case '"': return cf_canon_string(c, &inside, &decoded_n);
+  case 't': return cf_canon_text(c, "true");
+  case 'f': return cf_canon_text(c, "false");
+  case 'n': return cf_canon_text(c, "null");
+  default: return take_number(c);
   }
 }

@@ -19,10 +19,10 @@ struct parse {
   const struct cf_event_rules *rules;
   struct cf_str text;
   struct cf_parts parts;
-  struct cf_buf plain;              /* texts that were sent with escapes */
-  struct cf_str attributes;         /* as sent, or empty */
-  size_t unknown;                   /* members to be moved into attributes */
-  struct cf_json_pair *pairs;       /* attributes' members while they are gathered */
+  struct cf_buf plain;        /* texts that were sent with escapes */
+  struct cf_str attributes;   /* as sent, or empty */
+  size_t unknown;             /* members to be moved into attributes */
+  struct cf_json_pair *pairs; /* attributes' members while they are gathered */
   size_t pairs_n;
   struct cf_fault *fault;
 };
@@ -53,26 +53,32 @@ static enum cf_err fail_unknown(struct parse *parse, struct cf_str name)
 static bool allowed_by(const char *pattern, struct cf_str source)
 {
   size_t n = strlen(pattern);
-  if (n > 0 && pattern[n - 1] == '*') return cf_str_starts(source, (struct cf_str){pattern, n - 1});
+  if (n > 0 && pattern[n - 1] == '*')
+    return cf_str_starts(source, (struct cf_str){pattern, n - 1});
   return cf_str_is(source, pattern);
 }
 
 static bool source_allowed(const struct cf_event_rules *rules, struct cf_str source)
 {
-  if (cf_str_eq(source, rules->source)) return true;
+  if (cf_str_eq(source, rules->source))
+    return true;
   for (const char *const *p = rules->sources; p != NULL && *p != NULL; p++)
-    if (allowed_by(*p, source)) return true;
+    if (allowed_by(*p, source))
+      return true;
   return false;
 }
 
 static enum cf_err set_source(struct parse *parse, struct cf_str source)
 {
-  if (cf_str_is(source, "counterfoil")) return cf_fail(parse->fault, CF_E_INVALID, "source", "counterfoil is the log's own name");
-  if (!source_allowed(parse->rules, source)) return cf_fail(parse->fault, CF_E_INVALID, "source", "this token may not write as that source");
+  if (cf_str_is(source, "counterfoil"))
+    return cf_fail(parse->fault, CF_E_INVALID, "source", "counterfoil is the log's own name");
+  if (!source_allowed(parse->rules, source))
+    return cf_fail(parse->fault, CF_E_INVALID, "source", "this token may not write as that source");
   return cf_parts_set(&parse->parts, CF_M_SOURCE, source, parse->fault);
 }
 
-/* What the inside of a string stands for. All of the event's texts fit where the first one makes room, so that none moves. */
+/* What the inside of a string stands for. All of the event's texts fit where
+ * the first one makes room, so that none moves. */
 static enum cf_err plain_text(struct parse *parse, struct cf_str inside, struct cf_str *out)
 {
   struct cf_buf *b = &parse->plain;
@@ -81,7 +87,8 @@ static enum cf_err plain_text(struct parse *parse, struct cf_str inside, struct 
     return CF_OK;
   }
   if (b->p == NULL) {
-    if (cf_buf_grow(b, parse->text.n) == NULL) return b->err;
+    if (cf_buf_grow(b, parse->text.n) == NULL)
+      return b->err;
     cf_buf_reset(b);
   }
   size_t at = b->n;
@@ -90,27 +97,46 @@ static enum cf_err plain_text(struct parse *parse, struct cf_str inside, struct 
   return b->err;
 }
 
-static bool is_string(struct cf_str v) { return *v.p == '"'; }
-static bool is_object(struct cf_str v) { return *v.p == '{'; }
-static bool is_null(struct cf_str v) { return *v.p == 'n'; }
-static bool is_number(struct cf_str v) { return *v.p == '-' || (*v.p >= '0' && *v.p <= '9'); }
+static bool is_string(struct cf_str v)
+{
+  return *v.p == '"';
+}
+static bool is_object(struct cf_str v)
+{
+  return *v.p == '{';
+}
+static bool is_null(struct cf_str v)
+{
+  return *v.p == 'n';
+}
+static bool is_number(struct cf_str v)
+{
+  return *v.p == '-' || (*v.p >= '0' && *v.p <= '9');
+}
 
 static bool is_integer(struct cf_str v)
 {
   size_t sign = *v.p == '-', i = sign;
-  while (i < v.n && v.p[i] >= '0' && v.p[i] <= '9') i++;
+  while (i < v.n && v.p[i] >= '0' && v.p[i] <= '9')
+    i++;
   return i == v.n && i > sign;
 }
 
-static struct cf_str inside(struct cf_str string) { return (struct cf_str){string.p + 1, string.n - 2}; }
+static struct cf_str inside(struct cf_str string)
+{
+  return (struct cf_str){string.p + 1, string.n - 2};
+}
 
 static enum cf_err set_string(struct parse *parse, enum cf_member m, struct cf_str v)
 {
   struct cf_str text;
-  if (!is_string(v)) return cf_fail(parse->fault, CF_E_INVALID, cf_member_table[m].name, "must be a string");
+  if (!is_string(v))
+    return cf_fail(parse->fault, CF_E_INVALID, cf_member_table[m].name, "must be a string");
   enum cf_err err = plain_text(parse, inside(v), &text);
-  if (err != CF_OK) return err;
-  return m == CF_M_SOURCE ? set_source(parse, text) : cf_parts_set(&parse->parts, m, text, parse->fault);
+  if (err != CF_OK)
+    return err;
+  return m == CF_M_SOURCE ? set_source(parse, text)
+                          : cf_parts_set(&parse->parts, m, text, parse->fault);
 }
 
 static enum cf_err set_time(struct parse *parse, struct cf_str v)
@@ -120,43 +146,54 @@ static enum cf_err set_time(struct parse *parse, struct cf_str v)
   int64_t t;
   if (is_string(v)) {
     err = plain_text(parse, inside(v), &text);
-    if (err == CF_OK) err = cf_time_parse(text, &t);
+    if (err == CF_OK)
+      err = cf_time_parse(text, &t);
   } else if (is_number(v)) {
     err = cf_time_parse_epoch(v, &t);
   }
-  if (err == CF_E_NOMEM) return err;
-  if (err != CF_OK) return cf_fail(parse->fault, CF_E_INVALID, "time", "must be an RFC 3339 date and time, or seconds, milli-, micro- or nanoseconds since 1970");
+  if (err == CF_E_NOMEM)
+    return err;
+  if (err != CF_OK)
+    return cf_fail(
+        parse->fault, CF_E_INVALID, "time",
+        "must be an RFC 3339 date and time, or seconds, milli-, micro- or nanoseconds since 1970");
   return cf_parts_set_time(&parse->parts, t);
 }
 
 static enum cf_err set_integer(struct parse *parse, enum cf_member m, struct cf_str v)
 {
-  if (!is_integer(v)) return cf_fail(parse->fault, CF_E_INVALID, cf_member_table[m].name, "must be an integer");
+  if (!is_integer(v))
+    return cf_fail(parse->fault, CF_E_INVALID, cf_member_table[m].name, "must be an integer");
   return cf_parts_set(&parse->parts, m, cf_str_is(v, "-0") ? CF_STR("0") : v, parse->fault);
 }
 
 static enum cf_err set_member(struct parse *parse, enum cf_member m, struct cf_str v)
 {
   switch (cf_member_table[m].type) {
-    case CF_T_TIME: return set_time(parse, v);
-    case CF_T_INTEGER: return set_integer(parse, m, v);
-    case CF_T_OBJECT:
-      if (!is_object(v)) return cf_fail(parse->fault, CF_E_INVALID, cf_member_table[m].name, "must be an object");
-      parse->attributes = v;
-      return CF_OK;
-    default: return set_string(parse, m, v);
+  case CF_T_TIME: return set_time(parse, v);
+  case CF_T_INTEGER: return set_integer(parse, m, v);
+  case CF_T_OBJECT:
+    if (!is_object(v))
+      return cf_fail(parse->fault, CF_E_INVALID, cf_member_table[m].name, "must be an object");
+    parse->attributes = v;
+    return CF_OK;
+  default: return set_string(parse, m, v);
   }
 }
 
 static enum cf_err take_member(struct parse *parse, const struct cf_scan_member *member)
 {
   struct cf_str name = member->name;
-  if (is_null(member->value)) return CF_OK;
+  if (is_null(member->value))
+    return CF_OK;
   enum cf_err err = member->plain ? CF_OK : plain_text(parse, member->name, &name);
-  if (err != CF_OK) return err;
+  if (err != CF_OK)
+    return err;
   enum cf_member m = cf_member_find(name);
-  if (m != CF_M_N) return set_member(parse, m, member->value);
-  if (!parse->rules->unknown_to_attributes) return fail_unknown(parse, name);
+  if (m != CF_M_N)
+    return set_member(parse, m, member->value);
+  if (!parse->rules->unknown_to_attributes)
+    return fail_unknown(parse, name);
   parse->unknown++;
   return CF_OK;
 }
@@ -166,7 +203,8 @@ static enum cf_err take_member(struct parse *parse, const struct cf_scan_member 
 static enum cf_err gather_unknown(void *context, struct cf_str name, const struct cf_json *v)
 {
   struct parse *parse = context;
-  if (v != NULL && cf_member_find(name) == CF_M_N) parse->pairs[parse->pairs_n++] = (struct cf_json_pair){.name = name, .value = v};
+  if (v != NULL && cf_member_find(name) == CF_M_N)
+    parse->pairs[parse->pairs_n++] = (struct cf_json_pair){.name = name, .value = v};
   return CF_OK;
 }
 
@@ -175,15 +213,18 @@ static void put_cut(uint32_t cut, struct cf_buf *b)
 {
   cf_buf_putc(b, '[');
   for (unsigned m = 0; m < CF_M_N; m++) {
-    if ((cut & 1u << m) == 0) continue;
-    if (b->p != NULL && b->p[b->n - 1] != '[') cf_buf_putc(b, ',');
+    if ((cut & 1u << m) == 0)
+      continue;
+    if (b->p != NULL && b->p[b->n - 1] != '[')
+      cf_buf_putc(b, ',');
     cf_json_put_str(b, cf_str_from(cf_member_table[m].name));
   }
   cf_buf_putc(b, ']');
 }
 
 /* event: the whole of it, NULL where no member of it is moved. */
-static enum cf_err put_pairs(struct parse *parse, const struct cf_json *attributes, const struct cf_json *event)
+static enum cf_err put_pairs(struct parse *parse, const struct cf_json *attributes,
+                             const struct cf_json *event)
 {
   struct cf_parts *parts = &parse->parts;
   struct cf_buf cut;
@@ -193,37 +234,48 @@ static enum cf_err put_pairs(struct parse *parse, const struct cf_json *attribut
   cf_buf_init(&cut, 1024);
   if (err == CF_OK && parts->cut != 0) {
     put_cut(parts->cut, &cut);
-    parse->pairs[parse->pairs_n++] = (struct cf_json_pair){.name = CF_STR("truncated"), .text = cf_buf_str(&cut)};
+    parse->pairs[parse->pairs_n++] =
+        (struct cf_json_pair){.name = CF_STR("truncated"), .text = cf_buf_str(&cut)};
     err = cut.err;
   }
-  if (err == CF_OK) err = cf_json_put_pairs(&parts->scratch, parse->pairs, parse->pairs_n, CF_ATTRIBUTES_DEPTH, parse->fault);
+  if (err == CF_OK)
+    err = cf_json_put_pairs(&parts->scratch, parse->pairs, parse->pairs_n, CF_ATTRIBUTES_DEPTH,
+                            parse->fault);
   cf_buf_fini(&cut);
-  if (err == CF_E_INVALID && parse->fault != NULL) strcpy(parse->fault->at, "attributes");
+  if (err == CF_E_INVALID && parse->fault != NULL)
+    strcpy(parse->fault->at, "attributes");
   return err;
 }
 
 /* Write attributes and what joins them to the scratch. */
-static enum cf_err write_attributes(struct parse *parse, const struct cf_json *attributes, const struct cf_json *event)
+static enum cf_err write_attributes(struct parse *parse, const struct cf_json *attributes,
+                                    const struct cf_json *event)
 {
   struct cf_json_pair fixed[PAIRS_FIXED];
   size_t n = cf_json_members(attributes) + parse->unknown + (parse->parts.cut != 0);
   parse->pairs = n <= PAIRS_FIXED ? fixed : malloc(n * sizeof *parse->pairs);
-  if (parse->pairs == NULL) return CF_E_NOMEM;
+  if (parse->pairs == NULL)
+    return CF_E_NOMEM;
   enum cf_err err = put_pairs(parse, attributes, event);
-  if (parse->pairs != fixed) free(parse->pairs);
+  if (parse->pairs != fixed)
+    free(parse->pairs);
   return err;
 }
 
-/* The same by way of json-c: of the attributes alone, or of the whole event where other members join them. */
+/* The same by way of json-c: of the attributes alone, or of the whole event
+ * where other members join them. */
 static enum cf_err read_attributes(struct parse *parse)
 {
   struct cf_json *doc;
   bool whole = parse->unknown > 0;
   struct cf_str text = whole ? parse->text : parse->attributes;
-  if (text.n == 0) return write_attributes(parse, NULL, NULL);
+  if (text.n == 0)
+    return write_attributes(parse, NULL, NULL);
   enum cf_err err = cf_json_parse(text, CF_SCAN_DEPTH, &doc, parse->fault);
-  if (err != CF_OK) return err;
-  err = write_attributes(parse, whole ? cf_json_member(doc, "attributes") : doc, whole ? doc : NULL);
+  if (err != CF_OK)
+    return err;
+  err =
+      write_attributes(parse, whole ? cf_json_member(doc, "attributes") : doc, whole ? doc : NULL);
   cf_json_free(doc);
   return err;
 }
@@ -234,7 +286,8 @@ static bool canonical(struct cf_str attributes)
   return cf_canon_object(&c, CF_ATTRIBUTES_DEPTH) && cf_canon_ended(&c);
 }
 
-/* Attributes that are canonical already are taken as they are; nothing is set where nothing is in them. */
+/* Attributes that are canonical already are taken as they are; nothing is set
+ * where nothing is in them. */
 static enum cf_err set_attributes(struct parse *parse)
 {
   struct cf_parts *parts = &parse->parts;
@@ -245,12 +298,15 @@ static enum cf_err set_attributes(struct parse *parse)
   } else {
     size_t at = parts->scratch.n;
     enum cf_err err = read_attributes(parse);
-    if (err != CF_OK) return err;
+    if (err != CF_OK)
+      return err;
     cf_parts_set_scratch(parts, part, at);
     part->set = part->n > 2;
   }
-  if (part->n <= cf_member_table[CF_M_ATTRIBUTES].limit) return CF_OK;
-  return cf_fail(parse->fault, CF_E_INVALID, "attributes", "would take %zu bytes, more than %llu", part->n, (unsigned long long)cf_member_table[CF_M_ATTRIBUTES].limit);
+  if (part->n <= cf_member_table[CF_M_ATTRIBUTES].limit)
+    return CF_OK;
+  return cf_fail(parse->fault, CF_E_INVALID, "attributes", "would take %zu bytes, more than %llu",
+                 part->n, (unsigned long long)cf_member_table[CF_M_ATTRIBUTES].limit);
 }
 
 /* ---- Event ---- */
@@ -259,15 +315,20 @@ static enum cf_err take_event(struct parse *parse, struct cf_event *out)
 {
   struct cf_scan_members members;
   enum cf_err err = cf_scan_object(parse->text, CF_SCAN_DEPTH, &members, parse->fault);
-  if (err == CF_E_INVALID) err = cf_fail(parse->fault, err, NULL, "an event must be an object");
-  for (size_t i = 0; err == CF_OK && i < members.n; i++) err = take_member(parse, &members.v[i]);
+  if (err == CF_E_INVALID)
+    err = cf_fail(parse->fault, err, NULL, "an event must be an object");
+  for (size_t i = 0; err == CF_OK && i < members.n; i++)
+    err = take_member(parse, &members.v[i]);
   cf_scan_members_fini(&members);
-  if (err == CF_OK && !parse->parts.member[CF_M_SOURCE].set) err = set_source(parse, parse->rules->source);
-  if (err == CF_OK) err = set_attributes(parse);
+  if (err == CF_OK && !parse->parts.member[CF_M_SOURCE].set)
+    err = set_source(parse, parse->rules->source);
+  if (err == CF_OK)
+    err = set_attributes(parse);
   return err == CF_OK ? cf_parts_end(&parse->parts, out, parse->fault) : err;
 }
 
-enum cf_err cf_event_parse(struct cf_str text, const struct cf_event_rules *rules, struct cf_event *event, struct cf_fault *fault)
+enum cf_err cf_event_parse(struct cf_str text, const struct cf_event_rules *rules,
+                           struct cf_event *event, struct cf_fault *fault)
 {
   struct parse parse = {.rules = rules, .text = text, .fault = fault};
   cf_parts_init(&parse.parts, CF_K_EVENT);

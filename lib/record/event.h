@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* Events in: one JSON object of a client becomes a record in canonical form (api.md, POST /v1/events; format.md, Members). */
+/* Events in: one JSON object of a client becomes a record in canonical form
+ * (api.md, POST /v1/events; format.md, Members). */
 #ifndef CF_RECORD_EVENT_H
 #define CF_RECORD_EVENT_H
 
 #include "lib/record/record.h"
 
 struct cf_event_rules {
-  struct cf_str source;          /* the token's name: what an event without `source` gets */
-  const char *const *sources;    /* other sources allowed, an exact name or a prefix that ends in '*' ; NULL-terminated; may be NULL */
-  bool unknown_to_attributes;    /* ?unknown=attributes */
-  bool cut_long;                 /* ?long=cut: cut text (between UTF-8 sequences) and name it in attributes.truncated, an array */
+  struct cf_str source; /* the token's name: what an event without `source` gets */
+  /* other sources allowed, an exact name or a prefix that ends in '*' ;
+   * NULL-terminated; may be NULL */
+  const char *const *sources;
+  bool unknown_to_attributes; /* ?unknown=attributes */
+  /* ?long=cut: cut text (between UTF-8 sequences) and name it in
+   * attributes.truncated, an array */
+  bool cut_long;
 };
 
 /* A record that owns its texts. */
@@ -18,22 +23,31 @@ struct cf_event {
   char *text; /* what the record's slices point into */
 };
 
-/* Parse, check and encode one event's text (as cf_scan_next gives it). CF_E_INVALID or CF_E_SYNTAX with the member's name in fault.at and one
- * sentence in fault.detail (for an unknown member: the names it could be); CF_E_NOMEM. On success the caller owns *event (cf_event_fini). */
-CF_MUST enum cf_err cf_event_parse(struct cf_str text, const struct cf_event_rules *rules, struct cf_event *event, struct cf_fault *fault);
+/* Parse, check and encode one event's text (as cf_scan_next gives it).
+ * CF_E_INVALID or CF_E_SYNTAX with the member's name in fault.at and one
+ * sentence in fault.detail (for an unknown member: the names it could be);
+ * CF_E_NOMEM. On success the caller owns *event (cf_event_fini). */
+CF_MUST enum cf_err cf_event_parse(struct cf_str text, const struct cf_event_rules *rules,
+                                   struct cf_event *event, struct cf_fault *fault);
 void cf_event_fini(struct cf_event *event);
 
-/* Build a record from values of our own: for the log's own kinds, and for importers. Members may be set in any order; each is checked like an event's.
+/* Build a record from values of our own: for the log's own kinds, and for
+ * importers. Members may be set in any order; each is checked like an event's.
  * The first error sticks. */
 struct cf_builder;
 CF_MUST enum cf_err cf_builder_new(enum cf_kind kind, struct cf_builder **b); /* CF_E_NOMEM */
 void cf_builder_free(struct cf_builder *b);
-void cf_builder_set(struct cf_builder *b, enum cf_member member, struct cf_str value); /* text types, INTEGER as decimal, TIME strict */
+/* text types, INTEGER as decimal, TIME strict */
+void cf_builder_set(struct cf_builder *b, enum cf_member member, struct cf_str value);
 void cf_builder_set_u64(struct cf_builder *b, enum cf_member member, uint64_t value);
 void cf_builder_set_time(struct cf_builder *b, enum cf_member member, int64_t t_us);
-void cf_builder_set_object(struct cf_builder *b, struct cf_str canonical); /* attributes, canonical JSON object text */
-void cf_builder_set_body(struct cf_builder *b, struct cf_str canonical);   /* body, canonical JSON object text */
-/* Finish: CF_OK and the caller owns *event; else the first error. The builder is empty again and may be reused for another record of its kind. */
-CF_MUST enum cf_err cf_builder_end(struct cf_builder *b, struct cf_event *event, struct cf_fault *fault);
+/* attributes, canonical JSON object text */
+void cf_builder_set_object(struct cf_builder *b, struct cf_str canonical);
+/* body, canonical JSON object text */
+void cf_builder_set_body(struct cf_builder *b, struct cf_str canonical);
+/* Finish: CF_OK and the caller owns *event; else the first error. The builder
+ * is empty again and may be reused for another record of its kind. */
+CF_MUST enum cf_err cf_builder_end(struct cf_builder *b, struct cf_event *event,
+                                   struct cf_fault *fault);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The canonical JSON writer (format.md, JSON text), and the way back for its strings. */
+/* The canonical JSON writer (format.md, JSON text), and the way back for its
+ * strings. */
 #include "config.h"
 
 #include "lib/base/clock.h"
@@ -13,14 +14,14 @@
 static char short_escape(uint8_t c)
 {
   switch (c) {
-    case '"': return '"';
-    case '\\': return '\\';
-    case '\b': return 'b';
-    case '\f': return 'f';
-    case '\n': return 'n';
-    case '\r': return 'r';
-    case '\t': return 't';
-    default: return 0;
+  case '"': return '"';
+  case '\\': return '\\';
+  case '\b': return 'b';
+  case '\f': return 'f';
+  case '\n': return 'n';
+  case '\r': return 'r';
+  case '\t': return 't';
+  default: return 0;
   }
 }
 
@@ -43,8 +44,10 @@ static size_t put_odd(struct cf_buf *b, const uint8_t *p, size_t n)
     return 1;
   }
   size_t length = cf_utf8_len(p, n);
-  if (length == 0) cf_buf_put(b, REPLACEMENT, 3);
-  else cf_buf_put(b, p, length);
+  if (length == 0)
+    cf_buf_put(b, REPLACEMENT, 3);
+  else
+    cf_buf_put(b, p, length);
   return length == 0 ? 1 : length;
 }
 
@@ -56,14 +59,16 @@ void cf_json_put_str(struct cf_buf *b, struct cf_str s)
     size_t run = cf_text_plain(p + i, s.n - i);
     cf_buf_put(b, p + i, run);
     i += run;
-    if (i < s.n) i += put_odd(b, p + i, s.n - i);
+    if (i < s.n)
+      i += put_odd(b, p + i, s.n - i);
   }
   cf_buf_putc(b, '"');
 }
 
 static void put_comma(struct cf_buf *b)
 {
-  if (b->n > 0 && b->p[b->n - 1] != '{' && b->p[b->n - 1] != '[') cf_buf_putc(b, ',');
+  if (b->n > 0 && b->p[b->n - 1] != '{' && b->p[b->n - 1] != '[')
+    cf_buf_putc(b, ',');
 }
 
 void cf_json_put_name(struct cf_buf *b, const char *name)
@@ -111,20 +116,24 @@ void cf_json_put_member_time(struct cf_buf *b, const char *name, int64_t t_us)
 
 static int hex_lower(char c)
 {
-  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= '0' && c <= '9')
+    return c - '0';
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 size_t cf_json_escape_len(const char *p, size_t n, char *c)
 {
   static const char letters[] = "\"\\bfnrt", meant[] = "\"\\\b\f\n\r\t";
-  if (n < 2 || p[0] != '\\') return 0;
+  if (n < 2 || p[0] != '\\')
+    return 0;
   const char *at = p[1] == 0 ? NULL : strchr(letters, p[1]);
   if (at != NULL) {
     *c = meant[at - letters];
     return 2;
   }
-  if (n < 6 || p[1] != 'u' || p[2] != '0' || p[3] != '0' || p[4] < '0' || p[4] > '1' || hex_lower(p[5]) < 0) return 0;
+  if (n < 6 || p[1] != 'u' || p[2] != '0' || p[3] != '0' || p[4] < '0' || p[4] > '1' ||
+      hex_lower(p[5]) < 0)
+    return 0;
   *c = (char)((p[4] - '0') * 16 + hex_lower(p[5]));
   return short_escape((uint8_t)*c) == 0 ? 6 : 0;
 }
@@ -134,10 +143,12 @@ enum cf_err cf_json_unescape(struct cf_str s, struct cf_buf *b)
   for (const char *p = s.p, *end = s.p + s.n; p < end;) {
     const char *slash = memchr(p, '\\', (size_t)(end - p));
     cf_buf_put(b, p, (size_t)((slash == NULL ? end : slash) - p));
-    if (slash == NULL) break;
+    if (slash == NULL)
+      break;
     char c;
     size_t n = cf_json_escape_len(slash, (size_t)(end - slash), &c);
-    if (n == 0) return CF_E_SYNTAX;
+    if (n == 0)
+      return CF_E_SYNTAX;
     cf_buf_putc(b, c);
     p = slash + n;
   }

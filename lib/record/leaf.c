@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Leaves and payloads read strictly: what format.md would not write is refused, so that one hash never has two meanings. */
+/* Leaves and payloads read strictly: what format.md would not write is refused,
+ * so that one hash never has two meanings. */
 #include "config.h"
 
 #include <string.h>
@@ -15,12 +16,16 @@ struct found {
   int64_t time_us;
 };
 
-static enum cf_err bad(struct cf_fault *fault, const char *at, const char *what) { return cf_fail(fault, CF_E_SYNTAX, at, "%s", what); }
+static enum cf_err bad(struct cf_fault *fault, const char *at, const char *what)
+{
+  return cf_fail(fault, CF_E_SYNTAX, at, "%s", what);
+}
 
 static bool take_object(struct cf_canon *c, uint64_t limit)
 {
   const char *from = c->p;
-  return cf_canon_object(c, CF_ATTRIBUTES_DEPTH) && c->p - from > 2 && (uint64_t)(c->p - from) <= limit;
+  return cf_canon_object(c, CF_ATTRIBUTES_DEPTH) && c->p - from > 2 &&
+         (uint64_t)(c->p - from) <= limit;
 }
 
 /* Step over a member's value. */
@@ -30,54 +35,73 @@ static bool take_value(struct cf_canon *c, enum cf_member m, struct found *found
   struct cf_str s;
   size_t n;
   uint64_t v;
-  if (row->type == CF_T_INTEGER) return cf_canon_u64(c, row->limit, &v);
-  if (row->type == CF_T_OBJECT) return take_object(c, row->limit);
-  if (row->type == CF_T_TEXT) return cf_canon_string(c, &s, &n) && n <= row->limit;
-  if (!cf_canon_word(c, &s)) return false;
-  if (row->type == CF_T_TIME) return cf_time_parse_strict(s, &found->time_us) == CF_OK;
-  if (m == CF_M_SOURCE) found->source = s;
+  if (row->type == CF_T_INTEGER)
+    return cf_canon_u64(c, row->limit, &v);
+  if (row->type == CF_T_OBJECT)
+    return take_object(c, row->limit);
+  if (row->type == CF_T_TEXT)
+    return cf_canon_string(c, &s, &n) && n <= row->limit;
+  if (!cf_canon_word(c, &s))
+    return false;
+  if (row->type == CF_T_TIME)
+    return cf_time_parse_strict(s, &found->time_us) == CF_OK;
+  if (m == CF_M_SOURCE)
+    found->source = s;
   return cf_value_ok(m, s);
 }
 
-/* Step over the name of a member of that compartment that comes behind `after` in the table, and its colon. False, and nothing is
- * stepped over, where none is there. */
-static bool take_name(struct cf_canon *c, enum cf_compartment compartment, unsigned after, enum cf_member *m)
+/* Step over the name of a member of that compartment that comes behind `after`
+ * in the table, and its colon. False, and nothing is stepped over, where none
+ * is there. */
+static bool take_name(struct cf_canon *c, enum cf_compartment compartment, unsigned after,
+                      enum cf_member *m)
 {
   struct cf_canon at = *c;
   struct cf_str name;
-  if (!cf_canon_word(&at, &name) || !cf_canon_char(&at, ':')) return false;
+  if (!cf_canon_word(&at, &name) || !cf_canon_char(&at, ':'))
+    return false;
   *m = cf_member_find(name);
-  if (*m == CF_M_N || cf_member_table[*m].compartment != compartment || *m < after) return false;
+  if (*m == CF_M_N || cf_member_table[*m].compartment != compartment || *m < after)
+    return false;
   *c = at;
   return true;
 }
 
-/* Step over members of one compartment for as long as they come: `"name":value` parted by commas. */
-static enum cf_err take_members(struct cf_canon *c, enum cf_compartment compartment, struct found *found, struct cf_fault *fault)
+/* Step over members of one compartment for as long as they come: `"name":value`
+ * parted by commas. */
+static enum cf_err take_members(struct cf_canon *c, enum cf_compartment compartment,
+                                struct found *found, struct cf_fault *fault)
 {
   struct cf_canon at = *c;
   unsigned after = 0;
   enum cf_member m;
   while (take_name(&at, compartment, after, &m)) {
-    if (!take_value(&at, m, found)) return bad(fault, cf_member_table[m].name, "is not in canonical form");
+    if (!take_value(&at, m, found))
+      return bad(fault, cf_member_table[m].name, "is not in canonical form");
     found->members |= 1u << m;
     after = m + 1u;
     *c = at;
-    if (!cf_canon_char(&at, ',')) break;
+    if (!cf_canon_char(&at, ','))
+      break;
   }
   return CF_OK;
 }
 
-enum cf_err cf_payload_check(enum cf_compartment compartment, struct cf_str payload, struct cf_fault *fault)
+enum cf_err cf_payload_check(enum cf_compartment compartment, struct cf_str payload,
+                             struct cf_fault *fault)
 {
   struct cf_canon c = cf_canon_at(payload);
   struct found found = {.time_us = CF_TIME_NONE};
   const char *name = cf_compartment_names[compartment];
-  if (!cf_canon_char(&c, '{')) return bad(fault, name, "is no object");
+  if (!cf_canon_char(&c, '{'))
+    return bad(fault, name, "is no object");
   enum cf_err err = take_members(&c, compartment, &found, fault);
-  if (err != CF_OK) return err;
-  if (found.members == 0) return bad(fault, name, "has no member that belongs there");
-  if (!cf_canon_char(&c, '}') || !cf_canon_ended(&c)) return bad(fault, name, "has something that does not belong there");
+  if (err != CF_OK)
+    return err;
+  if (found.members == 0)
+    return bad(fault, name, "has no member that belongs there");
+  if (!cf_canon_char(&c, '}') || !cf_canon_ended(&c))
+    return bad(fault, name, "has something that does not belong there");
   return CF_OK;
 }
 
@@ -88,34 +112,47 @@ static enum cf_err check_found(enum cf_kind kind, const struct found *found, str
   const struct cf_kind_row *row = &cf_kind_table[kind];
   uint32_t source = 1u << CF_M_SOURCE, outcome = 1u << CF_M_OUTCOME;
   bool ours = cf_str_is(found->source, "counterfoil");
-  if (row->members == CF_PUBLIC_NONE) return found->members == 0 ? CF_OK : bad(fault, row->name, "has body only");
-  if ((found->members & source) == 0) return bad(fault, "source", "is missing");
-  if (row->members == CF_PUBLIC_SOURCE) return found->members == source ? CF_OK : bad(fault, row->name, "has source and body only");
-  if ((found->members & outcome) == 0) return bad(fault, "outcome", "is missing");
-  return ours == (kind == CF_K_ACCESS) ? CF_OK : bad(fault, "source", "is counterfoil for kind access, and for no event");
+  if (row->members == CF_PUBLIC_NONE)
+    return found->members == 0 ? CF_OK : bad(fault, row->name, "has body only");
+  if ((found->members & source) == 0)
+    return bad(fault, "source", "is missing");
+  if (row->members == CF_PUBLIC_SOURCE)
+    return found->members == source ? CF_OK : bad(fault, row->name, "has source and body only");
+  if ((found->members & outcome) == 0)
+    return bad(fault, "outcome", "is missing");
+  return ours == (kind == CF_K_ACCESS)
+             ? CF_OK
+             : bad(fault, "source", "is counterfoil for kind access, and for no event");
 }
 
-static enum cf_err take_public(struct cf_canon *c, enum cf_kind kind, int64_t *time_us, struct cf_fault *fault)
+static enum cf_err take_public(struct cf_canon *c, enum cf_kind kind, int64_t *time_us,
+                               struct cf_fault *fault)
 {
   struct found found = {.time_us = CF_TIME_NONE};
   bool body = cf_kind_table[kind].body[0] != 0;
   enum cf_err err = take_members(c, CF_C_PUBLIC, &found, fault);
-  if (err == CF_OK) err = check_found(kind, &found, fault);
+  if (err == CF_OK)
+    err = check_found(kind, &found, fault);
   if (err == CF_OK && body) {
-    if ((found.members != 0 && !cf_canon_char(c, ',')) || !cf_canon_text(c, "\"body\":")) return bad(fault, "body", "is missing");
+    if ((found.members != 0 && !cf_canon_char(c, ',')) || !cf_canon_text(c, "\"body\":"))
+      return bad(fault, "body", "is missing");
     err = cf_body_check(kind, c, fault);
   }
-  if (err == CF_OK) *time_us = found.time_us;
+  if (err == CF_OK)
+    *time_us = found.time_us;
   return err;
 }
 
-enum cf_err cf_public_check(enum cf_kind kind, struct cf_str public_text, int64_t *time_us, struct cf_fault *fault)
+enum cf_err cf_public_check(enum cf_kind kind, struct cf_str public_text, int64_t *time_us,
+                            struct cf_fault *fault)
 {
   struct cf_canon c = cf_canon_at(public_text);
   int64_t t;
   enum cf_err err = take_public(&c, kind, &t, fault);
-  if (err != CF_OK) return err;
-  if (!cf_canon_ended(&c)) return bad(fault, NULL, "the public members have something that does not belong there");
+  if (err != CF_OK)
+    return err;
+  if (!cf_canon_ended(&c))
+    return bad(fault, NULL, "the public members have something that does not belong there");
   *time_us = t;
   return CF_OK;
 }
@@ -137,29 +174,41 @@ static bool take_time(struct cf_canon *c, int64_t *t)
 static bool take_kind(struct cf_canon *c, enum cf_kind *kind)
 {
   struct cf_str word;
-  if (!cf_canon_word(c, &word)) return false;
+  if (!cf_canon_word(c, &word))
+    return false;
   *kind = cf_kind_find(word);
   return *kind != CF_K_N;
 }
 
 static enum cf_err take_head(struct cf_canon *c, struct cf_leaf *leaf, struct cf_fault *fault)
 {
-  if (!cf_canon_text(c, "{\"v\":1,\"seq\":")) return bad(fault, "v", "is not 1, or not the first member");
-  if (!cf_canon_u64(c, UINT64_MAX, &leaf->seq)) return bad(fault, "seq", "is no canonical integer");
-  if (!cf_canon_text(c, ",\"prev\":") || !take_hash(c, leaf->prev)) return bad(fault, "prev", "is no hash in base64");
-  if (!cf_canon_text(c, ",\"recorded\":") || !take_time(c, &leaf->recorded_us)) return bad(fault, "recorded", "is no canonical time");
-  if (!cf_canon_text(c, ",\"kind\":") || !take_kind(c, &leaf->kind)) return bad(fault, "kind", "is none that is known");
-  if (leaf->kind == CF_K_GENESIS && leaf->seq != 0) return bad(fault, "kind", "is genesis, but seq is not 0");
+  if (!cf_canon_text(c, "{\"v\":1,\"seq\":"))
+    return bad(fault, "v", "is not 1, or not the first member");
+  if (!cf_canon_u64(c, UINT64_MAX, &leaf->seq))
+    return bad(fault, "seq", "is no canonical integer");
+  if (!cf_canon_text(c, ",\"prev\":") || !take_hash(c, leaf->prev))
+    return bad(fault, "prev", "is no hash in base64");
+  if (!cf_canon_text(c, ",\"recorded\":") || !take_time(c, &leaf->recorded_us))
+    return bad(fault, "recorded", "is no canonical time");
+  if (!cf_canon_text(c, ",\"kind\":") || !take_kind(c, &leaf->kind))
+    return bad(fault, "kind", "is none that is known");
+  if (leaf->kind == CF_K_GENESIS && leaf->seq != 0)
+    return bad(fault, "kind", "is genesis, but seq is not 0");
   return cf_canon_char(c, ',') ? CF_OK : bad(fault, NULL, "the public members are missing");
 }
 
-static enum cf_err take_commitments(struct cf_canon *c, struct cf_leaf *leaf, struct cf_fault *fault)
+static enum cf_err take_commitments(struct cf_canon *c, struct cf_leaf *leaf,
+                                    struct cf_fault *fault)
 {
   for (unsigned i = 0; i < CF_C_N; i++) {
     struct cf_canon at = *c;
-    if (!cf_canon_text(&at, ",\"") || !cf_canon_text(&at, cf_compartment_names[i]) || !cf_canon_text(&at, "\":")) continue;
-    if ((cf_kind_table[leaf->kind].compartments & 1u << i) == 0) return bad(fault, cf_compartment_names[i], "does not belong to this kind");
-    if (!take_hash(&at, leaf->commitment[i])) return bad(fault, cf_compartment_names[i], "is no hash in base64");
+    if (!cf_canon_text(&at, ",\"") || !cf_canon_text(&at, cf_compartment_names[i]) ||
+        !cf_canon_text(&at, "\":"))
+      continue;
+    if ((cf_kind_table[leaf->kind].compartments & 1u << i) == 0)
+      return bad(fault, cf_compartment_names[i], "does not belong to this kind");
+    if (!take_hash(&at, leaf->commitment[i]))
+      return bad(fault, cf_compartment_names[i], "is no hash in base64");
     leaf->present |= (uint8_t)(1u << i);
     *c = at;
   }
@@ -170,16 +219,21 @@ enum cf_err cf_leaf_parse(struct cf_str leaf, struct cf_leaf *out, struct cf_fau
 {
   struct cf_canon c = cf_canon_at(leaf);
   struct cf_leaf got = {.present = 0};
-  if (leaf.n > CF_LEAF_MAX) return bad(fault, NULL, "the leaf is too large");
+  if (leaf.n > CF_LEAF_MAX)
+    return bad(fault, NULL, "the leaf is too large");
   enum cf_err err = take_head(&c, &got, fault);
-  if (err != CF_OK) return err;
+  if (err != CF_OK)
+    return err;
   const char *from = c.p;
   err = take_public(&c, got.kind, &got.time_us, fault);
-  if (err != CF_OK) return err;
+  if (err != CF_OK)
+    return err;
   got.public_text = (struct cf_str){from, (size_t)(c.p - from)};
   err = take_commitments(&c, &got, fault);
-  if (err != CF_OK) return err;
-  if (!cf_canon_char(&c, '}') || !cf_canon_ended(&c)) return bad(fault, NULL, "the leaf has something that does not belong there");
+  if (err != CF_OK)
+    return err;
+  if (!cf_canon_char(&c, '}') || !cf_canon_ended(&c))
+    return bad(fault, NULL, "the leaf has something that does not belong there");
   *out = got;
   return CF_OK;
 }

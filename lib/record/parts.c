@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Values checked, brought into canonical form, and written as a record's texts (format.md, Members). */
+/* Values checked, brought into canonical form, and written as a record's texts
+ * (format.md, Members). */
 #include "config.h"
 
 #include "lib/record/parts.h"
@@ -13,7 +14,7 @@
 #include "lib/record/values.h"
 
 #define SCRATCH_MAX (8u << 20)
-#define TEXTS_MAX (1u << 20)
+#define TEXTS_MAX   (1u << 20)
 
 void cf_parts_init(struct cf_parts *parts, enum cf_kind kind)
 {
@@ -23,7 +24,10 @@ void cf_parts_init(struct cf_parts *parts, enum cf_kind kind)
   cf_buf_init(&parts->scratch, SCRATCH_MAX);
 }
 
-void cf_parts_fini(struct cf_parts *parts) { cf_buf_fini(&parts->scratch); }
+void cf_parts_fini(struct cf_parts *parts)
+{
+  cf_buf_fini(&parts->scratch);
+}
 
 void cf_parts_reset(struct cf_parts *parts)
 {
@@ -38,8 +42,10 @@ void cf_parts_reset(struct cf_parts *parts)
 
 struct cf_str cf_parts_get(const struct cf_parts *parts, const struct cf_part *part)
 {
-  if (!part->set || part->n == 0) return (struct cf_str){"", 0};
-  return (struct cf_str){part->p != NULL ? part->p : (const char *)parts->scratch.p + part->at, part->n};
+  if (!part->set || part->n == 0)
+    return (struct cf_str){"", 0};
+  return (struct cf_str){part->p != NULL ? part->p : (const char *)parts->scratch.p + part->at,
+                         part->n};
 }
 
 void cf_parts_set_scratch(struct cf_parts *parts, struct cf_part *part, size_t at)
@@ -51,7 +57,8 @@ static enum cf_err keep(struct cf_parts *parts, struct cf_part *part, struct cf_
 {
   size_t at = parts->scratch.n;
   *part = (struct cf_part){.p = s.p, .n = s.n, .set = true};
-  if (!copy) return CF_OK;
+  if (!copy)
+    return CF_OK;
   cf_buf_putstr(&parts->scratch, s);
   cf_parts_set_scratch(parts, part, at);
   return parts->scratch.err;
@@ -61,65 +68,84 @@ static enum cf_err invalid(struct cf_fault *fault, enum cf_member m)
 {
   const struct cf_member_row *row = &cf_member_table[m];
   static const char *const wanted[] = {
-    [CF_T_NAME] = "must be 1 to 128 letters, digits or . _ : / @ + = -",
-    [CF_T_TIME] = "must be an RFC 3339 time or a number",
-    [CF_T_TOKEN] = "must be a token of RFC 9110, at most 32 bytes",
-    [CF_T_INTEGER] = "must be an integer from 0 to",
-    [CF_T_WORD] = "must be success, failure or unknown",
-    [CF_T_TEXT] = "must be text of at most",
-    [CF_T_ADDRESS] = "must be an IPv4 or IPv6 address without a zone",
-    [CF_T_OBJECT] = "must be an object of at most",
+      [CF_T_NAME] = "must be 1 to 128 letters, digits or . _ : / @ + = -",
+      [CF_T_TIME] = "must be an RFC 3339 time or a number",
+      [CF_T_TOKEN] = "must be a token of RFC 9110, at most 32 bytes",
+      [CF_T_INTEGER] = "must be an integer from 0 to",
+      [CF_T_WORD] = "must be success, failure or unknown",
+      [CF_T_TEXT] = "must be text of at most",
+      [CF_T_ADDRESS] = "must be an IPv4 or IPv6 address without a zone",
+      [CF_T_OBJECT] = "must be an object of at most",
   };
-  if (row->type == CF_T_INTEGER) return cf_fail(fault, CF_E_INVALID, row->name, "%s %llu", wanted[row->type], (unsigned long long)row->limit);
-  if (row->type != CF_T_TEXT && row->type != CF_T_OBJECT) return cf_fail(fault, CF_E_INVALID, row->name, "%s", wanted[row->type]);
-  return cf_fail(fault, CF_E_INVALID, row->name, "%s %llu bytes", wanted[row->type], (unsigned long long)row->limit);
+  if (row->type == CF_T_INTEGER)
+    return cf_fail(fault, CF_E_INVALID, row->name, "%s %llu", wanted[row->type],
+                   (unsigned long long)row->limit);
+  if (row->type != CF_T_TEXT && row->type != CF_T_OBJECT)
+    return cf_fail(fault, CF_E_INVALID, row->name, "%s", wanted[row->type]);
+  return cf_fail(fault, CF_E_INVALID, row->name, "%s %llu bytes", wanted[row->type],
+                 (unsigned long long)row->limit);
 }
 
-static enum cf_err set_text(struct cf_parts *parts, enum cf_member m, struct cf_str s, struct cf_fault *fault)
+static enum cf_err set_text(struct cf_parts *parts, enum cf_member m, struct cf_str s,
+                            struct cf_fault *fault)
 {
   uint64_t limit = cf_member_table[m].limit;
   struct cf_part *part = &parts->member[m];
-  /* Mending needs no more of the text than could be kept, and never shortens it. */
+  /* Mending needs no more of the text than could be kept, and never shortens
+   * it. */
   struct cf_str head = s.n > limit ? cf_utf8_head(s, (size_t)limit) : s;
   bool mend = !cf_utf8_ok(head), longer = head.n < s.n;
-  if (longer && !parts->cut_long) return invalid(fault, m);
+  if (longer && !parts->cut_long)
+    return invalid(fault, m);
   size_t at = parts->scratch.n;
   if (mend) {
     cf_utf8_put(&parts->scratch, head);
-    if (parts->scratch.err != CF_OK) return parts->scratch.err;
+    if (parts->scratch.err != CF_OK)
+      return parts->scratch.err;
     cf_parts_set_scratch(parts, part, at);
     longer = longer || part->n > limit;
-    if (part->n > limit && !parts->cut_long) return invalid(fault, m);
+    if (part->n > limit && !parts->cut_long)
+      return invalid(fault, m);
     part->n = cf_utf8_head(cf_parts_get(parts, part), (size_t)limit).n;
   }
-  if (longer) parts->cut |= 1u << m;
+  if (longer)
+    parts->cut |= 1u << m;
   return mend ? CF_OK : keep(parts, part, head, parts->own);
 }
 
 static enum cf_err set_token(struct cf_parts *parts, enum cf_member m, struct cf_str s)
 {
   char upper[64];
-  for (size_t i = 0; i < s.n; i++) upper[i] = s.p[i] >= 'a' && s.p[i] <= 'z' ? (char)(s.p[i] - ('a' - 'A')) : s.p[i];
+  for (size_t i = 0; i < s.n; i++)
+    upper[i] = s.p[i] >= 'a' && s.p[i] <= 'z' ? (char)(s.p[i] - ('a' - 'A')) : s.p[i];
   return keep(parts, &parts->member[m], (struct cf_str){upper, s.n}, true);
 }
 
-static enum cf_err set_address(struct cf_parts *parts, enum cf_member m, struct cf_str s, struct cf_fault *fault)
+static enum cf_err set_address(struct cf_parts *parts, enum cf_member m, struct cf_str s,
+                               struct cf_fault *fault)
 {
   char text[46];
-  if (cf_address_canonical(s, text) != CF_OK) return invalid(fault, m);
+  if (cf_address_canonical(s, text) != CF_OK)
+    return invalid(fault, m);
   struct cf_str canonical = cf_str_from(text);
   bool same = cf_str_eq(canonical, s);
   return keep(parts, &parts->member[m], same ? s : canonical, !same || parts->own);
 }
 
-enum cf_err cf_parts_set(struct cf_parts *parts, enum cf_member m, struct cf_str value, struct cf_fault *fault)
+enum cf_err cf_parts_set(struct cf_parts *parts, enum cf_member m, struct cf_str value,
+                         struct cf_fault *fault)
 {
   enum cf_type type = cf_member_table[m].type;
-  if (type == CF_T_TEXT) return set_text(parts, m, value, fault);
-  if (type == CF_T_ADDRESS) return set_address(parts, m, value, fault);
-  if (!cf_value_ok(m, value)) return invalid(fault, m);
-  if (type == CF_T_TOKEN) return set_token(parts, m, value);
-  if (type == CF_T_TIME && cf_time_parse_strict(value, &parts->time_us) != CF_OK) return invalid(fault, m);
+  if (type == CF_T_TEXT)
+    return set_text(parts, m, value, fault);
+  if (type == CF_T_ADDRESS)
+    return set_address(parts, m, value, fault);
+  if (!cf_value_ok(m, value))
+    return invalid(fault, m);
+  if (type == CF_T_TOKEN)
+    return set_token(parts, m, value);
+  if (type == CF_T_TIME && cf_time_parse_strict(value, &parts->time_us) != CF_OK)
+    return invalid(fault, m);
   return keep(parts, &parts->member[m], value, parts->own);
 }
 
@@ -138,23 +164,28 @@ static enum cf_err default_outcome(struct cf_parts *parts)
   struct cf_str status = cf_parts_get(parts, &parts->member[CF_M_STATUS]);
   uint64_t v = 0;
   const char *word = "unknown";
-  if (parts->member[CF_M_STATUS].set && cf_u64_parse(status, 999, &v) == CF_OK) word = v < 400 ? "success" : "failure";
+  if (parts->member[CF_M_STATUS].set && cf_u64_parse(status, 999, &v) == CF_OK)
+    word = v < 400 ? "success" : "failure";
   return keep(parts, &parts->member[CF_M_OUTCOME], cf_str_from(word), false);
 }
 
 static enum cf_err set_defaults(struct cf_parts *parts)
 {
   enum cf_err err = CF_OK;
-  if (cf_kind_table[parts->kind].members != CF_PUBLIC_EVENT) return CF_OK;
-  if (parts->kind == CF_K_ACCESS && !parts->member[CF_M_SOURCE].set) err = keep(parts, &parts->member[CF_M_SOURCE], CF_STR("counterfoil"), false);
-  if (err == CF_OK && !parts->member[CF_M_OUTCOME].set) err = default_outcome(parts);
+  if (cf_kind_table[parts->kind].members != CF_PUBLIC_EVENT)
+    return CF_OK;
+  if (parts->kind == CF_K_ACCESS && !parts->member[CF_M_SOURCE].set)
+    err = keep(parts, &parts->member[CF_M_SOURCE], CF_STR("counterfoil"), false);
+  if (err == CF_OK && !parts->member[CF_M_OUTCOME].set)
+    err = default_outcome(parts);
   return err;
 }
 
 static bool allowed(const struct cf_kind_row *row, unsigned m)
 {
   enum cf_compartment c = cf_member_table[m].compartment;
-  if (c != CF_C_PUBLIC) return (row->compartments & 1u << c) != 0;
+  if (c != CF_C_PUBLIC)
+    return (row->compartments & 1u << c) != 0;
   return row->members == CF_PUBLIC_EVENT || (row->members == CF_PUBLIC_SOURCE && m == CF_M_SOURCE);
 }
 
@@ -163,9 +194,13 @@ static enum cf_err check_members(const struct cf_parts *parts, struct cf_fault *
   const struct cf_kind_row *row = &cf_kind_table[parts->kind];
   const struct cf_part *member = parts->member;
   for (unsigned m = 0; m < CF_M_N; m++)
-    if (member[m].set && !allowed(row, m)) return cf_fail(fault, CF_E_INVALID, cf_member_table[m].name, "does not belong to kind %s", row->name);
-  if (row->members == CF_PUBLIC_EVENT && !member[CF_M_ACTION].set && !member[CF_M_METHOD].set && !member[CF_M_MESSAGE].set)
-    return cf_fail(fault, CF_E_INVALID, "action", "one of action, method and message must be there");
+    if (member[m].set && !allowed(row, m))
+      return cf_fail(fault, CF_E_INVALID, cf_member_table[m].name, "does not belong to kind %s",
+                     row->name);
+  if (row->members == CF_PUBLIC_EVENT && !member[CF_M_ACTION].set && !member[CF_M_METHOD].set &&
+      !member[CF_M_MESSAGE].set)
+    return cf_fail(fault, CF_E_INVALID, "action",
+                   "one of action, method and message must be there");
   return CF_OK;
 }
 
@@ -182,13 +217,17 @@ static void put_value(struct cf_buf *b, enum cf_type type, struct cf_str s)
   }
 }
 
-/* Append the members of a compartment, from *m on in the table, which moves behind them. */
-static void put_members(const struct cf_parts *parts, enum cf_compartment compartment, unsigned *m, struct cf_buf *b)
+/* Append the members of a compartment, from *m on in the table, which moves
+ * behind them. */
+static void put_members(const struct cf_parts *parts, enum cf_compartment compartment, unsigned *m,
+                        struct cf_buf *b)
 {
   size_t start = b->n;
   for (; *m < CF_M_N && cf_member_table[*m].compartment == compartment; ++*m) {
-    if (!parts->member[*m].set) continue;
-    if (b->n > start) cf_buf_putc(b, ',');
+    if (!parts->member[*m].set)
+      continue;
+    if (b->n > start)
+      cf_buf_putc(b, ',');
     cf_buf_putstr(b, cf_member_keys[*m]);
     put_value(b, cf_member_table[*m].type, cf_parts_get(parts, &parts->member[*m]));
   }
@@ -198,7 +237,8 @@ static size_t estimate(const struct cf_parts *parts)
 {
   size_t n = 64 + parts->body.n;
   for (unsigned m = 0; m < CF_M_N; m++)
-    if (parts->member[m].set) n += cf_member_keys[m].n + 3 + parts->member[m].n;
+    if (parts->member[m].set)
+      n += cf_member_keys[m].n + 3 + parts->member[m].n;
   return n;
 }
 
@@ -207,7 +247,8 @@ static void put_texts(const struct cf_parts *parts, struct cf_buf *b, size_t end
 {
   unsigned m = 0;
   size_t reserve = estimate(parts);
-  if (cf_buf_grow(b, reserve) != NULL) cf_buf_cut(b, reserve);
+  if (cf_buf_grow(b, reserve) != NULL)
+    cf_buf_cut(b, reserve);
   put_members(parts, CF_C_PUBLIC, &m, b);
   if (parts->body.set) {
     cf_json_put_name(b, "body");
@@ -218,8 +259,10 @@ static void put_texts(const struct cf_parts *parts, struct cf_buf *b, size_t end
     size_t start = b->n;
     cf_buf_putc(b, '{');
     put_members(parts, (enum cf_compartment)c, &m, b);
-    if (b->n == start + 1) cf_buf_cut(b, 1);
-    else cf_buf_putc(b, '}');
+    if (b->n == start + 1)
+      cf_buf_cut(b, 1);
+    else
+      cf_buf_putc(b, '}');
     ends[c + 1] = b->n;
   }
 }
@@ -227,7 +270,8 @@ static void put_texts(const struct cf_parts *parts, struct cf_buf *b, size_t end
 static void point(struct cf_record *r, const char *text, const size_t ends[CF_C_N + 1])
 {
   r->public_text = (struct cf_str){text, ends[0]};
-  for (unsigned c = 0; c < CF_C_N; c++) r->payload[c] = (struct cf_str){text + ends[c], ends[c + 1] - ends[c]};
+  for (unsigned c = 0; c < CF_C_N; c++)
+    r->payload[c] = (struct cf_str){text + ends[c], ends[c + 1] - ends[c]};
 }
 
 static enum cf_err check_record(const struct cf_record *r, struct cf_fault *fault)
@@ -235,26 +279,34 @@ static enum cf_err check_record(const struct cf_record *r, struct cf_fault *faul
   int64_t t;
   struct cf_fault why = {.at = ""};
   size_t n = cf_record_size(r);
-  if (n > CF_LEAF_MAX) return cf_fail(fault, CF_E_INVALID, NULL, "the record would take %zu bytes, more than %d", n, CF_LEAF_MAX);
-  if (cf_public_check(r->kind, r->public_text, &t, &why) != CF_OK) return cf_fail(fault, CF_E_INVALID, why.at, "%s", why.detail);
+  if (n > CF_LEAF_MAX)
+    return cf_fail(fault, CF_E_INVALID, NULL, "the record would take %zu bytes, more than %d", n,
+                   CF_LEAF_MAX);
+  if (cf_public_check(r->kind, r->public_text, &t, &why) != CF_OK)
+    return cf_fail(fault, CF_E_INVALID, why.at, "%s", why.detail);
   return CF_OK;
 }
 
-static enum cf_err encode(const struct cf_parts *parts, struct cf_event *event, struct cf_fault *fault)
+static enum cf_err encode(const struct cf_parts *parts, struct cf_event *event,
+                          struct cf_fault *fault)
 {
   struct cf_buf b;
   size_t ends[CF_C_N + 1];
   struct cf_record r = {.kind = parts->kind, .time_us = parts->time_us};
   cf_buf_init(&b, TEXTS_MAX);
   put_texts(parts, &b, ends);
-  enum cf_err err = b.err == CF_E_FULL ? cf_fail(fault, CF_E_INVALID, NULL, "the record would be larger than %d bytes", CF_LEAF_MAX) : b.err;
+  enum cf_err err = b.err == CF_E_FULL
+                        ? cf_fail(fault, CF_E_INVALID, NULL,
+                                  "the record would be larger than %d bytes", CF_LEAF_MAX)
+                        : b.err;
   if (err == CF_OK) {
     point(&r, (const char *)b.p, ends);
     err = check_record(&r, fault);
   }
   char *text = err == CF_OK ? cf_buf_take(&b) : NULL;
   cf_buf_fini(&b);
-  if (text == NULL) return err == CF_OK ? CF_E_NOMEM : err;
+  if (text == NULL)
+    return err == CF_OK ? CF_E_NOMEM : err;
   point(&r, text, ends);
   *event = (struct cf_event){.record = r, .text = text};
   return CF_OK;
@@ -263,7 +315,8 @@ static enum cf_err encode(const struct cf_parts *parts, struct cf_event *event, 
 enum cf_err cf_parts_end(struct cf_parts *parts, struct cf_event *event, struct cf_fault *fault)
 {
   enum cf_err err = set_defaults(parts);
-  if (err == CF_OK) err = check_members(parts, fault);
+  if (err == CF_OK)
+    err = check_members(parts, fault);
   return err == CF_OK ? encode(parts, event, fault) : err;
 }
 

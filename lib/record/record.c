@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Salts, commitments, leaves, and the form in which the store keeps a record (format.md, Commitment and Leaf). */
+/* Salts, commitments, leaves, and the form in which the store keeps a record
+ * (format.md, Commitment and Leaf). */
 #include "config.h"
 
 #include "lib/record/record.h"
@@ -11,7 +12,8 @@
 
 #define BASE64_HASH_N 44
 
-void cf_salt(const uint8_t key[CF_SALTKEY_N], uint64_t seq, enum cf_compartment compartment, uint8_t salt[CF_HASH_N])
+void cf_salt(const uint8_t key[CF_SALTKEY_N], uint64_t seq, enum cf_compartment compartment,
+             uint8_t salt[CF_HASH_N])
 {
   uint64_t place = (seq % CF_GROUP) * CF_C_N + (uint64_t)compartment;
   cf_keystream(key, place * CF_HASH_N, salt, CF_HASH_N);
@@ -23,7 +25,8 @@ static uint8_t *append(uint8_t *p, const void *from, size_t n)
   return p + n;
 }
 
-void cf_commitment(enum cf_compartment compartment, uint64_t seq, const uint8_t salt[CF_HASH_N], struct cf_str payload, uint8_t c[CF_HASH_N])
+void cf_commitment(enum cf_compartment compartment, uint64_t seq, const uint8_t salt[CF_HASH_N],
+                   struct cf_str payload, uint8_t c[CF_HASH_N])
 {
   static const char version[] = "counterfoil/v1/";
   const char *name = cf_compartment_names[compartment];
@@ -35,7 +38,10 @@ void cf_commitment(enum cf_compartment compartment, uint64_t seq, const uint8_t 
   cf_sha256((struct cf_str[]){{(const char *)head, (size_t)(p - head)}, payload}, 2, c);
 }
 
-void cf_leaf_hash(struct cf_str leaf, uint8_t hash[CF_HASH_N]) { cf_sha256((struct cf_str[]){{"", 1}, leaf}, 2, hash); }
+void cf_leaf_hash(struct cf_str leaf, uint8_t hash[CF_HASH_N])
+{
+  cf_sha256((struct cf_str[]){{"", 1}, leaf}, 2, hash);
+}
 
 /* ---- Leaf ---- */
 
@@ -63,16 +69,21 @@ static void put_head(const struct cf_record *r, const uint8_t prev[CF_HASH_N], s
   cf_buf_putc(b, '"');
 }
 
-static void put_compartment(const struct cf_record *r, unsigned c, const uint8_t salt[CF_HASH_N], struct cf_buf *b)
+static void put_compartment(const struct cf_record *r, unsigned c, const uint8_t salt[CF_HASH_N],
+                            struct cf_buf *b)
 {
   uint8_t commitment[CF_HASH_N];
-  if (r->payload[c].n > 0) cf_commitment((enum cf_compartment)c, r->seq, salt, r->payload[c], commitment);
-  else if (r->gone[c] != NULL) memcpy(commitment, r->gone[c], CF_HASH_N);
-  else return;
+  if (r->payload[c].n > 0)
+    cf_commitment((enum cf_compartment)c, r->seq, salt, r->payload[c], commitment);
+  else if (r->gone[c] != NULL)
+    memcpy(commitment, r->gone[c], CF_HASH_N);
+  else
+    return;
   put_hash(b, cf_compartment_names[c], commitment);
 }
 
-void cf_leaf_put(const struct cf_record *r, const uint8_t prev[CF_HASH_N], const uint8_t salts[CF_C_N][CF_HASH_N], struct cf_buf *b, uint8_t hash[CF_HASH_N])
+void cf_leaf_put(const struct cf_record *r, const uint8_t prev[CF_HASH_N],
+                 const uint8_t salts[CF_C_N][CF_HASH_N], struct cf_buf *b, uint8_t hash[CF_HASH_N])
 {
   size_t start = b->n;
   put_head(r, prev, b);
@@ -80,16 +91,19 @@ void cf_leaf_put(const struct cf_record *r, const uint8_t prev[CF_HASH_N], const
     cf_buf_putc(b, ',');
     cf_buf_putstr(b, r->public_text);
   }
-  for (unsigned c = 0; c < CF_C_N; c++) put_compartment(r, c, salts[c], b);
+  for (unsigned c = 0; c < CF_C_N; c++)
+    put_compartment(r, c, salts[c], b);
   cf_buf_putc(b, '}');
   struct cf_str all = cf_buf_str(b);
   cf_leaf_hash((struct cf_str){all.n > start ? all.p + start : "", all.n - start}, hash);
 }
 
-/* Room that the leaf takes beyond the public text: seq at its longest, and a comma. */
+/* Room that the leaf takes beyond the public text: seq at its longest, and a
+ * comma. */
 static size_t leaf_frame(enum cf_kind kind)
 {
-  static const char frame[] = "{\"v\":1,\"seq\":18446744073709551615,\"prev\":\"\",\"recorded\":\"\",\"kind\":\"\",}";
+  static const char frame[] =
+      "{\"v\":1,\"seq\":18446744073709551615,\"prev\":\"\",\"recorded\":\"\",\"kind\":\"\",}";
   return sizeof frame - 1 + BASE64_HASH_N + CF_TIME_TEXT_N + strlen(cf_kind_table[kind].name);
 }
 
@@ -97,7 +111,8 @@ size_t cf_record_size(const struct cf_record *r)
 {
   size_t n = leaf_frame(r->kind) + r->public_text.n;
   for (unsigned c = 0; c < CF_C_N; c++)
-    if (r->payload[c].n > 0) n += strlen(",\"\":\"\"") + strlen(cf_compartment_names[c]) + BASE64_HASH_N + r->payload[c].n;
+    if (r->payload[c].n > 0)
+      n += strlen(",\"\":\"\"") + strlen(cf_compartment_names[c]) + BASE64_HASH_N + r->payload[c].n;
   return n;
 }
 
@@ -107,8 +122,10 @@ static unsigned stored_masks(const struct cf_record *r)
 {
   unsigned masks = 0;
   for (unsigned c = 0; c < CF_C_N; c++) {
-    if (r->payload[c].n > 0) masks |= 1u << c;
-    else if (r->gone[c] != NULL) masks |= 16u << c;
+    if (r->payload[c].n > 0)
+      masks |= 1u << c;
+    else if (r->gone[c] != NULL)
+      masks |= 16u << c;
   }
   return masks;
 }
@@ -125,50 +142,63 @@ void cf_record_encode(const struct cf_record *r, int64_t base_us, struct cf_buf 
   cf_varint_put_signed(b, r->recorded_us - base_us);
   put_text(b, r->public_text);
   for (unsigned c = 0; c < CF_C_N; c++) {
-    if (r->payload[c].n > 0) put_text(b, r->payload[c]);
-    else if (r->gone[c] != NULL) cf_buf_put(b, r->gone[c], CF_HASH_N);
+    if (r->payload[c].n > 0)
+      put_text(b, r->payload[c]);
+    else if (r->gone[c] != NULL)
+      cf_buf_put(b, r->gone[c], CF_HASH_N);
   }
 }
 
 static bool masks_ok(uint8_t kind, uint8_t present, uint8_t gone)
 {
-  return kind < CF_K_N && (present & gone) == 0 && ((present | gone) & ~cf_kind_table[kind].compartments) == 0;
+  return kind < CF_K_N && (present & gone) == 0 &&
+         ((present | gone) & ~cf_kind_table[kind].compartments) == 0;
 }
 
 static bool recorded_ok(int64_t base_us, int64_t difference, int64_t *recorded)
 {
-  return !__builtin_add_overflow(base_us, difference, recorded) && *recorded >= CF_TIME_MIN_US && *recorded <= CF_TIME_MAX_US;
+  return !__builtin_add_overflow(base_us, difference, recorded) && *recorded >= CF_TIME_MIN_US &&
+         *recorded <= CF_TIME_MAX_US;
 }
 
 static struct cf_str get_text(struct cf_reader *r)
 {
   uint64_t n = cf_reader_varint(r);
-  if (n <= CF_LEAF_MAX) return cf_reader_bytes(r, (size_t)n);
+  if (n <= CF_LEAF_MAX)
+    return cf_reader_bytes(r, (size_t)n);
   r->err = CF_E_SYNTAX;
   return (struct cf_str){NULL, 0};
 }
 
-/* An object's text in braces, not empty: what every later reader may rely on. */
+/* An object's text in braces, not empty: what every later reader may rely
+ * on. */
 static struct cf_str get_object(struct cf_reader *r)
 {
   struct cf_str s = get_text(r);
-  if (r->err == CF_OK && (s.n < 2 || s.p[0] != '{' || s.p[s.n - 1] != '}')) r->err = CF_E_SYNTAX;
+  if (r->err == CF_OK && (s.n < 2 || s.p[0] != '{' || s.p[s.n - 1] != '}'))
+    r->err = CF_E_SYNTAX;
   return s;
 }
 
-enum cf_err cf_record_decode(struct cf_reader *r, uint64_t seq, int64_t base_us, struct cf_record *out)
+enum cf_err cf_record_decode(struct cf_reader *r, uint64_t seq, int64_t base_us,
+                             struct cf_record *out)
 {
   uint8_t kind = cf_reader_u8(r), masks = cf_reader_u8(r);
   uint8_t present = masks & 15, gone = masks >> 4;
   int64_t difference = cf_reader_varint_signed(r);
   struct cf_record got = {.seq = seq, .kind = (enum cf_kind)kind};
-  if (r->err == CF_OK && (!masks_ok(kind, present, gone) || !recorded_ok(base_us, difference, &got.recorded_us))) r->err = CF_E_SYNTAX;
+  if (r->err == CF_OK &&
+      (!masks_ok(kind, present, gone) || !recorded_ok(base_us, difference, &got.recorded_us)))
+    r->err = CF_E_SYNTAX;
   got.public_text = get_text(r);
   for (unsigned c = 0; c < CF_C_N; c++) {
-    if (present & (1u << c)) got.payload[c] = get_object(r);
-    if (gone & (1u << c)) got.gone[c] = (const uint8_t *)cf_reader_bytes(r, CF_HASH_N).p;
+    if (present & (1u << c))
+      got.payload[c] = get_object(r);
+    if (gone & (1u << c))
+      got.gone[c] = (const uint8_t *)cf_reader_bytes(r, CF_HASH_N).p;
   }
-  if (r->err != CF_OK) return r->err;
+  if (r->err != CF_OK)
+    return r->err;
   got.time_us = cf_public_time(got.public_text);
   *out = got;
   return CF_OK;
@@ -180,14 +210,17 @@ static bool same_compartment(const struct cf_record *a, const struct cf_record *
 {
   bool a_gone = a->gone[c] != NULL, b_gone = b->gone[c] != NULL;
   bool a_there = a_gone || a->payload[c].n > 0, b_there = b_gone || b->payload[c].n > 0;
-  if (a_there != b_there) return false;
+  if (a_there != b_there)
+    return false;
   return a_gone || b_gone || cf_str_eq(a->payload[c], b->payload[c]);
 }
 
 bool cf_record_same(const struct cf_record *a, const struct cf_record *b)
 {
-  if (a->kind != b->kind || !cf_str_eq(a->public_text, b->public_text)) return false;
+  if (a->kind != b->kind || !cf_str_eq(a->public_text, b->public_text))
+    return false;
   for (unsigned c = 0; c < CF_C_N; c++)
-    if (!same_compartment(a, b, c)) return false;
+    if (!same_compartment(a, b, c))
+      return false;
   return true;
 }

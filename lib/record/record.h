@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A record: members in, leaf bytes out. Commitments, salts, leaves, and the strict reading of them (format.md). */
+/* A record: members in, leaf bytes out. Commitments, salts, leaves, and the
+ * strict reading of them (format.md). */
 #ifndef CF_RECORD_RECORD_H
 #define CF_RECORD_RECORD_H
 
@@ -8,32 +9,45 @@
 #include "lib/record/schema.h"
 
 #define CF_TIME_NONE INT64_MIN
-#define CF_GROUP 64 /* records that share a salt key and a block */
+#define CF_GROUP     64 /* records that share a salt key and a block */
 
-/* One record, as texts in canonical form. A slice of n = 0 is absent. The slices are borrowed from whoever made it.
- * Before it has its place in the ledger (an accepted event), seq and recorded_us have no meaning. */
+/* One record, as texts in canonical form. A slice of n = 0 is absent. The
+ * slices are borrowed from whoever made it. Before it has its place in the
+ * ledger (an accepted event), seq and recorded_us have no meaning. */
 struct cf_record {
   uint64_t seq;
   int64_t recorded_us;
   enum cf_kind kind;
-  int64_t time_us;                  /* the public member `time`, or CF_TIME_NONE */
-  struct cf_str public_text;        /* the kind's public members as they stand in the leaf behind "kind", without the leading comma */
-  struct cf_str payload[CF_C_N];    /* each compartment's JSON object text */
-  const uint8_t *gone[CF_C_N];      /* an erased compartment's commitment, CF_HASH_N bytes; else NULL */
+  int64_t time_us; /* the public member `time`, or CF_TIME_NONE */
+  /* the kind's public members as they stand in the leaf behind "kind", without
+   * the leading comma */
+  struct cf_str public_text;
+  struct cf_str payload[CF_C_N]; /* each compartment's JSON object text */
+  const uint8_t *gone[CF_C_N]; /* an erased compartment's commitment, CF_HASH_N bytes; else NULL */
 };
 
 /* time, else recorded (api.md, effective time). */
-static inline int64_t cf_record_effective_us(const struct cf_record *r) { return r->time_us != CF_TIME_NONE ? r->time_us : r->recorded_us; }
+static inline int64_t cf_record_effective_us(const struct cf_record *r)
+{
+  return r->time_us != CF_TIME_NONE ? r->time_us : r->recorded_us;
+}
 
-/* The salt of a compartment: 32 bytes at ((seq mod 64)·4 + compartment)·32 of the key's keystream. */
-void cf_salt(const uint8_t key[CF_SALTKEY_N], uint64_t seq, enum cf_compartment compartment, uint8_t salt[CF_HASH_N]);
+/* The salt of a compartment: 32 bytes at ((seq mod 64)·4 + compartment)·32 of
+ * the key's keystream. */
+void cf_salt(const uint8_t key[CF_SALTKEY_N], uint64_t seq, enum cf_compartment compartment,
+             uint8_t salt[CF_HASH_N]);
 
-/* C = H("counterfoil/v1/" || compartment || 0x00 || u64 seq || salt || payload). */
-void cf_commitment(enum cf_compartment compartment, uint64_t seq, const uint8_t salt[CF_HASH_N], struct cf_str payload, uint8_t c[CF_HASH_N]);
+/* C = H("counterfoil/v1/" || compartment || 0x00 || u64 seq || salt ||
+ * payload). */
+void cf_commitment(enum cf_compartment compartment, uint64_t seq, const uint8_t salt[CF_HASH_N],
+                   struct cf_str payload, uint8_t c[CF_HASH_N]);
 
-/* Append the leaf text of r to b and give its hash H(0x00 || leaf). prev is the predecessor's leaf hash, 32 zero bytes for seq 0.
- * salts[i] is used for each payload present, gone[i] where erased. Check b->err afterwards; the hash is of what was appended. */
-void cf_leaf_put(const struct cf_record *r, const uint8_t prev[CF_HASH_N], const uint8_t salts[CF_C_N][CF_HASH_N], struct cf_buf *b, uint8_t hash[CF_HASH_N]);
+/* Append the leaf text of r to b and give its hash H(0x00 || leaf). prev is the
+ * predecessor's leaf hash, 32 zero bytes for seq 0. salts[i] is used for each
+ * payload present, gone[i] where erased. Check b->err afterwards; the hash is
+ * of what was appended. */
+void cf_leaf_put(const struct cf_record *r, const uint8_t prev[CF_HASH_N],
+                 const uint8_t salts[CF_C_N][CF_HASH_N], struct cf_buf *b, uint8_t hash[CF_HASH_N]);
 
 /* H(0x00 || leaf), RFC 6962. */
 void cf_leaf_hash(struct cf_str leaf, uint8_t hash[CF_HASH_N]);
@@ -49,37 +63,51 @@ struct cf_leaf {
   uint8_t present; /* mask of the compartments that have a commitment */
   uint8_t commitment[CF_C_N][CF_HASH_N];
 };
-/* CF_E_SYNTAX (the verdict LEAF_FORMAT) with the reason in fault for anything that format.md would not write for that kind. */
+/* CF_E_SYNTAX (the verdict LEAF_FORMAT) with the reason in fault for anything
+ * that format.md would not write for that kind. */
 CF_MUST enum cf_err cf_leaf_parse(struct cf_str leaf, struct cf_leaf *out, struct cf_fault *fault);
 
-/* Is it what format.md would write for that compartment? CF_E_SYNTAX (the verdict OPENING_FORMAT). */
-CF_MUST enum cf_err cf_payload_check(enum cf_compartment compartment, struct cf_str payload, struct cf_fault *fault);
-/* The same for a kind's public text; gives `time` (CF_TIME_NONE where absent). */
-CF_MUST enum cf_err cf_public_check(enum cf_kind kind, struct cf_str public_text, int64_t *time_us, struct cf_fault *fault);
+/* Is it what format.md would write for that compartment? CF_E_SYNTAX (the
+ * verdict OPENING_FORMAT). */
+CF_MUST enum cf_err cf_payload_check(enum cf_compartment compartment, struct cf_str payload,
+                                     struct cf_fault *fault);
+/* The same for a kind's public text; gives `time` (CF_TIME_NONE where
+ * absent). */
+CF_MUST enum cf_err cf_public_check(enum cf_kind kind, struct cf_str public_text, int64_t *time_us,
+                                    struct cf_fault *fault);
 
-/* The values of a record's members. Strings are decoded, integers, times and attributes are their JSON text; .p = NULL where absent.
- * Slices point into the record's texts or into scratch. */
+/* The values of a record's members. Strings are decoded, integers, times and
+ * attributes are their JSON text; .p = NULL where absent. Slices point into the
+ * record's texts or into scratch. */
 struct cf_values {
   struct cf_str v[CF_M_N];
   struct cf_buf scratch;
 };
 void cf_values_init(struct cf_values *values); /* an empty one; reusable for record after record */
 void cf_values_fini(struct cf_values *values);
-/* Take a record apart. Fast path for canonical text; CF_E_SYNTAX where it is not, CF_E_NOMEM. */
+/* Take a record apart. Fast path for canonical text; CF_E_SYNTAX where it is
+ * not, CF_E_NOMEM. */
 CF_MUST enum cf_err cf_values_get(const struct cf_record *r, struct cf_values *values);
 
-/* Append the flat event of api.md: seq, recorded, kind, the members in order (for kinds with a body: source, body, …), `erased` (names) where it applies.
- * fields is a mask of 1 << enum cf_member, or CF_FIELDS_ALL; seq, recorded, kind and `erased` are always there, `body` only with CF_FIELDS_ALL. */
+/* Append the flat event of api.md: seq, recorded, kind, the members in order
+ * (for kinds with a body: source, body, …), `erased` (names) where it applies.
+ * fields is a mask of 1 << enum cf_member, or CF_FIELDS_ALL; seq, recorded,
+ * kind and `erased` are always there, `body` only with CF_FIELDS_ALL. */
 #define CF_FIELDS_ALL UINT32_MAX
 void cf_record_put_flat(const struct cf_record *r, uint32_t fields, struct cf_buf *b);
 
-/* Append a record's stored bytes: kind, masks, recorded as a difference to base_us, texts, commitments of what is gone. Not part of the format that outsiders see. */
+/* Append a record's stored bytes: kind, masks, recorded as a difference to
+ * base_us, texts, commitments of what is gone. Not part of the format that
+ * outsiders see. */
 void cf_record_encode(const struct cf_record *r, int64_t base_us, struct cf_buf *b);
-/* Read one back; slices point into the reader's bytes. seq is given. Also sets time_us from the public text. CF_E_SYNTAX. */
+/* Read one back; slices point into the reader's bytes. seq is given. Also sets
+ * time_us from the public text. CF_E_SYNTAX. */
 struct cf_reader;
-CF_MUST enum cf_err cf_record_decode(struct cf_reader *r, uint64_t seq, int64_t base_us, struct cf_record *out);
+CF_MUST enum cf_err cf_record_decode(struct cf_reader *r, uint64_t seq, int64_t base_us,
+                                     struct cf_record *out);
 
-/* Same content (api.md): equal public members and equal payload bytes of each compartment still there in both. */
+/* Same content (api.md): equal public members and equal payload bytes of each
+ * compartment still there in both. */
 bool cf_record_same(const struct cf_record *a, const struct cf_record *b);
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The strict scanner: one JSON value's extent and faults.
  *
- * Two sorts of fault: a broken structure ends the scan, for nobody knows where the value would end; what is merely not allowed
- * (a name twice, a huge integer, too deep) is kept and the scan goes on, so that a batch loses one event only. */
+ * Two sorts of fault: a broken structure ends the scan, for nobody knows where
+ * the value would end; what is merely not allowed (a name twice, a huge
+ * integer, too deep) is kept and the scan goes on, so that a batch loses one
+ * event only. */
 #include "config.h"
 
 #include "lib/record/scan.h"
@@ -14,7 +16,7 @@
 #include "lib/record/scan_in.h"
 #include "lib/record/text.h"
 
-#define DEPTH_HARD 32  /* nobody reads on below this */
+#define DEPTH_HARD  32 /* nobody reads on below this */
 #define NAMES_FIXED 64 /* names of open objects kept without allocating */
 #define NAMES_PAIRS 24 /* objects up to this size are compared pair by pair */
 
@@ -27,10 +29,10 @@ struct name {
 struct state {
   const char *start, *p, *end;
   unsigned depth, depth_max;
-  enum cf_err err;        /* the structure is broken */
-  const char *wrong;      /* first fault of either sort, NULL for none */
+  enum cf_err err;   /* the structure is broken */
+  const char *wrong; /* first fault of either sort, NULL for none */
   const char *wrong_at;
-  struct name *names;     /* of all open objects, outermost first */
+  struct name *names; /* of all open objects, outermost first */
   size_t names_n, names_max;
   struct name fixed[NAMES_FIXED];
   struct cf_scan_members *members; /* of the outermost object, where they are wanted */
@@ -48,14 +50,16 @@ static bool broken(struct state *s, const char *what)
 
 static void refused(struct state *s, const char *at, const char *what)
 {
-  if (s->wrong != NULL) return;
+  if (s->wrong != NULL)
+    return;
   s->wrong = what;
   s->wrong_at = at;
 }
 
 static const char *skip_space(const char *p, const char *end)
 {
-  while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) p++;
+  while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+    p++;
   return p;
 }
 
@@ -63,8 +67,10 @@ static const char *skip_space(const char *p, const char *end)
 
 static int hex_digit(char c)
 {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= '0' && c <= '9')
+    return c - '0';
+  if (c >= 'a' && c <= 'f')
+    return c - 'a' + 10;
   return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
@@ -72,10 +78,12 @@ static int hex_digit(char c)
 static int hex4(const char *p, const char *end)
 {
   int v = 0;
-  if (end - p < 4) return -1;
+  if (end - p < 4)
+    return -1;
   for (unsigned i = 0; i < 4; i++) {
     int digit = hex_digit(p[i]);
-    if (digit < 0) return -1;
+    if (digit < 0)
+      return -1;
     v = v * 16 + digit;
   }
   return v;
@@ -84,36 +92,45 @@ static int hex4(const char *p, const char *end)
 /* Step over the escape at s->p; *nul is set for U+0000. */
 static bool scan_escape(struct state *s, bool *nul)
 {
-  if (s->end - s->p < 2) return broken(s, "a string without its closing quote");
+  if (s->end - s->p < 2)
+    return broken(s, "a string without its closing quote");
   char c = s->p[1];
   if (c == 'u') {
     int code = hex4(s->p + 2, s->end);
-    if (code < 0) return broken(s, "\\u needs four hex digits");
+    if (code < 0)
+      return broken(s, "\\u needs four hex digits");
     *nul = *nul || code == 0;
     s->p += 6;
     return true;
   }
-  if (c == 0 || strchr("\"\\/bfnrt", c) == NULL) return broken(s, "an escape that JSON does not have");
+  if (c == 0 || strchr("\"\\/bfnrt", c) == NULL)
+    return broken(s, "an escape that JSON does not have");
   s->p += 2;
   return true;
 }
 
-/* Step over the string whose opening quote is at s->p. plain says whether its bytes stand for themselves. */
+/* Step over the string whose opening quote is at s->p. plain says whether its
+ * bytes stand for themselves. */
 static bool scan_string(struct state *s, struct cf_str *raw, bool *plain, bool *nul)
 {
   const char *from = ++s->p;
   bool escapes = false, high = false;
   for (;;) {
     s->p += cf_text_plain((const uint8_t *)s->p, (size_t)(s->end - s->p));
-    if (s->p == s->end) return broken(s, "a string without its closing quote");
-    if (*s->p == '"') break;
+    if (s->p == s->end)
+      return broken(s, "a string without its closing quote");
+    if (*s->p == '"')
+      break;
     if (*s->p == '\\') {
       escapes = true;
-      if (!scan_escape(s, nul)) return false;
+      if (!scan_escape(s, nul))
+        return false;
     } else {
-      if ((uint8_t)*s->p < 0x20) return broken(s, "a control character in a string");
+      if ((uint8_t)*s->p < 0x20)
+        return broken(s, "a control character in a string");
       high = true;
-      while (s->p < s->end && (uint8_t)*s->p >= 0x80) s->p++;
+      while (s->p < s->end && (uint8_t)*s->p >= 0x80)
+        s->p++;
     }
   }
   *raw = (struct cf_str){from, (size_t)(s->p++ - from)};
@@ -125,8 +142,10 @@ static bool scan_string(struct state *s, struct cf_str *raw, bool *plain, bool *
 
 static uint32_t name_key(struct cf_str s)
 {
-  if (s.n == 0) return 0;
-  return (uint32_t)(s.n & 0xff) | (uint32_t)(uint8_t)s.p[0] << 8 | (uint32_t)(uint8_t)s.p[s.n / 2] << 16 | (uint32_t)(uint8_t)s.p[s.n - 1] << 24;
+  if (s.n == 0)
+    return 0;
+  return (uint32_t)(s.n & 0xff) | (uint32_t)(uint8_t)s.p[0] << 8 |
+         (uint32_t)(uint8_t)s.p[s.n / 2] << 16 | (uint32_t)(uint8_t)s.p[s.n - 1] << 24;
 }
 
 static bool grow_names(struct state *s)
@@ -137,13 +156,15 @@ static bool grow_names(struct state *s)
     s->err = CF_E_NOMEM;
     return false;
   }
-  if (s->names == s->fixed) memcpy(more, s->fixed, sizeof s->fixed);
+  if (s->names == s->fixed)
+    memcpy(more, s->fixed, sizeof s->fixed);
   s->names = more;
   s->names_max = max;
   return true;
 }
 
-/* The code point at *p of a raw string: escapes read, pairs joined, what is ill-formed or alone U+FFFD. */
+/* The code point at *p of a raw string: escapes read, pairs joined, what is
+ * ill-formed or alone U+FFFD. */
 static uint32_t next_code(const char **p, const char *end)
 {
   static const char letters[] = "bfnrt", meant[] = "\b\f\n\r\t";
@@ -151,9 +172,12 @@ static uint32_t next_code(const char **p, const char *end)
   if (*from == '\\' && from[1] == 'u') {
     int code = hex4(from + 2, end);
     *p += 6;
-    if (code < 0xD800 || code > 0xDFFF) return (uint32_t)code;
-    int low = code < 0xDC00 && end - *p >= 6 && (*p)[0] == '\\' && (*p)[1] == 'u' ? hex4(*p + 2, end) : 0;
-    if (low < 0xDC00 || low > 0xDFFF) return 0xFFFD;
+    if (code < 0xD800 || code > 0xDFFF)
+      return (uint32_t)code;
+    int low =
+        code < 0xDC00 && end - *p >= 6 && (*p)[0] == '\\' && (*p)[1] == 'u' ? hex4(*p + 2, end) : 0;
+    if (low < 0xDC00 || low > 0xDFFF)
+      return 0xFFFD;
     *p += 6;
     return 0x10000 + ((uint32_t)(code - 0xD800) << 10) + (uint32_t)(low - 0xDC00);
   }
@@ -164,21 +188,26 @@ static uint32_t next_code(const char **p, const char *end)
   }
   size_t n = cf_utf8_len((const uint8_t *)from, (size_t)(end - from));
   *p += n == 0 ? 1 : n;
-  if (n == 1) return (uint8_t)*from;
+  if (n == 1)
+    return (uint8_t)*from;
   uint32_t code = n == 0 ? 0xFFFD : (uint8_t)*from & (0x7Fu >> n);
-  for (size_t i = 1; i < n; i++) code = code << 6 | ((uint8_t)from[i] & 0x3Fu);
+  for (size_t i = 1; i < n; i++)
+    code = code << 6 | ((uint8_t)from[i] & 0x3Fu);
   return code;
 }
 
-/* Order by code points, which is the byte order of the names once written in canonical form. */
+/* Order by code points, which is the byte order of the names once written in
+ * canonical form. */
 static int compare_names(const void *a, const void *b)
 {
   const struct name *x = a, *y = b;
-  if (x->plain && y->plain) return cf_str_cmp(x->raw, y->raw);
+  if (x->plain && y->plain)
+    return cf_str_cmp(x->raw, y->raw);
   const char *p = x->raw.p, *p_end = p + x->raw.n, *q = y->raw.p, *q_end = q + y->raw.n;
   while (p < p_end && q < q_end) {
     uint32_t c = next_code(&p, p_end), d = next_code(&q, q_end);
-    if (c != d) return c < d ? -1 : 1;
+    if (c != d)
+      return c < d ? -1 : 1;
   }
   return (p < p_end) - (q < q_end);
 }
@@ -192,23 +221,28 @@ static void compare_pairs(struct state *s, const struct name *v, size_t n)
 {
   for (size_t i = 1; i < n; i++)
     for (size_t j = 0; j < i; j++)
-      if (v[i].key == v[j].key && cf_str_eq(v[i].raw, v[j].raw)) found_twice(s, &v[i], &v[j]);
+      if (v[i].key == v[j].key && cf_str_eq(v[i].raw, v[j].raw))
+        found_twice(s, &v[i], &v[j]);
 }
 
 static void compare_sorted(struct state *s, struct name *v, size_t n)
 {
   qsort(v, n, sizeof *v, compare_names);
   for (size_t i = 1; i < n; i++)
-    if (compare_names(&v[i - 1], &v[i]) == 0) found_twice(s, &v[i - 1], &v[i]);
+    if (compare_names(&v[i - 1], &v[i]) == 0)
+      found_twice(s, &v[i - 1], &v[i]);
 }
 
-/* Look for a name twice among those of the object that closes, and forget them. */
+/* Look for a name twice among those of the object that closes, and forget
+ * them. */
 static void close_names(struct state *s, size_t base, bool all_plain)
 {
   struct name *v = s->names + base;
   size_t n = s->names_n - base;
-  if (all_plain && n <= NAMES_PAIRS) compare_pairs(s, v, n);
-  else if (n > 1) compare_sorted(s, v, n);
+  if (all_plain && n <= NAMES_PAIRS)
+    compare_pairs(s, v, n);
+  else if (n > 1)
+    compare_sorted(s, v, n);
   s->names_n = base;
 }
 
@@ -217,26 +251,31 @@ static void close_names(struct state *s, size_t base, bool all_plain)
 static size_t digits(struct state *s)
 {
   const char *from = s->p;
-  while (s->p < s->end && *s->p >= '0' && *s->p <= '9') s->p++;
+  while (s->p < s->end && *s->p >= '0' && *s->p <= '9')
+    s->p++;
   return (size_t)(s->p - from);
 }
 
 /* Is the integer of n digits at p outside int64? */
 static bool outside(const char *p, size_t n, bool negative)
 {
-  return n > 19 || (n == 19 && memcmp(p, negative ? "9223372036854775808" : "9223372036854775807", 19) > 0);
+  return n > 19 ||
+         (n == 19 && memcmp(p, negative ? "9223372036854775808" : "9223372036854775807", 19) > 0);
 }
 
 static bool scan_fraction(struct state *s)
 {
   if (s->p < s->end && *s->p == '.') {
     s->p++;
-    if (digits(s) == 0) return broken(s, "a number without digits behind its point");
+    if (digits(s) == 0)
+      return broken(s, "a number without digits behind its point");
   }
   if (s->p < s->end && (*s->p == 'e' || *s->p == 'E')) {
     s->p++;
-    if (s->p < s->end && (*s->p == '+' || *s->p == '-')) s->p++;
-    if (digits(s) == 0) return broken(s, "a number without digits in its exponent");
+    if (s->p < s->end && (*s->p == '+' || *s->p == '-'))
+      s->p++;
+    if (digits(s) == 0)
+      return broken(s, "a number without digits in its exponent");
   }
   return true;
 }
@@ -247,17 +286,22 @@ static bool scan_number(struct state *s)
   s->p += negative;
   const char *from = s->p;
   size_t n = digits(s);
-  if (n == 0) return broken(s, "no JSON value");
-  if (n > 1 && *from == '0') return broken(s, "a number with a leading zero");
+  if (n == 0)
+    return broken(s, "no JSON value");
+  if (n > 1 && *from == '0')
+    return broken(s, "a number with a leading zero");
   const char *whole = s->p;
-  if (!scan_fraction(s)) return false;
-  if (s->p == whole && outside(from, n, negative)) refused(s, from, "an integer beyond 64 bits");
+  if (!scan_fraction(s))
+    return false;
+  if (s->p == whole && outside(from, n, negative))
+    refused(s, from, "an integer beyond 64 bits");
   return true;
 }
 
 static bool scan_word(struct state *s, const char *word, size_t n)
 {
-  if ((size_t)(s->end - s->p) < n || memcmp(s->p, word, n) != 0) return broken(s, "no JSON value");
+  if ((size_t)(s->end - s->p) < n || memcmp(s->p, word, n) != 0)
+    return broken(s, "no JSON value");
   s->p += n;
   return true;
 }
@@ -269,27 +313,33 @@ static bool scan_any(struct state *s);
 static bool take(struct state *s, char c)
 {
   s->p = skip_space(s->p, s->end);
-  if (s->p == s->end || *s->p != c) return false;
+  if (s->p == s->end || *s->p != c)
+    return false;
   s->p++;
   return true;
 }
 
 static bool enter(struct state *s)
 {
-  if (++s->depth > DEPTH_HARD) return broken(s, "nested far too deep");
-  if (s->depth > s->depth_max) refused(s, s->p, "nested too deep");
+  if (++s->depth > DEPTH_HARD)
+    return broken(s, "nested far too deep");
+  if (s->depth > s->depth_max)
+    refused(s, s->p, "nested too deep");
   s->p++;
   return true;
 }
 
 static bool scan_array(struct state *s)
 {
-  if (!enter(s)) return false;
+  if (!enter(s))
+    return false;
   if (!take(s, ']')) {
     do {
-      if (!scan_any(s)) return false;
+      if (!scan_any(s))
+        return false;
     } while (take(s, ','));
-    if (!take(s, ']')) return broken(s, "a comma or ] expected");
+    if (!take(s, ']'))
+      return broken(s, "a comma or ] expected");
   }
   s->depth--;
   return true;
@@ -300,15 +350,19 @@ static bool scan_name(struct state *s, size_t base, bool *all_plain, struct name
   struct name name;
   bool nul = false;
   s->p = skip_space(s->p, s->end);
-  if (s->p == s->end || *s->p != '"') return broken(s, "a name in quotes expected");
-  if (!scan_string(s, &name.raw, &name.plain, &nul)) return false;
-  if (nul) refused(s, name.raw.p, "U+0000 in a name");
+  if (s->p == s->end || *s->p != '"')
+    return broken(s, "a name in quotes expected");
+  if (!scan_string(s, &name.raw, &name.plain, &nul))
+    return false;
+  if (nul)
+    refused(s, name.raw.p, "U+0000 in a name");
   *got = name;
   if (s->names_n - base == CF_SCAN_MEMBERS) {
     refused(s, name.raw.p, "an object of too many members");
     return true;
   }
-  if (s->names_n == s->names_max && !grow_names(s)) return false;
+  if (s->names_n == s->names_max && !grow_names(s))
+    return false;
   name.key = name_key(name.raw);
   *all_plain = *all_plain && name.plain;
   s->names[s->names_n++] = name;
@@ -318,18 +372,22 @@ static bool scan_name(struct state *s, size_t base, bool *all_plain, struct name
 static bool grow_members(struct cf_scan_members *m)
 {
   struct cf_scan_member *more = realloc(m->v == m->fixed ? NULL : m->v, 2 * m->max * sizeof *more);
-  if (more == NULL) return false;
-  if (m->v == m->fixed) memcpy(more, m->fixed, sizeof m->fixed);
+  if (more == NULL)
+    return false;
+  if (m->v == m->fixed)
+    memcpy(more, m->fixed, sizeof m->fixed);
   m->v = more;
   m->max *= 2;
   return true;
 }
 
-/* A member of the outermost object. There are never more than names: what comes beyond is refused anyway. */
+/* A member of the outermost object. There are never more than names: what comes
+ * beyond is refused anyway. */
 static bool keep_member(struct state *s, const struct name *name, const char *from)
 {
   struct cf_scan_members *m = s->members;
-  if (m->n == CF_SCAN_MEMBERS) return true;
+  if (m->n == CF_SCAN_MEMBERS)
+    return true;
   if (m->n == m->max && !grow_members(m)) {
     s->err = CF_E_NOMEM;
     return false;
@@ -341,11 +399,14 @@ static bool keep_member(struct state *s, const struct name *name, const char *fr
 static bool scan_member(struct state *s, size_t base, bool *all_plain)
 {
   struct name name;
-  if (!scan_name(s, base, all_plain, &name)) return false;
-  if (!take(s, ':')) return broken(s, "a colon expected");
+  if (!scan_name(s, base, all_plain, &name))
+    return false;
+  if (!take(s, ':'))
+    return broken(s, "a colon expected");
   s->p = skip_space(s->p, s->end);
   const char *from = s->p;
-  if (!scan_any(s)) return false;
+  if (!scan_any(s))
+    return false;
   return s->members == NULL || s->depth > 1 || keep_member(s, &name, from);
 }
 
@@ -353,12 +414,15 @@ static bool scan_object(struct state *s)
 {
   size_t base = s->names_n;
   bool all_plain = true;
-  if (!enter(s)) return false;
+  if (!enter(s))
+    return false;
   if (!take(s, '}')) {
     do {
-      if (!scan_member(s, base, &all_plain)) return false;
+      if (!scan_member(s, base, &all_plain))
+        return false;
     } while (take(s, ','));
-    if (!take(s, '}')) return broken(s, "a comma or } expected");
+    if (!take(s, '}'))
+      return broken(s, "a comma or } expected");
   }
   close_names(s, base, all_plain);
   s->depth--;
@@ -370,30 +434,35 @@ static bool scan_any(struct state *s)
   struct cf_str raw;
   bool plain, nul = false;
   s->p = skip_space(s->p, s->end);
-  if (s->p == s->end) return broken(s, "the text ends too early");
+  if (s->p == s->end)
+    return broken(s, "the text ends too early");
   switch (*s->p) {
-    case '{': return scan_object(s);
-    case '[': return scan_array(s);
-    case '"': return scan_string(s, &raw, &plain, &nul);
-    case 't': return scan_word(s, "true", 4);
-    case 'f': return scan_word(s, "false", 5);
-    case 'n': return scan_word(s, "null", 4);
-    default: return scan_number(s);
+  case '{': return scan_object(s);
+  case '[': return scan_array(s);
+  case '"': return scan_string(s, &raw, &plain, &nul);
+  case 't': return scan_word(s, "true", 4);
+  case 'f': return scan_word(s, "false", 5);
+  case 'n': return scan_word(s, "null", 4);
+  default: return scan_number(s);
   }
 }
 
 struct cf_str cf_scan_space(struct cf_str s)
 {
-  if (s.n == 0) return s;
+  if (s.n == 0)
+    return s;
   const char *p = skip_space(s.p, s.p + s.n);
   return (struct cf_str){p, s.n - (size_t)(p - s.p)};
 }
 
 /* members may be NULL. */
-static enum cf_err scan(struct cf_str text, unsigned depth_max, struct cf_scan_members *members, struct cf_str *value, struct cf_str *rest, bool *whole, struct cf_fault *fault)
+static enum cf_err scan(struct cf_str text, unsigned depth_max, struct cf_scan_members *members,
+                        struct cf_str *value, struct cf_str *rest, bool *whole,
+                        struct cf_fault *fault)
 {
   struct state s;
-  if (text.n == 0) text = CF_STR("");
+  if (text.n == 0)
+    text = CF_STR("");
   s.start = text.p;
   s.p = cf_scan_space(text).p;
   s.end = text.p + text.n;
@@ -407,22 +476,28 @@ static enum cf_err scan(struct cf_str text, unsigned depth_max, struct cf_scan_m
   s.members = members;
   const char *from = s.p;
   *whole = scan_any(&s);
-  if (s.names != s.fixed) free(s.names);
+  if (s.names != s.fixed)
+    free(s.names);
   if (*whole) {
     *value = (struct cf_str){from, (size_t)(s.p - from)};
     *rest = (struct cf_str){s.p, (size_t)(s.end - s.p)};
   }
-  if (s.err == CF_E_NOMEM) return cf_fail(fault, CF_E_NOMEM, NULL, "no memory for the names of an object");
-  if (s.wrong == NULL) return CF_OK;
-  return cf_fail(fault, CF_E_SYNTAX, NULL, "at byte %zu: %s", (size_t)(s.wrong_at - s.start), s.wrong);
+  if (s.err == CF_E_NOMEM)
+    return cf_fail(fault, CF_E_NOMEM, NULL, "no memory for the names of an object");
+  if (s.wrong == NULL)
+    return CF_OK;
+  return cf_fail(fault, CF_E_SYNTAX, NULL, "at byte %zu: %s", (size_t)(s.wrong_at - s.start),
+                 s.wrong);
 }
 
-enum cf_err cf_scan_one(struct cf_str text, unsigned depth_max, struct cf_str *value, struct cf_str *rest, bool *whole, struct cf_fault *fault)
+enum cf_err cf_scan_one(struct cf_str text, unsigned depth_max, struct cf_str *value,
+                        struct cf_str *rest, bool *whole, struct cf_fault *fault)
 {
   return scan(text, depth_max, NULL, value, rest, whole, fault);
 }
 
-enum cf_err cf_scan_object(struct cf_str s, unsigned depth_max, struct cf_scan_members *members, struct cf_fault *fault)
+enum cf_err cf_scan_object(struct cf_str s, unsigned depth_max, struct cf_scan_members *members,
+                           struct cf_fault *fault)
 {
   struct cf_str value, rest;
   bool whole;
@@ -430,15 +505,18 @@ enum cf_err cf_scan_object(struct cf_str s, unsigned depth_max, struct cf_scan_m
   members->n = 0;
   members->max = CF_SCAN_FIXED;
   enum cf_err err = scan(s, depth_max, members, &value, &rest, &whole, fault);
-  if (err != CF_OK) return err;
+  if (err != CF_OK)
+    return err;
   rest = cf_scan_space(rest);
-  if (rest.n > 0) return cf_fail(fault, CF_E_SYNTAX, NULL, "at byte %zu: more than one JSON value", s.n - rest.n);
+  if (rest.n > 0)
+    return cf_fail(fault, CF_E_SYNTAX, NULL, "at byte %zu: more than one JSON value", s.n - rest.n);
   return *value.p == '{' ? CF_OK : cf_fail(fault, CF_E_INVALID, NULL, "must be an object");
 }
 
 void cf_scan_members_fini(struct cf_scan_members *members)
 {
-  if (members->v != members->fixed) free(members->v);
+  if (members->v != members->fixed)
+    free(members->v);
 }
 
 void cf_scan_text(struct cf_str inside, struct cf_buf *b)
@@ -449,16 +527,19 @@ void cf_scan_text(struct cf_str inside, struct cf_buf *b)
     const char *to = escape == NULL ? end : escape;
     cf_buf_put(b, p, (size_t)(to - p));
     p = to;
-    if (p < end) cf_utf8_put_code(b, next_code(&p, end));
+    if (p < end)
+      cf_utf8_put_code(b, next_code(&p, end));
   }
 }
 
-enum cf_err cf_scan_value(struct cf_str s, unsigned depth_max, struct cf_str *value, struct cf_str *rest, struct cf_fault *fault)
+enum cf_err cf_scan_value(struct cf_str s, unsigned depth_max, struct cf_str *value,
+                          struct cf_str *rest, struct cf_fault *fault)
 {
   struct cf_str got, left;
   bool whole;
   enum cf_err err = cf_scan_one(s, depth_max, &got, &left, &whole, fault);
-  if (err != CF_OK) return err;
+  if (err != CF_OK)
+    return err;
   *value = got;
   *rest = left;
   return CF_OK;

@@ -6,12 +6,16 @@
 
 #include "lib/record/scan_in.h"
 
-static struct cf_str behind(struct cf_str s, size_t n) { return (struct cf_str){s.p + n, s.n - n}; }
+static struct cf_str behind(struct cf_str s, size_t n)
+{
+  return (struct cf_str){s.p + n, s.n - n};
+}
 
 static bool take(struct cf_str *s, struct cf_str what)
 {
   struct cf_str at = cf_scan_space(*s);
-  if (!cf_str_starts(at, what)) return false;
+  if (!cf_str_starts(at, what))
+    return false;
   *s = behind(at, what.n);
   return true;
 }
@@ -20,9 +24,12 @@ static bool take(struct cf_str *s, struct cf_str what)
 static bool take_wrapper(struct cf_str *s)
 {
   struct cf_str at = *s;
-  if (!take(&at, CF_STR("{"))) return false;
-  if (!take(&at, CF_STR("\"events\"")) && !take(&at, CF_STR("\"logs\""))) return false;
-  if (!take(&at, CF_STR(":")) || !take(&at, CF_STR("["))) return false;
+  if (!take(&at, CF_STR("{")))
+    return false;
+  if (!take(&at, CF_STR("\"events\"")) && !take(&at, CF_STR("\"logs\"")))
+    return false;
+  if (!take(&at, CF_STR(":")) || !take(&at, CF_STR("[")))
+    return false;
   *s = at;
   return true;
 }
@@ -31,25 +38,32 @@ void cf_scan_init(struct cf_scan *scan, struct cf_str body)
 {
   static const struct cf_str bom = {"\xEF\xBB\xBF", 3};
   *scan = (struct cf_scan){.left = body, .shape = CF_SCAN_SINGLE};
-  if (cf_str_starts(scan->left, bom)) scan->left = behind(scan->left, bom.n);
-  if (take(&scan->left, CF_STR("["))) scan->shape = CF_SCAN_ARRAY;
-  else if (take_wrapper(&scan->left)) scan->shape = CF_SCAN_WRAPPER;
+  if (cf_str_starts(scan->left, bom))
+    scan->left = behind(scan->left, bom.n);
+  if (take(&scan->left, CF_STR("[")))
+    scan->shape = CF_SCAN_ARRAY;
+  else if (take_wrapper(&scan->left))
+    scan->shape = CF_SCAN_WRAPPER;
 }
 
 /* ---- One value after the other ---- */
 
-/* Behind a broken value: the next line that does not go on with it, as an indented or closing line would. */
+/* Behind a broken value: the next line that does not go on with it, as an
+ * indented or closing line would. */
 static struct cf_str next_line(struct cf_str s)
 {
   for (;;) {
     const char *lf = s.n == 0 ? NULL : memchr(s.p, '\n', s.n);
-    if (lf == NULL) return (struct cf_str){s.p + s.n, 0};
+    if (lf == NULL)
+      return (struct cf_str){s.p + s.n, 0};
     s = behind(s, (size_t)(lf - s.p) + 1);
-    if (s.n > 0 && memchr(" \t\r\n]}", *s.p, 6) == NULL) return s;
+    if (s.n > 0 && memchr(" \t\r\n]}", *s.p, 6) == NULL)
+      return s;
   }
 }
 
-static enum cf_err next_value(struct cf_scan *scan, struct cf_str *event, bool *more, struct cf_fault *fault)
+static enum cf_err next_value(struct cf_scan *scan, struct cf_str *event, bool *more,
+                              struct cf_fault *fault)
 {
   scan->left = cf_scan_space(scan->left);
   if (scan->left.n == 0) {
@@ -57,13 +71,15 @@ static enum cf_err next_value(struct cf_scan *scan, struct cf_str *event, bool *
     *more = false;
     return CF_OK;
   }
-  if (scan->begun) scan->shape = CF_SCAN_SEQUENCE;
+  if (scan->begun)
+    scan->shape = CF_SCAN_SEQUENCE;
   scan->begun = true;
   struct cf_str value, rest;
   bool whole;
   enum cf_err err = cf_scan_one(scan->left, CF_SCAN_DEPTH, &value, &rest, &whole, fault);
   scan->left = whole ? rest : next_line(scan->left);
-  if (err != CF_OK) return err;
+  if (err != CF_OK)
+    return err;
   *event = value;
   *more = true;
   return CF_OK;
@@ -71,20 +87,25 @@ static enum cf_err next_value(struct cf_scan *scan, struct cf_str *event, bool *
 
 /* ---- Elements of an array ---- */
 
-/* The array and what is around it have ended well, or something stands behind them. */
+/* The array and what is around it have ended well, or something stands behind
+ * them. */
 static enum cf_err end_array(struct cf_scan *scan, bool *more, struct cf_fault *fault)
 {
   scan->ended = true;
   if (scan->shape == CF_SCAN_WRAPPER && !take(&scan->left, CF_STR("}")))
-    return cf_fail(fault, CF_E_SYNTAX, NULL, "nothing but the list of events may be in the object around it");
-  if (cf_scan_space(scan->left).n > 0) return cf_fail(fault, CF_E_SYNTAX, NULL, "nothing may follow the list of events");
+    return cf_fail(fault, CF_E_SYNTAX, NULL,
+                   "nothing but the list of events may be in the object around it");
+  if (cf_scan_space(scan->left).n > 0)
+    return cf_fail(fault, CF_E_SYNTAX, NULL, "nothing may follow the list of events");
   *more = false;
   return CF_OK;
 }
 
-static enum cf_err next_element(struct cf_scan *scan, struct cf_str *event, bool *more, struct cf_fault *fault)
+static enum cf_err next_element(struct cf_scan *scan, struct cf_str *event, bool *more,
+                                struct cf_fault *fault)
 {
-  if (take(&scan->left, CF_STR("]"))) return end_array(scan, more, fault);
+  if (take(&scan->left, CF_STR("]")))
+    return end_array(scan, more, fault);
   bool parted = !scan->begun || take(&scan->left, CF_STR(","));
   scan->begun = true;
   if (!parted) {
@@ -94,15 +115,19 @@ static enum cf_err next_element(struct cf_scan *scan, struct cf_str *event, bool
   struct cf_str value, rest;
   bool whole;
   enum cf_err err = cf_scan_one(scan->left, CF_SCAN_DEPTH, &value, &rest, &whole, fault);
-  if (whole) scan->left = rest;
-  else scan->ended = true;
-  if (err != CF_OK) return err;
+  if (whole)
+    scan->left = rest;
+  else
+    scan->ended = true;
+  if (err != CF_OK)
+    return err;
   *event = value;
   *more = true;
   return CF_OK;
 }
 
-enum cf_err cf_scan_next(struct cf_scan *scan, struct cf_str *event, bool *more, struct cf_fault *fault)
+enum cf_err cf_scan_next(struct cf_scan *scan, struct cf_str *event, bool *more,
+                         struct cf_fault *fault)
 {
   if (scan->ended) {
     *more = false;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The tables of schema.def, look-ups in them, and what a member's value may look like. */
+/* The tables of schema.def, look-ups in them, and what a member's value may
+ * look like. */
 #include "config.h"
 
 #include "lib/record/schema.h"
@@ -10,13 +11,15 @@
 #include "lib/base/codec.h"
 
 const struct cf_member_row cf_member_table[CF_M_N] = {
-#define CF_MEMBER(symbol, name, type, compartment, indexed, limit) {name, sizeof(name) - 1, CF_T_##type, CF_C_##compartment, indexed, limit},
+#define CF_MEMBER(symbol, name, type, compartment, indexed, limit) \
+  {name, sizeof(name) - 1, CF_T_##type, CF_C_##compartment, indexed, limit},
 #include "lib/record/schema.def"
 #undef CF_MEMBER
 };
 
 const struct cf_kind_row cf_kind_table[CF_K_N] = {
-#define CF_KIND(symbol, name, members, compartments, body) {name, CF_PUBLIC_##members, compartments, body},
+#define CF_KIND(symbol, name, members, compartments, body) \
+  {name, CF_PUBLIC_##members, compartments, body},
 #include "lib/record/schema.def"
 #undef CF_KIND
 };
@@ -27,7 +30,8 @@ const char *const cf_compartment_names[CF_C_N] = {
 #undef CF_COMPARTMENT
 };
 
-/* The lengths close together: most rows are passed over without touching their names. */
+/* The lengths close together: most rows are passed over without touching their
+ * names. */
 static const uint8_t member_lengths[CF_M_N] = {
 #define CF_MEMBER(symbol, name, type, compartment, indexed, limit) sizeof(name) - 1,
 #include "lib/record/schema.def"
@@ -37,21 +41,24 @@ static const uint8_t member_lengths[CF_M_N] = {
 enum cf_member cf_member_find(struct cf_str name)
 {
   for (unsigned m = 0; m < CF_M_N; m++)
-    if (member_lengths[m] == name.n && memcmp(cf_member_table[m].name, name.p, name.n) == 0) return (enum cf_member)m;
+    if (member_lengths[m] == name.n && memcmp(cf_member_table[m].name, name.p, name.n) == 0)
+      return (enum cf_member)m;
   return CF_M_N;
 }
 
 enum cf_kind cf_kind_find(struct cf_str name)
 {
   unsigned k = 0;
-  while (k < CF_K_N && !cf_str_is(name, cf_kind_table[k].name)) k++;
+  while (k < CF_K_N && !cf_str_is(name, cf_kind_table[k].name))
+    k++;
   return (enum cf_kind)k;
 }
 
 enum cf_compartment cf_compartment_find(struct cf_str name)
 {
   unsigned c = 0;
-  while (c < CF_C_N && !cf_str_is(name, cf_compartment_names[c])) c++;
+  while (c < CF_C_N && !cf_str_is(name, cf_compartment_names[c]))
+    c++;
   return (enum cf_compartment)c;
 }
 
@@ -59,7 +66,10 @@ enum cf_compartment cf_compartment_find(struct cf_str name)
 
 #define WORD_MAX 31
 
-static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c; }
+static char lower(char c)
+{
+  return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
 
 static size_t least(size_t a, size_t b, size_t c)
 {
@@ -71,13 +81,15 @@ static size_t least(size_t a, size_t b, size_t c)
 static size_t distance(struct cf_str a, struct cf_str b)
 {
   size_t row[WORD_MAX + 1];
-  for (size_t j = 0; j <= b.n; j++) row[j] = j;
+  for (size_t j = 0; j <= b.n; j++)
+    row[j] = j;
   for (size_t i = 1; i <= a.n; i++) {
     size_t diagonal = row[0];
     row[0] = i;
     for (size_t j = 1; j <= b.n; j++) {
       size_t above = row[j];
-      row[j] = least(above + 1, row[j - 1] + 1, diagonal + (lower(a.p[i - 1]) != lower(b.p[j - 1])));
+      row[j] =
+          least(above + 1, row[j - 1] + 1, diagonal + (lower(a.p[i - 1]) != lower(b.p[j - 1])));
       diagonal = above;
     }
   }
@@ -86,8 +98,10 @@ static size_t distance(struct cf_str a, struct cf_str b)
 
 bool cf_name_resembles(struct cf_str name, struct cf_str known)
 {
-  if (name.n < 2 || name.n > WORD_MAX || known.n > WORD_MAX) return false;
-  if (distance(name, known) <= (name.n < 5 ? 1u : 2u)) return true;
+  if (name.n < 2 || name.n > WORD_MAX || known.n > WORD_MAX)
+    return false;
+  if (distance(name, known) <= (name.n < 5 ? 1u : 2u))
+    return true;
   return (name.n >= 3 && memmem(known.p, known.n, name.p, name.n) != NULL) ||
          (known.n >= 3 && memmem(name.p, name.n, known.p, known.n) != NULL);
 }
@@ -97,8 +111,10 @@ static size_t suggest(struct cf_str name, bool all, struct cf_buf *b)
   size_t found = 0;
   for (unsigned m = 0; m < CF_M_N; m++) {
     struct cf_str known = {cf_member_table[m].name, cf_member_table[m].name_n};
-    if (!all && !cf_name_resembles(name, known)) continue;
-    if (found++ > 0) cf_buf_puts(b, ", ");
+    if (!all && !cf_name_resembles(name, known))
+      continue;
+    if (found++ > 0)
+      cf_buf_puts(b, ", ");
     cf_buf_putstr(b, known);
   }
   return found;
@@ -106,7 +122,8 @@ static size_t suggest(struct cf_str name, bool all, struct cf_buf *b)
 
 void cf_member_suggest(struct cf_str name, struct cf_buf *b)
 {
-  if (suggest(name, false, b) == 0) suggest(name, true, b);
+  if (suggest(name, false, b) == 0)
+    suggest(name, true, b);
 }
 
 /* ---- Values ---- */
@@ -114,18 +131,21 @@ void cf_member_suggest(struct cf_str name, struct cf_buf *b)
 enum { IN_NAME = 1, IN_TOKEN = 2, IN_BOTH = 3 };
 
 static const uint8_t alphabet[256] = {
-  ['0' ... '9'] = IN_BOTH, ['A' ... 'Z'] = IN_BOTH, ['a' ... 'z'] = IN_BOTH,
-  ['.'] = IN_BOTH, ['_'] = IN_BOTH, ['+'] = IN_BOTH, ['-'] = IN_BOTH,
-  [':'] = IN_NAME, ['/'] = IN_NAME, ['@'] = IN_NAME, ['='] = IN_NAME,
-  ['!'] = IN_TOKEN, ['#'] = IN_TOKEN, ['$'] = IN_TOKEN, ['%'] = IN_TOKEN, ['&'] = IN_TOKEN, ['\''] = IN_TOKEN,
-  ['*'] = IN_TOKEN, ['^'] = IN_TOKEN, ['`'] = IN_TOKEN, ['|'] = IN_TOKEN, ['~'] = IN_TOKEN,
+    ['0' ... '9'] = IN_BOTH, ['A' ... 'Z'] = IN_BOTH, ['a' ... 'z'] = IN_BOTH, ['.'] = IN_BOTH,
+    ['_'] = IN_BOTH,         ['+'] = IN_BOTH,         ['-'] = IN_BOTH,         [':'] = IN_NAME,
+    ['/'] = IN_NAME,         ['@'] = IN_NAME,         ['='] = IN_NAME,         ['!'] = IN_TOKEN,
+    ['#'] = IN_TOKEN,        ['$'] = IN_TOKEN,        ['%'] = IN_TOKEN,        ['&'] = IN_TOKEN,
+    ['\''] = IN_TOKEN,       ['*'] = IN_TOKEN,        ['^'] = IN_TOKEN,        ['`'] = IN_TOKEN,
+    ['|'] = IN_TOKEN,        ['~'] = IN_TOKEN,
 };
 
 static bool all_in(struct cf_str s, uint8_t set, uint64_t limit)
 {
-  if (s.n == 0 || s.n > limit) return false;
+  if (s.n == 0 || s.n > limit)
+    return false;
   for (size_t i = 0; i < s.n; i++)
-    if ((alphabet[(uint8_t)s.p[i]] & set) == 0) return false;
+    if ((alphabet[(uint8_t)s.p[i]] & set) == 0)
+      return false;
   return true;
 }
 
@@ -147,20 +167,23 @@ static bool time_ok(struct cf_str s)
   return cf_time_parse_strict(s, &t) == CF_OK;
 }
 
-static bool word_ok(struct cf_str s) { return cf_str_is(s, "success") || cf_str_is(s, "failure") || cf_str_is(s, "unknown"); }
+static bool word_ok(struct cf_str s)
+{
+  return cf_str_is(s, "success") || cf_str_is(s, "failure") || cf_str_is(s, "unknown");
+}
 
 bool cf_value_ok(enum cf_member member, struct cf_str s)
 {
   const struct cf_member_row *row = &cf_member_table[member];
   switch (row->type) {
-    case CF_T_NAME: return all_in(s, IN_NAME, row->limit);
-    case CF_T_TOKEN: return all_in(s, IN_TOKEN, row->limit);
-    case CF_T_INTEGER: return integer_ok(s, row->limit);
-    case CF_T_TIME: return time_ok(s);
-    case CF_T_WORD: return word_ok(s);
-    case CF_T_TEXT: return s.n <= row->limit && cf_utf8_ok(s);
-    case CF_T_ADDRESS: return address_ok(s);
-    case CF_T_OBJECT: return true;
+  case CF_T_NAME: return all_in(s, IN_NAME, row->limit);
+  case CF_T_TOKEN: return all_in(s, IN_TOKEN, row->limit);
+  case CF_T_INTEGER: return integer_ok(s, row->limit);
+  case CF_T_TIME: return time_ok(s);
+  case CF_T_WORD: return word_ok(s);
+  case CF_T_TEXT: return s.n <= row->limit && cf_utf8_ok(s);
+  case CF_T_ADDRESS: return address_ok(s);
+  case CF_T_OBJECT: return true;
   }
   return false;
 }

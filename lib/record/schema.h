@@ -27,39 +27,65 @@ enum cf_kind {
   CF_K_N
 };
 
-enum cf_type { CF_T_NAME, CF_T_TIME, CF_T_TOKEN, CF_T_INTEGER, CF_T_WORD, CF_T_TEXT, CF_T_ADDRESS, CF_T_OBJECT };
+enum cf_type {
+  CF_T_NAME,
+  CF_T_TIME,
+  CF_T_TOKEN,
+  CF_T_INTEGER,
+  CF_T_WORD,
+  CF_T_TEXT,
+  CF_T_ADDRESS,
+  CF_T_OBJECT
+};
 enum cf_public { CF_PUBLIC_NONE, CF_PUBLIC_SOURCE, CF_PUBLIC_EVENT };
 
-struct cf_member_row { const char *name; size_t name_n; enum cf_type type; enum cf_compartment compartment; bool indexed; uint64_t limit; };
-struct cf_kind_row { const char *name; enum cf_public members; uint8_t compartments; const char *body; };
+struct cf_member_row {
+  const char *name;
+  size_t name_n;
+  enum cf_type type;
+  enum cf_compartment compartment;
+  bool indexed;
+  uint64_t limit;
+};
+struct cf_kind_row {
+  const char *name;
+  enum cf_public members;
+  uint8_t compartments;
+  const char *body;
+};
 
 extern const struct cf_member_row cf_member_table[CF_M_N];
 extern const struct cf_kind_row cf_kind_table[CF_K_N];
 extern const char *const cf_compartment_names[CF_C_N];
 
-#define CF_LEAF_MAX 65535        /* leaf and payloads of one record together, bytes (format.md) */
-#define CF_ATTRIBUTES_DEPTH 8    /* an object in attributes' top level is depth 2 */
+#define CF_LEAF_MAX         65535 /* leaf and payloads of one record together, bytes (format.md) */
+#define CF_ATTRIBUTES_DEPTH 8     /* an object in attributes' top level is depth 2 */
 
 /* Look-ups by name: CF_M_N, CF_K_N or CF_C_N where there is none. */
 enum cf_member cf_member_find(struct cf_str name);
 enum cf_kind cf_kind_find(struct cf_str name);
 enum cf_compartment cf_compartment_find(struct cf_str name);
 
-/* Might somebody who wrote name have meant known? By a slip of a letter or two, or as a part of it. */
+/* Might somebody who wrote name have meant known? By a slip of a letter or two,
+ * or as a part of it. */
 bool cf_name_resembles(struct cf_str name, struct cf_str known);
-/* Append the known member names that resemble name, for error texts ("did you mean …"), or all of them. */
+/* Append the known member names that resemble name, for error texts ("did you
+ * mean …"), or all of them. */
 void cf_member_suggest(struct cf_str name, struct cf_buf *b);
 
-/* Is s a value of the type, in canonical form and within the limit? (text that is well-formed UTF-8; NAME and TOKEN by their alphabets; ADDRESS as
- * RFC 5952 text; INTEGER shortest decimal; TIME strict; WORD one of success failure unknown; OBJECT is not judged here: true) */
+/* Is s a value of the type, in canonical form and within the limit? (text that
+ * is well-formed UTF-8; NAME and TOKEN by their alphabets; ADDRESS as RFC 5952
+ * text; INTEGER shortest decimal; TIME strict; WORD one of success failure
+ * unknown; OBJECT is not judged here: true) */
 bool cf_value_ok(enum cf_member member, struct cf_str s);
 
-/* RFC 5952 text of an address given in any usual form: IPv4-mapped becomes IPv4, a zone is refused. CF_E_SYNTAX.
- * Writes at most 45 bytes and a NUL. */
+/* RFC 5952 text of an address given in any usual form: IPv4-mapped becomes
+ * IPv4, a zone is refused. CF_E_SYNTAX. Writes at most 45 bytes and a NUL. */
 CF_MUST enum cf_err cf_address_canonical(struct cf_str s, char out[46]);
 /* The 16 bytes of a canonical address (IPv4 as ::ffff:a.b.c.d). CF_E_SYNTAX. */
 CF_MUST enum cf_err cf_address_bytes(struct cf_str s, uint8_t out[16]);
-/* An address or CIDR block as first and last of its range in those 16 bytes; host bits below the prefix are ignored. CF_E_SYNTAX. */
+/* An address or CIDR block as first and last of its range in those 16 bytes;
+ * host bits below the prefix are ignored. CF_E_SYNTAX. */
 CF_MUST enum cf_err cf_address_block(struct cf_str s, uint8_t first[16], uint8_t last[16]);
 
 #endif

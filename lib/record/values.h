@@ -11,7 +11,8 @@ extern const struct cf_str cf_member_keys[CF_M_N];
 /* The member `time` of a public text, or CF_TIME_NONE. */
 int64_t cf_public_time(struct cf_str public_text);
 
-/* Bytes of leaf and payloads together, with seq at its longest: what CF_LEAF_MAX limits. */
+/* Bytes of leaf and payloads together, with seq at its longest: what
+ * CF_LEAF_MAX limits. */
 size_t cf_record_size(const struct cf_record *r);
 
 #endif

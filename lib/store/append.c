@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The queue: requests wait, one of them leads a group into the ledger, and nobody is answered before the log is on disk.
+/* The queue: requests wait, one of them leads a group into the ledger, and
+ * nobody is answered before the log is on disk.
  *
- * A leader takes what is waiting, commits it without sync, flushes the log and answers all of it. The next one begins when the flush has returned, so that
- * what came meanwhile shares a transaction and an fsync, or at once when a lot is waiting: then it commits while this one flushes. `durable` is the largest size committed
- * before a flush that has returned. A waiter sleeps on a semaphore of its own, and needs no lock when it is woken. */
+ * A leader takes what is waiting, commits it without sync, flushes the log and
+ * answers all of it. The next one begins when the flush has returned, so that
+ * what came meanwhile shares a transaction and an fsync, or at once when a lot
+ * is waiting: then it commits while this one flushes. `durable` is the largest
+ * size committed before a flush that has returned. A waiter sleeps on a
+ * semaphore of its own, and needs no lock when it is woken. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -13,8 +17,9 @@
 #include "lib/record/json.h"
 #include "lib/store/parts.h"
 
-#define GROUP_MAX 1024            /* requests a leader takes */
-#define AHEAD_BYTES (128u << 10)  /* so much text waiting is committed while the group before it flushes */
+#define GROUP_MAX 1024 /* requests a leader takes */
+/* so much text waiting is committed while the group before it flushes */
+#define AHEAD_BYTES (128u << 10)
 
 enum cf_err cf_queue_init(struct cf_queue *queue)
 {
@@ -93,7 +98,8 @@ static void posted_take(struct cf_queue *q, struct posted *p)
 
 /* ---- waiting ---- */
 
-/* Unlock the queue, and let the first one that waits lead, if it is time. It is woken without the lock, which it takes at once. */
+/* Unlock the queue, and let the first one that waits lead, if it is time. It is
+ * woken without the lock, which it takes at once. */
 static void release(struct cf_queue *q)
 {
   struct cf_waiter *next = NULL;
@@ -162,7 +168,8 @@ static void group_take(struct cf_queue *q, struct group *g)
 {
   size_t bytes = 0;
   g->n = g->appends_n = 0;
-  while (q->head != NULL && g->n < GROUP_MAX && (g->n == 0 || bytes + q->head->bytes <= CF_GROUP_BYTES)) {
+  while (q->head != NULL && g->n < GROUP_MAX &&
+         (g->n == 0 || bytes + q->head->bytes <= CF_GROUP_BYTES)) {
     struct cf_waiter *w = waiter_take(q);
     bytes += w->bytes;
     g->waiter[g->n++] = w;
@@ -182,7 +189,8 @@ static bool roller_is_behind(const struct cf_layout *layout)
   return layout->tails_n > CF_TAILS_MAX || memory > CF_FROZEN_MEMORY_MAX;
 }
 
-/* Wait while the roller has too much before it. CF_E_SPACE when it can't get rid of it. */
+/* Wait while the roller has too much before it. CF_E_SPACE when it can't get
+ * rid of it. */
 static enum cf_err wait_for_roller(struct cf_ledger *l)
 {
   (void)pthread_mutex_lock(&l->look);
@@ -231,7 +239,9 @@ static enum cf_err group_run(struct cf_ledger *l, struct group *g)
   } else {
     (void)pthread_mutex_lock(&l->queue.lock);
     l->queue.leading = false;
-    l->queue.posted_dropped += g->posted.n; /* nobody waits who could try again, and one that can't be taken must not fail the next group too */
+    /* nobody waits who could try again, and one that can't be taken must not
+     * fail the next group too */
+    l->queue.posted_dropped += g->posted.n;
   }
   for (size_t i = 0; i < g->n; i++)
     g->append[i]->size = size;
@@ -250,7 +260,8 @@ static enum cf_err lead_not(struct cf_queue *q)
   return CF_E_NOMEM;
 }
 
-/* By the first one that waits, who is in the group that it leads. The others are woken when nothing of the ledger is needed any more. */
+/* By the first one that waits, who is in the group that it leads. The others
+ * are woken when nothing of the ledger is needed any more. */
 static enum cf_err lead(struct cf_ledger *l, const struct cf_waiter *leader)
 {
   struct group *g = malloc(sizeof *g);
@@ -279,7 +290,8 @@ static bool brings_events(const struct cf_append *a)
   return false;
 }
 
-/* Under queue.lock: may an append begin? What is no client's event may use the last space: a token must be revocable. */
+/* Under queue.lock: may an append begin? What is no client's event may use the
+ * last space: a token must be revocable. */
 static enum cf_err admit(struct cf_ledger *l, const struct cf_append *a, bool control)
 {
   if (!control && atomic_load(&l->leaving))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The ledger as the verifier sees it: each leaf rebuilt from what is stored, beside the hash that is kept for it. */
+/* The ledger as the verifier sees it: each leaf rebuilt from what is stored,
+ * beside the hash that is kept for it. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -42,8 +43,10 @@ static void worker_free(void *context, void *worker)
   free(w);
 }
 
-/* The kept hashes of [first, first + n), 64 at a time so that damage costs no more than it must. */
-static enum cf_err kept_hashes(struct cf_view *v, uint64_t first, size_t n, struct cf_verify_leaf *out)
+/* The kept hashes of [first, first + n), 64 at a time so that damage costs no
+ * more than it must. */
+static enum cf_err kept_hashes(struct cf_view *v, uint64_t first, size_t n,
+                               struct cf_verify_leaf *out)
 {
   struct cf_hashes hashes;
   uint8_t row[CF_GROUP * CF_HASH_N];
@@ -62,8 +65,11 @@ static enum cf_err kept_hashes(struct cf_view *v, uint64_t first, size_t n, stru
   return CF_OK;
 }
 
-/* Rebuild one leaf; prev is what the ledger keeps for its predecessor. Where the kept hash can't be read, the computed one stands in for the next leaf's prev. */
-static void rebuild(struct worker *w, unsigned i, const uint8_t prev[CF_HASH_N], struct cf_verify_leaf *out)
+/* Rebuild one leaf; prev is what the ledger keeps for its predecessor. Where
+ * the kept hash can't be read, the computed one stands in for the next leaf's
+ * prev. */
+static void rebuild(struct worker *w, unsigned i, const uint8_t prev[CF_HASH_N],
+                    struct cf_verify_leaf *out)
 {
   const struct cf_record *r = &w->block.record[i];
   uint8_t salts[CF_C_N][CF_HASH_N], hash[CF_HASH_N];
@@ -77,14 +83,17 @@ static void rebuild(struct worker *w, unsigned i, const uint8_t prev[CF_HASH_N],
       out->erased |= (uint8_t)(1u << c);
 }
 
-/* A leaf's hash as it is kept or, where that can't be read, as it was computed; NULL where neither is known. */
+/* A leaf's hash as it is kept or, where that can't be read, as it was computed;
+ * NULL where neither is known. */
 static const uint8_t *known_hash(const struct cf_verify_leaf *leaf)
 {
   return leaf->hash_readable || leaf->readable ? leaf->hash : NULL;
 }
 
-/* The leaves of one block; before is the hash in front of it, NULL where nobody knows it: then its first leaf can't be judged. */
-static enum cf_err leaves_of_block(struct cf_view *v, struct worker *w, uint64_t first, size_t n, const uint8_t *before, struct cf_verify_leaf *out, size_t *at)
+/* The leaves of one block; before is the hash in front of it, NULL where nobody
+ * knows it: then its first leaf can't be judged. */
+static enum cf_err leaves_of_block(struct cf_view *v, struct worker *w, uint64_t first, size_t n,
+                                   const uint8_t *before, struct cf_verify_leaf *out, size_t *at)
 {
   enum cf_err err = cf_view_block(v, first, &w->block);
   if (err != CF_OK && err != CF_E_DAMAGED)
@@ -99,8 +108,10 @@ static enum cf_err leaves_of_block(struct cf_view *v, struct worker *w, uint64_t
   return w->text.err;
 }
 
-/* The kept hash of the leaf before first; *known is false where it can't be read. */
-static enum cf_err hash_before(struct cf_view *v, uint64_t first, uint8_t hash[CF_HASH_N], bool *known)
+/* The kept hash of the leaf before first; *known is false where it can't be
+ * read. */
+static enum cf_err hash_before(struct cf_view *v, uint64_t first, uint8_t hash[CF_HASH_N],
+                               bool *known)
 {
   enum cf_err err = CF_OK;
   memset(hash, 0, CF_HASH_N);
@@ -113,7 +124,8 @@ static enum cf_err hash_before(struct cf_view *v, uint64_t first, uint8_t hash[C
   return err == CF_E_DAMAGED ? CF_OK : err;
 }
 
-static enum cf_err leaves(void *context, void *worker, uint64_t first, size_t n, struct cf_verify_leaf *out)
+static enum cf_err leaves(void *context, void *worker, uint64_t first, size_t n,
+                          struct cf_verify_leaf *out)
 {
   struct cf_view *v = ((struct cf_view_source *)context)->view;
   struct worker *w = worker;
@@ -145,7 +157,8 @@ static enum cf_err tiles(void *context, unsigned level, uint64_t first, size_t n
   return hashes.get(hashes.context, level, first, n, out);
 }
 
-/* Kept checkpoints are walked in order, so the i-th is found from the one before. */
+/* Kept checkpoints are walked in order, so the i-th is found from the one
+ * before. */
 static enum cf_err checkpoint(void *context, size_t i, struct cf_buf *note)
 {
   struct cf_view_source *s = context;
@@ -159,15 +172,20 @@ static enum cf_err checkpoint(void *context, size_t i, struct cf_buf *note)
   return err;
 }
 
-enum cf_err cf_view_source_new(struct cf_view *view, uint64_t size, struct cf_view_source **vs, struct cf_verify_source *source)
+enum cf_err cf_view_source_new(struct cf_view *view, uint64_t size, struct cf_view_source **vs,
+                               struct cf_verify_source *source)
 {
   struct cf_view_source *s = calloc(1, sizeof *s);
   if (s == NULL)
     return CF_E_NOMEM;
   s->view = view;
   s->size = size;
-  *source = (struct cf_verify_source){.context = s, .worker_new = worker_new, .worker_free = worker_free, .leaves = leaves,
-                                      .tiles = {tiles, s}, .checkpoint = checkpoint};
+  *source = (struct cf_verify_source){.context = s,
+                                      .worker_new = worker_new,
+                                      .worker_free = worker_free,
+                                      .leaves = leaves,
+                                      .tiles = {tiles, s},
+                                      .checkpoint = checkpoint};
   *vs = s;
   return CF_OK;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Berkeley DB 5.3: environments, transactions, btrees, cursors. The library's result codes become ours in classify(), and nowhere else. */
+/* Berkeley DB 5.3: environments, transactions, btrees, cursors. The library's
+ * result codes become ours in classify(), and nowhere else. */
 #include "config.h"
 
 #include "lib/store/bdb.h"
@@ -18,15 +19,17 @@
 #include "lib/base/diag.h"
 #include "lib/store/bdb_file.h"
 
-#define FILE_MODE 0640
+#define FILE_MODE  0640
 #define LOG_BUFFER (16u << 20)
-#define LOG_FILE (64u << 20) /* at least four buffers */
-#define LOCKS_MAX 100000     /* pages and their objects: twenty times what a batch of 16 MiB touches; each costs 130 bytes from the start */
-#define LOCK_WAIT_US 20000000
-#define PAGE_MAX (32u << 10)
+#define LOG_FILE   (64u << 20) /* at least four buffers */
+/* pages and their objects: twenty times what a batch of 16 MiB touches; each
+ * costs 130 bytes from the start */
+#define LOCKS_MAX      100000
+#define LOCK_WAIT_US   20000000
+#define PAGE_MAX       (32u << 10)
 #define FILE_PAGES_MIN 16
-#define VALUE_FIRST 4096 /* room offered for a value before its size is known */
-#define KEY_FIRST 256
+#define VALUE_FIRST    4096 /* room offered for a value before its size is known */
+#define KEY_FIRST      256
 
 struct cf_bdb_env {
   DB_ENV *env;
@@ -51,7 +54,8 @@ struct cf_bdb_cursor {
   DBT key, value; /* memory of the cursor's own, ulen bytes */
 };
 
-/* ---- What the library calls ------------------------------------------------ */
+/* ---- What the library calls
+ * ------------------------------------------------ */
 
 static void install_calls(void)
 {
@@ -61,7 +65,8 @@ static void install_calls(void)
   CF_ASSERT(db_env_set_func_write(cf_bdb_file_write) == 0);
 }
 
-/* On a full disk, or in a damaged file, the library has something to say of every page. */
+/* On a full disk, or in a damaged file, the library has something to say of
+ * every page. */
 static struct cf_log_rate rate;
 
 static void on_error(const DB_ENV *env, const char *prefix, const char *message)
@@ -77,9 +82,11 @@ static void on_message(const DB_ENV *env, const char *message)
   cf_log_rated(&rate, CF_LOG_INFO, "berkeley db: %s", message);
 }
 
-/* ---- Results ----------------------------------------------------------------- */
+/* ---- Results
+ * ---------------------------------------------------------------------- */
 
-/* In a file of its own whatever the library cannot make sense of is damage: it was written whole, synced and read back. */
+/* In a file of its own whatever the library cannot make sense of is damage: it
+ * was written whole, synced and read back. */
 static enum cf_err classify_odd(struct cf_bdb_env *env, int result, const char *what)
 {
   cf_log_rated(&rate, CF_LOG_ERROR, "berkeley db: %s: %s", what, db_strerror(result));
@@ -88,7 +95,8 @@ static enum cf_err classify_odd(struct cf_bdb_env *env, int result, const char *
   atomic_store(&env->failed, true);
   if (env->transactional)
     return CF_E_STORE;
-  if (result == EMFILE || result == ENFILE || result == EACCES || result == EPERM || result == EROFS)
+  if (result == EMFILE || result == ENFILE || result == EACCES || result == EPERM ||
+      result == EROFS)
     return CF_E_STORE;
   atomic_store(&env->spoiled, true);
   return CF_E_DAMAGED;
@@ -97,24 +105,18 @@ static enum cf_err classify_odd(struct cf_bdb_env *env, int result, const char *
 static enum cf_err classify(struct cf_bdb_env *env, int result, const char *what)
 {
   switch (result) {
-  case 0:
-    return CF_OK;
+  case 0: return CF_OK;
   case DB_NOTFOUND:
-  case ENOENT:
-    return CF_E_NOTFOUND;
-  case ENOMEM:
-    return CF_E_NOMEM;
+  case ENOENT: return CF_E_NOTFOUND;
+  case ENOMEM: return CF_E_NOMEM;
   case ENOSPC:
   case EDQUOT:
-  case EFBIG:
-    atomic_store(&env->failed, true);
-    return CF_E_SPACE;
+  case EFBIG: atomic_store(&env->failed, true); return CF_E_SPACE;
   case DB_RUNRECOVERY:
     if (env->transactional)
       cf_die("berkeley db: %s: %s", what, db_strerror(result));
     break;
-  default:
-    break;
+  default: break;
   }
   return classify_odd(env, result, what);
 }
@@ -124,23 +126,28 @@ static bool spoiled(struct cf_bdb_env *env)
   return atomic_load(&env->spoiled);
 }
 
-/* ---- Environments ------------------------------------------------------------ */
+/* ---- Environments
+ * ---------------------------------------------------------------------- */
 
 static int set_transactional(DB_ENV *env, uint64_t cache)
 {
   int result;
 
-  if ((result = env->set_cachesize(env, (uint32_t)(cache >> 30), (uint32_t)(cache & ((1u << 30) - 1)), 1)) != 0 ||
-      (result = env->set_lg_bsize(env, LOG_BUFFER)) != 0 || (result = env->set_lg_max(env, LOG_FILE)) != 0 ||
-      (result = env->set_lk_max_locks(env, LOCKS_MAX)) != 0 || (result = env->set_lk_max_objects(env, LOCKS_MAX)) != 0 ||
+  if ((result = env->set_cachesize(env, (uint32_t)(cache >> 30),
+                                   (uint32_t)(cache & ((1u << 30) - 1)), 1)) != 0 ||
+      (result = env->set_lg_bsize(env, LOG_BUFFER)) != 0 ||
+      (result = env->set_lg_max(env, LOG_FILE)) != 0 ||
+      (result = env->set_lk_max_locks(env, LOCKS_MAX)) != 0 ||
+      (result = env->set_lk_max_objects(env, LOCKS_MAX)) != 0 ||
       (result = env->set_lk_detect(env, DB_LOCK_DEFAULT)) != 0 ||
       (result = env->set_timeout(env, LOCK_WAIT_US, DB_SET_LOCK_TIMEOUT)) != 0)
     return result;
   return env->set_flags(env, DB_TXN_NOSYNC, 1);
 }
 
-/* A page that fails its checksum marks the whole environment as in panic, after which the library would not even free its handles: DB_NOPANIC makes it go
- * on, and `spoiled` keeps us from asking it anything more. */
+/* A page that fails its checksum marks the whole environment as in panic, after
+ * which the library would not even free its handles: DB_NOPANIC makes it go on,
+ * and `spoiled` keeps us from asking it anything more. */
 static int set_file(DB_ENV *env, uint64_t cache)
 {
   const uint64_t least = (uint64_t)FILE_PAGES_MIN * PAGE_MAX;
@@ -148,7 +155,8 @@ static int set_file(DB_ENV *env, uint64_t cache)
 
   if (cache < least)
     cache = least;
-  if ((result = env->set_cachesize(env, (uint32_t)(cache >> 30), (uint32_t)(cache & ((1u << 30) - 1)), 1)) != 0 ||
+  if ((result = env->set_cachesize(env, (uint32_t)(cache >> 30),
+                                   (uint32_t)(cache & ((1u << 30) - 1)), 1)) != 0 ||
       (result = env->set_mp_mmapsize(env, 1)) != 0)
     return result;
   return env->set_flags(env, DB_NOPANIC, 1);
@@ -171,7 +179,8 @@ static enum cf_err env_new(bool transactional, struct cf_bdb_env **out)
   return CF_OK;
 }
 
-/* Why an environment cannot be opened: recovery that fails must not end the process, its operator has to read the reason. */
+/* Why an environment cannot be opened: recovery that fails must not end the
+ * process, its operator has to read the reason. */
 static enum cf_err open_failed(int result, const char *directory, struct cf_fault *fault)
 {
   enum cf_err err = CF_E_STORE;
@@ -182,7 +191,8 @@ static enum cf_err open_failed(int result, const char *directory, struct cf_faul
     err = CF_E_SPACE;
   else if (result == DB_RUNRECOVERY || result == DB_CHKSUM_FAIL)
     err = CF_E_DAMAGED;
-  return cf_fail(fault, err, directory, "the database environment cannot be opened: %s", db_strerror(result));
+  return cf_fail(fault, err, directory, "the database environment cannot be opened: %s",
+                 db_strerror(result));
 }
 
 static enum cf_err home_check(const char *directory, struct cf_fault *fault)
@@ -195,12 +205,16 @@ static enum cf_err home_check(const char *directory, struct cf_fault *fault)
     return CF_E_NOMEM;
   bool exists = faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
   free(path);
-  return exists ? cf_fail(fault, CF_E_CONFIG, directory, "a file DB_CONFIG there would override the program's settings: remove it") : CF_OK;
+  return exists ? cf_fail(fault, CF_E_CONFIG, directory,
+                          "a file DB_CONFIG there would override the program's settings: remove it")
+                : CF_OK;
 }
 
-enum cf_err cf_bdb_env_open(const char *directory, uint64_t cache, bool spare, struct cf_bdb_env **out, struct cf_fault *fault)
+enum cf_err cf_bdb_env_open(const char *directory, uint64_t cache, bool spare,
+                            struct cf_bdb_env **out, struct cf_fault *fault)
 {
-  const uint32_t flags = DB_CREATE | DB_INIT_MPOOL | DB_INIT_LOG | DB_INIT_LOCK | DB_INIT_TXN | DB_PRIVATE | DB_THREAD | DB_RECOVER;
+  const uint32_t flags = DB_CREATE | DB_INIT_MPOOL | DB_INIT_LOG | DB_INIT_LOCK | DB_INIT_TXN |
+                         DB_PRIVATE | DB_THREAD | DB_RECOVER;
   struct cf_bdb_env *env = NULL;
 
   enum cf_err err = home_check(directory, fault);
@@ -253,7 +267,8 @@ void cf_bdb_env_close(struct cf_bdb_env *env)
   free(env);
 }
 
-/* ---- Transactions ------------------------------------------------------------ */
+/* ---- Transactions
+ * ---------------------------------------------------------------------- */
 
 enum cf_err cf_bdb_txn_begin(struct cf_bdb_env *env, struct cf_bdb_txn **out)
 {
@@ -312,9 +327,11 @@ enum cf_err cf_bdb_checkpoint(struct cf_bdb_env *env, uint32_t kbytes, uint32_t 
   return CF_OK;
 }
 
-/* ---- Databases --------------------------------------------------------------- */
+/* ---- Databases
+ * ---------------------------------------------------------------------- */
 
-static int open_db(DB *db, struct cf_bdb_env *env, DB_TXN *txn, const char *file, const char *name, enum cf_bdb_open how, uint32_t page)
+static int open_db(DB *db, struct cf_bdb_env *env, DB_TXN *txn, const char *file, const char *name,
+                   enum cf_bdb_open how, uint32_t page)
 {
   uint32_t flags = DB_THREAD;
   int result = db->set_flags(db, DB_CHKSUM);
@@ -340,8 +357,8 @@ static int open_db(DB *db, struct cf_bdb_env *env, DB_TXN *txn, const char *file
   return have & DB_CHKSUM ? 0 : DB_CHKSUM_FAIL;
 }
 
-enum cf_err cf_bdb_open(struct cf_bdb_env *env, struct cf_bdb_txn *txn, const char *file, const char *name, enum cf_bdb_open how, uint32_t page,
-                        struct cf_bdb **out)
+enum cf_err cf_bdb_open(struct cf_bdb_env *env, struct cf_bdb_txn *txn, const char *file,
+                        const char *name, enum cf_bdb_open how, uint32_t page, struct cf_bdb **out)
 {
   if (spoiled(env))
     return CF_E_DAMAGED;
@@ -363,7 +380,8 @@ enum cf_err cf_bdb_open(struct cf_bdb_env *env, struct cf_bdb_txn *txn, const ch
   return CF_OK;
 }
 
-/* Without a sync: the log has what a transactional database holds, and a file that was not synced is not wanted. */
+/* Without a sync: the log has what a transactional database holds, and a file
+ * that was not synced is not wanted. */
 void cf_bdb_close(struct cf_bdb *db)
 {
   if (db == NULL)
@@ -394,7 +412,8 @@ void cf_bdb_discard(const char *path)
 
 enum cf_err cf_bdb_remove(struct cf_bdb_env *env, struct cf_bdb_txn *txn, const char *file)
 {
-  int result = env->env->dbremove(env->env, txn == NULL ? NULL : txn->txn, file, NULL, txn == NULL ? DB_AUTO_COMMIT : 0);
+  int result = env->env->dbremove(env->env, txn == NULL ? NULL : txn->txn, file, NULL,
+                                  txn == NULL ? DB_AUTO_COMMIT : 0);
 
   return classify(env, result, file);
 }
@@ -402,7 +421,10 @@ enum cf_err cf_bdb_remove(struct cf_bdb_env *env, struct cf_bdb_txn *txn, const 
 /* A slice as the library's argument: it only reads it, but has no const. */
 static DBT dbt_of(struct cf_str s)
 {
-  union { const void *from; void *to; } p = {.from = s.p};
+  union {
+    const void *from;
+    void *to;
+  } p = {.from = s.p};
   DBT dbt;
 
   CF_ASSERT(s.n <= UINT32_MAX);
@@ -417,7 +439,8 @@ static DB_TXN *txn_of(struct cf_bdb_txn *txn)
   return txn == NULL ? NULL : txn->txn;
 }
 
-enum cf_err cf_bdb_put(struct cf_bdb *db, struct cf_bdb_txn *txn, struct cf_str key, struct cf_str value)
+enum cf_err cf_bdb_put(struct cf_bdb *db, struct cf_bdb_txn *txn, struct cf_str key,
+                       struct cf_str value)
 {
   if (spoiled(db->env))
     return CF_E_DAMAGED;
@@ -435,7 +458,8 @@ enum cf_err cf_bdb_del(struct cf_bdb *db, struct cf_bdb_txn *txn, struct cf_str 
 }
 
 /* One try with room for n bytes. *need is the value's size. */
-static enum cf_err get_into(struct cf_bdb *db, DB_TXN *txn, DBT *key, struct cf_buf *value, size_t n, size_t *need)
+static enum cf_err get_into(struct cf_bdb *db, DB_TXN *txn, DBT *key, struct cf_buf *value,
+                            size_t n, size_t *need)
 {
   DBT v;
 
@@ -452,7 +476,8 @@ static enum cf_err get_into(struct cf_bdb *db, DB_TXN *txn, DBT *key, struct cf_
   return result == DB_BUFFER_SMALL ? CF_E_FULL : classify(db->env, result, "get");
 }
 
-enum cf_err cf_bdb_get(struct cf_bdb *db, struct cf_bdb_txn *txn, struct cf_str key, struct cf_buf *value)
+enum cf_err cf_bdb_get(struct cf_bdb *db, struct cf_bdb_txn *txn, struct cf_str key,
+                       struct cf_buf *value)
 {
   if (spoiled(db->env))
     return CF_E_DAMAGED;
@@ -467,7 +492,8 @@ enum cf_err cf_bdb_get(struct cf_bdb *db, struct cf_bdb_txn *txn, struct cf_str 
   return err;
 }
 
-/* ---- Cursors ----------------------------------------------------------------- */
+/* ---- Cursors
+ * ---------------------------------------------------------------------- */
 
 static bool dbt_reserve(DBT *dbt, size_t n)
 {
@@ -515,7 +541,8 @@ void cf_bdb_cursor_close(struct cf_bdb_cursor *cursor)
   free(cursor);
 }
 
-/* The library's move, tried again with more room where key or value did not fit: a move that fails leaves the cursor where it was. */
+/* The library's move, tried again with more room where key or value did not
+ * fit: a move that fails leaves the cursor where it was. */
 static int move_with_room(struct cf_bdb_cursor *cursor, uint32_t flag, struct cf_str seek)
 {
   for (int tries = 0; tries < 8; tries++) {
@@ -537,7 +564,8 @@ static int move_with_room(struct cf_bdb_cursor *cursor, uint32_t flag, struct cf
   return EINVAL;
 }
 
-/* The library has no such move: the first key ≥ seek, and one back unless that is it. */
+/* The library has no such move: the first key ≥ seek, and one back unless that
+ * is it. */
 static int move_at_most(struct cf_bdb_cursor *cursor, struct cf_str seek)
 {
   int result = move_with_room(cursor, DB_SET_RANGE, seek);
@@ -549,13 +577,18 @@ static int move_at_most(struct cf_bdb_cursor *cursor, struct cf_str seek)
   return move_with_room(cursor, DB_PREV, seek);
 }
 
-enum cf_err cf_bdb_cursor_move(struct cf_bdb_cursor *cursor, enum cf_bdb_move move, struct cf_str seek, struct cf_str *key, struct cf_str *value)
+enum cf_err cf_bdb_cursor_move(struct cf_bdb_cursor *cursor, enum cf_bdb_move move,
+                               struct cf_str seek, struct cf_str *key, struct cf_str *value)
 {
-  static const uint32_t flags[] = {[CF_BDB_FIRST] = DB_FIRST, [CF_BDB_LAST] = DB_LAST, [CF_BDB_NEXT] = DB_NEXT, [CF_BDB_PREV] = DB_PREV,
+  static const uint32_t flags[] = {[CF_BDB_FIRST] = DB_FIRST,
+                                   [CF_BDB_LAST] = DB_LAST,
+                                   [CF_BDB_NEXT] = DB_NEXT,
+                                   [CF_BDB_PREV] = DB_PREV,
                                    [CF_BDB_AT_LEAST] = DB_SET_RANGE};
   if (spoiled(cursor->env))
     return CF_E_DAMAGED;
-  int result = move == CF_BDB_AT_MOST ? move_at_most(cursor, seek) : move_with_room(cursor, flags[move], seek);
+  int result = move == CF_BDB_AT_MOST ? move_at_most(cursor, seek)
+                                      : move_with_room(cursor, flags[move], seek);
   if (result != 0)
     return classify(cursor->env, result, "cursor");
   *key = (struct cf_str){cursor->key.data, cursor->key.size};

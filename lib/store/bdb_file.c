@@ -18,10 +18,11 @@
 
 #define FD_MAX 65536 /* descriptors above are not watched: checksums alone guard them */
 
-/* Where a btree page of Berkeley DB 5.3 says what it is, in the byte order of the machine that wrote it. */
+/* Where a btree page of Berkeley DB 5.3 says what it is, in the byte order of
+ * the machine that wrote it. */
 enum { PAGE_NUMBER = 8, META_MAGIC = 12, META_FLAGS = 26, PAGE_TYPE = 25, PAGE_HEAD_N = 28 };
 enum { TYPE_INTERNAL = 3, TYPE_LEAF = 5, TYPE_OVERFLOW = 7, TYPE_META = 9 };
-#define BTREE_MAGIC 0x053162u
+#define BTREE_MAGIC        0x053162u
 #define META_FLAG_CHECKSUM 1
 
 static __thread bool watching;
@@ -45,7 +46,8 @@ int cf_bdb_file_sync(int fd)
   return 0;
 }
 
-/* Each open sets or clears its descriptor's bit, so that one closed and given out again is never mistaken. */
+/* Each open sets or clears its descriptor's bit, so that one closed and given
+ * out again is never mistaken. */
 static void watch_mark(int fd)
 {
   unsigned char bit = (unsigned char)(1u << (fd % 8));
@@ -86,7 +88,8 @@ static uint32_t word_at(const uint8_t *page, size_t at)
   return word;
 }
 
-/* A page that says it is a metadata page is checked by the library over its first 512 bytes only, and not at all unless it says so itself. */
+/* A page that says it is a metadata page is checked by the library over its
+ * first 512 bytes only, and not at all unless it says so itself. */
 static bool page_belongs(const uint8_t *page, size_t n, off_t at)
 {
   if (n < PAGE_HEAD_N || at % (off_t)n != 0)
@@ -121,7 +124,8 @@ static bool is_zero(const uint8_t *p, size_t n)
   return n > 0 && p[0] == 0 && memcmp(p, p + 1, n - 1) == 0;
 }
 
-/* How many of n bytes at `at` lie in front of the first hole, or of the file's end. This and the next leave the descriptor's place anywhere. */
+/* How many of n bytes at `at` lie in front of the first hole, or of the file's
+ * end. This and the next leave the descriptor's place anywhere. */
 static size_t before_hole(int fd, off_t at, size_t n)
 {
   off_t hole = lseek(fd, at, SEEK_HOLE);
@@ -136,7 +140,8 @@ static bool is_void(int fd, off_t at, size_t n)
   return data < 0 ? errno == ENXIO : data >= at + (off_t)n;
 }
 
-/* Write zeros as far as there is something to write them over; false where it can't be told, or none may be left out. */
+/* Write zeros as far as there is something to write them over; false where it
+ * can't be told, or none may be left out. */
 static bool write_few(int fd, const void *zeros, size_t n, off_t at)
 {
   size_t few = before_hole(fd, at, n);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Blocks: one byte says whether the rest is compressed; then varint records, varint runs of salts, the runs (first record, kind; a key for all up to the next run,
- * or one record's four salts), the records, each one's `recorded` as a difference to the one before. */
+/* Blocks: one byte says whether the rest is compressed; then varint records,
+ * varint runs of salts, the runs (first record, kind; a key for all up to the
+ * next run, or one record's four salts), the records, each one's `recorded` as
+ * a difference to the one before. */
 #include "config.h"
 
 #include "lib/store/block.h"
@@ -11,19 +13,20 @@
 #include "lib/base/diag.h"
 #include "lib/base/pack.h"
 
-#define PACK_MIN 2048 /* below this compression costs more than it saves */
-#define SALTS_N (CF_C_N * CF_HASH_N)
+#define PACK_MIN   2048 /* below this compression costs more than it saves */
+#define SALTS_N    (CF_C_N * CF_HASH_N)
 #define RECORD_MAX (CF_LEAF_MAX + 256)
-#define RUN_MAX (2 + SALTS_N)
-#define BODY_MAX ((size_t)CF_GROUP * RECORD_MAX)
-#define HEAD_MAX ((size_t)CF_GROUP * RUN_MAX)
+#define RUN_MAX    (2 + SALTS_N)
+#define BODY_MAX   ((size_t)CF_GROUP * RECORD_MAX)
+#define HEAD_MAX   ((size_t)CF_GROUP * RUN_MAX)
 #define COUNTS_MAX 16 /* two varints */
-#define RAW_MAX (BODY_MAX + HEAD_MAX + COUNTS_MAX)
+#define RAW_MAX    (BODY_MAX + HEAD_MAX + COUNTS_MAX)
 
 enum form { FORM_RAW, FORM_PACKED };
 enum run_kind { RUN_KEY, RUN_SALTS };
 
-/* ---- Writing ------------------------------------------------------------------ */
+/* ---- Writing
+ * ---------------------------------------------------------------------- */
 
 void cf_block_writer_init(struct cf_block_writer *w)
 {
@@ -64,7 +67,8 @@ static enum cf_err add_body(struct cf_block_writer *w, const struct cf_record *r
   return w->head.err != CF_OK ? w->head.err : w->body.err;
 }
 
-enum cf_err cf_block_writer_add(struct cf_block_writer *w, const struct cf_record *r, const uint8_t key[CF_SALTKEY_N])
+enum cf_err cf_block_writer_add(struct cf_block_writer *w, const struct cf_record *r,
+                                const uint8_t key[CF_SALTKEY_N])
 {
   CF_ASSERT(w->n < CF_GROUP - w->first % CF_GROUP);
   if (!w->has_key || memcmp(w->key, key, CF_SALTKEY_N) != 0) {
@@ -76,8 +80,10 @@ enum cf_err cf_block_writer_add(struct cf_block_writer *w, const struct cf_recor
   return add_body(w, r);
 }
 
-/* A salt outlives neither its compartment nor an erasure, whatever the caller still has. */
-enum cf_err cf_block_writer_add_salted(struct cf_block_writer *w, const struct cf_record *r, const uint8_t salts[CF_C_N][CF_HASH_N])
+/* A salt outlives neither its compartment nor an erasure, whatever the caller
+ * still has. */
+enum cf_err cf_block_writer_add_salted(struct cf_block_writer *w, const struct cf_record *r,
+                                       const uint8_t salts[CF_C_N][CF_HASH_N])
 {
   static const uint8_t none[CF_HASH_N];
 
@@ -125,7 +131,8 @@ enum cf_err cf_block_writer_end(struct cf_block_writer *w, struct cf_buf *b)
   return err;
 }
 
-/* ---- Reading ------------------------------------------------------------------ */
+/* ---- Reading
+ * ---------------------------------------------------------------------- */
 
 void cf_block_init(struct cf_block *block)
 {
@@ -156,11 +163,13 @@ static enum cf_err get_run(struct cf_block *block, struct cf_reader *r, unsigned
   unsigned from = cf_reader_u8(r);
   unsigned kind = cf_reader_u8(r);
 
-  if (r->err != CF_OK || kind > RUN_SALTS || from >= n || (i == 0 ? from != 0 : from <= block->run[i - 1].from))
+  if (r->err != CF_OK || kind > RUN_SALTS || from >= n ||
+      (i == 0 ? from != 0 : from <= block->run[i - 1].from))
     return CF_E_SYNTAX;
   if (i > 0 && block->run[i - 1].salts != NULL && from != block->run[i - 1].from + 1)
     return CF_E_SYNTAX;
-  const uint8_t *bytes = (const uint8_t *)cf_reader_bytes(r, kind == RUN_KEY ? CF_SALTKEY_N : SALTS_N).p;
+  const uint8_t *bytes =
+      (const uint8_t *)cf_reader_bytes(r, kind == RUN_KEY ? CF_SALTKEY_N : SALTS_N).p;
   block->run[i].from = from;
   block->run[i].key = kind == RUN_KEY ? bytes : NULL;
   block->run[i].salts = kind == RUN_SALTS ? bytes : NULL;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Idempotent ids: which of a group's (source, id) have been recorded within the window? Fingerprints say where to look, the record says whether it is so.
+/* Idempotent ids: which of a group's (source, id) have been recorded within the
+ * window? Fingerprints say where to look, the record says whether it is so.
  *
- * A group is asked as a whole, segment by segment: a segment's filter is then read through the processor's cache once for all of them. */
+ * A group is asked as a whole, segment by segment: a segment's filter is then
+ * read through the processor's cache once for all of them. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -10,21 +12,25 @@
 #include "lib/base/diag.h"
 #include "lib/store/parts.h"
 
-#define CANDIDATES_MAX 64 /* records with one fingerprint that are looked at in one go: many sources may share an id */
-#define DAMAGED_MAX 256   /* looks that find damage: what else the segment may have is not looked for, or one that can't be read would hold up all who append */
+/* records with one fingerprint that are looked at in one go: many sources may
+ * share an id */
+#define CANDIDATES_MAX 64
+/* looks that find damage: what else the segment may have is not looked for, or
+ * one that can't be read would hold up all who append */
+#define DAMAGED_MAX 256
 
 struct dedupe {
   struct cf_ledger *l;
   struct cf_ask *ask;
   uint32_t n;
   int64_t now_us;
-  struct cf_view *view;    /* up to what is committed; made when the first record must be looked at */
-  struct cf_block *block;  /* the last one opened */
-  uint64_t block_first;    /* its first seq, or UINT64_MAX */
+  struct cf_view *view; /* up to what is committed; made when the first record must be looked at */
+  struct cf_block *block; /* the last one opened */
+  uint64_t block_first;   /* its first seq, or UINT64_MAX */
   struct cf_values values;
-  uint64_t *fingerprint;   /* of the asks that are still open, and which they are */
+  uint64_t *fingerprint; /* of the asks that are still open, and which they are */
   uint32_t *open, *maybe;
-  uint32_t damaged;        /* looks at the segment that found damage */
+  uint32_t damaged; /* looks at the segment that found damage */
 };
 
 struct candidates {
@@ -100,7 +106,8 @@ static enum cf_err check(struct dedupe *d, struct cf_ask *ask, uint64_t seq)
   if (r->kind != CF_K_EVENT || is_too_far_back(d, seq) || is_too_old(d, r->recorded_us))
     return CF_OK;
   err = cf_values_get(r, &d->values);
-  if (err != CF_OK || !cf_str_eq(d->values.v[CF_M_SOURCE], ask->source) || !cf_str_eq(d->values.v[CF_M_ID], ask->id))
+  if (err != CF_OK || !cf_str_eq(d->values.v[CF_M_SOURCE], ask->source) ||
+      !cf_str_eq(d->values.v[CF_M_ID], ask->id))
     return err;
   return tell(d, ask, r);
 }
@@ -113,7 +120,8 @@ struct place {
   const struct cf_segment_meta *segment;
 };
 
-/* What a damaged segment can't tell is not there, an event taken twice is better than one refused for ever; what it can tell still counts. */
+/* What a damaged segment can't tell is not there, an event taken twice is
+ * better than one refused for ever; what it can tell still counts. */
 static enum cf_err pass_damage(struct dedupe *d, struct place place, enum cf_err err)
 {
   if (err != CF_E_DAMAGED || place.segment == NULL)
@@ -122,7 +130,8 @@ static enum cf_err pass_damage(struct dedupe *d, struct place place, enum cf_err
   return CF_OK;
 }
 
-static enum cf_err check_all(struct dedupe *d, struct place place, struct cf_ask *ask, uint64_t first, const struct candidates *c)
+static enum cf_err check_all(struct dedupe *d, struct place place, struct cf_ask *ask,
+                             uint64_t first, const struct candidates *c)
 {
   enum cf_err err = CF_OK;
   for (size_t i = 0; err == CF_OK && i < c->n && !ask->found; i++)
@@ -130,17 +139,20 @@ static enum cf_err check_all(struct dedupe *d, struct place place, struct cf_ask
   return err;
 }
 
-static enum cf_err collect_in(struct cf_segment *segment, uint64_t fingerprint, size_t skip, struct candidates *c)
+static enum cf_err collect_in(struct cf_segment *segment, uint64_t fingerprint, size_t skip,
+                              struct candidates *c)
 {
   *c = (struct candidates){.skip = skip};
   return cf_segment_find_id(segment, fingerprint, collect, c);
 }
 
-static enum cf_err collect_from(struct dedupe *d, struct place place, uint64_t fingerprint, size_t skip, struct candidates *c)
+static enum cf_err collect_from(struct dedupe *d, struct place place, uint64_t fingerprint,
+                                size_t skip, struct candidates *c)
 {
   enum cf_err err = CF_OK;
   if (place.segment != NULL) {
-    CF_SEGMENT_READ(d->l->pool, place.segment, err, segment, collect_in(segment, fingerprint, skip, c))
+    CF_SEGMENT_READ(d->l->pool, place.segment, err, segment,
+                    collect_in(segment, fingerprint, skip, c))
     return err;
   }
   *c = (struct candidates){.skip = skip};
@@ -173,7 +185,8 @@ static enum cf_err search_tails(struct dedupe *d, struct cf_ask *ask)
   return err;
 }
 
-static enum cf_err search_segment(struct dedupe *d, const struct cf_segment_meta *meta, struct cf_ask *ask)
+static enum cf_err search_segment(struct dedupe *d, const struct cf_segment_meta *meta,
+                                  struct cf_ask *ask)
 {
   const struct place place = {.segment = meta};
   return pass_damage(d, place, search_unit(d, place, ask));
@@ -191,20 +204,24 @@ static uint32_t gather_open(struct dedupe *d)
   return n;
 }
 
-/* Those of the open asks that the segment may have; a filter that is not in memory comes there with the first search. */
-static enum cf_err screen(struct dedupe *d, const struct cf_segment_meta *meta, uint32_t open_n, uint32_t *maybe_n)
+/* Those of the open asks that the segment may have; a filter that is not in
+ * memory comes there with the first search. */
+static enum cf_err screen(struct dedupe *d, const struct cf_segment_meta *meta, uint32_t open_n,
+                          uint32_t *maybe_n)
 {
   if (cf_segment_screen_ids(d->l->pool, meta, d->fingerprint, open_n, d->maybe, maybe_n))
     return CF_OK;
   enum cf_err err = search_segment(d, meta, &d->ask[d->open[0]]);
-  if (err != CF_OK || cf_segment_screen_ids(d->l->pool, meta, d->fingerprint, open_n, d->maybe, maybe_n))
+  if (err != CF_OK ||
+      cf_segment_screen_ids(d->l->pool, meta, d->fingerprint, open_n, d->maybe, maybe_n))
     return err;
   for (*maybe_n = 0; *maybe_n < open_n; (*maybe_n)++)
     d->maybe[*maybe_n] = *maybe_n;
   return CF_OK;
 }
 
-static enum cf_err search_one_segment(struct dedupe *d, const struct cf_segment_meta *meta, uint32_t open_n)
+static enum cf_err search_one_segment(struct dedupe *d, const struct cf_segment_meta *meta,
+                                      uint32_t open_n)
 {
   uint32_t maybe_n = 0;
   d->damaged = 0;
@@ -217,7 +234,9 @@ static enum cf_err search_one_segment(struct dedupe *d, const struct cf_segment_
   return err;
 }
 
-/* Back to where not even a segment's newest record is within dedupe_records. Where the clock was wrong for a while, a segment of that while may be too old and those before it not. */
+/* Back to where not even a segment's newest record is within dedupe_records.
+ * Where the clock was wrong for a while, a segment of that while may be too old
+ * and those before it not. */
 static enum cf_err search_segments(struct dedupe *d)
 {
   const struct cf_layout *layout = d->l->layout;
@@ -246,7 +265,9 @@ enum cf_err cf_dedupe(struct cf_ledger *l, struct cf_ask *ask, uint32_t n, int64
   d.open = malloc(n * sizeof *d.open);
   d.maybe = malloc(n * sizeof *d.maybe);
   cf_values_init(&d.values);
-  enum cf_err err = d.block == NULL || d.fingerprint == NULL || d.open == NULL || d.maybe == NULL ? CF_E_NOMEM : CF_OK;
+  enum cf_err err = d.block == NULL || d.fingerprint == NULL || d.open == NULL || d.maybe == NULL
+                        ? CF_E_NOMEM
+                        : CF_OK;
   if (d.block != NULL)
     cf_block_init(d.block);
   for (uint32_t i = 0; err == CF_OK && i < n; i++)

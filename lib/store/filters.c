@@ -60,7 +60,8 @@ static struct cf_filter_entry *find(struct cf_filters *f, const struct cf_segmen
   return NULL;
 }
 
-bool cf_filters_ask(struct cf_filters *filters, const struct cf_segment_meta *meta, const uint64_t *fingerprints, uint32_t n, uint32_t *maybe, uint32_t *maybe_n)
+bool cf_filters_ask(struct cf_filters *filters, const struct cf_segment_meta *meta,
+                    const uint64_t *fingerprints, uint32_t n, uint32_t *maybe, uint32_t *maybe_n)
 {
   uint32_t found = 0;
   (void)pthread_mutex_lock(&filters->lock);
@@ -96,7 +97,8 @@ static void shrink(struct cf_filters *f, size_t n)
 }
 
 /* false: no memory. */
-static bool insert(struct cf_filters *f, const struct cf_segment_meta *meta, uint8_t *bytes, size_t n)
+static bool insert(struct cf_filters *f, const struct cf_segment_meta *meta, uint8_t *bytes,
+                   size_t n)
 {
   if (f->n == f->cap) {
     size_t cap = f->cap == 0 ? 16 : 2 * f->cap;
@@ -114,7 +116,8 @@ static bool insert(struct cf_filters *f, const struct cf_segment_meta *meta, uin
   return true;
 }
 
-void cf_filters_keep(struct cf_filters *filters, const struct cf_segment_meta *meta, uint8_t *bytes, size_t n)
+void cf_filters_keep(struct cf_filters *filters, const struct cf_segment_meta *meta, uint8_t *bytes,
+                     size_t n)
 {
   (void)pthread_mutex_lock(&filters->lock);
   bool kept = false;

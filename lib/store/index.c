@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The index of a generation in memory: a table for each indexed member, date and kind, and the fingerprints of ids. */
+/* The index of a generation in memory: a table for each indexed member, date
+ * and kind, and the fingerprints of ids. */
 #include "config.h"
 
 #include "lib/store/index_table.h"
@@ -13,7 +14,8 @@
 
 #define IDS_FIRST 64
 
-/* One id; those of equal fingerprint form a ring, and the slot holds its newest. */
+/* One id; those of equal fingerprint form a ring, and the slot holds its
+ * newest. */
 struct id {
   uint64_t fingerprint;
   uint32_t offset;
@@ -65,7 +67,8 @@ uint64_t cf_index_fingerprint(const struct cf_index *index, struct cf_str id)
   return cf_id_fingerprint(index->fingerprint_key, id);
 }
 
-/* ---- Ids ----------------------------------------------------------------------- */
+/* ---- Ids
+ * ---------------------------------------------------------------------- */
 
 static size_t id_slot(const struct ids *ids, uint64_t fingerprint)
 {
@@ -125,7 +128,8 @@ static enum cf_err ids_add(struct ids *ids, uint64_t fingerprint, uint32_t offse
   return CF_OK;
 }
 
-void cf_index_find_id(const struct cf_index *index, uint64_t fingerprint, bool (*each)(void *context, uint32_t offset), void *context)
+void cf_index_find_id(const struct cf_index *index, uint64_t fingerprint,
+                      bool (*each)(void *context, uint32_t offset), void *context)
 {
   const struct ids *ids = &index->ids;
 
@@ -151,7 +155,9 @@ static int compare_ids(const void *a, const void *b)
   return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
-enum cf_err cf_index_each_id(const struct cf_index *index, uint32_t limit, enum cf_err (*each)(void *context, uint64_t fingerprint, uint32_t offset),
+enum cf_err cf_index_each_id(const struct cf_index *index, uint32_t limit,
+                             enum cf_err (*each)(void *context, uint64_t fingerprint,
+                                                 uint32_t offset),
                              void *context)
 {
   const struct ids *ids = &index->ids;
@@ -172,7 +178,8 @@ enum cf_err cf_index_each_id(const struct cf_index *index, uint32_t limit, enum 
   return err;
 }
 
-/* ---- Records --------------------------------------------------------------------- */
+/* ---- Records
+ * ---------------------------------------------------------------------- */
 
 /* A record's way into the tables. */
 struct adding {
@@ -184,7 +191,8 @@ struct adding {
 
 static void begin(struct adding *a, unsigned which, const uint8_t *key, size_t n)
 {
-  cf_table_begin(&a->table[a->n++], &a->index->table[which], a->index->seed, (struct cf_str){(const char *)key, n});
+  cf_table_begin(&a->table[a->n++], &a->index->table[which], a->index->seed,
+                 (struct cf_str){(const char *)key, n});
 }
 
 static void begin_date(struct adding *a, int64_t effective_us)
@@ -206,7 +214,8 @@ static void begin_member(struct adding *a, unsigned which, struct cf_str value)
   begin(a, which, key, cf_index_key(which, value, key));
 }
 
-enum cf_err cf_index_add(struct cf_index *index, uint32_t offset, const struct cf_record *r, const struct cf_values *values)
+enum cf_err cf_index_add(struct cf_index *index, uint32_t offset, const struct cf_record *r,
+                         const struct cf_values *values)
 {
   struct adding a;
   enum cf_err err = CF_OK;
@@ -230,14 +239,16 @@ enum cf_err cf_index_add(struct cf_index *index, uint32_t offset, const struct c
 
 size_t cf_index_memory(const struct cf_index *index)
 {
-  size_t bytes = sizeof *index + index->ids.max * sizeof *index->ids.id + index->ids.slots * sizeof *index->ids.slot;
+  size_t bytes = sizeof *index + index->ids.max * sizeof *index->ids.id +
+                 index->ids.slots * sizeof *index->ids.slot;
 
   for (unsigned i = 0; i < CF_I_N; i++)
     bytes += cf_table_memory(&index->table[i]);
   return bytes;
 }
 
-/* ---- Asking ----------------------------------------------------------------------- */
+/* ---- Asking
+ * ---------------------------------------------------------------------- */
 
 static void match_entry(const struct cf_entry *e, uint32_t from, struct cf_bits *bits)
 {
@@ -255,7 +266,8 @@ bool cf_term_has(const struct cf_term *term, struct cf_str key)
   return cf_str_cmp(term->first, key) <= 0 && cf_str_cmp(key, term->last) <= 0;
 }
 
-void cf_index_match(const struct cf_index *index, const struct cf_term *term, uint32_t from, struct cf_bits *bits)
+void cf_index_match(const struct cf_index *index, const struct cf_term *term, uint32_t from,
+                    struct cf_bits *bits)
 {
   const struct cf_table *t = &index->table[term->index];
 
@@ -271,7 +283,9 @@ void cf_index_match(const struct cf_index *index, const struct cf_term *term, ui
 }
 
 enum cf_err cf_index_each(const struct cf_index *index, unsigned which, uint32_t limit,
-                          enum cf_err (*each)(void *context, struct cf_str key, const uint32_t *offsets, uint32_t n), void *context)
+                          enum cf_err (*each)(void *context, struct cf_str key,
+                                              const uint32_t *offsets, uint32_t n),
+                          void *context)
 {
   const struct cf_table *t = &index->table[which];
   uint32_t *numbers = NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One index in memory: lean enough for as many values as there are records, and deaf to values chosen to collide. */
+/* One index in memory: lean enough for as many values as there are records, and
+ * deaf to values chosen to collide. */
 #include "config.h"
 
 #include "lib/store/index_table.h"
@@ -11,10 +12,10 @@
 #include "lib/store/siphash.h"
 
 #define ENTRIES_FIRST 64
-#define ARENA_FIRST 1024
-#define MANY_FIRST 3 /* log2 */
-#define NUMBER_BITS 25 /* of a slot: entries are at most as many as offsets */
-#define NUMBER_MASK ((1u << NUMBER_BITS) - 1)
+#define ARENA_FIRST   1024
+#define MANY_FIRST    3  /* log2 */
+#define NUMBER_BITS   25 /* of a slot: entries are at most as many as offsets */
+#define NUMBER_MASK   ((1u << NUMBER_BITS) - 1)
 
 void cf_table_fini(struct cf_table *t)
 {
@@ -43,11 +44,14 @@ uint32_t cf_offsets_below(const uint32_t *offsets, uint32_t n, uint32_t limit)
   return low;
 }
 
-/* ---- Finding ------------------------------------------------------------------- */
+/* ---- Finding
+ * ---------------------------------------------------------------------- */
 
-static bool entry_is(const struct cf_table *t, const struct cf_entry *e, uint32_t hash, struct cf_str key)
+static bool entry_is(const struct cf_table *t, const struct cf_entry *e, uint32_t hash,
+                     struct cf_str key)
 {
-  return e->hash == hash && e->key_n == key.n && (key.n == 0 || memcmp(t->arena + e->key_at, key.p, key.n) == 0);
+  return e->hash == hash && e->key_n == key.n &&
+         (key.n == 0 || memcmp(t->arena + e->key_at, key.p, key.n) == 0);
 }
 
 static uint32_t slot_make(uint32_t hash, size_t number)
@@ -65,12 +69,14 @@ static size_t slot_of(const struct cf_table *t, uint32_t hash, struct cf_str key
 {
   size_t i = hash & (t->slots - 1);
 
-  while (t->slot[i] != 0 && ((t->slot[i] ^ hash) >> NUMBER_BITS != 0 || !entry_is(t, &t->entry[slot_number(t->slot[i])], hash, key)))
+  while (t->slot[i] != 0 && ((t->slot[i] ^ hash) >> NUMBER_BITS != 0 ||
+                             !entry_is(t, &t->entry[slot_number(t->slot[i])], hash, key)))
     i = (i + 1) & (t->slots - 1);
   return i;
 }
 
-const struct cf_entry *cf_table_find(const struct cf_table *t, const uint8_t seed[16], struct cf_str key)
+const struct cf_entry *cf_table_find(const struct cf_table *t, const uint8_t seed[16],
+                                     struct cf_str key)
 {
   if (t->entries == 0)
     return NULL;
@@ -78,7 +84,8 @@ const struct cf_entry *cf_table_find(const struct cf_table *t, const uint8_t see
   return t->slot[i] == 0 ? NULL : &t->entry[slot_number(t->slot[i])];
 }
 
-/* ---- Adding -------------------------------------------------------------------- */
+/* ---- Adding
+ * ---------------------------------------------------------------------- */
 
 static enum cf_err grow_entries(struct cf_table *t)
 {
@@ -186,7 +193,8 @@ static enum cf_err entry_add(struct cf_table *t, struct cf_entry *e, uint32_t of
 }
 
 /* Many a value is the one of the record before. */
-void cf_table_begin(struct cf_adding *a, struct cf_table *t, const uint8_t seed[16], struct cf_str key)
+void cf_table_begin(struct cf_adding *a, struct cf_table *t, const uint8_t seed[16],
+                    struct cf_str key)
 {
   const struct cf_entry *last = t->entries > 0 ? &t->entry[t->last] : NULL;
 
@@ -229,8 +237,10 @@ size_t cf_table_memory(const struct cf_table *t)
   return t->entries_max * sizeof *t->entry + t->slots * sizeof *t->slot + t->arena_max + t->lists;
 }
 
-/* ---- Sorting --------------------------------------------------------------------- */
-/* By eight bytes of the keys at a time, so that most comparisons touch nothing but the items themselves. */
+/* ---- Sorting
+ * ---------------------------------------------------------------------- */
+/* By eight bytes of the keys at a time, so that most comparisons touch nothing
+ * but the items themselves. */
 
 struct item {
   uint64_t word;
@@ -266,7 +276,9 @@ static void sort_by_word(const struct cf_table *t, struct item *items, size_t n,
     qsort(items, n, sizeof *items, compare_items);
 }
 
-/* Where words are equal the next eight bytes decide. Keys that end do so with a lower word: text has no 0x00, and other keys are all as long as each other. */
+/* Where words are equal the next eight bytes decide. Keys that end do so with a
+ * lower word: text has no 0x00, and other keys are all as long as each
+ * other. */
 static void sort_items(const struct cf_table *t, struct item *items, size_t n, size_t depth)
 {
   sort_by_word(t, items, n, depth);

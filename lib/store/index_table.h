@@ -19,8 +19,9 @@ struct cf_entry {
   } at;
 };
 
-/* Entries in the order of their first offset, keys one after the other, and an open-addressed table of slots: an entry's number plus one, and above it seven bits of
- * its hash, which spare most looks at entries that are not the one. */
+/* Entries in the order of their first offset, keys one after the other, and an
+ * open-addressed table of slots: an entry's number plus one, and above it seven
+ * bits of its hash, which spare most looks at entries that are not the one. */
 struct cf_table {
   struct cf_entry *entry;
   uint32_t *slot;
@@ -28,13 +29,15 @@ struct cf_table {
   size_t entries, entries_max;
   size_t slots; /* a power of two, or 0 */
   size_t arena_n, arena_max;
-  size_t lists; /* bytes of the entries' own memory */
+  size_t lists;  /* bytes of the entries' own memory */
   uint32_t last; /* the entry that was added to last */
 };
 
 void cf_table_fini(struct cf_table *t);
-/* Adding to a table mostly waits for memory, and a record goes into many tables: so a caller begins for all of them, then looks, then ends.
- * A key (key.n ≤ CF_INDEX_VALUE_MAX) that an offset, higher than all before, is being added to. */
+/* Adding to a table mostly waits for memory, and a record goes into many
+ * tables: so a caller begins for all of them, then looks, then ends. A key
+ * (key.n ≤ CF_INDEX_VALUE_MAX) that an offset, higher than all before, is being
+ * added to. */
 struct cf_adding {
   struct cf_table *t;
   struct cf_str key;
@@ -42,20 +45,26 @@ struct cf_adding {
   bool again; /* it is the key that was added to last */
 };
 /* seed: 16 secret bytes, always the same. */
-void cf_table_begin(struct cf_adding *a, struct cf_table *t, const uint8_t seed[16], struct cf_str key);
+void cf_table_begin(struct cf_adding *a, struct cf_table *t, const uint8_t seed[16],
+                    struct cf_str key);
 void cf_table_look(const struct cf_adding *a);
 CF_MUST enum cf_err cf_table_end(const struct cf_adding *a, uint32_t offset); /* CF_E_NOMEM */
 /* The key's entry, or NULL. */
-const struct cf_entry *cf_table_find(const struct cf_table *t, const uint8_t seed[16], struct cf_str key);
+const struct cf_entry *cf_table_find(const struct cf_table *t, const uint8_t seed[16],
+                                     struct cf_str key);
 size_t cf_table_memory(const struct cf_table *t);
-/* The numbers of the entries in the order of their keys; the caller frees them. CF_E_NOMEM. */
+/* The numbers of the entries in the order of their keys; the caller frees them.
+ * CF_E_NOMEM. */
 CF_MUST enum cf_err cf_table_sort(const struct cf_table *t, uint32_t **numbers);
 
 static inline struct cf_str cf_entry_key(const struct cf_table *t, const struct cf_entry *e)
 {
   return (struct cf_str){(const char *)t->arena + e->key_at, e->key_n};
 }
-static inline const uint32_t *cf_entry_offsets(const struct cf_entry *e) { return e->room == 0 ? e->at.few : e->at.many; }
+static inline const uint32_t *cf_entry_offsets(const struct cf_entry *e)
+{
+  return e->room == 0 ? e->at.few : e->at.many;
+}
 
 /* How many of the n ascending offsets are below limit. */
 uint32_t cf_offsets_below(const uint32_t *offsets, uint32_t n, uint32_t limit);

@@ -45,7 +45,8 @@ static void ledger_free(struct cf_ledger *l)
   free(l);
 }
 
-static enum cf_err ledger_new(const struct cf_conf *conf, const char *software, struct cf_ledger **ledger)
+static enum cf_err ledger_new(const struct cf_conf *conf, const char *software,
+                              struct cf_ledger **ledger)
 {
   struct cf_ledger *l = calloc(1, sizeof *l);
   if (l == NULL)
@@ -63,7 +64,8 @@ static enum cf_err ledger_new(const struct cf_conf *conf, const char *software, 
   (void)pthread_condattr_destroy(&monotonic);
   cf_levels_init(&l->levels, NULL);
   l->software = strdup(software);
-  if (cf_queue_init(&l->queue) != CF_OK || l->software == NULL || asprintf(&l->segments_path, "%s/segments", conf->data) < 0) {
+  if (cf_queue_init(&l->queue) != CF_OK || l->software == NULL ||
+      asprintf(&l->segments_path, "%s/segments", conf->data) < 0) {
     l->segments_path = NULL;
     ledger_free(l);
     return CF_E_NOMEM;
@@ -80,20 +82,25 @@ static enum cf_err open_directory(struct cf_ledger *l, struct cf_fault *fault)
   const char *data = l->conf->data;
   l->directory = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (l->directory < 0 && errno == ENOENT)
-    return cf_fail(fault, CF_E_NOTFOUND, data, "there is no ledger: make one with `counterfoil init`");
+    return cf_fail(fault, CF_E_NOTFOUND, data,
+                   "there is no ledger: make one with `counterfoil init`");
   if (l->directory < 0)
     return cf_fail_errno(fault, CF_E_SYSTEM, data, "can't open the data directory");
   struct stat st;
   if (fstat(l->directory, &st) != 0)
     return cf_fail_errno(fault, CF_E_SYSTEM, data, "can't look at the data directory");
   if (st.st_uid != geteuid())
-    return cf_fail(fault, CF_E_CONFIG, data, "the data directory belongs to uid %lu and this process is uid %lu: run as its owner", (unsigned long)st.st_uid, (unsigned long)geteuid());
+    return cf_fail(
+        fault, CF_E_CONFIG, data,
+        "the data directory belongs to uid %lu and this process is uid %lu: run as its owner",
+        (unsigned long)st.st_uid, (unsigned long)geteuid());
   if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
     return cf_fail(fault, CF_E_CONFIG, data, "others may write to the data directory: chmod 0700");
   return CF_OK;
 }
 
-/* An open-file-description lock: it goes with the descriptor, whatever kills the process. */
+/* An open-file-description lock: it goes with the descriptor, whatever kills
+ * the process. */
 static enum cf_err take_lock(struct cf_ledger *l, struct cf_fault *fault)
 {
   l->lock_fd = openat(l->directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -107,7 +114,8 @@ static enum cf_err take_lock(struct cf_ledger *l, struct cf_fault *fault)
   return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "can't lock the ledger");
 }
 
-static enum cf_err open_env(struct cf_ledger *l, enum cf_bdb_open how, bool spare, struct cf_fault *fault)
+static enum cf_err open_env(struct cf_ledger *l, enum cf_bdb_open how, bool spare,
+                            struct cf_fault *fault)
 {
   char *path = NULL;
   if (asprintf(&path, "%s/env", l->conf->data) < 0)
@@ -115,7 +123,8 @@ static enum cf_err open_env(struct cf_ledger *l, enum cf_bdb_open how, bool spar
   struct stat st;
   enum cf_err err = CF_OK;
   if (stat(path, &st) != 0)
-    err = cf_fail(fault, CF_E_NOTFOUND, l->conf->data, "there is no ledger: make one with `counterfoil init`");
+    err = cf_fail(fault, CF_E_NOTFOUND, l->conf->data,
+                  "there is no ledger: make one with `counterfoil init`");
   if (err == CF_OK)
     err = cf_bdb_env_open(path, CF_ENV_CACHE, spare, &l->env, fault);
   if (err == CF_OK)
@@ -126,7 +135,8 @@ static enum cf_err open_env(struct cf_ledger *l, enum cf_bdb_open how, bool spar
   return err;
 }
 
-/* Recovery that fails may want for space, and does not always say so: it is tried once more with the least that it needs, and the reserve given up. */
+/* Recovery that fails may want for space, and does not always say so: it is
+ * tried once more with the least that it needs, and the reserve given up. */
 static enum cf_err recover_env(struct cf_ledger *l, struct cf_fault *fault)
 {
   enum cf_err err = open_env(l, CF_BDB_READ, cf_space_free(l) < l->conf->min_free, fault);
@@ -138,7 +148,8 @@ static enum cf_err recover_env(struct cf_ledger *l, struct cf_fault *fault)
     err = open_env(l, CF_BDB_READ, true, fault);
   }
   if (err == CF_E_DAMAGED && cf_space_free(l) < CF_ENV_CACHE)
-    return cf_fail(fault, CF_E_SPACE, l->conf->data, "the database can't be recovered, and there is hardly any space: free some");
+    return cf_fail(fault, CF_E_SPACE, l->conf->data,
+                   "the database can't be recovered, and there is hardly any space: free some");
   return err;
 }
 
@@ -147,7 +158,8 @@ static enum cf_err recover_env(struct cf_ledger *l, struct cf_fault *fault)
 static enum cf_err check_conf(const struct cf_conf *conf, struct cf_fault *fault)
 {
   if (conf->segment_records % CF_TILE_W != 0 || conf->segment_records > CF_SEGMENT_RECORDS_MAX)
-    return cf_fail(fault, CF_E_CONFIG, "segment_records", "a multiple of 256, at most %u", CF_SEGMENT_RECORDS_MAX);
+    return cf_fail(fault, CF_E_CONFIG, "segment_records", "a multiple of 256, at most %u",
+                   CF_SEGMENT_RECORDS_MAX);
   return CF_OK;
 }
 
@@ -158,7 +170,8 @@ static enum cf_err make_directory(const char *path, struct cf_fault *fault)
   return cf_fail_errno(fault, CF_E_SYSTEM, path, "can't make the directory");
 }
 
-/* An existing DATA must hold nothing, or what an init that was cut short has left: then *again is set. */
+/* An existing DATA must hold nothing, or what an init that was cut short has
+ * left: then *again is set. */
 static enum cf_err check_empty(struct cf_ledger *l, bool *again, struct cf_fault *fault)
 {
   int fd = openat(l->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -171,11 +184,14 @@ static enum cf_err check_empty(struct cf_ledger *l, bool *again, struct cf_fault
   bool any = false;
   *again = false;
   for (struct dirent *e; (e = readdir(d)) != NULL;) {
-    any |= strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 && strcmp(e->d_name, "lock") != 0;
+    any |= strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+           strcmp(e->d_name, "lock") != 0;
     *again |= strcmp(e->d_name, UNFINISHED) == 0;
   }
   (void)closedir(d);
-  return any && !*again ? cf_fail(fault, CF_E_CONFLICT, l->conf->data, "the data directory is not empty: a new ledger wants a new one") : CF_OK;
+  return any && !*again ? cf_fail(fault, CF_E_CONFLICT, l->conf->data,
+                                  "the data directory is not empty: a new ledger wants a new one")
+                        : CF_OK;
 }
 
 /* Remove a directory of files that an init has left. */
@@ -192,7 +208,9 @@ static enum cf_err clear_directory(struct cf_ledger *l, const char *name, struct
   } else if (fd >= 0) {
     (void)close(fd);
   }
-  return unlinkat(l->directory, name, AT_REMOVEDIR) == 0 ? CF_OK : cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "can't remove %s", name);
+  return unlinkat(l->directory, name, AT_REMOVEDIR) == 0
+             ? CF_OK
+             : cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "can't remove %s", name);
 }
 
 static enum cf_err make_tree(struct cf_ledger *l, struct cf_fault *fault)
@@ -214,12 +232,14 @@ static enum cf_err make_tree(struct cf_ledger *l, struct cf_fault *fault)
 /* The ledger can be opened from here on. */
 static enum cf_err finish(struct cf_ledger *l, struct cf_fault *fault)
 {
-  if (unlinkat(l->directory, UNFINISHED, 0) == 0 && fsync(l->directory) == 0 && cf_file_sync_name(l->conf->data))
+  if (unlinkat(l->directory, UNFINISHED, 0) == 0 && fsync(l->directory) == 0 &&
+      cf_file_sync_name(l->conf->data))
     return CF_OK;
   return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "can't write to the data directory");
 }
 
-/* The signer's key. Where an init was cut short behind it, it is there already, and has signed nothing. */
+/* The signer's key. Where an init was cut short behind it, it is there already,
+ * and has signed nothing. */
 static enum cf_err make_signer(struct cf_ledger *l, bool again, struct cf_fault *fault)
 {
   struct cf_checkpoint last;
@@ -228,7 +248,8 @@ static enum cf_err make_signer(struct cf_ledger *l, bool again, struct cf_fault 
   if (err == CF_OK || kept)
     err = cf_signer_open(l->conf->signer, cf_str_from(l->origin), &l->signer, fault);
   if (err == CF_OK && kept && cf_signer_last(l->signer, &last))
-    return cf_fail(fault, CF_E_CONFLICT, l->conf->signer, "this key has signed another ledger: a new ledger wants a new one");
+    return cf_fail(fault, CF_E_CONFLICT, l->conf->signer,
+                   "this key has signed another ledger: a new ledger wants a new one");
   return err;
 }
 
@@ -301,14 +322,17 @@ static enum cf_err init_inside(struct cf_ledger *l, struct cf_fault *fault)
   for (unsigned i = 0; i < CF_LEVELS_N; i++)
     cf_edge_init(&l->filling.acc[i]);
   err = put_genesis(l);
-  return err == CF_OK ? finish(l, fault) : cf_fail(fault, err, l->conf->data, "the first record could not be written");
+  return err == CF_OK ? finish(l, fault)
+                      : cf_fail(fault, err, l->conf->data, "the first record could not be written");
 }
 
 enum cf_err cf_ledger_init(const struct cf_conf *conf, struct cf_fault *fault)
 {
   struct cf_ledger *l = NULL;
   if (conf->origin == NULL || !cf_origin_ok(cf_str_from(conf->origin)))
-    return cf_fail(fault, CF_E_CONFIG, "origin", "give the ledger a name: `origin`, 1 to 255 printable characters without space and +, for example audit.example.org/main");
+    return cf_fail(
+        fault, CF_E_CONFIG, "origin",
+        "give the ledger a name: `origin`, 1 to 255 printable characters without space and +, for example audit.example.org/main");
   enum cf_err err = check_conf(conf, fault);
   if (err == CF_OK)
     err = make_directory(conf->data, fault);
@@ -338,9 +362,13 @@ static enum cf_err check_genesis(struct cf_ledger *l, struct cf_fault *fault)
   if (err == CF_OK)
     err = genesis_event(cf_signer_vkey(l->signer), &wanted);
   if (err == CF_OK && !cf_str_eq(wanted.record.public_text, block->record[0].public_text))
-    err = cf_fail(fault, CF_E_CONFIG, l->conf->signer, "the signer's key is not the one this ledger began with: point `signer` to the right directory");
+    err = cf_fail(
+        fault, CF_E_CONFIG, l->conf->signer,
+        "the signer's key is not the one this ledger began with: point `signer` to the right directory");
   else if (err == CF_E_DAMAGED) {
-    cf_log(CF_LOG_ERROR, "record 0 can't be read: that this is its signer's ledger is known by what was signed last only");
+    cf_log(
+        CF_LOG_ERROR,
+        "record 0 can't be read: that this is its signer's ledger is known by what was signed last only");
     err = CF_OK;
   }
   cf_block_fini(block);
@@ -354,10 +382,14 @@ out:
 static enum cf_err open_signer(struct cf_ledger *l, struct cf_fault *fault)
 {
   if (l->conf->origin != NULL && strcmp(l->conf->origin, l->origin) != 0)
-    return cf_fail(fault, CF_E_CONFIG, "origin", "this ledger is %s: an origin can't be changed", l->origin);
+    return cf_fail(fault, CF_E_CONFIG, "origin", "this ledger is %s: an origin can't be changed",
+                   l->origin);
   enum cf_err err = cf_signer_open(l->conf->signer, cf_str_from(l->origin), &l->signer, fault);
-  if (err == CF_E_LOCKED) /* not by an owner of this ledger, whose lock is ours: nobody to wait for */
-    return cf_fail(fault, CF_E_CONFIG, l->conf->signer, "the owner of another ledger, or of another copy of this one, signs with this key: each wants a signer of its own");
+  /* not by an owner of this ledger, whose lock is ours: nobody to wait for */
+  if (err == CF_E_LOCKED)
+    return cf_fail(
+        fault, CF_E_CONFIG, l->conf->signer,
+        "the owner of another ledger, or of another copy of this one, signs with this key: each wants a signer of its own");
   if (err == CF_OK)
     err = check_genesis(l, fault);
   return err == CF_OK ? cf_seal_load(l, fault) : err;
@@ -367,7 +399,10 @@ static enum cf_err start_threads(struct cf_ledger *l, struct cf_fault *fault)
 {
   l->clerk_runs = pthread_create(&l->clerk, NULL, cf_clerk_main, l) == 0;
   l->roller_runs = pthread_create(&l->roller, NULL, cf_roller_main, l) == 0;
-  return l->clerk_runs && l->roller_runs ? CF_OK : cf_fail(fault, CF_E_SYSTEM, NULL, "can't start a thread: raise the limit of processes");
+  return l->clerk_runs && l->roller_runs
+             ? CF_OK
+             : cf_fail(fault, CF_E_SYSTEM, NULL,
+                       "can't start a thread: raise the limit of processes");
 }
 
 static void stop_threads(struct cf_ledger *l)
@@ -389,7 +424,8 @@ static enum cf_err open_inside(struct cf_ledger *l, struct cf_fault *fault)
   if (err == CF_OK)
     err = take_lock(l, fault);
   if (err == CF_OK && faccessat(l->directory, UNFINISHED, F_OK, 0) == 0)
-    err = cf_fail(fault, CF_E_NOTFOUND, l->conf->data, "its making was cut short: run `counterfoil init` again");
+    err = cf_fail(fault, CF_E_NOTFOUND, l->conf->data,
+                  "its making was cut short: run `counterfoil init` again");
   if (err == CF_OK)
     err = recover_env(l, fault);
   if (err == CF_OK)
@@ -406,7 +442,8 @@ static enum cf_err open_inside(struct cf_ledger *l, struct cf_fault *fault)
   if (err == CF_OK)
     err = cf_append_service(l, "start");
   if (err != CF_OK)
-    return cf_fail(fault, err, l->conf->data, "the start could not be recorded: %s", cf_err_title(err));
+    return cf_fail(fault, err, l->conf->data, "the start could not be recorded: %s",
+                   cf_err_title(err));
   struct cf_buf note;
   cf_buf_init(&note, CF_NOTE_MAX);
   err = cf_ledger_seal(l, l->size, &note, fault);
@@ -414,7 +451,8 @@ static enum cf_err open_inside(struct cf_ledger *l, struct cf_fault *fault)
   return err;
 }
 
-enum cf_err cf_ledger_open(const struct cf_conf *conf, const char *software, struct cf_ledger **ledger, struct cf_fault *fault)
+enum cf_err cf_ledger_open(const struct cf_conf *conf, const char *software,
+                           struct cf_ledger **ledger, struct cf_fault *fault)
 {
   struct cf_ledger *l = NULL;
   enum cf_err err = check_conf(conf, fault);
@@ -456,7 +494,8 @@ void cf_ledger_close(struct cf_ledger *l)
   if (err == CF_OK)
     err = cf_ledger_seal(l, l->size, &note, &fault);
   if (err != CF_OK)
-    cf_log(CF_LOG_ERROR, "the stop could not be recorded and sealed (%s): %s", cf_err_word(err), fault.detail);
+    cf_log(CF_LOG_ERROR, "the stop could not be recorded and sealed (%s): %s", cf_err_word(err),
+           fault.detail);
   cf_buf_fini(&note);
   ledger_free(l);
 }
@@ -487,7 +526,9 @@ void cf_ledger_state(struct cf_ledger *l, struct cf_ledger_state *state)
   state->segments = l->layout->segments_n;
   for (size_t i = 0; i < l->layout->segments_n; i++)
     state->segment_bytes += l->layout->segments[i].bytes;
-  state->tail_records = l->durable - (l->layout->segments_n > 0 ? l->layout->segments[l->layout->segments_n - 1].end : 0);
+  state->tail_records =
+      l->durable -
+      (l->layout->segments_n > 0 ? l->layout->segments[l->layout->segments_n - 1].end : 0);
   state->roll_failed = l->roll_failed;
   state->damaged = l->damaged_n;
   (void)pthread_mutex_unlock(&l->look);

@@ -54,11 +54,15 @@ enum cf_err cf_levels_load(struct cf_levels *levels, uint64_t size, struct cf_fa
     if (levels->hashes[l].n / CF_HASH_N != size >> (CF_TILE_H * l))
       err = CF_E_DAMAGED;
   if (err == CF_E_DAMAGED)
-    return cf_fail(fault, err, "tiles", "the tree's rows do not fit the size %llu: restore the data directory from a backup", (unsigned long long)size);
+    return cf_fail(
+        fault, err, "tiles",
+        "the tree's rows do not fit the size %llu: restore the data directory from a backup",
+        (unsigned long long)size);
   return err;
 }
 
-enum cf_err cf_levels_get(struct cf_levels *levels, unsigned level, uint64_t first, size_t n, uint8_t *out)
+enum cf_err cf_levels_get(struct cf_levels *levels, unsigned level, uint64_t first, size_t n,
+                          uint8_t *out)
 {
   if (level == 0 || level >= CF_LEVELS_N)
     return CF_E_NOTFOUND;
@@ -73,7 +77,8 @@ enum cf_err cf_levels_get(struct cf_levels *levels, unsigned level, uint64_t fir
   return err;
 }
 
-enum cf_err cf_filling_init(struct cf_filling *filling, const struct cf_hashes *hashes, uint64_t size)
+enum cf_err cf_filling_init(struct cf_filling *filling, const struct cf_hashes *hashes,
+                            uint64_t size)
 {
   uint8_t row[CF_TILE_W * CF_HASH_N];
   for (unsigned l = 0; l < CF_LEVELS_N; l++) {
@@ -91,16 +96,19 @@ enum cf_err cf_filling_init(struct cf_filling *filling, const struct cf_hashes *
   return CF_OK;
 }
 
-static enum cf_err put_row(struct cf_bdb *rows, struct cf_bdb_txn *txn, unsigned level, uint64_t index, const uint8_t hash[CF_HASH_N])
+static enum cf_err put_row(struct cf_bdb *rows, struct cf_bdb_txn *txn, unsigned level,
+                           uint64_t index, const uint8_t hash[CF_HASH_N])
 {
   uint8_t key[ROW_KEY_N];
   key[0] = (uint8_t)level;
   cf_u64_put(key + 1, index);
-  return cf_bdb_put(rows, txn, (struct cf_str){(const char *)key, sizeof key}, (struct cf_str){(const char *)hash, CF_HASH_N});
+  return cf_bdb_put(rows, txn, (struct cf_str){(const char *)key, sizeof key},
+                    (struct cf_str){(const char *)hash, CF_HASH_N});
 }
 
-enum cf_err cf_filling_append(struct cf_filling *filling, uint64_t size, const uint8_t leaf_hash[CF_HASH_N],
-                              struct cf_bdb *rows, struct cf_bdb_txn *txn, struct cf_buf *done)
+enum cf_err cf_filling_append(struct cf_filling *filling, uint64_t size,
+                              const uint8_t leaf_hash[CF_HASH_N], struct cf_bdb *rows,
+                              struct cf_bdb_txn *txn, struct cf_buf *done)
 {
   uint8_t hash[CF_HASH_N];
   memcpy(hash, leaf_hash, CF_HASH_N);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The ledger's tables: their names, and the rows of `meta` and `catalogue`.
  *
- * meta holds `head`, `secrets`, `origin`, and one `tail` || u64 number for each generation; catalogue holds u64 first → segment. */
+ * meta holds `head`, `secrets`, `origin`, and one `tail` || u64 number for each
+ * generation; catalogue holds u64 first → segment. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -13,25 +14,34 @@
 static const char *const table_files[CF_TABLE_N] = {[CF_TABLE_TOKENS] = "tokens"};
 
 #define TAIL_PREFIX "tail"
-#define TAIL_KEY_N (sizeof TAIL_PREFIX - 1 + 8)
+#define TAIL_KEY_N  (sizeof TAIL_PREFIX - 1 + 8)
 
 static struct cf_str str(const void *p, size_t n)
 {
   return (struct cf_str){p, n};
 }
 
-static enum cf_err open_table(struct cf_ledger *l, const char *file, enum cf_bdb_open how, struct cf_bdb **db, struct cf_fault *fault)
+static enum cf_err open_table(struct cf_ledger *l, const char *file, enum cf_bdb_open how,
+                              struct cf_bdb **db, struct cf_fault *fault)
 {
   enum cf_err err = cf_bdb_open(l->env, NULL, file, NULL, how, 4096, db);
   if (err == CF_E_NOTFOUND)
-    return cf_fail(fault, err, file, "there is no ledger in %s: make one with `counterfoil init`", l->conf->data);
-  return err == CF_OK ? CF_OK : cf_fail(fault, err, file, "can't open the table in %s/env", l->conf->data);
+    return cf_fail(fault, err, file, "there is no ledger in %s: make one with `counterfoil init`",
+                   l->conf->data);
+  return err == CF_OK ? CF_OK
+                      : cf_fail(fault, err, file, "can't open the table in %s/env", l->conf->data);
 }
 
 enum cf_err cf_meta_open(struct cf_ledger *l, enum cf_bdb_open how, struct cf_fault *fault)
 {
-  struct { const char *file; struct cf_bdb **db; } const fixed[] = {
-    {"meta", &l->meta}, {"catalogue", &l->catalogue}, {"tiles", &l->tiles}, {"checkpoints", &l->checkpoints},
+  struct {
+    const char *file;
+    struct cf_bdb **db;
+  } const fixed[] = {
+      {"meta", &l->meta},
+      {"catalogue", &l->catalogue},
+      {"tiles", &l->tiles},
+      {"checkpoints", &l->checkpoints},
   };
   for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
     enum cf_err err = open_table(l, fixed[i].file, how, fixed[i].db, fault);
@@ -61,7 +71,8 @@ void cf_meta_close(struct cf_ledger *l)
 
 /* ---- head ---- */
 
-enum cf_err cf_meta_put_head(struct cf_ledger *l, struct cf_bdb_txn *txn, const struct cf_head *head)
+enum cf_err cf_meta_put_head(struct cf_ledger *l, struct cf_bdb_txn *txn,
+                             const struct cf_head *head)
 {
   uint8_t v[24 + CF_HASH_N];
   cf_u64_put(v, head->size);
@@ -141,7 +152,8 @@ static void tail_key(uint64_t number, uint8_t key[TAIL_KEY_N])
   cf_u64_put(key + sizeof TAIL_PREFIX - 1, number);
 }
 
-enum cf_err cf_meta_put_tail(struct cf_ledger *l, struct cf_bdb_txn *txn, const struct cf_tail_meta *meta)
+enum cf_err cf_meta_put_tail(struct cf_ledger *l, struct cf_bdb_txn *txn,
+                             const struct cf_tail_meta *meta)
 {
   uint8_t key[TAIL_KEY_N], v[16];
   tail_key(meta->number, key);
@@ -150,7 +162,8 @@ enum cf_err cf_meta_put_tail(struct cf_ledger *l, struct cf_bdb_txn *txn, const 
   return cf_bdb_put(l->meta, txn, str(key, sizeof key), str(v, sizeof v));
 }
 
-enum cf_err cf_meta_del_tail(struct cf_ledger *l, struct cf_bdb_txn *txn, const struct cf_tail_meta *meta)
+enum cf_err cf_meta_del_tail(struct cf_ledger *l, struct cf_bdb_txn *txn,
+                             const struct cf_tail_meta *meta)
 {
   uint8_t key[TAIL_KEY_N];
   tail_key(meta->number, key);
@@ -158,7 +171,9 @@ enum cf_err cf_meta_del_tail(struct cf_ledger *l, struct cf_bdb_txn *txn, const 
 }
 
 /* Walk a table from seek on; each gives CF_E_NOTFOUND to end early and well. */
-static enum cf_err walk(struct cf_bdb *db, struct cf_str seek, enum cf_err (*each)(void *context, struct cf_str key, struct cf_str value), void *context)
+static enum cf_err walk(struct cf_bdb *db, struct cf_str seek,
+                        enum cf_err (*each)(void *context, struct cf_str key, struct cf_str value),
+                        void *context)
 {
   struct cf_bdb_cursor *cursor = NULL;
   enum cf_err err = cf_bdb_cursor_open(db, &cursor);
@@ -186,14 +201,19 @@ static enum cf_err one_tail(void *context, struct cf_str key, struct cf_str valu
     return CF_E_DAMAGED;
   const uint8_t *v = (const uint8_t *)value.p;
   struct cf_tail_meta meta = {
-    .number = cf_u64_get((const uint8_t *)key.p + sizeof TAIL_PREFIX - 1), .first = cf_u64_get(v), .limit = cf_u64_get(v + 8),
+      .number = cf_u64_get((const uint8_t *)key.p + sizeof TAIL_PREFIX - 1),
+      .first = cf_u64_get(v),
+      .limit = cf_u64_get(v + 8),
   };
-  if (meta.first % CF_TILE_W != 0 || meta.limit % CF_TILE_W != 0 || meta.limit <= meta.first || meta.limit - meta.first > UINT32_MAX / 2)
+  if (meta.first % CF_TILE_W != 0 || meta.limit % CF_TILE_W != 0 || meta.limit <= meta.first ||
+      meta.limit - meta.first > UINT32_MAX / 2)
     return CF_E_DAMAGED;
   return w->each(w->context, &meta);
 }
 
-enum cf_err cf_meta_each_tail(struct cf_ledger *l, enum cf_err (*each)(void *context, const struct cf_tail_meta *meta), void *context)
+enum cf_err cf_meta_each_tail(struct cf_ledger *l,
+                              enum cf_err (*each)(void *context, const struct cf_tail_meta *meta),
+                              void *context)
 {
   struct tails w = {each, context};
   return walk(l->meta, CF_STR(TAIL_PREFIX), one_tail, &w);
@@ -201,14 +221,16 @@ enum cf_err cf_meta_each_tail(struct cf_ledger *l, enum cf_err (*each)(void *con
 
 /* ---- segments ---- */
 
-enum cf_err cf_meta_put_segment(struct cf_ledger *l, struct cf_bdb_txn *txn, const struct cf_segment_meta *meta)
+enum cf_err cf_meta_put_segment(struct cf_ledger *l, struct cf_bdb_txn *txn,
+                                const struct cf_segment_meta *meta)
 {
   uint8_t key[8];
   cf_u64_put(key, meta->first);
   struct cf_buf b;
   cf_buf_init(&b, 4096);
   cf_segment_meta_put(meta, &b);
-  enum cf_err err = b.err != CF_OK ? b.err : cf_bdb_put(l->catalogue, txn, str(key, sizeof key), cf_buf_str(&b));
+  enum cf_err err =
+      b.err != CF_OK ? b.err : cf_bdb_put(l->catalogue, txn, str(key, sizeof key), cf_buf_str(&b));
   cf_buf_fini(&b);
   return err;
 }
@@ -228,18 +250,25 @@ static enum cf_err one_segment(void *context, struct cf_str key, struct cf_str v
   return w->each(w->context, &meta);
 }
 
-enum cf_err cf_meta_each_segment(struct cf_ledger *l, enum cf_err (*each)(void *context, const struct cf_segment_meta *meta), void *context)
+enum cf_err cf_meta_each_segment(struct cf_ledger *l,
+                                 enum cf_err (*each)(void *context,
+                                                     const struct cf_segment_meta *meta),
+                                 void *context)
 {
   struct segments w = {each, context};
   return walk(l->catalogue, (struct cf_str){0}, one_segment, &w);
 }
 
-enum cf_err cf_ledger_each_row(struct cf_ledger *l, enum cf_table table, enum cf_err (*each)(void *context, struct cf_str key, struct cf_str value), void *context)
+enum cf_err cf_ledger_each_row(struct cf_ledger *l, enum cf_table table,
+                               enum cf_err (*each)(void *context, struct cf_str key,
+                                                   struct cf_str value),
+                               void *context)
 {
   return walk(l->table[table], (struct cf_str){0}, each, context);
 }
 
-enum cf_err cf_meta_checkpoint(struct cf_ledger *l, uint64_t size, uint64_t *found, struct cf_buf *note)
+enum cf_err cf_meta_checkpoint(struct cf_ledger *l, uint64_t size, uint64_t *found,
+                               struct cf_buf *note)
 {
   uint8_t seek[8];
   cf_u64_put(seek, size);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* One group's way into the ledger: who is new, which seq, which leaf; into one transaction; then into the image.
+/* One group's way into the ledger: who is new, which seq, which leaf; into one
+ * transaction; then into the image.
  *
- * Runs under the commit lock. Nothing outside the transaction changes before it is committed, so a group that fails leaves nothing. After the commit nothing
+ * Runs under the commit lock. Nothing outside the transaction changes before it
+ * is committed, so a group that fails leaves nothing. After the commit nothing
  * may fail but memory, which ends the process. */
 #include "config.h"
 
@@ -12,7 +14,9 @@
 #include "lib/base/diag.h"
 #include "lib/store/parts.h"
 
-#define CLOCK_BACK_US INT64_C(10000000) /* a step back up to this is waited out, beyond it a service record tells of it */
+/* a step back up to this is waited out, beyond it a service record tells of
+ * it */
+#define CLOCK_BACK_US INT64_C(10000000)
 #define TAILS_NEW_MAX 4096
 
 /* An event of the group and what becomes of it. */
@@ -50,14 +54,15 @@ struct plan {
   uint8_t salt_key[CF_SALTKEY_N];
   uint64_t size;
   uint64_t generation;
-  struct cf_tail **tail;  /* generations born in this transaction */
+  struct cf_tail **tail; /* generations born in this transaction */
   size_t tails_n;
-  struct cf_event clock;  /* a `clock` record in front, where the clock was set back */
+  struct cf_event clock; /* a `clock` record in front, where the clock was set back */
 };
 
 /* ---- who is new ---- */
 
-/* `"name":"value"` of a NAME member inside a canonical public text: its value needs no unescaping. */
+/* `"name":"value"` of a NAME member inside a canonical public text: its value
+ * needs no unescaping. */
 static struct cf_str public_name(struct cf_str text, struct cf_str pattern)
 {
   const char *p = text.n >= pattern.n ? memmem(text.p, text.n, pattern.p, pattern.n) : NULL;
@@ -72,16 +77,22 @@ static void item_init(struct plan *p, const struct cf_event *event, struct cf_pl
 {
   struct item *item = &p->item[p->items_n++];
   *item = (struct item){.event = event, .place = place};
-  struct cf_str id = event->record.kind == CF_K_EVENT ? public_name(event->record.public_text, CF_STR(",\"id\":\"")) : (struct cf_str){0};
+  struct cf_str id = event->record.kind == CF_K_EVENT
+                         ? public_name(event->record.public_text, CF_STR(",\"id\":\""))
+                         : (struct cf_str){0};
   if (id.n == 0)
     return;
   p->asker[p->asks_n] = place;
   item->ask = &p->ask[p->asks_n++];
-  *item->ask = (struct cf_ask){.source = public_name(event->record.public_text, CF_STR("\"source\":\"")), .id = id, .content = &event->record,
-                               .fingerprint = cf_id_fingerprint(p->l->fingerprint_key, id)};
+  *item->ask =
+      (struct cf_ask){.source = public_name(event->record.public_text, CF_STR("\"source\":\"")),
+                      .id = id,
+                      .content = &event->record,
+                      .fingerprint = cf_id_fingerprint(p->l->fingerprint_key, id)};
 }
 
-/* The earlier ask of the group with the same (source, id), or asks_n; enters this one where there is none. */
+/* The earlier ask of the group with the same (source, id), or asks_n; enters
+ * this one where there is none. */
 static uint32_t own_twin(struct plan *p, uint32_t index)
 {
   const struct cf_ask *ask = &p->ask[index];
@@ -91,19 +102,24 @@ static uint32_t own_twin(struct plan *p, uint32_t index)
       return p->asks_n;
     }
     const struct cf_ask *other = &p->ask[p->own.slot[at] - 1];
-    if (other->fingerprint == ask->fingerprint && cf_str_eq(other->id, ask->id) && cf_str_eq(other->source, ask->source))
+    if (other->fingerprint == ask->fingerprint && cf_str_eq(other->id, ask->id) &&
+        cf_str_eq(other->source, ask->source))
       return p->own.slot[at] - 1;
   }
 }
 
-/* Is the item there already, in the ledger or earlier in the group? Then its place says so. */
+/* Is the item there already, in the ledger or earlier in the group? Then its
+ * place says so. */
 static bool has_twin(struct plan *p, const struct item *item)
 {
   const struct cf_ask *ask = item->ask;
   if (ask == NULL)
     return false;
   if (ask->found) {
-    *item->place = (struct cf_place){.err = ask->same ? CF_OK : CF_E_CONFLICT, .duplicate = ask->same, .seq = ask->seq, .recorded_us = ask->recorded_us};
+    *item->place = (struct cf_place){.err = ask->same ? CF_OK : CF_E_CONFLICT,
+                                     .duplicate = ask->same,
+                                     .seq = ask->seq,
+                                     .recorded_us = ask->recorded_us};
     memcpy(item->place->leaf_hash, ask->hash, CF_HASH_N);
     return true;
   }
@@ -184,7 +200,9 @@ static enum cf_err open_tail(struct plan *p, uint64_t seq, struct cf_tail **tail
   }
   if (p->tails_n == TAILS_NEW_MAX)
     return CF_E_FULL;
-  struct cf_tail_meta meta = {.number = p->generation + 1, .first = seq, .limit = seq + p->l->conf->segment_records};
+  struct cf_tail_meta meta = {.number = p->generation + 1,
+                              .first = seq,
+                              .limit = seq + p->l->conf->segment_records};
   enum cf_err err = cf_tail_create(p->l->env, p->txn, &meta, p->l->fingerprint_key, &t);
   if (err != CF_OK)
     return err;
@@ -202,7 +220,8 @@ static enum cf_err write_pieces(struct plan *p)
     if (err == CF_OK)
       err = cf_tail_put(tail, p->txn, &p->piece[i]);
     for (unsigned j = 0; err == CF_OK && j < p->piece[i].n; j++)
-      err = cf_filling_append(&p->filling, p->piece[i].fresh[j].record.seq, p->piece[i].fresh[j].hash, p->l->tiles, p->txn, &p->done);
+      err = cf_filling_append(&p->filling, p->piece[i].fresh[j].record.seq,
+                              p->piece[i].fresh[j].hash, p->l->tiles, p->txn, &p->done);
     if (err != CF_OK)
       return err;
   }
@@ -228,7 +247,9 @@ static enum cf_err write_all(struct plan *p, struct cf_append *const *group, siz
     err = write_rows(p, group, n);
   if (err != CF_OK || p->fresh_n == 0)
     return err;
-  struct cf_head head = {.size = p->size, .last_recorded_us = p->now_us, .generation = p->generation};
+  struct cf_head head = {.size = p->size,
+                         .last_recorded_us = p->now_us,
+                         .generation = p->generation};
   memcpy(head.last_hash, p->fresh[p->fresh_n - 1].hash, CF_HASH_N);
   return cf_meta_put_head(p->l, p->txn, &head);
 }
@@ -247,7 +268,8 @@ static enum cf_err extend_layout(struct plan *p)
     memcpy(all, old->tails, old->tails_n * sizeof *all);
   memcpy(all + old->tails_n, p->tail, p->tails_n * sizeof *all);
   struct cf_layout *layout = NULL;
-  enum cf_err err = cf_layout_make(old->segments, old->segments_n, all, old->tails_n + p->tails_n, &layout);
+  enum cf_err err =
+      cf_layout_make(old->segments, old->segments_n, all, old->tails_n + p->tails_n, &layout);
   if (err == CF_OK)
     cf_layout_swap(p->l, layout);
   free(all);
@@ -309,7 +331,8 @@ static enum cf_err read_clock(struct plan *p)
   return cf_service_event(p->l->software, "clock", &p->clock);
 }
 
-static enum cf_err plan_init(struct plan *p, struct cf_ledger *l, struct cf_append *const *group, size_t n)
+static enum cf_err plan_init(struct plan *p, struct cf_ledger *l, struct cf_append *const *group,
+                             size_t n)
 {
   memset(p, 0, sizeof *p);
   p->l = l;
@@ -332,7 +355,8 @@ static enum cf_err plan_init(struct plan *p, struct cf_ledger *l, struct cf_appe
   p->fresh = malloc((events + 1) * sizeof *p->fresh);
   p->piece = malloc((events / CF_GROUP + 3) * sizeof *p->piece);
   p->tail = malloc((events / CF_TILE_W + 2) * sizeof(struct cf_tail *));
-  if (p->own.slot == NULL || p->item == NULL || p->ask == NULL || p->asker == NULL || p->fresh == NULL || p->piece == NULL || p->tail == NULL)
+  if (p->own.slot == NULL || p->item == NULL || p->ask == NULL || p->asker == NULL ||
+      p->fresh == NULL || p->piece == NULL || p->tail == NULL)
     return CF_E_NOMEM;
   for (size_t i = 0; i < n; i++)
     for (size_t j = 0; j < group[i]->n; j++)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What is indexed, under which keys, and how lists of offsets are coded in segments. */
+/* What is indexed, under which keys, and how lists of offsets are coded in
+ * segments. */
 #include "config.h"
 
 #include "lib/store/postings.h"
@@ -10,15 +11,17 @@
 #include "lib/store/siphash.h"
 
 #define BITMAP_SPAN 4096
-#define BITMAP_MAX (BITMAP_SPAN / 8)
-#define CHUNK_COST 24 /* what a chunk takes in a btree page beside its bytes, about */
-#define ESCAPE 0x01
+#define BITMAP_MAX  (BITMAP_SPAN / 8)
+#define CHUNK_COST  24 /* what a chunk takes in a btree page beside its bytes, about */
+#define ESCAPE      0x01
 
-/* ---- Keys ---------------------------------------------------------------------- */
+/* ---- Keys
+ * ---------------------------------------------------------------------- */
 
 bool cf_index_exists(unsigned index)
 {
-  return index == CF_I_DATE || index == CF_I_KIND || (index < CF_M_N && cf_member_table[index].indexed);
+  return index == CF_I_DATE || index == CF_I_KIND ||
+         (index < CF_M_N && cf_member_table[index].indexed);
 }
 
 const char *cf_index_name(unsigned index)
@@ -28,7 +31,8 @@ const char *cf_index_name(unsigned index)
   return index == CF_I_KIND ? "kind" : cf_member_table[index].name;
 }
 
-/* Without a byte 0x00 in it a key followed by an offset below 2^24 sorts as the pair. 0x00 becomes 01 01 and 0x01 becomes 01 02: order and prefixes stay. */
+/* Without a byte 0x00 in it a key followed by an offset below 2^24 sorts as the
+ * pair. 0x00 becomes 01 01 and 0x01 becomes 01 02: order and prefixes stay. */
 static size_t text_key(struct cf_str value, uint8_t out[CF_INDEX_VALUE_MAX])
 {
   size_t n = 0;
@@ -42,7 +46,8 @@ static size_t text_key(struct cf_str value, uint8_t out[CF_INDEX_VALUE_MAX])
   return n;
 }
 
-/* Keys that may have 0x00 in them are all of one length, also for what is no address or status (and cannot be in a record). */
+/* Keys that may have 0x00 in them are all of one length, also for what is no
+ * address or status (and cannot be in a record). */
 static size_t address_key(struct cf_str value, uint8_t out[CF_INDEX_VALUE_MAX])
 {
   if (cf_address_bytes(value, out) != CF_OK)
@@ -82,8 +87,10 @@ uint64_t cf_id_fingerprint(const uint8_t key[16], struct cf_str id)
   return cf_siphash(key, id.p, id.n);
 }
 
-/* ---- Chunks -------------------------------------------------------------------- */
-/* varint count·2 + bitmap; then the differences to the offset before, less one, as varints; or bits from the first offset on, lowest first. */
+/* ---- Chunks
+ * ---------------------------------------------------------------------- */
+/* varint count·2 + bitmap; then the differences to the offset before, less one,
+ * as varints; or bits from the first offset on, lowest first. */
 
 static uint32_t varint_n(uint32_t v)
 {
@@ -110,7 +117,8 @@ uint32_t cf_chunk_take(const uint32_t *offsets, uint32_t n)
 
   while (k < n && offsets[k] - offsets[0] < BITMAP_SPAN)
     k++;
-  if (k > CF_CHUNK_MAX && bitmap_n(offsets, k) < list_n(offsets, k) + (k - 1) / CF_CHUNK_MAX * CHUNK_COST)
+  if (k > CF_CHUNK_MAX &&
+      bitmap_n(offsets, k) < list_n(offsets, k) + (k - 1) / CF_CHUNK_MAX * CHUNK_COST)
     return k;
   return n < CF_CHUNK_MAX ? n : CF_CHUNK_MAX;
 }
@@ -131,7 +139,8 @@ static void put_bitmap(struct cf_buf *b, const uint32_t *offsets, uint32_t n)
 
 void cf_chunk_put(struct cf_buf *b, const uint32_t *offsets, uint32_t n)
 {
-  bool bitmap = n > CF_CHUNK_MAX || (bitmap_n(offsets, n) <= BITMAP_MAX && bitmap_n(offsets, n) < list_n(offsets, n));
+  bool bitmap = n > CF_CHUNK_MAX ||
+                (bitmap_n(offsets, n) <= BITMAP_MAX && bitmap_n(offsets, n) < list_n(offsets, n));
 
   cf_varint_put(b, (uint64_t)n << 1 | bitmap);
   if (bitmap) {
@@ -189,7 +198,8 @@ static bool get_bitmap(struct cf_reader *r, uint32_t first, uint64_t n, struct s
   return count == n;
 }
 
-enum cf_err cf_chunk_get(uint32_t first, struct cf_str chunk, uint32_t limit, uint32_t from, struct cf_bits *bits, uint32_t *count, uint32_t *last)
+enum cf_err cf_chunk_get(uint32_t first, struct cf_str chunk, uint32_t limit, uint32_t from,
+                         struct cf_bits *bits, uint32_t *count, uint32_t *last)
 {
   struct sink sink = {.bits = bits, .from = from, .limit = limit};
   struct cf_reader r;

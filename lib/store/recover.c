@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a start does with what it finds: tables, catalogue, generations, tree, and files that nobody names. */
+/* What a start does with what it finds: tables, catalogue, generations, tree,
+ * and files that nobody names. */
 #include "config.h"
 
 #include <dirent.h>
@@ -28,8 +29,10 @@ struct found {
 
 static enum cf_err gap(struct found *f, uint64_t at)
 {
-  return cf_fail(f->fault, CF_E_DAMAGED, f->l->conf->data, "records from seq %llu on are missing where seq %llu is expected: restore the data directory from a backup",
-                 (unsigned long long)f->end, (unsigned long long)at);
+  return cf_fail(
+      f->fault, CF_E_DAMAGED, f->l->conf->data,
+      "records from seq %llu on are missing where seq %llu is expected: restore the data directory from a backup",
+      (unsigned long long)f->end, (unsigned long long)at);
 }
 
 static void *more(void *array, size_t n, size_t *cap, size_t size)
@@ -66,7 +69,8 @@ static enum cf_err add_tail(void *context, const struct cf_tail_meta *meta)
   if (grown == NULL)
     return CF_E_NOMEM;
   f->tails = grown;
-  enum cf_err err = cf_tail_load(f->l->env, meta, f->l->fingerprint_key, &f->tails[f->tails_n], f->fault);
+  enum cf_err err =
+      cf_tail_load(f->l->env, meta, f->l->fingerprint_key, &f->tails[f->tails_n], f->fault);
   if (err != CF_OK)
     return err;
   f->end = cf_tail_end(f->tails[f->tails_n++]);
@@ -114,7 +118,8 @@ static enum cf_err sweep(struct cf_ledger *l, struct cf_fault *fault)
 {
   DIR *d = opendir(l->segments_path);
   if (d == NULL)
-    return cf_fail_errno(fault, CF_E_SYSTEM, l->segments_path, "can't read the directory of segments");
+    return cf_fail_errno(fault, CF_E_SYSTEM, l->segments_path,
+                         "can't read the directory of segments");
   for (struct dirent *e; (e = readdir(d)) != NULL;)
     if (e->d_name[0] != '.' && !named(l, e->d_name)) {
       cf_log(CF_LOG_INFO, "removing %s: the catalogue does not name it", e->d_name);
@@ -136,15 +141,20 @@ static bool is_tail(const struct cf_ledger *l, const char *file)
   return false;
 }
 
-/* The database removes it, for what recovery wrote to it would be missed at the next checkpoint. One whose removal was cut short it does not know any more. */
+/* The database removes it, for what recovery wrote to it would be missed at the
+ * next checkpoint. One whose removal was cut short it does not know any
+ * more. */
 static void remove_tail(struct cf_ledger *l, int directory, const char *file)
 {
   cf_log(CF_LOG_INFO, "removing %s: it became a segment", file);
-  if (cf_bdb_remove(l->env, NULL, file) != CF_OK && unlinkat(directory, file, 0) != 0 && errno != ENOENT)
+  if (cf_bdb_remove(l->env, NULL, file) != CF_OK && unlinkat(directory, file, 0) != 0 &&
+      errno != ENOENT)
     cf_log(CF_LOG_WARNING, "can't remove %s: %s", file, strerror(errno));
 }
 
-/* Files of generations that became segments, where the process ended before it had removed them. Recovery has ended with a checkpoint, so that the log needs them no more. */
+/* Files of generations that became segments, where the process ended before it
+ * had removed them. Recovery has ended with a checkpoint, so that the log needs
+ * them no more. */
 static enum cf_err sweep_tails(struct cf_ledger *l, struct cf_fault *fault)
 {
   int fd = openat(l->directory, "env", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -152,7 +162,8 @@ static enum cf_err sweep_tails(struct cf_ledger *l, struct cf_fault *fault)
   if (d == NULL) {
     if (fd >= 0)
       (void)close(fd);
-    return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "can't read the directory of the database");
+    return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data,
+                         "can't read the directory of the database");
   }
   for (struct dirent *e; (e = readdir(d)) != NULL;)
     if (cf_str_starts(cf_str_from(e->d_name), CF_STR("tail-")) && !is_tail(l, e->d_name))
@@ -181,7 +192,11 @@ static enum cf_err read_tree(struct cf_ledger *l, struct cf_fault *fault)
   cf_view_hashes(view, &hashes);
   err = cf_filling_init(&l->filling, &hashes, l->size);
   cf_view_put(view);
-  return err == CF_OK ? CF_OK : cf_fail(fault, err, l->conf->data, "the newest leaf hashes can't be read: restore the damaged segment from a backup");
+  return err == CF_OK
+             ? CF_OK
+             : cf_fail(
+                   fault, err, l->conf->data,
+                   "the newest leaf hashes can't be read: restore the damaged segment from a backup");
 }
 
 enum cf_err cf_recover(struct cf_ledger *l, struct cf_fault *fault)
@@ -191,9 +206,12 @@ enum cf_err cf_recover(struct cf_ledger *l, struct cf_fault *fault)
   if (err == CF_OK)
     err = cf_meta_get_secrets(l);
   if (err == CF_E_NOTFOUND)
-    return cf_fail(fault, err, l->conf->data, "the ledger was never finished: remove the directory and make it again with `counterfoil init`");
+    return cf_fail(
+        fault, err, l->conf->data,
+        "the ledger was never finished: remove the directory and make it again with `counterfoil init`");
   if (err != CF_OK)
-    return cf_fail(fault, err, l->conf->data, "the ledger's head can't be read: restore the data directory from a backup");
+    return cf_fail(fault, err, l->conf->data,
+                   "the ledger's head can't be read: restore the data directory from a backup");
   l->size = head.size;
   l->last_recorded_us = head.last_recorded_us;
   l->generation = head.generation;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Rolling: the thread that turns frozen generations into segments, oldest first (architecture.md, The store). */
+/* Rolling: the thread that turns frozen generations into segments, oldest first
+ * (architecture.md, The store). */
 #include "config.h"
 
 #include <errno.h>
@@ -15,7 +16,8 @@
 #include "lib/store/parts.h"
 
 #define RETRY_S 5
-#define TAIL_MEMORY_MAX ((size_t)160 << 20) /* twice what a full generation of ordinary events takes */
+/* twice what a full generation of ordinary events takes */
+#define TAIL_MEMORY_MAX ((size_t)160 << 20)
 
 void cf_roller_wake(struct cf_ledger *l)
 {
@@ -25,7 +27,8 @@ void cf_roller_wake(struct cf_ledger *l)
   (void)pthread_mutex_unlock(&l->nap);
 }
 
-/* Sleep until there may be work, or for a while after a failure; false when the ledger is closing. */
+/* Sleep until there may be work, or for a while after a failure; false when the
+ * ledger is closing. */
 static bool wait_for_work(struct cf_ledger *l, bool failed)
 {
   struct timespec until;
@@ -50,19 +53,25 @@ static enum cf_err newest_checkpoint(struct cf_ledger *l, uint64_t end, struct c
   struct cf_str key, value;
   enum cf_err err = cf_bdb_cursor_open(l->checkpoints, &cursor);
   if (err == CF_OK)
-    err = cf_bdb_cursor_move(cursor, CF_BDB_AT_MOST, (struct cf_str){(const char *)seek, sizeof seek}, &key, &value);
+    err = cf_bdb_cursor_move(cursor, CF_BDB_AT_MOST,
+                             (struct cf_str){(const char *)seek, sizeof seek}, &key, &value);
   if (err == CF_OK && value.n > 8)
     cf_buf_put(note, value.p + 8, value.n - 8);
   cf_bdb_cursor_close(cursor);
   return err == CF_E_NOTFOUND ? CF_OK : err;
 }
 
-static enum cf_err build(struct cf_ledger *l, struct cf_tail *tail, struct cf_segment_meta *meta, struct cf_fault *fault)
+static enum cf_err build(struct cf_ledger *l, struct cf_tail *tail, struct cf_segment_meta *meta,
+                         struct cf_fault *fault)
 {
   struct cf_unit unit;
   (void)cf_tail_ranges(tail, &unit);
-  *meta = (struct cf_segment_meta){.first = unit.first, .end = unit.end, .time_min_us = unit.time_min_us, .time_max_us = unit.time_max_us,
-                                   .recorded_min_us = unit.recorded_min_us, .recorded_max_us = unit.recorded_max_us};
+  *meta = (struct cf_segment_meta){.first = unit.first,
+                                   .end = unit.end,
+                                   .time_min_us = unit.time_min_us,
+                                   .time_max_us = unit.time_max_us,
+                                   .recorded_min_us = unit.recorded_min_us,
+                                   .recorded_max_us = unit.recorded_max_us};
   struct cf_buf note;
   cf_buf_init(&note, CF_NOTE_MAX);
   enum cf_err err = newest_checkpoint(l, unit.end, &note);
@@ -76,8 +85,10 @@ static enum cf_err build(struct cf_ledger *l, struct cf_tail *tail, struct cf_se
   return err;
 }
 
-/* Under commit: the catalogue names the segment, and nothing names the generation any more. */
-static enum cf_err enter(struct cf_ledger *l, const struct cf_tail *tail, const struct cf_segment_meta *meta)
+/* Under commit: the catalogue names the segment, and nothing names the
+ * generation any more. */
+static enum cf_err enter(struct cf_ledger *l, const struct cf_tail *tail,
+                         const struct cf_segment_meta *meta)
 {
   struct cf_bdb_txn *txn = NULL;
   enum cf_err err = cf_bdb_txn_begin(l->env, &txn);
@@ -93,8 +104,9 @@ static enum cf_err enter(struct cf_ledger *l, const struct cf_tail *tail, const 
   return err;
 }
 
-/* Only when what enter() did is on disk: a removal that a crash cuts short takes the file with it, whether its transaction was committed or not (Berkeley DB 5.3). A file that stays is
- * removed at the next start. */
+/* Only when what enter() did is on disk: a removal that a crash cuts short
+ * takes the file with it, whether its transaction was committed or not
+ * (Berkeley DB 5.3). A file that stays is removed at the next start. */
 static void remove_file(struct cf_ledger *l, struct cf_tail *tail)
 {
   char file[32];
@@ -115,7 +127,8 @@ static enum cf_err show(struct cf_ledger *l, const struct cf_segment_meta *meta)
     memcpy(segments, old->segments, old->segments_n * sizeof *segments);
   segments[old->segments_n] = *meta;
   struct cf_layout *layout = NULL;
-  enum cf_err err = cf_layout_make(segments, old->segments_n + 1, old->tails + 1, old->tails_n - 1, &layout);
+  enum cf_err err =
+      cf_layout_make(segments, old->segments_n + 1, old->tails + 1, old->tails_n - 1, &layout);
   if (err == CF_OK)
     cf_layout_swap(l, layout);
   free(segments);
@@ -173,7 +186,8 @@ static bool stopping(struct cf_ledger *l)
   return stop;
 }
 
-/* An image is many small pieces: without this its pages stay with the process until the next one needs them. */
+/* An image is many small pieces: without this its pages stay with the process
+ * until the next one needs them. */
 static void give_memory_back(void)
 {
 #ifdef __GLIBC__
@@ -189,7 +203,8 @@ static bool roll_all(struct cf_ledger *l)
     struct cf_fault fault = {0};
     enum cf_err err = roll(l, tail, &fault);
     if (err != CF_OK)
-      cf_log(CF_LOG_ERROR, "a segment could not be written (%s): %s; it is tried again", cf_err_word(err), fault.detail);
+      cf_log(CF_LOG_ERROR, "a segment could not be written (%s): %s; it is tried again",
+             cf_err_word(err), fault.detail);
     cf_tail_unref(tail);
     give_memory_back();
     tell(l, err != CF_OK, false);
@@ -232,14 +247,16 @@ static enum cf_err set_limit(struct cf_ledger *l, uint64_t limit)
 /* Too old, or, with long values that are all different, too large. */
 static bool is_over(struct cf_ledger *l, const struct cf_unit *unit)
 {
-  return cf_clock_now_us() - unit->recorded_min_us >= l->conf->segment_span_us || cf_tail_memory(l->tail) > TAIL_MEMORY_MAX;
+  return cf_clock_now_us() - unit->recorded_min_us >= l->conf->segment_span_us ||
+         cf_tail_memory(l->tail) > TAIL_MEMORY_MAX;
 }
 
 void cf_clerk_end_tail(struct cf_ledger *l)
 {
   (void)pthread_mutex_lock(&l->commit);
   struct cf_unit unit;
-  if (l->tail != NULL && cf_tail_ranges(l->tail, &unit) && unit.end - unit.first >= CF_TILE_W && is_over(l, &unit)) {
+  if (l->tail != NULL && cf_tail_ranges(l->tail, &unit) && unit.end - unit.first >= CF_TILE_W &&
+      is_over(l, &unit)) {
     uint64_t limit = (unit.end + CF_TILE_W - 1) / CF_TILE_W * CF_TILE_W;
     if (limit < cf_tail_meta(l->tail)->limit && set_limit(l, limit) != CF_OK)
       cf_log(CF_LOG_WARNING, "an old tail could not be ended; it is tried again");

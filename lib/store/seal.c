@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Seals, and the clerk: the thread that signs a grown head, writes what was posted, checkpoints the database and thins out old checkpoints. */
+/* Seals, and the clerk: the thread that signs a grown head, writes what was
+ * posted, checkpoints the database and thins out old checkpoints. */
 #include "config.h"
 
 #include <errno.h>
@@ -10,10 +11,10 @@
 #include "lib/base/diag.h"
 #include "lib/store/parts.h"
 
-#define NAP_US INT64_C(100000)
+#define NAP_US            INT64_C(100000)
 #define BDB_CHECKPOINT_KB 32768u
-#define DAY_US (24 * CF_HOUR_US)
-#define PRUNE_BATCH 4096
+#define DAY_US            (24 * CF_HOUR_US)
+#define PRUNE_BATCH       4096
 
 /* ---- seals ---- */
 
@@ -31,7 +32,8 @@ static enum cf_err keep(struct cf_ledger *l, uint64_t size, struct cf_str note)
   (void)pthread_mutex_lock(&l->commit);
   enum cf_err err = value.err != CF_OK ? value.err : cf_bdb_txn_begin(l->env, &txn);
   if (err == CF_OK)
-    err = cf_bdb_put(l->checkpoints, txn, (struct cf_str){(const char *)key, sizeof key}, cf_buf_str(&value));
+    err = cf_bdb_put(l->checkpoints, txn, (struct cf_str){(const char *)key, sizeof key},
+                     cf_buf_str(&value));
   if (err == CF_OK) {
     err = cf_bdb_txn_commit(txn);
     txn = NULL;
@@ -43,7 +45,8 @@ static enum cf_err keep(struct cf_ledger *l, uint64_t size, struct cf_str note)
 }
 
 /* What is left of the disk is for this too. */
-static enum cf_err sign(struct cf_ledger *l, uint64_t size, const uint8_t root[CF_HASH_N], const struct cf_hashes *hashes, struct cf_buf *note, struct cf_fault *fault)
+static enum cf_err sign(struct cf_ledger *l, uint64_t size, const uint8_t root[CF_HASH_N],
+                        const struct cf_hashes *hashes, struct cf_buf *note, struct cf_fault *fault)
 {
   enum cf_err err = cf_signer_sign(l->signer, size, root, hashes, note, fault);
   if (err == CF_E_SPACE && cf_space_release(l))
@@ -78,13 +81,15 @@ out:
   return err;
 }
 
-enum cf_err cf_ledger_seal(struct cf_ledger *l, uint64_t size, struct cf_buf *note, struct cf_fault *fault)
+enum cf_err cf_ledger_seal(struct cf_ledger *l, uint64_t size, struct cf_buf *note,
+                           struct cf_fault *fault)
 {
   (void)pthread_mutex_lock(&l->look);
   uint64_t durable = l->durable;
   (void)pthread_mutex_unlock(&l->look);
   if (size > durable)
-    return cf_fail(fault, CF_E_PARAMETER, "size", "the ledger has %llu records", (unsigned long long)durable);
+    return cf_fail(fault, CF_E_PARAMETER, "size", "the ledger has %llu records",
+                   (unsigned long long)durable);
   (void)pthread_mutex_lock(&l->seal);
   enum cf_err err = l->sealed < size || l->sealed == 0 ? seal_now(l, fault) : CF_OK;
   if (err == CF_OK) {
@@ -105,9 +110,12 @@ enum cf_err cf_seal_load(struct cf_ledger *l, struct cf_fault *fault)
   struct cf_checkpoint last;
   if (!cf_signer_last(l->signer, &last))
     return CF_OK;
-  const char *advice = "the data is older than, or other than, what was signed: put the newest data back, or keep this copy as evidence";
+  const char *advice =
+      "the data is older than, or other than, what was signed: put the newest data back, or keep this copy as evidence";
   if (last.size > l->size)
-    return cf_fail(fault, CF_E_ROLLBACK, l->conf->signer, "%llu records were signed and %llu are here; %s", (unsigned long long)last.size, (unsigned long long)l->size, advice);
+    return cf_fail(fault, CF_E_ROLLBACK, l->conf->signer,
+                   "%llu records were signed and %llu are here; %s", (unsigned long long)last.size,
+                   (unsigned long long)l->size, advice);
   struct cf_view *view = NULL;
   struct cf_hashes hashes;
   uint8_t root[CF_HASH_N];
@@ -118,9 +126,12 @@ enum cf_err cf_seal_load(struct cf_ledger *l, struct cf_fault *fault)
   err = cf_tree_root(&hashes, last.size, root);
   cf_view_put(view);
   if (err != CF_OK)
-    return cf_fail(fault, err, l->conf->data, "the tree's hashes can't be read: restore the damaged segment from a backup");
+    return cf_fail(fault, err, l->conf->data,
+                   "the tree's hashes can't be read: restore the damaged segment from a backup");
   if (!cf_equal(root, last.root, CF_HASH_N))
-    return cf_fail(fault, CF_E_ROLLBACK, l->conf->signer, "the signed root at size %llu is not this ledger's; %s", (unsigned long long)last.size, advice);
+    return cf_fail(fault, CF_E_ROLLBACK, l->conf->signer,
+                   "the signed root at size %llu is not this ledger's; %s",
+                   (unsigned long long)last.size, advice);
   return CF_OK;
 }
 
@@ -133,7 +144,8 @@ struct thinning {
   size_t n;
 };
 
-/* Of what is older than a day, the first of each hour stays. What is younger ends the walk, but not what is of the future: the clock was ahead. */
+/* Of what is older than a day, the first of each hour stays. What is younger
+ * ends the walk, but not what is of the future: the clock was ahead. */
 static enum cf_err thin_row(struct thinning *t, struct cf_str key, struct cf_str value)
 {
   if (key.n != 8 || value.n < 8)
@@ -222,7 +234,8 @@ static void seal_if_grown(struct cf_ledger *l, int64_t *next_us)
   cf_buf_init(&note, CF_NOTE_MAX);
   enum cf_err err = cf_ledger_seal(l, durable, &note, &fault);
   if (err != CF_OK)
-    cf_log(CF_LOG_ERROR, "the head could not be signed: %s", fault.detail[0] != 0 ? fault.detail : cf_err_title(err));
+    cf_log(CF_LOG_ERROR, "the head could not be signed: %s",
+           fault.detail[0] != 0 ? fault.detail : cf_err_title(err));
   cf_buf_fini(&note);
   *next_us = now + l->conf->checkpoint_interval_us;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading a segment. Nothing in the file is taken on trust: what does not fit the layout to the last byte is damage, and a search that finds less than there should be
- * notices it by the ordinals and limits of its neighbours. */
+/* Reading a segment. Nothing in the file is taken on trust: what does not fit
+ * the layout to the last byte is damage, and a search that finds less than
+ * there should be notices it by the ordinals and limits of its neighbours. */
 #include "config.h"
 
 #include "lib/store/segment_in.h"
@@ -16,7 +17,8 @@
 
 #define INFO_MAX 4096
 
-/* ---- Opening ------------------------------------------------------------------------- */
+/* ---- Opening
+ * ---------------------------------------------------------------------- */
 
 enum cf_err cf_segment_spoil(struct cf_segment *s, enum cf_err err, const char *what)
 {
@@ -26,7 +28,8 @@ enum cf_err cf_segment_spoil(struct cf_segment *s, enum cf_err err, const char *
     return err;
   static struct cf_log_rate rate;
   if (!atomic_exchange(&s->spent, true))
-    cf_log_rated(&rate, CF_LOG_ERROR, "segment %" PRIu64 "-%" PRIu64 ": damaged: %s", s->meta.first, s->meta.end, what);
+    cf_log_rated(&rate, CF_LOG_ERROR, "segment %" PRIu64 "-%" PRIu64 ": damaged: %s", s->meta.first,
+                 s->meta.end, what);
   return err;
 }
 
@@ -82,26 +85,31 @@ static enum cf_err read_info(struct cf_segment *s, uint64_t tag)
   cf_buf_init(&b, INFO_MAX);
   enum cf_err err = get(s, CF_SHEET_INFO, CF_STR("segment"), &b);
   if (err == CF_OK)
-    err = cf_segment_spoil(s, cf_segment_info_get(cf_buf_str(&b), &s->info), "its description is not well-formed");
+    err = cf_segment_spoil(s, cf_segment_info_get(cf_buf_str(&b), &s->info),
+                           "its description is not well-formed");
   if (err == CF_OK && (s->info.tag != tag || !cf_segment_meta_same(&s->info.meta, &s->meta)))
     err = cf_segment_spoil(s, CF_E_DAMAGED, "the file is another segment, or another ledger's");
   cf_buf_fini(&b);
   return err;
 }
 
-/* A file that is there and as long as the catalogue says: the library takes badly to one that was cut. */
+/* A file that is there and as long as the catalogue says: the library takes
+ * badly to one that was cut. */
 static enum cf_err check_size(struct cf_segment *s)
 {
   struct stat st;
 
   if (stat(s->path, &st) != 0)
-    return errno == ENOENT || errno == ENOTDIR ? cf_segment_spoil(s, CF_E_DAMAGED, "the file is missing") : CF_E_STORE;
+    return errno == ENOENT || errno == ENOTDIR
+               ? cf_segment_spoil(s, CF_E_DAMAGED, "the file is missing")
+               : CF_E_STORE;
   if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != s->meta.bytes)
     return cf_segment_spoil(s, CF_E_DAMAGED, "the file does not have its size");
   return CF_OK;
 }
 
-enum cf_err cf_segment_open(struct cf_segment *s, const char *directory, const char *name, uint64_t tag, uint64_t cache)
+enum cf_err cf_segment_open(struct cf_segment *s, const char *directory, const char *name,
+                            uint64_t tag, uint64_t cache)
 {
   s->path = cf_segment_path(directory, name, "");
   if (s->path == NULL)
@@ -124,7 +132,8 @@ void cf_segment_close(struct cf_segment *s)
   s->path = NULL;
 }
 
-/* ---- Blocks, hashes, times ----------------------------------------------------------------- */
+/* ---- Blocks, hashes, times
+ * ---------------------------------------------------------------------- */
 
 static uint32_t records_of(const struct cf_segment *s)
 {
@@ -169,7 +178,8 @@ enum cf_err cf_segment_block(struct cf_segment *s, uint32_t i, struct cf_buf *b)
   return get_pieces(s, i, total, b);
 }
 
-static enum cf_err hashes_row(struct cf_segment *s, uint32_t row, uint32_t from, uint32_t n, struct cf_buf *b, uint8_t *out)
+static enum cf_err hashes_row(struct cf_segment *s, uint32_t row, uint32_t from, uint32_t n,
+                              struct cf_buf *b, uint8_t *out)
 {
   enum cf_err err = get_row(s, CF_SHEET_HASHES, row, b);
 
@@ -200,7 +210,8 @@ enum cf_err cf_segment_hashes(struct cf_segment *s, uint32_t offset, uint32_t n,
   return err;
 }
 
-static enum cf_err times_row(struct cf_segment *s, uint32_t row, struct cf_buf *b, int64_t out[CF_ROW_TIMES])
+static enum cf_err times_row(struct cf_segment *s, uint32_t row, struct cf_buf *b,
+                             int64_t out[CF_ROW_TIMES])
 {
   struct cf_reader r;
   int64_t time = 0;
@@ -211,10 +222,13 @@ static enum cf_err times_row(struct cf_segment *s, uint32_t row, struct cf_buf *
     return err;
   cf_reader_init(&r, b->p, b->n);
   for (unsigned i = 0; i < CF_ROW_TIMES && good; i++) {
-    good = !__builtin_add_overflow(time, cf_reader_varint_signed(&r), &time) && time >= s->meta.time_min_us && time <= s->meta.time_max_us;
+    good = !__builtin_add_overflow(time, cf_reader_varint_signed(&r), &time) &&
+           time >= s->meta.time_min_us && time <= s->meta.time_max_us;
     out[i] = time;
   }
-  return good && cf_reader_at_end(&r) ? CF_OK : cf_segment_spoil(s, CF_E_DAMAGED, "a row of times is not well-formed");
+  return good && cf_reader_at_end(&r)
+             ? CF_OK
+             : cf_segment_spoil(s, CF_E_DAMAGED, "a row of times is not well-formed");
 }
 
 enum cf_err cf_segment_times(struct cf_segment *s, uint32_t offset, uint32_t n, int64_t *out)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Building a segment: each sheet is filled in the order of its keys in one pass, then the file is synced, read back through a new environment and compared by
- * digests, renamed, and its directory synced. */
+/* Building a segment: each sheet is filled in the order of its keys in one
+ * pass, then the file is synced, read back through a new environment and
+ * compared by digests, renamed, and its directory synced. */
 #include "config.h"
 
 #include "lib/store/segment_in.h"
@@ -15,13 +16,14 @@
 #include "lib/base/diag.h"
 #include "lib/base/file.h"
 
-#define CACHE (4u << 20)
-#define SMALL 16384 /* records */
-#define PAGE_SMALL (16u << 10)
-#define PAGE_LARGE (32u << 10)
+#define CACHE       (4u << 20)
+#define SMALL       16384 /* records */
+#define PAGE_SMALL  (16u << 10)
+#define PAGE_LARGE  (32u << 10)
 #define PENDING_MAX 32768
 
-/* A digest over all keys and values of a sheet. Short pieces are gathered first. */
+/* A digest over all keys and values of a sheet. Short pieces are gathered
+ * first. */
 struct sum {
   struct cf_sha256 *sha;
   struct cf_buf pending;
@@ -42,14 +44,15 @@ struct build {
   struct cf_bdb_env *env;
   struct sheet sheet[CF_SHEET_N];
   struct cf_buf key, value;
-  unsigned index;     /* the one being walked */
+  unsigned index; /* the one being walked */
   uint8_t id_key[CF_ID_KEY_N];
   struct cf_buf pairs; /* of the chunk of ids being filled */
   uint64_t *fingerprints;
   uint32_t ids;
 };
 
-/* ---- Digests ------------------------------------------------------------------------ */
+/* ---- Digests
+ * ---------------------------------------------------------------------- */
 
 static enum cf_err sum_begin(struct sum *sum)
 {
@@ -91,9 +94,11 @@ static void sum_end(struct sum *sum, uint8_t digest[CF_HASH_N])
   cf_sha256_end(sum->sha, digest);
 }
 
-/* ---- Sheets -------------------------------------------------------------------------- */
+/* ---- Sheets
+ * ---------------------------------------------------------------------- */
 
-/* A file that is being made holds nothing that could be damaged: the database failed. */
+/* A file that is being made holds nothing that could be damaged: the database
+ * failed. */
 static enum cf_err made(enum cf_err err)
 {
   return err == CF_E_DAMAGED || err == CF_E_NOTFOUND ? CF_E_STORE : err;
@@ -123,7 +128,8 @@ static void put_u32(struct cf_buf *b, uint32_t v)
   cf_buf_put(b, bytes, sizeof bytes);
 }
 
-/* ---- Blocks, hashes, times ------------------------------------------------------------- */
+/* ---- Blocks, hashes, times
+ * ---------------------------------------------------------------------- */
 
 /* The pieces of a block behind the first. */
 static enum cf_err put_pieces(struct build *b, uint32_t block, struct cf_str rest, size_t max)
@@ -204,7 +210,8 @@ static enum cf_err put_times(struct build *b)
   return err;
 }
 
-/* ---- Indexes ---------------------------------------------------------------------------- */
+/* ---- Indexes
+ * ---------------------------------------------------------------------- */
 
 static enum cf_err put_count(struct build *b, struct cf_str key, uint32_t n)
 {
@@ -215,10 +222,13 @@ static enum cf_err put_count(struct build *b, struct cf_str key, uint32_t n)
   cf_buf_puts(&b->key, cf_index_name(b->index));
   cf_buf_putc(&b->key, '\0');
   cf_buf_putstr(&b->key, key);
-  return b->key.err != CF_OK ? b->key.err : put(b, CF_SHEET_COUNTS, cf_buf_str(&b->key), (struct cf_str){(char *)count, sizeof count});
+  return b->key.err != CF_OK ? b->key.err
+                             : put(b, CF_SHEET_COUNTS, cf_buf_str(&b->key),
+                                   (struct cf_str){(char *)count, sizeof count});
 }
 
-static enum cf_err put_chunk(struct build *b, struct cf_str key, const uint32_t *offsets, uint32_t n)
+static enum cf_err put_chunk(struct build *b, struct cf_str key, const uint32_t *offsets,
+                             uint32_t n)
 {
   uint8_t ordinal[CF_ORDINAL_N];
 
@@ -266,7 +276,8 @@ static enum cf_err flush_ids(struct build *b, uint64_t fingerprint, uint32_t off
   cf_buf_putstr(&b->value, cf_buf_str(&b->pairs));
   enum cf_err err = b->value.err != CF_OK ? b->value.err : b->pairs.err;
   if (err == CF_OK)
-    err = put(b, CF_SHEET_INDEX + CF_M_ID, (struct cf_str){(char *)b->id_key, sizeof b->id_key}, cf_buf_str(&b->value));
+    err = put(b, CF_SHEET_INDEX + CF_M_ID, (struct cf_str){(char *)b->id_key, sizeof b->id_key},
+              cf_buf_str(&b->value));
   memcpy(b->id_key, next, sizeof next);
   cf_buf_reset(&b->pairs);
   b->info.index[CF_M_ID].chunks++;
@@ -305,7 +316,8 @@ static enum cf_err put_filter(struct build *b)
     cf_filter_add(filter, size, b->fingerprints[i]);
   cf_u64_put(check, cf_index_fingerprint(b->source->index, cf_buf_str(&b->value)));
   cf_buf_put(&b->value, check, sizeof check);
-  return b->value.err != CF_OK ? b->value.err : put(b, CF_SHEET_INFO, CF_STR("filter"), cf_buf_str(&b->value));
+  return b->value.err != CF_OK ? b->value.err
+                               : put(b, CF_SHEET_INFO, CF_STR("filter"), cf_buf_str(&b->value));
 }
 
 static enum cf_err put_ids(struct build *b)
@@ -338,7 +350,8 @@ static enum cf_err put_indexes(struct build *b)
   for (unsigned k = 0; k < n && err == CF_OK; k++) {
     b->index = order[k];
     b->info.index[b->index] = (struct cf_index_info){.present = true, .missing = b->records};
-    err = b->index == CF_M_ID ? put_ids(b) : cf_index_each(b->source->index, b->index, b->records, put_value, b);
+    err = b->index == CF_M_ID ? put_ids(b)
+                              : cf_index_each(b->source->index, b->index, b->records, put_value, b);
   }
   return err;
 }
@@ -348,10 +361,12 @@ static enum cf_err put_info(struct build *b)
 {
   cf_buf_reset(&b->value);
   cf_segment_info_put(&b->info, &b->value);
-  return b->value.err != CF_OK ? b->value.err : put(b, CF_SHEET_INFO, CF_STR("segment"), cf_buf_str(&b->value));
+  return b->value.err != CF_OK ? b->value.err
+                               : put(b, CF_SHEET_INFO, CF_STR("segment"), cf_buf_str(&b->value));
 }
 
-/* ---- The file ----------------------------------------------------------------------------- */
+/* ---- The file
+ * ---------------------------------------------------------------------- */
 
 static enum cf_err open_sheets(struct build *b)
 {
@@ -362,7 +377,8 @@ static enum cf_err open_sheets(struct build *b)
       continue;
     err = sum_begin(&b->sheet[i].sum);
     if (err == CF_OK)
-      err = made(cf_bdb_open(b->env, NULL, b->path, cf_sheet_name(i), CF_BDB_CREATE, b->page, &b->sheet[i].db));
+      err = made(cf_bdb_open(b->env, NULL, b->path, cf_sheet_name(i), CF_BDB_CREATE, b->page,
+                             &b->sheet[i].db));
   }
   return err;
 }
@@ -410,7 +426,9 @@ static enum cf_err write_file(struct build *b, struct cf_fault *fault)
   close_sheets(b);
   cf_bdb_env_close(b->env);
   b->env = NULL;
-  return err == CF_OK ? CF_OK : cf_fail(fault, err, b->path, "the segment cannot be written: %s", cf_err_title(err));
+  return err == CF_OK
+             ? CF_OK
+             : cf_fail(fault, err, b->path, "the segment cannot be written: %s", cf_err_title(err));
 }
 
 static enum cf_err sum_sheet(struct cf_bdb *db, struct sum *sum, uint8_t digest[CF_HASH_N])
@@ -465,7 +483,8 @@ static enum cf_err read_back(struct build *b, struct cf_fault *fault)
   b->env = NULL;
   if (err == CF_OK || err == CF_E_NOMEM)
     return err;
-  return cf_fail(fault, CF_E_STORE, b->path, "the segment does not read back as written, in %s", cf_sheet_name(sheet - 1));
+  return cf_fail(fault, CF_E_STORE, b->path, "the segment does not read back as written, in %s",
+                 cf_sheet_name(sheet - 1));
 }
 
 /* The new name is on disk when this returns. */
@@ -478,7 +497,8 @@ static enum cf_err publish(const char *from, const char *to, struct cf_fault *fa
   return CF_OK;
 }
 
-static enum cf_err build_file(struct build *b, const char *path, uint64_t *bytes, struct cf_fault *fault)
+static enum cf_err build_file(struct build *b, const char *path, uint64_t *bytes,
+                              struct cf_fault *fault)
 {
   struct stat st;
 
@@ -497,7 +517,8 @@ static enum cf_err build_file(struct build *b, const char *path, uint64_t *bytes
   return err;
 }
 
-static void build_init(struct build *b, const struct cf_segment_source *source, const struct cf_segment_meta *meta)
+static void build_init(struct build *b, const struct cf_segment_source *source,
+                       const struct cf_segment_meta *meta)
 {
   memset(b, 0, sizeof *b);
   b->source = source;
@@ -519,13 +540,15 @@ static void build_fini(struct build *b)
   free(b->fingerprints);
 }
 
-enum cf_err cf_segment_build(const char *directory, const struct cf_segment_source *source, struct cf_segment_meta *meta, struct cf_fault *fault)
+enum cf_err cf_segment_build(const char *directory, const struct cf_segment_source *source,
+                             struct cf_segment_meta *meta, struct cf_fault *fault)
 {
   struct build b;
   char name[64];
   enum cf_err err = CF_E_NOMEM;
 
-  CF_ASSERT(meta->first % CF_ROW_TIMES == 0 && meta->end % CF_ROW_TIMES == 0 && meta->first < meta->end && meta->end - meta->first <= CF_OFFSET_MAX);
+  CF_ASSERT(meta->first % CF_ROW_TIMES == 0 && meta->end % CF_ROW_TIMES == 0 &&
+            meta->first < meta->end && meta->end - meta->first <= CF_OFFSET_MAX);
   build_init(&b, source, meta);
   cf_segment_name(meta, name);
   char *path = cf_segment_path(directory, name, "");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Searching a segment's indexes and ids. A search begins at the last chunk at or below what it looks for and ends at the first one beyond; every two neighbours on the way
- * must be in sequence. */
+/* Searching a segment's indexes and ids. A search begins at the last chunk at
+ * or below what it looks for and ends at the first one beyond; every two
+ * neighbours on the way must be in sequence. */
 #include "config.h"
 
 #include "lib/store/segment_in.h"
@@ -12,7 +13,8 @@
 
 #define KEY_MAX (CF_INDEX_VALUE_MAX + 4)
 
-/* ---- Values ------------------------------------------------------------------------------ */
+/* ---- Values
+ * ---------------------------------------------------------------------- */
 
 /* A chunk under the cursor. */
 struct chunk {
@@ -49,12 +51,14 @@ static bool chunk_parse(struct cf_str key, struct cf_str value, uint32_t records
   return out->first < records;
 }
 
-/* Does the chunk follow the one before, or begin the sheet? A search that began in the middle has none before. */
+/* Does the chunk follow the one before, or begin the sheet? A search that began
+ * in the middle has none before. */
 static bool in_sequence(const struct walk *w, struct cf_str key, bool at_start)
 {
   if (!w->started)
     return !at_start || w->chunk.ordinal == 0;
-  return w->chunk.ordinal == (uint16_t)(w->ordinal + 1) && cf_str_cmp((struct cf_str){(const char *)w->key, w->key_n}, key) < 0;
+  return w->chunk.ordinal == (uint16_t)(w->ordinal + 1) &&
+         cf_str_cmp((struct cf_str){(const char *)w->key, w->key_n}, key) < 0;
 }
 
 /* Take over where the cursor came to. at_start: nothing may lie before it. */
@@ -71,7 +75,8 @@ static enum cf_err arrive(struct walk *w, struct cf_str key, struct cf_str value
   return CF_OK;
 }
 
-/* Where the search begins: the last chunk that may hold what it looks for, or the sheet's first. */
+/* Where the search begins: the last chunk that may hold what it looks for, or
+ * the sheet's first. */
 static enum cf_err start(struct walk *w)
 {
   uint8_t seek[KEY_MAX + CF_INDEX_VALUE_MAX];
@@ -109,15 +114,18 @@ static enum cf_err step(struct walk *w)
   return err;
 }
 
-/* Nothing from here on can match: a value beyond the term, or offsets beyond those asked for where there is one value only. */
+/* Nothing from here on can match: a value beyond the term, or offsets beyond
+ * those asked for where there is one value only. */
 static bool beyond(const struct walk *w)
 {
   const struct cf_term *term = w->term;
 
   if (term->prefix)
-    return cf_str_cmp(w->chunk.value, term->first) > 0 && !cf_str_starts(w->chunk.value, term->first);
+    return cf_str_cmp(w->chunk.value, term->first) > 0 &&
+           !cf_str_starts(w->chunk.value, term->first);
   int order = cf_str_cmp(w->chunk.value, term->last);
-  return order > 0 || (order == 0 && cf_str_eq(term->first, term->last) && w->chunk.first >= w->bits->n);
+  return order > 0 ||
+         (order == 0 && cf_str_eq(term->first, term->last) && w->chunk.first >= w->bits->n);
 }
 
 static enum cf_err take(struct walk *w)
@@ -126,7 +134,10 @@ static enum cf_err take(struct walk *w)
 
   if (!cf_term_has(w->term, w->chunk.value))
     return CF_OK;
-  return cf_chunk_get(w->chunk.first, w->chunk.bytes, w->records, w->from, w->bits, &count, &w->last) == CF_OK ? CF_OK : CF_E_DAMAGED;
+  return cf_chunk_get(w->chunk.first, w->chunk.bytes, w->records, w->from, w->bits, &count,
+                      &w->last) == CF_OK
+             ? CF_OK
+             : CF_E_DAMAGED;
 }
 
 static enum cf_err walk_all(struct walk *w)
@@ -141,9 +152,14 @@ static enum cf_err walk_all(struct walk *w)
   return err == CF_E_NOTFOUND ? CF_OK : err;
 }
 
-enum cf_err cf_segment_match(struct cf_segment *s, const struct cf_term *term, uint32_t from, struct cf_bits *bits)
+enum cf_err cf_segment_match(struct cf_segment *s, const struct cf_term *term, uint32_t from,
+                             struct cf_bits *bits)
 {
-  struct walk w = {.s = s, .info = &s->info.index[term->index], .term = term, .from = from, .bits = bits};
+  struct walk w = {.s = s,
+                   .info = &s->info.index[term->index],
+                   .term = term,
+                   .from = from,
+                   .bits = bits};
   struct cf_bdb *db = NULL;
 
   CF_ASSERT(cf_index_exists(term->index) && term->index != CF_M_ID);
@@ -161,7 +177,8 @@ enum cf_err cf_segment_match(struct cf_segment *s, const struct cf_term *term, u
   return cf_segment_spoil(s, err, cf_index_name(term->index));
 }
 
-/* ---- Ids ---------------------------------------------------------------------------------- */
+/* ---- Ids
+ * ---------------------------------------------------------------------- */
 
 struct search {
   uint64_t fingerprint;
@@ -179,13 +196,15 @@ static struct cf_str id_key(uint64_t fingerprint, uint32_t offset, uint8_t out[C
 }
 
 /* The chunk's pairs must ascend from its key and stay below the next one's. */
-static enum cf_err search_chunk(struct search *q, struct cf_str key, struct cf_str value, bool *more)
+static enum cf_err search_chunk(struct search *q, struct cf_str key, struct cf_str value,
+                                bool *more)
 {
   const uint8_t *p = (const uint8_t *)value.p;
   uint8_t pair[CF_ID_KEY_N] = {0};
   uint8_t before[CF_ID_KEY_N];
 
-  if (key.n != CF_ID_KEY_N || value.n < CF_ID_KEY_N || (value.n - CF_ID_KEY_N) % CF_ID_PAIR_N != 0 || memcmp(key.p, p, CF_ID_KEY_N) >= 0)
+  if (key.n != CF_ID_KEY_N || value.n < CF_ID_KEY_N ||
+      (value.n - CF_ID_KEY_N) % CF_ID_PAIR_N != 0 || memcmp(key.p, p, CF_ID_KEY_N) >= 0)
     return CF_E_DAMAGED;
   memcpy(q->next, p, CF_ID_KEY_N);
   memcpy(before, key.p, CF_ID_KEY_N);
@@ -194,7 +213,8 @@ static enum cf_err search_chunk(struct search *q, struct cf_str key, struct cf_s
     memcpy(pair, p + at, 8);
     memcpy(pair + 9, p + at + 8, 3);
     int order = memcmp(before, pair, sizeof pair);
-    if (order > 0 || (order == 0 && at > CF_ID_KEY_N) || memcmp(pair, q->next, sizeof pair) >= 0 || cf_u32_get(pair + 8) >= q->records)
+    if (order > 0 || (order == 0 && at > CF_ID_KEY_N) || memcmp(pair, q->next, sizeof pair) >= 0 ||
+        cf_u32_get(pair + 8) >= q->records)
       return CF_E_DAMAGED;
     if (*more && cf_u64_get(pair) == q->fingerprint)
       *more = q->each(q->context, cf_u32_get(pair + 8));
@@ -209,7 +229,8 @@ static enum cf_err search_all(struct search *q, struct cf_bdb_cursor *cursor)
   struct cf_str key, value;
   bool more = true;
 
-  enum cf_err err = cf_bdb_cursor_move(cursor, CF_BDB_AT_MOST, id_key(q->fingerprint, 0, seek), &key, &value);
+  enum cf_err err =
+      cf_bdb_cursor_move(cursor, CF_BDB_AT_MOST, id_key(q->fingerprint, 0, seek), &key, &value);
   if (err == CF_OK && (key.n != sizeof seek || memcmp(key.p, seek, sizeof seek) > 0))
     return CF_E_DAMAGED;
   while (err == CF_OK) {
@@ -226,7 +247,8 @@ static enum cf_err search_all(struct search *q, struct cf_bdb_cursor *cursor)
 }
 
 /* Have the pool keep the segment's filter, and ask it. */
-static enum cf_err load_filter(struct cf_segment *s, uint64_t fingerprint, enum cf_filter_answer *answer)
+static enum cf_err load_filter(struct cf_segment *s, uint64_t fingerprint,
+                               enum cf_filter_answer *answer)
 {
   struct cf_bdb *db = NULL;
   struct cf_buf b;
@@ -257,9 +279,13 @@ static enum cf_err search_sheet(struct cf_segment *s, struct search *q)
   return cf_segment_spoil(s, err, "id");
 }
 
-enum cf_err cf_segment_find_id(struct cf_segment *s, uint64_t fingerprint, bool (*each)(void *context, uint32_t offset), void *context)
+enum cf_err cf_segment_find_id(struct cf_segment *s, uint64_t fingerprint,
+                               bool (*each)(void *context, uint32_t offset), void *context)
 {
-  struct search q = {.fingerprint = fingerprint, .records = (uint32_t)(s->meta.end - s->meta.first), .each = each, .context = context};
+  struct search q = {.fingerprint = fingerprint,
+                     .records = (uint32_t)(s->meta.end - s->meta.first),
+                     .each = each,
+                     .context = context};
   enum cf_filter_answer answer = cf_pool_filter_ask(s->pool, &s->meta, fingerprint);
   enum cf_err err = CF_OK;
 

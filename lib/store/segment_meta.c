@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What is known of a segment from outside and what it says of itself; the names of its sheets; the filter over its ids. */
+/* What is known of a segment from outside and what it says of itself; the names
+ * of its sheets; the filter over its ids. */
 #include "config.h"
 
 #include "lib/store/segment_in.h"
@@ -11,13 +12,14 @@
 
 #include "lib/base/codec.h"
 
-#define META_VERSION 1
-#define NAME_MAX_N 64
-#define FILTER_BLOCK 64
-#define FILTER_BITS 10
+#define META_VERSION  1
+#define NAME_MAX_N    64
+#define FILTER_BLOCK  64
+#define FILTER_BITS   10
 #define FILTER_PROBES 7
 
-/* ---- The catalogue's view ---------------------------------------------------------- */
+/* ---- The catalogue's view
+ * ---------------------------------------------------------- */
 
 static void put_u64(struct cf_buf *b, uint64_t v)
 {
@@ -29,8 +31,14 @@ static void put_u64(struct cf_buf *b, uint64_t v)
 
 void cf_segment_meta_put(const struct cf_segment_meta *meta, struct cf_buf *b)
 {
-  const uint64_t fields[] = {meta->first, meta->end, meta->generation, (uint64_t)meta->time_min_us, (uint64_t)meta->time_max_us,
-                             (uint64_t)meta->recorded_min_us, (uint64_t)meta->recorded_max_us, meta->bytes};
+  const uint64_t fields[] = {meta->first,
+                             meta->end,
+                             meta->generation,
+                             (uint64_t)meta->time_min_us,
+                             (uint64_t)meta->time_max_us,
+                             (uint64_t)meta->recorded_min_us,
+                             (uint64_t)meta->recorded_max_us,
+                             meta->bytes};
 
   cf_buf_putc(b, META_VERSION);
   for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
@@ -39,7 +47,8 @@ void cf_segment_meta_put(const struct cf_segment_meta *meta, struct cf_buf *b)
 
 static bool range_ok(uint64_t first, uint64_t end)
 {
-  return first < end && first % CF_ROW_TIMES == 0 && end % CF_ROW_TIMES == 0 && end - first <= CF_OFFSET_MAX;
+  return first < end && first % CF_ROW_TIMES == 0 && end % CF_ROW_TIMES == 0 &&
+         end - first <= CF_OFFSET_MAX;
 }
 
 static void get_meta(struct cf_reader *r, struct cf_segment_meta *meta)
@@ -73,13 +82,15 @@ enum cf_err cf_segment_meta_get(struct cf_str s, struct cf_segment_meta *out)
 
 bool cf_segment_meta_same(const struct cf_segment_meta *a, const struct cf_segment_meta *b)
 {
-  return a->first == b->first && a->end == b->end && a->generation == b->generation && a->time_min_us == b->time_min_us &&
-         a->time_max_us == b->time_max_us && a->recorded_min_us == b->recorded_min_us && a->recorded_max_us == b->recorded_max_us;
+  return a->first == b->first && a->end == b->end && a->generation == b->generation &&
+         a->time_min_us == b->time_min_us && a->time_max_us == b->time_max_us &&
+         a->recorded_min_us == b->recorded_min_us && a->recorded_max_us == b->recorded_max_us;
 }
 
 void cf_segment_name(const struct cf_segment_meta *meta, char out[64])
 {
-  snprintf(out, 64, "%020" PRIu64 "-%020" PRIu64 "-%" PRIu64, meta->first, meta->end, meta->generation);
+  snprintf(out, 64, "%020" PRIu64 "-%020" PRIu64 "-%" PRIu64, meta->first, meta->end,
+           meta->generation);
 }
 
 char *cf_segment_path(const char *directory, const char *name, const char *suffix)
@@ -92,7 +103,8 @@ char *cf_segment_path(const char *directory, const char *name, const char *suffi
   return path;
 }
 
-/* ---- Its own view -------------------------------------------------------------------- */
+/* ---- Its own view
+ * ---------------------------------------------------------------------- */
 
 const char *cf_sheet_name(unsigned sheet)
 {
@@ -140,7 +152,8 @@ static void get_index(struct cf_reader *r, struct cf_segment_info *info)
   if (chunks > records || values > records || missing > records)
     r->err = CF_E_SYNTAX;
   if (r->err == CF_OK && i < CF_I_N)
-    info->index[i] = (struct cf_index_info){true, (uint32_t)chunks, (uint32_t)values, (uint32_t)missing};
+    info->index[i] =
+        (struct cf_index_info){true, (uint32_t)chunks, (uint32_t)values, (uint32_t)missing};
 }
 
 enum cf_err cf_segment_info_get(struct cf_str s, struct cf_segment_info *out)
@@ -162,7 +175,8 @@ enum cf_err cf_segment_info_get(struct cf_str s, struct cf_segment_info *out)
   return CF_OK;
 }
 
-/* ---- The filter ----------------------------------------------------------------------- */
+/* ---- The filter
+ * ---------------------------------------------------------------------- */
 
 size_t cf_filter_size(uint32_t n)
 {
@@ -171,7 +185,8 @@ size_t cf_filter_size(uint32_t n)
   return (blocks == 0 ? 1 : blocks) * FILTER_BLOCK;
 }
 
-/* A fingerprint's block by its upper half; its bits, nine bits each, from a product that all of it goes into. */
+/* A fingerprint's block by its upper half; its bits, nine bits each, from a
+ * product that all of it goes into. */
 static size_t filter_block(size_t size, uint64_t fingerprint)
 {
   return (size_t)((fingerprint >> 32) * (size / FILTER_BLOCK) >> 32) * FILTER_BLOCK;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The pool of open segment files, and of filters, which stay when their files are closed. */
+/* The pool of open segment files, and of filters, which stay when their files
+ * are closed. */
 #include "config.h"
 
 #include "lib/store/segment_in.h"
@@ -12,11 +13,11 @@
 #include "lib/base/diag.h"
 #include "lib/store/filters.h"
 
-#define FILE_CACHE (1u << 20) /* wanted for each open file */
-#define OPEN_MIN 4u
-#define OPEN_MAX 64u
+#define FILE_CACHE  (1u << 20) /* wanted for each open file */
+#define OPEN_MIN    4u
+#define OPEN_MAX    64u
 #define FILTERS_MIN (4u << 20) /* bytes */
-#define CHECK_N 8
+#define CHECK_N     8
 
 struct cf_segment_pool {
   pthread_mutex_t lock;
@@ -25,12 +26,13 @@ struct cf_segment_pool {
   uint64_t tag;
   uint64_t file_cache;
   unsigned max;
-  unsigned n; /* files in the list */
+  unsigned n;                         /* files in the list */
   struct cf_segment *newest, *oldest; /* by use */
   struct cf_filters filters;
 };
 
-enum cf_err cf_segment_pool_new(const char *directory, uint64_t cache, const uint8_t fingerprint_key[16], struct cf_segment_pool **out)
+enum cf_err cf_segment_pool_new(const char *directory, uint64_t cache,
+                                const uint8_t fingerprint_key[16], struct cf_segment_pool **out)
 {
   struct cf_segment_pool *pool = calloc(1, sizeof *pool);
   uint64_t files = cache / 2 / FILE_CACHE;
@@ -49,7 +51,8 @@ enum cf_err cf_segment_pool_new(const char *directory, uint64_t cache, const uin
   return CF_OK;
 }
 
-/* ---- The list of files ------------------------------------------------------------------- */
+/* ---- The list of files
+ * ---------------------------------------------------------------------- */
 
 static void unlink_segment(struct cf_segment_pool *pool, struct cf_segment *s)
 {
@@ -68,15 +71,18 @@ static void link_newest(struct cf_segment_pool *pool, struct cf_segment *s)
   pool->n++;
 }
 
-static struct cf_segment *find_segment(const struct cf_segment_pool *pool, const struct cf_segment_meta *meta)
+static struct cf_segment *find_segment(const struct cf_segment_pool *pool,
+                                       const struct cf_segment_meta *meta)
 {
   for (struct cf_segment *s = pool->newest; s != NULL; s = s->older)
-    if (s->meta.first == meta->first && s->meta.end == meta->end && s->meta.generation == meta->generation)
+    if (s->meta.first == meta->first && s->meta.end == meta->end &&
+        s->meta.generation == meta->generation)
       return s;
   return NULL;
 }
 
-static struct cf_segment *segment_new(struct cf_segment_pool *pool, const struct cf_segment_meta *meta)
+static struct cf_segment *segment_new(struct cf_segment_pool *pool,
+                                      const struct cf_segment_meta *meta)
 {
   struct cf_segment *s = calloc(1, sizeof *s);
 
@@ -97,7 +103,8 @@ static void segment_free(struct cf_segment *s)
   free(s);
 }
 
-/* Those to be closed hang together by `older`; they are closed outside the lock. */
+/* Those to be closed hang together by `older`; they are closed outside the
+ * lock. */
 static void doom(struct cf_segment **doomed, struct cf_segment *s)
 {
   s->older = *doomed;
@@ -151,10 +158,12 @@ void cf_segment_pool_free(struct cf_segment_pool *pool)
   free(pool);
 }
 
-/* ---- Borrowing ------------------------------------------------------------------------------ */
+/* ---- Borrowing
+ * ---------------------------------------------------------------------- */
 
 /* Under the pool's lock: the segment's entry, held, opened or not. */
-static struct cf_segment *hold(struct cf_segment_pool *pool, const struct cf_segment_meta *meta, struct cf_segment **doomed)
+static struct cf_segment *hold(struct cf_segment_pool *pool, const struct cf_segment_meta *meta,
+                               struct cf_segment **doomed)
 {
   struct cf_segment *s = find_segment(pool, meta);
 
@@ -191,7 +200,8 @@ static enum cf_err ensure_open(struct cf_segment_pool *pool, struct cf_segment *
 }
 
 /* Give a held segment, opened, or let go of it. */
-static enum cf_err give(struct cf_segment_pool *pool, struct cf_segment *s, struct cf_segment **segment)
+static enum cf_err give(struct cf_segment_pool *pool, struct cf_segment *s,
+                        struct cf_segment **segment)
 {
   if (s == NULL)
     return CF_E_NOMEM;
@@ -204,7 +214,8 @@ static enum cf_err give(struct cf_segment_pool *pool, struct cf_segment *s, stru
   return CF_OK;
 }
 
-enum cf_err cf_segment_acquire(struct cf_segment_pool *pool, const struct cf_segment_meta *meta, struct cf_segment **segment)
+enum cf_err cf_segment_acquire(struct cf_segment_pool *pool, const struct cf_segment_meta *meta,
+                               struct cf_segment **segment)
 {
   struct cf_segment *doomed = NULL;
 
@@ -215,8 +226,11 @@ enum cf_err cf_segment_acquire(struct cf_segment_pool *pool, const struct cf_seg
   return give(pool, s, segment);
 }
 
-/* It never comes into the list, so that nobody else finds it, and is closed when it is let go. */
-enum cf_err cf_segment_acquire_alone(struct cf_segment_pool *pool, const struct cf_segment_meta *meta, struct cf_segment **segment)
+/* It never comes into the list, so that nobody else finds it, and is closed
+ * when it is let go. */
+enum cf_err cf_segment_acquire_alone(struct cf_segment_pool *pool,
+                                     const struct cf_segment_meta *meta,
+                                     struct cf_segment **segment)
 {
   struct cf_segment *s = segment_new(pool, meta);
 
@@ -241,14 +255,16 @@ void cf_segment_release(struct cf_segment_pool *pool, struct cf_segment *s)
   close_doomed(doomed);
 }
 
-/* ---- Filters ---------------------------------------------------------------------------------- */
+/* ---- Filters
+ * ---------------------------------------------------------------------- */
 
 void cf_segment_pool_keep_filters(struct cf_segment_pool *pool, size_t bytes)
 {
   cf_filters_set_budget(&pool->filters, bytes);
 }
 
-enum cf_filter_answer cf_pool_filter_ask(struct cf_segment_pool *pool, const struct cf_segment_meta *meta, uint64_t fingerprint)
+enum cf_filter_answer cf_pool_filter_ask(struct cf_segment_pool *pool,
+                                         const struct cf_segment_meta *meta, uint64_t fingerprint)
 {
   uint32_t maybe, maybe_n;
   if (!cf_filters_ask(&pool->filters, meta, &fingerprint, 1, &maybe, &maybe_n))
@@ -256,17 +272,21 @@ enum cf_filter_answer cf_pool_filter_ask(struct cf_segment_pool *pool, const str
   return maybe_n == 1 ? CF_FILTER_MAYBE : CF_FILTER_NO;
 }
 
-bool cf_segment_screen_ids(struct cf_segment_pool *pool, const struct cf_segment_meta *meta, const uint64_t *fingerprints, uint32_t n, uint32_t *maybe, uint32_t *maybe_n)
+bool cf_segment_screen_ids(struct cf_segment_pool *pool, const struct cf_segment_meta *meta,
+                           const uint64_t *fingerprints, uint32_t n, uint32_t *maybe,
+                           uint32_t *maybe_n)
 {
   return cf_filters_ask(&pool->filters, meta, fingerprints, n, maybe, maybe_n);
 }
 
-enum cf_err cf_pool_filter_keep(struct cf_segment_pool *pool, const struct cf_segment_meta *meta, struct cf_str stored)
+enum cf_err cf_pool_filter_keep(struct cf_segment_pool *pool, const struct cf_segment_meta *meta,
+                                struct cf_str stored)
 {
   if (stored.n < CHECK_N + cf_filter_size(0) || (stored.n - CHECK_N) % cf_filter_size(0) != 0)
     return CF_E_SYNTAX;
   size_t n = stored.n - CHECK_N;
-  if (cf_id_fingerprint(pool->key, (struct cf_str){stored.p, n}) != cf_u64_get((const uint8_t *)stored.p + n))
+  if (cf_id_fingerprint(pool->key, (struct cf_str){stored.p, n}) !=
+      cf_u64_get((const uint8_t *)stored.p + n))
     return CF_E_SYNTAX;
   uint8_t *bytes = malloc(n);
   if (bytes == NULL)

@@ -46,7 +46,8 @@ uint64_t cf_siphash(const uint8_t key[16], const void *p, size_t n)
 {
   const uint64_t k0 = word_get(key);
   const uint64_t k1 = word_get(key + 8);
-  uint64_t v[4] = {k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d, k0 ^ 0x6c7967656e657261, k1 ^ 0x7465646279746573};
+  uint64_t v[4] = {k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d, k0 ^ 0x6c7967656e657261,
+                   k1 ^ 0x7465646279746573};
   const uint8_t *at = p;
   uint64_t last = (uint64_t)(n & 0xff) << 56;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* SipHash-2-4 (Aumasson and Bernstein, 2012): a short keyed hash, so that nobody who does not know the key can choose values that collide. */
+/* SipHash-2-4 (Aumasson and Bernstein, 2012): a short keyed hash, so that
+ * nobody who does not know the key can choose values that collide. */
 #ifndef CF_STORE_SIPHASH_H
 #define CF_STORE_SIPHASH_H
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Free space: events are refused while there is little, and a reserve file is given up so that recovery, seals and the stop record still find room
- * where a quota hides what is left. */
+/* Free space: events are refused while there is little, and a reserve file is
+ * given up so that recovery, seals and the stop record still find room where a
+ * quota hides what is left. */
 #include "config.h"
 
 #include <fcntl.h>
@@ -13,7 +14,7 @@
 #include "lib/store/parts.h"
 
 #define RESERVE_BYTES (16 << 20)
-#define CHECK_US INT64_C(200000)
+#define CHECK_US      INT64_C(200000)
 
 uint64_t cf_space_free(const struct cf_ledger *l)
 {
@@ -28,7 +29,8 @@ bool cf_space_ok(struct cf_ledger *l)
     return l->space_ok;
   bool ok = cf_space_free(l) >= l->conf->min_free;
   if (l->space_checked_us != 0 && ok != l->space_ok)
-    cf_log(CF_LOG_WARNING, ok ? "there is space again: events are taken" : "less space than min_free: events are refused");
+    cf_log(CF_LOG_WARNING, ok ? "there is space again: events are taken"
+                              : "less space than min_free: events are refused");
   l->space_ok = ok;
   l->space_checked_us = now;
   return ok;
@@ -37,7 +39,8 @@ bool cf_space_ok(struct cf_ledger *l)
 static bool has_reserve(const struct cf_ledger *l)
 {
   struct stat st;
-  return fstatat(l->directory, "reserve", &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size >= RESERVE_BYTES;
+  return fstatat(l->directory, "reserve", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+         st.st_size >= RESERVE_BYTES;
 }
 
 bool cf_space_reserve(struct cf_ledger *l)
@@ -53,7 +56,8 @@ bool cf_space_reserve(struct cf_ledger *l)
   return made;
 }
 
-/* Where a quota hides what is left nobody sees it come back: a try would take it from the log for a moment, which ends the process. */
+/* Where a quota hides what is left nobody sees it come back: a try would take
+ * it from the log for a moment, which ends the process. */
 void cf_space_watch(struct cf_ledger *l)
 {
   uint64_t left = cf_space_free(l);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A generation of the tail: its file, its image, and reading the one back into the other. */
+/* A generation of the tail: its file, its image, and reading the one back into
+ * the other. */
 #include "config.h"
 
 #include "lib/store/tail.h"
@@ -19,9 +20,9 @@ struct cf_tail {
   struct cf_tail_meta meta;
   struct cf_bdb *file; /* the writer's; NULL once closed */
   atomic_uint refs;
-  pthread_rwlock_t lock; /* of what follows */
-  uint32_t n;            /* records in the image */
-  struct cf_bytes *full; /* blocks that are complete, one for each aligned 64 */
+  pthread_rwlock_t lock;       /* of what follows */
+  uint32_t n;                  /* records in the image */
+  struct cf_bytes *full;       /* blocks that are complete, one for each aligned 64 */
   struct cf_block_writer open; /* the block that is not */
   uint8_t *hashes;
   int64_t *times;
@@ -61,7 +62,8 @@ static void tail_free(struct cf_tail *t)
   free(t);
 }
 
-/* The writer goes first: with the default, readers that follow each other closely keep it out for ever. No reader takes the lock twice. */
+/* The writer goes first: with the default, readers that follow each other
+ * closely keep it out for ever. No reader takes the lock twice. */
 static void lock_init(pthread_rwlock_t *lock)
 {
   pthread_rwlockattr_t attributes;
@@ -73,7 +75,8 @@ static void lock_init(pthread_rwlock_t *lock)
   (void)pthread_rwlockattr_destroy(&attributes);
 }
 
-static enum cf_err tail_new(const struct cf_tail_meta *meta, const uint8_t fingerprint_key[16], struct cf_tail **tail)
+static enum cf_err tail_new(const struct cf_tail_meta *meta, const uint8_t fingerprint_key[16],
+                            struct cf_tail **tail)
 {
   struct cf_tail *t = calloc(1, sizeof *t);
   if (t == NULL)
@@ -85,11 +88,13 @@ static enum cf_err tail_new(const struct cf_tail_meta *meta, const uint8_t finge
   cf_block_writer_init(&t->piece);
   cf_buf_init(&t->piece_bytes, PIECE_MAX);
   cf_values_init(&t->values);
-  /* Sized for the whole generation: pages that are never touched cost nothing. */
+  /* Sized for the whole generation: pages that are never touched cost
+   * nothing. */
   t->full = calloc(capacity(t) / CF_GROUP, sizeof *t->full);
   t->hashes = calloc(capacity(t), CF_HASH_N);
   t->times = calloc(capacity(t), sizeof *t->times);
-  if (t->full == NULL || t->hashes == NULL || t->times == NULL || cf_index_new(fingerprint_key, &t->index) != CF_OK) {
+  if (t->full == NULL || t->hashes == NULL || t->times == NULL ||
+      cf_index_new(fingerprint_key, &t->index) != CF_OK) {
     tail_free(t);
     return CF_E_NOMEM;
   }
@@ -97,15 +102,17 @@ static enum cf_err tail_new(const struct cf_tail_meta *meta, const uint8_t finge
   return CF_OK;
 }
 
-static enum cf_err open_file(struct cf_tail *t, struct cf_bdb_env *env, struct cf_bdb_txn *txn, enum cf_bdb_open how)
+static enum cf_err open_file(struct cf_tail *t, struct cf_bdb_env *env, struct cf_bdb_txn *txn,
+                             enum cf_bdb_open how)
 {
   char name[32];
   cf_tail_file_name(t->meta.number, name);
   return cf_bdb_open(env, txn, name, NULL, how, 4096, &t->file);
 }
 
-enum cf_err cf_tail_create(struct cf_bdb_env *env, struct cf_bdb_txn *txn, const struct cf_tail_meta *meta,
-                           const uint8_t fingerprint_key[16], struct cf_tail **tail)
+enum cf_err cf_tail_create(struct cf_bdb_env *env, struct cf_bdb_txn *txn,
+                           const struct cf_tail_meta *meta, const uint8_t fingerprint_key[16],
+                           struct cf_tail **tail)
 {
   struct cf_tail *t = NULL;
   enum cf_err err = tail_new(meta, fingerprint_key, &t);
@@ -184,7 +191,8 @@ enum cf_err cf_tail_put(struct cf_tail *tail, struct cf_bdb_txn *txn, struct cf_
     return err;
   uint8_t key[8];
   cf_u64_put(key, piece->fresh[0].record.seq);
-  return cf_bdb_put(tail->file, txn, (struct cf_str){(const char *)key, sizeof key}, cf_buf_str(&tail->piece_bytes));
+  return cf_bdb_put(tail->file, txn, (struct cf_str){(const char *)key, sizeof key},
+                    cf_buf_str(&tail->piece_bytes));
 }
 
 static void widen(struct cf_unit *u, bool first, const struct cf_record *r)
@@ -219,7 +227,8 @@ static enum cf_err close_block(struct cf_tail *t, uint32_t i)
   return err;
 }
 
-static enum cf_err write_open(struct cf_tail *t, const struct cf_record *r, const uint8_t key[CF_SALTKEY_N])
+static enum cf_err write_open(struct cf_tail *t, const struct cf_record *r,
+                              const uint8_t key[CF_SALTKEY_N])
 {
   if (t->n % CF_GROUP == 0)
     cf_block_writer_begin(&t->open, r->seq);
@@ -271,7 +280,8 @@ enum cf_err cf_tail_apply(struct cf_tail *tail, struct cf_piece *piece)
 void cf_tail_set_limit(struct cf_tail *tail, uint64_t limit)
 {
   (void)pthread_rwlock_wrlock(&tail->lock);
-  CF_ASSERT(limit % CF_TILE_W == 0 && limit >= tail->meta.first + tail->n && limit <= tail->meta.limit);
+  CF_ASSERT(limit % CF_TILE_W == 0 && limit >= tail->meta.first + tail->n &&
+            limit <= tail->meta.limit);
   tail->meta.limit = limit;
   (void)pthread_rwlock_unlock(&tail->lock);
 }
@@ -288,11 +298,14 @@ static enum cf_err damaged(struct loader *l, uint64_t seq, const char *what)
 {
   char name[32];
   cf_tail_file_name(l->t->meta.number, name);
-  return cf_fail(l->fault, CF_E_DAMAGED, name, "the piece at seq %llu %s: restore the data directory from a backup", (unsigned long long)seq, what);
+  return cf_fail(l->fault, CF_E_DAMAGED, name,
+                 "the piece at seq %llu %s: restore the data directory from a backup",
+                 (unsigned long long)seq, what);
 }
 
 /* A run of records under one key; bytes are those of the whole block. */
-static enum cf_err load_run(struct loader *l, const struct cf_fresh *fresh, unsigned n, const uint8_t *key, struct cf_str bytes)
+static enum cf_err load_run(struct loader *l, const struct cf_fresh *fresh, unsigned n,
+                            const uint8_t *key, struct cf_str bytes)
 {
   struct cf_piece piece = {.fresh = fresh, .n = n};
   if (key == NULL)
@@ -315,7 +328,8 @@ static enum cf_err load_records(struct loader *l, const uint8_t *hashes, struct 
   }
   enum cf_err err = CF_OK;
   for (unsigned run = 0; err == CF_OK && run < block->runs; run++) {
-    unsigned from = block->run[run].from, end = run + 1 < block->runs ? block->run[run + 1].from : block->n;
+    unsigned from = block->run[run].from,
+             end = run + 1 < block->runs ? block->run[run + 1].from : block->n;
     err = load_run(l, fresh + from, end - from, block->run[run].key, bytes);
   }
   return err;
@@ -354,8 +368,9 @@ static enum cf_err load_all(struct loader *l)
   return err == CF_E_NOTFOUND ? CF_OK : err;
 }
 
-enum cf_err cf_tail_load(struct cf_bdb_env *env, const struct cf_tail_meta *meta, const uint8_t fingerprint_key[16],
-                         struct cf_tail **tail, struct cf_fault *fault)
+enum cf_err cf_tail_load(struct cf_bdb_env *env, const struct cf_tail_meta *meta,
+                         const uint8_t fingerprint_key[16], struct cf_tail **tail,
+                         struct cf_fault *fault)
 {
   struct loader l = {.fault = fault};
   cf_block_init(&l.block);
@@ -400,7 +415,8 @@ bool cf_tail_ranges(struct cf_tail *tail, struct cf_unit *unit)
 size_t cf_tail_memory(struct cf_tail *tail)
 {
   (void)pthread_rwlock_rdlock(&tail->lock);
-  size_t n = tail->block_bytes + (size_t)tail->n * (CF_HASH_N + sizeof *tail->times) + cf_index_memory(tail->index);
+  size_t n = tail->block_bytes + (size_t)tail->n * (CF_HASH_N + sizeof *tail->times) +
+             cf_index_memory(tail->index);
   (void)pthread_rwlock_unlock(&tail->lock);
   return n;
 }
@@ -419,7 +435,8 @@ enum cf_err cf_tail_block(struct cf_tail *tail, uint32_t i, struct cf_buf *b)
   return err != CF_OK ? err : b->err;
 }
 
-/* The arrays were allocated whole and an entry is written once, before the size that covers it is published: no lock. */
+/* The arrays were allocated whole and an entry is written once, before the size
+ * that covers it is published: no lock. */
 void cf_tail_hashes(struct cf_tail *tail, uint32_t offset, uint32_t n, uint8_t *out)
 {
   memcpy(out, tail->hashes + (size_t)offset * CF_HASH_N, (size_t)n * CF_HASH_N);
@@ -430,14 +447,16 @@ void cf_tail_times(struct cf_tail *tail, uint32_t offset, uint32_t n, int64_t *o
   memcpy(out, tail->times + offset, (size_t)n * sizeof *out);
 }
 
-void cf_tail_match(struct cf_tail *tail, const struct cf_term *term, uint32_t from, struct cf_bits *bits)
+void cf_tail_match(struct cf_tail *tail, const struct cf_term *term, uint32_t from,
+                   struct cf_bits *bits)
 {
   (void)pthread_rwlock_rdlock(&tail->lock);
   cf_index_match(tail->index, term, from, bits);
   (void)pthread_rwlock_unlock(&tail->lock);
 }
 
-void cf_tail_find_id(struct cf_tail *tail, uint64_t fingerprint, bool (*each)(void *context, uint32_t offset), void *context)
+void cf_tail_find_id(struct cf_tail *tail, uint64_t fingerprint,
+                     bool (*each)(void *context, uint32_t offset), void *context)
 {
   (void)pthread_rwlock_rdlock(&tail->lock);
   cf_index_find_id(tail->index, fingerprint, each, context);
@@ -463,5 +482,9 @@ static enum cf_err source_times(void *context, uint32_t offset, uint32_t n, int6
 
 void cf_tail_segment_source(struct cf_tail *tail, struct cf_segment_source *source)
 {
-  *source = (struct cf_segment_source){.context = tail, .block = source_block, .hashes = source_hashes, .times = source_times, .index = tail->index};
+  *source = (struct cf_segment_source){.context = tail,
+                                       .block = source_block,
+                                       .hashes = source_hashes,
+                                       .times = source_times,
+                                       .index = tail->index};
 }

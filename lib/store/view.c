@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Layouts and views: the readers' counted snapshots, and reads that go to a segment or to a generation as the seq has it. */
+/* Layouts and views: the readers' counted snapshots, and reads that go to a
+ * segment or to a generation as the seq has it. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -36,7 +37,8 @@ struct cf_layout *cf_layout_get(struct cf_ledger *l)
   return layout;
 }
 
-enum cf_err cf_layout_make(const struct cf_segment_meta *segments, size_t segments_n, struct cf_tail *const *tails, size_t tails_n, struct cf_layout **layout)
+enum cf_err cf_layout_make(const struct cf_segment_meta *segments, size_t segments_n,
+                           struct cf_tail *const *tails, size_t tails_n, struct cf_layout **layout)
 {
   struct cf_layout *made = calloc(1, sizeof *made);
   if (made == NULL)
@@ -116,7 +118,8 @@ struct place {
 static struct place unit_place(const struct cf_view *v, size_t i)
 {
   const struct cf_layout *y = v->layout;
-  return i < y->segments_n ? (struct place){.segment = &y->segments[i]} : (struct place){.tail = y->tails[i - y->segments_n]};
+  return i < y->segments_n ? (struct place){.segment = &y->segments[i]}
+                           : (struct place){.tail = y->tails[i - y->segments_n]};
 }
 
 size_t cf_view_units(const struct cf_view *view)
@@ -132,8 +135,13 @@ void cf_view_unit(const struct cf_view *view, size_t i, struct cf_unit *unit)
 {
   struct place p = unit_place(view, i);
   if (p.segment != NULL)
-    *unit = (struct cf_unit){p.segment->first, p.segment->end, p.segment->time_min_us, p.segment->time_max_us,
-                             p.segment->recorded_min_us, p.segment->recorded_max_us, true};
+    *unit = (struct cf_unit){p.segment->first,
+                             p.segment->end,
+                             p.segment->time_min_us,
+                             p.segment->time_max_us,
+                             p.segment->recorded_min_us,
+                             p.segment->recorded_max_us,
+                             true};
   else
     (void)cf_tail_ranges(p.tail, unit);
   if (unit->end > view->size)
@@ -169,7 +177,8 @@ static enum cf_err seen(struct cf_ledger *l, const struct cf_segment_meta *meta,
   return err;
 }
 
-enum cf_err cf_view_match(struct cf_view *view, size_t i, const struct cf_term *term, uint32_t from, struct cf_bits *bits)
+enum cf_err cf_view_match(struct cf_view *view, size_t i, const struct cf_term *term, uint32_t from,
+                          struct cf_bits *bits)
 {
   struct place p = unit_place(view, i);
   if (p.segment != NULL)
@@ -191,7 +200,8 @@ static bool add_match(void *context, uint32_t offset)
   return true;
 }
 
-enum cf_err cf_view_match_id(struct cf_view *view, size_t i, struct cf_str id, uint32_t from, struct cf_bits *bits)
+enum cf_err cf_view_match_id(struct cf_view *view, size_t i, struct cf_str id, uint32_t from,
+                             struct cf_bits *bits)
 {
   struct place p = unit_place(view, i);
   struct id_match m = {bits, from};
@@ -211,7 +221,8 @@ enum cf_err cf_view_times(struct cf_view *view, size_t i, uint32_t offset, uint3
   return CF_OK;
 }
 
-/* The unit that holds seq: segments by binary search, then the few generations. */
+/* The unit that holds seq: segments by binary search, then the few
+ * generations. */
 static struct place find(const struct cf_view *v, uint64_t seq)
 {
   const struct cf_layout *y = v->layout;
@@ -231,7 +242,8 @@ static struct place find(const struct cf_view *v, uint64_t seq)
   return (struct place){0};
 }
 
-static enum cf_err segment_block(struct cf_view *v, const struct cf_segment_meta *meta, uint64_t first, struct cf_buf *b)
+static enum cf_err segment_block(struct cf_view *v, const struct cf_segment_meta *meta,
+                                 uint64_t first, struct cf_buf *b)
 {
   ON_SEGMENT(v, meta, s, cf_segment_block(s, (uint32_t)((first - meta->first) / CF_GROUP), b));
 }
@@ -250,7 +262,8 @@ enum cf_err cf_view_block(struct cf_view *view, uint64_t seq, struct cf_block *b
 {
   if (seq >= view->size)
     return CF_E_NOTFOUND;
-  uint64_t first = seq - seq % CF_GROUP, wanted = view->size - first < CF_GROUP ? view->size - first : CF_GROUP;
+  uint64_t first = seq - seq % CF_GROUP,
+           wanted = view->size - first < CF_GROUP ? view->size - first : CF_GROUP;
   struct cf_buf b;
   cf_buf_init(&b, BLOCK_BYTES_MAX);
   enum cf_err err = block_bytes(view, first, &b);
@@ -268,12 +281,14 @@ enum cf_err cf_view_block(struct cf_view *view, uint64_t seq, struct cf_block *b
   return err;
 }
 
-static enum cf_err segment_hashes(struct cf_view *v, const struct cf_segment_meta *meta, uint64_t first, uint32_t n, uint8_t *out)
+static enum cf_err segment_hashes(struct cf_view *v, const struct cf_segment_meta *meta,
+                                  uint64_t first, uint32_t n, uint8_t *out)
 {
   ON_SEGMENT(v, meta, s, cf_segment_hashes(s, (uint32_t)(first - meta->first), n, out));
 }
 
-/* Units begin at multiples of 256, so a run inside one tile lies in one unit. */
+/* Units begin at multiples of 256, so a run inside one tile lies in one
+ * unit. */
 static enum cf_err get_hashes(void *context, unsigned level, uint64_t first, size_t n, uint8_t *out)
 {
   struct cf_view *v = context;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What a segment of made-up but plausible records costs: time to index, to write, bytes on disk, memory, look-ups. By hand:
- *   bench_segment DIRECTORY [RECORDS]
- */
+/* What a segment of made-up but plausible records costs: time to index, to
+ * write, bytes on disk, memory, look-ups. By hand:
+ *   bench_segment DIRECTORY [RECORDS] */
 #include "config.h"
 
 #include <inttypes.h>
@@ -67,15 +67,26 @@ static void make_record(uint32_t i, char text[5][TEXT], struct cf_record *r)
   r->recorded_us = INT64_C(1795000000000000) + (int64_t)i * 250000 + (int64_t)(roll64() % 200000);
   r->time_us = r->recorded_us - (int64_t)(roll64() % 3000000);
   cf_time_format(r->time_us, when);
-  snprintf(text[0], TEXT, "\"source\":\"www%u\",\"id\":\"%016" PRIx64 ".%u\",\"time\":\"%s\",\"action\":\"http.request\",\"method\":\"%s\",\"status\":%u,\"outcome\":\"%s\"",
-           roll(3), UINT64_C(0xa5c3e71b0d924f68) + i / 9000, i * 187, when, methods[roll(7)], status, status < 400 ? "success" : "failure");
-  snprintf(text[1], TEXT, "{\"user\":\"user%u@example.org\",\"session\":\"%016" PRIx64 "\"}", user, (uint64_t)user * 0x9e3779b97f4a7c15u + i / 40000);
-  snprintf(text[2], TEXT, "{\"ip\":\"192.%u.%u.%u\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:%u.0) Gecko/20100101 Firefox/%u.0\",\"referer\":\"https://www.example.org/section/%u\"}",
-           user % 3, user % 200, user % 97, 90 + user % 30, 90 + user % 30, roll(300));
+  snprintf(
+      text[0], TEXT,
+      "\"source\":\"www%u\",\"id\":\"%016" PRIx64
+      ".%u\",\"time\":\"%s\",\"action\":\"http.request\",\"method\":\"%s\",\"status\":%u,\"outcome\":\"%s\"",
+      roll(3), UINT64_C(0xa5c3e71b0d924f68) + i / 9000, i * 187, when, methods[roll(7)], status,
+      status < 400 ? "success" : "failure");
+  snprintf(text[1], TEXT, "{\"user\":\"user%u@example.org\",\"session\":\"%016" PRIx64 "\"}", user,
+           (uint64_t)user * 0x9e3779b97f4a7c15u + i / 40000);
+  snprintf(
+      text[2], TEXT,
+      "{\"ip\":\"192.%u.%u.%u\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:%u.0) Gecko/20100101 Firefox/%u.0\",\"referer\":\"https://www.example.org/section/%u\"}",
+      user % 3, user % 200, user % 97, 90 + user % 30, 90 + user % 30, roll(300));
   unsigned path = roll_path(60000);
-  snprintf(text[3], TEXT, "{\"resource\":\"/section/%u/document-%u.html\",%s\"host\":\"www%u.example.org\"}", path % 40, path, path % 5 == 0 ? "\"query\":\"sort=date\"," : "", path % 4);
-  snprintf(text[4], TEXT, "{\"request_id\":\"%08x%016" PRIx64 "\",\"bytes\":%u,\"duration_us\":%u,\"protocol\":\"HTTP/1.1\"}", 0x67000000 + i / 4, roll64(), roll(100000),
-           roll(900000));
+  snprintf(text[3], TEXT,
+           "{\"resource\":\"/section/%u/document-%u.html\",%s\"host\":\"www%u.example.org\"}",
+           path % 40, path, path % 5 == 0 ? "\"query\":\"sort=date\"," : "", path % 4);
+  snprintf(text[4], TEXT,
+           "{\"request_id\":\"%08x%016" PRIx64
+           "\",\"bytes\":%u,\"duration_us\":%u,\"protocol\":\"HTTP/1.1\"}",
+           0x67000000 + i / 4, roll64(), roll(100000), roll(900000));
   r->public_text = cf_str_from(text[0]);
   for (unsigned c = 0; c < CF_C_N; c++)
     r->payload[c] = cf_str_from(text[c + 1]);
@@ -173,7 +184,8 @@ static void make_sample(struct sample *s, uint32_t n)
   }
   printf("blocks    %6.2f us and %6.1f bytes a record\n", s->pack_us / n, (double)bytes / n);
   printf("values    %6.2f us a record\n", s->values_us / n);
-  printf("index     %6.2f us a record, %.1f MB\n", s->index_us / n, (double)cf_index_memory(s->index) / 1e6);
+  printf("index     %6.2f us a record, %.1f MB\n", s->index_us / n,
+         (double)cf_index_memory(s->index) / 1e6);
 }
 
 static bool first_found(void *context, uint32_t offset)
@@ -182,7 +194,8 @@ static bool first_found(void *context, uint32_t offset)
   return false;
 }
 
-static void ask(struct cf_segment *segment, const char *what, unsigned index, const char *value, unsigned times, uint32_t n)
+static void ask(struct cf_segment *segment, const char *what, unsigned index, const char *value,
+                unsigned times, uint32_t n)
 {
   uint8_t key[CF_INDEX_VALUE_MAX];
   struct cf_str k = {(char *)key, cf_index_key(index, cf_str_from(value), key)};
@@ -257,14 +270,19 @@ int main(int argc, char **argv)
     return 2;
   }
   make_sample(&s, n);
-  struct cf_segment_source source = {&s, source_block, source_hashes, source_times, s.index, CF_STR("")};
-  struct cf_segment_meta meta = {.end = n, .generation = 1, .time_min_us = CF_TIME_MIN_US, .time_max_us = CF_TIME_MAX_US};
+  struct cf_segment_source source = {&s,           source_block, source_hashes,
+                                     source_times, s.index,      CF_STR("")};
+  struct cf_segment_meta meta = {.end = n,
+                                 .generation = 1,
+                                 .time_min_us = CF_TIME_MIN_US,
+                                 .time_max_us = CF_TIME_MAX_US};
   double start = now_us();
   enum cf_err err = cf_segment_build(argv[1], &source, &meta, &fault);
   if (err != CF_OK)
     fprintf(stderr, "%s\n", fault.detail);
   must(err, "build");
-  printf("build     %6.2f us and %6.1f bytes a record\n", (now_us() - start) / n, (double)meta.bytes / n);
+  printf("build     %6.2f us and %6.1f bytes a record\n", (now_us() - start) / n,
+         (double)meta.bytes / n);
   must(cf_segment_pool_new(argv[1], 32 << 20, id_key, &pool), "pool");
   start = now_us();
   must(cf_segment_acquire(pool, &meta, &segment), "acquire");

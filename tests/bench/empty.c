@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A FastCGI responder that does nothing: reads each request to its end and answers 204. What a web server, libfcgi and
- * the machine cost by themselves; the yardstick of the benchmark. THREADS workers (default 32) on descriptor 0. */
+/* A FastCGI responder that does nothing: reads each request to its end and
+ * answers 204. What a web server, libfcgi and the machine cost by themselves;
+ * the yardstick of the benchmark. THREADS workers (default 32) on descriptor
+ * 0. */
 #include "config.h"
 
 #include <fcgiapp.h>

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What a durable write costs where the benchmark runs: 200 times 4 KiB appended to a file in DIRECTORY, as a log grows, each followed by fdatasync.
+/* What a durable write costs where the benchmark runs: 200 times 4 KiB appended
+ * to a file in DIRECTORY, as a log grows, each followed by fdatasync.
  *
- *   fsync DIRECTORY     prints the median and the 99th percentile in microseconds */
+ *   fsync DIRECTORY     prints the median and the 99th percentile in
+ *                       microseconds */
 #include "config.h"
 
 #include <errno.h>
@@ -13,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TIMES 200
+#define TIMES   200
 #define WRITE_N 4096
 
 static int64_t now_us(void)

@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* Preloaded into the owner of a ledger: writes down in which order it reads, writes to files, syncs them and answers, and
- * makes an fsync fail.
+/* Preloaded into the owner of a ledger: writes down in which order it reads,
+ * writes to files, syncs them and answers, and makes an fsync fail.
  *
  * CF_SHIM_LOG=FILE   where the lines go; without it nothing is written down
- * CF_SHIM_ARM=FILE   while this file exists, calls of fsync and fdatasync are counted; the n-th, n being the number in the
+ * CF_SHIM_ARM=FILE   while this file exists, calls of fsync and fdatasync are
+ * counted; the n-th, n being the number in the
  *                    file, fails with EIO
- * CF_SHIM_MARK=TEXT  TEXT with the letters, digits and dashes behind it is noted where it occurs in what is read or written
+ * CF_SHIM_MARK=TEXT  TEXT with the letters, digits and dashes behind it is
+ * noted where it occurs in what is read or written
  *
  * The lines, each with a number in front that grows from call to call:
  *   read MARK…               a socket; the number is drawn after the call
  *   write PATH MARK…         a file; the number is drawn before the call
  *   begin PATH               fsync or fdatasync begins
  *   end PATH ERRNO BEGIN     it has returned; BEGIN is the number of its begin
- *   answer STATUS SEQ MARK…  a socket, what is written holds a CGI header block; drawn before the call; SEQ is - where it names none
- * So whatever was written before `begin` and is synced at `end` was safe before an answer with a greater number. */
+ *   answer STATUS SEQ MARK…  a socket, what is written holds a CGI header
+ *                            block; drawn before the call; SEQ is - where it
+ *                            names none
+ * So whatever was written before `begin` and is synced at `end` was safe before
+ * an answer with a greater number. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -31,7 +36,7 @@
 #include <unistd.h>
 
 #define LINE_MAX_N 16384
-#define MARK_MAX 64
+#define MARK_MAX   64
 
 ssize_t read(int fd, void *p, size_t n);
 ssize_t write(int fd, const void *p, size_t n);
@@ -171,7 +176,9 @@ static mode_t kind(int fd)
 {
   struct stat st;
   int saved = errno;
-  mode_t mode = fd >= 0 && log_open() >= 0 && fd != log_open() && fstat(fd, &st) == 0 ? st.st_mode & S_IFMT : 0;
+  mode_t mode = fd >= 0 && log_open() >= 0 && fd != log_open() && fstat(fd, &st) == 0
+                    ? st.st_mode & S_IFMT
+                    : 0;
 
   errno = saved;
   return mode;
@@ -297,5 +304,11 @@ static int sync_noted(int fd, const char *name)
   return result;
 }
 
-int fsync(int fd) { return sync_noted(fd, "fsync"); }
-int fdatasync(int fd) { return sync_noted(fd, "fdatasync"); }
+int fsync(int fd)
+{
+  return sync_noted(fd, "fsync");
+}
+int fdatasync(int fd)
+{
+  return sync_noted(fd, "fdatasync");
+}

@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* A load of POSTs over kept-alive connections to 127.0.0.1, and what was acknowledged.
+/* A load of POSTs over kept-alive connections to 127.0.0.1, and what was
+ * acknowledged.
  *
- *   load [-c CONNECTIONS] [-n REQUESTS | -t SECONDS] [-b BATCH] [-s | -f EVENTS] [-p PREFIX] [-H HEADERFILE] [-o ACKS] PORT PATH
+ *   load [-c CONNECTIONS] [-n REQUESTS | -t SECONDS] [-b BATCH] [-s | -f
+ *   EVENTS] [-p PREFIX] [-H HEADERFILE] [-o ACKS] PORT PATH
  *
- * Each connection posts one request after the other: one event of some 400 bytes, or with -s a small one, or with -f the next line of EVENTS, a file of
- * JSON objects without an id, over and over; or BATCH of them as NDJSON. Ids are PREFIX-CONNECTION-NUMBER. A request that fails without an answer, or
- * with a 5xx, is sent again, with the same ids, until it is answered, the time is over or SIGTERM comes; a 4xx ends the run with 1. ACKS gets a line an
- * acknowledged event: id, seq, leaf hash in hex (- in a batch). HEADERFILE holds header lines to send, for example the token. At the end a line of
- * figures goes to stdout; latencies are of requests that were answered the first time. */
+ * Each connection posts one request after the other: one event of some 400
+ * bytes, or with -s a small one, or with -f the next line of EVENTS, a file of
+ * JSON objects without an id, over and over; or BATCH of them as NDJSON. Ids
+ * are PREFIX-CONNECTION-NUMBER. A request that fails without an answer, or with
+ * a 5xx, is sent again, with the same ids, until it is answered, the time is
+ * over or SIGTERM comes; a 4xx ends the run with 1. ACKS gets a line an
+ * acknowledged event: id, seq, leaf hash in hex (- in a batch). HEADERFILE
+ * holds header lines to send, for example the token. At the end a line of
+ * figures goes to stdout; latencies are of requests that were answered the
+ * first time. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -31,18 +38,18 @@
 #include <unistd.h>
 
 #define CONNECTIONS_MAX 512
-#define BATCH_MAX 50000
-#define EVENT_MAX 2048        /* bytes of one event's text */
-#define LINES_MAX 4000000
-#define HEADERS_MAX 4096
-#define ANSWER_MAX (4 << 20)
-#define RETRY_US 20000
-#define LATENCIES_MAX 4000000
+#define BATCH_MAX       50000
+#define EVENT_MAX       2048 /* bytes of one event's text */
+#define LINES_MAX       4000000
+#define HEADERS_MAX     4096
+#define ANSWER_MAX      (4 << 20)
+#define RETRY_US        20000
+#define LATENCIES_MAX   4000000
 
 struct options {
   int connections, batch;
   unsigned short port;
-  long requests;              /* of all connections together; 0: until the time is over */
+  long requests; /* of all connections together; 0: until the time is over */
   double seconds;
   bool small;
   const char *prefix, *path, *acks;
@@ -50,12 +57,12 @@ struct options {
 };
 
 struct connection {
-  int fd;                     /* -1: none; is opened when `since` has come */
+  int fd; /* -1: none; is opened when `since` has come */
   int index;
-  long number;                /* of the request under way; 0: none */
-  long first_line;            /* of the file, for the request under way */
-  bool again;                 /* it was sent before */
-  int64_t since;              /* when it was sent; before that, when it may be */
+  long number;     /* of the request under way; 0: none */
+  long first_line; /* of the file, for the request under way */
+  bool again;      /* it was sent before */
+  int64_t since;   /* when it was sent; before that, when it may be */
   char *request;
   size_t request_n, sent;
   char *answer;
@@ -71,9 +78,9 @@ struct answer {
 
 static struct options options = {.connections = 1, .batch = 1, .seconds = 3600, .prefix = "load"};
 static FILE *acks;
-static long given;            /* requests given out */
+static long given; /* requests given out */
 static long done, again, events;
-static char **lines;          /* of the file, each ended by a 0 */
+static char **lines; /* of the file, each ended by a 0 */
 static long lines_n;
 static uint32_t *latencies;
 static size_t latencies_n;
@@ -97,13 +104,15 @@ static int64_t now_us(void)
 
 static int page_view_put(char *out, const struct connection *c, long n)
 {
-  return snprintf(out, EVENT_MAX,
-    "{\"id\":\"%s-%d-%ld\",\"action\":\"page.view\",\"user\":\"user%ld\",\"session\":\"s-%08lx\",\"ip\":\"10.%ld.%ld.%d\","
-    "\"method\":\"GET\",\"status\":%d,\"resource\":\"/projects/%ld/files/%ld\",\"query\":\"page=%ld\",\"host\":\"www.example.org\","
-    "\"bytes\":%ld,\"duration_us\":%ld,\"protocol\":\"HTTP/1.1\",\"request_id\":\"req-%d-%ld\","
-    "\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:102.0) Gecko/20100101 Firefox/102.0\"}\n",
-    options.prefix, c->index, n, n % 997, (unsigned long)n * 2654435761UL % 0xffffffffUL, n % 250, n / 250 % 250, c->index % 250,
-    n % 20 ? 200 : 404, n % 83, n % 9973, n % 7, 512 + n % 40000, 300 + n % 9000, c->index, n);
+  return snprintf(
+      out, EVENT_MAX,
+      "{\"id\":\"%s-%d-%ld\",\"action\":\"page.view\",\"user\":\"user%ld\",\"session\":\"s-%08lx\",\"ip\":\"10.%ld.%ld.%d\","
+      "\"method\":\"GET\",\"status\":%d,\"resource\":\"/projects/%ld/files/%ld\",\"query\":\"page=%ld\",\"host\":\"www.example.org\","
+      "\"bytes\":%ld,\"duration_us\":%ld,\"protocol\":\"HTTP/1.1\",\"request_id\":\"req-%d-%ld\","
+      "\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:102.0) Gecko/20100101 Firefox/102.0\"}\n",
+      options.prefix, c->index, n, n % 997, (unsigned long)n * 2654435761UL % 0xffffffffUL, n % 250,
+      n / 250 % 250, c->index % 250, n % 20 ? 200 : 404, n % 83, n % 9973, n % 7, 512 + n % 40000,
+      300 + n % 9000, c->index, n);
 }
 
 static size_t event_put(char *out, const struct connection *c, int i)
@@ -112,9 +121,11 @@ static size_t event_put(char *out, const struct connection *c, int i)
   int length;
 
   if (options.small)
-    length = snprintf(out, EVENT_MAX, "{\"id\":\"%s-%d-%ld\",\"action\":\"load\"}\n", options.prefix, c->index, n);
+    length = snprintf(out, EVENT_MAX, "{\"id\":\"%s-%d-%ld\",\"action\":\"load\"}\n",
+                      options.prefix, c->index, n);
   else if (lines_n > 0)
-    length = snprintf(out, EVENT_MAX, "{\"id\":\"%s-%d-%ld\",%s\n", options.prefix, c->index, n, lines[(c->first_line + i) % lines_n]);
+    length = snprintf(out, EVENT_MAX, "{\"id\":\"%s-%d-%ld\",%s\n", options.prefix, c->index, n,
+                      lines[(c->first_line + i) % lines_n]);
   else
     length = page_view_put(out, c, n);
   if (length < 0 || length >= EVENT_MAX)
@@ -130,8 +141,11 @@ static void request_make(struct connection *c)
 
   for (int i = 0; i < options.batch; i++)
     n += event_put(body + n, c, i);
-  int head_n = snprintf(head, sizeof head, "POST %s%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n%sContent-Type: %s\r\nContent-Length: %zu\r\n\r\n", options.path,
-    options.batch > 1 && acks ? "?return=seqs" : "", options.port, options.headers, options.batch > 1 ? "application/x-ndjson" : "application/json", n);
+  int head_n = snprintf(
+      head, sizeof head,
+      "POST %s%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n%sContent-Type: %s\r\nContent-Length: %zu\r\n\r\n",
+      options.path, options.batch > 1 && acks ? "?return=seqs" : "", options.port, options.headers,
+      options.batch > 1 ? "application/x-ndjson" : "application/json", n);
   if (head_n < 0 || (size_t)head_n >= sizeof head)
     die("the header is too long");
   memcpy(c->request, head, (size_t)head_n);
@@ -166,7 +180,8 @@ static const char *header_find(const char *head, size_t head_n, const char *name
   return NULL;
 }
 
-/* Put the chunks of a body together in its own place; false: not all is there. */
+/* Put the chunks of a body together in its own place; false: not all is
+ * there. */
 static bool unchunk(char *body, size_t n, size_t *body_n)
 {
   size_t from = 0;
@@ -249,7 +264,8 @@ static void ack_one(const struct connection *c, const struct answer *a)
   if (seq == NULL || hash == NULL)
     die("an acknowledgement without seq or leaf_hash");
   hash_to_hex(hash + 13, hex);
-  fprintf(acks, "%s-%d-%ld %lu %s\n", options.prefix, c->index, c->number - 1, strtoul(seq + 6, NULL, 10), hex);
+  fprintf(acks, "%s-%d-%ld %lu %s\n", options.prefix, c->index, c->number - 1,
+          strtoul(seq + 6, NULL, 10), hex);
 }
 
 static void ack_batch(const struct connection *c, const struct answer *a)
@@ -265,7 +281,8 @@ static void ack_batch(const struct connection *c, const struct answer *a)
     unsigned long seq = strtoul(at, &end, 10);
     if (end == at)
       die("an event of a batch was not taken");
-    fprintf(acks, "%s-%d-%ld %lu -\n", options.prefix, c->index, (c->number - 1) * options.batch + i, seq);
+    fprintf(acks, "%s-%d-%ld %lu -\n", options.prefix, c->index,
+            (c->number - 1) * options.batch + i, seq);
     at = end + 1;
   }
 }
@@ -311,7 +328,8 @@ static bool connection_open(struct connection *c)
   if (c->fd < 0)
     die("socket");
   (void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-  if (connect(c->fd, (struct sockaddr *)&to, sizeof to) != 0 || fcntl(c->fd, F_SETFL, O_NONBLOCK) != 0)
+  if (connect(c->fd, (struct sockaddr *)&to, sizeof to) != 0 ||
+      fcntl(c->fd, F_SETFL, O_NONBLOCK) != 0)
     return false;
   return true;
 }
@@ -339,7 +357,8 @@ static bool answered(struct connection *c, const struct answer *a)
     return true;
   }
   if (a->status < 200 || a->status > 299) {
-    fprintf(stderr, "load: answer %d: %.*s\n", a->status, (int)(a->body_n < 2000 ? a->body_n : 2000), a->body);
+    fprintf(stderr, "load: answer %d: %.*s\n", a->status,
+            (int)(a->body_n < 2000 ? a->body_n : 2000), a->body);
     exit(1);
   }
   acknowledged(c, a);
@@ -383,7 +402,8 @@ static bool connection_step(struct connection *c, short ready)
   return true;
 }
 
-/* One round over all connections that still have work; returns how many have. */
+/* One round over all connections that still have work; returns how many
+ * have. */
 static int round_once(struct connection *all, bool *working)
 {
   struct pollfd polls[CONNECTIONS_MAX];
@@ -443,8 +463,10 @@ static unsigned percentile(double part)
 static void figures(double seconds)
 {
   qsort(latencies, latencies_n, sizeof *latencies, by_size);
-  printf("requests=%ld events=%ld again=%ld seconds=%.3f requests_s=%.0f events_s=%.0f p50_us=%u p99_us=%u max_us=%u\n", done, events, again, seconds,
-    (double)done / seconds, (double)events / seconds, percentile(0.5), percentile(0.99), percentile(1));
+  printf(
+      "requests=%ld events=%ld again=%ld seconds=%.3f requests_s=%.0f events_s=%.0f p50_us=%u p99_us=%u max_us=%u\n",
+      done, events, again, seconds, (double)done / seconds, (double)events / seconds,
+      percentile(0.5), percentile(0.99), percentile(1));
 }
 
 /* The lines of the file, each ended by CR LF. */
@@ -457,7 +479,8 @@ static void headers_read(const char *path)
   if (f == NULL)
     die(path);
   while (fgets(line, sizeof line, f))
-    n += (size_t)snprintf(options.headers + n, n < HEADERS_MAX ? HEADERS_MAX - n : 0, "%.*s\r\n", (int)strcspn(line, "\r\n"), line);
+    n += (size_t)snprintf(options.headers + n, n < HEADERS_MAX ? HEADERS_MAX - n : 0, "%.*s\r\n",
+                          (int)strcspn(line, "\r\n"), line);
   (void)fclose(f);
   if (n >= HEADERS_MAX)
     die("too many headers");
@@ -504,7 +527,8 @@ static void options_read(int argc, char **argv)
     default: exit(2);
     }
   errno = 0;
-  if (optind + 2 != argc || options.connections < 1 || options.connections > CONNECTIONS_MAX || options.batch < 1 || options.batch > BATCH_MAX)
+  if (optind + 2 != argc || options.connections < 1 || options.connections > CONNECTIONS_MAX ||
+      options.batch < 1 || options.batch > BATCH_MAX)
     die("usage: load [-c CONNECTIONS] [-n REQUESTS | -t SECONDS] [-b BATCH] [-s | -f EVENTS] [-p PREFIX] [-H HEADERFILE] [-o ACKS] PORT PATH");
   options.port = (unsigned short)atoi(argv[optind]);
   options.path = argv[optind + 1];

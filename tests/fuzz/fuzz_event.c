@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Fuzz target: a request body on its whole way to stored records. The first byte chooses the rules, the rest is the body.
- * What comes out must hold: strict readers take what was written, values can be taken, and nothing changes on the way through the store. */
+/* Fuzz target: a request body on its whole way to stored records. The first
+ * byte chooses the rules, the rest is the body. What comes out must hold:
+ * strict readers take what was written, values can be taken, and nothing
+ * changes on the way through the store. */
 #include "config.h"
 
 #include <string.h>
@@ -20,7 +22,8 @@ static void check_texts(const struct cf_record *r)
   CF_ASSERT(cf_public_check(r->kind, r->public_text, &time_us, NULL) == CF_OK);
   CF_ASSERT(time_us == r->time_us);
   for (unsigned c = 0; c < CF_C_N; c++)
-    if (r->payload[c].n > 0) CF_ASSERT(cf_payload_check((enum cf_compartment)c, r->payload[c], NULL) == CF_OK);
+    if (r->payload[c].n > 0)
+      CF_ASSERT(cf_payload_check((enum cf_compartment)c, r->payload[c], NULL) == CF_OK);
 }
 
 static void check_leaf(const struct cf_record *r)
@@ -34,7 +37,8 @@ static void check_leaf(const struct cf_record *r)
   CF_ASSERT(b.err == CF_OK);
   CF_ASSERT(cf_leaf_parse(cf_buf_str(&b), &leaf, NULL) == CF_OK);
   CF_ASSERT(cf_str_eq(leaf.public_text, r->public_text) && leaf.time_us == r->time_us);
-  for (unsigned c = 0; c < CF_C_N; c++) CF_ASSERT((leaf.present >> c & 1) == (r->payload[c].n > 0));
+  for (unsigned c = 0; c < CF_C_N; c++)
+    CF_ASSERT((leaf.present >> c & 1) == (r->payload[c].n > 0));
   cf_buf_fini(&b);
 }
 
@@ -47,7 +51,8 @@ static void check_stored(const struct cf_record *r)
   cf_record_encode(r, 0, &b);
   cf_reader_init(&reader, b.p, b.n);
   CF_ASSERT(cf_record_decode(&reader, r->seq, 0, &back) == CF_OK && cf_reader_at_end(&reader));
-  CF_ASSERT(cf_record_same(r, &back) && back.time_us == r->time_us && back.recorded_us == r->recorded_us);
+  CF_ASSERT(cf_record_same(r, &back) && back.time_us == r->time_us &&
+            back.recorded_us == r->recorded_us);
   cf_buf_fini(&b);
 }
 
@@ -58,7 +63,8 @@ static void check_values(const struct cf_record *r)
   cf_values_init(&values);
   CF_ASSERT(cf_values_get(r, &values) == CF_OK);
   for (unsigned m = 0; m < CF_M_N; m++)
-    if (values.v[m].p != NULL) CF_ASSERT(cf_value_ok((enum cf_member)m, values.v[m]));
+    if (values.v[m].p != NULL)
+      CF_ASSERT(cf_value_ok((enum cf_member)m, values.v[m]));
   CF_ASSERT(values.v[CF_M_SOURCE].n > 0 && values.v[CF_M_OUTCOME].n > 0);
   cf_values_fini(&values);
 }
@@ -73,7 +79,8 @@ static void check_again(const struct cf_record *r, const struct cf_event_rules *
   cf_buf_putc(&b, '{');
   cf_buf_putstr(&b, r->public_text);
   for (unsigned c = 0; c < CF_C_N; c++) {
-    if (r->payload[c].n == 0) continue;
+    if (r->payload[c].n == 0)
+      continue;
     cf_buf_putc(&b, ',');
     cf_buf_put(&b, r->payload[c].p + 1, r->payload[c].n - 2);
   }
@@ -84,13 +91,16 @@ static void check_again(const struct cf_record *r, const struct cf_event_rules *
   cf_buf_fini(&b);
 }
 
-/* json-c reads the same out of it: its canonical text as an event gives the same record, or is refused too. */
-static void check_other_way(struct cf_str text, const struct cf_event_rules *rules, const struct cf_record *r)
+/* json-c reads the same out of it: its canonical text as an event gives the
+ * same record, or is refused too. */
+static void check_other_way(struct cf_str text, const struct cf_event_rules *rules,
+                            const struct cf_record *r)
 {
   struct cf_json *doc;
   struct cf_event other;
   struct cf_buf b;
-  if (cf_json_parse(text, CF_SCAN_DEPTH, &doc, NULL) != CF_OK) return;
+  if (cf_json_parse(text, CF_SCAN_DEPTH, &doc, NULL) != CF_OK)
+    return;
   cf_buf_init(&b, SIZE_MAX / 2);
   if (cf_json_put_canonical(&b, doc, CF_SCAN_DEPTH, NULL) == CF_OK) {
     enum cf_err err = cf_event_parse(cf_buf_str(&b), rules, &other, NULL);
@@ -129,8 +139,12 @@ static void check_event(struct cf_str text, const struct cf_event_rules *rules)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
   static const char *const sources[] = {"web*", NULL};
-  if (size == 0) return 0;
-  struct cf_event_rules rules = {.source = CF_STR("w"), .sources = sources, .unknown_to_attributes = data[0] & 1, .cut_long = data[0] & 2};
+  if (size == 0)
+    return 0;
+  struct cf_event_rules rules = {.source = CF_STR("w"),
+                                 .sources = sources,
+                                 .unknown_to_attributes = data[0] & 1,
+                                 .cut_long = data[0] & 2};
   struct cf_scan scan;
   struct cf_fault fault;
   size_t steps = 0;
@@ -138,7 +152,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   for (bool more = true; more; steps++) {
     struct cf_str event;
     CF_ASSERT(steps <= 2 * size + 2);
-    if (cf_scan_next(&scan, &event, &more, &fault) == CF_OK && more) check_event(event, &rules);
+    if (cf_scan_next(&scan, &event, &more, &fault) == CF_OK && more)
+      check_event(event, &rules);
   }
   return 0;
 }

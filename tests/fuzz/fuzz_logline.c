@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Fuzz target: lines of a log on their way to events. The first byte chooses how the input arrives in pieces, the rest is the file.
- * What must hold: lines and their offsets account for each byte, and each line becomes one event that the ledger accepts, whatever it is. */
+/* Fuzz target: lines of a log on their way to events. The first byte chooses
+ * how the input arrives in pieces, the rest is the file. What must hold: lines
+ * and their offsets account for each byte, and each line becomes one event that
+ * the ledger accepts, whatever it is. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -19,7 +21,8 @@ static void check_event(struct cf_str event)
   const struct cf_event_rules rules = {.source = CF_STR("fuzz"), .cut_long = true};
   struct cf_event parsed;
   struct cf_fault fault;
-  CF_ASSERT(event.n > 0 && event.p[event.n - 1] == '\n' && memchr(event.p, '\n', event.n) == event.p + event.n - 1);
+  CF_ASSERT(event.n > 0 && event.p[event.n - 1] == '\n' &&
+            memchr(event.p, '\n', event.n) == event.p + event.n - 1);
   CF_ASSERT(cf_event_parse(event, &rules, &parsed, &fault) == CF_OK);
   cf_event_fini(&parsed);
 }
@@ -27,7 +30,8 @@ static void check_event(struct cf_str event)
 static void check_line(struct cf_logline *l, const struct cf_line *line, struct cf_buf *b)
 {
   cf_buf_reset(b);
-  CF_ASSERT(cf_logline_event(l, line->text, line->cut, CF_STR("fuzz"), CF_STR("0123456789abcdef.1"), b) == CF_OK);
+  CF_ASSERT(cf_logline_event(l, line->text, line->cut, CF_STR("fuzz"), CF_STR("0123456789abcdef.1"),
+                             b) == CF_OK);
   check_event(cf_buf_str(b));
   cf_buf_reset(b);
   CF_ASSERT(cf_logline_text(l, line->text, line->cut) == CF_OK);
@@ -68,7 +72,8 @@ static void check_file(const uint8_t *data, size_t n, size_t piece)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-  if (size == 0) return 0;
+  if (size == 0)
+    return 0;
   check_file(data + 1, size - 1, data[0] % 16);
   return 0;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Fuzz target: a request as a web server hands it over. Lines "NAME=value" are CGI variables, what follows an empty line is the body. All that reads them before a caller is known: path,
- * parameters, cookie, origin, route, body with its coding, form, and what escapes text for the page. */
+/* Fuzz target: a request as a web server hands it over. Lines "NAME=value" are
+ * CGI variables, what follows an empty line is the body. All that reads them
+ * before a caller is known: path, parameters, cookie, origin, route, body with
+ * its coding, form, and what escapes text for the page. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -23,10 +25,13 @@ static void read_variables(struct cf_memory *m, struct cf_str *left)
   while (left->n > 0) {
     struct cf_str line = cf_str_cut(left, '\n');
     struct cf_str name = cf_str_cut(&line, '=');
-    if (name.n == 0) break;
+    if (name.n == 0)
+      break;
     char *name_text = cf_str_dup(name);
     char *value_text = cf_str_dup(line);
-    if (name_text != NULL && value_text != NULL && cf_memory_param(m, name_text, value_text) != CF_OK) left->n = 0;
+    if (name_text != NULL && value_text != NULL &&
+        cf_memory_param(m, name_text, value_text) != CF_OK)
+      left->n = 0;
     free(name_text);
     free(value_text);
   }
@@ -40,7 +45,8 @@ static void check_html(struct cf_str text)
   cf_html_put(&b, text);
   struct cf_str html = cf_buf_str(&b);
   CF_ASSERT(cf_utf8_ok(html));
-  for (size_t i = 0; i < html.n; i++) CF_ASSERT(strchr("<>\"'", html.p[i]) == NULL && (unsigned char)html.p[i] >= 0x20);
+  for (size_t i = 0; i < html.n; i++)
+    CF_ASSERT(strchr("<>\"'", html.p[i]) == NULL && (unsigned char)html.p[i] >= 0x20);
   cf_buf_fini(&b);
 }
 
@@ -49,7 +55,8 @@ static void check_path(struct cf_str path)
   struct cf_buf b;
   cf_buf_init(&b, SIZE_MAX);
   cf_path_put(&b, path);
-  for (size_t i = 0; i < b.n; i++) CF_ASSERT(b.p[i] > 0x20 && b.p[i] < 0x7f && b.p[i] != ';' && b.p[i] != '\\');
+  for (size_t i = 0; i < b.n; i++)
+    CF_ASSERT(b.p[i] > 0x20 && b.p[i] < 0x7f && b.p[i] != ';' && b.p[i] != '\\');
   CF_ASSERT(b.n < 2 || b.p[0] != '/' || b.p[1] != '/');
   cf_buf_fini(&b);
 }
@@ -70,8 +77,10 @@ static void check_response(struct cf_memory *m, const struct cf_request *rq)
   struct cf_response rs;
   cf_response_init(&rs, rq->transport, rq->method == CF_HTTP_HEAD);
   enum cf_err err = cf_response_header(&rs, "X-Path", rq->path);
-  if (err == CF_OK) err = cf_response_end(&rs);
-  if (err == CF_OK) CF_ASSERT(cf_memory_status(m) == 200 && cf_memory_content(m).n == 0);
+  if (err == CF_OK)
+    err = cf_response_end(&rs);
+  if (err == CF_OK)
+    CF_ASSERT(cf_memory_status(m) == 200 && cf_memory_content(m).n == 0);
   cf_response_fini(&rs);
 }
 
@@ -82,8 +91,10 @@ static void check_body(struct cf_request *rq)
   struct cf_fault fault = {{0}, {0}};
   CF_ASSERT(cf_body_pool_new(UINT64_C(8) << 20, &pool) == CF_OK);
   if (cf_body_read(pool, rq, BODY_MAX, &body, &fault) == CF_OK) {
-    CF_ASSERT(cf_body_pool_held(pool) == body.data.n && body.data.n <= (size_t)BODY_MAX * CF_BODY_INFLATE);
-    if (cf_request_form(rq, cf_buf_str(&body.data), &fault) == CF_OK) check_params(rq);
+    CF_ASSERT(cf_body_pool_held(pool) == body.data.n &&
+              body.data.n <= (size_t)BODY_MAX * CF_BODY_INFLATE);
+    if (cf_request_form(rq, cf_buf_str(&body.data), &fault) == CF_OK)
+      check_params(rq);
     cf_body_fini(&body);
   }
   CF_ASSERT(cf_body_pool_held(pool) == 0);
@@ -102,7 +113,8 @@ static void check_request(struct cf_memory *m, struct cf_request *rq)
   check_path(rq->mount);
   check_path(rq->path);
   cf_request_ip(rq, ip);
-  if (cf_request_query(rq, &fault) == CF_OK) check_params(rq);
+  if (cf_request_query(rq, &fault) == CF_OK)
+    check_params(rq);
   CF_ASSERT(cf_session_find(key, rq, 0, &cookie, &id) == CF_E_NOTFOUND);
   (void)!cf_origin_check(rq, &fault);
   (void)!cf_route_find(rq->method, rq->path, &route, args, allow);
@@ -115,7 +127,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   struct cf_str left = {(const char *)data, size};
   struct cf_memory m;
   struct cf_request *rq = calloc(1, sizeof *rq);
-  if (rq == NULL) return 0;
+  if (rq == NULL)
+    return 0;
   cf_memory_init(&m, CF_DOOR_WEB);
   read_variables(&m, &left);
   cf_memory_body(&m, left);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs a fuzz target over files, without a fuzzer: those named on the command line, or the target's corpus, tests/fuzz/corpus/CF_CORPUS.
- * Ends with 1 where there is nothing to run. */
+/* Runs a fuzz target over files, without a fuzzer: those named on the command
+ * line, or the target's corpus, tests/fuzz/corpus/CF_CORPUS. Ends with 1 where
+ * there is nothing to run. */
 #include "config.h"
 
 #include <dirent.h>
@@ -12,7 +13,8 @@
 
 static size_t runs;
 
-/* In memory of exactly its size, so that a sanitizer sees each step beyond it. */
+/* In memory of exactly its size, so that a sanitizer sees each step beyond
+ * it. */
 static void run_file(const char *path)
 {
   FILE *f = fopen(path, "rb");
@@ -44,7 +46,8 @@ static void run_corpus(void)
     exit(1);
   }
   for (struct dirent *e; (e = readdir(d)) != NULL;) {
-    if (e->d_name[0] == '.') continue;
+    if (e->d_name[0] == '.')
+      continue;
     snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
     run_file(path);
   }
@@ -53,8 +56,10 @@ static void run_corpus(void)
 
 int main(int argc, char **argv)
 {
-  for (int i = 1; i < argc; i++) run_file(argv[i]);
-  if (argc == 1) run_corpus();
+  for (int i = 1; i < argc; i++)
+    run_file(argv[i]);
+  if (argc == 1)
+    run_corpus();
   printf("%s: %zu inputs\n", CF_CORPUS, runs);
   return runs == 0;
 }

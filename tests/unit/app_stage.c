@@ -43,7 +43,8 @@ static void set_app(void)
   ck_assert_msg(www != NULL, "no %s: CF_SRCDIR names the source tree", path);
   stage_set("www", www);
   free(www);
-  if (stage_conf_set != NULL) stage_conf_set();
+  if (stage_conf_set != NULL)
+    stage_conf_set();
   stage_conf_set = NULL;
 }
 
@@ -82,7 +83,8 @@ void stage_teardown(void)
 
 static void param(const char *name, const char *text)
 {
-  if (text != NULL) ck_assert_ok(cf_memory_param(&stage_answer, name, text));
+  if (text != NULL)
+    ck_assert_ok(cf_memory_param(&stage_answer, name, text));
 }
 
 static void path_params(const char *path)
@@ -120,21 +122,31 @@ int ask(struct ask ask)
     snprintf(bearer, sizeof bearer, "Bearer %s", ask.token);
     param("HTTP_AUTHORIZATION", bearer);
   }
-  for (size_t i = 0; ask.vars[i] != NULL; i += 2) param(ask.vars[i], ask.vars[i + 1]);
-  if (ask.body != NULL) cf_memory_body(&stage_answer, (struct cf_str){ask.body, ask.body_n > 0 ? ask.body_n : strlen(ask.body)});
+  for (size_t i = 0; ask.vars[i] != NULL; i += 2)
+    param(ask.vars[i], ask.vars[i + 1]);
+  if (ask.body != NULL)
+    cf_memory_body(&stage_answer,
+                   (struct cf_str){ask.body, ask.body_n > 0 ? ask.body_n : strlen(ask.body)});
   cf_app_serve(stage_app, &stage_answer.transport);
   return cf_memory_status(&stage_answer);
 }
 
-int get(const char *path, const char *token) { return ask((struct ask){.path = path, .token = token}); }
+int get(const char *path, const char *token)
+{
+  return ask((struct ask){.path = path, .token = token});
+}
 
-int post(const char *path, const char *token, const char *body) { return ask((struct ask){.method = "POST", .path = path, .token = token, .body = body}); }
+int post(const char *path, const char *token, const char *body)
+{
+  return ask((struct ask){.method = "POST", .path = path, .token = token, .body = body});
+}
 
 /* ---- Looking at the answer ---- */
 
 const char *content(void)
 {
-  if (body_text == NULL) body_text = cf_str_dup(cf_memory_content(&stage_answer));
+  if (body_text == NULL)
+    body_text = cf_str_dup(cf_memory_content(&stage_answer));
   return body_text;
 }
 
@@ -149,7 +161,8 @@ static const struct cf_json *step(const struct cf_json *at, struct cf_str name)
 {
   char text[80];
   snprintf(text, sizeof text, "%.*s", (int)name.n, name.p);
-  return cf_json_type(at) == CF_JSON_ARRAY ? cf_json_element(at, strtoul(text, NULL, 10)) : cf_json_member(at, text);
+  return cf_json_type(at) == CF_JSON_ARRAY ? cf_json_element(at, strtoul(text, NULL, 10))
+                                           : cf_json_member(at, text);
 }
 
 const struct cf_json *member(const char *path)
@@ -161,7 +174,8 @@ const struct cf_json *member(const char *path)
     ck_assert_msg(err == CF_OK, "no JSON: %s: %s", fault.detail, content());
   }
   const struct cf_json *at = doc;
-  while (left.n > 0 && at != NULL) at = step(at, cf_str_cut(&left, '.'));
+  while (left.n > 0 && at != NULL)
+    at = step(at, cf_str_cut(&left, '.'));
   return at;
 }
 
@@ -171,8 +185,10 @@ const char *value(const char *path)
   char *out = value_text[value_turn++ % 8];
   struct cf_str text = cf_json_type(v) == CF_JSON_STRING ? cf_json_string(v) : cf_json_number(v);
   snprintf(out, sizeof value_text[0], "%.*s", (int)text.n, text.n > 0 ? text.p : "");
-  if (cf_json_type(v) == CF_JSON_BOOL) strcpy(out, cf_json_bool(v) ? "true" : "false");
-  if (cf_json_type(v) == CF_JSON_NULL) strcpy(out, "null");
+  if (cf_json_type(v) == CF_JSON_BOOL)
+    strcpy(out, cf_json_bool(v) ? "true" : "false");
+  if (cf_json_type(v) == CF_JSON_NULL)
+    strcpy(out, "null");
   return out;
 }
 
@@ -187,7 +203,11 @@ const char *make_token(const char *name, const char *roles, const char *more)
 {
   char body[1024];
   snprintf(body, sizeof body, "{\"name\":\"%s\",\"roles\":%s%s}", name, roles, more);
-  ck_answer(ask((struct ask){.method = "POST", .path = "/v1/tokens", .body = body, .door = CF_DOOR_ADMIN}), 201);
+  ck_answer(ask((struct ask){.method = "POST",
+                             .path = "/v1/tokens",
+                             .body = body,
+                             .door = CF_DOOR_ADMIN}),
+            201);
   ck_assert_uint_lt(tokens_n, CF_COUNT(token_texts));
   snprintf(token_texts[tokens_n], sizeof token_texts[0], "%s", value("token"));
   return token_texts[tokens_n++];

@@ -30,7 +30,8 @@ struct cf_bdb_env *bdb_env_open(void)
   return env;
 }
 
-struct cf_bdb *bdb_open(struct cf_bdb_env *env, const char *path, const char *name, enum cf_bdb_open how)
+struct cf_bdb *bdb_open(struct cf_bdb_env *env, const char *path, const char *name,
+                        enum cf_bdb_open how)
 {
   struct cf_bdb *db = NULL;
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Berkeley DB in a temporary directory: an environment there, or a file without one; numbers as keys and values that belong to them. What can't be done fails the test. */
+/* Berkeley DB in a temporary directory: an environment there, or a file without
+ * one; numbers as keys and values that belong to them. What can't be done fails
+ * the test. */
 #ifndef CF_TESTS_UNIT_BDB_STAGE_H
 #define CF_TESTS_UNIT_BDB_STAGE_H
 
@@ -8,8 +10,8 @@
 #include "tests/unit/temp_dir.h"
 
 #define CACHE (4u << 20)
-#define PAGE 4096
-#define MANY 5000 /* keys of a file that is damaged */
+#define PAGE  4096
+#define MANY  5000 /* keys of a file that is damaged */
 
 extern char bdb_file[300]; /* the path of a file */
 
@@ -17,10 +19,12 @@ extern char bdb_file[300]; /* the path of a file */
 void bdb_set_up(void);
 void bdb_tear_down(void);
 
-/* The environment in the directory, recovered; one for files; a database of either. */
+/* The environment in the directory, recovered; one for files; a database of
+ * either. */
 struct cf_bdb_env *bdb_env_open(void);
 struct cf_bdb_env *bdb_file_env_open(void);
-struct cf_bdb *bdb_open(struct cf_bdb_env *env, const char *path, const char *name, enum cf_bdb_open how);
+struct cf_bdb *bdb_open(struct cf_bdb_env *env, const char *path, const char *name,
+                        enum cf_bdb_open how);
 
 struct cf_str bdb_key(uint32_t i, uint8_t out[4]);
 /* A value that says which key it belongs to; its length depends on the key. */

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* What every Check program here shares: a suite as a table, and assertions on enum cf_err and on bytes.
+/* What every Check program here shares: a suite as a table, and assertions on
+ * enum cf_err and on bytes.
  *
  * A test program's main is:
  *   int main(void) {
  *     const struct cf_test tests[] = {
- *       {.tcase = "base64", .test = test_base64_vectors, .loops = CF_COUNT(vectors)},
- *       {.tcase = "store", .test = test_append, .setup = store_open, .teardown = store_close},
+ *       {.tcase = "base64", .test = test_base64_vectors, .loops =
+ *       CF_COUNT(vectors)},
+ *       {.tcase = "store", .test = test_append, .setup = store_open, .teardown
+ *       = store_close},
  *     };
  *     return cf_test_run("codec", tests, CF_COUNT(tests));
- *   }
- */
+ *   } */
 #ifndef CF_TESTS_UNIT_CF_TEST_H
 #define CF_TESTS_UNIT_CF_TEST_H
 
@@ -25,34 +27,39 @@
 
 #define CF_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* A row a test. Rows of the same tcase that stand together share one TCase and its fixture, given by the first of them. */
+/* A row a test. Rows of the same tcase that stand together share one TCase and
+ * its fixture, given by the first of them. */
 struct cf_test {
   const char *tcase;
-  const TTest *test;      /* what START_TEST defined */
-  size_t loops;           /* 0: once; else _i counts from 0 to loops - 1 */
-  int signal;             /* the test must end by this signal; 0: by none */
-  int timeout;            /* seconds for each test of the tcase; 0: the default, CK_DEFAULT_TIMEOUT */
-  void (*setup)(void);    /* checked fixture of the tcase: in the test's own process; NULL: none */
+  const TTest *test;   /* what START_TEST defined */
+  size_t loops;        /* 0: once; else _i counts from 0 to loops - 1 */
+  int signal;          /* the test must end by this signal; 0: by none */
+  int timeout;         /* seconds for each test of the tcase; 0: the default, CK_DEFAULT_TIMEOUT */
+  void (*setup)(void); /* checked fixture of the tcase: in the test's own process; NULL: none */
   void (*teardown)(void);
 };
 
 static inline TCase *cf_test_tcase(Suite *suite, const struct cf_test *row)
 {
   TCase *tcase = tcase_create(row->tcase);
-  if (row->timeout > 0) tcase_set_timeout(tcase, row->timeout);
-  if (row->setup || row->teardown) tcase_add_checked_fixture(tcase, row->setup, row->teardown);
+  if (row->timeout > 0)
+    tcase_set_timeout(tcase, row->timeout);
+  if (row->setup || row->teardown)
+    tcase_add_checked_fixture(tcase, row->setup, row->teardown);
   suite_add_tcase(suite, tcase);
   return tcase;
 }
 
-/* Run the n tests; the result is main's: EXIT_SUCCESS when there were some and all passed. */
+/* Run the n tests; the result is main's: EXIT_SUCCESS when there were some and
+ * all passed. */
 static inline int cf_test_run(const char *name, const struct cf_test *tests, size_t n)
 {
   setenv("CK_DEFAULT_TIMEOUT", "120", 0);
   Suite *suite = suite_create(name);
   TCase *tcase = NULL;
   for (size_t i = 0; i < n; i++) {
-    if (i == 0 || strcmp(tests[i].tcase, tests[i - 1].tcase) != 0) tcase = cf_test_tcase(suite, &tests[i]);
+    if (i == 0 || strcmp(tests[i].tcase, tests[i - 1].tcase) != 0)
+      tcase = cf_test_tcase(suite, &tests[i]);
     int end = tests[i].loops ? (int)tests[i].loops : 1;
     _tcase_add_test(tcase, tests[i].test, tests[i].signal, 0, 0, end);
   }
@@ -63,7 +70,8 @@ static inline int cf_test_run(const char *name, const struct cf_test *tests, siz
   return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* Do the work in a child; gives its exit status, 0 where the work came to its end. */
+/* Do the work in a child; gives its exit status, 0 where the work came to its
+ * end. */
 static inline int cf_test_child(void (*work)(void))
 {
   int status = 0;
@@ -99,16 +107,19 @@ static inline const char *cf_test_vectors(const char *name, size_t *n)
   return text;
 }
 
-/* The expression gives exactly this enum cf_err; otherwise both words are shown. */
-#define ck_assert_err(expr, expected)                                                                                  \
-  do {                                                                                                                 \
-    enum cf_err got_ = (expr);                                                                                         \
-    enum cf_err want_ = (expected);                                                                                    \
-    ck_assert_msg(got_ == want_, "%s gave %s, not %s", #expr, cf_err_word(got_), cf_err_word(want_));                  \
+/* The expression gives exactly this enum cf_err; otherwise both words are
+ * shown. */
+#define ck_assert_err(expr, expected) \
+  do { \
+    enum cf_err got_ = (expr); \
+    enum cf_err want_ = (expected); \
+    ck_assert_msg(got_ == want_, "%s gave %s, not %s", #expr, cf_err_word(got_), \
+                  cf_err_word(want_)); \
   } while (0)
 #define ck_assert_ok(expr) ck_assert_err(expr, CF_OK)
 
-/* The n bytes at p as hex, in one of a few static buffers, cut with "..." when long: for messages only. */
+/* The n bytes at p as hex, in one of a few static buffers, cut with "..." when
+ * long: for messages only. */
 static inline const char *cf_test_hex(const void *p, size_t n)
 {
   static char ring[4][260];
@@ -116,7 +127,8 @@ static inline const char *cf_test_hex(const void *p, size_t n)
   char *out = ring[turn++ % 4];
   const uint8_t *bytes = p;
   size_t shown = n < 128 ? n : 128;
-  for (size_t i = 0; i < shown; i++) snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+  for (size_t i = 0; i < shown; i++)
+    snprintf(out + 2 * i, 3, "%02x", bytes[i]);
   strcpy(out + 2 * shown, shown < n ? "..." : "");
   return out;
 }
@@ -127,20 +139,23 @@ static inline size_t cf_test_differ(const void *a, const void *b, size_t n)
   const uint8_t *x = a;
   const uint8_t *y = b;
   size_t i = 0;
-  while (i < n && x[i] == y[i]) i++;
+  while (i < n && x[i] == y[i])
+    i++;
   return i;
 }
 
-/* Same length, same bytes; otherwise the first place that differs and both from there on as hex. */
-#define ck_assert_bytes(got, got_n, want, want_n)                                                                      \
-  do {                                                                                                                 \
-    const uint8_t *gp_ = (const void *)(got);                                                                          \
-    const uint8_t *wp_ = (const void *)(want);                                                                         \
-    size_t gn_ = (got_n);                                                                                              \
-    size_t wn_ = (want_n);                                                                                             \
-    size_t at_ = cf_test_differ(gp_, wp_, gn_ < wn_ ? gn_ : wn_);                                                      \
-    ck_assert_msg(gn_ == wn_ && at_ == gn_, "%s: %zu bytes, not %zu; from %zu on %s, not %s", #got, gn_, wn_, at_,     \
-                  cf_test_hex(gp_ + at_, gn_ - at_), cf_test_hex(wp_ + at_, wn_ - at_));                               \
+/* Same length, same bytes; otherwise the first place that differs and both from
+ * there on as hex. */
+#define ck_assert_bytes(got, got_n, want, want_n) \
+  do { \
+    const uint8_t *gp_ = (const void *)(got); \
+    const uint8_t *wp_ = (const void *)(want); \
+    size_t gn_ = (got_n); \
+    size_t wn_ = (want_n); \
+    size_t at_ = cf_test_differ(gp_, wp_, gn_ < wn_ ? gn_ : wn_); \
+    ck_assert_msg(gn_ == wn_ && at_ == gn_, "%s: %zu bytes, not %zu; from %zu on %s, not %s", \
+                  #got, gn_, wn_, at_, cf_test_hex(gp_ + at_, gn_ - at_), \
+                  cf_test_hex(wp_ + at_, wn_ - at_)); \
   } while (0)
 
 /* The bytes are those of a lower-case hex text. */
@@ -148,14 +163,17 @@ static inline int cf_test_is_hex(const void *p, size_t n, const char *hex)
 {
   const uint8_t *bytes = p;
   char pair[3];
-  if (strlen(hex) != 2 * n) return 0;
+  if (strlen(hex) != 2 * n)
+    return 0;
   for (size_t i = 0; i < n; i++) {
     snprintf(pair, sizeof pair, "%02x", bytes[i]);
-    if (memcmp(pair, hex + 2 * i, 2) != 0) return 0;
+    if (memcmp(pair, hex + 2 * i, 2) != 0)
+      return 0;
   }
   return 1;
 }
-#define ck_assert_hex(got, got_n, hex)                                                                                 \
-  ck_assert_msg(cf_test_is_hex(got, got_n, hex), "%s is %s, not %s", #got, cf_test_hex(got, got_n), hex)
+#define ck_assert_hex(got, got_n, hex) \
+  ck_assert_msg(cf_test_is_hex(got, got_n, hex), "%s is %s, not %s", #got, \
+                cf_test_hex(got, got_n), hex)
 
 #endif

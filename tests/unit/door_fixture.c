@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An owner without an application, a front that relays everything to it, and a client. */
+/* An owner without an application, a front that relays everything to it, and a
+ * client. */
 #include "config.h"
 
 #include "tests/unit/door_fixture.h"
@@ -13,7 +14,7 @@
 #include "fcgi-app/relay.h"
 #include "fcgi-app/socket.h"
 
-#define ANSWER_MAX (40u << 20)
+#define ANSWER_MAX  (40u << 20)
 #define PATIENCE_US INT64_C(100000000)
 
 char door_directory[] = "/tmp/cf-relay-XXXXXX";
@@ -48,7 +49,8 @@ void door_serve_echo(struct cf_transport *t)
   char buffer[10000];
   size_t n;
 
-  if (put(t, "Status: 200 OK\r\n\r\n") != CF_OK || put(t, doors[t->door]) != CF_OK || put(t, "|") != CF_OK)
+  if (put(t, "Status: 200 OK\r\n\r\n") != CF_OK || put(t, doors[t->door]) != CF_OK ||
+      put(t, "|") != CF_OK)
     return;
   while (t->read(t->context, buffer, sizeof buffer, &n) == CF_OK && n > 0)
     if (t->write(t->context, buffer, n) != CF_OK)
@@ -113,7 +115,10 @@ static void serve_relay(void *context, struct cf_transport *t)
 
 void door_start_owner(void)
 {
-  struct cf_fcgi_job job = {.threads = 4, .owner_door = true, .uid = geteuid(), .serve = door_serve_stub};
+  struct cf_fcgi_job job = {.threads = 4,
+                            .owner_door = true,
+                            .uid = geteuid(),
+                            .serve = door_serve_stub};
 
   ck_assert_ok(cf_socket_listen_owner(&door_conf, door_dir, &door_owner_fd, NULL));
   job.listener = door_owner_fd;
@@ -214,11 +219,16 @@ int door_connect_owner(void)
   return fd;
 }
 
-/* Ask over the connection fd, which is closed. Extra parameters come as name, value, …, NULL. */
-enum cf_err door_ask(int fd, struct door_client *c, const char *method, const char *query, const char *const *extra)
+/* Ask over the connection fd, which is closed. Extra parameters come as name,
+ * value, …, NULL. */
+enum cf_err door_ask(int fd, struct door_client *c, const char *method, const char *query,
+                     const char *const *extra)
 {
   struct cf_exchange *exchange;
-  struct cf_exchange_io io = {.context = c, .body = client_body, .answer = client_answer, .silence_us = PATIENCE_US};
+  struct cf_exchange_io io = {.context = c,
+                              .body = client_body,
+                              .answer = client_answer,
+                              .silence_us = PATIENCE_US};
 
   cf_buf_init(&c->answer, ANSWER_MAX);
   ck_assert_ok(cf_exchange_new(&exchange));

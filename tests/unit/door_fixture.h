@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of the doors share: a data directory with an owner that has no application, a front that relays everything to it, and a client. */
+/* What the tests of the doors share: a data directory with an owner that has no
+ * application, a front that relays everything to it, and a client. */
 #ifndef CF_TESTS_UNIT_DOOR_FIXTURE_H
 #define CF_TESTS_UNIT_DOOR_FIXTURE_H
 
@@ -13,11 +14,11 @@
 
 extern char door_directory[];
 extern char door_front_path[];
-extern struct cf_conf door_conf;  /* its data is door_directory */
-extern int door_dir;              /* descriptor of it */
-extern int door_owner_fd;         /* the owner's listening socket, -1: none */
+extern struct cf_conf door_conf; /* its data is door_directory */
+extern int door_dir;             /* descriptor of it */
+extern int door_owner_fd;        /* the owner's listening socket, -1: none */
 extern struct cf_fcgi *door_owner;
-extern atomic_int door_served;    /* requests that came to door_serve_stub */
+extern atomic_int door_served; /* requests that came to door_serve_stub */
 
 /* Fixtures: the directory alone; the directory, an owner and a front. */
 void door_set_up(void);
@@ -32,18 +33,20 @@ void door_serve_stub(void *context, struct cf_transport *t);
 void door_serve_echo(struct cf_transport *t);
 
 struct door_client {
-  size_t left;        /* of the body */
-  size_t piece;       /* at most so much at a time; 0: all */
-  unsigned pause_us;  /* before each piece */
-  uint8_t next;       /* the body is 0 1 2 … 250 0 1 … */
+  size_t left;       /* of the body */
+  size_t piece;      /* at most so much at a time; 0: all */
+  unsigned pause_us; /* before each piece */
+  uint8_t next;      /* the body is 0 1 2 … 250 0 1 … */
   struct cf_buf answer;
   size_t leave_after; /* of the answer; 0: never */
 };
 
 int door_connect_front(void);
 int door_connect_owner(void);
-/* Ask over the connection fd, which is closed. Extra parameters come as name, value, …, NULL. */
-CF_MUST enum cf_err door_ask(int fd, struct door_client *c, const char *method, const char *query, const char *const *extra);
+/* Ask over the connection fd, which is closed. Extra parameters come as name,
+ * value, …, NULL. */
+CF_MUST enum cf_err door_ask(int fd, struct door_client *c, const char *method, const char *query,
+                             const char *const *extra);
 /* The answer is the echo of n bytes through that door; frees it. */
 void door_check_echo(struct door_client *c, const char *door, size_t n);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A log, access.log, in a temporary directory, what happens to logs, and who follows it. What can't be done fails the test. */
+/* A log, access.log, in a temporary directory, what happens to logs, and who
+ * follows it. What can't be done fails the test. */
 #ifndef CF_TESTS_UNIT_FOLLOW_STAGE_H
 #define CF_TESTS_UNIT_FOLLOW_STAGE_H
 
@@ -17,7 +18,8 @@ extern unsigned follow_fail_names; /* so many times a name can't be had */
 void follow_setup(void);
 void follow_teardown(void);
 
-/* What is done to files of the directory; the first takes a path, and O_APPEND or O_TRUNC. */
+/* What is done to files of the directory; the first takes a path, and O_APPEND
+ * or O_TRUNC. */
 void log_put(const char *path, int flags, const char *text, size_t n);
 void log_append(const char *file, const char *text);
 void log_truncate(const char *file, const char *text);
@@ -28,7 +30,8 @@ void log_copy(const char *from, const char *to);
 void follow_start(void);
 void follow_save(void);
 void follow_stop(void);
-/* Everything there is now, as text@offset, in order; valid until the next call. */
+/* Everything there is now, as text@offset, in order; valid until the next
+ * call. */
 const char *follow_lines(void);
 #define ck_lines(want) ck_assert_str_eq(follow_lines(), want)
 

@@ -17,7 +17,8 @@ struct cf_ledger *stage_ledger;
 void stage_set(const char *key, const char *value)
 {
   struct cf_fault fault = {0};
-  ck_assert_msg(cf_conf_set(&stage_conf, cf_str_from(key), cf_str_from(value), &fault) == CF_OK, "%s: %s", key, fault.detail);
+  ck_assert_msg(cf_conf_set(&stage_conf, cf_str_from(key), cf_str_from(value), &fault) == CF_OK,
+                "%s: %s", key, fault.detail);
 }
 
 void stage_small_segments(void)
@@ -33,7 +34,8 @@ void stage_configure(const char *name, void (*more)(void))
   stage_set("data", temp_path("data"));
   stage_set("origin", "test.example.org/log");
   stage_set("min_free", "1M");
-  if (more != NULL) more();
+  if (more != NULL)
+    more();
   ck_assert_ok(cf_conf_check(&stage_conf, &fault));
 }
 
@@ -93,8 +95,10 @@ void stage_event(struct cf_event *e, const char *format, ...)
 
 void stage_numbered(struct cf_event *e, unsigned i)
 {
-  stage_event(e, "{\"id\":\"e-%u\",\"time\":\"2026-11-%02uT%02u:00:00Z\",\"method\":\"GET\",\"status\":%u,\"user\":\"u%u\",\"ip\":\"192.0.2.%u\",\"resource\":\"/r/%u\"}",
-              i, 1 + i % 28, i % 24, 200 + i % 5, i % 7, i % 200, i);
+  stage_event(
+      e,
+      "{\"id\":\"e-%u\",\"time\":\"2026-11-%02uT%02u:00:00Z\",\"method\":\"GET\",\"status\":%u,\"user\":\"u%u\",\"ip\":\"192.0.2.%u\",\"resource\":\"/r/%u\"}",
+      i, 1 + i % 28, i % 24, 200 + i % 5, i % 7, i % 200, i);
 }
 
 struct cf_place stage_append(const struct cf_event *e)
@@ -164,7 +168,8 @@ void stage_segment_path(unsigned n, char path[300])
   path[strcspn(path, "\n")] = 0;
 }
 
-bool stage_verify_head(const struct cf_buf *note, uint64_t head_size, struct cf_verify_result *result)
+bool stage_verify_head(const struct cf_buf *note, uint64_t head_size,
+                       struct cf_verify_result *result)
 {
   struct cf_view *view = NULL;
   struct cf_view_source *vs = NULL;
@@ -172,7 +177,10 @@ bool stage_verify_head(const struct cf_buf *note, uint64_t head_size, struct cf_
   struct cf_fault fault = {0};
   ck_assert_ok(cf_view_get(stage_ledger, &view));
   ck_assert_ok(cf_view_source_new(view, head_size, &vs, &source));
-  struct cf_verify_job job = {.mode = CF_VERIFY_FULL, .head = cf_buf_str(note), .vkey = cf_ledger_vkey(stage_ledger), .workers = 2};
+  struct cf_verify_job job = {.mode = CF_VERIFY_FULL,
+                              .head = cf_buf_str(note),
+                              .vkey = cf_ledger_vkey(stage_ledger),
+                              .workers = 2};
   ck_assert_ok(cf_verify(&source, &job, result, &fault));
   cf_view_source_free(vs);
   cf_view_put(view);
@@ -195,7 +203,8 @@ void stage_assert_verifies(void)
 {
   struct cf_verify_result *result = calloc(1, sizeof *result);
   bool ok = stage_verify(result);
-  ck_assert_msg(ok, "first error: %s %s", cf_verdict_name(result->errors[0].verdict), result->errors[0].detail);
+  ck_assert_msg(ok, "first error: %s %s", cf_verdict_name(result->errors[0].verdict),
+                result->errors[0].detail);
   free(result);
 }
 

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Questions in tests: a query string as a person would type it becomes a query. */
+/* Questions in tests: a query string as a person would type it becomes a
+ * query. */
 #ifndef CF_TESTS_UNIT_QUERY_ASK_H
 #define CF_TESTS_UNIT_QUERY_ASK_H
 
 #include "lib/base/codec.h"
 #include "lib/query/query.h"
 
-#define ASK_NOW_US INT64_C(1795485600123456) /* 2026-11-24T02:00:00.123456Z */
+#define ASK_NOW_US     INT64_C(1795485600123456) /* 2026-11-24T02:00:00.123456Z */
 #define ASK_PARAMS_MAX 2048
 
 /* Parse a query string (percent-decoded here). */
-static inline enum cf_err ask_parse(const char *url, const char *const *ignore, struct cf_query **query, struct cf_fault *fault)
+static inline enum cf_err ask_parse(const char *url, const char *const *ignore,
+                                    struct cf_query **query, struct cf_fault *fault)
 {
   static struct cf_param params[ASK_PARAMS_MAX];
   struct cf_buf text;

@@ -14,38 +14,58 @@
 
 /* Three texts that are alike in what an index keeps of them. */
 #define FIFTY "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN"
-#define LONG FIFTY FIFTY FIFTY FIFTY
+#define LONG  FIFTY FIFTY FIFTY FIFTY
 
 static const struct {
   size_t n;
   struct cf_str v[POOL_MAX];
 } pools[CF_M_N] = {
-  [CF_M_SOURCE] = {3, {CF_STR("web"), CF_STR("web2"), CF_STR("api")}},
-  [CF_M_SOURCE_SEQ] = {2, {CF_STR("0"), CF_STR("9007199254740991")}},
-  [CF_M_ID] = {6, {CF_STR("id-1"), CF_STR("id-2"), CF_STR("id-22"), CF_STR("x"), CF_STR("ID-1"), CF_STR("a/b:c")}},
-  [CF_M_ACTION] = {4, {CF_STR("login"), CF_STR("log"), CF_STR("logout"), CF_STR("read")}},
-  [CF_M_METHOD] = {4, {CF_STR("GET"), CF_STR("POST"), CF_STR("PUT"), CF_STR("G")}},
-  [CF_M_STATUS] = {9, {CF_STR("0"), CF_STR("7"), CF_STR("99"), CF_STR("200"), CF_STR("204"), CF_STR("399"), CF_STR("404"), CF_STR("500"), CF_STR("999")}},
-  [CF_M_OUTCOME] = {3, {CF_STR("success"), CF_STR("failure"), CF_STR("unknown")}},
-  [CF_M_USER] = {10, {CF_STR("alice"), CF_STR("Alice"), CF_STR("ali"), CF_STR(""), CF_STR("a\"\\/b"), CF_STR("=1+1"), CF_STR("\x1b[31m\r\n\t"), CF_STR("Zo\xc3\xab"), CF_STR("nul\0nul"), CF_STR("nul")}},
-  [CF_M_SESSION] = {4, {CF_STR(LONG), CF_STR(LONG "1"), CF_STR(LONG "2"), CF_STR("s")}},
-  [CF_M_CREDENTIAL] = {2, {CF_STR("k1"), CF_STR("k\xf0\x9f\x94\x91")}},
-  [CF_M_IP] = {7, {CF_STR("192.0.2.1"), CF_STR("192.0.2.77"), CF_STR("192.0.3.1"), CF_STR("10.0.0.1"), CF_STR("2001:db8::1"), CF_STR("2001:db8:1::5"), CF_STR("::1")}},
-  [CF_M_USER_AGENT] = {3, {CF_STR("Mozilla/5.0 (X11)"), CF_STR("CURL/8"), CF_STR("<script>alert(1)</script>")}},
-  [CF_M_REFERER] = {2, {CF_STR("https://example.org/?q=curl"), CF_STR("")}},
-  [CF_M_PATH] = {6, {CF_STR("/"), CF_STR("/a"), CF_STR("/a/b"), CF_STR("/a/b?"), CF_STR("/" LONG), CF_STR("/" LONG "x")}},
-  [CF_M_QUERY] = {2, {CF_STR("a=1&b=%00"), CF_STR("mozillA")}},
-  [CF_M_HOST] = {3, {CF_STR("h1"), CF_STR("h2.example"), CF_STR("")}},
-  [CF_M_REQUEST_ID] = {3, {CF_STR("r-1"), CF_STR("r-2"), CF_STR("r-10")}},
-  [CF_M_BYTES] = {2, {CF_STR("0"), CF_STR("200")}},
-  [CF_M_DURATION_US] = {1, {CF_STR("404")}},
-  [CF_M_PROTOCOL] = {1, {CF_STR("HTTP/1.1")}},
-  [CF_M_MESSAGE] = {3, {CF_STR("disk full"), CF_STR("Disk\nFull"), CF_STR(LONG LONG "curl")}},
-  [CF_M_ATTRIBUTES] = {2, {CF_STR("{\"a\":\"curl\"}"), CF_STR("{\"b\":[1,null]}")}},
+    [CF_M_SOURCE] = {3, {CF_STR("web"), CF_STR("web2"), CF_STR("api")}},
+    [CF_M_SOURCE_SEQ] = {2, {CF_STR("0"), CF_STR("9007199254740991")}},
+    [CF_M_ID] = {6,
+                 {CF_STR("id-1"), CF_STR("id-2"), CF_STR("id-22"), CF_STR("x"), CF_STR("ID-1"),
+                  CF_STR("a/b:c")}},
+    [CF_M_ACTION] = {4, {CF_STR("login"), CF_STR("log"), CF_STR("logout"), CF_STR("read")}},
+    [CF_M_METHOD] = {4, {CF_STR("GET"), CF_STR("POST"), CF_STR("PUT"), CF_STR("G")}},
+    [CF_M_STATUS] = {9,
+                     {CF_STR("0"), CF_STR("7"), CF_STR("99"), CF_STR("200"), CF_STR("204"),
+                      CF_STR("399"), CF_STR("404"), CF_STR("500"), CF_STR("999")}},
+    [CF_M_OUTCOME] = {3, {CF_STR("success"), CF_STR("failure"), CF_STR("unknown")}},
+    [CF_M_USER] = {10,
+                   {CF_STR("alice"), CF_STR("Alice"), CF_STR("ali"), CF_STR(""), CF_STR("a\"\\/b"),
+                    CF_STR("=1+1"), CF_STR("\x1b[31m\r\n\t"), CF_STR("Zo\xc3\xab"),
+                    CF_STR("nul\0nul"), CF_STR("nul")}},
+    [CF_M_SESSION] = {4, {CF_STR(LONG), CF_STR(LONG "1"), CF_STR(LONG "2"), CF_STR("s")}},
+    [CF_M_CREDENTIAL] = {2, {CF_STR("k1"), CF_STR("k\xf0\x9f\x94\x91")}},
+    [CF_M_IP] = {7,
+                 {CF_STR("192.0.2.1"), CF_STR("192.0.2.77"), CF_STR("192.0.3.1"),
+                  CF_STR("10.0.0.1"), CF_STR("2001:db8::1"), CF_STR("2001:db8:1::5"),
+                  CF_STR("::1")}},
+    [CF_M_USER_AGENT] = {3,
+                         {CF_STR("Mozilla/5.0 (X11)"), CF_STR("CURL/8"),
+                          CF_STR("<script>alert(1)</script>")}},
+    [CF_M_REFERER] = {2, {CF_STR("https://example.org/?q=curl"), CF_STR("")}},
+    [CF_M_PATH] = {6,
+                   {CF_STR("/"), CF_STR("/a"), CF_STR("/a/b"), CF_STR("/a/b?"), CF_STR("/" LONG),
+                    CF_STR("/" LONG "x")}},
+    [CF_M_QUERY] = {2, {CF_STR("a=1&b=%00"), CF_STR("mozillA")}},
+    [CF_M_HOST] = {3, {CF_STR("h1"), CF_STR("h2.example"), CF_STR("")}},
+    [CF_M_REQUEST_ID] = {3, {CF_STR("r-1"), CF_STR("r-2"), CF_STR("r-10")}},
+    [CF_M_BYTES] = {2, {CF_STR("0"), CF_STR("200")}},
+    [CF_M_DURATION_US] = {1, {CF_STR("404")}},
+    [CF_M_PROTOCOL] = {1, {CF_STR("HTTP/1.1")}},
+    [CF_M_MESSAGE] = {3, {CF_STR("disk full"), CF_STR("Disk\nFull"), CF_STR(LONG LONG "curl")}},
+    [CF_M_ATTRIBUTES] = {2, {CF_STR("{\"a\":\"curl\"}"), CF_STR("{\"b\":[1,null]}")}},
 };
 
-size_t fake_pool_count(unsigned member) { return pools[member].n; }
-struct cf_str fake_pool(unsigned member, int pick) { return pools[member].v[pick]; }
+size_t fake_pool_count(unsigned member)
+{
+  return pools[member].n;
+}
+struct cf_str fake_pool(unsigned member, int pick)
+{
+  return pools[member].v[pick];
+}
 
 /* xorshift64* */
 uint64_t fake_random(struct fake *f, uint64_t below)
@@ -58,18 +78,19 @@ uint64_t fake_random(struct fake *f, uint64_t below)
 
 /* ---- Records ---- */
 
-/* Many equal ones, some out of order, some before 1970, the first and the last that there are. */
+/* Many equal ones, some out of order, some before 1970, the first and the last
+ * that there are. */
 static int64_t random_time(struct fake *f, size_t i)
 {
   int64_t about = FAKE_EPOCH_US + (int64_t)i * INT64_C(20000000);
 
   switch (fake_random(f, 40)) {
-    case 0: return CF_TIME_MIN_US + (int64_t)fake_random(f, 2);
-    case 1: return CF_TIME_MAX_US - (int64_t)fake_random(f, 2);
-    case 2: return -(int64_t)fake_random(f, 3) * CF_HOUR_US - (int64_t)fake_random(f, 2);
-    case 3: return FAKE_EPOCH_US + (int64_t)fake_random(f, 30) * CF_HOUR_US;
-    case 4: return about - (int64_t)fake_random(f, 20) * CF_HOUR_US;
-    default: return about / 60000000 * 60000000 + (int64_t)fake_random(f, 3);
+  case 0: return CF_TIME_MIN_US + (int64_t)fake_random(f, 2);
+  case 1: return CF_TIME_MAX_US - (int64_t)fake_random(f, 2);
+  case 2: return -(int64_t)fake_random(f, 3) * CF_HOUR_US - (int64_t)fake_random(f, 2);
+  case 3: return FAKE_EPOCH_US + (int64_t)fake_random(f, 30) * CF_HOUR_US;
+  case 4: return about - (int64_t)fake_random(f, 20) * CF_HOUR_US;
+  default: return about / 60000000 * 60000000 + (int64_t)fake_random(f, 3);
   }
 }
 
@@ -147,8 +168,9 @@ static void random_members(struct fake *f, struct fake_fact *fact)
 }
 
 static const char *const bodies[CF_K_N] = {
-  [CF_K_SERVICE] = "{\"software\":\"counterfoil\",\"what\":\"start\"}",
-  [CF_K_LOSS] = "{\"count\":1,\"first\":\"2026-11-24T02:00:00.000000Z\",\"last\":\"2026-11-24T02:00:00.000000Z\",\"reason\":\"shed\"}",
+    [CF_K_SERVICE] = "{\"software\":\"counterfoil\",\"what\":\"start\"}",
+    [CF_K_LOSS] =
+        "{\"count\":1,\"first\":\"2026-11-24T02:00:00.000000Z\",\"last\":\"2026-11-24T02:00:00.000000Z\",\"reason\":\"shed\"}",
 };
 
 static void put_public(const struct fake_fact *fact, struct cf_buf *b)
@@ -160,7 +182,8 @@ static void put_public(const struct fake_fact *fact, struct cf_buf *b)
   cf_buf_puts(b, bodies[fact->record.kind]);
 }
 
-/* All texts in one piece of memory; their lengths are known before it has its last place. */
+/* All texts in one piece of memory; their lengths are known before it has its
+ * last place. */
 static void write_texts(struct fake_fact *fact)
 {
   struct cf_buf b, part;
@@ -183,17 +206,19 @@ static void write_texts(struct fake_fact *fact)
   }
   fact->text = cf_buf_take(&b);
   for (unsigned c = 0; c < CF_C_N; c++)
-    fact->record.payload[c] = (struct cf_str){fact->text + (c == 0 ? 0 : ends[c - 1]), ends[c] - (c == 0 ? 0 : ends[c - 1])};
-  fact->record.public_text = (struct cf_str){fact->text + ends[CF_C_N - 1], ends[CF_C_N] - ends[CF_C_N - 1]};
+    fact->record.payload[c] = (struct cf_str){fact->text + (c == 0 ? 0 : ends[c - 1]),
+                                              ends[c] - (c == 0 ? 0 : ends[c - 1])};
+  fact->record.public_text =
+      (struct cf_str){fact->text + ends[CF_C_N - 1], ends[CF_C_N] - ends[CF_C_N - 1]};
 }
 
 static enum cf_kind random_kind(struct fake *f)
 {
   switch (f->acceptable ? 2 + fake_random(f, 18) : fake_random(f, 20)) {
-    case 0: return CF_K_SERVICE;
-    case 1: return CF_K_LOSS;
-    case 2: return CF_K_ACCESS;
-    default: return CF_K_EVENT;
+  case 0: return CF_K_SERVICE;
+  case 1: return CF_K_LOSS;
+  case 2: return CF_K_ACCESS;
+  default: return CF_K_EVENT;
   }
 }
 
@@ -204,9 +229,13 @@ static void make_fact(struct fake *f, size_t i)
   memset(fact, 0, sizeof *fact);
   fact->record.seq = i;
   fact->record.kind = random_kind(f);
-  fact->record.recorded_us = FAKE_EPOCH_US + (int64_t)(i / 3) * INT64_C(60000000) - (i > 1500 ? INT64_C(40) * CF_HOUR_US / 10 : 0); /* the clock was set back once */
-  fact->record.time_us = is_common(fact) && fake_random(f, 5) > 0 ? random_time(f, i) : CF_TIME_NONE;
-  fact->time_us = fact->record.time_us == CF_TIME_NONE ? fact->record.recorded_us : fact->record.time_us;
+  /* the clock was set back once */
+  fact->record.recorded_us = FAKE_EPOCH_US + (int64_t)(i / 3) * INT64_C(60000000) -
+                             (i > 1500 ? INT64_C(40) * CF_HOUR_US / 10 : 0);
+  fact->record.time_us =
+      is_common(fact) && fake_random(f, 5) > 0 ? random_time(f, i) : CF_TIME_NONE;
+  fact->time_us =
+      fact->record.time_us == CF_TIME_NONE ? fact->record.recorded_us : fact->record.time_us;
   random_members(f, fact);
   write_texts(fact);
 }

@@ -5,12 +5,13 @@
 
 #include "lib/record/record.h"
 
-#define FAKE_ABSENT (-1)
+#define FAKE_ABSENT   (-1)
 #define FAKE_EPOCH_US INT64_C(1700000000000000)
 
-/* What a test knows of a record, besides its text: which value of the pool each member has. */
+/* What a test knows of a record, besides its text: which value of the pool each
+ * member has. */
 struct fake_fact {
-  int64_t time_us; /* effective */
+  int64_t time_us;  /* effective */
   int pick[CF_M_N]; /* FAKE_ABSENT, also where it was erased */
   struct cf_record record;
   char *text;
@@ -24,8 +25,8 @@ struct fake {
   struct fake_fact *facts;
   size_t n;
   uint64_t random;
-  bool acceptable;  /* only what a ledger takes: events, nothing erased, each id once */
-  unsigned ids;     /* of the pool, taken already */
+  bool acceptable; /* only what a ledger takes: events, nothing erased, each id once */
+  unsigned ids;    /* of the pool, taken already */
 };
 /* n random records after those that are there. */
 void fake_grow(struct fake *f, size_t n);

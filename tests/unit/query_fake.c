@@ -36,12 +36,23 @@ void fake_view(struct fake *f, uint64_t size, size_t units_n, struct cf_view *vi
   }
 }
 
-uint64_t cf_view_size(const struct cf_view *view) { return view->size; }
-size_t cf_view_units(const struct cf_view *view) { return view->units_n; }
-void cf_view_unit(const struct cf_view *view, size_t i, struct cf_unit *unit) { *unit = view->units[i]; }
+uint64_t cf_view_size(const struct cf_view *view)
+{
+  return view->size;
+}
+size_t cf_view_units(const struct cf_view *view)
+{
+  return view->units_n;
+}
+void cf_view_unit(const struct cf_view *view, size_t i, struct cf_unit *unit)
+{
+  *unit = view->units[i];
+}
 
-/* The key under which an index has a record, as postings.h tells; false where it has none. */
-static bool key_of(const struct fake_fact *fact, unsigned index, uint8_t key[CF_INDEX_VALUE_MAX], size_t *n)
+/* The key under which an index has a record, as postings.h tells; false where
+ * it has none. */
+static bool key_of(const struct fake_fact *fact, unsigned index, uint8_t key[CF_INDEX_VALUE_MAX],
+                   size_t *n)
 {
   char text[CF_TIME_TEXT_N + 1];
   struct cf_str value;
@@ -69,7 +80,8 @@ static bool key_matches(const struct cf_term *term, const uint8_t *key, size_t n
   return cf_str_cmp(term->first, k) <= 0 && cf_str_cmp(k, term->last) <= 0;
 }
 
-enum cf_err cf_view_match(struct cf_view *view, size_t i, const struct cf_term *term, uint32_t from, struct cf_bits *bits)
+enum cf_err cf_view_match(struct cf_view *view, size_t i, const struct cf_term *term, uint32_t from,
+                          struct cf_bits *bits)
 {
   view->matches++;
   for (uint32_t offset = from; offset < bits->n; offset++) {
@@ -77,18 +89,21 @@ enum cf_err cf_view_match(struct cf_view *view, size_t i, const struct cf_term *
     size_t n;
     if (view->index_damaged[i][term->index] && offset > bits->n / 2)
       return CF_E_DAMAGED; /* in the middle: a part was found already */
-    if (key_of(&view->fake->facts[view->units[i].first + offset], term->index, key, &n) && key_matches(term, key, n))
+    if (key_of(&view->fake->facts[view->units[i].first + offset], term->index, key, &n) &&
+        key_matches(term, key, n))
       cf_bits_set(bits, offset);
   }
   return view->index_damaged[i][term->index] ? CF_E_DAMAGED : CF_OK;
 }
 
-enum cf_err cf_view_match_id(struct cf_view *view, size_t i, struct cf_str id, uint32_t from, struct cf_bits *bits)
+enum cf_err cf_view_match_id(struct cf_view *view, size_t i, struct cf_str id, uint32_t from,
+                             struct cf_bits *bits)
 {
   view->matches++;
   for (uint32_t offset = from; offset < bits->n && !view->index_damaged[i][CF_M_ID]; offset++) {
     const struct fake_fact *fact = &view->fake->facts[view->units[i].first + offset];
-    bool same = fact->pick[CF_M_ID] != FAKE_ABSENT && cf_str_eq(id, fake_pool(CF_M_ID, fact->pick[CF_M_ID]));
+    bool same = fact->pick[CF_M_ID] != FAKE_ABSENT &&
+                cf_str_eq(id, fake_pool(CF_M_ID, fact->pick[CF_M_ID]));
     if (same || offset % 97 == 0) /* a fingerprint may lie */
       cf_bits_set(bits, offset);
   }
@@ -102,7 +117,8 @@ enum cf_err cf_view_times(struct cf_view *view, size_t i, uint32_t offset, uint3
   if (n == 0 || u->first + offset + n > u->end)
     abort();
   for (uint32_t k = 0; k < n; k++)
-    out[k] = view->times_damaged[i] ? INT64_C(77) : view->fake->facts[u->first + offset + k].time_us;
+    out[k] =
+        view->times_damaged[i] ? INT64_C(77) : view->fake->facts[u->first + offset + k].time_us;
   return view->times_damaged[i] ? CF_E_DAMAGED : CF_OK;
 }
 

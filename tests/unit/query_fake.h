@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A store in memory in the place of the ledger's views, with faults to order, so that the walk of lib/query can be held against a plain scan. It defines the cf_view functions that
- * lib/query uses. */
+/* A store in memory in the place of the ledger's views, with faults to order,
+ * so that the walk of lib/query can be held against a plain scan. It defines
+ * the cf_view functions that lib/query uses. */
 #ifndef CF_TESTS_UNIT_QUERY_FAKE_H
 #define CF_TESTS_UNIT_QUERY_FAKE_H
 

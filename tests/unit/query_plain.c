@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Questions by chance, answers by looking at each record; written without anything of lib/query. */
+/* Questions by chance, answers by looking at each record; written without
+ * anything of lib/query. */
 #include "config.h"
 
 #include "tests/unit/query_plain.h"
@@ -14,19 +15,36 @@
 
 struct fake fake;
 
-static uint64_t rnd(uint64_t below) { return fake_random(&fake, below); }
+static uint64_t rnd(uint64_t below)
+{
+  return fake_random(&fake, below);
+}
 
 /* ---- Questions ---- */
 
-static const struct { const char *text; unsigned mask; } blocks[] = {
-  {"192.0.2.1", 1}, {"192.0.2.0/24", 3}, {"192.0.2.64/26", 2}, {"192.0.0.0/16", 7}, {"192.0.2.99/23", 7}, {"0.0.0.0/0", 15}, {"10.0.0.1/32", 8}, {"10.0.0.0/31", 8},
-  {"10.0.0.2", 0}, {"2001:db8::/32", 48}, {"2001:DB8::1", 16}, {"2001:db8:1::/48", 32}, {"::/0", 127}, {"::1", 64}, {"::ffff:192.0.2.77", 2}, {"8000::/1", 0},
+static const struct {
+  const char *text;
+  unsigned mask;
+} blocks[] = {
+    {"192.0.2.1", 1},     {"192.0.2.0/24", 3},   {"192.0.2.64/26", 2},     {"192.0.0.0/16", 7},
+    {"192.0.2.99/23", 7}, {"0.0.0.0/0", 15},     {"10.0.0.1/32", 8},       {"10.0.0.0/31", 8},
+    {"10.0.0.2", 0},      {"2001:db8::/32", 48}, {"2001:DB8::1", 16},      {"2001:db8:1::/48", 32},
+    {"::/0", 127},        {"::1", 64},           {"::ffff:192.0.2.77", 2}, {"8000::/1", 0},
 };
-static const struct { const char *text; int low, high; } statuses[] = {
-  {"200", 200, 200}, {"4xx", 400, 499}, {"200-399", 200, 399}, {"0", 0, 0}, {"0xx", 0, 99}, {"9XX", 900, 999}, {"500-999", 500, 999}, {"1", 1, 1}, {"000-999", 0, 999},
+static const struct {
+  const char *text;
+  int low, high;
+} statuses[] = {
+    {"200", 200, 200},     {"4xx", 400, 499}, {"200-399", 200, 399},
+    {"0", 0, 0},           {"0xx", 0, 99},    {"9XX", 900, 999},
+    {"500-999", 500, 999}, {"1", 1, 1},       {"000-999", 0, 999},
 };
-static const unsigned members[] = {CF_M_USER, CF_M_SESSION, CF_M_CREDENTIAL, CF_M_METHOD, CF_M_STATUS, CF_M_OUTCOME, CF_M_ACTION, CF_M_PATH, CF_M_HOST, CF_M_SOURCE, CF_M_ID, CF_M_REQUEST_ID, CF_M_IP};
-static const char *const needles[] = {"curl", "MOZILLA", "full", "script", "zzz", "k1", "1", "<", "example", "\n", "lmn0123"};
+static const unsigned members[] = {CF_M_USER,   CF_M_SESSION, CF_M_CREDENTIAL, CF_M_METHOD,
+                                   CF_M_STATUS, CF_M_OUTCOME, CF_M_ACTION,     CF_M_PATH,
+                                   CF_M_HOST,   CF_M_SOURCE,  CF_M_ID,         CF_M_REQUEST_ID,
+                                   CF_M_IP};
+static const char *const needles[] = {"curl", "MOZILLA", "full",    "script", "zzz",    "k1",
+                                      "1",    "<",       "example", "\n",     "lmn0123"};
 
 static void put(struct question *q, const char *name, struct cf_str value)
 {
@@ -100,8 +118,15 @@ static uint64_t some_seq(const char *name, struct question *q)
 
 static void make_kinds(struct question *q)
 {
-  static const struct { const char *text; unsigned kinds; } rows[] = {
-    {"all", UINT32_MAX}, {"access", 1u << CF_K_ACCESS}, {"service,loss", 1u << CF_K_SERVICE | 1u << CF_K_LOSS}, {"event,access", 1u << CF_K_EVENT | 1u << CF_K_ACCESS}, {"token", 1u << CF_K_TOKEN},
+  static const struct {
+    const char *text;
+    unsigned kinds;
+  } rows[] = {
+      {"all", UINT32_MAX},
+      {"access", 1u << CF_K_ACCESS},
+      {"service,loss", 1u << CF_K_SERVICE | 1u << CF_K_LOSS},
+      {"event,access", 1u << CF_K_EVENT | 1u << CF_K_ACCESS},
+      {"token", 1u << CF_K_TOKEN},
   };
   size_t at = rnd(2 * CF_COUNT(rows));
 
@@ -112,16 +137,26 @@ static void make_kinds(struct question *q)
 
 void plain_random(struct question *q)
 {
-  *q = (struct question){.from = INT64_MIN, .to = INT64_MAX, .recorded_from = INT64_MIN, .recorded_to = INT64_MAX, .seq_to = UINT64_MAX};
+  *q = (struct question){.from = INT64_MIN,
+                         .to = INT64_MAX,
+                         .recorded_from = INT64_MIN,
+                         .recorded_to = INT64_MAX,
+                         .seq_to = UINT64_MAX};
   cf_buf_init(&q->url, SIZE_MAX);
   for (uint64_t left = rnd(4); left > 0; left--)
     make_wish(q);
-  if (rnd(4) == 0) q->from = some_time("from", q);
-  if (rnd(4) == 0) q->to = some_time("to", q);
-  if (rnd(10) == 0) q->recorded_from = some_time("recorded_from", q);
-  if (rnd(10) == 0) q->recorded_to = some_time("recorded_to", q);
-  if (rnd(8) == 0) q->seq_from = some_seq("seq_from", q);
-  if (rnd(8) == 0) q->seq_to = some_seq("seq_to", q);
+  if (rnd(4) == 0)
+    q->from = some_time("from", q);
+  if (rnd(4) == 0)
+    q->to = some_time("to", q);
+  if (rnd(10) == 0)
+    q->recorded_from = some_time("recorded_from", q);
+  if (rnd(10) == 0)
+    q->recorded_to = some_time("recorded_to", q);
+  if (rnd(8) == 0)
+    q->seq_from = some_seq("seq_from", q);
+  if (rnd(8) == 0)
+    q->seq_to = some_seq("seq_to", q);
   for (uint64_t left = rnd(12) < 10 ? 0 : 1 + rnd(2); left > 0; left--) {
     q->needle[q->needles_n] = needles[rnd(CF_COUNT(needles))];
     put(q, "q", cf_str_from(q->needle[q->needles_n++]));
@@ -129,8 +164,10 @@ void plain_random(struct question *q)
   make_kinds(q);
   q->by_time = rnd(2) == 0;
   q->ascending = rnd(2) == 0;
-  if (q->by_time) put(q, "sort", CF_STR("time"));
-  if (q->ascending) put(q, "order", CF_STR("asc"));
+  if (q->by_time)
+    put(q, "sort", CF_STR("time"));
+  if (q->ascending)
+    put(q, "order", CF_STR("asc"));
 }
 
 /* ---- A plain matcher ---- */
@@ -166,7 +203,8 @@ static bool text_holds(struct cf_str text, const char *needle)
 
   for (size_t at = 0; at + n <= text.n; at++) {
     size_t same = 0;
-    while (same < n && tolower((unsigned char)text.p[at + same]) == tolower((unsigned char)needle[same]))
+    while (same < n &&
+           tolower((unsigned char)text.p[at + same]) == tolower((unsigned char)needle[same]))
       same++;
     if (same == n)
       return true;
@@ -178,7 +216,8 @@ static bool needle_holds(const struct question *q, const struct fake_fact *fact)
 {
   for (size_t i = 0; i < q->needles_n; i++)
     for (unsigned m = 0; m < CF_M_N; m++)
-      if (cf_member_table[m].type == CF_T_TEXT && fact->pick[m] != FAKE_ABSENT && text_holds(fake_pool(m, fact->pick[m]), q->needle[i]))
+      if (cf_member_table[m].type == CF_T_TEXT && fact->pick[m] != FAKE_ABSENT &&
+          text_holds(fake_pool(m, fact->pick[m]), q->needle[i]))
         return true;
   return q->needles_n == 0;
 }
@@ -187,8 +226,9 @@ bool plain_matches(const struct question *q, const struct fake_fact *fact)
 {
   const struct cf_record *r = &fact->record;
 
-  if ((q->kinds >> r->kind & 1) == 0 || r->seq < q->seq_from || r->seq >= q->seq_to || fact->time_us < q->from || fact->time_us >= q->to ||
-      r->recorded_us < q->recorded_from || r->recorded_us >= q->recorded_to || !needle_holds(q, fact))
+  if ((q->kinds >> r->kind & 1) == 0 || r->seq < q->seq_from || r->seq >= q->seq_to ||
+      fact->time_us < q->from || fact->time_us >= q->to || r->recorded_us < q->recorded_from ||
+      r->recorded_us >= q->recorded_to || !needle_holds(q, fact))
     return false;
   for (size_t i = 0; i < q->n; i++)
     if (!wish_holds(&q->wish[i], fact))
@@ -198,14 +238,21 @@ bool plain_matches(const struct question *q, const struct fake_fact *fact)
 
 struct question plain_question(const char *url, bool by_time, bool ascending)
 {
-  struct question q = {.from = INT64_MIN, .to = INT64_MAX, .recorded_from = INT64_MIN, .recorded_to = INT64_MAX, .seq_to = UINT64_MAX, .kinds = 1u << CF_K_EVENT};
+  struct question q = {.from = INT64_MIN,
+                       .to = INT64_MAX,
+                       .recorded_from = INT64_MIN,
+                       .recorded_to = INT64_MAX,
+                       .seq_to = UINT64_MAX,
+                       .kinds = 1u << CF_K_EVENT};
 
   cf_buf_init(&q.url, SIZE_MAX);
   cf_buf_puts(&q.url, url);
   q.by_time = by_time;
   q.ascending = ascending;
-  if (by_time) put(&q, "sort", CF_STR("time"));
-  if (ascending) put(&q, "order", CF_STR("asc"));
+  if (by_time)
+    put(&q, "sort", CF_STR("time"));
+  if (ascending)
+    put(&q, "order", CF_STR("asc"));
   return q;
 }
 

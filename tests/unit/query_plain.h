@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Random questions as a test understands them, and their answers by a plain scan: what lib/query is held against. */
+/* Random questions as a test understands them, and their answers by a plain
+ * scan: what lib/query is held against. */
 #ifndef CF_TESTS_UNIT_QUERY_PLAIN_H
 #define CF_TESTS_UNIT_QUERY_PLAIN_H
 
@@ -13,9 +14,9 @@ struct wish {
   unsigned member;
   enum how how;
   size_t n;
-  struct cf_str text[4];  /* values or prefixes */
-  unsigned mask[4];       /* of the addresses of the pool that are meant */
-  int low[4], high[4];    /* of statuses */
+  struct cf_str text[4]; /* values or prefixes */
+  unsigned mask[4];      /* of the addresses of the pool that are meant */
+  int low[4], high[4];   /* of statuses */
 };
 
 struct question {
@@ -30,9 +31,11 @@ struct question {
   struct cf_buf url;
 };
 
-/* A random question, its query string (without limit and cursor) in url, to be freed by cf_buf_fini. */
+/* A random question, its query string (without limit and cursor) in url, to be
+ * freed by cf_buf_fini. */
 void plain_random(struct question *q);
-/* All events in an order, with what url says besides, which the plain matcher does not know of. */
+/* All events in an order, with what url says besides, which the plain matcher
+ * does not know of. */
 struct question plain_question(const char *url, bool by_time, bool ascending);
 /* Does it match? */
 bool plain_matches(const struct question *q, const struct fake_fact *fact);

@@ -9,8 +9,10 @@
 #include "lib/base/codec.h"
 
 const uint8_t fact_ledger_key[16] = "a ledger's key";
-const unsigned fact_members[FACT_MEMBERS_N] = {CF_M_SOURCE, CF_M_ACTION, CF_M_METHOD, CF_M_STATUS,  CF_M_OUTCOME,   CF_M_USER,
-                                               CF_M_IP,     CF_M_PATH,   CF_M_HOST,   CF_M_SESSION, CF_M_REQUEST_ID};
+const unsigned fact_members[FACT_MEMBERS_N] = {CF_M_SOURCE,  CF_M_ACTION,    CF_M_METHOD,
+                                               CF_M_STATUS,  CF_M_OUTCOME,   CF_M_USER,
+                                               CF_M_IP,      CF_M_PATH,      CF_M_HOST,
+                                               CF_M_SESSION, CF_M_REQUEST_ID};
 
 uint64_t fact_mix(uint64_t a, uint64_t b)
 {
@@ -28,14 +30,26 @@ struct cf_str fact_value(uint32_t i, unsigned member, char text[300])
 
   switch (member) {
   case CF_M_SOURCE: n = sprintf(text, "source%u", (unsigned)(x % 3)); break;
-  case CF_M_ACTION: n = sprintf(text, "%s", i == 0 || i % 24 == 1 || i % 24 == 2 ? "list" : "read"); break; /* neighbours that chunks part */
+  /* neighbours that chunks part */
+  case CF_M_ACTION:
+    n = sprintf(text, "%s", i == 0 || i % 24 == 1 || i % 24 == 2 ? "list" : "read");
+    break;
   case CF_M_METHOD: n = sprintf(text, "%s", x % 20 == 0 ? "POST" : "GET"); break;
   case CF_M_STATUS: n = sprintf(text, "%u", (unsigned)(200 + x % 4 * 101)); break;
   case CF_M_OUTCOME: n = sprintf(text, "%s", x % 9 == 0 ? "failure" : "success"); break;
-  case CF_M_USER: n = x % 5 == 0 ? -1 : sprintf(text, "user%u", (unsigned)(x / 8 % (x % 3 == 0 ? 400 : 20))); break;
+  case CF_M_USER:
+    n = x % 5 == 0 ? -1 : sprintf(text, "user%u", (unsigned)(x / 8 % (x % 3 == 0 ? 400 : 20)));
+    break;
   case CF_M_IP: n = sprintf(text, "10.%u.%u.7", (unsigned)(x % 3), (unsigned)(x / 4 % 250)); break;
-  case CF_M_PATH: n = sprintf(text, "/%0*u/%u", x % 40 == 0 ? 230 : 1, (unsigned)(x % 3), (unsigned)(x / 64 % 600)); break;
-  case CF_M_HOST: n = i >= 1000 && i < 1300 ? sprintf(text, "burst") : x % 30 == 0 ? sprintf(text, "h%u", (unsigned)(x / 64 % 5)) : -1; break;
+  case CF_M_PATH:
+    n = sprintf(text, "/%0*u/%u", x % 40 == 0 ? 230 : 1, (unsigned)(x % 3),
+                (unsigned)(x / 64 % 600));
+    break;
+  case CF_M_HOST:
+    n = i >= 1000 && i < 1300 ? sprintf(text, "burst")
+        : x % 30 == 0         ? sprintf(text, "h%u", (unsigned)(x / 64 % 5))
+                              : -1;
+    break;
   case CF_M_SESSION: n = x % 50 == 0 ? sprintf(text, "%s", "") : -1; break;
   case CF_M_REQUEST_ID: n = sprintf(text, "%016llx", (unsigned long long)x); break;
   default: n = -1;
@@ -81,7 +95,8 @@ void fact_block(uint32_t i, struct cf_buf *b)
 static bool key_make(uint32_t i, unsigned index, uint8_t out[CF_INDEX_VALUE_MAX], size_t *n)
 {
   char text[300];
-  struct cf_str value = index == CF_I_KIND ? cf_str_from(cf_kind_table[fact_kind(i)].name) : fact_value(i, index, text);
+  struct cf_str value = index == CF_I_KIND ? cf_str_from(cf_kind_table[fact_kind(i)].name)
+                                           : fact_value(i, index, text);
 
   if (index == CF_I_DATE)
     *n = cf_index_date_key(fact_time(i), out);

@@ -18,7 +18,8 @@ static bool reader_ready(struct reader *r)
 
 static bool reader_note(struct reader *r, unsigned sheet, enum cf_err err)
 {
-  ck_assert_msg(err == CF_OK || err == CF_E_DAMAGED, "%s: %s", cf_sheet_name(sheet), cf_err_word(err));
+  ck_assert_msg(err == CF_OK || err == CF_E_DAMAGED, "%s: %s", cf_sheet_name(sheet),
+                cf_err_word(err));
   *(err == CF_OK ? &r->tally.good[sheet] : &r->tally.damaged[sheet]) += 1;
   if (err == CF_OK)
     return true;
@@ -54,7 +55,8 @@ void reader_hashes(struct reader *r, uint32_t offset, uint32_t n)
 {
   uint8_t got[300 * CF_HASH_N], want[CF_HASH_N];
 
-  if (!reader_ready(r) || !reader_note(r, CF_SHEET_HASHES, cf_segment_hashes(r->segment, offset, n, got)))
+  if (!reader_ready(r) ||
+      !reader_note(r, CF_SHEET_HASHES, cf_segment_hashes(r->segment, offset, n, got)))
     return;
   for (uint32_t i = 0; i < n; i++) {
     fact_hash(offset + i, want);
@@ -67,7 +69,8 @@ void reader_times(struct reader *r, uint32_t offset, uint32_t n)
 {
   int64_t got[600];
 
-  if (!reader_ready(r) || !reader_note(r, CF_SHEET_TIMES, cf_segment_times(r->segment, offset, n, got)))
+  if (!reader_ready(r) ||
+      !reader_note(r, CF_SHEET_TIMES, cf_segment_times(r->segment, offset, n, got)))
     return;
   for (uint32_t i = 0; i < n; i++)
     if (got[i] != fact_time(offset + i))
@@ -84,7 +87,8 @@ void reader_term(struct reader *r, const struct cf_term *term, uint32_t from, ui
   ck_assert_ok(cf_bits_new(limit, &bits));
   if (reader_note(r, CF_SHEET_INDEX + term->index, cf_segment_match(r->segment, term, from, &bits)))
     for (uint32_t i = 0; i < RECORDS; i++) {
-      bool want = i >= from && i < limit && fact_key(i, term->index, &key) && cf_term_has(term, key);
+      bool want =
+          i >= from && i < limit && fact_key(i, term->index, &key) && cf_term_has(term, key);
       if (cf_bits_has(&bits, i) != want)
         ck_abort_msg("%s: record %u is %sfound", cf_index_name(term->index), i, want ? "not " : "");
     }
@@ -93,7 +97,8 @@ void reader_term(struct reader *r, const struct cf_term *term, uint32_t from, ui
 
 void reader_index(struct reader *r, unsigned index, uint32_t k)
 {
-  uint32_t i = (uint32_t)(fact_mix(k, index) % RECORDS), j = (uint32_t)(fact_mix(k, index + 77) % RECORDS);
+  uint32_t i = (uint32_t)(fact_mix(k, index) % RECORDS),
+           j = (uint32_t)(fact_mix(k, index + 77) % RECORDS);
   uint32_t from = k % 3 == 0 ? 0 : i / 2, limit = k % 4 == 0 ? RECORDS : RECORDS - j / 4;
   struct cf_term term = {.index = index, .prefix = k % 5 == 4};
 
@@ -125,7 +130,10 @@ void reader_id(struct reader *r, struct cf_str id)
   uint32_t want = 0;
   char text[300];
 
-  if (!reader_ready(r) || !reader_note(r, CF_SHEET_INDEX + CF_M_ID, cf_segment_find_id(r->segment, cf_id_fingerprint(fact_ledger_key, id), reader_collect, &f)))
+  if (!reader_ready(r) ||
+      !reader_note(r, CF_SHEET_INDEX + CF_M_ID,
+                   cf_segment_find_id(r->segment, cf_id_fingerprint(fact_ledger_key, id),
+                                      reader_collect, &f)))
     return;
   for (uint32_t i = 0; i < RECORDS; i++)
     if (cf_str_eq(fact_id(i, text), id)) {
@@ -149,7 +157,8 @@ static void reader_ids(struct reader *r, uint32_t from, uint32_t step)
   }
 }
 
-/* (Check writes a line to a file at every assertion: the innermost loops do without.) */
+/* (Check writes a line to a file at every assertion: the innermost loops do
+ * without.) */
 
 void reader_all(struct reader *r, uint32_t id_step, uint32_t questions)
 {

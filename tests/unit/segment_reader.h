@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading a made-up segment: each read gives what a naive reference gives, or CF_E_DAMAGED; anything else fails the test. */
+/* Reading a made-up segment: each read gives what a naive reference gives, or
+ * CF_E_DAMAGED; anything else fails the test. */
 #ifndef CF_TESTS_UNIT_SEGMENT_READER_H
 #define CF_TESTS_UNIT_SEGMENT_READER_H
 
@@ -27,10 +28,12 @@ void reader_block(struct reader *r, uint32_t i);
 void reader_hashes(struct reader *r, uint32_t offset, uint32_t n); /* n ≤ 300 */
 void reader_times(struct reader *r, uint32_t offset, uint32_t n);  /* n ≤ 600 */
 void reader_term(struct reader *r, const struct cf_term *term, uint32_t from, uint32_t limit);
-/* The k-th of endless questions to an index: a value of some record, absent ones, ranges, prefixes; all of it, or from and to somewhere. */
+/* The k-th of endless questions to an index: a value of some record, absent
+ * ones, ranges, prefixes; all of it, or from and to somewhere. */
 void reader_index(struct reader *r, unsigned index, uint32_t k);
 void reader_id(struct reader *r, struct cf_str id);
-/* Every block, row and index; one id in so many; so many questions to each index. Ends the reader. */
+/* Every block, row and index; one id in so many; so many questions to each
+ * index. Ends the reader. */
 void reader_all(struct reader *r, uint32_t id_step, uint32_t questions);
 
 /* Where an id is found; reader_collect is the callback that notes it. */

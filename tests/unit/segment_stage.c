@@ -71,13 +71,19 @@ struct cf_index *segment_index_new(uint32_t n)
 
 struct cf_segment_meta segment_meta_of(uint64_t generation)
 {
-  return (struct cf_segment_meta){.first = FIRST, .end = FIRST + RECORDS, .generation = generation, .time_min_us = TIME_FIRST - 40000000,
-                                  .time_max_us = TIME_FIRST + RECORDS * INT64_C(5000000), .recorded_min_us = 1, .recorded_max_us = 2};
+  return (struct cf_segment_meta){.first = FIRST,
+                                  .end = FIRST + RECORDS,
+                                  .generation = generation,
+                                  .time_min_us = TIME_FIRST - 40000000,
+                                  .time_max_us = TIME_FIRST + RECORDS * INT64_C(5000000),
+                                  .recorded_min_us = 1,
+                                  .recorded_max_us = 2};
 }
 
 struct cf_segment_source segment_source(const struct cf_index *index)
 {
-  return (struct cf_segment_source){NULL, source_block, source_hashes, source_times, index, CF_STR("a checkpoint\n")};
+  return (struct cf_segment_source){NULL,         source_block, source_hashes,
+                                    source_times, index,        CF_STR("a checkpoint\n")};
 }
 
 /* The index has more records than the segment takes. */

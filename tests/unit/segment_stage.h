@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Segments of made-up records in a temporary directory, and a pool that reads them. What can't be done fails the test. */
+/* Segments of made-up records in a temporary directory, and a pool that reads
+ * them. What can't be done fails the test. */
 #ifndef CF_TESTS_UNIT_SEGMENT_STAGE_H
 #define CF_TESTS_UNIT_SEGMENT_STAGE_H
 
@@ -8,7 +9,7 @@
 #include "tests/unit/temp_dir.h"
 
 #define FIRST 512u /* seq of the first record */
-#define PAGE (16u << 10)
+#define PAGE  (16u << 10)
 
 extern char segment_directory[300];
 extern char segment_path[400];              /* the file that was built last */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tokens, whoami, health, verify, receipts, proofs, tiles, and what every route has in common: 401, 403, 404, 405 with Allow, unknown parameters. */
+/* Tokens, whoami, health, verify, receipts, proofs, tiles, and what every route
+ * has in common: 401, 403, 404, 405 with Allow, unknown parameters. */
 #include "config.h"
 
 #include "fcgi-app/route.h"
@@ -25,8 +26,14 @@ static void feed(int n)
 {
   struct cf_buf b;
   cf_buf_init(&b, SIZE_MAX);
-  for (int i = 0; i < n; i++) cf_buf_putf(&b, "{\"action\":\"read\",\"user\":\"u%d\"}\n", i);
-  ck_answer(ask((struct ask){.method = "POST", .path = "/v1/events?batch=1", .token = writer, .body = cf_buf_cstr(&b), .body_n = b.n}), 200);
+  for (int i = 0; i < n; i++)
+    cf_buf_putf(&b, "{\"action\":\"read\",\"user\":\"u%d\"}\n", i);
+  ck_answer(ask((struct ask){.method = "POST",
+                             .path = "/v1/events?batch=1",
+                             .token = writer,
+                             .body = cf_buf_cstr(&b),
+                             .body_n = b.n}),
+            200);
   cf_buf_fini(&b);
 }
 
@@ -37,31 +44,46 @@ static const char *path_of(const struct cf_route *route)
 {
   static char path[64];
   const char *brace = strchr(route->pattern, '{');
-  if (brace == NULL) return route->pattern;
+  if (brace == NULL)
+    return route->pattern;
   const char *end = strchr(brace, '}');
-  const char *sample = strstr(brace, "...") != NULL ? "0/000.p/1" : strncmp(brace, "{file", 5) == 0 ? "style.css" : "0";
-  snprintf(path, sizeof path, "%.*s%s%s", (int)(brace - route->pattern), route->pattern, sample, end + 1);
+  const char *sample = strstr(brace, "...") != NULL      ? "0/000.p/1"
+                       : strncmp(brace, "{file", 5) == 0 ? "style.css"
+                                                         : "0";
+  snprintf(path, sizeof path, "%.*s%s%s", (int)(brace - route->pattern), route->pattern, sample,
+           end + 1);
   return path;
 }
 
-static bool is_open(const struct cf_route *route) { return route->need == CF_NEED_NOBODY || route->need == CF_NEED_PAGE || route->need == CF_NEED_CHECKPOINT; }
+static bool is_open(const struct cf_route *route)
+{
+  return route->need == CF_NEED_NOBODY || route->need == CF_NEED_PAGE ||
+         route->need == CF_NEED_CHECKPOINT;
+}
 
 static int ask_route(const struct cf_route *route, const char *token, const char *query)
 {
   char path[128];
   snprintf(path, sizeof path, "%s%s", path_of(route), query);
-  return ask((struct ask){.method = route->method == CF_HTTP_POST ? "POST" : "GET", .path = path, .token = token, .body = route->method == CF_HTTP_POST ? "{}" : NULL});
+  return ask((struct ask){.method = route->method == CF_HTTP_POST ? "POST" : "GET",
+                          .path = path,
+                          .token = token,
+                          .body = route->method == CF_HTTP_POST ? "{}" : NULL});
 }
 
 START_TEST(test_nobody)
 {
   for (size_t i = 0; i < cf_route_table_n; i++) {
     const struct cf_route *route = &cf_route_table[i];
-    if (is_open(route)) continue;
+    if (is_open(route))
+      continue;
     ck_answer(ask_route(route, NULL, ""), 401);
     ck_assert_str_eq(header("WWW-Authenticate"), "Bearer");
     ck_answer(ask_route(route, "cf_abcdefghjk_wrong", ""), 401);
-    ck_answer(ask((struct ask){.method = route->method == CF_HTTP_POST ? "POST" : "GET", .path = path_of(route), .door = CF_DOOR_RELAY}), 401);
+    ck_answer(ask((struct ask){.method = route->method == CF_HTTP_POST ? "POST" : "GET",
+                               .path = path_of(route),
+                               .door = CF_DOOR_RELAY}),
+              401);
   }
 }
 END_TEST
@@ -71,12 +93,18 @@ START_TEST(test_wrong_role)
 {
   for (size_t i = 0; i < cf_route_table_n; i++) {
     const struct cf_route *route = &cf_route_table[i];
-    bool for_writer = is_open(route) || route->need == CF_NEED_KNOWN || route->need == CF_NEED_WRITER || route->need == CF_NEED_RECEIPT;
-    bool for_reader = is_open(route) || route->need == CF_NEED_KNOWN || route->need == CF_NEED_READER;
-    bool for_auditor = for_reader || route->need == CF_NEED_AUDITOR || route->need == CF_NEED_RECEIPT || route->need == CF_NEED_TILES;
-    if (!for_writer) ck_answer(ask_route(route, writer, ""), 403);
-    if (!for_reader) ck_answer(ask_route(route, reader, ""), 403);
-    if (!for_auditor) ck_answer(ask_route(route, auditor, ""), 403);
+    bool for_writer = is_open(route) || route->need == CF_NEED_KNOWN ||
+                      route->need == CF_NEED_WRITER || route->need == CF_NEED_RECEIPT;
+    bool for_reader =
+        is_open(route) || route->need == CF_NEED_KNOWN || route->need == CF_NEED_READER;
+    bool for_auditor = for_reader || route->need == CF_NEED_AUDITOR ||
+                       route->need == CF_NEED_RECEIPT || route->need == CF_NEED_TILES;
+    if (!for_writer)
+      ck_answer(ask_route(route, writer, ""), 403);
+    if (!for_reader)
+      ck_answer(ask_route(route, reader, ""), 403);
+    if (!for_auditor)
+      ck_answer(ask_route(route, auditor, ""), 403);
     int status = ask_route(route, admin, "");
     ck_assert_msg(status != 401 && status != 403, "%s: %d for the admin", route->pattern, status);
   }
@@ -88,8 +116,10 @@ START_TEST(test_unknown_parameter)
   for (size_t i = 0; i < cf_route_table_n; i++) {
     ck_answer(ask_route(&cf_route_table[i], admin, "?no_such_thing=1"), 400);
     ck_assert_str_eq(header("X-Content-Type-Options"), "nosniff");
-    if (strstr(header("Content-Type"), "json") != NULL) ck_value("parameter", "no_such_thing");
-    else ck_contains("no_such_thing");
+    if (strstr(header("Content-Type"), "json") != NULL)
+      ck_value("parameter", "no_such_thing");
+    else
+      ck_contains("no_such_thing");
   }
 }
 END_TEST
@@ -97,13 +127,21 @@ END_TEST
 static const struct {
   const char *method, *path, *allow;
 } refused_methods[] = {
-  {"PUT", "/v1/events", "POST, GET, HEAD"}, {"DELETE", "/v1/tokens", "GET, HEAD, POST"}, {"POST", "/v1/verify", "GET, HEAD"}, {"OPTIONS", "/", "GET, HEAD"}, {"GET", "/logout", "POST"}, {"PATCH", "/v1/events/0", "GET, HEAD"},
+    {"PUT", "/v1/events", "POST, GET, HEAD"},
+    {"DELETE", "/v1/tokens", "GET, HEAD, POST"},
+    {"POST", "/v1/verify", "GET, HEAD"},
+    {"OPTIONS", "/", "GET, HEAD"},
+    {"GET", "/logout", "POST"},
+    {"PATCH", "/v1/events/0", "GET, HEAD"},
 };
 
 START_TEST(test_method)
 {
   for (size_t i = 0; i < CF_COUNT(refused_methods); i++) {
-    ck_answer(ask((struct ask){.method = refused_methods[i].method, .path = refused_methods[i].path, .token = admin}), 405);
+    ck_answer(ask((struct ask){.method = refused_methods[i].method,
+                               .path = refused_methods[i].path,
+                               .token = admin}),
+              405);
     ck_assert_str_eq(header("Allow"), refused_methods[i].allow);
   }
   ck_answer(ask((struct ask){.method = "PUT", .path = "/nope", .token = admin}), 404);
@@ -111,7 +149,8 @@ START_TEST(test_method)
 }
 END_TEST
 
-/* A browser that sends its password by itself does so for the forms of any page. */
+/* A browser that sends its password by itself does so for the forms of any
+ * page. */
 START_TEST(test_cross_origin)
 {
   char basic[256] = "Basic ";
@@ -121,7 +160,11 @@ START_TEST(test_cross_origin)
   cf_buf_putf(&pair, "x:%s", admin);
   cf_base64_put(&coded, pair.p, pair.n);
   strcat(basic, cf_buf_cstr(&coded));
-  struct ask question = {.method = "POST", .path = "/v1/tokens", .body = "{\"name\":\"mallory\",\"roles\":[\"admin\"]}", .vars = {"HTTP_AUTHORIZATION", basic, "HTTP_ORIGIN", "https://evil.example"}};
+  struct ask question = {.method = "POST",
+                         .path = "/v1/tokens",
+                         .body = "{\"name\":\"mallory\",\"roles\":[\"admin\"]}",
+                         .vars = {"HTTP_AUTHORIZATION", basic, "HTTP_ORIGIN",
+                                  "https://evil.example"}};
   ck_answer(ask(question), 403);
   ck_value("type", "urn:counterfoil:cross-origin");
   question.vars[3] = "https://audit.example.org";
@@ -151,7 +194,8 @@ START_TEST(test_open_routes)
   cf_app_leave(stage_app);
   ck_answer(get("/readyz", NULL), 503);
   ck_answer(get("/healthz", NULL), 200);
-  ck_answer(ask((struct ask){.method = "POST", .path = "/v1/tokens", .token = admin, .body = "{}"}), 503);
+  ck_answer(ask((struct ask){.method = "POST", .path = "/v1/tokens", .token = admin, .body = "{}"}),
+            503);
 }
 END_TEST
 
@@ -161,7 +205,11 @@ START_TEST(test_token_life)
 {
   char token[128];
   char path[64];
-  ck_answer(post("/v1/tokens", admin, "{\"name\":\"web2\",\"roles\":[\"reader\",\"writer\"],\"sources\":[\"a*\"],\"expires\":\"2099-01-01T00:00:00+01:00\"}"), 201);
+  ck_answer(
+      post(
+          "/v1/tokens", admin,
+          "{\"name\":\"web2\",\"roles\":[\"reader\",\"writer\"],\"sources\":[\"a*\"],\"expires\":\"2099-01-01T00:00:00+01:00\"}"),
+      201);
   ck_value("name", "web2");
   ck_value("roles.0", "writer");
   ck_value("roles.1", "reader");
@@ -202,18 +250,29 @@ END_TEST
 static const struct {
   const char *body, *member;
 } bad_tokens[] = {
-  {"", "null"}, {"[]", "null"}, {"{}", "name"}, {"{\"name\":\"x\"}", "roles"}, {"{\"name\":\"x\",\"roles\":[]}", "roles"}, {"{\"name\":\"x\",\"roles\":\"reader\"}", "roles"},
-  {"{\"name\":\"x\",\"roles\":[\"king\"]}", "roles"}, {"{\"name\":\"x y\",\"roles\":[\"reader\"]}", "name"}, {"{\"name\":\"counterfoil\",\"roles\":[\"reader\"]}", "name"},
-  {"{\"name\":\"x\",\"roles\":[\"reader\"],\"role\":\"admin\"}", "role"}, {"{\"name\":\"x\",\"roles\":[\"writer\"],\"sources\":[\"counterfoil\"]}", "sources"},
-  {"{\"name\":\"x\",\"roles\":[\"writer\"],\"sources\":[\"a b\"]}", "sources"}, {"{\"name\":\"x\",\"roles\":[\"writer\"],\"expires\":\"2001-01-01T00:00:00Z\"}", "expires"},
-  {"{\"name\":\"x\",\"roles\":[\"writer\"],\"expires\":\"soon\"}", "expires"}, {"{\"name\":\"x\",\"name\":\"y\",\"roles\":[\"writer\"]}", NULL},
+    {"", "null"},
+    {"[]", "null"},
+    {"{}", "name"},
+    {"{\"name\":\"x\"}", "roles"},
+    {"{\"name\":\"x\",\"roles\":[]}", "roles"},
+    {"{\"name\":\"x\",\"roles\":\"reader\"}", "roles"},
+    {"{\"name\":\"x\",\"roles\":[\"king\"]}", "roles"},
+    {"{\"name\":\"x y\",\"roles\":[\"reader\"]}", "name"},
+    {"{\"name\":\"counterfoil\",\"roles\":[\"reader\"]}", "name"},
+    {"{\"name\":\"x\",\"roles\":[\"reader\"],\"role\":\"admin\"}", "role"},
+    {"{\"name\":\"x\",\"roles\":[\"writer\"],\"sources\":[\"counterfoil\"]}", "sources"},
+    {"{\"name\":\"x\",\"roles\":[\"writer\"],\"sources\":[\"a b\"]}", "sources"},
+    {"{\"name\":\"x\",\"roles\":[\"writer\"],\"expires\":\"2001-01-01T00:00:00Z\"}", "expires"},
+    {"{\"name\":\"x\",\"roles\":[\"writer\"],\"expires\":\"soon\"}", "expires"},
+    {"{\"name\":\"x\",\"name\":\"y\",\"roles\":[\"writer\"]}", NULL},
 };
 
 START_TEST(test_bad_token)
 {
   for (size_t i = 0; i < CF_COUNT(bad_tokens); i++) {
     ck_answer(post("/v1/tokens", admin, bad_tokens[i].body), 422);
-    if (bad_tokens[i].member != NULL) ck_value("member", bad_tokens[i].member);
+    if (bad_tokens[i].member != NULL)
+      ck_value("member", bad_tokens[i].member);
   }
   ck_answer(get("/v1/events?kind=token&limit=100", reader), 200);
   ck_assert_uint_eq(cf_json_count(member("events")), 4);
@@ -285,17 +344,25 @@ START_TEST(test_verify_kept)
   ck_value("ok", "true");
   uint8_t bytes[CF_HASH_N];
   ck_assert_ok(cf_base64_get_n(cf_str_from(root), bytes, CF_HASH_N));
-  snprintf(path, sizeof path, "/v1/verify?mode=quick&size=%lld&root=%s", size, cf_test_hex(bytes, CF_HASH_N));
+  snprintf(path, sizeof path, "/v1/verify?mode=quick&size=%lld&root=%s", size,
+           cf_test_hex(bytes, CF_HASH_N));
   ck_answer(get(path, auditor), 200);
   ck_value("ok", "true");
   bytes[0] ^= 1;
-  snprintf(path, sizeof path, "/v1/verify?mode=quick&size=%lld&root=%s", size, cf_test_hex(bytes, CF_HASH_N));
+  snprintf(path, sizeof path, "/v1/verify?mode=quick&size=%lld&root=%s", size,
+           cf_test_hex(bytes, CF_HASH_N));
   ck_answer(get(path, auditor), 200);
   ck_value("ok", "false");
   ck_value("errors.0.code", "INCONSISTENT_HEAD");
-  ck_answer(get("/v1/verify?mode=quick&size=1000000&root=0000000000000000000000000000000000000000000000000000000000000000", auditor), 200);
+  ck_answer(
+      get("/v1/verify?mode=quick&size=1000000&root=0000000000000000000000000000000000000000000000000000000000000000",
+          auditor),
+      200);
   ck_value("ok", "false");
-  ck_answer(get("/v1/verify?mode=range&seq_from=999999&size=1000000&root=0000000000000000000000000000000000000000000000000000000000000000", auditor), 200);
+  ck_answer(
+      get("/v1/verify?mode=range&seq_from=999999&size=1000000&root=0000000000000000000000000000000000000000000000000000000000000000",
+          auditor),
+      200);
   ck_value("errors.0.code", "ROLLBACK");
 }
 END_TEST
@@ -303,8 +370,16 @@ END_TEST
 static const struct {
   const char *query, *parameter;
 } bad_verifies[] = {
-  {"mode=deep", "mode"}, {"mode=", "mode"}, {"size=1", "root"}, {"root=00", "size"}, {"size=1&root=00", "root"}, {"seq_from=1", "seq_from"}, {"mode=full&seq_to=4", "seq_to"},
-  {"mode=range&seq_from=4&seq_to=4", "seq_from"}, {"size=x&root=00", "size"}, {"mode=range&seq_from=1000000", "seq_from"},
+    {"mode=deep", "mode"},
+    {"mode=", "mode"},
+    {"size=1", "root"},
+    {"root=00", "size"},
+    {"size=1&root=00", "root"},
+    {"seq_from=1", "seq_from"},
+    {"mode=full&seq_to=4", "seq_to"},
+    {"mode=range&seq_from=4&seq_to=4", "seq_from"},
+    {"size=x&root=00", "size"},
+    {"mode=range&seq_from=1000000", "seq_from"},
 };
 
 START_TEST(test_bad_verify)
@@ -321,7 +396,10 @@ END_TEST
 START_TEST(test_progress)
 {
   feed(600);
-  ck_answer(ask((struct ask){.path = "/v1/verify", .token = auditor, .vars = {"HTTP_ACCEPT", "application/x-ndjson"}}), 200);
+  ck_answer(ask((struct ask){.path = "/v1/verify",
+                             .token = auditor,
+                             .vars = {"HTTP_ACCEPT", "application/x-ndjson"}}),
+            200);
   ck_assert_str_eq(header("Content-Type"), "application/x-ndjson");
   const char *last = strrchr(content(), '{');
   ck_assert_ptr_nonnull(last);
@@ -424,7 +502,8 @@ START_TEST(test_keys)
 }
 END_TEST
 
-/* A full tile of leaf hashes folds to the first hash of the next level; entries hash to the leaf hashes. */
+/* A full tile of leaf hashes folds to the first hash of the next level; entries
+ * hash to the leaf hashes. */
 START_TEST(test_tiles)
 {
   uint8_t leaves[256 * CF_HASH_N];
@@ -436,7 +515,8 @@ START_TEST(test_tiles)
   memcpy(leaves, cf_memory_content(&stage_answer).p, sizeof leaves);
   cf_fold(leaves, 256, root);
   ck_answer(get("/tile/1/000.p/1", auditor), 200);
-  ck_assert_bytes(cf_memory_content(&stage_answer).p, cf_memory_content(&stage_answer).n, root, CF_HASH_N);
+  ck_assert_bytes(cf_memory_content(&stage_answer).p, cf_memory_content(&stage_answer).n, root,
+                  CF_HASH_N);
   ck_answer(get("/tile/entries/000", auditor), 200);
   struct cf_str left = cf_memory_content(&stage_answer);
   for (size_t i = 0; i < 256; i++) {
@@ -460,24 +540,24 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "every", .test = test_nobody, .setup = setup, .teardown = stage_teardown},
-    {.tcase = "every", .test = test_wrong_role},
-    {.tcase = "every", .test = test_unknown_parameter},
-    {.tcase = "every", .test = test_method},
-    {.tcase = "every", .test = test_cross_origin},
-    {.tcase = "every", .test = test_open_routes},
-    {.tcase = "tokens", .test = test_token_life, .setup = setup, .teardown = stage_teardown},
-    {.tcase = "tokens", .test = test_bad_token},
-    {.tcase = "tokens", .test = test_whoami},
-    {.tcase = "verify", .test = test_verify, .setup = setup, .teardown = stage_teardown},
-    {.tcase = "verify", .test = test_verify_kept},
-    {.tcase = "verify", .test = test_bad_verify},
-    {.tcase = "verify", .test = test_progress},
-    {.tcase = "verify", .test = test_busy},
-    {.tcase = "proofs", .test = test_receipts, .setup = setup, .teardown = stage_teardown},
-    {.tcase = "proofs", .test = test_proofs},
-    {.tcase = "proofs", .test = test_keys},
-    {.tcase = "proofs", .test = test_tiles},
+      {.tcase = "every", .test = test_nobody, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "every", .test = test_wrong_role},
+      {.tcase = "every", .test = test_unknown_parameter},
+      {.tcase = "every", .test = test_method},
+      {.tcase = "every", .test = test_cross_origin},
+      {.tcase = "every", .test = test_open_routes},
+      {.tcase = "tokens", .test = test_token_life, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "tokens", .test = test_bad_token},
+      {.tcase = "tokens", .test = test_whoami},
+      {.tcase = "verify", .test = test_verify, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "verify", .test = test_verify_kept},
+      {.tcase = "verify", .test = test_bad_verify},
+      {.tcase = "verify", .test = test_progress},
+      {.tcase = "verify", .test = test_busy},
+      {.tcase = "proofs", .test = test_receipts, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "proofs", .test = test_proofs},
+      {.tcase = "proofs", .test = test_keys},
+      {.tcase = "proofs", .test = test_tiles},
   };
   return cf_test_run("app_admin", tests, CF_COUNT(tests));
 }

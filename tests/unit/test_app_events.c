@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* POST /v1/events through the whole application: each row of api.md's tables. */
+/* POST /v1/events through the whole application: each row of api.md's
+ * tables. */
 #include "config.h"
 
 #include <unistd.h>
@@ -25,7 +26,8 @@ static long long count(const char *query)
   ck_answer(get(path, auditor), 200);
   ck_value("has_more", "false");
   long long n = 0;
-  for (char at[32]; snprintf(at, sizeof at, "events.%lld", n) > 0 && member(at) != NULL;) n++;
+  for (char at[32]; snprintf(at, sizeof at, "events.%lld", n) > 0 && member(at) != NULL;)
+    n++;
   return n;
 }
 
@@ -33,7 +35,9 @@ static long long count(const char *query)
 
 START_TEST(test_one)
 {
-  ck_answer(post("/v1/events", writer, "{\"method\":\"get\",\"status\":200,\"user\":\"alice\",\"resource\":\"/a\"}"), 201);
+  ck_answer(post("/v1/events", writer,
+                 "{\"method\":\"get\",\"status\":200,\"user\":\"alice\",\"resource\":\"/a\"}"),
+            201);
   long long seq = number("seq");
   char location[64];
   snprintf(location, sizeof location, "events/%lld", seq);
@@ -62,7 +66,8 @@ START_TEST(test_duplicate)
   ck_answer(post("/v1/events", writer, "{\"action\":\"x\",\"id\":\"a1\"}"), 200);
   ck_value("duplicate", "true");
   ck_assert_str_eq(header("Location"), "");
-  ck_assert_int_eq(strncmp(content(), first, strlen(first) - 2), 0); /* the first answer, and one more member */
+  /* the first answer, and one more member */
+  ck_assert_int_eq(strncmp(content(), first, strlen(first) - 2), 0);
   ck_answer(post("/v1/events", writer, "{\"action\":\"y\",\"id\":\"a1\"}"), 409);
   ck_value("type", "urn:counterfoil:conflict");
   ck_assert_str_ne(value("seq"), "null");
@@ -76,18 +81,18 @@ static const struct {
   int status;
   const char *at;
 } bad_events[] = {
-  {"", 422, "null"},
-  {"nonsense", 422, "null"},
-  {"{\"action\":\"x\"", 422, "null"},
-  {"{\"action\":\"x\",\"action\":\"y\"}", 422, NULL},
-  {"{\"action\":\"x\",\"bytes\":NaN}", 422, NULL},
-  {"{\"user\":\"alice\"}", 422, NULL},
-  {"{\"action\":\"x\",\"usr\":\"alice\"}", 422, "usr"},
-  {"{\"action\":\"x\",\"status\":1000}", 422, "status"},
-  {"{\"action\":\"x\",\"ip\":\"300.1.1.1\"}", 422, "ip"},
-  {"{\"action\":\"x\",\"time\":\"yesterday\"}", 422, "time"},
-  {"{\"action\":\"x\",\"source\":\"web2\"}", 422, "source"},
-  {"{\"action\":\"x\",\"source\":\"counterfoil\"}", 422, "source"},
+    {"", 422, "null"},
+    {"nonsense", 422, "null"},
+    {"{\"action\":\"x\"", 422, "null"},
+    {"{\"action\":\"x\",\"action\":\"y\"}", 422, NULL},
+    {"{\"action\":\"x\",\"bytes\":NaN}", 422, NULL},
+    {"{\"user\":\"alice\"}", 422, NULL},
+    {"{\"action\":\"x\",\"usr\":\"alice\"}", 422, "usr"},
+    {"{\"action\":\"x\",\"status\":1000}", 422, "status"},
+    {"{\"action\":\"x\",\"ip\":\"300.1.1.1\"}", 422, "ip"},
+    {"{\"action\":\"x\",\"time\":\"yesterday\"}", 422, "time"},
+    {"{\"action\":\"x\",\"source\":\"web2\"}", 422, "source"},
+    {"{\"action\":\"x\",\"source\":\"counterfoil\"}", 422, "source"},
 };
 
 START_TEST(test_bad_event)
@@ -97,7 +102,8 @@ START_TEST(test_bad_event)
     ck_assert_str_eq(header("Content-Type"), "application/problem+json");
     ck_assert_int_eq(number("status"), bad_events[i].status);
     ck_assert_int_eq(strncmp(value("type"), "urn:counterfoil:", 16), 0);
-    if (bad_events[i].at != NULL) ck_value("member", bad_events[i].at);
+    if (bad_events[i].at != NULL)
+      ck_value("member", bad_events[i].at);
   }
   ck_assert_int_eq(count("source=web1"), 0);
 }
@@ -112,9 +118,23 @@ START_TEST(test_sources)
   ck_answer(post("/v1/events", token, "{\"action\":\"x\",\"source\":\"app2\"}"), 422);
   ck_assert_int_eq(count("source=proxy"), 1);
   ck_assert_int_eq(count("source=edge/7"), 1);
-  ck_answer(ask((struct ask){.method = "POST", .path = "/v1/events", .body = "{\"action\":\"x\"}", .door = CF_DOOR_ADMIN}), 201);
-  ck_answer(ask((struct ask){.method = "POST", .path = "/v1/events", .body = "{\"action\":\"x\"}", .door = CF_DOOR_ADMIN, .vars = {"COUNTERFOIL_SOURCE", "logs"}}), 201);
-  ck_answer(ask((struct ask){.method = "POST", .path = "/v1/events", .body = "{\"action\":\"x\"}", .door = CF_DOOR_ADMIN, .vars = {"COUNTERFOIL_SOURCE", "counterfoil"}}), 400);
+  ck_answer(ask((struct ask){.method = "POST",
+                             .path = "/v1/events",
+                             .body = "{\"action\":\"x\"}",
+                             .door = CF_DOOR_ADMIN}),
+            201);
+  ck_answer(ask((struct ask){.method = "POST",
+                             .path = "/v1/events",
+                             .body = "{\"action\":\"x\"}",
+                             .door = CF_DOOR_ADMIN,
+                             .vars = {"COUNTERFOIL_SOURCE", "logs"}}),
+            201);
+  ck_answer(ask((struct ask){.method = "POST",
+                             .path = "/v1/events",
+                             .body = "{\"action\":\"x\"}",
+                             .door = CF_DOOR_ADMIN,
+                             .vars = {"COUNTERFOIL_SOURCE", "counterfoil"}}),
+            400);
   ck_assert_int_eq(count("source=admin"), 1);
   ck_assert_int_eq(count("source=logs"), 1);
 }
@@ -122,7 +142,8 @@ END_TEST
 
 START_TEST(test_options)
 {
-  ck_answer(post("/v1/events?unknown=attributes", writer, "{\"action\":\"x\",\"usr\":\"alice\"}"), 201);
+  ck_answer(post("/v1/events?unknown=attributes", writer, "{\"action\":\"x\",\"usr\":\"alice\"}"),
+            201);
   ck_answer(get("/v1/events", auditor), 200);
   ck_value("events.0.attributes.usr", "alice");
   char body[2200] = "{\"action\":\"x\",\"user\":\"";
@@ -150,7 +171,9 @@ START_TEST(test_receipt)
 }
 END_TEST
 
-static const char *const bad_params[] = {"nope=1", "batch=2", "batch=yes", "return=all", "unknown=drop", "long=1", "receipt=true", "batch=1&batch=1", "a=%zz"};
+static const char *const bad_params[] = {"nope=1",       "batch=2",         "batch=yes",
+                                         "return=all",   "unknown=drop",    "long=1",
+                                         "receipt=true", "batch=1&batch=1", "a=%zz"};
 
 START_TEST(test_bad_param)
 {
@@ -170,38 +193,48 @@ static const struct {
   const char *query, *type, *body;
   int status, accepted, duplicates, rejected;
 } batches[] = {
-  {"", NULL, "[]", 200, 0, 0, 0},
-  {"", NULL, "{\"events\":[]}", 200, 0, 0, 0},
-  {"?batch=1", NULL, "", 200, 0, 0, 0},
-  {"", "application/x-ndjson", "", 200, 0, 0, 0},
-  {"", NULL, "[{\"action\":\"x\"}]", 200, 1, 0, 0},
-  {"?batch=1", NULL, "{\"action\":\"x\"}", 200, 1, 0, 0},
-  {"", "application/x-ndjson; charset=utf-8", "{\"action\":\"x\"}", 200, 1, 0, 0},
-  {"", NULL, "{\"action\":\"x\"}\n{\"action\":\"y\"}\n", 200, 2, 0, 0},
-  {"", NULL, "{\"action\":\"x\"}{\"action\":\"y\"}", 200, 2, 0, 0},
-  {"", NULL, "{\"events\":[{\"action\":\"x\"},{\"action\":\"y\"}]}", 200, 2, 0, 0},
-  {"", NULL, " {\"logs\" : [ {\"action\":\"x\"} ] } ", 200, 1, 0, 0},
-  {"", NULL, "[{\"action\":\"x\",\"id\":\"1\"},{\"action\":\"x\",\"id\":\"1\"}]", 200, 1, 1, 0},
-  {"", NULL, "[{\"action\":\"x\",\"id\":\"2\"},{\"action\":\"y\",\"id\":\"2\"}]", 200, 1, 0, 1},
-  {"", NULL, "{\"action\":\"x\"}\nbroken\n{\"action\":\"y\"}\n", 200, 2, 0, 1},
-  {"", NULL, "[{\"nope\":1},{\"action\":\"y\"},{\"status\":true}]", 200, 1, 0, 2},
-  {"", NULL, "[{\"nope\":1},{\"status\":true}]", 422, 0, 0, 2},
-  {"?batch=1", NULL, "{\"nope\":1}", 422, 0, 0, 1},
+    {"", NULL, "[]", 200, 0, 0, 0},
+    {"", NULL, "{\"events\":[]}", 200, 0, 0, 0},
+    {"?batch=1", NULL, "", 200, 0, 0, 0},
+    {"", "application/x-ndjson", "", 200, 0, 0, 0},
+    {"", NULL, "[{\"action\":\"x\"}]", 200, 1, 0, 0},
+    {"?batch=1", NULL, "{\"action\":\"x\"}", 200, 1, 0, 0},
+    {"", "application/x-ndjson; charset=utf-8", "{\"action\":\"x\"}", 200, 1, 0, 0},
+    {"", NULL, "{\"action\":\"x\"}\n{\"action\":\"y\"}\n", 200, 2, 0, 0},
+    {"", NULL, "{\"action\":\"x\"}{\"action\":\"y\"}", 200, 2, 0, 0},
+    {"", NULL, "{\"events\":[{\"action\":\"x\"},{\"action\":\"y\"}]}", 200, 2, 0, 0},
+    {"", NULL, " {\"logs\" : [ {\"action\":\"x\"} ] } ", 200, 1, 0, 0},
+    {"", NULL, "[{\"action\":\"x\",\"id\":\"1\"},{\"action\":\"x\",\"id\":\"1\"}]", 200, 1, 1, 0},
+    {"", NULL, "[{\"action\":\"x\",\"id\":\"2\"},{\"action\":\"y\",\"id\":\"2\"}]", 200, 1, 0, 1},
+    {"", NULL, "{\"action\":\"x\"}\nbroken\n{\"action\":\"y\"}\n", 200, 2, 0, 1},
+    {"", NULL, "[{\"nope\":1},{\"action\":\"y\"},{\"status\":true}]", 200, 1, 0, 2},
+    {"", NULL, "[{\"nope\":1},{\"status\":true}]", 422, 0, 0, 2},
+    {"?batch=1", NULL, "{\"nope\":1}", 422, 0, 0, 1},
 };
 
 static void check_batch(size_t i)
 {
   char path[80];
-  snprintf(path, sizeof path, "/v1/events%s%sreturn=seqs", batches[i].query, *batches[i].query ? "&" : "?");
-  ck_answer(ask((struct ask){.method = "POST", .path = path, .token = writer, .type = batches[i].type, .body = batches[i].body}), batches[i].status);
+  snprintf(path, sizeof path, "/v1/events%s%sreturn=seqs", batches[i].query,
+           *batches[i].query ? "&" : "?");
+  ck_answer(ask((struct ask){.method = "POST",
+                             .path = path,
+                             .token = writer,
+                             .type = batches[i].type,
+                             .body = batches[i].body}),
+            batches[i].status);
   ck_assert_int_eq(number("accepted"), batches[i].accepted);
   ck_assert_int_eq(number("duplicates"), batches[i].duplicates);
   ck_assert_int_eq(number("rejected"), batches[i].rejected);
   ck_assert_uint_eq(cf_json_count(member("errors")), (size_t)batches[i].rejected);
-  ck_assert_uint_eq(cf_json_count(member("seqs")), (size_t)(batches[i].accepted + batches[i].duplicates + batches[i].rejected));
-  ck_assert_str_eq(header("Content-Type"), batches[i].status == 200 ? "application/json" : "application/problem+json");
-  if (batches[i].accepted == 0) ck_value("first_seq", "null");
-  else ck_assert_int_eq(number("last_seq"), number("first_seq") + batches[i].accepted - 1);
+  ck_assert_uint_eq(cf_json_count(member("seqs")),
+                    (size_t)(batches[i].accepted + batches[i].duplicates + batches[i].rejected));
+  ck_assert_str_eq(header("Content-Type"),
+                   batches[i].status == 200 ? "application/json" : "application/problem+json");
+  if (batches[i].accepted == 0)
+    ck_value("first_seq", "null");
+  else
+    ck_assert_int_eq(number("last_seq"), number("first_seq") + batches[i].accepted - 1);
   ck_assert_int_gt(number("size"), 0);
 }
 
@@ -219,7 +252,11 @@ END_TEST
 
 START_TEST(test_batch_errors)
 {
-  ck_answer(post("/v1/events?return=seqs", writer, "[{\"action\":\"a\",\"id\":\"1\"},{\"nope\":1},{\"action\":\"b\",\"id\":\"1\"},{\"action\":\"a\",\"id\":\"1\"}]"), 200);
+  ck_answer(
+      post(
+          "/v1/events?return=seqs", writer,
+          "[{\"action\":\"a\",\"id\":\"1\"},{\"nope\":1},{\"action\":\"b\",\"id\":\"1\"},{\"action\":\"a\",\"id\":\"1\"}]"),
+      200);
   ck_value("errors.0.index", "1");
   ck_value("errors.0.status", "422");
   ck_value("errors.0.member", "nope");
@@ -229,7 +266,8 @@ START_TEST(test_batch_errors)
   ck_value("seqs.1", "null");
   ck_value("seqs.2", "null");
   long long first = number("first_seq");
-  ck_answer(post("/v1/events", writer, "[{\"action\":\"a\",\"id\":\"1\"},{\"action\":\"c\"}]"), 200);
+  ck_answer(post("/v1/events", writer, "[{\"action\":\"a\",\"id\":\"1\"},{\"action\":\"c\"}]"),
+            200);
   ck_assert_int_gt(number("first_seq"), first); /* of what is new */
   ck_assert_int_eq(number("first_seq"), number("last_seq"));
 }
@@ -239,7 +277,8 @@ START_TEST(test_losses)
 {
   ck_answer(post("/v1/events", writer, "[{\"nope\":1},{\"action\":\"y\"},{\"status\":true}]"), 200);
   ck_answer(post("/v1/events", writer, "{\"nope\":1}"), 422);
-  ck_answer(post("/v1/events", writer, "{\"action\":\"z\"}"), 201); /* takes what was left with it */
+  /* takes what was left with it */
+  ck_answer(post("/v1/events", writer, "{\"action\":\"z\"}"), 201);
   ck_assert_int_eq(count("kind=loss"), 1);
   ck_value("events.0.source", "web1");
   ck_value("events.0.body.count", "2");
@@ -269,16 +308,31 @@ START_TEST(test_limits)
 {
   char big[1200];
   memset(big, ' ', sizeof big);
-  ck_answer(ask((struct ask){.method = "POST", .path = "/v1/events", .token = writer, .body = big, .body_n = sizeof big}), 413);
+  ck_answer(ask((struct ask){.method = "POST",
+                             .path = "/v1/events",
+                             .token = writer,
+                             .body = big,
+                             .body_n = sizeof big}),
+            413);
   ck_value("type", "urn:counterfoil:too-large");
-  ck_answer(post("/v1/events", writer, "[{\"action\":\"x\"},{\"action\":\"x\"},{\"action\":\"x\"}]"), 200);
-  ck_answer(post("/v1/events", writer, "[{\"action\":\"x\"},{\"action\":\"x\"},{\"action\":\"x\"},{\"action\":\"x\"}]"), 413);
-  ck_answer(ask((struct ask){.method = "POST", .path = "/v1/events", .token = writer, .body = "{}", .vars = {"HTTP_CONTENT_ENCODING", "br"}}), 415);
+  ck_answer(post("/v1/events", writer,
+                 "[{\"action\":\"x\"},{\"action\":\"x\"},{\"action\":\"x\"}]"),
+            200);
+  ck_answer(post("/v1/events", writer,
+                 "[{\"action\":\"x\"},{\"action\":\"x\"},{\"action\":\"x\"},{\"action\":\"x\"}]"),
+            413);
+  ck_answer(ask((struct ask){.method = "POST",
+                             .path = "/v1/events",
+                             .token = writer,
+                             .body = "{}",
+                             .vars = {"HTTP_CONTENT_ENCODING", "br"}}),
+            415);
   ck_assert_int_eq(count("source=web1"), 3);
 }
 END_TEST
 
-/* A compressed body of 6,000 bytes: more than all bodies together may have, less than 8 times what one may have. */
+/* A compressed body of 6,000 bytes: more than all bodies together may have,
+ * less than 8 times what one may have. */
 START_TEST(test_memory)
 {
   char spaces[6000];
@@ -286,7 +340,13 @@ START_TEST(test_memory)
   memset(spaces, ' ', sizeof spaces);
   cf_buf_init(&packed, 4096);
   ck_assert_ok(cf_pack(spaces, sizeof spaces, &packed));
-  ck_answer(ask((struct ask){.method = "POST", .path = "/v1/events", .token = writer, .body = (const char *)packed.p, .body_n = packed.n, .vars = {"HTTP_CONTENT_ENCODING", "zstd"}}), 503);
+  ck_answer(ask((struct ask){.method = "POST",
+                             .path = "/v1/events",
+                             .token = writer,
+                             .body = (const char *)packed.p,
+                             .body_n = packed.n,
+                             .vars = {"HTTP_CONTENT_ENCODING", "zstd"}}),
+            503);
   ck_value("type", "urn:counterfoil:ingest-memory");
   ck_assert_str_ne(header("Retry-After"), "");
   cf_buf_fini(&packed);
@@ -303,7 +363,8 @@ START_TEST(test_leaving)
 }
 END_TEST
 
-/* No space: nothing is taken, and it says so. Free space is looked at now and then only. */
+/* No space: nothing is taken, and it says so. Free space is looked at now and
+ * then only. */
 START_TEST(test_space)
 {
   stage_set("min_free", "1000000G");
@@ -322,20 +383,20 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "one", .test = test_one, .setup = setup, .teardown = stage_teardown},
-    {.tcase = "one", .test = test_duplicate},
-    {.tcase = "one", .test = test_bad_event},
-    {.tcase = "one", .test = test_sources},
-    {.tcase = "one", .test = test_options},
-    {.tcase = "one", .test = test_receipt},
-    {.tcase = "one", .test = test_bad_param},
-    {.tcase = "one", .test = test_leaving},
-    {.tcase = "one", .test = test_space},
-    {.tcase = "batch", .test = test_batch, .setup = setup, .teardown = stage_teardown},
-    {.tcase = "batch", .test = test_batch_errors},
-    {.tcase = "batch", .test = test_losses},
-    {.tcase = "limits", .test = test_limits, .setup = setup_small, .teardown = stage_teardown},
-    {.tcase = "limits", .test = test_memory},
+      {.tcase = "one", .test = test_one, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "one", .test = test_duplicate},
+      {.tcase = "one", .test = test_bad_event},
+      {.tcase = "one", .test = test_sources},
+      {.tcase = "one", .test = test_options},
+      {.tcase = "one", .test = test_receipt},
+      {.tcase = "one", .test = test_bad_param},
+      {.tcase = "one", .test = test_leaving},
+      {.tcase = "one", .test = test_space},
+      {.tcase = "batch", .test = test_batch, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "batch", .test = test_batch_errors},
+      {.tcase = "batch", .test = test_losses},
+      {.tcase = "limits", .test = test_limits, .setup = setup_small, .teardown = stage_teardown},
+      {.tcase = "limits", .test = test_memory},
   };
   return cf_test_run("app_events", tests, CF_COUNT(tests));
 }

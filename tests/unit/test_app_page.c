@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The page without JavaScript: signing in and out, filters, paging, the chain's state; hostile text comes to no harm. */
+/* The page without JavaScript: signing in and out, filters, paging, the chain's
+ * state; hostile text comes to no harm. */
 #include "config.h"
 
 #include "fcgi-app/page.h"
@@ -15,16 +16,23 @@ static void setup(void)
   auditor = make_token("eve", "[\"auditor\"]", "");
 }
 
-static void event(const char *text) { ck_answer(post("/v1/events", writer, text), 201); }
+static void event(const char *text)
+{
+  ck_answer(post("/v1/events", writer, text), 201);
+}
 
 static size_t occurrences(const char *what)
 {
   size_t n = 0;
-  for (const char *p = content(); (p = strstr(p, what)) != NULL; p += strlen(what)) n++;
+  for (const char *p = content(); (p = strstr(p, what)) != NULL; p += strlen(what))
+    n++;
   return n;
 }
 
-static size_t rows(void) { return occurrences("<tr class="); }
+static size_t rows(void)
+{
+  return occurrences("<tr class=");
+}
 
 /* ---- Signing in and out ---- */
 
@@ -34,16 +42,24 @@ static int login(const char *token, const char *name, const char *text)
 {
   char form[256];
   snprintf(form, sizeof form, "token=%s", token);
-  return ask((struct ask){.method = "POST", .path = "/login", .body = form, .type = "application/x-www-form-urlencoded", .vars = {name, text}});
+  return ask((struct ask){.method = "POST",
+                          .path = "/login",
+                          .body = form,
+                          .type = "application/x-www-form-urlencoded",
+                          .vars = {name, text}});
 }
 
 static void sign_in(void)
 {
   ck_answer(login(auditor, NULL, NULL), 303);
-  snprintf(cookie, sizeof cookie, "%.*s", (int)strcspn(header("Set-Cookie"), ";"), header("Set-Cookie"));
+  snprintf(cookie, sizeof cookie, "%.*s", (int)strcspn(header("Set-Cookie"), ";"),
+           header("Set-Cookie"));
 }
 
-static int see(const char *path) { return ask((struct ask){.path = path, .vars = {"HTTP_COOKIE", cookie}}); }
+static int see(const char *path)
+{
+  return ask((struct ask){.path = path, .vars = {"HTTP_COOKIE", cookie}});
+}
 
 START_TEST(test_signed_out)
 {
@@ -88,17 +104,18 @@ static const struct {
   const char *name, *text;
   int status;
 } origins[] = {
-  {"HTTP_ORIGIN", "https://evil.example", 403},
-  {"HTTP_ORIGIN", "null", 403},
-  {"HTTP_SEC_FETCH_SITE", "cross-site", 403},
-  {"HTTP_REFERER", "https://evil.example/", 403},
-  {"HTTP_ORIGIN", "http://audit.example.org", 303},
-  {"HTTP_SEC_FETCH_SITE", "same-origin", 303},
+    {"HTTP_ORIGIN", "https://evil.example", 403},
+    {"HTTP_ORIGIN", "null", 403},
+    {"HTTP_SEC_FETCH_SITE", "cross-site", 403},
+    {"HTTP_REFERER", "https://evil.example/", 403},
+    {"HTTP_ORIGIN", "http://audit.example.org", 303},
+    {"HTTP_SEC_FETCH_SITE", "same-origin", 303},
 };
 
 START_TEST(test_login_origin)
 {
-  for (size_t i = 0; i < CF_COUNT(origins); i++) ck_answer(login(auditor, origins[i].name, origins[i].text), origins[i].status);
+  for (size_t i = 0; i < CF_COUNT(origins); i++)
+    ck_answer(login(auditor, origins[i].name, origins[i].text), origins[i].status);
 }
 END_TEST
 
@@ -115,7 +132,11 @@ static const char *form_token(void)
 
 static int logout(const char *form, const char *origin)
 {
-  return ask((struct ask){.method = "POST", .path = "/logout", .body = form, .vars = {"HTTP_COOKIE", cookie, origin != NULL ? "HTTP_ORIGIN" : NULL, origin}});
+  return ask(
+      (struct ask){.method = "POST",
+                   .path = "/logout",
+                   .body = form,
+                   .vars = {"HTTP_COOKIE", cookie, origin != NULL ? "HTTP_ORIGIN" : NULL, origin}});
 }
 
 START_TEST(test_logout)
@@ -142,17 +163,27 @@ START_TEST(test_cookie_only_reads)
   ck_answer(see("/v1/verify?mode=quick"), 200);
   const char *admin = make_token("root", "[\"admin\"]", "");
   ck_answer(login(admin, NULL, NULL), 303);
-  snprintf(cookie, sizeof cookie, "%.*s", (int)strcspn(header("Set-Cookie"), ";"), header("Set-Cookie"));
+  snprintf(cookie, sizeof cookie, "%.*s", (int)strcspn(header("Set-Cookie"), ";"),
+           header("Set-Cookie"));
   ck_answer(see("/v1/tokens"), 200);
-  ck_answer(ask((struct ask){.method = "POST", .path = "/v1/tokens", .body = "{\"name\":\"x\",\"roles\":[\"admin\"]}", .vars = {"HTTP_COOKIE", cookie}}), 401);
-  ck_answer(ask((struct ask){.method = "POST", .path = "/v1/events", .body = "{\"action\":\"x\"}", .vars = {"HTTP_COOKIE", cookie}}), 401);
+  ck_answer(ask((struct ask){.method = "POST",
+                             .path = "/v1/tokens",
+                             .body = "{\"name\":\"x\",\"roles\":[\"admin\"]}",
+                             .vars = {"HTTP_COOKIE", cookie}}),
+            401);
+  ck_answer(ask((struct ask){.method = "POST",
+                             .path = "/v1/events",
+                             .body = "{\"action\":\"x\"}",
+                             .vars = {"HTTP_COOKIE", cookie}}),
+            401);
 }
 END_TEST
 
 START_TEST(test_not_a_reader)
 {
   ck_answer(login(writer, NULL, NULL), 303);
-  snprintf(cookie, sizeof cookie, "%.*s", (int)strcspn(header("Set-Cookie"), ";"), header("Set-Cookie"));
+  snprintf(cookie, sizeof cookie, "%.*s", (int)strcspn(header("Set-Cookie"), ";"),
+           header("Set-Cookie"));
   ck_answer(see("/"), 403);
   ck_lacks("<table");
   ck_contains("role reader");
@@ -179,28 +210,31 @@ END_TEST
 
 static void feed(void)
 {
-  event("{\"action\":\"read\",\"user\":\"alice\",\"method\":\"GET\",\"status\":200,\"resource\":\"/a\",\"ip\":\"192.0.2.1\",\"time\":\"2026-03-01T12:00:00Z\"}");
-  event("{\"action\":\"write\",\"user\":\"bob\",\"method\":\"POST\",\"status\":403,\"resource\":\"/b\",\"time\":\"2026-03-02T12:00:00Z\"}");
-  event("{\"action\":\"write\",\"user\":\"alice\",\"method\":\"POST\",\"status\":201,\"resource\":\"/c\",\"time\":\"2026-03-03T23:59:59Z\"}");
+  event(
+      "{\"action\":\"read\",\"user\":\"alice\",\"method\":\"GET\",\"status\":200,\"resource\":\"/a\",\"ip\":\"192.0.2.1\",\"time\":\"2026-03-01T12:00:00Z\"}");
+  event(
+      "{\"action\":\"write\",\"user\":\"bob\",\"method\":\"POST\",\"status\":403,\"resource\":\"/b\",\"time\":\"2026-03-02T12:00:00Z\"}");
+  event(
+      "{\"action\":\"write\",\"user\":\"alice\",\"method\":\"POST\",\"status\":201,\"resource\":\"/c\",\"time\":\"2026-03-03T23:59:59Z\"}");
 }
 
 static const struct {
   const char *query;
   size_t rows;
 } filters[] = {
-  {"", 3},
-  {"?user=&method=&status=&from=&to=&q=&kind=", 3},
-  {"?user=alice", 2},
-  {"?method=post", 2},
-  {"?user=alice&method=POST", 1},
-  {"?from=2026-03-02", 2},
-  {"?from=2026-03-02&to=2026-03-02", 1},
-  {"?to=2026-03-03", 3},
-  {"?to=2026-03-02", 2},
-  {"?status=4xx", 1},
-  {"?q=WRITE", 0}, /* action is no text */
-  {"?q=/B", 1},
-  {"?user=carol", 0},
+    {"", 3},
+    {"?user=&method=&status=&from=&to=&q=&kind=", 3},
+    {"?user=alice", 2},
+    {"?method=post", 2},
+    {"?user=alice&method=POST", 1},
+    {"?from=2026-03-02", 2},
+    {"?from=2026-03-02&to=2026-03-02", 1},
+    {"?to=2026-03-03", 3},
+    {"?to=2026-03-02", 2},
+    {"?status=4xx", 1},
+    {"?q=WRITE", 0}, /* action is no text */
+    {"?q=/B", 1},
+    {"?user=carol", 0},
 };
 
 START_TEST(test_filters)
@@ -211,7 +245,8 @@ START_TEST(test_filters)
     char path[128];
     snprintf(path, sizeof path, "/%s", filters[i].query);
     ck_answer(see(path), 200);
-    ck_assert_msg(rows() == filters[i].rows, "%s: %zu rows, not %zu", path, rows(), filters[i].rows);
+    ck_assert_msg(rows() == filters[i].rows, "%s: %zu rows, not %zu", path, rows(),
+                  filters[i].rows);
   }
   ck_answer(see("/?user=alice&from=2026-03-02"), 200);
   ck_contains("name=\"user\" value=\"alice\"");
@@ -224,7 +259,8 @@ START_TEST(test_newest_first)
   feed();
   sign_in();
   ck_answer(see("/"), 200);
-  const char *newest = strstr(content(), "/c</td>") != NULL ? strstr(content(), "/c") : strstr(content(), ">/c");
+  const char *newest =
+      strstr(content(), "/c</td>") != NULL ? strstr(content(), "/c") : strstr(content(), ">/c");
   const char *oldest = strstr(content(), ">/a");
   ck_assert(newest != NULL && oldest != NULL && newest < oldest);
   ck_contains("class=\"outcome failure\">failure</span> <a href=\"?status=403\">403</a>");
@@ -236,7 +272,8 @@ START_TEST(test_paging)
   struct cf_buf b;
   char path[512];
   cf_buf_init(&b, SIZE_MAX);
-  for (int i = 0; i < 120; i++) cf_buf_putf(&b, "{\"action\":\"read\",\"user\":\"a&b\",\"request_id\":\"r%d\"}", i);
+  for (int i = 0; i < 120; i++)
+    cf_buf_putf(&b, "{\"action\":\"read\",\"user\":\"a&b\",\"request_id\":\"r%d\"}", i);
   ck_answer(post("/v1/events", writer, cf_buf_cstr(&b)), 200);
   cf_buf_fini(&b);
   sign_in();
@@ -247,7 +284,8 @@ START_TEST(test_paging)
     ck_answer(see(path), 200);
     seen += rows();
     const char *older = strstr(content(), "rel=\"next\" href=\"");
-    if (older == NULL) break;
+    if (older == NULL)
+      break;
     snprintf(path, sizeof path, "/%.*s", (int)strcspn(older + 17, "\""), older + 17);
     char *amp = strstr(path, "&amp;");
     ck_assert_ptr_nonnull(amp);
@@ -276,7 +314,8 @@ START_TEST(test_chain)
 }
 END_TEST
 
-/* An event from the far future is taken, and marked; one a little ahead is not. */
+/* An event from the far future is taken, and marked; one a little ahead is
+ * not. */
 START_TEST(test_ahead)
 {
   char text[128], time[CF_TIME_TEXT_N + 1];
@@ -307,8 +346,10 @@ START_TEST(test_problem)
 }
 END_TEST
 
-/* A question that can't be answered says nothing of how many events there are. */
-static const char *const unanswered[] = {"/?status=abc", "/?cursor=zzz", "/?limit=5", "/?fields=user", "/?format=csv", "/?colour=red"};
+/* A question that can't be answered says nothing of how many events there
+ * are. */
+static const char *const unanswered[] = {"/?status=abc",  "/?cursor=zzz", "/?limit=5",
+                                         "/?fields=user", "/?format=csv", "/?colour=red"};
 
 START_TEST(test_unanswered)
 {
@@ -354,14 +395,17 @@ END_TEST
 
 /* ---- Hostile text ---- */
 
-static const char *const members[] = {"user", "session", "credential", "user_agent", "referer", "resource", "query", "host", "request_id", "message"};
+static const char *const members[] = {"user",     "session", "credential", "user_agent", "referer",
+                                      "resource", "query",   "host",       "request_id", "message"};
 
 START_TEST(test_hostile)
 {
   struct cf_buf b;
   cf_buf_init(&b, SIZE_MAX);
   cf_buf_puts(&b, "{\"action\":\"x\",\"attributes\":{\"<i>k</i>\":\"<b>v</b>\"}");
-  for (size_t i = 0; i < CF_COUNT(members); i++) cf_buf_putf(&b, ",\"%s\":\"<script>%s</script>\\\"'>&{{origin}}{{#row}}\\u0000\\u001b\\u202e\"", members[i], members[i]);
+  for (size_t i = 0; i < CF_COUNT(members); i++)
+    cf_buf_putf(&b, ",\"%s\":\"<script>%s</script>\\\"'>&{{origin}}{{#row}}\\u0000\\u001b\\u202e\"",
+                members[i], members[i]);
   cf_buf_putc(&b, '}');
   event(cf_buf_cstr(&b));
   cf_buf_fini(&b);
@@ -374,7 +418,10 @@ START_TEST(test_hostile)
   ck_lacks("\x1b");
   for (size_t i = 0; i < CF_COUNT(members); i++) {
     char text[128];
-    snprintf(text, sizeof text, "&lt;script&gt;%s&lt;/script&gt;&quot;&#39;&gt;&amp;{{origin}}{{#row}}\xe2\x90\x80\xe2\x90\x9b\xef\xbf\xbd", members[i]);
+    snprintf(
+        text, sizeof text,
+        "&lt;script&gt;%s&lt;/script&gt;&quot;&#39;&gt;&amp;{{origin}}{{#row}}\xe2\x90\x80\xe2\x90\x9b\xef\xbf\xbd",
+        members[i]);
     ck_contains(text);
   }
   ck_answer(see("/?user=%22%3E%3Cscript%3Ealert(1)%3C/script%3E&q=%22onfocus=x"), 200);
@@ -388,8 +435,17 @@ END_TEST
 static const struct {
   const char *text, *want;
 } escapes[] = {
-  {"a<b>&\"'", "a&lt;b&gt;&amp;&quot;&#39;"}, {"\t\n\x7f", "\xe2\x90\x89\xe2\x90\x8a\xe2\x90\xa1"}, {"\xc3\xa4\xf0\x9f\x98\x80", "\xc3\xa4\xf0\x9f\x98\x80"},
-  {"\xff" "a\xc3", "\xef\xbf\xbd" "a\xef\xbf\xbd"}, {"\xe2\x80\xae", "\xef\xbf\xbd"}, {"\xc2\x85", "\xef\xbf\xbd"}, {"\xe2\x81\xa6", "\xef\xbf\xbd"}, {"", ""},
+    {"a<b>&\"'", "a&lt;b&gt;&amp;&quot;&#39;"},
+    {"\t\n\x7f", "\xe2\x90\x89\xe2\x90\x8a\xe2\x90\xa1"},
+    {"\xc3\xa4\xf0\x9f\x98\x80", "\xc3\xa4\xf0\x9f\x98\x80"},
+    {"\xff"
+     "a\xc3",
+     "\xef\xbf\xbd"
+     "a\xef\xbf\xbd"},
+    {"\xe2\x80\xae", "\xef\xbf\xbd"},
+    {"\xc2\x85", "\xef\xbf\xbd"},
+    {"\xe2\x81\xa6", "\xef\xbf\xbd"},
+    {"", ""},
 };
 
 START_TEST(test_escape)
@@ -413,11 +469,13 @@ START_TEST(test_assets)
   ck_assert_str_eq(header("Content-Type"), "text/css; charset=utf-8");
   ck_assert_str_eq(header("X-Content-Type-Options"), "nosniff");
   snprintf(etag, sizeof etag, "%s", header("ETag"));
-  ck_answer(ask((struct ask){.path = "/assets/style.css", .vars = {"HTTP_IF_NONE_MATCH", etag}}), 304);
+  ck_answer(ask((struct ask){.path = "/assets/style.css", .vars = {"HTTP_IF_NONE_MATCH", etag}}),
+            304);
   ck_assert_str_eq(content(), "");
   char list[160];
   snprintf(list, sizeof list, "\"other\", W/%s", etag);
-  ck_answer(ask((struct ask){.path = "/assets/style.css", .vars = {"HTTP_IF_NONE_MATCH", list}}), 304);
+  ck_answer(ask((struct ask){.path = "/assets/style.css", .vars = {"HTTP_IF_NONE_MATCH", list}}),
+            304);
   ck_answer(get("/assets/app.js", NULL), 200);
   ck_assert_str_eq(header("Content-Type"), "text/javascript; charset=utf-8");
   ck_answer(get("/assets/page.html", NULL), 404);
@@ -425,7 +483,10 @@ START_TEST(test_assets)
 }
 END_TEST
 
-static void no_files(void) { stage_set("www", "/nonexistent/www"); }
+static void no_files(void)
+{
+  stage_set("www", "/nonexistent/www");
+}
 
 static void setup_no_files(void)
 {
@@ -450,7 +511,9 @@ START_TEST(test_no_files)
 END_TEST
 
 /* Templates that are none, each with its fault. */
-static const char *const templates[] = {"a {{b", "{{#a}} no end", "{{/a}}", "{{#a}}{{#b}}{{/a}}{{/b}}", "{{}}", "{{#}}"};
+static const char *const templates[] = {"a {{b",  "{{#a}} no end",
+                                        "{{/a}}", "{{#a}}{{#b}}{{/a}}{{/b}}",
+                                        "{{}}",   "{{#}}"};
 
 START_TEST(test_templates)
 {
@@ -475,27 +538,30 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "session", .test = test_signed_out, .setup = setup, .teardown = stage_teardown},
-    {.tcase = "session", .test = test_login},
-    {.tcase = "session", .test = test_login_origin},
-    {.tcase = "session", .test = test_logout},
-    {.tcase = "session", .test = test_cookie_only_reads},
-    {.tcase = "session", .test = test_not_a_reader},
-    {.tcase = "session", .test = test_slash, .loops = CF_COUNT(safe_methods)},
-    {.tcase = "list", .test = test_filters, .setup = setup, .teardown = stage_teardown},
-    {.tcase = "list", .test = test_newest_first},
-    {.tcase = "list", .test = test_paging},
-    {.tcase = "list", .test = test_chain},
-    {.tcase = "list", .test = test_problem},
-    {.tcase = "list", .test = test_unanswered, .loops = CF_COUNT(unanswered)},
-    {.tcase = "list", .test = test_order_shown},
-    {.tcase = "list", .test = test_ahead},
-    {.tcase = "list", .test = test_trail},
-    {.tcase = "hostile", .test = test_hostile, .setup = setup, .teardown = stage_teardown},
-    {.tcase = "hostile", .test = test_templates},
-    {.tcase = "escape", .test = test_escape},
-    {.tcase = "files", .test = test_assets, .setup = setup, .teardown = stage_teardown},
-    {.tcase = "no files", .test = test_no_files, .setup = setup_no_files, .teardown = stage_teardown},
+      {.tcase = "session", .test = test_signed_out, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "session", .test = test_login},
+      {.tcase = "session", .test = test_login_origin},
+      {.tcase = "session", .test = test_logout},
+      {.tcase = "session", .test = test_cookie_only_reads},
+      {.tcase = "session", .test = test_not_a_reader},
+      {.tcase = "session", .test = test_slash, .loops = CF_COUNT(safe_methods)},
+      {.tcase = "list", .test = test_filters, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "list", .test = test_newest_first},
+      {.tcase = "list", .test = test_paging},
+      {.tcase = "list", .test = test_chain},
+      {.tcase = "list", .test = test_problem},
+      {.tcase = "list", .test = test_unanswered, .loops = CF_COUNT(unanswered)},
+      {.tcase = "list", .test = test_order_shown},
+      {.tcase = "list", .test = test_ahead},
+      {.tcase = "list", .test = test_trail},
+      {.tcase = "hostile", .test = test_hostile, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "hostile", .test = test_templates},
+      {.tcase = "escape", .test = test_escape},
+      {.tcase = "files", .test = test_assets, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "no files",
+       .test = test_no_files,
+       .setup = setup_no_files,
+       .teardown = stage_teardown},
   };
   return cf_test_run("app_page", tests, CF_COUNT(tests));
 }

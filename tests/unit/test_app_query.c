@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading through the whole application: questions, pages, formats, one record with its proof, hostile text in every member, damage, the log's own trail. */
+/* Reading through the whole application: questions, pages, formats, one record
+ * with its proof, hostile text in every member, damage, the log's own trail. */
 #include "config.h"
 
 #include <sys/stat.h>
@@ -26,12 +27,23 @@ static void feed(int n)
   struct cf_buf b;
   cf_buf_init(&b, SIZE_MAX);
   for (int i = 0; i < n; i++)
-    cf_buf_putf(&b, "{\"action\":\"read\",\"user\":\"u%d\",\"method\":\"%s\",\"status\":%d,\"resource\":\"/doc/%d\",\"ip\":\"192.0.2.%d\"}\n", i % 10, i % 2 ? "GET" : "POST", i % 3 ? 200 : 404, i, i % 250);
-  ck_answer(ask((struct ask){.method = "POST", .path = "/v1/events?batch=1", .token = writer, .body = cf_buf_cstr(&b), .body_n = b.n}), 200);
+    cf_buf_putf(
+        &b,
+        "{\"action\":\"read\",\"user\":\"u%d\",\"method\":\"%s\",\"status\":%d,\"resource\":\"/doc/%d\",\"ip\":\"192.0.2.%d\"}\n",
+        i % 10, i % 2 ? "GET" : "POST", i % 3 ? 200 : 404, i, i % 250);
+  ck_answer(ask((struct ask){.method = "POST",
+                             .path = "/v1/events?batch=1",
+                             .token = writer,
+                             .body = cf_buf_cstr(&b),
+                             .body_n = b.n}),
+            200);
   cf_buf_fini(&b);
 }
 
-static size_t rows(void) { return cf_json_count(member("events")); }
+static size_t rows(void)
+{
+  return cf_json_count(member("events"));
+}
 
 /* ---- Pages ---- */
 
@@ -72,7 +84,8 @@ static void walk(const char *question, int want)
     }
     more = strcmp(value("has_more"), "true") == 0;
     snprintf(link, sizeof link, "%s", header("Link"));
-    if (more) ck_assert_str_ne(link, "");
+    if (more)
+      ck_assert_str_ne(link, "");
     snprintf(path, sizeof path, "/v1/%.*s", (int)strcspn(link + 1, ">"), link + 1);
   }
   ck_assert_int_eq(n, want);
@@ -104,9 +117,11 @@ END_TEST
 static const struct {
   const char *query, *parameter;
 } bad_questions[] = {
-  {"nope=1", "nope"},         {"limit=0", "limit"},     {"limit=10001", "limit"}, {"limit=all", "limit"}, {"status=abc", "status"}, {"ip=300.0.0.1", "ip"},
-  {"from=yesterday", "from"}, {"sort=user", "sort"},    {"order=up", "order"},    {"kind=nope", "kind"},  {"fields=nope", "fields"}, {"format=xml", "format"},
-  {"user.like=x", "user.like"}, {"seq_from=-1", "seq_from"},
+    {"nope=1", "nope"},           {"limit=0", "limit"},        {"limit=10001", "limit"},
+    {"limit=all", "limit"},       {"status=abc", "status"},    {"ip=300.0.0.1", "ip"},
+    {"from=yesterday", "from"},   {"sort=user", "sort"},       {"order=up", "order"},
+    {"kind=nope", "kind"},        {"fields=nope", "fields"},   {"format=xml", "format"},
+    {"user.like=x", "user.like"}, {"seq_from=-1", "seq_from"},
 };
 
 START_TEST(test_bad_question)
@@ -135,21 +150,25 @@ END_TEST
 static const struct {
   const char *path, *accept, *type;
 } formats[] = {
-  {"/v1/events", NULL, "application/json"},
-  {"/v1/events", "*/*", "application/json"},
-  {"/v1/events", "text/html, application/json", "application/json"},
-  {"/v1/events", "application/x-ndjson", "application/x-ndjson"},
-  {"/v1/events", "text/csv;q=1, application/json", "text/csv; charset=utf-8"},
-  {"/v1/events", "application/json;q=0.5, text/csv", "text/csv; charset=utf-8"},
-  {"/v1/events?format=ndjson", "text/csv", "application/x-ndjson"},
-  {"/v1/events?format=csv", NULL, "text/csv; charset=utf-8"},
+    {"/v1/events", NULL, "application/json"},
+    {"/v1/events", "*/*", "application/json"},
+    {"/v1/events", "text/html, application/json", "application/json"},
+    {"/v1/events", "application/x-ndjson", "application/x-ndjson"},
+    {"/v1/events", "text/csv;q=1, application/json", "text/csv; charset=utf-8"},
+    {"/v1/events", "application/json;q=0.5, text/csv", "text/csv; charset=utf-8"},
+    {"/v1/events?format=ndjson", "text/csv", "application/x-ndjson"},
+    {"/v1/events?format=csv", NULL, "text/csv; charset=utf-8"},
 };
 
 START_TEST(test_format)
 {
   feed(2);
   for (size_t i = 0; i < CF_COUNT(formats); i++) {
-    ck_answer(ask((struct ask){.path = formats[i].path, .token = reader, .vars = {formats[i].accept != NULL ? "HTTP_ACCEPT" : NULL, formats[i].accept}}), 200);
+    ck_answer(ask((struct ask){.path = formats[i].path,
+                               .token = reader,
+                               .vars = {formats[i].accept != NULL ? "HTTP_ACCEPT" : NULL,
+                                        formats[i].accept}}),
+              200);
     ck_assert_int_eq(strncmp(header("Content-Type"), formats[i].type, strlen(formats[i].type)), 0);
   }
 }
@@ -160,7 +179,8 @@ START_TEST(test_all)
   feed(2000);
   ck_answer(get("/v1/events?format=ndjson&limit=all&source=web1", reader), 200);
   size_t lines = 0;
-  for (const char *p = content(); *p != '\0'; p++) lines += *p == '\n';
+  for (const char *p = content(); *p != '\0'; p++)
+    lines += *p == '\n';
   ck_assert_uint_eq(lines, 2001);
   ck_contains("\n{\"next_cursor\":null,\"has_more\":false}\n");
   ck_answer(get("/v1/events?format=csv&limit=all&source=web1", reader), 200);
@@ -174,7 +194,8 @@ END_TEST
 /* An answer over the held size still comes whole, without Content-Length. */
 START_TEST(test_long_answer)
 {
-  for (int i = 0; i < 4; i++) feed(2500);
+  for (int i = 0; i < 4; i++)
+    feed(2500);
   ck_answer(get("/v1/events?limit=10000&source=web1", reader), 200);
   ck_assert_str_eq(header("Content-Length"), "");
   ck_assert_uint_gt(strlen(content()), 1 << 20);
@@ -185,9 +206,19 @@ END_TEST
 /* ---- Hostile text ---- */
 
 static const char *const hostile[] = {
-  "<script>alert(1)</script>", "\\\"'><img src=x onerror=alert(1)>", "line\\nbreak\\r\\n\\t\\u0000\\u001b[31m", "=cmd|'/c calc'!A1", "\xe2\x80\xae" "gpj.exe", "a\\\\\\\"b", "{{origin}}{{#row}}", "%0d%0aSet-Cookie:x",
+    "<script>alert(1)</script>",
+    "\\\"'><img src=x onerror=alert(1)>",
+    "line\\nbreak\\r\\n\\t\\u0000\\u001b[31m",
+    "=cmd|'/c calc'!A1",
+    "\xe2\x80\xae"
+    "gpj.exe",
+    "a\\\\\\\"b",
+    "{{origin}}{{#row}}",
+    "%0d%0aSet-Cookie:x",
 };
-static const char *const text_members[] = {"user", "session", "credential", "user_agent", "referer", "resource", "query", "host", "request_id", "message"};
+static const char *const text_members[] = {"user",       "session",  "credential", "user_agent",
+                                           "referer",    "resource", "query",      "host",
+                                           "request_id", "message"};
 
 START_TEST(test_hostile)
 {
@@ -197,7 +228,8 @@ START_TEST(test_hostile)
     cf_buf_reset(&b);
     cf_buf_puts(&b, "{\"action\":\"x\",\"attributes\":{\"k\":\"");
     cf_buf_putf(&b, "%s\"}", hostile[i]);
-    for (size_t m = 0; m < CF_COUNT(text_members); m++) cf_buf_putf(&b, ",\"%s\":\"%s\"", text_members[m], hostile[i]);
+    for (size_t m = 0; m < CF_COUNT(text_members); m++)
+      cf_buf_putf(&b, ",\"%s\":\"%s\"", text_members[m], hostile[i]);
     cf_buf_putc(&b, '}');
     ck_answer(post("/v1/events", writer, cf_buf_cstr(&b)), 201);
     ck_answer(get("/v1/events?limit=1", reader), 200);
@@ -236,7 +268,8 @@ START_TEST(test_one)
 }
 END_TEST
 
-/* Leaf, salts and path, checked with nothing but the hash functions of format.md. */
+/* Leaf, salts and path, checked with nothing but the hash functions of
+ * format.md. */
 START_TEST(test_proof)
 {
   uint8_t hash[CF_HASH_N], root[CF_HASH_N], path_hash[64][CF_HASH_N];
@@ -254,15 +287,19 @@ START_TEST(test_proof)
   ck_assert_int_eq(number("inclusion.index"), seq);
   size_t n = cf_json_count(member("inclusion.hashes"));
   for (size_t i = 0; i < n; i++) {
-    ck_assert_ok(cf_base64_get_n(cf_json_string(cf_json_element(member("inclusion.hashes"), i)), path_hash[i], CF_HASH_N));
+    ck_assert_ok(cf_base64_get_n(cf_json_string(cf_json_element(member("inclusion.hashes"), i)),
+                                 path_hash[i], CF_HASH_N));
     path_part[i] = (struct cf_str){(const char *)path_hash[i], CF_HASH_N};
   }
   struct cf_str text;
   struct cf_checkpoint checkpoint;
-  ck_assert_ok(cf_note_check(cf_json_string(member("inclusion.checkpoint")), cf_ledger_vkey(stage_ledger), &text));
+  ck_assert_ok(cf_note_check(cf_json_string(member("inclusion.checkpoint")),
+                             cf_ledger_vkey(stage_ledger), &text));
   ck_assert_ok(cf_checkpoint_parse(text, &checkpoint));
   memcpy(root, checkpoint.root, CF_HASH_N);
-  ck_assert_ok(cf_inclusion_check((uint64_t)seq, checkpoint.size, (struct cf_str){(const char *)hash, CF_HASH_N}, path_part, n, (struct cf_str){(const char *)root, CF_HASH_N}));
+  ck_assert_ok(cf_inclusion_check((uint64_t)seq, checkpoint.size,
+                                  (struct cf_str){(const char *)hash, CF_HASH_N}, path_part, n,
+                                  (struct cf_str){(const char *)root, CF_HASH_N}));
 }
 END_TEST
 
@@ -296,7 +333,8 @@ END_TEST
 /* Strangers are told of once a minute and address. */
 START_TEST(test_strangers)
 {
-  for (int i = 0; i < 20; i++) ck_answer(get("/v1/events", i % 2 ? NULL : "cf_no_such"), 401);
+  for (int i = 0; i < 20; i++)
+    ck_answer(get("/v1/events", i % 2 ? NULL : "cf_no_such"), 401);
   ck_assert_str_eq(header("WWW-Authenticate"), "Bearer");
   feed(1);
   ck_answer(get("/v1/events?kind=access&action=refused", reader), 200);
@@ -319,14 +357,16 @@ static void setup_small(void)
   setup();
 }
 
-/* Flip a byte of a page (16 KiB) of the second segment; false where it has no such page. */
+/* Flip a byte of a page (16 KiB) of the second segment; false where it has no
+ * such page. */
 static bool flip(off_t page)
 {
   char path[300];
   struct stat st;
   stage_segment_path(2, path);
   ck_assert_int_eq(stat(path, &st), 0);
-  if ((page + 1) * 16384 > st.st_size) return false;
+  if ((page + 1) * 16384 > st.st_size)
+    return false;
   temp_flip(path, page * 16384 + 16000);
   return true;
 }
@@ -335,16 +375,19 @@ static bool flip(off_t page)
 static bool try_open(void)
 {
   struct cf_fault fault;
-  return cf_ledger_open(&stage_conf, "test 1", &stage_ledger, &fault) == CF_OK && cf_app_new(&stage_conf, stage_ledger, &stage_app, &fault) == CF_OK;
+  return cf_ledger_open(&stage_conf, "test 1", &stage_ledger, &fault) == CF_OK &&
+         cf_app_new(&stage_conf, stage_ledger, &stage_app, &fault) == CF_OK;
 }
 
-/* Damage a page that holds records of this question and leaves the ledger standing; gives what GET answered. */
+/* Damage a page that holds records of this question and leaves the ledger
+ * standing; gives what GET answered. */
 static int damage_records(const char *path)
 {
   for (off_t page = 2;; page++) {
     stage_close();
     ck_assert_msg(flip(page), "no page that only records depend on");
-    if (try_open() && get(path, reader) == 500) return 500;
+    if (try_open() && get(path, reader) == 500)
+      return 500;
     stage_close();
     ck_assert(flip(page));
   }
@@ -362,11 +405,17 @@ static void feed_long(void)
     memset(p, 'm', 10000);
     cf_buf_puts(&b, "\"}\n");
   }
-  ck_answer(ask((struct ask){.method = "POST", .path = "/v1/events", .token = writer, .body = cf_buf_cstr(&b), .body_n = b.n}), 200);
+  ck_answer(ask((struct ask){.method = "POST",
+                             .path = "/v1/events",
+                             .token = writer,
+                             .body = cf_buf_cstr(&b),
+                             .body_n = b.n}),
+            200);
   cf_buf_fini(&b);
 }
 
-/* What had begun to be sent can't become a problem any more; it ends so that nobody takes it for whole. */
+/* What had begun to be sent can't become a problem any more; it ends so that
+ * nobody takes it for whole. */
 static void check_broken_off(void)
 {
   struct cf_json *none = NULL;
@@ -382,7 +431,8 @@ static void check_broken_off(void)
   ck_assert_err(cf_json_parse(cf_str_from(last), 16, &none, NULL), CF_E_SYNTAX);
   ck_answer(get("/v1/events?source=web1&limit=all&format=csv", reader), 200);
   ck_contains("store-damaged");
-  for (const char *p = content(); *p != '\0'; p++) quotes += *p == '"';
+  for (const char *p = content(); *p != '\0'; p++)
+    quotes += *p == '"';
   ck_assert_uint_eq(quotes % 2, 1);
 }
 
@@ -428,20 +478,20 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "question", .test = test_page, .setup = setup, .teardown = stage_teardown},
-    {.tcase = "question", .test = test_walk},
-    {.tcase = "question", .test = test_cursor},
-    {.tcase = "question", .test = test_bad_question},
-    {.tcase = "question", .test = test_head},
-    {.tcase = "format", .test = test_format, .setup = setup, .teardown = stage_teardown},
-    {.tcase = "format", .test = test_all},
-    {.tcase = "format", .test = test_long_answer},
-    {.tcase = "format", .test = test_hostile},
-    {.tcase = "record", .test = test_one, .setup = setup, .teardown = stage_teardown},
-    {.tcase = "record", .test = test_proof},
-    {.tcase = "trail", .test = test_trail, .setup = setup, .teardown = stage_teardown},
-    {.tcase = "trail", .test = test_strangers},
-    {.tcase = "damage", .test = test_damage, .setup = setup_small, .teardown = stage_teardown},
+      {.tcase = "question", .test = test_page, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "question", .test = test_walk},
+      {.tcase = "question", .test = test_cursor},
+      {.tcase = "question", .test = test_bad_question},
+      {.tcase = "question", .test = test_head},
+      {.tcase = "format", .test = test_format, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "format", .test = test_all},
+      {.tcase = "format", .test = test_long_answer},
+      {.tcase = "format", .test = test_hostile},
+      {.tcase = "record", .test = test_one, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "record", .test = test_proof},
+      {.tcase = "trail", .test = test_trail, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "trail", .test = test_strangers},
+      {.tcase = "damage", .test = test_damage, .setup = setup_small, .teardown = stage_teardown},
   };
   return cf_test_run("app_query", tests, CF_COUNT(tests));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who is asking: the carriers of a token, cookies, what a web server vouches for; and roles. */
+/* Who is asking: the carriers of a token, cookies, what a web server vouches
+ * for; and roles. */
 #include "config.h"
 
 #include "fcgi-app/auth.h"
@@ -25,7 +26,10 @@ static void setup(void)
 }
 
 /* The authority over what the ledger holds by now. */
-static void open_auth(void) { ck_assert_ok(cf_auth_new(&stage_conf, stage_ledger, &auth, &fault)); }
+static void open_auth(void)
+{
+  ck_assert_ok(cf_auth_new(&stage_conf, stage_ledger, &auth, &fault));
+}
 
 static void teardown(void)
 {
@@ -36,7 +40,10 @@ static void teardown(void)
   stage_teardown();
 }
 
-static void set(const char *name, const char *text) { ck_assert_ok(cf_memory_param(&memory, name, text)); }
+static void set(const char *name, const char *text)
+{
+  ck_assert_ok(cf_memory_param(&memory, name, text));
+}
 
 static enum cf_err identify(bool cookie_ok)
 {
@@ -51,7 +58,8 @@ static void carry(const char *variable, const char *format, const char *text)
   const char *mark = strstr(format, "%s");
   cf_memory_fini(&memory);
   cf_memory_init(&memory, CF_DOOR_WEB);
-  snprintf(full, sizeof full, "%.*s%s%s", mark == NULL ? (int)strlen(format) : (int)(mark - format), format, mark == NULL ? "" : text, mark == NULL ? "" : mark + 2);
+  snprintf(full, sizeof full, "%.*s%s%s", mark == NULL ? (int)strlen(format) : (int)(mark - format),
+           format, mark == NULL ? "" : text, mark == NULL ? "" : mark + 2);
   set(variable, full);
 }
 
@@ -62,20 +70,20 @@ static const struct {
   enum cf_err err;
   enum cf_via via;
 } carriers[] = {
-  {"HTTP_AUTHORIZATION", "Bearer %s", CF_OK, CF_VIA_TOKEN},
-  {"HTTP_AUTHORIZATION", "bearer   %s", CF_OK, CF_VIA_TOKEN},
-  {"HTTP_AUTHORIZATION", "Splunk %s", CF_OK, CF_VIA_TOKEN},
-  {"REDIRECT_HTTP_AUTHORIZATION", "Bearer %s", CF_OK, CF_VIA_TOKEN},
-  {"HTTP_X_COUNTERFOIL_TOKEN", "%s", CF_OK, CF_VIA_TOKEN},
-  {"HTTP_AUTHORIZATION", "Bearer %sx", CF_E_TOKEN, CF_VIA_NOBODY},
-  {"HTTP_AUTHORIZATION", "Bearer x%s", CF_E_TOKEN, CF_VIA_NOBODY},
-  {"HTTP_AUTHORIZATION", "Bearer", CF_OK, CF_VIA_NOBODY},
-  {"HTTP_AUTHORIZATION", "Bearer ", CF_E_TOKEN, CF_VIA_NOBODY},
-  {"HTTP_AUTHORIZATION", "Bearer cf__", CF_E_TOKEN, CF_VIA_NOBODY},
-  {"HTTP_AUTHORIZATION", "%s", CF_OK, CF_VIA_NOBODY},
-  {"HTTP_AUTHORIZATION", "Digest %s", CF_OK, CF_VIA_NOBODY},
-  {"HTTP_X_COUNTERFOIL_TOKEN", "Bearer %s", CF_E_TOKEN, CF_VIA_NOBODY},
-  {"HTTP_X_TOKEN", "%s", CF_OK, CF_VIA_NOBODY},
+    {"HTTP_AUTHORIZATION", "Bearer %s", CF_OK, CF_VIA_TOKEN},
+    {"HTTP_AUTHORIZATION", "bearer   %s", CF_OK, CF_VIA_TOKEN},
+    {"HTTP_AUTHORIZATION", "Splunk %s", CF_OK, CF_VIA_TOKEN},
+    {"REDIRECT_HTTP_AUTHORIZATION", "Bearer %s", CF_OK, CF_VIA_TOKEN},
+    {"HTTP_X_COUNTERFOIL_TOKEN", "%s", CF_OK, CF_VIA_TOKEN},
+    {"HTTP_AUTHORIZATION", "Bearer %sx", CF_E_TOKEN, CF_VIA_NOBODY},
+    {"HTTP_AUTHORIZATION", "Bearer x%s", CF_E_TOKEN, CF_VIA_NOBODY},
+    {"HTTP_AUTHORIZATION", "Bearer", CF_OK, CF_VIA_NOBODY},
+    {"HTTP_AUTHORIZATION", "Bearer ", CF_E_TOKEN, CF_VIA_NOBODY},
+    {"HTTP_AUTHORIZATION", "Bearer cf__", CF_E_TOKEN, CF_VIA_NOBODY},
+    {"HTTP_AUTHORIZATION", "%s", CF_OK, CF_VIA_NOBODY},
+    {"HTTP_AUTHORIZATION", "Digest %s", CF_OK, CF_VIA_NOBODY},
+    {"HTTP_X_COUNTERFOIL_TOKEN", "Bearer %s", CF_E_TOKEN, CF_VIA_NOBODY},
+    {"HTTP_X_TOKEN", "%s", CF_OK, CF_VIA_NOBODY},
 };
 
 START_TEST(test_carriers)
@@ -86,7 +94,8 @@ START_TEST(test_carriers)
     carry(carriers[i].variable, carriers[i].format, token);
     ck_assert_err(identify(true), carriers[i].err);
     ck_assert_msg(who.via == carriers[i].via, "%s: %s", carriers[i].variable, carriers[i].format);
-    if (who.via == CF_VIA_TOKEN) ck_assert(cf_str_is(who.user, "web1") && cf_str_is(who.source, "web1"));
+    if (who.via == CF_VIA_TOKEN)
+      ck_assert(cf_str_is(who.user, "web1") && cf_str_is(who.source, "web1"));
   }
 }
 END_TEST
@@ -115,7 +124,8 @@ START_TEST(test_basic)
   ck_assert_int_eq(who.via, CF_VIA_BASIC);
   carry_basic("anyone", "cf_wrong_token");
   ck_assert_err(identify(true), CF_E_TOKEN);
-  carry_basic("alice", "the web server's own password"); /* its business, and no hindrance to a token elsewhere */
+  /* its business, and no hindrance to a token elsewhere */
+  carry_basic("alice", "the web server's own password");
   ck_assert_ok(identify(true));
   ck_assert_int_eq(who.via, CF_VIA_NOBODY);
   set("HTTP_X_COUNTERFOIL_TOKEN", token);
@@ -187,7 +197,8 @@ START_TEST(test_cookie)
   ck_assert(cf_str_is(who.user, "eve"));
   ck_assert_ok(identify(false));
   ck_assert_int_eq(who.via, CF_VIA_NOBODY);
-  carry("HTTP_COOKIE", "counterfoil=another.1.x.y; counterfoil=%s", cookie); /* one of another mount point comes first */
+  /* one of another mount point comes first */
+  carry("HTTP_COOKIE", "counterfoil=another.1.x.y; counterfoil=%s", cookie);
   ck_assert_ok(identify(true));
   ck_assert_int_eq(who.via, CF_VIA_COOKIE);
   now += CF_SESSION_US - 1;
@@ -240,9 +251,14 @@ START_TEST(test_form_token)
   sign_in("");
   cf_buf_init(&b, 256);
   cf_session_put_form(cf_auth_session_key(auth), cf_str_from(cookie), &b);
-  ck_assert_ok(cf_session_check_form(cf_auth_session_key(auth), cf_str_from(cookie), cf_buf_str(&b), &fault));
-  ck_assert_err(cf_session_check_form(cf_auth_session_key(auth), CF_STR("another"), cf_buf_str(&b), &fault), CF_E_ORIGIN);
-  ck_assert_err(cf_session_check_form(cf_auth_session_key(auth), cf_str_from(cookie), CF_STR(""), &fault), CF_E_ORIGIN);
+  ck_assert_ok(cf_session_check_form(cf_auth_session_key(auth), cf_str_from(cookie), cf_buf_str(&b),
+                                     &fault));
+  ck_assert_err(cf_session_check_form(cf_auth_session_key(auth), CF_STR("another"), cf_buf_str(&b),
+                                      &fault),
+                CF_E_ORIGIN);
+  ck_assert_err(cf_session_check_form(cf_auth_session_key(auth), cf_str_from(cookie), CF_STR(""),
+                                      &fault),
+                CF_E_ORIGIN);
   cf_buf_fini(&b);
 }
 END_TEST
@@ -250,9 +266,9 @@ END_TEST
 static const struct {
   const char *script, *https, *want;
 } cookie_headers[] = {
-  {"/audit", NULL, "counterfoil=v; Path=/audit; Max-Age=60; HttpOnly; SameSite=Lax"},
-  {"", "on", "counterfoil=v; Path=/; Max-Age=60; HttpOnly; SameSite=Lax; Secure"},
-  {"/a;b", "off", "counterfoil=v; Path=/a%3Bb; Max-Age=60; HttpOnly; SameSite=Lax"},
+    {"/audit", NULL, "counterfoil=v; Path=/audit; Max-Age=60; HttpOnly; SameSite=Lax"},
+    {"", "on", "counterfoil=v; Path=/; Max-Age=60; HttpOnly; SameSite=Lax; Secure"},
+    {"/a;b", "off", "counterfoil=v; Path=/a%3Bb; Max-Age=60; HttpOnly; SameSite=Lax"},
 };
 
 START_TEST(test_cookie_header)
@@ -262,7 +278,8 @@ START_TEST(test_cookie_header)
     struct cf_buf b;
     carry("PATH_INFO", "/", "");
     set("SCRIPT_NAME", cookie_headers[i].script);
-    if (cookie_headers[i].https != NULL) set("HTTPS", cookie_headers[i].https);
+    if (cookie_headers[i].https != NULL)
+      set("HTTPS", cookie_headers[i].https);
     cf_buf_init(&b, 1024);
     cf_request_init(&rq, &memory.transport, CF_STR(""));
     cf_session_put_header(&rq, CF_STR("v"), 60, &b);
@@ -279,28 +296,31 @@ static const struct {
   const char *origin, *referer, *site;
   enum cf_err err;
 } origins[] = {
-  {NULL, NULL, NULL, CF_OK},
-  {"https://audit.example.org", NULL, NULL, CF_OK},
-  {"https://AUDIT.example.org", NULL, "same-origin", CF_OK},
-  {NULL, "https://audit.example.org/audit/?x", NULL, CF_OK},
-  {NULL, NULL, "none", CF_OK},
-  {"null", NULL, NULL, CF_E_ORIGIN},
-  {"https://evil.example", NULL, NULL, CF_E_ORIGIN},
-  {"https://audit.example.org.evil.example", NULL, NULL, CF_E_ORIGIN},
-  {"https://audit.example.org:8443", NULL, NULL, CF_E_ORIGIN},
-  {"https://evil.example", "https://audit.example.org/", NULL, CF_E_ORIGIN},
-  {NULL, "https://evil.example/?https://audit.example.org/", NULL, CF_E_ORIGIN},
-  {"https://audit.example.org", NULL, "cross-site", CF_E_ORIGIN},
-  {NULL, NULL, "same-site", CF_E_ORIGIN},
+    {NULL, NULL, NULL, CF_OK},
+    {"https://audit.example.org", NULL, NULL, CF_OK},
+    {"https://AUDIT.example.org", NULL, "same-origin", CF_OK},
+    {NULL, "https://audit.example.org/audit/?x", NULL, CF_OK},
+    {NULL, NULL, "none", CF_OK},
+    {"null", NULL, NULL, CF_E_ORIGIN},
+    {"https://evil.example", NULL, NULL, CF_E_ORIGIN},
+    {"https://audit.example.org.evil.example", NULL, NULL, CF_E_ORIGIN},
+    {"https://audit.example.org:8443", NULL, NULL, CF_E_ORIGIN},
+    {"https://evil.example", "https://audit.example.org/", NULL, CF_E_ORIGIN},
+    {NULL, "https://evil.example/?https://audit.example.org/", NULL, CF_E_ORIGIN},
+    {"https://audit.example.org", NULL, "cross-site", CF_E_ORIGIN},
+    {NULL, NULL, "same-site", CF_E_ORIGIN},
 };
 
 START_TEST(test_origin)
 {
   for (size_t i = 0; i < CF_COUNT(origins); i++) {
     carry("HTTP_HOST", "audit.example.org", "");
-    if (origins[i].origin != NULL) set("HTTP_ORIGIN", origins[i].origin);
-    if (origins[i].referer != NULL) set("HTTP_REFERER", origins[i].referer);
-    if (origins[i].site != NULL) set("HTTP_SEC_FETCH_SITE", origins[i].site);
+    if (origins[i].origin != NULL)
+      set("HTTP_ORIGIN", origins[i].origin);
+    if (origins[i].referer != NULL)
+      set("HTTP_REFERER", origins[i].referer);
+    if (origins[i].site != NULL)
+      set("HTTP_SEC_FETCH_SITE", origins[i].site);
     enum cf_err err = cf_origin_check(&request, &fault);
     ck_assert_msg(err == origins[i].err, "row %zu: %s", i, cf_err_word(err));
   }
@@ -387,7 +407,13 @@ START_TEST(test_no_trust)
 }
 END_TEST
 
-static const char *const bad_roles[] = {"alice=reader", "remote_user:=reader", "remote_user:alice", "remote_user:alice=", "remote_user:alice=root", "remote_user:alice=reader,", "remote_user:alice=reader,,writer"};
+static const char *const bad_roles[] = {"alice=reader",
+                                        "remote_user:=reader",
+                                        "remote_user:alice",
+                                        "remote_user:alice=",
+                                        "remote_user:alice=root",
+                                        "remote_user:alice=reader,",
+                                        "remote_user:alice=reader,,writer"};
 
 START_TEST(test_bad_roles)
 {
@@ -405,7 +431,9 @@ END_TEST
 /* Of two lines for one user one would be void. */
 START_TEST(test_role_twice)
 {
-  char name[] = "/etc/counterfoil.conf", first[] = "remote_user:alice=reader", other[] = "client_cert:alice=reader", again[] = "remote_user:alice=writer", trust[] = "remote_user";
+  char name[] = "/etc/counterfoil.conf", first[] = "remote_user:alice=reader",
+       other[] = "client_cert:alice=reader", again[] = "remote_user:alice=writer",
+       trust[] = "remote_user";
   struct cf_conf conf = stage_conf;
   conf.file = name;
   conf.trust = trust;
@@ -415,7 +443,8 @@ START_TEST(test_role_twice)
   auth = NULL;
   conf.role.n = 3;
   ck_assert_err(cf_auth_new(&conf, stage_ledger, &auth, &fault), CF_E_CONFIG);
-  ck_assert_ptr_nonnull(strstr(fault.detail, "/etc/counterfoil.conf:7: `remote_user:alice=writer`: "));
+  ck_assert_ptr_nonnull(
+      strstr(fault.detail, "/etc/counterfoil.conf:7: `remote_user:alice=writer`: "));
   ck_assert_str_eq(fault.at, "role");
 }
 END_TEST
@@ -429,13 +458,19 @@ static const struct {
   enum cf_need need;
   enum cf_err err;
 } allowed[] = {
-  {R(WRITER), CF_NEED_WRITER, CF_OK},      {R(WRITER), CF_NEED_READER, CF_E_ROLE},  {R(WRITER), CF_NEED_AUDITOR, CF_E_ROLE},  {R(WRITER), CF_NEED_RECEIPT, CF_OK},
-  {R(WRITER), CF_NEED_ADMIN, CF_E_ROLE},   {R(WRITER), CF_NEED_KNOWN, CF_OK},       {R(READER), CF_NEED_READER, CF_OK},       {R(READER), CF_NEED_WRITER, CF_E_ROLE},
-  {R(READER), CF_NEED_AUDITOR, CF_E_ROLE}, {R(READER), CF_NEED_RECEIPT, CF_E_ROLE}, {R(AUDITOR), CF_NEED_READER, CF_OK},      {R(AUDITOR), CF_NEED_AUDITOR, CF_OK},
-  {R(AUDITOR), CF_NEED_RECEIPT, CF_OK},    {R(AUDITOR), CF_NEED_WRITER, CF_E_ROLE}, {R(AUDITOR), CF_NEED_ADMIN, CF_E_ROLE},   {R(AUDITOR), CF_NEED_TILES, CF_OK},
-  {R(OFFICER), CF_NEED_READER, CF_E_ROLE}, {R(OFFICER), CF_NEED_ADMIN, CF_E_ROLE},  {R(ADMIN), CF_NEED_WRITER, CF_OK},        {R(ADMIN), CF_NEED_READER, CF_OK},
-  {R(ADMIN), CF_NEED_AUDITOR, CF_OK},      {R(ADMIN), CF_NEED_ADMIN, CF_OK},        {R(ADMIN), CF_NEED_RECEIPT, CF_OK},       {R(READER), CF_NEED_TILES, CF_E_ROLE},
-  {R(READER), CF_NEED_CHECKPOINT, CF_OK},
+    {R(WRITER), CF_NEED_WRITER, CF_OK},      {R(WRITER), CF_NEED_READER, CF_E_ROLE},
+    {R(WRITER), CF_NEED_AUDITOR, CF_E_ROLE}, {R(WRITER), CF_NEED_RECEIPT, CF_OK},
+    {R(WRITER), CF_NEED_ADMIN, CF_E_ROLE},   {R(WRITER), CF_NEED_KNOWN, CF_OK},
+    {R(READER), CF_NEED_READER, CF_OK},      {R(READER), CF_NEED_WRITER, CF_E_ROLE},
+    {R(READER), CF_NEED_AUDITOR, CF_E_ROLE}, {R(READER), CF_NEED_RECEIPT, CF_E_ROLE},
+    {R(AUDITOR), CF_NEED_READER, CF_OK},     {R(AUDITOR), CF_NEED_AUDITOR, CF_OK},
+    {R(AUDITOR), CF_NEED_RECEIPT, CF_OK},    {R(AUDITOR), CF_NEED_WRITER, CF_E_ROLE},
+    {R(AUDITOR), CF_NEED_ADMIN, CF_E_ROLE},  {R(AUDITOR), CF_NEED_TILES, CF_OK},
+    {R(OFFICER), CF_NEED_READER, CF_E_ROLE}, {R(OFFICER), CF_NEED_ADMIN, CF_E_ROLE},
+    {R(ADMIN), CF_NEED_WRITER, CF_OK},       {R(ADMIN), CF_NEED_READER, CF_OK},
+    {R(ADMIN), CF_NEED_AUDITOR, CF_OK},      {R(ADMIN), CF_NEED_ADMIN, CF_OK},
+    {R(ADMIN), CF_NEED_RECEIPT, CF_OK},      {R(READER), CF_NEED_TILES, CF_E_ROLE},
+    {R(READER), CF_NEED_CHECKPOINT, CF_OK},
 };
 
 START_TEST(test_allow)
@@ -448,14 +483,17 @@ START_TEST(test_allow)
   }
   const struct cf_identity nobody = {.via = CF_VIA_NOBODY};
   for (int need = CF_NEED_KNOWN; need <= CF_NEED_TILES; need++)
-    ck_assert_err(cf_auth_allow(auth, &nobody, (enum cf_need)need, &fault), need == CF_NEED_CHECKPOINT ? CF_OK : CF_E_TOKEN);
+    ck_assert_err(cf_auth_allow(auth, &nobody, (enum cf_need)need, &fault),
+                  need == CF_NEED_CHECKPOINT ? CF_OK : CF_E_TOKEN);
 }
 END_TEST
 
 static const struct {
   const char *public_access;
   enum cf_err checkpoint, tiles;
-} publics[] = {{"none", CF_E_TOKEN, CF_E_TOKEN}, {"checkpoint", CF_OK, CF_E_TOKEN}, {"tiles", CF_OK, CF_OK}};
+} publics[] = {{"none", CF_E_TOKEN, CF_E_TOKEN},
+               {"checkpoint", CF_OK, CF_E_TOKEN},
+               {"tiles", CF_OK, CF_OK}};
 
 START_TEST(test_public)
 {
@@ -492,24 +530,24 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "carrier", .test = test_carriers, .setup = setup, .teardown = teardown},
-    {.tcase = "carrier", .test = test_basic},
-    {.tcase = "carrier", .test = test_every_character},
-    {.tcase = "carrier", .test = test_expiry},
-    {.tcase = "carrier", .test = test_local},
-    {.tcase = "cookie", .test = test_cookie, .setup = setup, .teardown = teardown},
-    {.tcase = "cookie", .test = test_cookie_forged},
-    {.tcase = "cookie", .test = test_cookie_of_token},
-    {.tcase = "cookie", .test = test_form_token},
-    {.tcase = "cookie", .test = test_cookie_header},
-    {.tcase = "cookie", .test = test_origin},
-    {.tcase = "trust", .test = test_remote_user, .setup = setup_user, .teardown = teardown},
-    {.tcase = "cert", .test = test_client_cert, .setup = setup_cert, .teardown = teardown},
-    {.tcase = "roles", .test = test_no_trust, .setup = setup, .teardown = teardown},
-    {.tcase = "roles", .test = test_bad_roles},
-    {.tcase = "roles", .test = test_role_twice},
-    {.tcase = "roles", .test = test_allow},
-    {.tcase = "roles", .test = test_public},
+      {.tcase = "carrier", .test = test_carriers, .setup = setup, .teardown = teardown},
+      {.tcase = "carrier", .test = test_basic},
+      {.tcase = "carrier", .test = test_every_character},
+      {.tcase = "carrier", .test = test_expiry},
+      {.tcase = "carrier", .test = test_local},
+      {.tcase = "cookie", .test = test_cookie, .setup = setup, .teardown = teardown},
+      {.tcase = "cookie", .test = test_cookie_forged},
+      {.tcase = "cookie", .test = test_cookie_of_token},
+      {.tcase = "cookie", .test = test_form_token},
+      {.tcase = "cookie", .test = test_cookie_header},
+      {.tcase = "cookie", .test = test_origin},
+      {.tcase = "trust", .test = test_remote_user, .setup = setup_user, .teardown = teardown},
+      {.tcase = "cert", .test = test_client_cert, .setup = setup_cert, .teardown = teardown},
+      {.tcase = "roles", .test = test_no_trust, .setup = setup, .teardown = teardown},
+      {.tcase = "roles", .test = test_bad_roles},
+      {.tcase = "roles", .test = test_role_twice},
+      {.tcase = "roles", .test = test_allow},
+      {.tcase = "roles", .test = test_public},
   };
   return cf_test_run("auth", tests, CF_COUNT(tests));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Berkeley DB behind its face: order, sizes, recovery without a close, an environment that is damaged, an fsync that fails. */
+/* Berkeley DB behind its face: order, sizes, recovery without a close, an
+ * environment that is damaged, an fsync that fails. */
 #include "config.h"
 
 #include <dlfcn.h>
@@ -9,7 +10,8 @@
 
 #include "tests/unit/bdb_stage.h"
 
-/* ---- fsync, counted and made to fail at will ---------------------------------- */
+/* ---- fsync, counted and made to fail at will
+ * ---------------------------------- */
 
 static int syncs;
 static int sync_fails_at;
@@ -26,7 +28,8 @@ int fdatasync(int fd)
   return real(fd);
 }
 
-/* ---- Order and sizes ------------------------------------------------------------ */
+/* ---- Order and sizes
+ * ---------------------------------------------------------------------- */
 
 START_TEST(test_values_of_every_size)
 {
@@ -61,10 +64,12 @@ static const struct {
   enum cf_bdb_move move;
   const char *seek, *key; /* key NULL: not found */
 } moves[] = {
-  {CF_BDB_FIRST, "", "b"},      {CF_BDB_NEXT, "", "d"},       {CF_BDB_NEXT, "", "dd"},     {CF_BDB_PREV, "", "d"},      {CF_BDB_LAST, "", "x"},
-  {CF_BDB_NEXT, "", NULL},      {CF_BDB_AT_LEAST, "", "b"},   {CF_BDB_AT_LEAST, "c", "d"}, {CF_BDB_AT_LEAST, "d", "d"}, {CF_BDB_AT_LEAST, "da", "dd"},
-  {CF_BDB_AT_LEAST, "y", NULL}, {CF_BDB_AT_MOST, "a", NULL},  {CF_BDB_AT_MOST, "b", "b"},  {CF_BDB_AT_MOST, "c", "b"},  {CF_BDB_AT_MOST, "dc", "d"},
-  {CF_BDB_AT_MOST, "de", "dd"}, {CF_BDB_AT_MOST, "zzz", "x"}, {CF_BDB_PREV, "", "dd"},
+    {CF_BDB_FIRST, "", "b"},       {CF_BDB_NEXT, "", "d"},       {CF_BDB_NEXT, "", "dd"},
+    {CF_BDB_PREV, "", "d"},        {CF_BDB_LAST, "", "x"},       {CF_BDB_NEXT, "", NULL},
+    {CF_BDB_AT_LEAST, "", "b"},    {CF_BDB_AT_LEAST, "c", "d"},  {CF_BDB_AT_LEAST, "d", "d"},
+    {CF_BDB_AT_LEAST, "da", "dd"}, {CF_BDB_AT_LEAST, "y", NULL}, {CF_BDB_AT_MOST, "a", NULL},
+    {CF_BDB_AT_MOST, "b", "b"},    {CF_BDB_AT_MOST, "c", "b"},   {CF_BDB_AT_MOST, "dc", "d"},
+    {CF_BDB_AT_MOST, "de", "dd"},  {CF_BDB_AT_MOST, "zzz", "x"}, {CF_BDB_PREV, "", "dd"},
 };
 
 START_TEST(test_cursor_moves)
@@ -78,13 +83,15 @@ START_TEST(test_cursor_moves)
   memset(large, 'v', sizeof large);
   ck_assert_ok(cf_bdb_cursor_open(db, &cursor));
   ck_assert_err(cf_bdb_cursor_move(cursor, CF_BDB_FIRST, CF_STR(""), &key, &value), CF_E_NOTFOUND);
-  ck_assert_err(cf_bdb_cursor_move(cursor, CF_BDB_AT_MOST, CF_STR("q"), &key, &value), CF_E_NOTFOUND);
+  ck_assert_err(cf_bdb_cursor_move(cursor, CF_BDB_AT_MOST, CF_STR("q"), &key, &value),
+                CF_E_NOTFOUND);
   ck_assert_ok(cf_bdb_put(db, NULL, CF_STR("x"), CF_STR("1")));
   ck_assert_ok(cf_bdb_put(db, NULL, CF_STR("dd"), (struct cf_str){large, sizeof large}));
   ck_assert_ok(cf_bdb_put(db, NULL, CF_STR("b"), CF_STR("3")));
   ck_assert_ok(cf_bdb_put(db, NULL, CF_STR("d"), CF_STR("")));
   for (size_t i = 0; i < CF_COUNT(moves); i++) {
-    enum cf_err err = cf_bdb_cursor_move(cursor, moves[i].move, cf_str_from(moves[i].seek), &key, &value);
+    enum cf_err err =
+        cf_bdb_cursor_move(cursor, moves[i].move, cf_str_from(moves[i].seek), &key, &value);
     ck_assert_err(err, moves[i].key == NULL ? CF_E_NOTFOUND : CF_OK);
     if (moves[i].key != NULL)
       ck_assert_msg(cf_str_is(key, moves[i].key), "move %zu came to %.*s", i, (int)key.n, key.p);
@@ -115,7 +122,8 @@ START_TEST(test_missing_and_readonly)
 }
 END_TEST
 
-/* ---- Transactions ---------------------------------------------------------------- */
+/* ---- Transactions
+ * ---------------------------------------------------------------------- */
 
 START_TEST(test_abort_leaves_nothing)
 {
@@ -139,7 +147,8 @@ START_TEST(test_abort_leaves_nothing)
 }
 END_TEST
 
-/* One transaction may touch as many pages as a batch of 16 MiB of blocks does. */
+/* One transaction may touch as many pages as a batch of 16 MiB of blocks
+ * does. */
 START_TEST(test_large_transaction)
 {
   struct cf_bdb_env *env = bdb_env_open();
@@ -159,7 +168,8 @@ START_TEST(test_large_transaction)
 }
 END_TEST
 
-/* Flushed, committed but not flushed, and not committed; then gone without a word. */
+/* Flushed, committed but not flushed, and not committed; then gone without a
+ * word. */
 static void leave_in_the_middle(void)
 {
   struct cf_bdb_env *env = bdb_env_open();
@@ -227,13 +237,15 @@ static void sync_file_with_bad_disk(void)
 
 START_TEST(test_failed_fsync_ends_the_process)
 {
-  static void (*const works[])(void) = {flush_with_bad_disk, checkpoint_with_bad_disk, sync_file_with_bad_disk};
+  static void (*const works[])(void) = {flush_with_bad_disk, checkpoint_with_bad_disk,
+                                        sync_file_with_bad_disk};
 
   ck_assert_int_eq(cf_test_child(works[_i]), 70);
 }
 END_TEST
 
-/* A page of the environment's own database that fails its checksum ends the process too. */
+/* A page of the environment's own database that fails its checksum ends the
+ * process too. */
 static void read_transactional(void)
 {
   struct cf_bdb_env *env = bdb_env_open();
@@ -269,7 +281,8 @@ START_TEST(test_db_config_is_refused)
 }
 END_TEST
 
-/* ---- Two writers and a reader never wait for ever -------------------------------- */
+/* ---- Two writers and a reader never wait for ever
+ * -------------------------------- */
 
 struct writer {
   struct cf_bdb_env *env;
@@ -324,16 +337,23 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "order", .test = test_values_of_every_size, .loops = 8, .setup = bdb_set_up, .teardown = bdb_tear_down},
-    {.tcase = "order", .test = test_cursor_moves},
-    {.tcase = "order", .test = test_missing_and_readonly},
-    {.tcase = "transactions", .test = test_abort_leaves_nothing, .setup = bdb_set_up, .teardown = bdb_tear_down},
-    {.tcase = "transactions", .test = test_large_transaction},
-    {.tcase = "transactions", .test = test_recovery},
-    {.tcase = "transactions", .test = test_failed_fsync_ends_the_process, .loops = 3},
-    {.tcase = "transactions", .test = test_damage_in_the_environment},
-    {.tcase = "transactions", .test = test_db_config_is_refused},
-    {.tcase = "transactions", .test = test_deadlock_is_broken},
+      {.tcase = "order",
+       .test = test_values_of_every_size,
+       .loops = 8,
+       .setup = bdb_set_up,
+       .teardown = bdb_tear_down},
+      {.tcase = "order", .test = test_cursor_moves},
+      {.tcase = "order", .test = test_missing_and_readonly},
+      {.tcase = "transactions",
+       .test = test_abort_leaves_nothing,
+       .setup = bdb_set_up,
+       .teardown = bdb_tear_down},
+      {.tcase = "transactions", .test = test_large_transaction},
+      {.tcase = "transactions", .test = test_recovery},
+      {.tcase = "transactions", .test = test_failed_fsync_ends_the_process, .loops = 3},
+      {.tcase = "transactions", .test = test_damage_in_the_environment},
+      {.tcase = "transactions", .test = test_db_config_is_refused},
+      {.tcase = "transactions", .test = test_deadlock_is_broken},
   };
   return cf_test_run("bdb", tests, CF_COUNT(tests));
 }

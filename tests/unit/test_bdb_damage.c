@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Berkeley DB files that are damaged: what is read is right or CF_E_DAMAGED, and nothing beside the damage suffers. */
+/* Berkeley DB files that are damaged: what is read is right or CF_E_DAMAGED,
+ * and nothing beside the damage suffers. */
 #include "config.h"
 
 #include <fcntl.h>
@@ -16,7 +17,8 @@ static off_t size_of(const char *path)
   return st.st_size;
 }
 
-/* Read everything with both ways of reading: right, or CF_E_DAMAGED from then on. *good counts what could be read. */
+/* Read everything with both ways of reading: right, or CF_E_DAMAGED from then
+ * on. *good counts what could be read. */
 static bool read_damaged(const char *name, uint32_t *good)
 {
   struct cf_bdb_env *env = bdb_file_env_open();
@@ -40,7 +42,8 @@ static bool read_damaged(const char *name, uint32_t *good)
   } else {
     ck_assert_ok(cf_bdb_cursor_open(db, &cursor));
     for (uint32_t i = 0; i < MANY; i++)
-      ck_assert_ok(cf_bdb_cursor_move(cursor, i == 0 ? CF_BDB_FIRST : CF_BDB_NEXT, CF_STR(""), &k, &v));
+      ck_assert_ok(
+          cf_bdb_cursor_move(cursor, i == 0 ? CF_BDB_FIRST : CF_BDB_NEXT, CF_STR(""), &k, &v));
     ck_assert_err(cf_bdb_cursor_move(cursor, CF_BDB_NEXT, CF_STR(""), &k, &v), CF_E_NOTFOUND);
     cf_bdb_cursor_close(cursor);
   }
@@ -70,7 +73,8 @@ START_TEST(test_damage_in_a_file)
 }
 END_TEST
 
-/* The pages beside a damaged one can be read after opening anew, and a cursor open at the moment of damage closes quietly. */
+/* The pages beside a damaged one can be read after opening anew, and a cursor
+ * open at the moment of damage closes quietly. */
 START_TEST(test_beside_the_damage)
 {
   struct cf_bdb_cursor *cursor = NULL;
@@ -96,7 +100,8 @@ START_TEST(test_beside_the_damage)
 }
 END_TEST
 
-/* Damage that checksums do not see: a page of zeros, one from elsewhere in the file, a leaf that says it is a metadata page. */
+/* Damage that checksums do not see: a page of zeros, one from elsewhere in the
+ * file, a leaf that says it is a metadata page. */
 static void spoil_page(int how, int fd, off_t page, off_t pages)
 {
   static const uint8_t zeros[PAGE];
@@ -132,7 +137,8 @@ END_TEST
 
 START_TEST(test_cut_file)
 {
-  static const off_t sizes[] = {0, 1, 100, PAGE, 2 * PAGE, 3 * PAGE, 10 * PAGE, 77 * PAGE + 5, 200 * PAGE};
+  static const off_t sizes[] = {0,        1,         100,           PAGE,      2 * PAGE,
+                                3 * PAGE, 10 * PAGE, 77 * PAGE + 5, 200 * PAGE};
   uint32_t good = 0;
 
   bdb_make_file();
@@ -159,11 +165,14 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "damage", .test = test_damage_in_a_file, .setup = bdb_set_up, .teardown = bdb_tear_down},
-    {.tcase = "damage", .test = test_beside_the_damage},
-    {.tcase = "damage", .test = test_wrong_page, .loops = 3},
-    {.tcase = "damage", .test = test_cut_file, .loops = 9},
-    {.tcase = "damage", .test = test_not_a_database},
+      {.tcase = "damage",
+       .test = test_damage_in_a_file,
+       .setup = bdb_set_up,
+       .teardown = bdb_tear_down},
+      {.tcase = "damage", .test = test_beside_the_damage},
+      {.tcase = "damage", .test = test_wrong_page, .loops = 3},
+      {.tcase = "damage", .test = test_cut_file, .loops = 9},
+      {.tcase = "damage", .test = test_not_a_database},
   };
   return cf_test_run("bdb_damage", tests, CF_COUNT(tests));
 }

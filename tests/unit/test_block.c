@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Blocks: what goes in comes out, with keys, explicit salts and erased compartments; anything else is refused. */
+/* Blocks: what goes in comes out, with keys, explicit salts and erased
+ * compartments; anything else is refused. */
 #include "config.h"
 
 #include "lib/store/block.h"
@@ -31,7 +32,8 @@ static void tear_down(void)
   cf_buf_fini(&bytes);
 }
 
-/* The record of a seq; its texts live in a ring of buffers. Every seventh misses the actor, every eleventh has it erased. */
+/* The record of a seq; its texts live in a ring of buffers. Every seventh
+ * misses the actor, every eleventh has it erased. */
 static struct cf_record record_of(uint64_t seq)
 {
   static char texts[CF_GROUP][4][256];
@@ -40,9 +42,13 @@ static struct cf_record record_of(uint64_t seq)
   unsigned long long n = seq;
 
   r.recorded_us = INT64_C(1795000000000000) + (int64_t)seq * 1777;
-  snprintf(t[0], sizeof t[0], "\"source\":\"web\",\"id\":\"%llu\",\"method\":\"GET\",\"status\":200,\"outcome\":\"success\"", n);
+  snprintf(
+      t[0], sizeof t[0],
+      "\"source\":\"web\",\"id\":\"%llu\",\"method\":\"GET\",\"status\":200,\"outcome\":\"success\"",
+      n);
   snprintf(t[1], sizeof t[1], "{\"user\":\"user%llu\"}", n % 10);
-  snprintf(t[2], sizeof t[2], "{\"ip\":\"192.0.2.%llu\",\"user_agent\":\"a program of some length / 1.0\"}", n % 200);
+  snprintf(t[2], sizeof t[2],
+           "{\"ip\":\"192.0.2.%llu\",\"user_agent\":\"a program of some length / 1.0\"}", n % 200);
   snprintf(t[3], sizeof t[3], "{\"resource\":\"/path/%llu\",\"host\":\"www.example.org\"}", n * 7);
   r.public_text = cf_str_from(t[0]);
   if (seq % 11 == 5)
@@ -54,14 +60,16 @@ static struct cf_record record_of(uint64_t seq)
   return r;
 }
 
-/* How the i-th record of a block is salted in a case: by key 0, 1, 2, or explicitly. */
+/* How the i-th record of a block is salted in a case: by key 0, 1, 2, or
+ * explicitly. */
 enum { BY_SALTS = KEYS };
 static const struct {
   uint64_t first;
   unsigned n;
   const char *plan; /* repeated over the records; '0' '1' '2' keys, 's' salts */
 } cases[] = {
-  {0, 64, "0"}, {128, 1, "1"}, {192, 1, "s"}, {70, 58, "0000000011"}, {64, 64, "s"}, {64, 64, "0s"}, {127, 1, "2"}, {1 << 20, 64, "ss001"}, {5, 3, "012"},
+    {0, 64, "0"},   {128, 1, "1"}, {192, 1, "s"},          {70, 58, "0000000011"}, {64, 64, "s"},
+    {64, 64, "0s"}, {127, 1, "2"}, {1 << 20, 64, "ss001"}, {5, 3, "012"},
 };
 
 static void salts_of(uint64_t seq, uint8_t salts[CF_C_N][CF_HASH_N])
@@ -138,7 +146,8 @@ START_TEST(test_round_trip)
 }
 END_TEST
 
-/* Full blocks of like records are compressed well, a single one is left alone. */
+/* Full blocks of like records are compressed well, a single one is left
+ * alone. */
 START_TEST(test_size)
 {
   write_case(0);
@@ -172,7 +181,9 @@ START_TEST(test_largest_records)
 }
 END_TEST
 
-/* Every shorter block, and every block with one byte changed, is refused or read as some block: never a crash. A raw one that is cut is always refused. */
+/* Every shorter block, and every block with one byte changed, is refused or
+ * read as some block: never a crash. A raw one that is cut is always
+ * refused. */
 START_TEST(test_damaged)
 {
   write_case((size_t)_i);
@@ -213,11 +224,15 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "block", .test = test_round_trip, .loops = CF_COUNT(cases), .setup = set_up, .teardown = tear_down},
-    {.tcase = "block", .test = test_size},
-    {.tcase = "block", .test = test_largest_records},
-    {.tcase = "block", .test = test_damaged, .loops = CF_COUNT(cases)},
-    {.tcase = "block", .test = test_wrong_place},
+      {.tcase = "block",
+       .test = test_round_trip,
+       .loops = CF_COUNT(cases),
+       .setup = set_up,
+       .teardown = tear_down},
+      {.tcase = "block", .test = test_size},
+      {.tcase = "block", .test = test_largest_records},
+      {.tcase = "block", .test = test_damaged, .loops = CF_COUNT(cases)},
+      {.tcase = "block", .test = test_wrong_place},
   };
   return cf_test_run("block", tests, CF_COUNT(tests));
 }

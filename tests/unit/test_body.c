@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Request bodies: codings, limits, the pool that all share. The gzip constants were made with gzip(1). */
+/* Request bodies: codings, limits, the pool that all share. The gzip constants
+ * were made with gzip(1). */
 #include "config.h"
 
 #include "fcgi-app/body.h"
@@ -54,12 +55,16 @@ static void teardown(void)
 
 static enum cf_err receive(const char *coding, uint64_t max)
 {
-  if (coding != NULL) ck_assert_ok(cf_memory_param(&memory, "HTTP_CONTENT_ENCODING", coding));
+  if (coding != NULL)
+    ck_assert_ok(cf_memory_param(&memory, "HTTP_CONTENT_ENCODING", coding));
   cf_memory_body(&memory, cf_buf_str(&sent));
   return cf_body_read(pool, &request, max, &body, &fault);
 }
 
-static void send_base64(const char *text) { ck_assert_ok(cf_base64_get(cf_str_from(text), &sent)); }
+static void send_base64(const char *text)
+{
+  ck_assert_ok(cf_base64_get(cf_str_from(text), &sent));
+}
 
 /* "hello", as a gzip member. */
 #define HELLO "H4sIAAAAAAACA8tIzcnJBwCGphA2BQAAAA=="
@@ -70,37 +75,44 @@ static const struct {
   enum cf_err err;
   const char *want;
 } bodies[] = {
-  {NULL, "", false, CF_OK, ""},
-  {NULL, "hello", false, CF_OK, "hello"},
-  {"identity", "hello", false, CF_OK, "hello"},
-  {"", "hello", false, CF_OK, "hello"},
-  {"gzip", HELLO, true, CF_OK, "hello"},
-  {"GZIP", HELLO, true, CF_OK, "hello"},
-  {"x-gzip", HELLO, true, CF_OK, "hello"},
-  {NULL, HELLO, true, CF_OK, "hello"},
-  {"identity", HELLO, true, CF_OK, "hello"},
-  {"gzip", "", false, CF_OK, ""},
-  {"gzip", "hello", false, CF_E_SYNTAX, NULL},
-  {"gzip", "H4sIAAAAAAACA8tIzcnJBwCGphA3BQAAAA==", true, CF_E_SYNTAX, NULL}, /* a wrong checksum */
-  {"gzip", "H4sIAAAAAAACA8tIzcnJBwCGphA2BQAA", true, CF_E_SYNTAX, NULL},     /* cut off */
-  {"zstd", "hello", false, CF_E_SYNTAX, NULL},
-  {"zstd", "", false, CF_OK, ""},
-  {"br", "hello", false, CF_E_ENCODING, NULL},
-  {"gzip, gzip", HELLO, true, CF_E_ENCODING, NULL},
+    {NULL, "", false, CF_OK, ""},
+    {NULL, "hello", false, CF_OK, "hello"},
+    {"identity", "hello", false, CF_OK, "hello"},
+    {"", "hello", false, CF_OK, "hello"},
+    {"gzip", HELLO, true, CF_OK, "hello"},
+    {"GZIP", HELLO, true, CF_OK, "hello"},
+    {"x-gzip", HELLO, true, CF_OK, "hello"},
+    {NULL, HELLO, true, CF_OK, "hello"},
+    {"identity", HELLO, true, CF_OK, "hello"},
+    {"gzip", "", false, CF_OK, ""},
+    {"gzip", "hello", false, CF_E_SYNTAX, NULL},
+    {"gzip", "H4sIAAAAAAACA8tIzcnJBwCGphA3BQAAAA==", true, CF_E_SYNTAX,
+     NULL},                                                                /* a wrong checksum */
+    {"gzip", "H4sIAAAAAAACA8tIzcnJBwCGphA2BQAA", true, CF_E_SYNTAX, NULL}, /* cut off */
+    {"zstd", "hello", false, CF_E_SYNTAX, NULL},
+    {"zstd", "", false, CF_OK, ""},
+    {"br", "hello", false, CF_E_ENCODING, NULL},
+    {"gzip, gzip", HELLO, true, CF_E_ENCODING, NULL},
 };
 
 START_TEST(test_coding)
 {
-  if (bodies[_i].base64) send_base64(bodies[_i].text);
-  else cf_buf_puts(&sent, bodies[_i].text);
+  if (bodies[_i].base64)
+    send_base64(bodies[_i].text);
+  else
+    cf_buf_puts(&sent, bodies[_i].text);
   ck_assert_err(receive(bodies[_i].coding, MAX), bodies[_i].err);
-  if (bodies[_i].err == CF_OK) ck_assert_bytes(body.data.p, body.data.n, bodies[_i].want, strlen(bodies[_i].want));
-  if (bodies[_i].err == CF_OK) ck_assert_uint_eq(cf_body_pool_held(pool), strlen(bodies[_i].want));
-  else ck_assert_uint_eq(cf_body_pool_held(pool), 0);
+  if (bodies[_i].err == CF_OK)
+    ck_assert_bytes(body.data.p, body.data.n, bodies[_i].want, strlen(bodies[_i].want));
+  if (bodies[_i].err == CF_OK)
+    ck_assert_uint_eq(cf_body_pool_held(pool), strlen(bodies[_i].want));
+  else
+    ck_assert_uint_eq(cf_body_pool_held(pool), 0);
 }
 END_TEST
 
-/* Members one after the other are one body; what follows them and is none is an error. */
+/* Members one after the other are one body; what follows them and is none is an
+ * error. */
 START_TEST(test_members)
 {
   send_base64(HELLO);
@@ -121,7 +133,8 @@ END_TEST
 START_TEST(test_zstd)
 {
   static char text[300000];
-  for (size_t i = 0; i < sizeof text; i++) text[i] = (char)(i * i >> 7);
+  for (size_t i = 0; i < sizeof text; i++)
+    text[i] = (char)(i * i >> 7);
   ck_assert_ok(cf_pack(text, sizeof text, &sent));
   ck_assert_ok(receive("zstd", MAX));
   ck_assert_bytes(body.data.p, body.data.n, text, sizeof text);
@@ -139,7 +152,10 @@ END_TEST
 
 /* A transport that gives a byte at a time: the magic comes in two pieces. */
 static enum cf_err (*read_all)(void *context, void *out, size_t max, size_t *n);
-static enum cf_err read_byte(void *context, void *out, size_t max, size_t *n) { return read_all(context, out, max < 1 ? max : 1, n); }
+static enum cf_err read_byte(void *context, void *out, size_t max, size_t *n)
+{
+  return read_all(context, out, max < 1 ? max : 1, n);
+}
 
 START_TEST(test_dribble)
 {
@@ -219,7 +235,8 @@ static void send_zeros(size_t count)
   ck_assert_int_eq(pclose(zip), 0);
 }
 
-/* A hundred million zeros in 97 KB of gzip: stopped at the limit, and nothing of it stays. */
+/* A hundred million zeros in 97 KB of gzip: stopped at the limit, and nothing
+ * of it stays. */
 START_TEST(test_bomb)
 {
   send_zeros(100000000);
@@ -246,7 +263,9 @@ START_TEST(test_pool)
 }
 END_TEST
 
-/* A body that inflates to all that one may have fits a pool of that size, as the defaults are; beyond it the body is too large, and not refused for now. */
+/* A body that inflates to all that one may have fits a pool of that size, as
+ * the defaults are; beyond it the body is too large, and not refused for
+ * now. */
 START_TEST(test_fills_pool)
 {
   static char zeros[8 * 375000 + 1];
@@ -254,8 +273,10 @@ START_TEST(test_fills_pool)
   size_t n = sizeof zeros - fits;
   cf_body_pool_free(pool);
   ck_assert_ok(cf_body_pool_new(sizeof zeros - 1, &pool));
-  if (_i % 2 == 0) send_zeros(n);
-  else ck_assert_ok(cf_pack(zeros, n, &sent));
+  if (_i % 2 == 0)
+    send_zeros(n);
+  else
+    ck_assert_ok(cf_pack(zeros, n, &sent));
   ck_assert_err(receive(_i % 2 == 0 ? "gzip" : "zstd", 375000), fits ? CF_OK : CF_E_FULL);
 }
 END_TEST
@@ -291,9 +312,9 @@ static const struct {
   struct slow slow;
   enum cf_err err;
 } paces[] = {
-  {{1, 10}, CF_E_PEER},       /* it would take days */
-  {{9000, 10}, CF_E_PEER},
-  {{11000, 10}, CF_E_FULL},   /* slow, but it comes to the limit */
+    {{1, 10}, CF_E_PEER}, /* it would take days */
+    {{9000, 10}, CF_E_PEER},
+    {{11000, 10}, CF_E_FULL}, /* slow, but it comes to the limit */
 };
 
 START_TEST(test_pace)
@@ -312,21 +333,25 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "coding", .test = test_coding, .loops = CF_COUNT(bodies), .setup = setup, .teardown = teardown},
-    {.tcase = "coding", .test = test_members},
-    {.tcase = "coding", .test = test_behind_member},
-    {.tcase = "coding", .test = test_zstd},
-    {.tcase = "coding", .test = test_zstd_cut},
-    {.tcase = "coding", .test = test_dribble},
-    {.tcase = "coding", .test = test_client_left},
-    {.tcase = "limits", .test = test_exactly, .setup = setup, .teardown = teardown},
-    {.tcase = "limits", .test = test_too_long},
-    {.tcase = "limits", .test = test_inflated, .loops = CF_COUNT(inflated)},
-    {.tcase = "limits", .test = test_bomb},
-    {.tcase = "limits", .test = test_pool},
-    {.tcase = "limits", .test = test_fills_pool, .loops = 4},
-    {.tcase = "limits", .test = test_drain},
-    {.tcase = "limits", .test = test_pace, .loops = CF_COUNT(paces)},
+      {.tcase = "coding",
+       .test = test_coding,
+       .loops = CF_COUNT(bodies),
+       .setup = setup,
+       .teardown = teardown},
+      {.tcase = "coding", .test = test_members},
+      {.tcase = "coding", .test = test_behind_member},
+      {.tcase = "coding", .test = test_zstd},
+      {.tcase = "coding", .test = test_zstd_cut},
+      {.tcase = "coding", .test = test_dribble},
+      {.tcase = "coding", .test = test_client_left},
+      {.tcase = "limits", .test = test_exactly, .setup = setup, .teardown = teardown},
+      {.tcase = "limits", .test = test_too_long},
+      {.tcase = "limits", .test = test_inflated, .loops = CF_COUNT(inflated)},
+      {.tcase = "limits", .test = test_bomb},
+      {.tcase = "limits", .test = test_pool},
+      {.tcase = "limits", .test = test_fills_pool, .loops = 4},
+      {.tcase = "limits", .test = test_drain},
+      {.tcase = "limits", .test = test_pace, .loops = CF_COUNT(paces)},
   };
   return cf_test_run("body", tests, CF_COUNT(tests));
 }

@@ -13,7 +13,8 @@ static const struct order {
   const char *a, *b;
   int sign;
 } orders[] = {
-  {"", "", 0}, {"", "a", -1}, {"a", "", 1}, {"a", "a", 0}, {"a", "b", -1}, {"ab", "a", 1}, {"a", "ab", -1}, {"\xff", "a", 1}, {"b", "ab", 1},
+    {"", "", 0},    {"", "a", -1},   {"a", "", 1},     {"a", "a", 0},  {"a", "b", -1},
+    {"ab", "a", 1}, {"a", "ab", -1}, {"\xff", "a", 1}, {"b", "ab", 1},
 };
 
 START_TEST(test_str_order)
@@ -146,7 +147,21 @@ START_TEST(test_buf_putf)
 END_TEST
 
 static const int64_t numbers[] = {
-  0, 1, 9, 10, 11, 99, 100, -1, -9, -10, INT64_MAX, INT64_MIN, INT64_MIN + 1, 1000000000000000000, -1000000000000000000,
+    0,
+    1,
+    9,
+    10,
+    11,
+    99,
+    100,
+    -1,
+    -9,
+    -10,
+    INT64_MAX,
+    INT64_MIN,
+    INT64_MIN + 1,
+    1000000000000000000,
+    -1000000000000000000,
 };
 
 START_TEST(test_buf_numbers)
@@ -258,20 +273,20 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "str", .test = test_str_order, .loops = CF_COUNT(orders)},
-    {.tcase = "str", .test = test_str_empty},
-    {.tcase = "str", .test = test_str_cut},
-    {.tcase = "str", .test = test_str_dup},
-    {.tcase = "buf", .test = test_buf_max, .loops = 70},
-    {.tcase = "buf", .test = test_buf_sticky},
-    {.tcase = "buf", .test = test_buf_huge, .loops = 4},
-    {.tcase = "buf", .test = test_buf_putf},
-    {.tcase = "buf", .test = test_buf_numbers, .loops = CF_COUNT(numbers)},
-    {.tcase = "buf", .test = test_buf_take},
-    {.tcase = "buf", .test = test_buf_empty},
-    {.tcase = "err", .test = test_err_table},
-    {.tcase = "err", .test = test_fail},
-    {.tcase = "err", .test = test_fail_cut, .loops = 8},
+      {.tcase = "str", .test = test_str_order, .loops = CF_COUNT(orders)},
+      {.tcase = "str", .test = test_str_empty},
+      {.tcase = "str", .test = test_str_cut},
+      {.tcase = "str", .test = test_str_dup},
+      {.tcase = "buf", .test = test_buf_max, .loops = 70},
+      {.tcase = "buf", .test = test_buf_sticky},
+      {.tcase = "buf", .test = test_buf_huge, .loops = 4},
+      {.tcase = "buf", .test = test_buf_putf},
+      {.tcase = "buf", .test = test_buf_numbers, .loops = CF_COUNT(numbers)},
+      {.tcase = "buf", .test = test_buf_take},
+      {.tcase = "buf", .test = test_buf_empty},
+      {.tcase = "err", .test = test_err_table},
+      {.tcase = "err", .test = test_fail},
+      {.tcase = "err", .test = test_fail_cut, .loops = 8},
   };
   return cf_test_run("buf", tests, CF_COUNT(tests));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Plain CGI: the environment as parameters, where the body ends, what is written. */
+/* Plain CGI: the environment as parameters, where the body ends, what is
+ * written. */
 #include "config.h"
 
 #include "fcgi-app/cgi.h"
@@ -90,16 +91,16 @@ static const struct {
   const char *sent;
   const char *got;
 } bodies[] = {
-  {"POST", "5", PIPE, "hello", "hello"},
-  {"POST", "3", PIPE, "hello", "hello"},   /* a filter made it longer */
-  {"POST", "9", PIPE, "hello", "hello"},
-  {"POST", "-1", PIPE, "hello", "hello"},
-  {"POST", NULL, PIPE, "hello", "hello"},
-  {"POST", "5", SOCKET, "hello", "hello"}, /* which stays open */
-  {"POST", "3", SOCKET, "hello", "hel"},
-  {"GET", NULL, OPEN_PIPE, "hello", ""},
-  {"GET", "2", OPEN_PIPE, "hello", "he"},
-  {"HEAD", "", OPEN_PIPE, "hello", ""},
+    {"POST", "5", PIPE, "hello", "hello"},
+    {"POST", "3", PIPE, "hello", "hello"}, /* a filter made it longer */
+    {"POST", "9", PIPE, "hello", "hello"},
+    {"POST", "-1", PIPE, "hello", "hello"},
+    {"POST", NULL, PIPE, "hello", "hello"},
+    {"POST", "5", SOCKET, "hello", "hello"}, /* which stays open */
+    {"POST", "3", SOCKET, "hello", "hel"},
+    {"GET", NULL, OPEN_PIPE, "hello", ""},
+    {"GET", "2", OPEN_PIPE, "hello", "he"},
+    {"HEAD", "", OPEN_PIPE, "hello", ""},
 };
 
 START_TEST(test_body)
@@ -170,10 +171,10 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "cgi", .test = test_params, .setup = set_up},
-    {.tcase = "cgi", .test = test_body, .loops = CF_COUNT(bodies)},
-    {.tcase = "cgi", .test = test_write},
-    {.tcase = "cgi", .test = test_client_left},
+      {.tcase = "cgi", .test = test_params, .setup = set_up},
+      {.tcase = "cgi", .test = test_body, .loops = CF_COUNT(bodies)},
+      {.tcase = "cgi", .test = test_write},
+      {.tcase = "cgi", .test = test_client_left},
   };
   return cf_test_run("cgi", tests, CF_COUNT(tests));
 }

@@ -6,7 +6,10 @@
 
 #include "tests/unit/cf_test.h"
 
-#define S(text) {text, sizeof(text) - 1}
+#define S(text) \
+  { \
+    text, sizeof(text) - 1 \
+  }
 
 static struct cf_buf out;
 
@@ -20,21 +23,22 @@ static void close_out(void)
   cf_buf_fini(&out);
 }
 
-/* RFC 4648 section 10, and bytes that reach the two digits in which the alphabets differ. */
+/* RFC 4648 section 10, and bytes that reach the two digits in which the
+ * alphabets differ. */
 static const struct pair {
   struct cf_str bytes;
   const char *standard, *url;
 } base64[] = {
-  {S(""), "", ""},
-  {S("f"), "Zg==", "Zg"},
-  {S("fo"), "Zm8=", "Zm8"},
-  {S("foo"), "Zm9v", "Zm9v"},
-  {S("foob"), "Zm9vYg==", "Zm9vYg"},
-  {S("fooba"), "Zm9vYmE=", "Zm9vYmE"},
-  {S("foobar"), "Zm9vYmFy", "Zm9vYmFy"},
-  {S("\xfb\xff\xbf"), "+/+/", "-_-_"},
-  {S("\0"), "AA==", "AA"},
-  {S("\xff\xff"), "//8=", "__8"},
+    {S(""), "", ""},
+    {S("f"), "Zg==", "Zg"},
+    {S("fo"), "Zm8=", "Zm8"},
+    {S("foo"), "Zm9v", "Zm9v"},
+    {S("foob"), "Zm9vYg==", "Zm9vYg"},
+    {S("fooba"), "Zm9vYmE=", "Zm9vYmE"},
+    {S("foobar"), "Zm9vYmFy", "Zm9vYmFy"},
+    {S("\xfb\xff\xbf"), "+/+/", "-_-_"},
+    {S("\0"), "AA==", "AA"},
+    {S("\xff\xff"), "//8=", "__8"},
 };
 
 START_TEST(test_base64_vectors)
@@ -59,9 +63,11 @@ START_TEST(test_base64_vectors)
 END_TEST
 
 static const struct cf_str base64_bad[] = {
-  S("Zg"), S("Zg="), S("Zg==="), S("Zg==="), S("="), S("=="), S("===="), S("A==="), S("Zh=="), S("Zm9="), S("Zm8"), S("Zm9vYg==Zg=="),
-  S("Zm9v\n"), S(" Zm9v"), S("Zm 9v"), S("Zm9v=AAA"), S("Zm-v"), S("Zm_v"), S("Zg==\n"), S("Z\0=="), S("Zm9\xc3"), S("Z"), S("Zm9vY"),
-  S("Zg=A"), S("=Zg="),
+    S("Zg"),     S("Zg="),   S("Zg==="),   S("Zg==="),    S("="),     S("=="),
+    S("===="),   S("A==="),  S("Zh=="),    S("Zm9="),     S("Zm8"),   S("Zm9vYg==Zg=="),
+    S("Zm9v\n"), S(" Zm9v"), S("Zm 9v"),   S("Zm9v=AAA"), S("Zm-v"),  S("Zm_v"),
+    S("Zg==\n"), S("Z\0=="), S("Zm9\xc3"), S("Z"),        S("Zm9vY"), S("Zg=A"),
+    S("=Zg="),
 };
 
 START_TEST(test_base64_bad)
@@ -77,7 +83,8 @@ START_TEST(test_base64_bad)
 }
 END_TEST
 
-static const struct cf_str base64url_bad[] = {S("Zg=="), S("Z"), S("Zh"), S("Zm9"), S("+/+/"), S("Zm9vY"), S("Zg\n"), S("Zm9v Zg")};
+static const struct cf_str base64url_bad[] = {S("Zg=="), S("Z"),     S("Zh"),   S("Zm9"),
+                                              S("+/+/"), S("Zm9vY"), S("Zg\n"), S("Zm9v Zg")};
 
 START_TEST(test_base64url_bad)
 {
@@ -157,16 +164,16 @@ static const struct {
   uint64_t value;
   const char *hex;
 } varints[] = {
-  {0, "00"},
-  {1, "01"},
-  {127, "7f"},
-  {128, "8001"},
-  {300, "ac02"},
-  {16383, "ff7f"},
-  {16384, "808001"},
-  {624485, "e58e26"},
-  {UINT64_C(1) << 63, "80808080808080808001"},
-  {UINT64_MAX, "ffffffffffffffffff01"},
+    {0, "00"},
+    {1, "01"},
+    {127, "7f"},
+    {128, "8001"},
+    {300, "ac02"},
+    {16383, "ff7f"},
+    {16384, "808001"},
+    {624485, "e58e26"},
+    {UINT64_C(1) << 63, "80808080808080808001"},
+    {UINT64_MAX, "ffffffffffffffffff01"},
 };
 
 START_TEST(test_varint)
@@ -186,7 +193,8 @@ START_TEST(test_varint)
 }
 END_TEST
 
-static const int64_t signed_values[] = {0, -1, 1, -2, 63, -64, 64, INT64_MAX, INT64_MIN, INT64_MIN + 1};
+static const int64_t signed_values[] = {0,   -1, 1,         -2,        63,
+                                        -64, 64, INT64_MAX, INT64_MIN, INT64_MIN + 1};
 
 START_TEST(test_varint_signed)
 {
@@ -202,9 +210,14 @@ START_TEST(test_varint_signed)
 END_TEST
 
 static const struct cf_str varints_bad[] = {
-  S(""), S("\x80"), S("\x80\x00"), S("\xff\x80\x00"), S("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"),
-  S("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x81"), S("\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"),
-  S("\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00"),
+    S(""),
+    S("\x80"),
+    S("\x80\x00"),
+    S("\xff\x80\x00"),
+    S("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"),
+    S("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x81"),
+    S("\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"),
+    S("\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00"),
 };
 
 START_TEST(test_varint_bad)
@@ -245,7 +258,8 @@ START_TEST(test_reader)
 }
 END_TEST
 
-/* Unicode's definition by arithmetic, to hold the table against: the shortest form of a code point that is no surrogate. */
+/* Unicode's definition by arithmetic, to hold the table against: the shortest
+ * form of a code point that is no surrogate. */
 static size_t by_definition(const uint8_t *p, size_t n)
 {
   static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -294,7 +308,8 @@ START_TEST(test_utf8_codes)
     cf_buf_reset(&out);
     cf_utf8_put_code(&out, code);
     size_t len = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 || !is_char ? 3 : 4;
-    if (out.n != len || by_definition(out.p, out.n) != len || (!is_char && memcmp(out.p, "\xef\xbf\xbd", 3) != 0))
+    if (out.n != len || by_definition(out.p, out.n) != len ||
+        (!is_char && memcmp(out.p, "\xef\xbf\xbd", 3) != 0))
       ck_abort_msg("U+%04X", code);
   }
   cf_buf_reset(&out);
@@ -306,24 +321,27 @@ END_TEST
 
 #define BAD "\xef\xbf\xbd"
 
-/* One U+FFFD a byte, as format.md wants; not one a maximal subpart, as others do. */
+/* One U+FFFD a byte, as format.md wants; not one a maximal subpart, as others
+ * do. */
 static const struct {
   struct cf_str in;
   const char *out;
 } mended[] = {
-  {S(""), ""},
-  {S("plain"), "plain"},
-  {S("gr\xc3\xbc\xc3\x9f"), "gr\xc3\xbc\xc3\x9f"},
-  {S("\xff"), BAD},
-  {S("a\xc3"), "a" BAD},
-  {S("\xe2\x82"), BAD BAD},
-  {S("\xe2\x82x"), BAD BAD "x"},
-  {S("\xc0\xaf"), BAD BAD},
-  {S("\xe0\x80\xaf"), BAD BAD BAD},
-  {S("\xed\xa0\x80"), BAD BAD BAD},
-  {S("\xf4\x90\x80\x80"), BAD BAD BAD BAD},
-  {S("\xf0\x9f\x98\x80\x80"), "\xf0\x9f\x98\x80" BAD},
-  {S("12345678\xff" "12345678\x80"), "12345678" BAD "12345678" BAD},
+    {S(""), ""},
+    {S("plain"), "plain"},
+    {S("gr\xc3\xbc\xc3\x9f"), "gr\xc3\xbc\xc3\x9f"},
+    {S("\xff"), BAD},
+    {S("a\xc3"), "a" BAD},
+    {S("\xe2\x82"), BAD BAD},
+    {S("\xe2\x82x"), BAD BAD "x"},
+    {S("\xc0\xaf"), BAD BAD},
+    {S("\xe0\x80\xaf"), BAD BAD BAD},
+    {S("\xed\xa0\x80"), BAD BAD BAD},
+    {S("\xf4\x90\x80\x80"), BAD BAD BAD BAD},
+    {S("\xf0\x9f\x98\x80\x80"), "\xf0\x9f\x98\x80" BAD},
+    {S("12345678\xff"
+       "12345678\x80"),
+     "12345678" BAD "12345678" BAD},
 };
 
 START_TEST(test_utf8_put)
@@ -335,7 +353,8 @@ START_TEST(test_utf8_put)
 }
 END_TEST
 
-/* A bad byte at each place of a text of each length around the eight-byte steps. */
+/* A bad byte at each place of a text of each length around the eight-byte
+ * steps. */
 START_TEST(test_utf8_places)
 {
   char text[40];
@@ -355,19 +374,19 @@ static const struct {
   struct cf_str in;
   size_t max, n;
 } heads[] = {
-  {S("abc"), 2, 2},
-  {S("abc"), 3, 3},
-  {S("abc"), 9, 3},
-  {S("abc"), 0, 0},
-  {S("a\xc3\xbc"), 2, 1},
-  {S("a\xe2\x82\xac"), 3, 1},
-  {S("a\xe2\x82\xac"), 2, 1},
-  {S("a\xe2\x82\xac"), 4, 4},
-  {S("\xf0\x9f\x98\x80"), 3, 0},
-  {S("\xf0\x9f\x98\x80"), 1, 0},
-  {S("\x80\x80\x80\x80\x80"), 3, 3},
-  {S("a\xe2\x82z"), 2, 2},
-  {S("\xe2\x82\xac\xe2\x82\xac"), 5, 3},
+    {S("abc"), 2, 2},
+    {S("abc"), 3, 3},
+    {S("abc"), 9, 3},
+    {S("abc"), 0, 0},
+    {S("a\xc3\xbc"), 2, 1},
+    {S("a\xe2\x82\xac"), 3, 1},
+    {S("a\xe2\x82\xac"), 2, 1},
+    {S("a\xe2\x82\xac"), 4, 4},
+    {S("\xf0\x9f\x98\x80"), 3, 0},
+    {S("\xf0\x9f\x98\x80"), 1, 0},
+    {S("\x80\x80\x80\x80\x80"), 3, 3},
+    {S("a\xe2\x82z"), 2, 2},
+    {S("\xe2\x82\xac\xe2\x82\xac"), 5, 3},
 };
 
 START_TEST(test_utf8_head)
@@ -423,32 +442,33 @@ static const struct {
   uint64_t max, value;
   enum cf_err err;
 } decimals[] = {
-  {"0", UINT64_MAX, 0, CF_OK},
-  {"007", 7, 7, CF_OK},
-  {"18446744073709551615", UINT64_MAX, UINT64_MAX, CF_OK},
-  {"18446744073709551616", UINT64_MAX, 0, CF_E_SYNTAX},
-  {"99999999999999999999", UINT64_MAX, 0, CF_E_SYNTAX},
-  {"184467440737095516150", UINT64_MAX, 0, CF_E_SYNTAX},
-  {"100", 100, 100, CF_OK},
-  {"101", 100, 0, CF_E_SYNTAX},
-  {"0", 0, 0, CF_OK},
-  {"1", 0, 0, CF_E_SYNTAX},
-  {"", 10, 0, CF_E_SYNTAX},
-  {"+1", 10, 0, CF_E_SYNTAX},
-  {"-1", 10, 0, CF_E_SYNTAX},
-  {" 1", 10, 0, CF_E_SYNTAX},
-  {"1 ", 10, 0, CF_E_SYNTAX},
-  {"1e1", 10, 0, CF_E_SYNTAX},
-  {"0x1", 10, 0, CF_E_SYNTAX},
-  {"1/", 10, 0, CF_E_SYNTAX},
-  {"1:", 10, 0, CF_E_SYNTAX},
+    {"0", UINT64_MAX, 0, CF_OK},
+    {"007", 7, 7, CF_OK},
+    {"18446744073709551615", UINT64_MAX, UINT64_MAX, CF_OK},
+    {"18446744073709551616", UINT64_MAX, 0, CF_E_SYNTAX},
+    {"99999999999999999999", UINT64_MAX, 0, CF_E_SYNTAX},
+    {"184467440737095516150", UINT64_MAX, 0, CF_E_SYNTAX},
+    {"100", 100, 100, CF_OK},
+    {"101", 100, 0, CF_E_SYNTAX},
+    {"0", 0, 0, CF_OK},
+    {"1", 0, 0, CF_E_SYNTAX},
+    {"", 10, 0, CF_E_SYNTAX},
+    {"+1", 10, 0, CF_E_SYNTAX},
+    {"-1", 10, 0, CF_E_SYNTAX},
+    {" 1", 10, 0, CF_E_SYNTAX},
+    {"1 ", 10, 0, CF_E_SYNTAX},
+    {"1e1", 10, 0, CF_E_SYNTAX},
+    {"0x1", 10, 0, CF_E_SYNTAX},
+    {"1/", 10, 0, CF_E_SYNTAX},
+    {"1:", 10, 0, CF_E_SYNTAX},
 };
 
 START_TEST(test_decimal)
 {
   uint64_t v = 77;
 
-  ck_assert_err(cf_u64_parse(cf_str_from(decimals[_i].text), decimals[_i].max, &v), decimals[_i].err);
+  ck_assert_err(cf_u64_parse(cf_str_from(decimals[_i].text), decimals[_i].max, &v),
+                decimals[_i].err);
   ck_assert_uint_eq(v, decimals[_i].err == CF_OK ? decimals[_i].value : 77);
 }
 END_TEST
@@ -456,27 +476,31 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "codec", .setup = open_out, .teardown = close_out, .test = test_base64_vectors, .loops = CF_COUNT(base64)},
-    {.tcase = "codec", .test = test_base64_bad, .loops = CF_COUNT(base64_bad)},
-    {.tcase = "codec", .test = test_base64url_bad, .loops = CF_COUNT(base64url_bad)},
-    {.tcase = "codec", .test = test_base64_canonical},
-    {.tcase = "codec", .test = test_base64_full},
-    {.tcase = "codec", .test = test_hex},
-    {.tcase = "codec", .test = test_big_endian},
-    {.tcase = "codec", .test = test_varint, .loops = CF_COUNT(varints)},
-    {.tcase = "codec", .test = test_varint_signed, .loops = CF_COUNT(signed_values)},
-    {.tcase = "codec", .test = test_varint_bad, .loops = CF_COUNT(varints_bad)},
-    {.tcase = "codec", .test = test_reader},
-    {.tcase = "codec", .test = test_utf8_exhaustive_three},
-    {.tcase = "codec", .test = test_utf8_exhaustive_four},
-    {.tcase = "codec", .test = test_utf8_codes},
-    {.tcase = "codec", .test = test_utf8_put, .loops = CF_COUNT(mended)},
-    {.tcase = "codec", .test = test_utf8_places},
-    {.tcase = "codec", .test = test_utf8_head, .loops = CF_COUNT(heads)},
-    {.tcase = "codec", .test = test_url},
-    {.tcase = "codec", .test = test_url_bad, .loops = CF_COUNT(url_bad)},
-    {.tcase = "codec", .test = test_url_all, .loops = 2},
-    {.tcase = "codec", .test = test_decimal, .loops = CF_COUNT(decimals)},
+      {.tcase = "codec",
+       .setup = open_out,
+       .teardown = close_out,
+       .test = test_base64_vectors,
+       .loops = CF_COUNT(base64)},
+      {.tcase = "codec", .test = test_base64_bad, .loops = CF_COUNT(base64_bad)},
+      {.tcase = "codec", .test = test_base64url_bad, .loops = CF_COUNT(base64url_bad)},
+      {.tcase = "codec", .test = test_base64_canonical},
+      {.tcase = "codec", .test = test_base64_full},
+      {.tcase = "codec", .test = test_hex},
+      {.tcase = "codec", .test = test_big_endian},
+      {.tcase = "codec", .test = test_varint, .loops = CF_COUNT(varints)},
+      {.tcase = "codec", .test = test_varint_signed, .loops = CF_COUNT(signed_values)},
+      {.tcase = "codec", .test = test_varint_bad, .loops = CF_COUNT(varints_bad)},
+      {.tcase = "codec", .test = test_reader},
+      {.tcase = "codec", .test = test_utf8_exhaustive_three},
+      {.tcase = "codec", .test = test_utf8_exhaustive_four},
+      {.tcase = "codec", .test = test_utf8_codes},
+      {.tcase = "codec", .test = test_utf8_put, .loops = CF_COUNT(mended)},
+      {.tcase = "codec", .test = test_utf8_places},
+      {.tcase = "codec", .test = test_utf8_head, .loops = CF_COUNT(heads)},
+      {.tcase = "codec", .test = test_url},
+      {.tcase = "codec", .test = test_url_bad, .loops = CF_COUNT(url_bad)},
+      {.tcase = "codec", .test = test_url_all, .loops = 2},
+      {.tcase = "codec", .test = test_decimal, .loops = CF_COUNT(decimals)},
   };
   return cf_test_run("codec", tests, CF_COUNT(tests));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The configuration: each type's values, files that are refused and in what words, places that are not safe, where a file is found. */
+/* The configuration: each type's values, files that are refused and in what
+ * words, places that are not safe, where a file is found. */
 #include "config.h"
 
 #include "lib/base/conf.h"
@@ -15,7 +16,8 @@
 static struct cf_fault fault;
 static long fs_type;
 
-/* In the C library's place, so that a test can say on what file system the data is. */
+/* In the C library's place, so that a test can say on what file system the data
+ * is. */
 int statfs(const char *path, struct statfs *fs)
 {
   ck_assert_int_eq(path[0], '/');
@@ -58,96 +60,96 @@ static const struct {
   const char *key, *value;
   enum cf_err err;
 } values[] = {
-  {"data", "/srv/log", CF_OK},
-  {"data", "/srv/log/", CF_OK},
-  {"data", "/", CF_OK},
-  {"data", "", CF_OK},
-  {"data", "srv/log", CF_E_CONFIG},
-  {"data", "./log", CF_E_CONFIG},
-  {"data", "/srv/../etc", CF_E_CONFIG},
-  {"data", "/srv/./log", CF_E_CONFIG},
-  {"data", "/srv/..", CF_E_CONFIG},
-  {"data", "/srv//log", CF_E_CONFIG},
-  {"data", "//srv", CF_E_CONFIG},
-  {"data", "/srv/..log", CF_OK},
-  {"data", "/srv/\x1b[2J", CF_E_CONFIG},
-  {"origin", "audit.example.org/main", CF_OK},
-  {"origin", "gr\xc3\xbc\xc3\x9f", CF_OK},
-  {"origin", "\xff", CF_E_CONFIG},
-  {"base", "/audit", CF_OK},
-  {"base", "/a/b/", CF_OK},
-  {"base", "", CF_OK},
-  {"base", "audit", CF_E_CONFIG},
-  {"base", "/a?b", CF_E_CONFIG},
-  {"base", "/a%20b", CF_E_CONFIG},
-  {"base", "/a/../b", CF_E_CONFIG},
-  {"base", "//a", CF_E_CONFIG},
-  {"listen", "/run/counterfoil/sock", CF_OK},
-  {"listen", "127.0.0.1:1", CF_OK},
-  {"listen", "127.0.0.1:65535", CF_OK},
-  {"listen", "", CF_OK},
-  {"listen", "127.0.0.1:65536", CF_E_CONFIG},
-  {"listen", "127.0.0.1:0", CF_E_CONFIG},
-  {"listen", "127.0.0.1:", CF_E_CONFIG},
-  {"listen", "127.0.0.1", CF_E_CONFIG},
-  {"listen", "0.0.0.0:9000", CF_E_CONFIG},
-  {"listen", "192.0.2.1:9000", CF_E_CONFIG},
-  {"listen", ":9000", CF_E_CONFIG},
-  {"listen", "localhost:9000", CF_E_CONFIG},
-  {"listen", "run/sock", CF_E_CONFIG},
-  {"listen", "/run/../sock", CF_E_CONFIG},
-  {"public", "none", CF_OK},
-  {"public", "checkpoint", CF_OK},
-  {"public", "tiles", CF_OK},
-  {"public", "tile", CF_E_CONFIG},
-  {"public", "tiless", CF_E_CONFIG},
-  {"public", "none, checkpoint", CF_E_CONFIG},
-  {"public", " none", CF_E_CONFIG},
-  {"public", "None", CF_E_CONFIG},
-  {"public", "", CF_E_CONFIG},
-  {"trust", "client_cert", CF_OK},
-  {"trust", "checkpoint", CF_E_CONFIG},
-  {"sock_mode", "0660", CF_OK},
-  {"sock_mode", "777", CF_OK},
-  {"sock_mode", "0", CF_OK},
-  {"sock_mode", "1777", CF_E_CONFIG},
-  {"sock_mode", "0800", CF_E_CONFIG},
-  {"sock_mode", "00600", CF_E_CONFIG},
-  {"sock_mode", "rw", CF_E_CONFIG},
-  {"sock_mode", "", CF_E_CONFIG},
-  {"cache", "0", CF_OK},
-  {"cache", "1024", CF_OK},
-  {"cache", "1K", CF_OK},
-  {"cache", "3G", CF_OK},
-  {"cache", "1048576G", CF_OK},
-  {"cache", "1048577G", CF_E_CONFIG},
-  {"cache", "18446744073709551616", CF_E_CONFIG},
-  {"cache", "1T", CF_E_CONFIG},
-  {"cache", "1KB", CF_E_CONFIG},
-  {"cache", "1 M", CF_E_CONFIG},
-  {"cache", "M", CF_E_CONFIG},
-  {"cache", "-1", CF_E_CONFIG},
-  {"cache", "1.5G", CF_E_CONFIG},
-  {"cache", "", CF_E_CONFIG},
-  {"threads", "1", CF_OK},
-  {"threads", "4294967295", CF_OK},
-  {"threads", "4294967296", CF_E_CONFIG},
-  {"threads", "0", CF_E_CONFIG},
-  {"threads", "1K", CF_E_CONFIG},
-  {"threads", "", CF_E_CONFIG},
-  {"max_skew", "24h", CF_OK},
-  {"max_skew", "0", CF_E_CONFIG},
-  {"max_skew", "0s", CF_E_CONFIG},
-  {"max_skew", "24", CF_E_CONFIG},
-  {"max_skew", "1y", CF_E_CONFIG},
-  {"idle_exit", "0", CF_OK},
-  {"idle_exit", "1s", CF_OK},
-  {"idle_exit", "", CF_E_CONFIG},
-  {"role", "remote_user:alice=auditor,reader", CF_OK},
-  {"role", "", CF_E_CONFIG},
-  {"", "x", CF_E_CONFIG},
-  {"Data", "/srv", CF_E_CONFIG},
-  {"public_access", "none", CF_E_CONFIG},
+    {"data", "/srv/log", CF_OK},
+    {"data", "/srv/log/", CF_OK},
+    {"data", "/", CF_OK},
+    {"data", "", CF_OK},
+    {"data", "srv/log", CF_E_CONFIG},
+    {"data", "./log", CF_E_CONFIG},
+    {"data", "/srv/../etc", CF_E_CONFIG},
+    {"data", "/srv/./log", CF_E_CONFIG},
+    {"data", "/srv/..", CF_E_CONFIG},
+    {"data", "/srv//log", CF_E_CONFIG},
+    {"data", "//srv", CF_E_CONFIG},
+    {"data", "/srv/..log", CF_OK},
+    {"data", "/srv/\x1b[2J", CF_E_CONFIG},
+    {"origin", "audit.example.org/main", CF_OK},
+    {"origin", "gr\xc3\xbc\xc3\x9f", CF_OK},
+    {"origin", "\xff", CF_E_CONFIG},
+    {"base", "/audit", CF_OK},
+    {"base", "/a/b/", CF_OK},
+    {"base", "", CF_OK},
+    {"base", "audit", CF_E_CONFIG},
+    {"base", "/a?b", CF_E_CONFIG},
+    {"base", "/a%20b", CF_E_CONFIG},
+    {"base", "/a/../b", CF_E_CONFIG},
+    {"base", "//a", CF_E_CONFIG},
+    {"listen", "/run/counterfoil/sock", CF_OK},
+    {"listen", "127.0.0.1:1", CF_OK},
+    {"listen", "127.0.0.1:65535", CF_OK},
+    {"listen", "", CF_OK},
+    {"listen", "127.0.0.1:65536", CF_E_CONFIG},
+    {"listen", "127.0.0.1:0", CF_E_CONFIG},
+    {"listen", "127.0.0.1:", CF_E_CONFIG},
+    {"listen", "127.0.0.1", CF_E_CONFIG},
+    {"listen", "0.0.0.0:9000", CF_E_CONFIG},
+    {"listen", "192.0.2.1:9000", CF_E_CONFIG},
+    {"listen", ":9000", CF_E_CONFIG},
+    {"listen", "localhost:9000", CF_E_CONFIG},
+    {"listen", "run/sock", CF_E_CONFIG},
+    {"listen", "/run/../sock", CF_E_CONFIG},
+    {"public", "none", CF_OK},
+    {"public", "checkpoint", CF_OK},
+    {"public", "tiles", CF_OK},
+    {"public", "tile", CF_E_CONFIG},
+    {"public", "tiless", CF_E_CONFIG},
+    {"public", "none, checkpoint", CF_E_CONFIG},
+    {"public", " none", CF_E_CONFIG},
+    {"public", "None", CF_E_CONFIG},
+    {"public", "", CF_E_CONFIG},
+    {"trust", "client_cert", CF_OK},
+    {"trust", "checkpoint", CF_E_CONFIG},
+    {"sock_mode", "0660", CF_OK},
+    {"sock_mode", "777", CF_OK},
+    {"sock_mode", "0", CF_OK},
+    {"sock_mode", "1777", CF_E_CONFIG},
+    {"sock_mode", "0800", CF_E_CONFIG},
+    {"sock_mode", "00600", CF_E_CONFIG},
+    {"sock_mode", "rw", CF_E_CONFIG},
+    {"sock_mode", "", CF_E_CONFIG},
+    {"cache", "0", CF_OK},
+    {"cache", "1024", CF_OK},
+    {"cache", "1K", CF_OK},
+    {"cache", "3G", CF_OK},
+    {"cache", "1048576G", CF_OK},
+    {"cache", "1048577G", CF_E_CONFIG},
+    {"cache", "18446744073709551616", CF_E_CONFIG},
+    {"cache", "1T", CF_E_CONFIG},
+    {"cache", "1KB", CF_E_CONFIG},
+    {"cache", "1 M", CF_E_CONFIG},
+    {"cache", "M", CF_E_CONFIG},
+    {"cache", "-1", CF_E_CONFIG},
+    {"cache", "1.5G", CF_E_CONFIG},
+    {"cache", "", CF_E_CONFIG},
+    {"threads", "1", CF_OK},
+    {"threads", "4294967295", CF_OK},
+    {"threads", "4294967296", CF_E_CONFIG},
+    {"threads", "0", CF_E_CONFIG},
+    {"threads", "1K", CF_E_CONFIG},
+    {"threads", "", CF_E_CONFIG},
+    {"max_skew", "24h", CF_OK},
+    {"max_skew", "0", CF_E_CONFIG},
+    {"max_skew", "0s", CF_E_CONFIG},
+    {"max_skew", "24", CF_E_CONFIG},
+    {"max_skew", "1y", CF_E_CONFIG},
+    {"idle_exit", "0", CF_OK},
+    {"idle_exit", "1s", CF_OK},
+    {"idle_exit", "", CF_E_CONFIG},
+    {"role", "remote_user:alice=auditor,reader", CF_OK},
+    {"role", "", CF_E_CONFIG},
+    {"", "x", CF_E_CONFIG},
+    {"Data", "/srv", CF_E_CONFIG},
+    {"public_access", "none", CF_E_CONFIG},
 };
 
 START_TEST(test_value)
@@ -155,7 +157,9 @@ START_TEST(test_value)
   struct cf_conf conf;
 
   ck_assert_ok(cf_conf_defaults(&conf));
-  ck_assert_err(cf_conf_set(&conf, cf_str_from(values[_i].key), cf_str_from(values[_i].value), &fault), values[_i].err);
+  ck_assert_err(cf_conf_set(&conf, cf_str_from(values[_i].key), cf_str_from(values[_i].value),
+                            &fault),
+                values[_i].err);
   cf_conf_fini(&conf);
 }
 END_TEST
@@ -190,19 +194,24 @@ END_TEST
 static const struct {
   const char *key, *value, *detail;
 } words[] = {
-  {"datta", "x", "unknown option \"datta\"; did you mean \"data\"?"},
-  {"chekpoint_intervall", "x", "unknown option \"chekpoint_intervall\"; did you mean \"checkpoint_interval\"?"},
-  {"thread", "x", "unknown option \"thread\"; did you mean \"threads\"?"},
-  {"max-body", "x", "unknown option \"max-body\"; did you mean \"max_body\"?"},
-  {"ThisIsNothingLikeAnything", "x", "unknown option \"ThisIsNothingLikeAnything\""},
-  {"foo", "x", "unknown option \"foo\""},
-  {"public", "all", "\"all\" is no value of \"public\"; right is one of none, checkpoint, tiles"},
-  {"trust", "yes", "\"yes\" is no value of \"trust\"; right is one of none, remote_user, client_cert"},
-  {"cache", "1T", "\"1T\" is no value of \"cache\"; right is bytes, or a number with K, M or G, like 16M"},
-  {"threads", "0", "\"0\" is no value of \"threads\"; right is a whole number from 1 to 4294967295"},
-  {"listen", "0.0.0.0:80", "\"0.0.0.0:80\" is no value of \"listen\"; right is an absolute path, or 127.0.0.1:port"},
-  {"base", "audit", "\"audit\" is no value of \"base\"; right is a URL path like /audit"},
-  {"log", "x\ny", "the value of \"log\" has control characters or is no UTF-8"},
+    {"datta", "x", "unknown option \"datta\"; did you mean \"data\"?"},
+    {"chekpoint_intervall", "x",
+     "unknown option \"chekpoint_intervall\"; did you mean \"checkpoint_interval\"?"},
+    {"thread", "x", "unknown option \"thread\"; did you mean \"threads\"?"},
+    {"max-body", "x", "unknown option \"max-body\"; did you mean \"max_body\"?"},
+    {"ThisIsNothingLikeAnything", "x", "unknown option \"ThisIsNothingLikeAnything\""},
+    {"foo", "x", "unknown option \"foo\""},
+    {"public", "all", "\"all\" is no value of \"public\"; right is one of none, checkpoint, tiles"},
+    {"trust", "yes",
+     "\"yes\" is no value of \"trust\"; right is one of none, remote_user, client_cert"},
+    {"cache", "1T",
+     "\"1T\" is no value of \"cache\"; right is bytes, or a number with K, M or G, like 16M"},
+    {"threads", "0",
+     "\"0\" is no value of \"threads\"; right is a whole number from 1 to 4294967295"},
+    {"listen", "0.0.0.0:80",
+     "\"0.0.0.0:80\" is no value of \"listen\"; right is an absolute path, or 127.0.0.1:port"},
+    {"base", "audit", "\"audit\" is no value of \"base\"; right is a URL path like /audit"},
+    {"log", "x\ny", "the value of \"log\" has control characters or is no UTF-8"},
 };
 
 START_TEST(test_words)
@@ -210,37 +219,50 @@ START_TEST(test_words)
   struct cf_conf conf;
 
   ck_assert_ok(cf_conf_defaults(&conf));
-  ck_assert_err(cf_conf_set(&conf, cf_str_from(words[_i].key), cf_str_from(words[_i].value), &fault), CF_E_CONFIG);
+  ck_assert_err(cf_conf_set(&conf, cf_str_from(words[_i].key), cf_str_from(words[_i].value),
+                            &fault),
+                CF_E_CONFIG);
   ck_assert_str_eq(fault.detail, words[_i].detail);
   ck_assert_str_eq(fault.at, strncmp(fault.detail, "unknown", 7) == 0 ? "" : words[_i].key);
   cf_conf_fini(&conf);
 }
 END_TEST
 
-/* The text of a file ("%" stands for the directory of the test), and what is said of it; NULL: it is good. */
+/* The text of a file ("%" stands for the directory of the test), and what is
+ * said of it; NULL: it is good. */
 static const struct {
   const char *text, *detail;
 } files[] = {
-  {"data = %/data\n", NULL},
-  {"\xef\xbb\xbf" "data = %/data\n", NULL},
-  {"# a comment\r\n\r\n   data=%/data  \r\n\tthreads\t=\t8\r\n  # another\r\n", NULL},
-  {"data = %/data\nrole = a\nrole = b", NULL},
-  {"data = %/data\norigin = a=b#c\n", NULL},
-  {"data = %/data\n\ndatta = x\n", ":3: unknown option \"datta\"; did you mean \"data\"?"},
-  {"data = %/data\nthreads 8\n", ":2: no \"=\" in this line; right is: key = value"},
-  {"data = %/data\nthreads = 8 # workers\n", ":2: a comment behind a value; it needs a line of its own"},
-  {"data = # nothing\n", ":1: a comment behind a value; it needs a line of its own"},
-  {"threads = 8\ndata = %/data\nthreads = 8\n", ":3: \"threads\" was already set on line 1; remove one of them"},
-  {"", ": \"data\" is missing; right is: data = /absolute/path/of/the/data/directory"},
-  {"\ndata =\n", ":2: \"data\" is missing; right is: data = /absolute/path/of/the/data/directory"},
-  {"= x\n", ":1: unknown option \"\""},
-  {"data = %/data\nsegment_records = 1000\n", ":2: \"segment_records\" is no multiple of 256 up to 16777216"},
-  {"data = %/data\nsegment_records = 16777216\nthreads = 4096\n", NULL},
-  {"data = %/data\nsegment_records = 16777472\n", ":2: \"segment_records\" is no multiple of 256 up to 16777216"},
-  {"data = %/data\nthreads = 4097\n", ":2: \"threads\" is at most 4096"},
-  {"data = %/data\nsigner = %/data/key\n", ":2: the signer's directory \"%/data/key\" must lie outside the data directory"},
-  {"data = %/data\nsigner = %/data\n", ":2: the signer's directory \"%/data\" must lie outside the data directory"},
-  {"data = %/data\nlog = \x01\n", ":2: the value of \"log\" has control characters or is no UTF-8"},
+    {"data = %/data\n", NULL},
+    {"\xef\xbb\xbf"
+     "data = %/data\n",
+     NULL},
+    {"# a comment\r\n\r\n   data=%/data  \r\n\tthreads\t=\t8\r\n  # another\r\n", NULL},
+    {"data = %/data\nrole = a\nrole = b", NULL},
+    {"data = %/data\norigin = a=b#c\n", NULL},
+    {"data = %/data\n\ndatta = x\n", ":3: unknown option \"datta\"; did you mean \"data\"?"},
+    {"data = %/data\nthreads 8\n", ":2: no \"=\" in this line; right is: key = value"},
+    {"data = %/data\nthreads = 8 # workers\n",
+     ":2: a comment behind a value; it needs a line of its own"},
+    {"data = # nothing\n", ":1: a comment behind a value; it needs a line of its own"},
+    {"threads = 8\ndata = %/data\nthreads = 8\n",
+     ":3: \"threads\" was already set on line 1; remove one of them"},
+    {"", ": \"data\" is missing; right is: data = /absolute/path/of/the/data/directory"},
+    {"\ndata =\n",
+     ":2: \"data\" is missing; right is: data = /absolute/path/of/the/data/directory"},
+    {"= x\n", ":1: unknown option \"\""},
+    {"data = %/data\nsegment_records = 1000\n",
+     ":2: \"segment_records\" is no multiple of 256 up to 16777216"},
+    {"data = %/data\nsegment_records = 16777216\nthreads = 4096\n", NULL},
+    {"data = %/data\nsegment_records = 16777472\n",
+     ":2: \"segment_records\" is no multiple of 256 up to 16777216"},
+    {"data = %/data\nthreads = 4097\n", ":2: \"threads\" is at most 4096"},
+    {"data = %/data\nsigner = %/data/key\n",
+     ":2: the signer's directory \"%/data/key\" must lie outside the data directory"},
+    {"data = %/data\nsigner = %/data\n",
+     ":2: the signer's directory \"%/data\" must lie outside the data directory"},
+    {"data = %/data\nlog = \x01\n",
+     ":2: the value of \"log\" has control characters or is no UTF-8"},
 };
 
 /* text with the directory for each "%". */
@@ -249,7 +271,8 @@ static const char *expand(const char *text, char *out, size_t out_n)
   size_t n = 0;
 
   for (; *text != '\0'; text++)
-    n += (size_t)snprintf(out + n, out_n - n, "%.*s", *text == '%' ? (int)strlen(temp_dir) : 1, *text == '%' ? temp_dir : text);
+    n += (size_t)snprintf(out + n, out_n - n, "%.*s", *text == '%' ? (int)strlen(temp_dir) : 1,
+                          *text == '%' ? temp_dir : text);
   out[n] = '\0';
   return out;
 }
@@ -270,20 +293,23 @@ START_TEST(test_file)
     return;
   }
   ck_assert_err(err, CF_E_CONFIG);
-  (void)snprintf(want, sizeof want, "%s%s", temp_path("conf"), expand(files[_i].detail, tail, sizeof tail));
+  (void)snprintf(want, sizeof want, "%s%s", temp_path("conf"),
+                 expand(files[_i].detail, tail, sizeof tail));
   ck_assert_str_eq(fault.detail, want);
   ck_assert_str_eq(fault.at, "");
   ck_assert_uint_eq(conf.threads, 4711);
 }
 END_TEST
 
-/* The lines of an option that may be repeated are known, for those who look into its values later. */
+/* The lines of an option that may be repeated are known, for those who look
+ * into its values later. */
 START_TEST(test_lines)
 {
   struct cf_conf conf;
   char text[2 * PATH_MAX];
 
-  temp_write(temp_path("conf"), cf_str_from(expand("data = %/data\nrole = a\n\nrole = b\n", text, sizeof text)), 0600);
+  temp_write(temp_path("conf"),
+             cf_str_from(expand("data = %/data\nrole = a\n\nrole = b\n", text, sizeof text)), 0600);
   ck_assert_ok(cf_conf_load(temp_path("conf"), &conf, &fault));
   ck_assert_ok(cf_conf_set(&conf, CF_STR("role"), CF_STR("c"), NULL));
   ck_assert_uint_eq(conf.role.line[0], 2);
@@ -296,7 +322,8 @@ END_TEST
 static const struct {
   mode_t mode;
   enum cf_err err;
-} modes[] = {{0600, CF_OK}, {0640, CF_OK}, {0644, CF_OK}, {0400, CF_OK}, {0620, CF_E_CONFIG}, {0602, CF_E_CONFIG}, {0666, CF_E_CONFIG}};
+} modes[] = {{0600, CF_OK},       {0640, CF_OK},       {0644, CF_OK},      {0400, CF_OK},
+             {0620, CF_E_CONFIG}, {0602, CF_E_CONFIG}, {0666, CF_E_CONFIG}};
 
 /* Of the file, then of the data directory. */
 START_TEST(test_modes)
@@ -304,7 +331,8 @@ START_TEST(test_modes)
   struct cf_conf conf;
   char text[2 * PATH_MAX];
 
-  temp_write(temp_path("conf"), cf_str_from(expand("data = %/data\n", text, sizeof text)), modes[_i].mode);
+  temp_write(temp_path("conf"), cf_str_from(expand("data = %/data\n", text, sizeof text)),
+             modes[_i].mode);
   enum cf_err err = cf_conf_load(temp_path("conf"), &conf, &fault);
   ck_assert_err(err, modes[_i].err);
   if (err == CF_OK)
@@ -333,35 +361,38 @@ START_TEST(test_no_file)
   ck_assert_int_eq(mkfifo(temp_path("fifo"), 0600), 0);
   ck_assert_err(cf_conf_load(temp_path("fifo"), &conf, &fault), CF_E_CONFIG);
   ck_assert_ptr_nonnull(strstr(fault.detail, "fifo: not a regular file"));
-  temp_run("head -c 300000 /dev/zero | tr '\\0' '#' > '%s'; chmod 600 '%s'", temp_path("big"), temp_path("big"));
+  temp_run("head -c 300000 /dev/zero | tr '\\0' '#' > '%s'; chmod 600 '%s'", temp_path("big"),
+           temp_path("big"));
   ck_assert_err(cf_conf_load(temp_path("big"), &conf, &fault), CF_E_CONFIG);
   ck_assert_ptr_nonnull(strstr(fault.detail, "larger than 256 KiB"));
   temp_write(temp_path("data"), CF_STR(""), 0600);
   temp_write(temp_path("conf"), cf_str_from(expand("data = %/data\n", text, sizeof text)), 0600);
   ck_assert_err(cf_conf_load(temp_path("conf"), &conf, &fault), CF_E_CONFIG);
   ck_assert_ptr_nonnull(strstr(fault.detail, "is no directory"));
-  temp_write(temp_path("conf"), cf_str_from(expand("data = %/conf/data\n", text, sizeof text)), 0600);
+  temp_write(temp_path("conf"), cf_str_from(expand("data = %/conf/data\n", text, sizeof text)),
+             0600);
   ck_assert_err(cf_conf_load(temp_path("conf"), &conf, &fault), CF_E_CONFIG);
   ck_assert_ptr_nonnull(strstr(fault.detail, "Not a directory"));
 }
 END_TEST
 
-/* The document root, data, signer ("": default), each below the test's directory; what exists is "www", "www/there", "link" to it. */
+/* The document root, data, signer ("": default), each below the test's
+ * directory; what exists is "www", "www/there", "link" to it. */
 static const struct {
   const char *root, *data, *signer;
   const char *at; /* the option that is refused; NULL: none */
 } roots[] = {
-  {"www", "data", "", NULL},
-  {"www", "www/data", "", "data"},
-  {"www", "www", "", "data"},
-  {"www", "www/there/deep/data", "", "data"},
-  {"www", "link/data", "", "data"},
-  {"link", "www/data", "", "data"},
-  {"www", "wwwdata", "", NULL},
-  {"www", "data", "www/key", "signer"},
-  {"www", "data", "link/key", "signer"},
-  {"none", "none/data", "", NULL},
-  {"", "data", "", "data"},
+    {"www", "data", "", NULL},
+    {"www", "www/data", "", "data"},
+    {"www", "www", "", "data"},
+    {"www", "www/there/deep/data", "", "data"},
+    {"www", "link/data", "", "data"},
+    {"link", "www/data", "", "data"},
+    {"www", "wwwdata", "", NULL},
+    {"www", "data", "www/key", "signer"},
+    {"www", "data", "link/key", "signer"},
+    {"none", "none/data", "", NULL},
+    {"", "data", "", "data"},
 };
 
 START_TEST(test_root)
@@ -373,7 +404,8 @@ START_TEST(test_root)
   ck_assert_ok(cf_conf_defaults(&conf));
   ck_assert_ok(cf_conf_set(&conf, CF_STR("data"), cf_str_from(temp_path(roots[_i].data)), NULL));
   if (roots[_i].signer[0] != '\0')
-    ck_assert_ok(cf_conf_set(&conf, CF_STR("signer"), cf_str_from(temp_path(roots[_i].signer)), NULL));
+    ck_assert_ok(
+        cf_conf_set(&conf, CF_STR("signer"), cf_str_from(temp_path(roots[_i].signer)), NULL));
   enum cf_err err = cf_conf_check(&conf, &fault);
   ck_assert_err(err, roots[_i].at == NULL ? CF_OK : CF_E_CONFIG);
   if (roots[_i].at != NULL)
@@ -386,9 +418,14 @@ static const struct {
   long type;
   const char *name; /* NULL: a local one */
 } systems[] = {
-  {0xef53, NULL}, {0x58465342, NULL}, {0x9123683e, NULL}, {0x01021994, NULL}, {0x794c7630, NULL}, {0x2fc12fc1, NULL},
-  {0x6969, "NFS"}, {0x517b, "SMB"}, {0xff534d42, "CIFS"}, {(int32_t)0xff534d42, "CIFS"}, {0xfe534d42, "SMB"}, {0x65735546, "FUSE"},
-  {0x5346414f, "AFS"}, {0x01021997, "9P"}, {0x00c36400, "Ceph"},
+    {0xef53, NULL},       {0x58465342, NULL},
+    {0x9123683e, NULL},   {0x01021994, NULL},
+    {0x794c7630, NULL},   {0x2fc12fc1, NULL},
+    {0x6969, "NFS"},      {0x517b, "SMB"},
+    {0xff534d42, "CIFS"}, {(int32_t)0xff534d42, "CIFS"},
+    {0xfe534d42, "SMB"},  {0x65735546, "FUSE"},
+    {0x5346414f, "AFS"},  {0x01021997, "9P"},
+    {0x00c36400, "Ceph"},
 };
 
 START_TEST(test_network)
@@ -407,7 +444,8 @@ START_TEST(test_network)
 }
 END_TEST
 
-/* A data directory that is the root would hold the signer, and every file of the machine. */
+/* A data directory that is the root would hold the signer, and every file of
+ * the machine. */
 START_TEST(test_data_is_root)
 {
   struct cf_conf conf;
@@ -447,7 +485,8 @@ START_TEST(test_find)
 }
 END_TEST
 
-/* The sample says nothing until a line is uncommented, and with all of them it says the defaults. */
+/* The sample says nothing until a line is uncommented, and with all of them it
+ * says the defaults. */
 START_TEST(test_sample)
 {
   struct cf_conf conf;
@@ -461,7 +500,8 @@ START_TEST(test_sample)
   temp_write(temp_path("conf"), cf_buf_str(&sample), 0600);
   ck_assert_err(cf_conf_load(temp_path("conf"), &conf, &fault), CF_E_CONFIG);
   ck_assert_ptr_nonnull(strstr(fault.detail, "\"data\" is missing"));
-  temp_run("sed -E -i 's/^#([a-z_]+ =)/\\1/; /^role =$/d; s#^data =$#%s#' '%s'", expand("data = %/data", text, sizeof text), temp_path("conf"));
+  temp_run("sed -E -i 's/^#([a-z_]+ =)/\\1/; /^role =$/d; s#^data =$#%s#' '%s'",
+           expand("data = %/data", text, sizeof text), temp_path("conf"));
   ck_assert_msg(cf_conf_load(temp_path("conf"), &conf, &fault) == CF_OK, "%s", fault.detail);
   ck_assert_uint_eq(conf.threads, 32);
   ck_assert_str_eq(conf.public_access, "checkpoint");
@@ -473,19 +513,19 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "conf", .setup = open_dir, .teardown = temp_remove, .test = test_defaults},
-    {.tcase = "conf", .test = test_value, .loops = CF_COUNT(values)},
-    {.tcase = "conf", .test = test_set},
-    {.tcase = "conf", .test = test_words, .loops = CF_COUNT(words)},
-    {.tcase = "conf", .test = test_file, .loops = CF_COUNT(files)},
-    {.tcase = "conf", .test = test_lines},
-    {.tcase = "conf", .test = test_modes, .loops = CF_COUNT(modes)},
-    {.tcase = "conf", .test = test_no_file},
-    {.tcase = "conf", .test = test_root, .loops = CF_COUNT(roots)},
-    {.tcase = "conf", .test = test_network, .loops = CF_COUNT(systems)},
-    {.tcase = "conf", .test = test_data_is_root},
-    {.tcase = "conf", .test = test_find},
-    {.tcase = "conf", .test = test_sample},
+      {.tcase = "conf", .setup = open_dir, .teardown = temp_remove, .test = test_defaults},
+      {.tcase = "conf", .test = test_value, .loops = CF_COUNT(values)},
+      {.tcase = "conf", .test = test_set},
+      {.tcase = "conf", .test = test_words, .loops = CF_COUNT(words)},
+      {.tcase = "conf", .test = test_file, .loops = CF_COUNT(files)},
+      {.tcase = "conf", .test = test_lines},
+      {.tcase = "conf", .test = test_modes, .loops = CF_COUNT(modes)},
+      {.tcase = "conf", .test = test_no_file},
+      {.tcase = "conf", .test = test_root, .loops = CF_COUNT(roots)},
+      {.tcase = "conf", .test = test_network, .loops = CF_COUNT(systems)},
+      {.tcase = "conf", .test = test_data_is_root},
+      {.tcase = "conf", .test = test_find},
+      {.tcase = "conf", .test = test_sample},
   };
   return cf_test_run("conf", tests, CF_COUNT(tests));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A ledger whose owner is killed at an instant of the test's choice: what was on its way is whole or not there, and the directory can be used again. */
+/* A ledger whose owner is killed at an instant of the test's choice: what was
+ * on its way is whole or not there, and the directory can be used again. */
 #include "config.h"
 
 #include <fcntl.h>
@@ -17,10 +18,14 @@
 static const char *fatal; /* the removal of a path that holds this is the end of the process: */
 static bool before;       /* before it is done, or after */
 
-static bool after_entry;  /* the end of the process is the first sync by the thread that renamed a segment: the catalogue names it, and the generation's file is still there */
+/* the end of the process is the first sync by the thread that renamed a
+ * segment: the catalogue names it, and the generation's file is still there */
+static bool after_entry;
 static __thread bool renamed;
 
-static atomic_int steps = -1; /* how many calls that change a directory or a disk may still be made; -1: any number */
+/* how many calls that change a directory or a disk may still be made; -1: any
+ * number */
+static atomic_int steps = -1;
 
 static void step(void)
 {
@@ -114,7 +119,9 @@ static void teardown(void)
   stage_clear();
 }
 
-/* Killed when a generation's file is about to go, goes, or has gone: the segment that has its records is in the catalogue by then, and the next start removes a file that stayed. */
+/* Killed when a generation's file is about to go, goes, or has gone: the
+ * segment that has its records is in the catalogue by then, and the next start
+ * removes a file that stayed. */
 START_TEST(test_killed_when_a_tail_goes)
 {
   stage_init_ledger();
@@ -151,14 +158,16 @@ static bool killed_in_init(int n)
   return status == KILLED;
 }
 
-/* Wherever an init is cut short, it can be called again, or there is a ledger already. */
+/* Wherever an init is cut short, it can be called again, or there is a ledger
+ * already. */
 START_TEST(test_killed_in_init)
 {
   int n = 0;
   for (; killed_in_init(n); n++) {
     struct cf_fault fault = {0};
     enum cf_err err = cf_ledger_open(&stage_conf, "test 1", &stage_ledger, &fault);
-    ck_assert_msg(err == CF_OK || err == CF_E_NOTFOUND, "after %d steps: %s: %s: %s", n, cf_err_word(err), fault.at, fault.detail);
+    ck_assert_msg(err == CF_OK || err == CF_E_NOTFOUND, "after %d steps: %s: %s: %s", n,
+                  cf_err_word(err), fault.at, fault.detail);
     if (err != CF_OK) {
       stage_init_ledger();
       stage_open_ledger();
@@ -201,7 +210,7 @@ START_TEST(test_init_beside_a_used_key)
 }
 END_TEST
 
-#define EVENTS 560 /* two generations are full */
+#define EVENTS 560                    /* two generations are full */
 static struct cf_place *acknowledged; /* shared with the one that is killed; seq 0: it was not */
 
 static struct cf_place append_again(unsigned i)
@@ -242,11 +251,13 @@ static bool killed_in_life(int n)
   return status == KILLED;
 }
 
-/* Wherever an owner is killed, the next one has what was acknowledged where it was, and lives to its end. */
+/* Wherever an owner is killed, the next one has what was acknowledged where it
+ * was, and lives to its end. */
 START_TEST(test_killed_in_life)
 {
   int n = 0, stride = getenv("CF_LONG") != NULL ? 3 : 61;
-  acknowledged = mmap(NULL, EVENTS * sizeof *acknowledged, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  acknowledged = mmap(NULL, EVENTS * sizeof *acknowledged, PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   ck_assert_ptr_ne(acknowledged, MAP_FAILED);
   for (bool killed = true; killed; n += stride) {
     memset(acknowledged, 0, EVENTS * sizeof *acknowledged);
@@ -271,11 +282,15 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "crash", .test = test_killed_when_a_tail_goes, .setup = setup, .teardown = teardown, .loops = 3},
-    {.tcase = "crash", .test = test_killed_in_init},
-    {.tcase = "crash", .test = test_init_syncs_names},
-    {.tcase = "crash", .test = test_init_beside_a_used_key},
-    {.tcase = "life", .test = test_killed_in_life, .setup = setup, .teardown = teardown},
+      {.tcase = "crash",
+       .test = test_killed_when_a_tail_goes,
+       .setup = setup,
+       .teardown = teardown,
+       .loops = 3},
+      {.tcase = "crash", .test = test_killed_in_init},
+      {.tcase = "crash", .test = test_init_syncs_names},
+      {.tcase = "crash", .test = test_init_beside_a_used_key},
+      {.tcase = "life", .test = test_killed_in_life, .setup = setup, .teardown = teardown},
   };
   return cf_test_run("crash", tests, CF_COUNT(tests));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Owners that go away at the wrong moment: what a relay may send again, and what it must not. And the doors' sockets. */
+/* Owners that go away at the wrong moment: what a relay may send again, and
+ * what it must not. And the doors' sockets. */
 #include "config.h"
 
 #include <fcntl.h>
@@ -16,16 +17,18 @@
 
 /* ---- owners that go away: a scripted one, and a request in memory ---- */
 
-#define HALF "\x01\x06\x00\x01\x00\x05\x00\x00" "half."
+#define HALF \
+  "\x01\x06\x00\x01\x00\x05\x00\x00" \
+  "half."
 #define HALF_N (sizeof HALF - 1)
 
 struct gone {
   int listener;
-  size_t bytes;          /* it reads so much, */
-  const char *says;      /* says that, */
-  bool waits;            /* until the body is asked for, */
+  size_t bytes;     /* it reads so much, */
+  const char *says; /* says that, */
+  bool waits;       /* until the body is asked for, */
   sem_t asked;
-  sem_t left;            /* and is gone */
+  sem_t left; /* and is gone */
 };
 
 static void *be_gone(void *arg)
@@ -52,7 +55,7 @@ static void *be_gone(void *arg)
 struct request {
   const char *method;
   struct cf_str body;
-  struct gone *wait_for;    /* before the first byte of the body; NULL: do not */
+  struct gone *wait_for; /* before the first byte of the body; NULL: do not */
   struct cf_buf answer;
 };
 
@@ -65,12 +68,15 @@ static const char *request_param(void *context, const char *name)
   return strcmp(name, "QUERY_STRING") == 0 ? "echo" : NULL;
 }
 
-static enum cf_err request_each_param(void *context, enum cf_err (*each)(void *arg, const char *assignment), void *arg)
+static enum cf_err request_each_param(void *context,
+                                      enum cf_err (*each)(void *arg, const char *assignment),
+                                      void *arg)
 {
   char method[40];
 
   snprintf(method, sizeof method, "REQUEST_METHOD=%s", ((struct request *)context)->method);
-  enum cf_err err = each(arg, "COUNTERFOIL_DOOR=cli"); /* which a relay drops, whatever the transport shows */
+  /* which a relay drops, whatever the transport shows */
+  enum cf_err err = each(arg, "COUNTERFOIL_DOOR=cli");
   if (err == CF_OK)
     err = each(arg, method);
   return err == CF_OK ? each(arg, "QUERY_STRING=echo") : err;
@@ -106,39 +112,51 @@ static enum cf_err request_flush(void *context)
   return CF_OK;
 }
 
-#define HEAD_N 93 /* of the request above as FastCGI, up to its body: BEGIN_REQUEST, PARAMS, their end */
+/* of the request above as FastCGI, up to its body: BEGIN_REQUEST, PARAMS, their
+ * end */
+#define HEAD_N 93
 
 static const struct {
   const char *name;
   const char *method;
   const char *body;
-  size_t bytes;          /* the owner reads these before it goes */
-  bool wait;             /* the body comes only when it has gone */
+  size_t bytes; /* the owner reads these before it goes */
+  bool wait;    /* the body comes only when it has gone */
   const char *says;
   enum cf_err err;
 } departures[] = {
-  {"before it read anything", "POST", "hello", 0, true, NULL, CF_E_LEAVING},
-  {"after the parameters", "POST", "hello", HEAD_N, true, NULL, CF_E_LEAVING},
-  {"after the first byte of the body", "POST", "hello", HEAD_N + 9, false, NULL, CF_E_UNKNOWN},
-  {"after the body", "POST", "hello", HEAD_N + 13 + 8, false, NULL, CF_E_UNKNOWN},
-  {"after an empty body", "POST", "", HEAD_N + 8, false, NULL, CF_E_UNKNOWN},
-  {"in the middle of its answer", "POST", "hello", HEAD_N + 13 + 8, false, HALF, CF_E_PEER},
-  {"GET, before it read anything", "GET", "", 0, true, NULL, CF_E_LEAVING},
-  {"GET, after all of it", "GET", "", HEAD_N - 1 + 8, false, NULL, CF_E_LEAVING},
-  {"HEAD, after all of it", "HEAD", "", HEAD_N + 8, false, NULL, CF_E_LEAVING},
-  {"GET with a body", "GET", "hello", HEAD_N - 1 + 13 + 8, false, NULL, CF_E_UNKNOWN},
-  {"GET, in the middle of its answer", "GET", "", HEAD_N - 1 + 8, false, HALF, CF_E_PEER},
+    {"before it read anything", "POST", "hello", 0, true, NULL, CF_E_LEAVING},
+    {"after the parameters", "POST", "hello", HEAD_N, true, NULL, CF_E_LEAVING},
+    {"after the first byte of the body", "POST", "hello", HEAD_N + 9, false, NULL, CF_E_UNKNOWN},
+    {"after the body", "POST", "hello", HEAD_N + 13 + 8, false, NULL, CF_E_UNKNOWN},
+    {"after an empty body", "POST", "", HEAD_N + 8, false, NULL, CF_E_UNKNOWN},
+    {"in the middle of its answer", "POST", "hello", HEAD_N + 13 + 8, false, HALF, CF_E_PEER},
+    {"GET, before it read anything", "GET", "", 0, true, NULL, CF_E_LEAVING},
+    {"GET, after all of it", "GET", "", HEAD_N - 1 + 8, false, NULL, CF_E_LEAVING},
+    {"HEAD, after all of it", "HEAD", "", HEAD_N + 8, false, NULL, CF_E_LEAVING},
+    {"GET with a body", "GET", "hello", HEAD_N - 1 + 13 + 8, false, NULL, CF_E_UNKNOWN},
+    {"GET, in the middle of its answer", "GET", "", HEAD_N - 1 + 8, false, HALF, CF_E_PEER},
 };
 
 static const struct cf_transport request_transport = {
-  .door = CF_DOOR_WEB, .param = request_param, .each_param = request_each_param, .read = request_read, .write = request_write, .flush = request_flush,
+    .door = CF_DOOR_WEB,
+    .param = request_param,
+    .each_param = request_each_param,
+    .read = request_read,
+    .write = request_write,
+    .flush = request_flush,
 };
 
-/* What is not done may be sent again, once, to whoever is the owner then; what may be done is not. */
+/* What is not done may be sent again, once, to whoever is the owner then; what
+ * may be done is not. */
 START_TEST(test_departure)
 {
-  struct gone g = {.bytes = departures[_i].bytes, .says = departures[_i].says, .waits = departures[_i].wait};
-  struct request r = {.method = departures[_i].method, .body = cf_str_from(departures[_i].body), .wait_for = departures[_i].wait ? &g : NULL};
+  struct gone g = {.bytes = departures[_i].bytes,
+                   .says = departures[_i].says,
+                   .waits = departures[_i].wait};
+  struct request r = {.method = departures[_i].method,
+                      .body = cf_str_from(departures[_i].body),
+                      .wait_for = departures[_i].wait ? &g : NULL};
   struct cf_transport t = request_transport;
   struct cf_relay *relay;
   struct cf_fault fault;
@@ -210,7 +228,8 @@ START_TEST(test_refuse)
   cf_relay_refuse(&t, CF_E_NOTREADY);
   ck_assert_ptr_nonnull(strstr(cf_buf_cstr(&r.answer), "Status: 503 "));
   ck_assert_ptr_nonnull(strstr(cf_buf_cstr(&r.answer), "\r\nRetry-After: "));
-  ck_assert_ptr_nonnull(strstr(cf_buf_cstr(&r.answer), "\r\n\r\n{\"type\":\"urn:counterfoil:not-ready\","));
+  ck_assert_ptr_nonnull(
+      strstr(cf_buf_cstr(&r.answer), "\r\n\r\n{\"type\":\"urn:counterfoil:not-ready\","));
   cf_buf_reset(&r.answer);
   cf_relay_refuse(&t, CF_E_UNKNOWN);
   ck_assert_ptr_null(strstr(cf_buf_cstr(&r.answer), "Retry-After"));
@@ -268,7 +287,16 @@ END_TEST
 
 START_TEST(test_web_socket)
 {
-  static const char *const bad[] = {"", "relative", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "localhost:9000", ":9000", "1.2.3:4", "127.0.0.1:9x"};
+  static const char *const bad[] = {"",
+                                    "relative",
+                                    "127.0.0.1",
+                                    "127.0.0.1:",
+                                    "127.0.0.1:0",
+                                    "127.0.0.1:65536",
+                                    "localhost:9000",
+                                    ":9000",
+                                    "1.2.3:4",
+                                    "127.0.0.1:9x"};
   int fd, again;
 
   for (size_t i = 0; i < CF_COUNT(bad); i++)
@@ -287,7 +315,8 @@ END_TEST
 
 static int leaving = -1, successor = -1;
 
-/* As soon as the one that leaves is closed, another one listens at its place. */
+/* As soon as the one that leaves is closed, another one listens at its
+ * place. */
 int close(int fd)
 {
   int result = (int)syscall(SYS_close, fd);
@@ -317,13 +346,17 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "departing", .test = test_departure, .loops = CF_COUNT(departures), .setup = door_set_up, .teardown = door_tear_down},
-    {.tcase = "departing", .test = test_taken_over},
-    {.tcase = "departing", .test = test_refuse},
-    {.tcase = "departing", .test = test_long_path},
-    {.tcase = "departing", .test = test_owner_socket},
-    {.tcase = "departing", .test = test_web_socket},
-    {.tcase = "departing", .test = test_web_socket_of_a_successor},
+      {.tcase = "departing",
+       .test = test_departure,
+       .loops = CF_COUNT(departures),
+       .setup = door_set_up,
+       .teardown = door_tear_down},
+      {.tcase = "departing", .test = test_taken_over},
+      {.tcase = "departing", .test = test_refuse},
+      {.tcase = "departing", .test = test_long_path},
+      {.tcase = "departing", .test = test_owner_socket},
+      {.tcase = "departing", .test = test_web_socket},
+      {.tcase = "departing", .test = test_web_socket_of_a_successor},
   };
   return cf_test_run("departure", tests, CF_COUNT(tests));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages: their form, what hostile text cannot do, whole lines from many threads, the end by cf_die. */
+/* Messages: their form, what hostile text cannot do, whole lines from many
+ * threads, the end by cf_die. */
 #include "config.h"
 
 #include "lib/base/diag.h"
@@ -50,7 +51,8 @@ static size_t read_log(void)
   return (size_t)n;
 }
 
-/* What stands behind "TIME PROGRAM[PID] LEVEL: " of the only line, without its LF. */
+/* What stands behind "TIME PROGRAM[PID] LEVEL: " of the only line, without its
+ * LF. */
 static const char *message(const char *level)
 {
   char head[64];
@@ -86,21 +88,27 @@ END_TEST
 static const struct {
   const char *in, *out;
 } hostile[] = {
-  {"plain ~ text", "plain ~ text"},
-  {"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80", "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80"},
-  {"a\n2026-11-24T02:00:00.000001Z test error: forged", "a\\x0a2026-11-24T02:00:00.000001Z test error: forged"},
-  {"a\r\nb\tc", "a\\x0d\\x0ab\\x09c"},
-  {"\x1b]0;title\x07\x1b[2J", "\\x1b]0;title\\x07\\x1b[2J"},
-  {"\x7f", "\\x7f"},
-  {"\xc2\x9b" "31m", "\\xc2\\x9b31m"},
-  {"\xc2\x80\xc2\xa0", "\\xc2\\x80\xc2\xa0"},
-  {"\x9b" "31m", "\\x9b31m"},
-  {"\xff\xfe", "\\xff\\xfe"},
-  {"\xc0\x8a", "\\xc0\\x8a"},
-  {"\xe2\x82", "\\xe2\\x82"},
-  {"\xed\xa0\x80", "\\xed\\xa0\\x80"},
-  {"%n%s%d", "%n%s%d"},
-  {"", ""},
+    {"plain ~ text", "plain ~ text"},
+    {"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80",
+     "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80"},
+    {"a\n2026-11-24T02:00:00.000001Z test error: forged",
+     "a\\x0a2026-11-24T02:00:00.000001Z test error: forged"},
+    {"a\r\nb\tc", "a\\x0d\\x0ab\\x09c"},
+    {"\x1b]0;title\x07\x1b[2J", "\\x1b]0;title\\x07\\x1b[2J"},
+    {"\x7f", "\\x7f"},
+    {"\xc2\x9b"
+     "31m",
+     "\\xc2\\x9b31m"},
+    {"\xc2\x80\xc2\xa0", "\\xc2\\x80\xc2\xa0"},
+    {"\x9b"
+     "31m",
+     "\\x9b31m"},
+    {"\xff\xfe", "\\xff\\xfe"},
+    {"\xc0\x8a", "\\xc0\\x8a"},
+    {"\xe2\x82", "\\xe2\\x82"},
+    {"\xed\xa0\x80", "\\xed\\xa0\\x80"},
+    {"%n%s%d", "%n%s%d"},
+    {"", ""},
 };
 
 START_TEST(test_hostile)
@@ -119,7 +127,8 @@ static unsigned lines(void)
   return n;
 }
 
-/* A flood is cut to so many a minute, of each rate by itself; the next minute says what was not written. */
+/* A flood is cut to so many a minute, of each rate by itself; the next minute
+ * says what was not written. */
 START_TEST(test_rated)
 {
   struct cf_log_rate rate = {0}, other = {0};
@@ -133,14 +142,16 @@ START_TEST(test_rated)
   rate.since_us -= 60000000;
   cf_log_rated(&rate, CF_LOG_ERROR, "page %u", 100);
   ck_assert_uint_eq(lines(), CF_LOG_RATE + 3);
-  ck_assert_ptr_nonnull(strstr(text, "error: 7 messages of the kind of the next one were left out\n"));
+  ck_assert_ptr_nonnull(
+      strstr(text, "error: 7 messages of the kind of the next one were left out\n"));
   ck_assert_ptr_nonnull(strstr(text, "error: page 100\n"));
   cf_log_rated(&rate, CF_LOG_ERROR, "page %u", 101);
   ck_assert_uint_eq(lines(), CF_LOG_RATE + 4);
 }
 END_TEST
 
-/* However long the message, it is one line, and its end says that it was cut. */
+/* However long the message, it is one line, and its end says that it was
+ * cut. */
 START_TEST(test_long)
 {
   static const char *const units[] = {"x", "\x01", "\xe2\x82\xac"};
@@ -212,7 +223,8 @@ static void at_exit(void)
   cf_log(CF_LOG_INFO, "a handler ran");
 }
 
-/* In a child: die for the reason given, after asking for a handler that must not run. */
+/* In a child: die for the reason given, after asking for a handler that must
+ * not run. */
 static void die(int reason)
 {
   atexit(at_exit);
@@ -244,14 +256,14 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "diag", .setup = open_log, .teardown = close_log, .test = test_form, .loops = 3},
-    {.tcase = "diag", .test = test_hostile, .loops = CF_COUNT(hostile)},
-    {.tcase = "diag", .test = test_rated},
-    {.tcase = "diag", .test = test_long, .loops = 3},
-    {.tcase = "diag", .test = test_threads},
-    {.tcase = "diag", .test = test_append},
-    {.tcase = "diag", .test = test_open_fails},
-    {.tcase = "diag", .test = test_die, .loops = 2},
+      {.tcase = "diag", .setup = open_log, .teardown = close_log, .test = test_form, .loops = 3},
+      {.tcase = "diag", .test = test_hostile, .loops = CF_COUNT(hostile)},
+      {.tcase = "diag", .test = test_rated},
+      {.tcase = "diag", .test = test_long, .loops = 3},
+      {.tcase = "diag", .test = test_threads},
+      {.tcase = "diag", .test = test_append},
+      {.tcase = "diag", .test = test_open_fails},
+      {.tcase = "diag", .test = test_die, .loops = 2},
   };
   return cf_test_run("diag", tests, CF_COUNT(tests));
 }

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Events in: what a client sends and the texts that come of it, what is refused and how that is said; and the log's own records. */
+/* Events in: what a client sends and the texts that come of it, what is refused
+ * and how that is said; and the log's own records. */
 #include "config.h"
 
 #include "lib/record/event.h"
 
 #include "tests/unit/cf_test.h"
 
-#define S(text) {text, sizeof(text) - 1}
+#define S(text) \
+  { \
+    text, sizeof(text) - 1 \
+  }
 #define FFFD "\xef\xbf\xbd"
 
 static const char *const no_sources[] = {NULL};
@@ -19,72 +23,182 @@ static const struct cf_event_rules cutting = {.source = S("web1"), .cut_long = t
 
 /* ---- Taken ---- */
 
-static const struct { const struct cf_event_rules *rules; struct cf_str given; const char *public_text, *payload[CF_C_N]; } taken[] = {
-  /* Order, defaults, normal forms. */
-  {&plain, S("{\"action\":\"login\"}"), "\"source\":\"web1\",\"action\":\"login\",\"outcome\":\"unknown\"", {NULL}},
-  {&plain, S(" {\"status\" : 204,\"method\":\"delete\"} "), "\"source\":\"web1\",\"method\":\"DELETE\",\"status\":204,\"outcome\":\"success\"", {NULL}},
-  {&plain, S("{\"method\":\"GET\",\"status\":399}"), "\"source\":\"web1\",\"method\":\"GET\",\"status\":399,\"outcome\":\"success\"", {NULL}},
-  {&plain, S("{\"method\":\"GET\",\"status\":400}"), "\"source\":\"web1\",\"method\":\"GET\",\"status\":400,\"outcome\":\"failure\"", {NULL}},
-  {&plain, S("{\"method\":\"GET\",\"status\":0}"), "\"source\":\"web1\",\"method\":\"GET\",\"status\":0,\"outcome\":\"success\"", {NULL}},
-  {&plain, S("{\"method\":\"GET\",\"status\":500,\"outcome\":\"success\"}"), "\"source\":\"web1\",\"method\":\"GET\",\"status\":500,\"outcome\":\"success\"", {NULL}},
-  {&plain, S("{\"message\":\"\"}"), "\"source\":\"web1\",\"outcome\":\"unknown\"", {NULL, NULL, NULL, "{\"message\":\"\"}"}},
-  {&plain,
-   S("{\"attributes\":{\"b\":1,\"a\":null},\"message\":\"m\",\"protocol\":\"HTTP/1.1\",\"duration_us\":3,\"bytes\":2,\"request_id\":\"r\",\"host\":\"h\",\"query\":\"q\",\"resource\":\"/\","
-     "\"referer\":\"f\",\"user_agent\":\"ua\",\"ip\":\"::FFFF:192.0.2.7\",\"credential\":\"c\",\"session\":\"s\",\"user\":\"u\",\"outcome\":\"failure\",\"status\":1,\"method\":\"m\","
-     "\"action\":\"a\",\"time\":\"2026-11-24T03:00:00+01:00\",\"id\":\"i\",\"source_seq\":9007199254740991,\"source\":\"web1\"}"),
-   "\"source\":\"web1\",\"source_seq\":9007199254740991,\"id\":\"i\",\"time\":\"2026-11-24T02:00:00.000000Z\",\"action\":\"a\",\"method\":\"M\",\"status\":1,\"outcome\":\"failure\"",
-   {"{\"user\":\"u\",\"session\":\"s\",\"credential\":\"c\"}", "{\"ip\":\"192.0.2.7\",\"user_agent\":\"ua\",\"referer\":\"f\"}", "{\"resource\":\"/\",\"query\":\"q\",\"host\":\"h\"}",
-    "{\"request_id\":\"r\",\"bytes\":2,\"duration_us\":3,\"protocol\":\"HTTP/1.1\",\"message\":\"m\",\"attributes\":{\"b\":1}}"}},
-  /* Absent: null, an object of nothing. An empty string is a value. */
-  {&plain, S("{\"action\":\"a\",\"user\":null,\"status\":null,\"source\":null,\"attributes\":null,\"nonsense\":null}"), "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"", {NULL}},
-  {&plain, S("{\"action\":\"a\",\"attributes\":{}}"), "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"", {NULL}},
-  {&plain, S("{\"action\":\"a\",\"attributes\":{\"x\":null}}"), "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"", {NULL}},
-  {&plain, S("{\"action\":\"a\",\"user\":\"\"}"), "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"", {"{\"user\":\"\"}"}},
-  /* Times: text and numbers. */
-  {&plain, S("{\"action\":\"a\",\"time\":\"2026-11-24t02:00:60.9999999Z\"}"), "\"source\":\"web1\",\"time\":\"2026-11-24T02:00:59.999999Z\",\"action\":\"a\",\"outcome\":\"unknown\"", {NULL}},
-  {&plain, S("{\"action\":\"a\",\"time\":1795485600}"), "\"source\":\"web1\",\"time\":\"2026-11-24T02:00:00.000000Z\",\"action\":\"a\",\"outcome\":\"unknown\"", {NULL}},
-  {&plain, S("{\"action\":\"a\",\"time\":1795485600.0000019}"), "\"source\":\"web1\",\"time\":\"2026-11-24T02:00:00.000001Z\",\"action\":\"a\",\"outcome\":\"unknown\"", {NULL}},
-  {&plain, S("{\"action\":\"a\",\"time\":1.7954856000000019e+18}"), "\"source\":\"web1\",\"time\":\"2026-11-24T02:00:00.000001Z\",\"action\":\"a\",\"outcome\":\"unknown\"", {NULL}},
-  {&plain, S("{\"action\":\"a\",\"time\":1795485600000}"), "\"source\":\"web1\",\"time\":\"2026-11-24T02:00:00.000000Z\",\"action\":\"a\",\"outcome\":\"unknown\"", {NULL}},
-  {&plain, S("{\"action\":\"a\",\"time\":1795485600000001}"), "\"source\":\"web1\",\"time\":\"2026-11-24T02:00:00.000001Z\",\"action\":\"a\",\"outcome\":\"unknown\"", {NULL}},
-  {&plain, S("{\"action\":\"a\",\"time\":1795485600000001999}"), "\"source\":\"web1\",\"time\":\"2026-11-24T02:00:00.000001Z\",\"action\":\"a\",\"outcome\":\"unknown\"", {NULL}},
-  {&plain, S("{\"action\":\"a\",\"time\":-1}"), "\"source\":\"web1\",\"time\":\"1969-12-31T23:59:59.000000Z\",\"action\":\"a\",\"outcome\":\"unknown\"", {NULL}},
-  /* Sources. */
-  {&other, S("{\"action\":\"a\",\"source\":\"web2\"}"), "\"source\":\"web2\",\"action\":\"a\",\"outcome\":\"unknown\"", {NULL}},
-  {&other, S("{\"action\":\"a\",\"source\":\"app-7\"}"), "\"source\":\"app-7\",\"action\":\"a\",\"outcome\":\"unknown\"", {NULL}},
-  {&other, S("{\"action\":\"a\",\"source\":\"web1\"}"), "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"", {NULL}},
-  /* Hostile text is kept as it is, but for what is no UTF-8. */
-  {&plain, S("{\"action\":\"a\",\"user\":\"\\u0000<script>\\ud800\xff\\u0022\\/\\u007f\\r\\n\\u001b[2J\xe2\x80\xae\"}"), "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"",
-   {"{\"user\":\"\\u0000<script>" FFFD FFFD "\\\"/\x7f\\r\\n\\u001b[2J\xe2\x80\xae\"}"}},
-  {&plain, S("{\"\\u0061ction\":\"\\u0061\"}"), "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"", {NULL}},
-  {&plain, S("{\"action\":\"a\",\"attributes\":{\"z\":1,\"e\":1e3,\"\xc3\xa4\":1.50,\"a\":{\"y\":[1,\"two\",true,null],\"b\":\"\\u0001\"}}}"), "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"",
-   {NULL, NULL, NULL, "{\"attributes\":{\"a\":{\"b\":\"\\u0001\",\"y\":[1,\"two\",true,null]},\"e\":1e3,\"z\":1,\"\xc3\xa4\":1.50}}"}},
-  /* Escapes of every sort, in several texts and names. */
-  {&plain,
-   S("{\"act\\u0069on\":\"a\\u002eb\",\"\\u0075ser\":\"\\ud83d\\ude00\\u00e9\\u20AC \\ud83d\\u0041\\ude00\",\"session\":\"a\\\\b\\/\\b\\f\\n\\r\\t\",\"ip\":\"192\\u002e0.2.7\",\"time\":\"2026-11-24T02:00:00\\u005a\"}"),
-   "\"source\":\"web1\",\"time\":\"2026-11-24T02:00:00.000000Z\",\"action\":\"a.b\",\"outcome\":\"unknown\"",
-   {"{\"user\":\"\xf0\x9f\x98\x80\xc3\xa9\xe2\x82\xac " FFFD "A" FFFD "\",\"session\":\"a\\\\b/\\b\\f\\n\\r\\t\"}", "{\"ip\":\"192.0.2.7\"}"}},
-  {&plain, S("{\"method\":\"GET\",\"status\":-0}"), "\"source\":\"web1\",\"method\":\"GET\",\"status\":0,\"outcome\":\"success\"", {NULL}},
-  /* Attributes in canonical form already, and nearly so. */
-  {&plain, S("{\"action\":\"a\",\"attributes\":{\"a\":\"\\u0001\\\"\",\"b\":[1,-2.50,{}],\"c\":{\"d\":false}}}"), "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"",
-   {NULL, NULL, NULL, "{\"attributes\":{\"a\":\"\\u0001\\\"\",\"b\":[1,-2.50,{}],\"c\":{\"d\":false}}}"}},
-  {&plain, S("{\"action\":\"a\",\"attributes\":{\"a\":\"\\u000A\\/\xff\",\"b\":[-0, -0.0],\"c\":{\"d\":null}}}"), "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"",
-   {NULL, NULL, NULL, "{\"attributes\":{\"a\":\"\\n/" FFFD "\",\"b\":[0,-0.0],\"c\":{}}}"}},
-  /* Unknown members move. */
-  {&loose, S("{\"action\":\"a\",\"x\":{\"b\":2,\"a\":1},\"attributes\":{\"y\":1,\"b\":2},\"a\":null,\"\":[]}"), "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"",
-   {NULL, NULL, NULL, "{\"attributes\":{\"\":[],\"b\":2,\"x\":{\"a\":1,\"b\":2},\"y\":1}}"}},
-  {&loose, S("{\"action\":\"a\",\"x\":1}"), "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"", {NULL, NULL, NULL, "{\"attributes\":{\"x\":1}}"}},
-  {&loose, S("{\"action\":\"a\",\"x\":null}"), "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"", {NULL}},
-  /* Long text is cut between sequences, and named. */
-  {&cutting, S("{\"action\":\"a\",\"protocol\":\"1234567890123456789012345678901\xc3\xa9\"}"), "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"",
-   {NULL, NULL, NULL, "{\"protocol\":\"1234567890123456789012345678901\",\"attributes\":{\"truncated\":[\"protocol\"]}}"}},
-  {&cutting, S("{\"action\":\"a\",\"protocol\":\"123456789012345678901234567890\xff\"}"), "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"",
-   {NULL, NULL, NULL, "{\"protocol\":\"123456789012345678901234567890\",\"attributes\":{\"truncated\":[\"protocol\"]}}"}},
-  {&cutting, S("{\"action\":\"a\",\"protocol\":\"12345678901234567890123456789\xff\",\"attributes\":{\"z\":1,\"a\":2}}"), "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"",
-   {NULL, NULL, NULL, "{\"protocol\":\"12345678901234567890123456789" FFFD "\",\"attributes\":{\"a\":2,\"z\":1}}"}},
+static const struct {
+  const struct cf_event_rules *rules;
+  struct cf_str given;
+  const char *public_text, *payload[CF_C_N];
+} taken[] = {
+    /* Order, defaults, normal forms. */
+    {&plain,
+     S("{\"action\":\"login\"}"),
+     "\"source\":\"web1\",\"action\":\"login\",\"outcome\":\"unknown\"",
+     {NULL}},
+    {&plain,
+     S(" {\"status\" : 204,\"method\":\"delete\"} "),
+     "\"source\":\"web1\",\"method\":\"DELETE\",\"status\":204,\"outcome\":\"success\"",
+     {NULL}},
+    {&plain,
+     S("{\"method\":\"GET\",\"status\":399}"),
+     "\"source\":\"web1\",\"method\":\"GET\",\"status\":399,\"outcome\":\"success\"",
+     {NULL}},
+    {&plain,
+     S("{\"method\":\"GET\",\"status\":400}"),
+     "\"source\":\"web1\",\"method\":\"GET\",\"status\":400,\"outcome\":\"failure\"",
+     {NULL}},
+    {&plain,
+     S("{\"method\":\"GET\",\"status\":0}"),
+     "\"source\":\"web1\",\"method\":\"GET\",\"status\":0,\"outcome\":\"success\"",
+     {NULL}},
+    {&plain,
+     S("{\"method\":\"GET\",\"status\":500,\"outcome\":\"success\"}"),
+     "\"source\":\"web1\",\"method\":\"GET\",\"status\":500,\"outcome\":\"success\"",
+     {NULL}},
+    {&plain,
+     S("{\"message\":\"\"}"),
+     "\"source\":\"web1\",\"outcome\":\"unknown\"",
+     {NULL, NULL, NULL, "{\"message\":\"\"}"}},
+    {&plain,
+     S("{\"attributes\":{\"b\":1,\"a\":null},\"message\":\"m\",\"protocol\":\"HTTP/1.1\",\"duration_us\":3,\"bytes\":2,\"request_id\":\"r\",\"host\":\"h\",\"query\":\"q\",\"resource\":\"/\","
+       "\"referer\":\"f\",\"user_agent\":\"ua\",\"ip\":\"::FFFF:192.0.2.7\",\"credential\":\"c\",\"session\":\"s\",\"user\":\"u\",\"outcome\":\"failure\",\"status\":1,\"method\":\"m\","
+       "\"action\":\"a\",\"time\":\"2026-11-24T03:00:00+01:00\",\"id\":\"i\",\"source_seq\":9007199254740991,\"source\":\"web1\"}"),
+     "\"source\":\"web1\",\"source_seq\":9007199254740991,\"id\":\"i\",\"time\":\"2026-11-24T02:00:00.000000Z\",\"action\":\"a\",\"method\":\"M\",\"status\":1,\"outcome\":\"failure\"",
+     {"{\"user\":\"u\",\"session\":\"s\",\"credential\":\"c\"}",
+      "{\"ip\":\"192.0.2.7\",\"user_agent\":\"ua\",\"referer\":\"f\"}",
+      "{\"resource\":\"/\",\"query\":\"q\",\"host\":\"h\"}",
+      "{\"request_id\":\"r\",\"bytes\":2,\"duration_us\":3,\"protocol\":\"HTTP/1.1\",\"message\":\"m\",\"attributes\":{\"b\":1}}"}},
+    /* Absent: null, an object of nothing. An empty string is a value. */
+    {&plain,
+     S("{\"action\":\"a\",\"user\":null,\"status\":null,\"source\":null,\"attributes\":null,\"nonsense\":null}"),
+     "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"",
+     {NULL}},
+    {&plain,
+     S("{\"action\":\"a\",\"attributes\":{}}"),
+     "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"",
+     {NULL}},
+    {&plain,
+     S("{\"action\":\"a\",\"attributes\":{\"x\":null}}"),
+     "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"",
+     {NULL}},
+    {&plain,
+     S("{\"action\":\"a\",\"user\":\"\"}"),
+     "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"",
+     {"{\"user\":\"\"}"}},
+    /* Times: text and numbers. */
+    {&plain,
+     S("{\"action\":\"a\",\"time\":\"2026-11-24t02:00:60.9999999Z\"}"),
+     "\"source\":\"web1\",\"time\":\"2026-11-24T02:00:59.999999Z\",\"action\":\"a\",\"outcome\":\"unknown\"",
+     {NULL}},
+    {&plain,
+     S("{\"action\":\"a\",\"time\":1795485600}"),
+     "\"source\":\"web1\",\"time\":\"2026-11-24T02:00:00.000000Z\",\"action\":\"a\",\"outcome\":\"unknown\"",
+     {NULL}},
+    {&plain,
+     S("{\"action\":\"a\",\"time\":1795485600.0000019}"),
+     "\"source\":\"web1\",\"time\":\"2026-11-24T02:00:00.000001Z\",\"action\":\"a\",\"outcome\":\"unknown\"",
+     {NULL}},
+    {&plain,
+     S("{\"action\":\"a\",\"time\":1.7954856000000019e+18}"),
+     "\"source\":\"web1\",\"time\":\"2026-11-24T02:00:00.000001Z\",\"action\":\"a\",\"outcome\":\"unknown\"",
+     {NULL}},
+    {&plain,
+     S("{\"action\":\"a\",\"time\":1795485600000}"),
+     "\"source\":\"web1\",\"time\":\"2026-11-24T02:00:00.000000Z\",\"action\":\"a\",\"outcome\":\"unknown\"",
+     {NULL}},
+    {&plain,
+     S("{\"action\":\"a\",\"time\":1795485600000001}"),
+     "\"source\":\"web1\",\"time\":\"2026-11-24T02:00:00.000001Z\",\"action\":\"a\",\"outcome\":\"unknown\"",
+     {NULL}},
+    {&plain,
+     S("{\"action\":\"a\",\"time\":1795485600000001999}"),
+     "\"source\":\"web1\",\"time\":\"2026-11-24T02:00:00.000001Z\",\"action\":\"a\",\"outcome\":\"unknown\"",
+     {NULL}},
+    {&plain,
+     S("{\"action\":\"a\",\"time\":-1}"),
+     "\"source\":\"web1\",\"time\":\"1969-12-31T23:59:59.000000Z\",\"action\":\"a\",\"outcome\":\"unknown\"",
+     {NULL}},
+    /* Sources. */
+    {&other,
+     S("{\"action\":\"a\",\"source\":\"web2\"}"),
+     "\"source\":\"web2\",\"action\":\"a\",\"outcome\":\"unknown\"",
+     {NULL}},
+    {&other,
+     S("{\"action\":\"a\",\"source\":\"app-7\"}"),
+     "\"source\":\"app-7\",\"action\":\"a\",\"outcome\":\"unknown\"",
+     {NULL}},
+    {&other,
+     S("{\"action\":\"a\",\"source\":\"web1\"}"),
+     "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"",
+     {NULL}},
+    /* Hostile text is kept as it is, but for what is no UTF-8. */
+    {&plain,
+     S("{\"action\":\"a\",\"user\":\"\\u0000<script>\\ud800\xff\\u0022\\/\\u007f\\r\\n\\u001b[2J\xe2\x80\xae\"}"),
+     "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"",
+     {"{\"user\":\"\\u0000<script>" FFFD FFFD "\\\"/\x7f\\r\\n\\u001b[2J\xe2\x80\xae\"}"}},
+    {&plain,
+     S("{\"\\u0061ction\":\"\\u0061\"}"),
+     "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"",
+     {NULL}},
+    {&plain,
+     S("{\"action\":\"a\",\"attributes\":{\"z\":1,\"e\":1e3,\"\xc3\xa4\":1.50,\"a\":{\"y\":[1,\"two\",true,null],\"b\":\"\\u0001\"}}}"),
+     "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"",
+     {NULL, NULL, NULL,
+      "{\"attributes\":{\"a\":{\"b\":\"\\u0001\",\"y\":[1,\"two\",true,null]},\"e\":1e3,\"z\":1,\"\xc3\xa4\":1.50}}"}},
+    /* Escapes of every sort, in several texts and names. */
+    {&plain,
+     S("{\"act\\u0069on\":\"a\\u002eb\",\"\\u0075ser\":\"\\ud83d\\ude00\\u00e9\\u20AC \\ud83d\\u0041\\ude00\",\"session\":\"a\\\\b\\/\\b\\f\\n\\r\\t\",\"ip\":\"192\\u002e0.2.7\",\"time\":\"2026-11-24T02:00:00\\u005a\"}"),
+     "\"source\":\"web1\",\"time\":\"2026-11-24T02:00:00.000000Z\",\"action\":\"a.b\",\"outcome\":\"unknown\"",
+     {"{\"user\":\"\xf0\x9f\x98\x80\xc3\xa9\xe2\x82\xac " FFFD "A" FFFD
+      "\",\"session\":\"a\\\\b/\\b\\f\\n\\r\\t\"}",
+      "{\"ip\":\"192.0.2.7\"}"}},
+    {&plain,
+     S("{\"method\":\"GET\",\"status\":-0}"),
+     "\"source\":\"web1\",\"method\":\"GET\",\"status\":0,\"outcome\":\"success\"",
+     {NULL}},
+    /* Attributes in canonical form already, and nearly so. */
+    {&plain,
+     S("{\"action\":\"a\",\"attributes\":{\"a\":\"\\u0001\\\"\",\"b\":[1,-2.50,{}],\"c\":{\"d\":false}}}"),
+     "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"",
+     {NULL, NULL, NULL,
+      "{\"attributes\":{\"a\":\"\\u0001\\\"\",\"b\":[1,-2.50,{}],\"c\":{\"d\":false}}}"}},
+    {&plain,
+     S("{\"action\":\"a\",\"attributes\":{\"a\":\"\\u000A\\/\xff\",\"b\":[-0, -0.0],\"c\":{\"d\":null}}}"),
+     "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"",
+     {NULL, NULL, NULL, "{\"attributes\":{\"a\":\"\\n/" FFFD "\",\"b\":[0,-0.0],\"c\":{}}}"}},
+    /* Unknown members move. */
+    {&loose,
+     S("{\"action\":\"a\",\"x\":{\"b\":2,\"a\":1},\"attributes\":{\"y\":1,\"b\":2},\"a\":null,\"\":[]}"),
+     "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"",
+     {NULL, NULL, NULL, "{\"attributes\":{\"\":[],\"b\":2,\"x\":{\"a\":1,\"b\":2},\"y\":1}}"}},
+    {&loose,
+     S("{\"action\":\"a\",\"x\":1}"),
+     "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"",
+     {NULL, NULL, NULL, "{\"attributes\":{\"x\":1}}"}},
+    {&loose,
+     S("{\"action\":\"a\",\"x\":null}"),
+     "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"",
+     {NULL}},
+    /* Long text is cut between sequences, and named. */
+    {&cutting,
+     S("{\"action\":\"a\",\"protocol\":\"1234567890123456789012345678901\xc3\xa9\"}"),
+     "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"",
+     {NULL, NULL, NULL,
+      "{\"protocol\":\"1234567890123456789012345678901\",\"attributes\":{\"truncated\":[\"protocol\"]}}"}},
+    {&cutting,
+     S("{\"action\":\"a\",\"protocol\":\"123456789012345678901234567890\xff\"}"),
+     "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"",
+     {NULL, NULL, NULL,
+      "{\"protocol\":\"123456789012345678901234567890\",\"attributes\":{\"truncated\":[\"protocol\"]}}"}},
+    {&cutting,
+     S("{\"action\":\"a\",\"protocol\":\"12345678901234567890123456789\xff\",\"attributes\":{\"z\":1,\"a\":2}}"),
+     "\"source\":\"web1\",\"action\":\"a\",\"outcome\":\"unknown\"",
+     {NULL, NULL, NULL,
+      "{\"protocol\":\"12345678901234567890123456789" FFFD "\",\"attributes\":{\"a\":2,\"z\":1}}"}},
 };
 
-static void check_text(struct cf_str got, const char *want) { ck_assert_bytes(got.p, got.n, want == NULL ? "" : want, want == NULL ? 0 : strlen(want)); }
+static void check_text(struct cf_str got, const char *want)
+{
+  ck_assert_bytes(got.p, got.n, want == NULL ? "" : want, want == NULL ? 0 : strlen(want));
+}
 
 static void check_strict(const struct cf_record *r)
 {
@@ -94,7 +208,8 @@ static void check_strict(const struct cf_record *r)
   ck_assert_msg(err == CF_OK, "%s: %s", fault.at, fault.detail);
   ck_assert_int_eq(t, r->time_us);
   for (unsigned c = 0; c < CF_C_N; c++)
-    if (r->payload[c].n > 0) ck_assert_ok(cf_payload_check((enum cf_compartment)c, r->payload[c], &fault));
+    if (r->payload[c].n > 0)
+      ck_assert_ok(cf_payload_check((enum cf_compartment)c, r->payload[c], &fault));
 }
 
 START_TEST(test_taken)
@@ -105,7 +220,8 @@ START_TEST(test_taken)
   ck_assert_msg(err == CF_OK, "%s: %s", fault.at, fault.detail);
   ck_assert_int_eq(event.record.kind, CF_K_EVENT);
   check_text(event.record.public_text, taken[_i].public_text);
-  for (unsigned c = 0; c < CF_C_N; c++) check_text(event.record.payload[c], taken[_i].payload[c]);
+  for (unsigned c = 0; c < CF_C_N; c++)
+    check_text(event.record.payload[c], taken[_i].payload[c]);
   check_strict(&event.record);
   cf_event_fini(&event);
 }
@@ -113,67 +229,82 @@ END_TEST
 
 /* ---- Refused ---- */
 
-static const struct { const struct cf_event_rules *rules; struct cf_str given; const char *at, *says; } refused[] = {
-  {&plain, S("{}"), "action", "one of"},
-  {&plain, S("{\"user\":\"u\"}"), "action", "one of"},
-  {&plain, S("{\"action\":null}"), "action", "one of"},
-  {&plain, S("[]"), "", "object"},
-  {&plain, S("\"x\""), "", "object"},
-  {&plain, S("null"), "", "object"},
-  {&plain, S("1"), "", "object"},
-  {&plain, S("{\"action\":\"a\""), "", "at byte"},
-  {&plain, S("{\"action\":\"a\",\"action\":\"a\"}"), "", "has already"},
-  {&plain, S("{\"action\":\"a\",\"\\u0061ction\":\"a\"}"), "", "has already"},
-  {&plain, S("{\"action\":\"a\",\"usr\":\"u\"}"), "usr", "user"},
-  {&plain, S("{\"action\":\"a\",\"zzzzzz\":\"u\"}"), "zzzzzz", "source, source_seq"},
-  {&plain, S("{\"action\":\"a\",\"recorded\":\"2026-11-24T02:00:00Z\"}"), "recorded", "no member"},
-  {&plain, S("{\"action\":\"a\",\"seq\":1}"), "seq", "no member"},
-  {&plain, S("{\"action\":\"a\",\"kind\":\"event\"}"), "kind", "no member"},
-  {&plain, S("{\"action\":\"a\",\"body\":{}}"), "body", "no member"},
-  {&plain, S("{\"action\":\"a\",\"\":1}"), "", "no member"},
-  {&plain, S("{\"action\":\"a b\"}"), "action", "letters"},
-  {&plain, S("{\"action\":\"\"}"), "action", "letters"},
-  {&plain, S("{\"action\":1}"), "action", "a string"},
-  {&plain, S("{\"action\":[\"a\"]}"), "action", "a string"},
-  {&plain, S("{\"action\":true}"), "action", "a string"},
-  {&plain, S("{\"action\":\"a\",\"id\":\"\\u0000\"}"), "id", "letters"},
-  {&plain, S("{\"method\":\"GE T\"}"), "method", "token"},
-  {&plain, S("{\"method\":\"123456789012345678901234567890123\"}"), "method", "token"},
-  {&plain, S("{\"action\":\"a\",\"status\":1000}"), "status", "999"},
-  {&plain, S("{\"action\":\"a\",\"status\":-1}"), "status", "999"},
-  {&plain, S("{\"action\":\"a\",\"status\":200.0}"), "status", "an integer"},
-  {&plain, S("{\"action\":\"a\",\"status\":2e2}"), "status", "an integer"},
-  {&plain, S("{\"action\":\"a\",\"status\":\"200\"}"), "status", "an integer"},
-  {&plain, S("{\"action\":\"a\",\"bytes\":9007199254740992}"), "bytes", "9007199254740991"},
-  {&plain, S("{\"action\":\"a\",\"bytes\":9223372036854775808}"), "", "64 bits"},
-  {&plain, S("{\"action\":\"a\",\"attributes\":{\"x\":-9223372036854775809}}"), "", "64 bits"},
-  {&plain, S("{\"action\":\"a\",\"outcome\":\"ok\"}"), "outcome", "success"},
-  {&plain, S("{\"action\":\"a\",\"ip\":\"\"}"), "ip", "address"},
-  {&plain, S("{\"action\":\"a\",\"ip\":\"fe80::1%eth0\"}"), "ip", "zone"},
-  {&plain, S("{\"action\":\"a\",\"ip\":\"192.0.2.7\\u0000\"}"), "ip", "address"},
-  {&plain, S("{\"action\":\"a\",\"time\":\"yesterday\"}"), "time", "RFC 3339"},
-  {&plain, S("{\"action\":\"a\",\"time\":\"2026-11-24\"}"), "time", "RFC 3339"},
-  {&plain, S("{\"action\":\"a\",\"time\":1e99}"), "time", "1970"},
-  {&plain, S("{\"action\":\"a\",\"time\":true}"), "time", "1970"},
-  {&plain, S("{\"action\":\"a\",\"time\":\"0000-01-01T00:00:00Z\"}"), "time", "1970"},
-  {&plain, S("{\"action\":\"a\",\"protocol\":\"123456789012345678901234567890123\"}"), "protocol", "32 bytes"},
-  {&plain, S("{\"action\":\"a\",\"protocol\":\"123456789012345678901234567890\xff\"}"), "protocol", "32 bytes"},
-  {&plain, S("{\"action\":\"a\",\"attributes\":[]}"), "attributes", "an object"},
-  {&plain, S("{\"action\":\"a\",\"attributes\":\"x\"}"), "attributes", "an object"},
-  {&plain, S("{\"action\":\"a\",\"attributes\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{}}}}}}}}}}"), "attributes", "too deep"},
-  {&plain, S("{\"action\":\"a\",\"attributes\":{\"x\":1.123456789012345678901234567890123456789}}"), "attributes", "40 bytes"},
-  {&plain, S("{\"action\":\"a\",\"source\":\"web2\"}"), "source", "may not"},
-  {&plain, S("{\"action\":\"a\",\"source\":\"\"}"), "source", "may not"},
-  {&plain, S("{\"action\":\"a\",\"source\":\"counterfoil\"}"), "source", "own name"},
-  {&other, S("{\"action\":\"a\",\"source\":\"counterfoil\"}"), "source", "own name"},
-  {&other, S("{\"action\":\"a\",\"source\":\"web22\"}"), "source", "may not"},
-  {&other, S("{\"action\":\"a\",\"source\":\"app\"}"), "source", "may not"},
-  {&other, S("{\"action\":\"a\",\"source\":\"app-x y\"}"), "source", "letters"},
-  {&loose, S("{\"action\":\"a\",\"x\":1,\"attributes\":{\"x\":2}}"), "attributes", "\"x\" is there twice"},
-  {&loose, S("{\"action\":\"a\",\"\xff\":1,\"attributes\":{\"\\ufffd\":2}}"), "attributes", "twice"},
-  {&loose, S("{\"action\":\"a\",\"user\":1}"), "user", "a string"},
-  {&cutting, S("{\"action\":\"a\",\"usr\":\"u\"}"), "usr", "user"},
-  {&cutting, S("{\"action\":\"a\",\"protocol\":\"123456789012345678901234567890123\",\"attributes\":{\"truncated\":1}}"), "attributes", "\"truncated\" is there twice"},
+static const struct {
+  const struct cf_event_rules *rules;
+  struct cf_str given;
+  const char *at, *says;
+} refused[] = {
+    {&plain, S("{}"), "action", "one of"},
+    {&plain, S("{\"user\":\"u\"}"), "action", "one of"},
+    {&plain, S("{\"action\":null}"), "action", "one of"},
+    {&plain, S("[]"), "", "object"},
+    {&plain, S("\"x\""), "", "object"},
+    {&plain, S("null"), "", "object"},
+    {&plain, S("1"), "", "object"},
+    {&plain, S("{\"action\":\"a\""), "", "at byte"},
+    {&plain, S("{\"action\":\"a\",\"action\":\"a\"}"), "", "has already"},
+    {&plain, S("{\"action\":\"a\",\"\\u0061ction\":\"a\"}"), "", "has already"},
+    {&plain, S("{\"action\":\"a\",\"usr\":\"u\"}"), "usr", "user"},
+    {&plain, S("{\"action\":\"a\",\"zzzzzz\":\"u\"}"), "zzzzzz", "source, source_seq"},
+    {&plain, S("{\"action\":\"a\",\"recorded\":\"2026-11-24T02:00:00Z\"}"), "recorded",
+     "no member"},
+    {&plain, S("{\"action\":\"a\",\"seq\":1}"), "seq", "no member"},
+    {&plain, S("{\"action\":\"a\",\"kind\":\"event\"}"), "kind", "no member"},
+    {&plain, S("{\"action\":\"a\",\"body\":{}}"), "body", "no member"},
+    {&plain, S("{\"action\":\"a\",\"\":1}"), "", "no member"},
+    {&plain, S("{\"action\":\"a b\"}"), "action", "letters"},
+    {&plain, S("{\"action\":\"\"}"), "action", "letters"},
+    {&plain, S("{\"action\":1}"), "action", "a string"},
+    {&plain, S("{\"action\":[\"a\"]}"), "action", "a string"},
+    {&plain, S("{\"action\":true}"), "action", "a string"},
+    {&plain, S("{\"action\":\"a\",\"id\":\"\\u0000\"}"), "id", "letters"},
+    {&plain, S("{\"method\":\"GE T\"}"), "method", "token"},
+    {&plain, S("{\"method\":\"123456789012345678901234567890123\"}"), "method", "token"},
+    {&plain, S("{\"action\":\"a\",\"status\":1000}"), "status", "999"},
+    {&plain, S("{\"action\":\"a\",\"status\":-1}"), "status", "999"},
+    {&plain, S("{\"action\":\"a\",\"status\":200.0}"), "status", "an integer"},
+    {&plain, S("{\"action\":\"a\",\"status\":2e2}"), "status", "an integer"},
+    {&plain, S("{\"action\":\"a\",\"status\":\"200\"}"), "status", "an integer"},
+    {&plain, S("{\"action\":\"a\",\"bytes\":9007199254740992}"), "bytes", "9007199254740991"},
+    {&plain, S("{\"action\":\"a\",\"bytes\":9223372036854775808}"), "", "64 bits"},
+    {&plain, S("{\"action\":\"a\",\"attributes\":{\"x\":-9223372036854775809}}"), "", "64 bits"},
+    {&plain, S("{\"action\":\"a\",\"outcome\":\"ok\"}"), "outcome", "success"},
+    {&plain, S("{\"action\":\"a\",\"ip\":\"\"}"), "ip", "address"},
+    {&plain, S("{\"action\":\"a\",\"ip\":\"fe80::1%eth0\"}"), "ip", "zone"},
+    {&plain, S("{\"action\":\"a\",\"ip\":\"192.0.2.7\\u0000\"}"), "ip", "address"},
+    {&plain, S("{\"action\":\"a\",\"time\":\"yesterday\"}"), "time", "RFC 3339"},
+    {&plain, S("{\"action\":\"a\",\"time\":\"2026-11-24\"}"), "time", "RFC 3339"},
+    {&plain, S("{\"action\":\"a\",\"time\":1e99}"), "time", "1970"},
+    {&plain, S("{\"action\":\"a\",\"time\":true}"), "time", "1970"},
+    {&plain, S("{\"action\":\"a\",\"time\":\"0000-01-01T00:00:00Z\"}"), "time", "1970"},
+    {&plain, S("{\"action\":\"a\",\"protocol\":\"123456789012345678901234567890123\"}"), "protocol",
+     "32 bytes"},
+    {&plain, S("{\"action\":\"a\",\"protocol\":\"123456789012345678901234567890\xff\"}"),
+     "protocol", "32 bytes"},
+    {&plain, S("{\"action\":\"a\",\"attributes\":[]}"), "attributes", "an object"},
+    {&plain, S("{\"action\":\"a\",\"attributes\":\"x\"}"), "attributes", "an object"},
+    {&plain,
+     S("{\"action\":\"a\",\"attributes\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{}}}}}}}}}}"),
+     "attributes", "too deep"},
+    {&plain,
+     S("{\"action\":\"a\",\"attributes\":{\"x\":1.123456789012345678901234567890123456789}}"),
+     "attributes", "40 bytes"},
+    {&plain, S("{\"action\":\"a\",\"source\":\"web2\"}"), "source", "may not"},
+    {&plain, S("{\"action\":\"a\",\"source\":\"\"}"), "source", "may not"},
+    {&plain, S("{\"action\":\"a\",\"source\":\"counterfoil\"}"), "source", "own name"},
+    {&other, S("{\"action\":\"a\",\"source\":\"counterfoil\"}"), "source", "own name"},
+    {&other, S("{\"action\":\"a\",\"source\":\"web22\"}"), "source", "may not"},
+    {&other, S("{\"action\":\"a\",\"source\":\"app\"}"), "source", "may not"},
+    {&other, S("{\"action\":\"a\",\"source\":\"app-x y\"}"), "source", "letters"},
+    {&loose, S("{\"action\":\"a\",\"x\":1,\"attributes\":{\"x\":2}}"), "attributes",
+     "\"x\" is there twice"},
+    {&loose, S("{\"action\":\"a\",\"\xff\":1,\"attributes\":{\"\\ufffd\":2}}"), "attributes",
+     "twice"},
+    {&loose, S("{\"action\":\"a\",\"user\":1}"), "user", "a string"},
+    {&cutting, S("{\"action\":\"a\",\"usr\":\"u\"}"), "usr", "user"},
+    {&cutting,
+     S("{\"action\":\"a\",\"protocol\":\"123456789012345678901234567890123\",\"attributes\":{\"truncated\":1}}"),
+     "attributes", "\"truncated\" is there twice"},
 };
 
 START_TEST(test_refused)
@@ -192,19 +323,27 @@ END_TEST
 
 static struct cf_buf text;
 
-static void open_text(void) { cf_buf_init(&text, 1 << 22); }
-static void close_text(void) { cf_buf_fini(&text); }
+static void open_text(void)
+{
+  cf_buf_init(&text, 1 << 22);
+}
+static void close_text(void)
+{
+  cf_buf_fini(&text);
+}
 
 static void put_run(size_t n, const char *piece)
 {
-  while (n-- > 0) cf_buf_puts(&text, piece);
+  while (n-- > 0)
+    cf_buf_puts(&text, piece);
 }
 
 /* Each text member at its limit and one byte above it. */
 START_TEST(test_text_limit)
 {
   const struct cf_member_row *row = &cf_member_table[_i];
-  if (row->type != CF_T_TEXT) return;
+  if (row->type != CF_T_TEXT)
+    return;
   for (size_t more = 0; more < 2; more++) {
     struct cf_event event;
     struct cf_fault fault = {.at = ""};
@@ -214,11 +353,15 @@ START_TEST(test_text_limit)
     cf_buf_puts(&text, "\"}");
     enum cf_err err = cf_event_parse(cf_buf_str(&text), &plain, &event, &fault);
     ck_assert_err(err, more ? CF_E_INVALID : CF_OK);
-    if (err == CF_OK) cf_event_fini(&event);
-    else ck_assert_str_eq(fault.at, row->name);
+    if (err == CF_OK)
+      cf_event_fini(&event);
+    else
+      ck_assert_str_eq(fault.at, row->name);
     ck_assert_ok(cf_event_parse(cf_buf_str(&text), &cutting, &event, &fault));
     check_strict(&event.record);
-    ck_assert_int_eq(memmem(event.record.payload[CF_C_DETAIL].p, event.record.payload[CF_C_DETAIL].n, "truncated", 9) != NULL, (int)more);
+    ck_assert_int_eq(memmem(event.record.payload[CF_C_DETAIL].p,
+                            event.record.payload[CF_C_DETAIL].n, "truncated", 9) != NULL,
+                     (int)more);
     cf_event_fini(&event);
   }
 }
@@ -243,8 +386,10 @@ START_TEST(test_attributes_limit)
     cf_buf_puts(&text, "}");
     enum cf_err err = cf_event_parse(cf_buf_str(&text), &cutting, &event, &fault);
     ck_assert_err(err, n > 16384 ? CF_E_INVALID : CF_OK);
-    if (err == CF_OK) cf_event_fini(&event);
-    else ck_assert_str_eq(fault.at, "attributes");
+    if (err == CF_OK)
+      cf_event_fini(&event);
+    else
+      ck_assert_str_eq(fault.at, "attributes");
   }
 }
 END_TEST
@@ -260,12 +405,14 @@ static size_t largest(const struct cf_record *r)
   at_end.recorded_us = 0;
   cf_leaf_put(&at_end, zero, salts, &leaf, hash);
   size_t n = leaf.n;
-  for (unsigned c = 0; c < CF_C_N; c++) n += r->payload[c].n;
+  for (unsigned c = 0; c < CF_C_N; c++)
+    n += r->payload[c].n;
   cf_buf_fini(&leaf);
   return n;
 }
 
-/* Control characters take six bytes each: a record grows until it is exactly full, and not by one byte more. */
+/* Control characters take six bytes each: a record grows until it is exactly
+ * full, and not by one byte more. */
 START_TEST(test_record_limit)
 {
   size_t last = 0;
@@ -315,9 +462,11 @@ START_TEST(test_many_unknown)
   struct cf_event event;
   struct cf_fault fault = {.at = ""};
   cf_buf_puts(&text, "{\"action\":\"a\"");
-  for (unsigned i = 0; i < 400; i++) cf_buf_putf(&text, ",\"u%03u\":%u", i, i);
+  for (unsigned i = 0; i < 400; i++)
+    cf_buf_putf(&text, ",\"u%03u\":%u", i, i);
   cf_buf_puts(&text, ",\"attributes\":{\"first\":0");
-  for (unsigned i = 0; i < 400; i++) cf_buf_putf(&text, ",\"a%03u\":%u", i, i);
+  for (unsigned i = 0; i < 400; i++)
+    cf_buf_putf(&text, ",\"a%03u\":%u", i, i);
   cf_buf_puts(&text, "}}");
   enum cf_err err = cf_event_parse(cf_buf_str(&text), &loose, &event, &fault);
   ck_assert_msg(err == CF_OK, "%s: %s", fault.at, fault.detail);
@@ -326,11 +475,12 @@ START_TEST(test_many_unknown)
 }
 END_TEST
 
-/* Each prefix of a good event is refused, and no byte changed in it does any harm. */
+/* Each prefix of a good event is refused, and no byte changed in it does any
+ * harm. */
 START_TEST(test_damaged)
 {
   static const char good[] =
-    "{\"time\":\"2026-11-24T03:00:00+01:00\",\"user\":\"b\\u00f6b\\n\xc3\xa9\",\"ip\":\"2001:db8::1\",\"method\":\"get\",\"status\":200,\"attributes\":{\"b\":[1,-2.5e3],\"a\":null}}";
+      "{\"time\":\"2026-11-24T03:00:00+01:00\",\"user\":\"b\\u00f6b\\n\xc3\xa9\",\"ip\":\"2001:db8::1\",\"method\":\"get\",\"status\":200,\"attributes\":{\"b\":[1,-2.5e3],\"a\":null}}";
   static const struct cf_event_rules *const rules[] = {&plain, &loose, &cutting};
   size_t n = sizeof good - 1;
   char *copy = malloc(n);
@@ -342,7 +492,8 @@ START_TEST(test_damaged)
       copy[at] = (char)v;
       enum cf_err err = cf_event_parse((struct cf_str){copy, n}, rules[v % 3], &event, NULL);
       ck_assert(err == CF_OK || err == CF_E_SYNTAX || err == CF_E_INVALID);
-      if (err != CF_OK) continue;
+      if (err != CF_OK)
+        continue;
       check_strict(&event.record);
       cf_event_fini(&event);
     }
@@ -353,54 +504,83 @@ END_TEST
 
 /* ---- Builder ---- */
 
-static const struct { enum cf_kind kind; const char *source; struct cf_str body; bool ok; } bodies[] = {
-  {CF_K_GENESIS, NULL, S("{\"format\":\"counterfoil/v1\",\"key\":\"o+1+x\",\"origin\":\"o\"}"), true},
-  {CF_K_GENESIS, NULL, S("{\"format\":\"counterfoil/v2\",\"key\":\"o+1+x\",\"origin\":\"o\"}"), false},
-  {CF_K_GENESIS, NULL, S("{\"key\":\"o+1+x\",\"format\":\"counterfoil/v1\",\"origin\":\"o\"}"), false},
-  {CF_K_GENESIS, NULL, S("{\"format\":\"counterfoil/v1\",\"key\":\"o+1+x\"}"), false},
-  {CF_K_GENESIS, NULL, S("{\"format\":\"counterfoil/v1\",\"key\":\"o+1+x\",\"origin\":\"o\",\"x\":1}"), false},
-  {CF_K_GENESIS, NULL, S("{\"format\":\"counterfoil/v1\",\"key\":\"o+1+x\",\"origin\":\"o\"} "), false},
-  {CF_K_GENESIS, NULL, S("{\"format\":\"counterfoil/v1\",\"key\":\"\",\"origin\":\"o\"}"), false},
-  {CF_K_GENESIS, "admin", S("{\"format\":\"counterfoil/v1\",\"key\":\"o+1+x\",\"origin\":\"o\"}"), false},
-  {CF_K_SERVICE, NULL, S("{\"software\":\"counterfoil 0.1.0\",\"what\":\"clock\"}"), true},
-  {CF_K_SERVICE, NULL, S("{\"software\":\"counterfoil 0.1.0\",\"what\":\"add\"}"), false},
-  {CF_K_SERVICE, NULL, S("{\"software\":1,\"what\":\"start\"}"), false},
-  {CF_K_SERVICE, NULL, S(""), false},
-  {CF_K_SERVICE, NULL, S("[]"), false},
-  {CF_K_TOKEN, "admin", S("{\"id\":\"k3\",\"name\":\"web2\",\"what\":\"revoke\"}"), true},
-  {CF_K_TOKEN, "admin", S("{\"expires\":\"2027-11-24T00:00:00.000000Z\",\"id\":\"k3\",\"name\":\"web2\",\"roles\":[\"writer\",\"reader\"],\"what\":\"add\"}"), true},
-  {CF_K_TOKEN, "admin", S("{\"expires\":\"2027-11-24T00:00:00Z\",\"id\":\"k3\",\"name\":\"web2\",\"what\":\"add\"}"), false},
-  {CF_K_TOKEN, "admin", S("{\"id\":\"k3\",\"name\":\"web2\",\"roles\":\"writer\",\"what\":\"add\"}"), false},
-  {CF_K_TOKEN, "admin", S("{\"id\":\"k3\",\"name\":\"web2\",\"what\":\"start\"}"), false},
-  {CF_K_TOKEN, NULL, S("{\"id\":\"k3\",\"name\":\"web2\",\"what\":\"revoke\"}"), false},
-  {CF_K_LOSS, "web1", S("{\"count\":17,\"first\":\"2026-11-24T02:00:01.000000Z\",\"last\":\"2026-11-24T02:00:02.000000Z\",\"reason\":\"invalid\"}"), true},
-  {CF_K_LOSS, "web1", S("{\"count\":017,\"first\":\"2026-11-24T02:00:01.000000Z\",\"last\":\"2026-11-24T02:00:02.000000Z\",\"reason\":\"invalid\"}"), false},
-  {CF_K_LOSS, "web1", S("{\"count\":\"17\",\"first\":\"2026-11-24T02:00:01.000000Z\",\"last\":\"2026-11-24T02:00:02.000000Z\",\"reason\":\"invalid\"}"), false},
-  {CF_K_LOSS, "web1", S("{\"count\":17,\"first\":\"2026-11-24T02:00:01.000000Z\",\"last\":\"2026-11-24T02:00:02.000000Z\",\"reason\":\"a b\"}"), false},
-  {CF_K_KEY, NULL, S("{\"key\":\"o+2+y\",\"note\":\"text\\n\\n\xe2\x80\x94 o x\\n\"}"), true},
-  {CF_K_KEY, NULL, S("{\"key\":\"o+2+y\",\"note\":\"text\",\"until\":\"2026-11-24T02:00:01.000000Z\"}"), true},
-  {CF_K_KEY, NULL, S("{\"key\":\"o+2+y\",\"note\":\"te\\/xt\"}"), false},
-  {CF_K_POLICY, "admin", S("{\"rules\":[]}"), true},
-  {CF_K_POLICY, "admin", S("{\"rules\":[\"keep 1d\",\"x\"]}"), true},
-  {CF_K_POLICY, "admin", S("{\"rules\":[\"keep 1d\",]}"), false},
-  {CF_K_POLICY, "admin", S("{\"rules\":[1]}"), false},
-  {CF_K_HOLD, "officer", S("{\"hold\":\"case-7\"}"), true},
-  {CF_K_HOLD, "officer", S("{\"hold\":\"case 7\"}"), false},
-  {CF_K_HOLD, "officer", S("{\"hold\":null}"), false},
-  {CF_K_RELEASE, "officer", S("{\"hold\":\"case-7\"}"), true},
-  {CF_K_ERASURE, "officer", S("{\"basis\":\"gdpr-17\",\"targets\":[[1,3],[2,15]]}"), true},
-  {CF_K_ERASURE, "officer", S("{\"basis\":\"gdpr-17\",\"targets\":[]}"), false},
-  {CF_K_ERASURE, "officer", S("{\"basis\":\"gdpr-17\",\"targets\":[[2,3],[1,1]]}"), false},
-  {CF_K_ERASURE, "officer", S("{\"basis\":\"gdpr-17\",\"targets\":[[1,3],[1,1]]}"), false},
-  {CF_K_ERASURE, "officer", S("{\"basis\":\"gdpr-17\",\"targets\":[[1,0]]}"), false},
-  {CF_K_ERASURE, "officer", S("{\"basis\":\"gdpr-17\",\"targets\":[[1,16]]}"), false},
-  {CF_K_ERASURE, "officer", S("{\"basis\":\"gdpr-17\",\"targets\":[[1]]}"), false},
-  {CF_K_RETENTION, "counterfoil",
-   S("{\"minimum\":256,\"prev\":\"FI3pxaekTRnlbNmuGlVL9nhHr7DFj24S+imsfd/KmUA=\",\"root\":\"RUNJ5CLwUpcZHq0T4h09tSDlq+9SBV5JZLgvshP1k6E=\",\"rule\":\"keep 400d\"}"), true},
-  {CF_K_RETENTION, "counterfoil",
-   S("{\"minimum\":255,\"prev\":\"FI3pxaekTRnlbNmuGlVL9nhHr7DFj24S+imsfd/KmUA=\",\"root\":\"RUNJ5CLwUpcZHq0T4h09tSDlq+9SBV5JZLgvshP1k6E=\",\"rule\":\"keep 400d\"}"), false},
-  {CF_K_RETENTION, "counterfoil", S("{\"minimum\":256,\"prev\":\"FI3p\",\"root\":\"RUNJ5CLwUpcZHq0T4h09tSDlq+9SBV5JZLgvshP1k6E=\",\"rule\":\"keep 400d\"}"), false},
-  {CF_K_EVENT, "web1", S("{}"), false},
+static const struct {
+  enum cf_kind kind;
+  const char *source;
+  struct cf_str body;
+  bool ok;
+} bodies[] = {
+    {CF_K_GENESIS, NULL, S("{\"format\":\"counterfoil/v1\",\"key\":\"o+1+x\",\"origin\":\"o\"}"),
+     true},
+    {CF_K_GENESIS, NULL, S("{\"format\":\"counterfoil/v2\",\"key\":\"o+1+x\",\"origin\":\"o\"}"),
+     false},
+    {CF_K_GENESIS, NULL, S("{\"key\":\"o+1+x\",\"format\":\"counterfoil/v1\",\"origin\":\"o\"}"),
+     false},
+    {CF_K_GENESIS, NULL, S("{\"format\":\"counterfoil/v1\",\"key\":\"o+1+x\"}"), false},
+    {CF_K_GENESIS, NULL,
+     S("{\"format\":\"counterfoil/v1\",\"key\":\"o+1+x\",\"origin\":\"o\",\"x\":1}"), false},
+    {CF_K_GENESIS, NULL, S("{\"format\":\"counterfoil/v1\",\"key\":\"o+1+x\",\"origin\":\"o\"} "),
+     false},
+    {CF_K_GENESIS, NULL, S("{\"format\":\"counterfoil/v1\",\"key\":\"\",\"origin\":\"o\"}"), false},
+    {CF_K_GENESIS, "admin", S("{\"format\":\"counterfoil/v1\",\"key\":\"o+1+x\",\"origin\":\"o\"}"),
+     false},
+    {CF_K_SERVICE, NULL, S("{\"software\":\"counterfoil 0.1.0\",\"what\":\"clock\"}"), true},
+    {CF_K_SERVICE, NULL, S("{\"software\":\"counterfoil 0.1.0\",\"what\":\"add\"}"), false},
+    {CF_K_SERVICE, NULL, S("{\"software\":1,\"what\":\"start\"}"), false},
+    {CF_K_SERVICE, NULL, S(""), false},
+    {CF_K_SERVICE, NULL, S("[]"), false},
+    {CF_K_TOKEN, "admin", S("{\"id\":\"k3\",\"name\":\"web2\",\"what\":\"revoke\"}"), true},
+    {CF_K_TOKEN, "admin",
+     S("{\"expires\":\"2027-11-24T00:00:00.000000Z\",\"id\":\"k3\",\"name\":\"web2\",\"roles\":[\"writer\",\"reader\"],\"what\":\"add\"}"),
+     true},
+    {CF_K_TOKEN, "admin",
+     S("{\"expires\":\"2027-11-24T00:00:00Z\",\"id\":\"k3\",\"name\":\"web2\",\"what\":\"add\"}"),
+     false},
+    {CF_K_TOKEN, "admin",
+     S("{\"id\":\"k3\",\"name\":\"web2\",\"roles\":\"writer\",\"what\":\"add\"}"), false},
+    {CF_K_TOKEN, "admin", S("{\"id\":\"k3\",\"name\":\"web2\",\"what\":\"start\"}"), false},
+    {CF_K_TOKEN, NULL, S("{\"id\":\"k3\",\"name\":\"web2\",\"what\":\"revoke\"}"), false},
+    {CF_K_LOSS, "web1",
+     S("{\"count\":17,\"first\":\"2026-11-24T02:00:01.000000Z\",\"last\":\"2026-11-24T02:00:02.000000Z\",\"reason\":\"invalid\"}"),
+     true},
+    {CF_K_LOSS, "web1",
+     S("{\"count\":017,\"first\":\"2026-11-24T02:00:01.000000Z\",\"last\":\"2026-11-24T02:00:02.000000Z\",\"reason\":\"invalid\"}"),
+     false},
+    {CF_K_LOSS, "web1",
+     S("{\"count\":\"17\",\"first\":\"2026-11-24T02:00:01.000000Z\",\"last\":\"2026-11-24T02:00:02.000000Z\",\"reason\":\"invalid\"}"),
+     false},
+    {CF_K_LOSS, "web1",
+     S("{\"count\":17,\"first\":\"2026-11-24T02:00:01.000000Z\",\"last\":\"2026-11-24T02:00:02.000000Z\",\"reason\":\"a b\"}"),
+     false},
+    {CF_K_KEY, NULL, S("{\"key\":\"o+2+y\",\"note\":\"text\\n\\n\xe2\x80\x94 o x\\n\"}"), true},
+    {CF_K_KEY, NULL,
+     S("{\"key\":\"o+2+y\",\"note\":\"text\",\"until\":\"2026-11-24T02:00:01.000000Z\"}"), true},
+    {CF_K_KEY, NULL, S("{\"key\":\"o+2+y\",\"note\":\"te\\/xt\"}"), false},
+    {CF_K_POLICY, "admin", S("{\"rules\":[]}"), true},
+    {CF_K_POLICY, "admin", S("{\"rules\":[\"keep 1d\",\"x\"]}"), true},
+    {CF_K_POLICY, "admin", S("{\"rules\":[\"keep 1d\",]}"), false},
+    {CF_K_POLICY, "admin", S("{\"rules\":[1]}"), false},
+    {CF_K_HOLD, "officer", S("{\"hold\":\"case-7\"}"), true},
+    {CF_K_HOLD, "officer", S("{\"hold\":\"case 7\"}"), false},
+    {CF_K_HOLD, "officer", S("{\"hold\":null}"), false},
+    {CF_K_RELEASE, "officer", S("{\"hold\":\"case-7\"}"), true},
+    {CF_K_ERASURE, "officer", S("{\"basis\":\"gdpr-17\",\"targets\":[[1,3],[2,15]]}"), true},
+    {CF_K_ERASURE, "officer", S("{\"basis\":\"gdpr-17\",\"targets\":[]}"), false},
+    {CF_K_ERASURE, "officer", S("{\"basis\":\"gdpr-17\",\"targets\":[[2,3],[1,1]]}"), false},
+    {CF_K_ERASURE, "officer", S("{\"basis\":\"gdpr-17\",\"targets\":[[1,3],[1,1]]}"), false},
+    {CF_K_ERASURE, "officer", S("{\"basis\":\"gdpr-17\",\"targets\":[[1,0]]}"), false},
+    {CF_K_ERASURE, "officer", S("{\"basis\":\"gdpr-17\",\"targets\":[[1,16]]}"), false},
+    {CF_K_ERASURE, "officer", S("{\"basis\":\"gdpr-17\",\"targets\":[[1]]}"), false},
+    {CF_K_RETENTION, "counterfoil",
+     S("{\"minimum\":256,\"prev\":\"FI3pxaekTRnlbNmuGlVL9nhHr7DFj24S+imsfd/KmUA=\",\"root\":\"RUNJ5CLwUpcZHq0T4h09tSDlq+9SBV5JZLgvshP1k6E=\",\"rule\":\"keep 400d\"}"),
+     true},
+    {CF_K_RETENTION, "counterfoil",
+     S("{\"minimum\":255,\"prev\":\"FI3pxaekTRnlbNmuGlVL9nhHr7DFj24S+imsfd/KmUA=\",\"root\":\"RUNJ5CLwUpcZHq0T4h09tSDlq+9SBV5JZLgvshP1k6E=\",\"rule\":\"keep 400d\"}"),
+     false},
+    {CF_K_RETENTION, "counterfoil",
+     S("{\"minimum\":256,\"prev\":\"FI3p\",\"root\":\"RUNJ5CLwUpcZHq0T4h09tSDlq+9SBV5JZLgvshP1k6E=\",\"rule\":\"keep 400d\"}"),
+     false},
+    {CF_K_EVENT, "web1", S("{}"), false},
 };
 
 START_TEST(test_builder_body)
@@ -411,13 +591,19 @@ START_TEST(test_builder_body)
   ck_assert_ok(cf_builder_new(bodies[_i].kind, &b));
   for (int twice = 0; twice < 2; twice++) {
     cf_builder_set_body(b, bodies[_i].body);
-    if (bodies[_i].source != NULL) cf_builder_set(b, CF_M_SOURCE, cf_str_from(bodies[_i].source));
-    if (bodies[_i].kind == CF_K_EVENT) cf_builder_set(b, CF_M_ACTION, CF_STR("a"));
+    if (bodies[_i].source != NULL)
+      cf_builder_set(b, CF_M_SOURCE, cf_str_from(bodies[_i].source));
+    if (bodies[_i].kind == CF_K_EVENT)
+      cf_builder_set(b, CF_M_ACTION, CF_STR("a"));
     enum cf_err err = cf_builder_end(b, &event, &fault);
-    ck_assert_msg(err == (bodies[_i].ok ? CF_OK : CF_E_INVALID), "%s: %s %s", cf_err_word(err), fault.at, fault.detail);
-    if (err == CF_OK) check_strict(&event.record);
-    if (err == CF_OK) cf_event_fini(&event);
-    else ck_assert_str_ne(fault.detail, "");
+    ck_assert_msg(err == (bodies[_i].ok ? CF_OK : CF_E_INVALID), "%s: %s %s", cf_err_word(err),
+                  fault.at, fault.detail);
+    if (err == CF_OK)
+      check_strict(&event.record);
+    if (err == CF_OK)
+      cf_event_fini(&event);
+    else
+      ck_assert_str_ne(fault.detail, "");
   }
   cf_builder_free(b);
 }
@@ -431,14 +617,16 @@ START_TEST(test_builder_targets_limit)
     struct cf_event event;
     cf_buf_reset(&text);
     cf_buf_puts(&text, "{\"basis\":\"x\",\"targets\":[");
-    for (unsigned i = 0; i < n; i++) cf_buf_putf(&text, "%s[%u,1]", i == 0 ? "" : ",", i);
+    for (unsigned i = 0; i < n; i++)
+      cf_buf_putf(&text, "%s[%u,1]", i == 0 ? "" : ",", i);
     cf_buf_puts(&text, "]}");
     ck_assert_ok(cf_builder_new(CF_K_ERASURE, &b));
     cf_builder_set(b, CF_M_SOURCE, CF_STR("officer"));
     cf_builder_set_body(b, cf_buf_str(&text));
     enum cf_err err = cf_builder_end(b, &event, NULL);
     ck_assert_err(err, n > 4000 ? CF_E_INVALID : CF_OK);
-    if (err == CF_OK) cf_event_fini(&event);
+    if (err == CF_OK)
+      cf_event_fini(&event);
     cf_builder_free(b);
   }
 }
@@ -448,7 +636,8 @@ START_TEST(test_builder_members)
 {
   struct cf_builder *b;
   struct cf_event event;
-  char *copy = strdup("al\xff" "ice");
+  char *copy = strdup("al\xff"
+                      "ice");
   ck_assert_ok(cf_builder_new(CF_K_ACCESS, &b));
   cf_builder_set_object(b, CF_STR("{\"filter\":\"user=alice\",\"rows\":3}"));
   cf_builder_set(b, CF_M_USER, cf_str_from(copy));
@@ -460,10 +649,13 @@ START_TEST(test_builder_members)
   cf_builder_set_u64(b, CF_M_BYTES, 9007199254740991);
   cf_builder_set_time(b, CF_M_TIME, 1);
   ck_assert_ok(cf_builder_end(b, &event, NULL));
-  check_text(event.record.public_text, "\"source\":\"counterfoil\",\"time\":\"1970-01-01T00:00:00.000001Z\",\"method\":\"GET\",\"status\":403,\"outcome\":\"failure\"");
+  check_text(
+      event.record.public_text,
+      "\"source\":\"counterfoil\",\"time\":\"1970-01-01T00:00:00.000001Z\",\"method\":\"GET\",\"status\":403,\"outcome\":\"failure\"");
   check_text(event.record.payload[CF_C_ACTOR], "{\"user\":\"al" FFFD "ice\"}");
   check_text(event.record.payload[CF_C_CLIENT], "{\"ip\":\"2001:db8::1\"}");
-  check_text(event.record.payload[CF_C_DETAIL], "{\"bytes\":9007199254740991,\"attributes\":{\"filter\":\"user=alice\",\"rows\":3}}");
+  check_text(event.record.payload[CF_C_DETAIL],
+             "{\"bytes\":9007199254740991,\"attributes\":{\"filter\":\"user=alice\",\"rows\":3}}");
   ck_assert_int_eq(event.record.time_us, 1);
   check_strict(&event.record);
   cf_event_fini(&event);
@@ -488,23 +680,29 @@ START_TEST(test_builder_first_error)
   cf_builder_set(b, CF_M_SOURCE, CF_STR("web1"));
   cf_builder_set(b, CF_M_ACTION, CF_STR("ab"));
   ck_assert_ok(cf_builder_end(b, &event, &fault));
-  check_text(event.record.public_text, "\"source\":\"web1\",\"action\":\"ab\",\"outcome\":\"unknown\"");
+  check_text(event.record.public_text,
+             "\"source\":\"web1\",\"action\":\"ab\",\"outcome\":\"unknown\"");
   cf_event_fini(&event);
   cf_builder_free(b);
 }
 END_TEST
 
-static const struct { enum cf_kind kind; enum cf_member member; struct cf_str value; const char *at; } wrong[] = {
-  {CF_K_HOLD, CF_M_IP, S("192.0.2.7"), "ip"},
-  {CF_K_HOLD, CF_M_STATUS, S("200"), "status"},
-  {CF_K_SERVICE, CF_M_SOURCE, S("admin"), "source"},
-  {CF_K_EVENT, CF_M_SOURCE, S("counterfoil"), "source"},
-  {CF_K_ACCESS, CF_M_SOURCE, S("web1"), "source"},
-  {CF_K_EVENT, CF_M_ATTRIBUTES, S("{\"a\":null}"), "attributes"},
-  {CF_K_EVENT, CF_M_ATTRIBUTES, S("{\"a\": 1}"), "attributes"},
-  {CF_K_EVENT, CF_M_ATTRIBUTES, S("{\"a\":1}x"), "attributes"},
-  {CF_K_EVENT, CF_M_TIME, S("2026-11-24T02:00:00Z"), "time"},
-  {CF_K_EVENT, CF_M_STATUS, S("0200"), "status"},
+static const struct {
+  enum cf_kind kind;
+  enum cf_member member;
+  struct cf_str value;
+  const char *at;
+} wrong[] = {
+    {CF_K_HOLD, CF_M_IP, S("192.0.2.7"), "ip"},
+    {CF_K_HOLD, CF_M_STATUS, S("200"), "status"},
+    {CF_K_SERVICE, CF_M_SOURCE, S("admin"), "source"},
+    {CF_K_EVENT, CF_M_SOURCE, S("counterfoil"), "source"},
+    {CF_K_ACCESS, CF_M_SOURCE, S("web1"), "source"},
+    {CF_K_EVENT, CF_M_ATTRIBUTES, S("{\"a\":null}"), "attributes"},
+    {CF_K_EVENT, CF_M_ATTRIBUTES, S("{\"a\": 1}"), "attributes"},
+    {CF_K_EVENT, CF_M_ATTRIBUTES, S("{\"a\":1}x"), "attributes"},
+    {CF_K_EVENT, CF_M_TIME, S("2026-11-24T02:00:00Z"), "time"},
+    {CF_K_EVENT, CF_M_STATUS, S("0200"), "status"},
 };
 
 START_TEST(test_builder_wrong)
@@ -514,10 +712,14 @@ START_TEST(test_builder_wrong)
   struct cf_fault fault = {.at = ""};
   bool event_like = cf_kind_table[wrong[_i].kind].members == CF_PUBLIC_EVENT;
   ck_assert_ok(cf_builder_new(wrong[_i].kind, &b));
-  if (wrong[_i].kind == CF_K_EVENT || wrong[_i].kind == CF_K_HOLD) cf_builder_set(b, CF_M_SOURCE, CF_STR("web1"));
-  if (event_like) cf_builder_set(b, CF_M_ACTION, CF_STR("a"));
-  if (wrong[_i].kind == CF_K_HOLD) cf_builder_set_body(b, CF_STR("{\"hold\":\"h\"}"));
-  if (wrong[_i].kind == CF_K_SERVICE) cf_builder_set_body(b, CF_STR("{\"software\":\"s\",\"what\":\"start\"}"));
+  if (wrong[_i].kind == CF_K_EVENT || wrong[_i].kind == CF_K_HOLD)
+    cf_builder_set(b, CF_M_SOURCE, CF_STR("web1"));
+  if (event_like)
+    cf_builder_set(b, CF_M_ACTION, CF_STR("a"));
+  if (wrong[_i].kind == CF_K_HOLD)
+    cf_builder_set_body(b, CF_STR("{\"hold\":\"h\"}"));
+  if (wrong[_i].kind == CF_K_SERVICE)
+    cf_builder_set_body(b, CF_STR("{\"software\":\"s\",\"what\":\"start\"}"));
   cf_builder_set(b, wrong[_i].member, wrong[_i].value);
   ck_assert_err(cf_builder_end(b, &event, &fault), CF_E_INVALID);
   ck_assert_str_eq(fault.at, wrong[_i].at);
@@ -528,19 +730,27 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "taken", .test = test_taken, .loops = CF_COUNT(taken)},
-    {.tcase = "refused", .test = test_refused, .loops = CF_COUNT(refused)},
-    {.tcase = "limits", .test = test_text_limit, .loops = CF_M_N, .setup = open_text, .teardown = close_text},
-    {.tcase = "limits", .test = test_attributes_limit},
-    {.tcase = "limits", .test = test_record_limit},
-    {.tcase = "limits", .test = test_huge, .loops = 4},
-    {.tcase = "limits", .test = test_many_unknown},
-    {.tcase = "limits", .test = test_damaged},
-    {.tcase = "builder", .test = test_builder_body, .loops = CF_COUNT(bodies), .setup = open_text, .teardown = close_text},
-    {.tcase = "builder", .test = test_builder_targets_limit},
-    {.tcase = "builder", .test = test_builder_members},
-    {.tcase = "builder", .test = test_builder_first_error},
-    {.tcase = "builder", .test = test_builder_wrong, .loops = CF_COUNT(wrong)},
+      {.tcase = "taken", .test = test_taken, .loops = CF_COUNT(taken)},
+      {.tcase = "refused", .test = test_refused, .loops = CF_COUNT(refused)},
+      {.tcase = "limits",
+       .test = test_text_limit,
+       .loops = CF_M_N,
+       .setup = open_text,
+       .teardown = close_text},
+      {.tcase = "limits", .test = test_attributes_limit},
+      {.tcase = "limits", .test = test_record_limit},
+      {.tcase = "limits", .test = test_huge, .loops = 4},
+      {.tcase = "limits", .test = test_many_unknown},
+      {.tcase = "limits", .test = test_damaged},
+      {.tcase = "builder",
+       .test = test_builder_body,
+       .loops = CF_COUNT(bodies),
+       .setup = open_text,
+       .teardown = close_text},
+      {.tcase = "builder", .test = test_builder_targets_limit},
+      {.tcase = "builder", .test = test_builder_members},
+      {.tcase = "builder", .test = test_builder_first_error},
+      {.tcase = "builder", .test = test_builder_wrong, .loops = CF_COUNT(wrong)},
   };
   return cf_test_run("event", tests, CF_COUNT(tests));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The FastCGI client against peers that are scripted byte by byte: what a responder may say, and what it may not. */
+/* The FastCGI client against peers that are scripted byte by byte: what a
+ * responder may say, and what it may not. */
 #include "config.h"
 
 #include "fcgi-app/fcgi_client.h"
@@ -10,7 +11,7 @@
 
 #include "tests/unit/cf_test.h"
 
-#define LONG_N 70000
+#define LONG_N      70000
 #define PATIENCE_US 100000000
 
 static int pair[2];
@@ -39,10 +40,10 @@ static enum cf_err keep_answer(void *context, const void *p, size_t n)
 }
 
 #define HEAD(type, length, padding) "\x01" type "\x00\x01" length padding "\x00"
-#define OUT_HELLO HEAD("\x06", "\x00\x05", "\x00") "hello"
-#define OUT_END HEAD("\x06", "\x00\x00", "\x00")
-#define END_OK HEAD("\x03", "\x00\x08", "\x00") "\x00\x00\x00\x00\x00\x00\x00\x00"
-#define BYTES(literal) (literal), sizeof(literal) - 1
+#define OUT_HELLO                   HEAD("\x06", "\x00\x05", "\x00") "hello"
+#define OUT_END                     HEAD("\x06", "\x00\x00", "\x00")
+#define END_OK                      HEAD("\x03", "\x00\x08", "\x00") "\x00\x00\x00\x00\x00\x00\x00\x00"
+#define BYTES(literal)              (literal), sizeof(literal) - 1
 
 static const struct {
   const char *name;
@@ -51,27 +52,42 @@ static const struct {
   enum cf_err err;
   const char *answer;
 } scripts[] = {
-  {"whole", BYTES(OUT_HELLO OUT_END END_OK), CF_OK, "hello"},
-  {"no end of stdout", BYTES(OUT_HELLO END_OK), CF_OK, "hello"},
-  {"in two pieces", BYTES(OUT_HELLO OUT_HELLO OUT_END END_OK), CF_OK, "hellohello"},
-  {"padded", BYTES(HEAD("\x06", "\x00\x02", "\x06") "hi......" OUT_END END_OK), CF_OK, "hi"},
-  {"padded end", BYTES(OUT_HELLO HEAD("\x03", "\x00\x08", "\x03") "\x00\x00\x00\x00\x00\x00\x00\x00___"), CF_OK, "hello"},
-  {"words on stderr", BYTES(HEAD("\x07", "\x00\x04", "\x00") "oops" OUT_HELLO END_OK), CF_OK, "hello"},
-  {"bytes after the end", BYTES(OUT_HELLO END_OK "junk"), CF_OK, "hello"},
-  {"nothing", BYTES(""), CF_E_PEER, ""},
-  {"half a header", BYTES("\x01\x06\x00"), CF_E_PEER, ""},
-  {"cut in the content", BYTES(HEAD("\x06", "\x00\x05", "\x00") "hel"), CF_E_PEER, "hel"},
-  {"cut before the end", BYTES(OUT_HELLO OUT_END), CF_E_PEER, "hello"},
-  {"cut in the end", BYTES(OUT_HELLO HEAD("\x03", "\x00\x08", "\x00") "\x00\x00"), CF_E_PEER, "hello"},
-  {"another version", BYTES("\x02\x06\x00\x01\x00\x05\x00\x00" "hello" END_OK), CF_E_PEER, ""},
-  {"another request", BYTES("\x01\x06\x00\x02\x00\x05\x00\x00" "hello" END_OK), CF_E_PEER, ""},
-  {"an unknown type", BYTES(HEAD("\x0b", "\x00\x00", "\x00") END_OK), CF_E_PEER, ""},
-  {"a request record", BYTES(HEAD("\x05", "\x00\x05", "\x00") "hello" END_OK), CF_E_PEER, ""},
-  {"stdout after its end", BYTES(OUT_HELLO OUT_END OUT_HELLO END_OK), CF_E_PEER, "hello"},
-  {"a short end", BYTES(OUT_HELLO HEAD("\x03", "\x00\x04", "\x00") "\x00\x00\x00\x00"), CF_E_PEER, "hello"},
-  {"a long end", BYTES(OUT_HELLO HEAD("\x03", "\x00\x09", "\x00") "\x00\x00\x00\x00\x00\x00\x00\x00\x00"), CF_E_PEER, "hello"},
-  {"cannot multiplex", BYTES(HEAD("\x03", "\x00\x08", "\x00") "\x00\x00\x00\x00\x01\x00\x00\x00"), CF_E_PEER, ""},
-  {"overloaded", BYTES(HEAD("\x03", "\x00\x08", "\x00") "\x00\x00\x00\x00\x02\x00\x00\x00"), CF_E_PEER, ""},
+    {"whole", BYTES(OUT_HELLO OUT_END END_OK), CF_OK, "hello"},
+    {"no end of stdout", BYTES(OUT_HELLO END_OK), CF_OK, "hello"},
+    {"in two pieces", BYTES(OUT_HELLO OUT_HELLO OUT_END END_OK), CF_OK, "hellohello"},
+    {"padded", BYTES(HEAD("\x06", "\x00\x02", "\x06") "hi......" OUT_END END_OK), CF_OK, "hi"},
+    {"padded end",
+     BYTES(OUT_HELLO HEAD("\x03", "\x00\x08", "\x03") "\x00\x00\x00\x00\x00\x00\x00\x00___"), CF_OK,
+     "hello"},
+    {"words on stderr", BYTES(HEAD("\x07", "\x00\x04", "\x00") "oops" OUT_HELLO END_OK), CF_OK,
+     "hello"},
+    {"bytes after the end", BYTES(OUT_HELLO END_OK "junk"), CF_OK, "hello"},
+    {"nothing", BYTES(""), CF_E_PEER, ""},
+    {"half a header", BYTES("\x01\x06\x00"), CF_E_PEER, ""},
+    {"cut in the content", BYTES(HEAD("\x06", "\x00\x05", "\x00") "hel"), CF_E_PEER, "hel"},
+    {"cut before the end", BYTES(OUT_HELLO OUT_END), CF_E_PEER, "hello"},
+    {"cut in the end", BYTES(OUT_HELLO HEAD("\x03", "\x00\x08", "\x00") "\x00\x00"), CF_E_PEER,
+     "hello"},
+    {"another version",
+     BYTES("\x02\x06\x00\x01\x00\x05\x00\x00"
+           "hello" END_OK),
+     CF_E_PEER, ""},
+    {"another request",
+     BYTES("\x01\x06\x00\x02\x00\x05\x00\x00"
+           "hello" END_OK),
+     CF_E_PEER, ""},
+    {"an unknown type", BYTES(HEAD("\x0b", "\x00\x00", "\x00") END_OK), CF_E_PEER, ""},
+    {"a request record", BYTES(HEAD("\x05", "\x00\x05", "\x00") "hello" END_OK), CF_E_PEER, ""},
+    {"stdout after its end", BYTES(OUT_HELLO OUT_END OUT_HELLO END_OK), CF_E_PEER, "hello"},
+    {"a short end", BYTES(OUT_HELLO HEAD("\x03", "\x00\x04", "\x00") "\x00\x00\x00\x00"), CF_E_PEER,
+     "hello"},
+    {"a long end",
+     BYTES(OUT_HELLO HEAD("\x03", "\x00\x09", "\x00") "\x00\x00\x00\x00\x00\x00\x00\x00\x00"),
+     CF_E_PEER, "hello"},
+    {"cannot multiplex", BYTES(HEAD("\x03", "\x00\x08", "\x00") "\x00\x00\x00\x00\x01\x00\x00\x00"),
+     CF_E_PEER, ""},
+    {"overloaded", BYTES(HEAD("\x03", "\x00\x08", "\x00") "\x00\x00\x00\x00\x02\x00\x00\x00"),
+     CF_E_PEER, ""},
 };
 
 static void run_script(int i, size_t piece)
@@ -165,14 +181,17 @@ static enum cf_err refuse_body(void *context, void *out, size_t max, size_t *n)
 
 START_TEST(test_body_error)
 {
-  struct cf_exchange_io io = {.answer = refuse_answer, .body = refuse_body, .silence_us = PATIENCE_US};
+  struct cf_exchange_io io = {.answer = refuse_answer,
+                              .body = refuse_body,
+                              .silence_us = PATIENCE_US};
 
   ck_assert_err(cf_exchange_run(exchange, pair[0], &io), CF_E_NOMEM);
   ck_assert(cf_exchange_own_error(exchange));
 }
 END_TEST
 
-/* What goes out, read off the wire and taken apart: BEGIN_REQUEST, PARAMS in records of at most 65,535 bytes, the end of each stream. */
+/* What goes out, read off the wire and taken apart: BEGIN_REQUEST, PARAMS in
+ * records of at most 65,535 bytes, the end of each stream. */
 START_TEST(test_wire)
 {
   static char value[LONG_N];
@@ -205,7 +224,10 @@ START_TEST(test_wire)
   }
   ck_assert_hex(wire + at, n - at, "0105000100000000");
   ck_assert_uint_eq(params_n, 3 + (1 + 4 + 4 + LONG_N) + (2 + 1 + 127) + (1 + 4 + 1 + 128));
-  ck_assert_hex(params, 3 + 9, "010041" "0480011170" "4c4f4e47");
+  ck_assert_hex(params, 3 + 9,
+                "010041"
+                "0480011170"
+                "4c4f4e47");
   ck_assert_hex(params + 3 + 9 + LONG_N, 3, "017f42");
   ck_assert_hex(params + 3 + 9 + LONG_N + 3 + 127, 6, "018000008043");
   ck_assert(cf_exchange_body_passed(exchange));
@@ -216,12 +238,15 @@ START_TEST(test_params_bounded)
 {
   static char value[CF_EXCHANGE_PARAMS_MAX];
 
-  ck_assert_err(cf_exchange_param(exchange, CF_STR("A"), (struct cf_str){value, sizeof value}), CF_E_FULL);
-  ck_assert_err(cf_exchange_param(exchange, CF_STR("A"), (struct cf_str){value, SIZE_MAX}), CF_E_FULL);
+  ck_assert_err(cf_exchange_param(exchange, CF_STR("A"), (struct cf_str){value, sizeof value}),
+                CF_E_FULL);
+  ck_assert_err(cf_exchange_param(exchange, CF_STR("A"), (struct cf_str){value, SIZE_MAX}),
+                CF_E_FULL);
 }
 END_TEST
 
-/* Asked for after each run that failed: (was the body passed on, did it have bytes, safe) → again? */
+/* Asked for after each run that failed: (was the body passed on, did it have
+ * bytes, safe) → again? */
 static enum cf_err one_byte(void *context, void *out, size_t max, size_t *n)
 {
   size_t *left = context;
@@ -236,7 +261,10 @@ static enum cf_err one_byte(void *context, void *out, size_t max, size_t *n)
 START_TEST(test_again)
 {
   size_t none = 0, one = 1;
-  struct cf_exchange_io io = {.context = _i ? &one : &none, .body = one_byte, .answer = keep_answer, .silence_us = 100000};
+  struct cf_exchange_io io = {.context = _i ? &one : &none,
+                              .body = one_byte,
+                              .answer = keep_answer,
+                              .silence_us = 100000};
 
   ck_assert(cf_exchange_again(exchange, false));
   ck_assert_err(cf_exchange_run(exchange, pair[0], &io), CF_E_PEER);
@@ -257,7 +285,10 @@ static enum cf_err late_byte(void *context, void *out, size_t max, size_t *n)
 START_TEST(test_pending)
 {
   size_t one = 1;
-  struct cf_exchange_io io = {.context = &one, .body = late_byte, .answer = keep_answer, .silence_us = 100000};
+  struct cf_exchange_io io = {.context = &one,
+                              .body = late_byte,
+                              .answer = keep_answer,
+                              .silence_us = 100000};
 
   ck_assert_err(cf_exchange_run(exchange, pair[0], &io), CF_E_PEER);
   ck_assert(!cf_exchange_body_passed(exchange));
@@ -270,15 +301,19 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "script", .test = test_script, .loops = CF_COUNT(scripts), .setup = set_up, .teardown = tear_down},
-    {.tcase = "script", .test = test_trickle, .loops = CF_COUNT(scripts)},
-    {.tcase = "script", .test = test_silence},
-    {.tcase = "script", .test = test_own_error},
-    {.tcase = "script", .test = test_body_error},
-    {.tcase = "script", .test = test_wire},
-    {.tcase = "script", .test = test_params_bounded},
-    {.tcase = "script", .test = test_again, .loops = 2},
-    {.tcase = "script", .test = test_pending},
+      {.tcase = "script",
+       .test = test_script,
+       .loops = CF_COUNT(scripts),
+       .setup = set_up,
+       .teardown = tear_down},
+      {.tcase = "script", .test = test_trickle, .loops = CF_COUNT(scripts)},
+      {.tcase = "script", .test = test_silence},
+      {.tcase = "script", .test = test_own_error},
+      {.tcase = "script", .test = test_body_error},
+      {.tcase = "script", .test = test_wire},
+      {.tcase = "script", .test = test_params_bounded},
+      {.tcase = "script", .test = test_again, .loops = 2},
+      {.tcase = "script", .test = test_pending},
   };
   return cf_test_run("fcgi_client", tests, CF_COUNT(tests));
 }

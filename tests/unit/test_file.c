@@ -16,12 +16,12 @@
 #define NOBODY 65534
 
 static char home[64];
-static int watched = -1;   /* writes to it come in pieces: */
-static unsigned room;      /* so many bytes in all, then the disk is full */
+static int watched = -1; /* writes to it come in pieces: */
+static unsigned room;    /* so many bytes in all, then the disk is full */
 static bool interrupted;
-static ino_t synced;       /* by fsync; */
-static bool synced_all;    /* by syncfs */
-static int refuses;        /* errno of either */
+static ino_t synced;    /* by fsync; */
+static bool synced_all; /* by syncfs */
+static int refuses;     /* errno of either */
 
 ssize_t write(int fd, const void *p, size_t n)
 {
@@ -48,8 +48,14 @@ static int sync_call(int fd, bool all)
   return refuses == 0 ? 0 : -1;
 }
 
-int fsync(int fd) { return sync_call(fd, false); }
-int syncfs(int fd) { return sync_call(fd, true); }
+int fsync(int fd)
+{
+  return sync_call(fd, false);
+}
+int syncfs(int fd)
+{
+  return sync_call(fd, true);
+}
 
 static void set_up(void)
 {
@@ -105,7 +111,8 @@ END_TEST
 
 static const struct {
   const char *path, *parent;
-} names[] = {{"a", "."}, {"a/", "."}, {"a/b", "a"}, {"a//b//", "a"}, {"./a", "."}, {"/tmp", "/"}, {"//tmp//", "/"}, {"/", "/"}};
+} names[] = {{"a", "."},   {"a/", "."},   {"a/b", "a"},     {"a//b//", "a"},
+             {"./a", "."}, {"/tmp", "/"}, {"//tmp//", "/"}, {"/", "/"}};
 
 START_TEST(test_name)
 {
@@ -159,10 +166,10 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "file", .test = test_write, .loops = 2, .setup = set_up, .teardown = tear_down},
-    {.tcase = "file", .test = test_name, .loops = CF_COUNT(names)},
-    {.tcase = "file", .test = test_refused, .loops = 2},
-    {.tcase = "file", .test = test_closed_parent},
+      {.tcase = "file", .test = test_write, .loops = 2, .setup = set_up, .teardown = tear_down},
+      {.tcase = "file", .test = test_name, .loops = CF_COUNT(names)},
+      {.tcase = "file", .test = test_refused, .loops = 2},
+      {.tcase = "file", .test = test_closed_parent},
   };
   return cf_test_run("file", tests, CF_COUNT(tests));
 }

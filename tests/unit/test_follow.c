@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A log read once, and followed through what happens to logs: growth, renames, truncation, replacement. */
+/* A log read once, and followed through what happens to logs: growth, renames,
+ * truncation, replacement. */
 #include "config.h"
 
 #include <fcntl.h>
@@ -56,7 +57,12 @@ END_TEST
 
 START_TEST(test_once_compressed)
 {
-  static const struct cf_str starts[] = {{"\x1f\x8b\x08\0", 4}, {"\x28\xb5\x2f\xfd", 4}, {"\xfd" "7zXZ\0", 6}, {"BZh91AY&SY", 10}};
+  static const struct cf_str starts[] = {{"\x1f\x8b\x08\0", 4},
+                                         {"\x28\xb5\x2f\xfd", 4},
+                                         {"\xfd"
+                                          "7zXZ\0",
+                                          6},
+                                         {"BZh91AY&SY", 10}};
   follow_rules.on = false;
   log_put(follow_log, O_TRUNC, starts[_i].p, starts[_i].n);
   ck_assert_err(cf_follow_new(follow_log, &follow_rules, NULL, &follow, NULL), CF_E_CONFIG);
@@ -80,7 +86,8 @@ END_TEST
 /* A line longer than what is kept is cut, and the next one is where it is. */
 START_TEST(test_long_lines)
 {
-  static const size_t lengths[] = {CF_LINE_MAX - 1, CF_LINE_MAX, CF_LINE_MAX + 1, CF_LINE_MAX + 65535, CF_LINE_MAX + 65536, 3 * CF_LINE_MAX + 17};
+  static const size_t lengths[] = {CF_LINE_MAX - 1,     CF_LINE_MAX,         CF_LINE_MAX + 1,
+                                   CF_LINE_MAX + 65535, CF_LINE_MAX + 65536, 3 * CF_LINE_MAX + 17};
   size_t n = lengths[_i];
   char *text = malloc(n + 1);
   struct cf_line line;
@@ -94,7 +101,10 @@ START_TEST(test_long_lines)
   log_append("access.log", "b\n");
   log_put(follow_log, O_APPEND, text, n);
   follow_start();
-  const struct { uint64_t offset, next; size_t kept; } want[] = {{0, 2, 1}, {2, 3 + n, n}, {3 + n, 5 + n, 1}, {5 + n, 5 + 2 * n, n}};
+  const struct {
+    uint64_t offset, next;
+    size_t kept;
+  } want[] = {{0, 2, 1}, {2, 3 + n, n}, {3 + n, 5 + n, 1}, {5 + n, 5 + 2 * n, n}};
   for (size_t i = 0; i < CF_COUNT(want); i++) {
     ck_assert_ok(cf_follow_next(follow, &line, &head, &more, NULL));
     ck_assert(more);
@@ -153,7 +163,8 @@ START_TEST(test_rename)
 }
 END_TEST
 
-/* What stands behind the last LF of a renamed file is a line once nobody writes to it any more. */
+/* What stands behind the last LF of a renamed file is a line once nobody writes
+ * to it any more. */
 START_TEST(test_rename_unfinished)
 {
   follow_rules.drain_us = _i == 0 ? INT64_C(1) << 40 : 0;
@@ -212,9 +223,11 @@ START_TEST(test_copytruncate_half_read)
   log_append("access.log", "one\nha");
   follow_start();
   ck_lines("one@0");
-  if (_i == 0) log_copy("access.log", "access.log.1");
+  if (_i == 0)
+    log_copy("access.log", "access.log.1");
   log_truncate("access.log", "new\n");
-  /* with a copy it may still be finished there; without one there will be no more of it */
+  /* with a copy it may still be finished there; without one there will be no
+   * more of it */
   ck_lines(_i == 0 ? "new@0" : "ha@4 new@0");
 }
 END_TEST
@@ -231,7 +244,8 @@ START_TEST(test_truncate_and_grow)
 }
 END_TEST
 
-/* Made shorter, its begin as it was: what is left is given again, under the same heads and offsets. */
+/* Made shorter, its begin as it was: what is left is given again, under the
+ * same heads and offsets. */
 START_TEST(test_shortened)
 {
   char first[602] = "";
@@ -268,7 +282,8 @@ START_TEST(test_name_fails)
   log_append("access.log", "one\ntwo\n");
   follow_start();
   follow_fail_names = 3;
-  for (int i = 0; i < 3; i++) ck_assert_err(cf_follow_next(follow, &line, &head, &more, NULL), CF_E_NOTREADY);
+  for (int i = 0; i < 3; i++)
+    ck_assert_err(cf_follow_next(follow, &line, &head, &more, NULL), CF_E_NOTREADY);
   ck_lines("one@0 two@4");
 }
 END_TEST
@@ -276,26 +291,26 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "once", .test = test_once, .setup = follow_setup, .teardown = follow_teardown},
-    {.tcase = "once", .test = test_once_empty},
-    {.tcase = "once", .test = test_once_one_line_without_end},
-    {.tcase = "once", .test = test_once_missing},
-    {.tcase = "once", .test = test_once_directory},
-    {.tcase = "once", .test = test_once_compressed, .loops = 4},
-    {.tcase = "once", .test = test_once_pipe},
-    {.tcase = "once", .test = test_long_lines, .loops = 6},
-    {.tcase = "on", .test = test_append, .setup = follow_setup, .teardown = follow_teardown},
-    {.tcase = "on", .test = test_comes_later},
-    {.tcase = "on", .test = test_rename},
-    {.tcase = "on", .test = test_rename_unfinished, .loops = 2},
-    {.tcase = "on", .test = test_renames_without_end},
-    {.tcase = "on", .test = test_copytruncate},
-    {.tcase = "on", .test = test_copytruncate_unread},
-    {.tcase = "on", .test = test_copytruncate_half_read, .loops = 2},
-    {.tcase = "on", .test = test_truncate_and_grow},
-    {.tcase = "on", .test = test_shortened},
-    {.tcase = "on", .test = test_unlinked},
-    {.tcase = "on", .test = test_name_fails},
+      {.tcase = "once", .test = test_once, .setup = follow_setup, .teardown = follow_teardown},
+      {.tcase = "once", .test = test_once_empty},
+      {.tcase = "once", .test = test_once_one_line_without_end},
+      {.tcase = "once", .test = test_once_missing},
+      {.tcase = "once", .test = test_once_directory},
+      {.tcase = "once", .test = test_once_compressed, .loops = 4},
+      {.tcase = "once", .test = test_once_pipe},
+      {.tcase = "once", .test = test_long_lines, .loops = 6},
+      {.tcase = "on", .test = test_append, .setup = follow_setup, .teardown = follow_teardown},
+      {.tcase = "on", .test = test_comes_later},
+      {.tcase = "on", .test = test_rename},
+      {.tcase = "on", .test = test_rename_unfinished, .loops = 2},
+      {.tcase = "on", .test = test_renames_without_end},
+      {.tcase = "on", .test = test_copytruncate},
+      {.tcase = "on", .test = test_copytruncate_unread},
+      {.tcase = "on", .test = test_copytruncate_half_read, .loops = 2},
+      {.tcase = "on", .test = test_truncate_and_grow},
+      {.tcase = "on", .test = test_shortened},
+      {.tcase = "on", .test = test_unlinked},
+      {.tcase = "on", .test = test_name_fails},
   };
   return cf_test_run("follow", tests, CF_COUNT(tests));
 }

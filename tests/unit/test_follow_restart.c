@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A log followed again after a stop, whatever happened to it meanwhile; and the state file that says where. */
+/* A log followed again after a stop, whatever happened to it meanwhile; and the
+ * state file that says where. */
 #include "config.h"
 
 #include <fcntl.h>
@@ -107,7 +108,8 @@ START_TEST(test_restart_copytruncated)
 }
 END_TEST
 
-/* Rotated more than once while nobody looked: what came and went in between is read too, but not what only looks like it. */
+/* Rotated more than once while nobody looked: what came and went in between is
+ * read too, but not what only looks like it. */
 START_TEST(test_several_rotations)
 {
   log_append("access.log.7", "long ago\n");
@@ -116,7 +118,8 @@ START_TEST(test_several_rotations)
   log_append("access.log", "one\n");
   follow_start();
   ck_lines("one@0");
-  if (_i == 1) follow_save(), follow_stop();
+  if (_i == 1)
+    follow_save(), follow_stop();
   log_append("access.log", "two\n");
   log_move("access.log", "access.log.3");
   log_append("access.log", "second\n");
@@ -127,7 +130,8 @@ START_TEST(test_several_rotations)
   log_append("access.log.pos", "not a log\n");
   log_append("access.log.1.bak", "not a log\n");
   log_append("access.log", "new\n");
-  if (_i == 1) follow_start();
+  if (_i == 1)
+    follow_start();
   ck_lines("two@4 second@0 third@0 new@0");
   ck_lines("");
 }
@@ -150,11 +154,13 @@ START_TEST(test_left_files_stay_left)
 }
 END_TEST
 
-/* Another file, perhaps with the same inode number, at the same path; the old one is gone. */
+/* Another file, perhaps with the same inode number, at the same path; the old
+ * one is gone. */
 START_TEST(test_restart_replaced)
 {
   read_and_stop("one\n", "one@0");
-  if (_i == 0) ck_assert_int_eq(unlink(follow_log), 0);
+  if (_i == 0)
+    ck_assert_int_eq(unlink(follow_log), 0);
   log_truncate("access.log", "another, longer\n");
   follow_start();
   ck_lines("another, longer@0");
@@ -209,12 +215,17 @@ END_TEST
 
 START_TEST(test_marks_round)
 {
-  struct cf_mark one = {.path = strdup("/var/log/a b\n%20\xff.log"), .device = UINT64_MAX, .inode = 7, .offset = INT64_MAX, .head = "0123456789abcdef"};
+  struct cf_mark one = {.path = strdup("/var/log/a b\n%20\xff.log"),
+                        .device = UINT64_MAX,
+                        .inode = 7,
+                        .offset = INT64_MAX,
+                        .head = "0123456789abcdef"};
   struct cf_marks marks = {0}, back = {0};
   ck_assert_ok(cf_marks_add(&marks, &one));
   one.offset = 0;
   ck_assert_ok(cf_marks_add(&marks, &one));
-  for (int i = 0; i < 100; i++) log_append("state.new", "what a kill left\n");
+  for (int i = 0; i < 100; i++)
+    log_append("state.new", "what a kill left\n");
   ck_assert_ok(cf_marks_save(follow_state, &marks, NULL));
   ck_assert_ok(cf_marks_load(follow_state, &back, NULL));
   ck_assert_uint_eq(back.n, 2);
@@ -235,15 +246,15 @@ START_TEST(test_marks_round)
 END_TEST
 
 static const char *const bad_states[] = {
-  "x\n",
-  "counterfoil import 2\n",
-  "counterfoil import 1\n1 2 3\n",
-  "counterfoil import 1\n1 2 3 0123456789abcdef \n",
-  "counterfoil import 1\n1 2 3 0123456789abcdef relative\n",
-  "counterfoil import 1\n1 2 3 0123456789abcde %2Fa\n",
-  "counterfoil import 1\n1 2 -3 0123456789abcdef %2Fa\n",
-  "counterfoil import 1\n1 2 9223372036854775808 0123456789abcdef %2Fa\n",
-  "counterfoil import 1\n1 2 3 0123456789abcdef %2\n",
+    "x\n",
+    "counterfoil import 2\n",
+    "counterfoil import 1\n1 2 3\n",
+    "counterfoil import 1\n1 2 3 0123456789abcdef \n",
+    "counterfoil import 1\n1 2 3 0123456789abcdef relative\n",
+    "counterfoil import 1\n1 2 3 0123456789abcde %2Fa\n",
+    "counterfoil import 1\n1 2 -3 0123456789abcdef %2Fa\n",
+    "counterfoil import 1\n1 2 9223372036854775808 0123456789abcdef %2Fa\n",
+    "counterfoil import 1\n1 2 3 0123456789abcdef %2\n",
 };
 
 START_TEST(test_marks_bad)
@@ -275,7 +286,8 @@ START_TEST(test_marks_disk_full)
   struct cf_marks marks = {0}, back = {0};
   ck_assert_ok(cf_marks_add(&marks, &one));
   ck_assert_ok(cf_marks_save(follow_state, &marks, NULL));
-  for (int i = 0; i < 100; i++) ck_assert_ok(cf_marks_add(&marks, &one));
+  for (int i = 0; i < 100; i++)
+    ck_assert_ok(cf_marks_add(&marks, &one));
   struct rlimit limit = {200, 200};
   ck_assert_ptr_ne(signal(SIGXFSZ, SIG_IGN), SIG_ERR);
   ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
@@ -292,14 +304,16 @@ START_TEST(test_marks_killed)
 {
   struct cf_marks marks = {0};
   struct cf_mark one = {.path = follow_log, .head = "0123456789abcdef"};
-  for (int i = 0; i < 1000; i++) ck_assert_ok(cf_marks_add(&marks, &one));
+  for (int i = 0; i < 1000; i++)
+    ck_assert_ok(cf_marks_add(&marks, &one));
   ck_assert_ok(cf_marks_save(follow_state, &marks, NULL));
   for (int round = 0; round < 20; round++) {
     pid_t pid = fork();
     if (pid == 0)
       for (;;) {
         one.offset++;
-        if (cf_marks_save(follow_state, &marks, NULL) != CF_OK) _exit(1);
+        if (cf_marks_save(follow_state, &marks, NULL) != CF_OK)
+          _exit(1);
       }
     usleep((useconds_t)(500 + 700 * round));
     kill(pid, SIGKILL);
@@ -318,24 +332,30 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "restart", .test = test_restart, .setup = follow_setup, .teardown = follow_teardown},
-    {.tcase = "restart", .test = test_restart_unsaved},
-    {.tcase = "restart", .test = test_marks_wait_for_commit},
-    {.tcase = "restart", .test = test_restart_renamed},
-    {.tcase = "restart", .test = test_restart_renamed_not_yet_new},
-    {.tcase = "restart", .test = test_restart_copytruncated, .loops = 2},
-    {.tcase = "restart", .test = test_several_rotations, .loops = 2},
-    {.tcase = "restart", .test = test_left_files_stay_left},
-    {.tcase = "restart", .test = test_restart_replaced, .loops = 2},
-    {.tcase = "restart", .test = test_restart_shortened},
-    {.tcase = "restart", .test = test_restart_same_first_line},
-    {.tcase = "restart", .test = test_restart_compressed},
-    {.tcase = "restart", .test = test_restart_name_fails},
-    {.tcase = "state", .test = test_marks_round, .setup = follow_setup, .teardown = follow_teardown},
-    {.tcase = "state", .test = test_marks_bad, .loops = CF_COUNT(bad_states)},
-    {.tcase = "state", .test = test_marks_none},
-    {.tcase = "state", .test = test_marks_disk_full},
-    {.tcase = "state", .test = test_marks_killed},
+      {.tcase = "restart",
+       .test = test_restart,
+       .setup = follow_setup,
+       .teardown = follow_teardown},
+      {.tcase = "restart", .test = test_restart_unsaved},
+      {.tcase = "restart", .test = test_marks_wait_for_commit},
+      {.tcase = "restart", .test = test_restart_renamed},
+      {.tcase = "restart", .test = test_restart_renamed_not_yet_new},
+      {.tcase = "restart", .test = test_restart_copytruncated, .loops = 2},
+      {.tcase = "restart", .test = test_several_rotations, .loops = 2},
+      {.tcase = "restart", .test = test_left_files_stay_left},
+      {.tcase = "restart", .test = test_restart_replaced, .loops = 2},
+      {.tcase = "restart", .test = test_restart_shortened},
+      {.tcase = "restart", .test = test_restart_same_first_line},
+      {.tcase = "restart", .test = test_restart_compressed},
+      {.tcase = "restart", .test = test_restart_name_fails},
+      {.tcase = "state",
+       .test = test_marks_round,
+       .setup = follow_setup,
+       .teardown = follow_teardown},
+      {.tcase = "state", .test = test_marks_bad, .loops = CF_COUNT(bad_states)},
+      {.tcase = "state", .test = test_marks_none},
+      {.tcase = "state", .test = test_marks_disk_full},
+      {.tcase = "state", .test = test_marks_killed},
   };
   return cf_test_run("follow_restart", tests, CF_COUNT(tests));
 }

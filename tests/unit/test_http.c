@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The request as CGI variables tell it, the response as bytes, and the loss of its headers' innocence once the body began. */
+/* The request as CGI variables tell it, the response as bytes, and the loss of
+ * its headers' innocence once the body began. */
 #include "config.h"
 
 #include "fcgi-app/http.h"
@@ -28,7 +29,8 @@ static void teardown(void)
 
 static void param(const char *name, const char *value)
 {
-  if (value != NULL) ck_assert_ok(cf_memory_param(&memory, name, value));
+  if (value != NULL)
+    ck_assert_ok(cf_memory_param(&memory, name, value));
 }
 
 /* ---- Path ---- */
@@ -36,17 +38,17 @@ static void param(const char *name, const char *value)
 static const struct {
   const char *script, *info, *base, *path, *mount;
 } paths[] = {
-  {"/audit", "/v1/events", "", "/v1/events", "/audit"},
-  {"/audit", "/v1/events", "/other", "/v1/events", "/audit"},
-  {"", "/v1/events", "", "/v1/events", ""},
-  {"/cgi-bin/counterfoil.fcgi", "/", "", "/", "/cgi-bin/counterfoil.fcgi"},
-  {"/v1/events", NULL, "", "/v1/events", ""},
-  {"/v1/events", "", "", "/v1/events", ""},
-  {"/audit/v1/events", NULL, "/audit", "/v1/events", "/audit"},
-  {"/audit/v1/events", NULL, "/audit/", "/v1/events", "/audit"},
-  {"/audit", NULL, "/audit", "/", "/audit"},
-  {"/auditors", NULL, "/audit", "/auditors", ""},
-  {NULL, NULL, "", "/", ""},
+    {"/audit", "/v1/events", "", "/v1/events", "/audit"},
+    {"/audit", "/v1/events", "/other", "/v1/events", "/audit"},
+    {"", "/v1/events", "", "/v1/events", ""},
+    {"/cgi-bin/counterfoil.fcgi", "/", "", "/", "/cgi-bin/counterfoil.fcgi"},
+    {"/v1/events", NULL, "", "/v1/events", ""},
+    {"/v1/events", "", "", "/v1/events", ""},
+    {"/audit/v1/events", NULL, "/audit", "/v1/events", "/audit"},
+    {"/audit/v1/events", NULL, "/audit/", "/v1/events", "/audit"},
+    {"/audit", NULL, "/audit", "/", "/audit"},
+    {"/auditors", NULL, "/audit", "/auditors", ""},
+    {NULL, NULL, "", "/", ""},
 };
 
 START_TEST(test_path)
@@ -64,7 +66,8 @@ END_TEST
 static const struct {
   const char *text;
   enum cf_http_method method;
-} methods[] = {{"GET", CF_HTTP_GET}, {"HEAD", CF_HTTP_HEAD}, {"POST", CF_HTTP_POST}, {"PUT", CF_HTTP_OTHER}, {"get", CF_HTTP_OTHER}, {NULL, CF_HTTP_OTHER}};
+} methods[] = {{"GET", CF_HTTP_GET},   {"HEAD", CF_HTTP_HEAD}, {"POST", CF_HTTP_POST},
+               {"PUT", CF_HTTP_OTHER}, {"get", CF_HTTP_OTHER}, {NULL, CF_HTTP_OTHER}};
 
 START_TEST(test_method)
 {
@@ -84,27 +87,27 @@ static const struct {
   const char *accept;
   size_t want;
 } accepts[] = {
-  {NULL, 0},
-  {"", 0},
-  {"*/*", 0},
-  {"text/html", 0},
-  {"text/csv", 2},
-  {"TEXT/CSV", 2},
-  {"text/*", 2},
-  {"application/*", 0},
-  {"text/csv, application/json", 2},
-  {"application/json, text/csv", 0},
-  {"application/json;q=0.5, text/csv", 2},
-  {"application/json;q=0.5,text/csv;q=0.499", 0},
-  {"text/csv;q=0.1, application/x-ndjson ; q=0.2 , application/json;Q=0.15", 1},
-  {"text/csv;q=0", 0},
-  {"text/csv;q=0.000, application/x-ndjson;q=0.001", 1},
-  {"text/csv, */*", 2},
-  {"*/*, text/csv", 2},
-  {"*/*;q=0.9, application/json;q=0.2", 1},
-  {"text/csv;header=present;q=0.3, application/x-ndjson;q=0.2", 2},
-  {"text/csv;q=7, application/json;q=x", 2},
-  {"text/csvx, text/cs, application/x-ndjsonx, text/, /*, *, ,;", 0},
+    {NULL, 0},
+    {"", 0},
+    {"*/*", 0},
+    {"text/html", 0},
+    {"text/csv", 2},
+    {"TEXT/CSV", 2},
+    {"text/*", 2},
+    {"application/*", 0},
+    {"text/csv, application/json", 2},
+    {"application/json, text/csv", 0},
+    {"application/json;q=0.5, text/csv", 2},
+    {"application/json;q=0.5,text/csv;q=0.499", 0},
+    {"text/csv;q=0.1, application/x-ndjson ; q=0.2 , application/json;Q=0.15", 1},
+    {"text/csv;q=0", 0},
+    {"text/csv;q=0.000, application/x-ndjson;q=0.001", 1},
+    {"text/csv, */*", 2},
+    {"*/*, text/csv", 2},
+    {"*/*;q=0.9, application/json;q=0.2", 1},
+    {"text/csv;header=present;q=0.3, application/x-ndjson;q=0.2", 2},
+    {"text/csv;q=7, application/json;q=x", 2},
+    {"text/csvx, text/cs, application/x-ndjsonx, text/, /*, *, ,;", 0},
 };
 
 START_TEST(test_prefers)
@@ -118,9 +121,21 @@ static const struct {
   const char *header;
   bool has;
 } etags[] = {
-  {NULL, false},       {"", false},           {"\"ab\"", true},          {"W/\"ab\"", true},  {"\"x\", \"ab\"", true}, {"\"x\",W/\"ab\" ,\"y\"", true},
-  {"*", true},         {" * ", true},         {"\"x\"", false},          {"ab", false},       {"\"a\"", false},         {"\"abc\"", false},
-  {"\"x\", *", false}, {"w/\"ab\"", false}, {"\"x\"\"ab\"", false},
+    {NULL, false},
+    {"", false},
+    {"\"ab\"", true},
+    {"W/\"ab\"", true},
+    {"\"x\", \"ab\"", true},
+    {"\"x\",W/\"ab\" ,\"y\"", true},
+    {"*", true},
+    {" * ", true},
+    {"\"x\"", false},
+    {"ab", false},
+    {"\"a\"", false},
+    {"\"abc\"", false},
+    {"\"x\", *", false},
+    {"w/\"ab\"", false},
+    {"\"x\"\"ab\"", false},
 };
 
 START_TEST(test_etag)
@@ -166,7 +181,8 @@ END_TEST
 START_TEST(test_param_limits)
 {
   static char text[CF_QUERY_STRING_MAX + 2];
-  for (size_t i = 0; i < CF_PARAMS_MAX; i++) strcat(text, "a&");
+  for (size_t i = 0; i < CF_PARAMS_MAX; i++)
+    strcat(text, "a&");
   ck_assert_ok(parse(text));
   strcat(text, "a");
   ck_assert_err(parse(text), CF_E_PARAMETER);
@@ -198,10 +214,14 @@ static const struct {
   bool present;
   uint64_t value;
 } numbers[] = {
-  {"n=0", CF_OK, true, 0},          {"n=9007199254740991", CF_OK, true, UINT64_C(9007199254740991)},
-  {"", CF_OK, false, 77},           {"n=9007199254740992", CF_E_PARAMETER, true, 77},
-  {"n=-1", CF_E_PARAMETER, true, 77}, {"n=", CF_E_PARAMETER, true, 77},
-  {"n=1x", CF_E_PARAMETER, true, 77}, {"n=+1", CF_E_PARAMETER, true, 77},
+    {"n=0", CF_OK, true, 0},
+    {"n=9007199254740991", CF_OK, true, UINT64_C(9007199254740991)},
+    {"", CF_OK, false, 77},
+    {"n=9007199254740992", CF_E_PARAMETER, true, 77},
+    {"n=-1", CF_E_PARAMETER, true, 77},
+    {"n=", CF_E_PARAMETER, true, 77},
+    {"n=1x", CF_E_PARAMETER, true, 77},
+    {"n=+1", CF_E_PARAMETER, true, 77},
 };
 
 START_TEST(test_number)
@@ -211,7 +231,8 @@ START_TEST(test_number)
   ck_assert_ok(parse(numbers[_i].query));
   ck_assert_err(cf_request_u64(&request, "n", &present, &n, &fault), numbers[_i].err);
   ck_assert_int_eq(present, numbers[_i].present);
-  if (numbers[_i].err == CF_OK) ck_assert_uint_eq(n, numbers[_i].value);
+  if (numbers[_i].err == CF_OK)
+    ck_assert_uint_eq(n, numbers[_i].value);
 }
 END_TEST
 
@@ -237,9 +258,10 @@ START_TEST(test_response)
   ck_assert_ok(cf_response_put(&response, CF_STR("hello")));
   ck_assert_ok(cf_response_header(&response, "Link", CF_STR("late, but nothing was sent yet")));
   ck_assert_ok(cf_response_end(&response));
-  ck_assert_str_eq(cf_buf_cstr(&memory.answer),
-                   "Status: 201 Created\r\nX-Content-Type-Options: nosniff\r\nContent-Type: text/plain\r\nCache-Control: no-store\r\nLocation: events/1\r\n"
-                   "Link: late, but nothing was sent yet\r\nContent-Length: 5\r\n\r\nhello");
+  ck_assert_str_eq(
+      cf_buf_cstr(&memory.answer),
+      "Status: 201 Created\r\nX-Content-Type-Options: nosniff\r\nContent-Type: text/plain\r\nCache-Control: no-store\r\nLocation: events/1\r\n"
+      "Link: late, but nothing was sent yet\r\nContent-Length: 5\r\n\r\nhello");
 }
 END_TEST
 
@@ -290,7 +312,10 @@ END_TEST
 
 static const char *const bad_headers[] = {"a\r\nb", "a\nb", "\x7f", "a\tb"};
 
-START_TEST(test_bad_header) { ck_assert_err(cf_response_header(&response, "X", cf_str_from(bad_headers[_i])), CF_E_REQUEST); }
+START_TEST(test_bad_header)
+{
+  ck_assert_err(cf_response_header(&response, "X", cf_str_from(bad_headers[_i])), CF_E_REQUEST);
+}
 END_TEST
 
 static enum cf_err refuse(void *context, const void *p, size_t n)
@@ -317,12 +342,24 @@ static const struct {
   enum cf_err err;
   const char *at, *want, *header, *value;
 } problems[] = {
-  {CF_E_PARAMETER, "limit", "{\"type\":\"urn:counterfoil:bad-parameter\",\"title\":\"bad parameter\",\"status\":400,\"detail\":\"<\\u0001\\\">\",\"parameter\":\"limit\",\"n\":1}\n", "Cache-Control", "no-store"},
-  {CF_E_INVALID, "ip", "{\"type\":\"urn:counterfoil:invalid-event\",\"title\":\"no acceptable event\",\"status\":422,\"detail\":\"<\\u0001\\\">\",\"member\":\"ip\",\"n\":1}\n", "Content-Type", "application/problem+json"},
-  {CF_E_TOKEN, NULL, "{\"type\":\"urn:counterfoil:no-token\",\"title\":\"no valid token\",\"status\":401,\"detail\":\"<\\u0001\\\">\",\"n\":1}\n", "WWW-Authenticate", "Bearer"},
-  {CF_E_BUSY, NULL, "{\"type\":\"urn:counterfoil:busy\",\"title\":\"one at a time\",\"status\":429,\"detail\":\"<\\u0001\\\">\",\"n\":1}\n", "Retry-After", "2"},
-  {CF_E_LEAVING, NULL, "{\"type\":\"urn:counterfoil:leaving\",\"title\":\"the service is stopping\",\"status\":503,\"detail\":\"<\\u0001\\\">\",\"n\":1}\n", "Retry-After", "2"},
-  {CF_E_CONFIG, "data", "{\"type\":\"urn:counterfoil:bad-config\",\"title\":\"the configuration is not usable\",\"status\":503,\"detail\":\"<\\u0001\\\">\",\"n\":1}\n", "Retry-After", "2"},
+    {CF_E_PARAMETER, "limit",
+     "{\"type\":\"urn:counterfoil:bad-parameter\",\"title\":\"bad parameter\",\"status\":400,\"detail\":\"<\\u0001\\\">\",\"parameter\":\"limit\",\"n\":1}\n",
+     "Cache-Control", "no-store"},
+    {CF_E_INVALID, "ip",
+     "{\"type\":\"urn:counterfoil:invalid-event\",\"title\":\"no acceptable event\",\"status\":422,\"detail\":\"<\\u0001\\\">\",\"member\":\"ip\",\"n\":1}\n",
+     "Content-Type", "application/problem+json"},
+    {CF_E_TOKEN, NULL,
+     "{\"type\":\"urn:counterfoil:no-token\",\"title\":\"no valid token\",\"status\":401,\"detail\":\"<\\u0001\\\">\",\"n\":1}\n",
+     "WWW-Authenticate", "Bearer"},
+    {CF_E_BUSY, NULL,
+     "{\"type\":\"urn:counterfoil:busy\",\"title\":\"one at a time\",\"status\":429,\"detail\":\"<\\u0001\\\">\",\"n\":1}\n",
+     "Retry-After", "2"},
+    {CF_E_LEAVING, NULL,
+     "{\"type\":\"urn:counterfoil:leaving\",\"title\":\"the service is stopping\",\"status\":503,\"detail\":\"<\\u0001\\\">\",\"n\":1}\n",
+     "Retry-After", "2"},
+    {CF_E_CONFIG, "data",
+     "{\"type\":\"urn:counterfoil:bad-config\",\"title\":\"the configuration is not usable\",\"status\":503,\"detail\":\"<\\u0001\\\">\",\"n\":1}\n",
+     "Retry-After", "2"},
 };
 
 START_TEST(test_problem)
@@ -341,23 +378,27 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "request", .test = test_path, .loops = CF_COUNT(paths), .setup = setup, .teardown = teardown},
-    {.tcase = "request", .test = test_method, .loops = CF_COUNT(methods)},
-    {.tcase = "request", .test = test_prefers, .loops = CF_COUNT(accepts)},
-    {.tcase = "request", .test = test_etag, .loops = CF_COUNT(etags)},
-    {.tcase = "request", .test = test_params},
-    {.tcase = "request", .test = test_bad_query, .loops = CF_COUNT(bad_queries)},
-    {.tcase = "request", .test = test_param_limits},
-    {.tcase = "request", .test = test_only},
-    {.tcase = "request", .test = test_number, .loops = CF_COUNT(numbers)},
-    {.tcase = "request", .test = test_path_put},
-    {.tcase = "response", .test = test_response, .setup = setup, .teardown = teardown},
-    {.tcase = "response", .test = test_head},
-    {.tcase = "response", .test = test_late_header},
-    {.tcase = "response", .test = test_hold},
-    {.tcase = "response", .test = test_bad_header, .loops = CF_COUNT(bad_headers)},
-    {.tcase = "response", .test = test_client_left},
-    {.tcase = "response", .test = test_problem, .loops = CF_COUNT(problems)},
+      {.tcase = "request",
+       .test = test_path,
+       .loops = CF_COUNT(paths),
+       .setup = setup,
+       .teardown = teardown},
+      {.tcase = "request", .test = test_method, .loops = CF_COUNT(methods)},
+      {.tcase = "request", .test = test_prefers, .loops = CF_COUNT(accepts)},
+      {.tcase = "request", .test = test_etag, .loops = CF_COUNT(etags)},
+      {.tcase = "request", .test = test_params},
+      {.tcase = "request", .test = test_bad_query, .loops = CF_COUNT(bad_queries)},
+      {.tcase = "request", .test = test_param_limits},
+      {.tcase = "request", .test = test_only},
+      {.tcase = "request", .test = test_number, .loops = CF_COUNT(numbers)},
+      {.tcase = "request", .test = test_path_put},
+      {.tcase = "response", .test = test_response, .setup = setup, .teardown = teardown},
+      {.tcase = "response", .test = test_head},
+      {.tcase = "response", .test = test_late_header},
+      {.tcase = "response", .test = test_hold},
+      {.tcase = "response", .test = test_bad_header, .loops = CF_COUNT(bad_headers)},
+      {.tcase = "response", .test = test_client_left},
+      {.tcase = "response", .test = test_problem, .loops = CF_COUNT(problems)},
   };
   return cf_test_run("http", tests, CF_COUNT(tests));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The ledger as a whole: append, read back, restart, roll, seal, refuse. Each test has a ledger of its own. */
+/* The ledger as a whole: append, read back, restart, roll, seal, refuse. Each
+ * test has a ledger of its own. */
 #include "config.h"
 
 #include <sys/wait.h>
@@ -41,7 +42,8 @@ START_TEST(test_append_one)
 }
 END_TEST
 
-/* ids of one batch: A, A again, A with other content; and without an id everything is new. */
+/* ids of one batch: A, A again, A with other content; and without an id
+ * everything is new. */
 START_TEST(test_twins_in_a_batch)
 {
   struct cf_event e[5];
@@ -58,7 +60,8 @@ START_TEST(test_twins_in_a_batch)
   ck_assert(place[1].err == CF_OK && place[1].duplicate && place[1].seq == place[0].seq);
   ck_assert(place[2].err == CF_E_CONFLICT && place[2].seq == place[0].seq);
   ck_assert(place[3].seq == place[0].seq + 1 && place[4].seq == place[0].seq + 2);
-  /* the group's first is itself a conflict with the ledger: the second is judged by the ledger, not by it */
+  /* the group's first is itself a conflict with the ledger: the second is
+   * judged by the ledger, not by it */
   const struct cf_event *q[2] = {&e[2], &e[1]};
   struct cf_append b = {.events = q, .n = 2, .places = place};
   ck_assert_ok(cf_ledger_append(stage_ledger, &b));
@@ -88,7 +91,8 @@ START_TEST(test_rolls_and_restarts)
 }
 END_TEST
 
-/* A generation that is older than segment_span ends at the next multiple of 256, long before it is full. */
+/* A generation that is older than segment_span ends at the next multiple of
+ * 256, long before it is full. */
 START_TEST(test_rolls_by_age)
 {
   stage_append_range(0, 300, 100); /* the first generation is full at 256 */
@@ -110,7 +114,8 @@ START_TEST(test_rolls_by_age)
 }
 END_TEST
 
-/* The same ids after a roll and a restart are duplicates still, and not beyond the window. */
+/* The same ids after a roll and a restart are duplicates still, and not beyond
+ * the window. */
 START_TEST(test_duplicates_across_segments)
 {
   stage_append_range(0, 700, 100);
@@ -161,7 +166,8 @@ START_TEST(test_window)
 }
 END_TEST
 
-/* An id is a source's own: many sources may use the same one, and each one's repetition is found among all of theirs. */
+/* An id is a source's own: many sources may use the same one, and each one's
+ * repetition is found among all of theirs. */
 START_TEST(test_one_id_of_many_sources)
 {
   enum { SOURCES = 200 };
@@ -243,7 +249,8 @@ START_TEST(test_second_owner)
 }
 END_TEST
 
-/* A copy of the data beside the signer of the original, which is at work: that is no owner to wait for. */
+/* A copy of the data beside the signer of the original, which is at work: that
+ * is no owner to wait for. */
 START_TEST(test_signer_of_another_ledger)
 {
   struct cf_ledger *copy = NULL;
@@ -276,7 +283,8 @@ START_TEST(test_old_backup_is_noticed)
 }
 END_TEST
 
-/* An old database put back beside newer segments: it does not name them, and must not take them with it. */
+/* An old database put back beside newer segments: it does not name them, and
+ * must not take them with it. */
 START_TEST(test_old_database_takes_no_segments)
 {
   stage_append_range(0, 300, 100);
@@ -342,7 +350,8 @@ START_TEST(test_seals)
   for (unsigned i = 0; i < 20; i++) {
     stage_append_range(i * 10, i * 10 + 10, 5);
     cf_buf_reset(&note);
-    ck_assert_ok(i % 2 == 0 ? cf_ledger_seal(stage_ledger, stage_size(), &note, &fault) : cf_ledger_checkpoint(stage_ledger, &note));
+    ck_assert_ok(i % 2 == 0 ? cf_ledger_seal(stage_ledger, stage_size(), &note, &fault)
+                            : cf_ledger_checkpoint(stage_ledger, &note));
     ck_assert_ok(cf_note_check(cf_buf_str(&note), cf_ledger_vkey(stage_ledger), &text));
     ck_assert_ok(cf_checkpoint_parse(text, &checkpoint));
     ck_assert_uint_ge(checkpoint.size, last);
@@ -363,7 +372,8 @@ START_TEST(test_seals)
 }
 END_TEST
 
-/* What is sealed after the head was taken is no contradiction to it: others write while it is verified. */
+/* What is sealed after the head was taken is no contradiction to it: others
+ * write while it is verified. */
 START_TEST(test_verify_while_it_grows)
 {
   struct cf_fault fault = {0};
@@ -377,7 +387,8 @@ START_TEST(test_verify_while_it_grows)
   stage_append_range(100, 600, 50);
   ck_assert_ok(cf_ledger_seal(stage_ledger, stage_size(), &later, &fault));
   bool ok = stage_verify_head(&note, head_size, result);
-  ck_assert_msg(ok, "first error: %s %s", cf_verdict_name(result->errors[0].verdict), result->errors[0].detail);
+  ck_assert_msg(ok, "first error: %s %s", cf_verdict_name(result->errors[0].verdict),
+                result->errors[0].detail);
   ck_assert_uint_eq(result->leaves, head_size);
   cf_buf_fini(&note);
   cf_buf_fini(&later);
@@ -388,23 +399,26 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "ledger", .test = test_start_and_stop_are_records, .setup = stage_ledger_setup, .teardown = stage_ledger_teardown},
-    {.tcase = "ledger", .test = test_append_one},
-    {.tcase = "ledger", .test = test_twins_in_a_batch},
-    {.tcase = "ledger", .test = test_rolls_and_restarts, .loops = CF_COUNT(batches)},
-    {.tcase = "ledger", .test = test_rolls_by_age},
-    {.tcase = "ledger", .test = test_duplicates_across_segments},
-    {.tcase = "ledger", .test = test_window},
-    {.tcase = "ledger", .test = test_one_id_of_many_sources},
-    {.tcase = "ledger", .test = test_killed_owner},
-    {.tcase = "ledger", .test = test_second_owner},
-    {.tcase = "ledger", .test = test_signer_of_another_ledger},
-    {.tcase = "ledger", .test = test_old_backup_is_noticed},
-    {.tcase = "ledger", .test = test_old_database_takes_no_segments},
-    {.tcase = "ledger", .test = test_no_space},
-    {.tcase = "ledger", .test = test_posted},
-    {.tcase = "ledger", .test = test_seals},
-    {.tcase = "ledger", .test = test_verify_while_it_grows},
+      {.tcase = "ledger",
+       .test = test_start_and_stop_are_records,
+       .setup = stage_ledger_setup,
+       .teardown = stage_ledger_teardown},
+      {.tcase = "ledger", .test = test_append_one},
+      {.tcase = "ledger", .test = test_twins_in_a_batch},
+      {.tcase = "ledger", .test = test_rolls_and_restarts, .loops = CF_COUNT(batches)},
+      {.tcase = "ledger", .test = test_rolls_by_age},
+      {.tcase = "ledger", .test = test_duplicates_across_segments},
+      {.tcase = "ledger", .test = test_window},
+      {.tcase = "ledger", .test = test_one_id_of_many_sources},
+      {.tcase = "ledger", .test = test_killed_owner},
+      {.tcase = "ledger", .test = test_second_owner},
+      {.tcase = "ledger", .test = test_signer_of_another_ledger},
+      {.tcase = "ledger", .test = test_old_backup_is_noticed},
+      {.tcase = "ledger", .test = test_old_database_takes_no_segments},
+      {.tcase = "ledger", .test = test_no_space},
+      {.tcase = "ledger", .test = test_posted},
+      {.tcase = "ledger", .test = test_seals},
+      {.tcase = "ledger", .test = test_verify_while_it_grows},
   };
   return cf_test_run("ledger", tests, CF_COUNT(tests));
 }

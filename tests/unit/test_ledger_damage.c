@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A ledger with damaged segments: the verifier names what is lost, and everything else is read. */
+/* A ledger with damaged segments: the verifier names what is lost, and
+ * everything else is read. */
 #include "config.h"
 
 #include <pthread.h>
@@ -28,7 +29,8 @@ static unsigned unreadable_blocks(uint64_t first)
   return n;
 }
 
-/* A byte flipped in any one page of a segment: whatever held records is named by the verifier, and everything else is read. */
+/* A byte flipped in any one page of a segment: whatever held records is named
+ * by the verifier, and everything else is read. */
 START_TEST(test_damaged_segment)
 {
   char path[300];
@@ -39,7 +41,8 @@ START_TEST(test_damaged_segment)
   ck_assert_int_eq(stat(path, &st), 0);
   struct cf_verify_result *result = calloc(1, sizeof *result);
   unsigned pages_with_blocks = 0;
-  for (off_t page = 1; page < st.st_size / PAGE; page++) { /* page 0 names the others: without it nothing of the file is read */
+  /* page 0 names the others: without it nothing of the file is read */
+  for (off_t page = 1; page < st.st_size / PAGE; page++) {
     stage_close_ledger();
     temp_flip(path, page * PAGE + 9000);
     stage_open_ledger();
@@ -125,7 +128,8 @@ static unsigned unreadable(uint64_t from, uint64_t to)
   return r.refused;
 }
 
-/* Flip a byte so that the block of seq lost can't be read, and that of seq kept can. */
+/* Flip a byte so that the block of seq lost can't be read, and that of seq kept
+ * can. */
 static void damage_block(const char *path, uint64_t lost, uint64_t kept)
 {
   struct stat st;
@@ -141,7 +145,8 @@ static void damage_block(const char *path, uint64_t lost, uint64_t kept)
   ck_abort_msg("no page holds a part of the one block and none of the other");
 }
 
-/* What one reader finds damaged is no other reader's matter, though they share the file's handle. */
+/* What one reader finds damaged is no other reader's matter, though they share
+ * the file's handle. */
 START_TEST(test_damage_of_another_reader)
 {
   char path[300];
@@ -149,7 +154,8 @@ START_TEST(test_damage_of_another_reader)
   stage_wait_for_segments(2);
   stage_segment_path(2, path);
   damage_block(path, 512 - CF_GROUP, 256);
-  struct damage_reader readers[] = {{.rounds = 300, .from = 512 - CF_GROUP, .to = 512}, {.rounds = 3000, .from = 256, .to = 256 + CF_GROUP}};
+  struct damage_reader readers[] = {{.rounds = 300, .from = 512 - CF_GROUP, .to = 512},
+                                    {.rounds = 3000, .from = 256, .to = 256 + CF_GROUP}};
   pthread_t threads[CF_COUNT(readers)];
   for (unsigned i = 0; i < CF_COUNT(readers); i++)
     ck_assert_int_eq(pthread_create(&threads[i], NULL, read_in_turn, &readers[i]), 0);
@@ -160,7 +166,8 @@ START_TEST(test_damage_of_another_reader)
 }
 END_TEST
 
-/* Append them again as one batch, the last first; gives how many are not known any more. */
+/* Append them again as one batch, the last first; gives how many are not known
+ * any more. */
 static unsigned forgotten(const char *source, unsigned from, unsigned to)
 {
   unsigned n = to - from, fresh = 0;
@@ -184,12 +191,14 @@ static unsigned forgotten(const char *source, unsigned from, unsigned to)
   return fresh;
 }
 
-/* An id whose record can't be read makes no other id of its group forgotten, nor the same one of another source. */
+/* An id whose record can't be read makes no other id of its group forgotten,
+ * nor the same one of another source. */
 START_TEST(test_damage_of_another_id)
 {
   char path[300];
   append_large("web1", 0, 400);
-  uint64_t last = append_large("web2", 256, 320); /* of seqs 256 to 319, where the damage will be, web1 has these */
+  /* of seqs 256 to 319, where the damage will be, web1 has these */
+  uint64_t last = append_large("web2", 256, 320);
   append_large("web1", 400, 520);
   stage_wait_for_segments(2);
   stage_segment_path(2, path);
@@ -205,7 +214,8 @@ START_TEST(test_damage_of_another_id)
 }
 END_TEST
 
-/* The first page names all others: without it the first segment, with record 0, is lost. The ledger opens, says so, and takes and gives everything else. */
+/* The first page names all others: without it the first segment, with record 0,
+ * is lost. The ledger opens, says so, and takes and gives everything else. */
 START_TEST(test_first_segment_lost)
 {
   char path[300];
@@ -228,10 +238,13 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "damage", .test = test_damaged_segment, .setup = stage_ledger_setup, .teardown = stage_ledger_teardown},
-    {.tcase = "damage", .test = test_damage_of_another_reader},
-    {.tcase = "damage", .test = test_damage_of_another_id},
-    {.tcase = "damage", .test = test_first_segment_lost},
+      {.tcase = "damage",
+       .test = test_damaged_segment,
+       .setup = stage_ledger_setup,
+       .teardown = stage_ledger_teardown},
+      {.tcase = "damage", .test = test_damage_of_another_reader},
+      {.tcase = "damage", .test = test_damage_of_another_id},
+      {.tcase = "damage", .test = test_first_segment_lost},
   };
   return cf_test_run("ledger_damage", tests, CF_COUNT(tests));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Many threads on one ledger: what readers see is consistent while writers write, and nobody keeps another out. */
+/* Many threads on one ledger: what readers see is consistent while writers
+ * write, and nobody keeps another out. */
 #include "config.h"
 
 #include <pthread.h>
@@ -7,7 +8,7 @@
 #include "tests/unit/ledger_stage.h"
 
 #define WRITERS 6
-#define EACH 150
+#define EACH    150
 
 static void *writer(void *arg)
 {
@@ -23,7 +24,8 @@ static void *writer(void *arg)
   return NULL;
 }
 
-/* Views are consistent while writers write: the tree of a view's size has the root that its hashes give, and every block opens. */
+/* Views are consistent while writers write: the tree of a view's size has the
+ * root that its hashes give, and every block opens. */
 static void *reader(void *arg)
 {
   const bool *stop = arg;
@@ -109,8 +111,11 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "threads", .test = test_many_threads, .setup = stage_ledger_setup, .teardown = stage_ledger_teardown},
-    {.tcase = "threads", .test = test_readers_let_write},
+      {.tcase = "threads",
+       .test = test_many_threads,
+       .setup = stage_ledger_setup,
+       .teardown = stage_ledger_teardown},
+      {.tcase = "threads", .test = test_readers_let_write},
   };
   return cf_test_run("ledger_threads", tests, CF_COUNT(tests));
 }

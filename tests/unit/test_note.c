@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Notes, keys, checkpoints, receipts and tiles: byte for byte what tests/vectors/ledger-v1.json has; and what C2SP signed-note forbids is refused. */
+/* Notes, keys, checkpoints, receipts and tiles: byte for byte what
+ * tests/vectors/ledger-v1.json has; and what C2SP signed-note forbids is
+ * refused. */
 #include "config.h"
 
 #include <string.h>
@@ -15,8 +17,14 @@ static struct cf_vkey vkey, vkey2;
 static uint8_t seed[CF_SEED_N], seed2[CF_SEED_N];
 static struct cf_buf out;
 
-static struct cf_str string(const char *name) { return cf_json_string(cf_json_member(file, name)); }
-static struct cf_str slice(const uint8_t *hash) { return (struct cf_str){(const void *)hash, CF_HASH_N}; }
+static struct cf_str string(const char *name)
+{
+  return cf_json_string(cf_json_member(file, name));
+}
+static struct cf_str slice(const uint8_t *hash)
+{
+  return (struct cf_str){(const void *)hash, CF_HASH_N};
+}
 #define ck_assert_str_is(got, want) \
   do { \
     struct cf_str g_ = (got), w_ = (want); \
@@ -30,8 +38,12 @@ static void vectors_open(void)
   ck_assert_ok(cf_json_parse((struct cf_str){text, n}, 16, &file, NULL));
   const struct cf_json *records = cf_json_member(file, "records");
   ck_assert_uint_eq(cf_json_count(records), 15);
-  for (size_t i = 0; i < 15; i++) ck_assert_ok(cf_base64_get_n(cf_json_string(cf_json_member(cf_json_element(records, i), "leaf_hash")), leaf[i], CF_HASH_N));
-  ck_assert_ok(cf_json_parse(cf_json_string(cf_json_member(cf_json_element(records, 12), "leaf")), 8, &key_record, NULL));
+  for (size_t i = 0; i < 15; i++)
+    ck_assert_ok(
+        cf_base64_get_n(cf_json_string(cf_json_member(cf_json_element(records, i), "leaf_hash")),
+                        leaf[i], CF_HASH_N));
+  ck_assert_ok(cf_json_parse(cf_json_string(cf_json_member(cf_json_element(records, 12), "leaf")),
+                             8, &key_record, NULL));
   ck_assert_ok(cf_vkey_parse(string("vkey"), &vkey));
   ck_assert_ok(cf_vkey_parse(string("vkey2"), &vkey2));
   ck_assert_ok(cf_hex_get_n(string("ed25519_seed_hex"), seed, sizeof seed));
@@ -46,7 +58,8 @@ static void vectors_close(void)
   cf_buf_fini(&out);
 }
 
-static enum cf_err leaves_get(void *context, unsigned level, uint64_t first, size_t n, uint8_t *hashes)
+static enum cf_err leaves_get(void *context, unsigned level, uint64_t first, size_t n,
+                              uint8_t *hashes)
 {
   (void)context;
   ck_assert(level == 0 && first + n <= 15);
@@ -66,9 +79,11 @@ START_TEST(vkey_made)
   cf_vkey_put(&made, &out);
   ck_assert_str_is(cf_buf_str(&out), string("vkey"));
   ck_assert_bytes(&made, sizeof made, &vkey, sizeof vkey);
-} END_TEST
+}
+END_TEST
 
-/* No other text is a key: not one with another byte, not one that is longer or shorter. */
+/* No other text is a key: not one with another byte, not one that is longer or
+ * shorter. */
 START_TEST(vkey_strict)
 {
   struct cf_vkey got;
@@ -80,10 +95,12 @@ START_TEST(vkey_strict)
       bad[i] ^= change ? 0x20 : 1;
       ck_assert_err(cf_vkey_parse((struct cf_str){bad, good.n}, &got), CF_E_SYNTAX);
     }
-  for (size_t n = 0; n < good.n; n++) ck_assert_err(cf_vkey_parse((struct cf_str){good.p, n}, &got), CF_E_SYNTAX);
+  for (size_t n = 0; n < good.n; n++)
+    ck_assert_err(cf_vkey_parse((struct cf_str){good.p, n}, &got), CF_E_SYNTAX);
   snprintf(bad, sizeof bad, "%.*s\n", (int)good.n, good.p);
   ck_assert_err(cf_vkey_parse(cf_str_from(bad), &got), CF_E_SYNTAX);
-} END_TEST
+}
+END_TEST
 
 START_TEST(origins)
 {
@@ -92,9 +109,12 @@ START_TEST(origins)
   ck_assert(cf_origin_ok((struct cf_str){longest, 255}));
   ck_assert(!cf_origin_ok((struct cf_str){longest, 256}));
   ck_assert(cf_origin_ok(CF_STR("a")) && cf_origin_ok(CF_STR("!~")));
-  ck_assert(!cf_origin_ok(CF_STR("")) && !cf_origin_ok(CF_STR("a b")) && !cf_origin_ok(CF_STR("a+b")) && !cf_origin_ok(CF_STR("a\tb")));
-  ck_assert(!cf_origin_ok(CF_STR("a\x7f")) && !cf_origin_ok(CF_STR("\xc3\xa4")) && !cf_origin_ok((struct cf_str){"a\0b", 3}));
-} END_TEST
+  ck_assert(!cf_origin_ok(CF_STR("")) && !cf_origin_ok(CF_STR("a b")) &&
+            !cf_origin_ok(CF_STR("a+b")) && !cf_origin_ok(CF_STR("a\tb")));
+  ck_assert(!cf_origin_ok(CF_STR("a\x7f")) && !cf_origin_ok(CF_STR("\xc3\xa4")) &&
+            !cf_origin_ok((struct cf_str){"a\0b", 3}));
+}
+END_TEST
 
 /* ---- Checkpoints and roots ---- */
 
@@ -106,12 +126,16 @@ START_TEST(roots)
     char name[8];
     uint8_t want[CF_HASH_N], got[CF_HASH_N];
     snprintf(name, sizeof name, "%zu", n);
-    ck_assert_ok(cf_base64_get_n(cf_json_string(cf_json_member(cf_json_member(file, "roots"), name)), want, sizeof want));
+    ck_assert_ok(
+        cf_base64_get_n(cf_json_string(cf_json_member(cf_json_member(file, "roots"), name)), want,
+                        sizeof want));
     cf_edge_root(&edge, got);
     ck_assert_bytes(got, sizeof got, want, sizeof want);
-    if (n < 15) cf_edge_append(&edge, leaf[n]);
+    if (n < 15)
+      cf_edge_append(&edge, leaf[n]);
   }
-} END_TEST
+}
+END_TEST
 
 START_TEST(checkpoint_made)
 {
@@ -126,7 +150,8 @@ START_TEST(checkpoint_made)
   ck_assert_ok(cf_note_sign(cf_buf_str(&body), &vkey, seed, &out));
   ck_assert_str_is(cf_buf_str(&out), string("checkpoint_5"));
   cf_buf_fini(&body);
-} END_TEST
+}
+END_TEST
 
 START_TEST(checkpoint_read)
 {
@@ -140,14 +165,31 @@ START_TEST(checkpoint_read)
   ck_assert_ok(cf_tree_root(&hashes, 5, root));
   ck_assert_bytes(checkpoint.root, CF_HASH_N, root, CF_HASH_N);
   ck_assert_err(cf_note_check(string("checkpoint_5"), &vkey2, &body), CF_E_SIGNATURE);
-  ck_assert(cf_note_names(string("checkpoint_5"), &vkey) && !cf_note_names(string("checkpoint_5"), &vkey2));
-} END_TEST
+  ck_assert(cf_note_names(string("checkpoint_5"), &vkey) &&
+            !cf_note_names(string("checkpoint_5"), &vkey2));
+}
+END_TEST
 
 #define ROOT "3o/cPoJKUqm0N7CVtW6PehVixMOtiCUkRPDikJTbDok=\n"
 static const char *const bad_checkpoints[] = {
-  "", "a\n5\n", "a\n5\n" ROOT "\n", "a\n5\n" ROOT "x\n", "\n5\n" ROOT, "a b\n5\n" ROOT, "a+b\n5\n" ROOT, "a\n05\n" ROOT, "a\n+5\n" ROOT, "a\n-5\n" ROOT, "a\n\n" ROOT, "a\n5 \n" ROOT,
-  "a\n18446744073709551616\n" ROOT, "a\n5\n3o/cPoJKUqm0N7CVtW6PehVixMOtiCUkRPDikJTbDok=", "a\n5\n3o/cPoJKUqm0N7CVtW6PehVixMOtiCUkRPDikJTbDok\n", "a\n5\nAAAA\n", "a\r\n5\r\n" ROOT,
-  "a\n5\n3o/cPoJKUqm0N7CVtW6PehVixMOtiCUkRPDikJTbDol=\n", /* unused bits that are not zero */
+    "",
+    "a\n5\n",
+    "a\n5\n" ROOT "\n",
+    "a\n5\n" ROOT "x\n",
+    "\n5\n" ROOT,
+    "a b\n5\n" ROOT,
+    "a+b\n5\n" ROOT,
+    "a\n05\n" ROOT,
+    "a\n+5\n" ROOT,
+    "a\n-5\n" ROOT,
+    "a\n\n" ROOT,
+    "a\n5 \n" ROOT,
+    "a\n18446744073709551616\n" ROOT,
+    "a\n5\n3o/cPoJKUqm0N7CVtW6PehVixMOtiCUkRPDikJTbDok=",
+    "a\n5\n3o/cPoJKUqm0N7CVtW6PehVixMOtiCUkRPDikJTbDok\n",
+    "a\n5\nAAAA\n",
+    "a\r\n5\r\n" ROOT,
+    "a\n5\n3o/cPoJKUqm0N7CVtW6PehVixMOtiCUkRPDikJTbDol=\n", /* unused bits that are not zero */
 };
 
 START_TEST(checkpoint_bad)
@@ -155,7 +197,8 @@ START_TEST(checkpoint_bad)
   struct cf_checkpoint got = {.size = 77};
   ck_assert_err(cf_checkpoint_parse(cf_str_from(bad_checkpoints[_i]), &got), CF_E_SYNTAX);
   ck_assert_uint_eq(got.size, 77);
-} END_TEST
+}
+END_TEST
 
 START_TEST(checkpoint_good)
 {
@@ -163,7 +206,8 @@ START_TEST(checkpoint_good)
   ck_assert_ok(cf_checkpoint_parse(CF_STR("a\n0\n" ROOT), &got));
   ck_assert_ok(cf_checkpoint_parse(CF_STR("a\n18446744073709551615\n" ROOT), &got));
   ck_assert_uint_eq(got.size, UINT64_MAX);
-} END_TEST
+}
+END_TEST
 
 START_TEST(consistency_of_vectors)
 {
@@ -176,11 +220,15 @@ START_TEST(consistency_of_vectors)
     cf_base64_put(&out, proof.hash[i], CF_HASH_N);
     ck_assert_str_is(cf_buf_str(&out), cf_json_string(cf_json_element(want, i)));
   }
-} END_TEST
+}
+END_TEST
 
 /* ---- Notes ---- */
 
-static struct cf_str key_note(void) { return cf_json_string(cf_json_member(cf_json_member(key_record, "body"), "note")); }
+static struct cf_str key_note(void)
+{
+  return cf_json_string(cf_json_member(cf_json_member(key_record, "body"), "note"));
+}
 
 START_TEST(key_note_made)
 {
@@ -190,7 +238,8 @@ START_TEST(key_note_made)
   ck_assert_ok(cf_note_sign(body, &vkey, seed, &out));
   ck_assert_ok(cf_note_sign(body, &vkey2, seed2, &out));
   ck_assert_str_is(cf_buf_str(&out), key_note());
-} END_TEST
+}
+END_TEST
 
 START_TEST(key_note_read)
 {
@@ -198,7 +247,8 @@ START_TEST(key_note_read)
   ck_assert_ok(cf_note_check(key_note(), &vkey, &body));
   ck_assert_str_is(body, string("key_note_text"));
   ck_assert_ok(cf_note_check(key_note(), &vkey2, &body));
-} END_TEST
+}
+END_TEST
 
 /* Change any byte, and it is no longer signed. */
 START_TEST(note_changed)
@@ -210,62 +260,76 @@ START_TEST(note_changed)
       memcpy(bad, good.p, good.n);
       bad[i] = (char)(bad[i] ^ 1 << bit);
       enum cf_err err = cf_note_check((struct cf_str){bad, good.n}, &vkey, &body);
-      ck_assert_msg(err == CF_E_SYNTAX || err == CF_E_SIGNATURE, "byte %zu, bit %d: %s", i, bit, cf_err_word(err));
+      ck_assert_msg(err == CF_E_SYNTAX || err == CF_E_SIGNATURE, "byte %zu, bit %d: %s", i, bit,
+                    cf_err_word(err));
     }
-  for (size_t n = 0; n < good.n; n++) ck_assert_int_ne(cf_note_check((struct cf_str){good.p, n}, &vkey, &body), CF_OK);
-} END_TEST
+  for (size_t n = 0; n < good.n; n++)
+    ck_assert_int_ne(cf_note_check((struct cf_str){good.p, n}, &vkey, &body), CF_OK);
+}
+END_TEST
 
 #define SIG "\xe2\x80\x94 other AAAAAAAA\n"
-static const struct { const char *note; enum cf_err err; } notes[] = {
-  {"text\n\n" SIG, CF_OK},
-  {"text\n\n" SIG SIG, CF_OK},
-  {"a\n\nb\n\n" SIG, CF_OK},                                    /* split at the last empty line */
-  {"\n\n" SIG, CF_OK},                                          /* a text that is an empty line */
-  {"text\n\n\xe2\x80\x94 \xc3\xa4 AAAAAAAA\n", CF_OK},
-  {"text\n\n\xe2\x80\x94 a/b.c:1 AAAAAAAAAAAA\n", CF_OK},
-  {"tab\x7f\n\n" SIG, CF_OK},                                   /* only what is below U+0020 is forbidden */
-  {"", CF_E_SYNTAX},
-  {"\n", CF_E_SYNTAX},
-  {"\n\n", CF_E_SYNTAX},
-  {"text\n", CF_E_SYNTAX},
-  {"text\n\n", CF_E_SYNTAX},
-  {"text\n" SIG, CF_E_SYNTAX},
-  {"\n" SIG, CF_E_SYNTAX},
-  {"text\n\n" SIG "\n", CF_E_SYNTAX},
-  {"text\n\n\xe2\x80\x94 other AAAAAAAA", CF_E_SYNTAX},         /* no LF at its end */
-  {"text\n\n" SIG "more\n", CF_E_SYNTAX},
-  {"text\n\nmore\n" SIG, CF_E_SYNTAX},
-  {"text\r\n\n" SIG, CF_E_SYNTAX},
-  {"te\txt\n\n" SIG, CF_E_SYNTAX},
-  {"text\xff\n\n" SIG, CF_E_SYNTAX},
-  {"text\xed\xa0\x80\n\n" SIG, CF_E_SYNTAX},
-  {"text\n\n- other AAAAAAAA\n", CF_E_SYNTAX},
-  {"text\n\n\xe2\x80\x93 other AAAAAAAA\n", CF_E_SYNTAX},       /* U+2013 */
-  {"text\n\n\xe2\x80\x94other AAAAAAAA\n", CF_E_SYNTAX},
-  {"text\n\n\xe2\x80\x94  AAAAAAAA\n", CF_E_SYNTAX},            /* no name */
-  {"text\n\n\xe2\x80\x94 other\n", CF_E_SYNTAX},
-  {"text\n\n\xe2\x80\x94 other \n", CF_E_SYNTAX},
-  {"text\n\n\xe2\x80\x94 other  AAAAAAAA\n", CF_E_SYNTAX},
-  {"text\n\n\xe2\x80\x94 other AAAAAAAA \n", CF_E_SYNTAX},
-  {"text\n\n\xe2\x80\x94 other AAAAAA==\n", CF_E_SYNTAX},       /* a key id and nothing behind it */
-  {"text\n\n\xe2\x80\x94 other AAAAAAA\n", CF_E_SYNTAX},
-  {"text\n\n\xe2\x80\x94 other AAAA-AAA\n", CF_E_SYNTAX},
-  {"text\n\n\xe2\x80\x94 ot+er AAAAAAAA\n", CF_E_SYNTAX},
-  {"text\n\n\xe2\x80\x94 ot\xc2\xa0" "er AAAAAAAA\n", CF_E_SYNTAX},     /* U+00A0 */
-  {"text\n\n\xe2\x80\x94 ot\xe2\x80\xa8" "er AAAAAAAA\n", CF_E_SYNTAX}, /* U+2028 */
-  {"text\n\n\xe2\x80\x94 ot\xe3\x80\x80" "er AAAAAAAA\n", CF_E_SYNTAX}, /* U+3000 */
+static const struct {
+  const char *note;
+  enum cf_err err;
+} notes[] = {
+    {"text\n\n" SIG, CF_OK},
+    {"text\n\n" SIG SIG, CF_OK},
+    {"a\n\nb\n\n" SIG, CF_OK}, /* split at the last empty line */
+    {"\n\n" SIG, CF_OK},       /* a text that is an empty line */
+    {"text\n\n\xe2\x80\x94 \xc3\xa4 AAAAAAAA\n", CF_OK},
+    {"text\n\n\xe2\x80\x94 a/b.c:1 AAAAAAAAAAAA\n", CF_OK},
+    {"tab\x7f\n\n" SIG, CF_OK}, /* only what is below U+0020 is forbidden */
+    {"", CF_E_SYNTAX},
+    {"\n", CF_E_SYNTAX},
+    {"\n\n", CF_E_SYNTAX},
+    {"text\n", CF_E_SYNTAX},
+    {"text\n\n", CF_E_SYNTAX},
+    {"text\n" SIG, CF_E_SYNTAX},
+    {"\n" SIG, CF_E_SYNTAX},
+    {"text\n\n" SIG "\n", CF_E_SYNTAX},
+    {"text\n\n\xe2\x80\x94 other AAAAAAAA", CF_E_SYNTAX}, /* no LF at its end */
+    {"text\n\n" SIG "more\n", CF_E_SYNTAX},
+    {"text\n\nmore\n" SIG, CF_E_SYNTAX},
+    {"text\r\n\n" SIG, CF_E_SYNTAX},
+    {"te\txt\n\n" SIG, CF_E_SYNTAX},
+    {"text\xff\n\n" SIG, CF_E_SYNTAX},
+    {"text\xed\xa0\x80\n\n" SIG, CF_E_SYNTAX},
+    {"text\n\n- other AAAAAAAA\n", CF_E_SYNTAX},
+    {"text\n\n\xe2\x80\x93 other AAAAAAAA\n", CF_E_SYNTAX}, /* U+2013 */
+    {"text\n\n\xe2\x80\x94other AAAAAAAA\n", CF_E_SYNTAX},
+    {"text\n\n\xe2\x80\x94  AAAAAAAA\n", CF_E_SYNTAX}, /* no name */
+    {"text\n\n\xe2\x80\x94 other\n", CF_E_SYNTAX},
+    {"text\n\n\xe2\x80\x94 other \n", CF_E_SYNTAX},
+    {"text\n\n\xe2\x80\x94 other  AAAAAAAA\n", CF_E_SYNTAX},
+    {"text\n\n\xe2\x80\x94 other AAAAAAAA \n", CF_E_SYNTAX},
+    {"text\n\n\xe2\x80\x94 other AAAAAA==\n", CF_E_SYNTAX}, /* a key id and nothing behind it */
+    {"text\n\n\xe2\x80\x94 other AAAAAAA\n", CF_E_SYNTAX},
+    {"text\n\n\xe2\x80\x94 other AAAA-AAA\n", CF_E_SYNTAX},
+    {"text\n\n\xe2\x80\x94 ot+er AAAAAAAA\n", CF_E_SYNTAX},
+    {"text\n\n\xe2\x80\x94 ot\xc2\xa0"
+     "er AAAAAAAA\n",
+     CF_E_SYNTAX}, /* U+00A0 */
+    {"text\n\n\xe2\x80\x94 ot\xe2\x80\xa8"
+     "er AAAAAAAA\n",
+     CF_E_SYNTAX}, /* U+2028 */
+    {"text\n\n\xe2\x80\x94 ot\xe3\x80\x80"
+     "er AAAAAAAA\n",
+     CF_E_SYNTAX}, /* U+3000 */
 };
 
 START_TEST(note_split)
 {
   struct cf_str note = cf_str_from(notes[_i].note), body, signatures;
   ck_assert_err(cf_note_split(note, &body, &signatures), notes[_i].err);
-  if (notes[_i].err != CF_OK) return;
+  if (notes[_i].err != CF_OK)
+    return;
   ck_assert_ptr_eq(body.p, note.p);
   ck_assert_uint_eq(body.n + 1 + signatures.n, note.n);
   ck_assert(body.p[body.n - 1] == '\n' && cf_str_starts(signatures, CF_STR("\xe2\x80\x94 ")));
   ck_assert_err(cf_note_check(note, &vkey, &body), CF_E_SIGNATURE);
-} END_TEST
+}
+END_TEST
 
 /* A note of ours, among n other signatures. */
 static struct cf_str note_with(size_t others, bool ours, const char *more)
@@ -273,8 +337,10 @@ static struct cf_str note_with(size_t others, bool ours, const char *more)
   struct cf_str body = CF_STR("text\n");
   cf_buf_reset(&out);
   cf_buf_puts(&out, "text\n\n");
-  for (size_t i = 0; i < others; i++) cf_buf_puts(&out, SIG);
-  if (ours) ck_assert_ok(cf_note_sign(body, &vkey, seed, &out));
+  for (size_t i = 0; i < others; i++)
+    cf_buf_puts(&out, SIG);
+  if (ours)
+    ck_assert_ok(cf_note_sign(body, &vkey, seed, &out));
   cf_buf_puts(&out, more);
   return cf_buf_str(&out);
 }
@@ -296,16 +362,19 @@ START_TEST(note_signatures)
   *at = *at == 'A' ? 'B' : 'A';
   ck_assert_err(cf_note_check(note_with(0, true, bad), &vkey, &body), CF_E_SIGNATURE);
   ck_assert(cf_note_names(note_with(0, false, bad), &vkey));
-} END_TEST
+}
+END_TEST
 
 START_TEST(note_too_long)
 {
   struct cf_str body, lines;
   cf_buf_reset(&out);
-  for (size_t i = 0; i < CF_NOTE_MAX; i++) cf_buf_putc(&out, 'a');
+  for (size_t i = 0; i < CF_NOTE_MAX; i++)
+    cf_buf_putc(&out, 'a');
   cf_buf_puts(&out, "\n\n" SIG);
   ck_assert_err(cf_note_split(cf_buf_str(&out), &body, &lines), CF_E_SYNTAX);
-} END_TEST
+}
+END_TEST
 
 /* ---- Receipts and tiles ---- */
 
@@ -323,14 +392,16 @@ START_TEST(receipt_made)
   cf_receipt_put(&out, cf_buf_str(&extra), 1, &proof, string("checkpoint_5"));
   ck_assert_str_is(cf_buf_str(&out), want);
   cf_buf_fini(&extra);
-} END_TEST
+}
+END_TEST
 
 START_TEST(receipt_plain)
 {
   struct cf_proof none = {.n = 0};
   cf_receipt_put(&out, CF_STR(""), 0, &none, CF_STR("note"));
   ck_assert_str_eq(cf_buf_cstr(&out), "c2sp.org/tlog-proof@v1\nindex 0\n\nnote");
-} END_TEST
+}
+END_TEST
 
 static void digest_is(const void *p, size_t n, const char *name)
 {
@@ -352,14 +423,16 @@ START_TEST(tiles)
     cf_buf_putstr(&out, l);
   }
   digest_is(out.p, out.n, "entry_bundle_sha256");
-} END_TEST
+}
+END_TEST
 
 /* Names are level/N/width. */
 static enum cf_err path_check(void *context, struct cf_str name, const struct cf_json *value)
 {
   uint64_t v[3];
   size_t *n = context;
-  for (size_t i = 0; i < 3; i++) ck_assert_ok(cf_u64_parse(cf_str_cut(&name, '/'), UINT64_MAX, &v[i]));
+  for (size_t i = 0; i < 3; i++)
+    ck_assert_ok(cf_u64_parse(cf_str_cut(&name, '/'), UINT64_MAX, &v[i]));
   cf_buf_reset(&out);
   cf_tile_path_put(&out, false, (unsigned)v[0], v[1], (unsigned)v[2]);
   ck_assert_str_is(cf_buf_str(&out), cf_json_string(value));
@@ -372,7 +445,8 @@ START_TEST(tile_paths)
   size_t n = 0;
   ck_assert_ok(cf_json_each(cf_json_member(file, "tile_paths"), path_check, &n));
   ck_assert_uint_eq(n, 4);
-} END_TEST
+}
+END_TEST
 
 START_TEST(inclusion_of_vectors)
 {
@@ -383,35 +457,37 @@ START_TEST(inclusion_of_vectors)
     for (uint64_t i = 0; i < size; i++) {
       ck_assert_ok(cf_tree_root(&hashes, size, root));
       ck_assert_ok(cf_tree_inclusion(&hashes, i, size, &proof));
-      for (size_t k = 0; k < proof.n; k++) path[k] = slice(proof.hash[k]);
+      for (size_t k = 0; k < proof.n; k++)
+        path[k] = slice(proof.hash[k]);
       ck_assert_ok(cf_inclusion_check(i, size, slice(leaf[i]), path, proof.n, slice(root)));
     }
-} END_TEST
+}
+END_TEST
 
 int main(void)
 {
 #define NOTE .tcase = "note", .setup = vectors_open, .teardown = vectors_close
   const struct cf_test tests[] = {
-    {NOTE, .test = vkey_made},
-    {NOTE, .test = vkey_strict},
-    {NOTE, .test = origins},
-    {NOTE, .test = roots},
-    {NOTE, .test = checkpoint_made},
-    {NOTE, .test = checkpoint_read},
-    {NOTE, .test = checkpoint_bad, .loops = CF_COUNT(bad_checkpoints)},
-    {NOTE, .test = checkpoint_good},
-    {NOTE, .test = consistency_of_vectors},
-    {NOTE, .test = key_note_made},
-    {NOTE, .test = key_note_read},
-    {NOTE, .test = note_changed},
-    {NOTE, .test = note_split, .loops = CF_COUNT(notes)},
-    {NOTE, .test = note_signatures},
-    {NOTE, .test = note_too_long},
-    {NOTE, .test = receipt_made},
-    {NOTE, .test = receipt_plain},
-    {NOTE, .test = tiles},
-    {NOTE, .test = tile_paths},
-    {NOTE, .test = inclusion_of_vectors},
+      {NOTE, .test = vkey_made},
+      {NOTE, .test = vkey_strict},
+      {NOTE, .test = origins},
+      {NOTE, .test = roots},
+      {NOTE, .test = checkpoint_made},
+      {NOTE, .test = checkpoint_read},
+      {NOTE, .test = checkpoint_bad, .loops = CF_COUNT(bad_checkpoints)},
+      {NOTE, .test = checkpoint_good},
+      {NOTE, .test = consistency_of_vectors},
+      {NOTE, .test = key_note_made},
+      {NOTE, .test = key_note_read},
+      {NOTE, .test = note_changed},
+      {NOTE, .test = note_split, .loops = CF_COUNT(notes)},
+      {NOTE, .test = note_signatures},
+      {NOTE, .test = note_too_long},
+      {NOTE, .test = receipt_made},
+      {NOTE, .test = receipt_plain},
+      {NOTE, .test = tiles},
+      {NOTE, .test = tile_paths},
+      {NOTE, .test = inclusion_of_vectors},
   };
   return cf_test_run("note", tests, CF_COUNT(tests));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* zstd: what was packed comes back; damage, lies about size and bombs are refused. */
+/* zstd: what was packed comes back; damage, lies about size and bombs are
+ * refused. */
 #include "config.h"
 
 #include "lib/base/pack.h"
@@ -8,7 +9,10 @@
 
 #include "tests/unit/cf_test.h"
 
-#define S(text) {text, sizeof(text) - 1}
+#define S(text) \
+  { \
+    text, sizeof(text) - 1 \
+  }
 #define ROOM (4 << 20)
 
 static struct cf_buf packed, plain;
@@ -96,25 +100,28 @@ END_TEST
 
 /* Frames made by hand (RFC 8878, 3.1.1). */
 #define MAGIC "\x28\xb5\x2f\xfd"
-#define ABC "\x19\x00\x00" "abc"
+#define ABC \
+  "\x19\x00\x00" \
+  "abc"
 static const struct {
   struct cf_str frame;
   enum cf_err whole;  /* of cf_unpack */
   enum cf_err stream; /* of the unpacker */
 } frames[] = {
-  {S(MAGIC "\x20\x03" ABC), CF_OK, CF_OK},
-  {S(MAGIC "\x00\x00" ABC), CF_E_SYNTAX, CF_OK},                       /* no size */
-  {S(MAGIC "\x00\x68" ABC), CF_E_SYNTAX, CF_OK},                       /* a window of 8 MiB */
-  {S(MAGIC "\x00\x70" ABC), CF_E_SYNTAX, CF_E_SYNTAX},                 /* of 16 MiB */
-  {S(MAGIC "\x20\x04" ABC), CF_E_SYNTAX, CF_E_SYNTAX},                 /* more promised */
-  {S(MAGIC "\x20\x02" ABC), CF_E_SYNTAX, CF_E_SYNTAX},                 /* less promised */
-  {S(MAGIC "\xa0\xff\xff\xff\x7f" ABC), CF_E_FULL, CF_E_SYNTAX},       /* 2 GiB promised */
-  {S(MAGIC "\x20\x03" ABC MAGIC "\x20\x03" ABC), CF_E_SYNTAX, CF_OK},  /* two frames */
-  {S(MAGIC "\x20\x03" ABC "\x28"), CF_E_SYNTAX, CF_OK},                /* and a first byte of another */
-  {S(MAGIC "\x20\x03" ABC "x"), CF_E_SYNTAX, CF_E_SYNTAX},
-  {S(MAGIC "\x20\x03" ABC "\x50\x2a\x4d\x18\x00\x00\x00\x00"), CF_E_SYNTAX, CF_OK}, /* one behind the frame */
-  {S("\x50\x2a\x4d\x18\x00\x00\x00\x00"), CF_E_SYNTAX, CF_OK},         /* a skippable frame */
-  {S("not zstd at all"), CF_E_SYNTAX, CF_E_SYNTAX},
+    {S(MAGIC "\x20\x03" ABC), CF_OK, CF_OK},
+    {S(MAGIC "\x00\x00" ABC), CF_E_SYNTAX, CF_OK},                      /* no size */
+    {S(MAGIC "\x00\x68" ABC), CF_E_SYNTAX, CF_OK},                      /* a window of 8 MiB */
+    {S(MAGIC "\x00\x70" ABC), CF_E_SYNTAX, CF_E_SYNTAX},                /* of 16 MiB */
+    {S(MAGIC "\x20\x04" ABC), CF_E_SYNTAX, CF_E_SYNTAX},                /* more promised */
+    {S(MAGIC "\x20\x02" ABC), CF_E_SYNTAX, CF_E_SYNTAX},                /* less promised */
+    {S(MAGIC "\xa0\xff\xff\xff\x7f" ABC), CF_E_FULL, CF_E_SYNTAX},      /* 2 GiB promised */
+    {S(MAGIC "\x20\x03" ABC MAGIC "\x20\x03" ABC), CF_E_SYNTAX, CF_OK}, /* two frames */
+    {S(MAGIC "\x20\x03" ABC "\x28"), CF_E_SYNTAX, CF_OK}, /* and a first byte of another */
+    {S(MAGIC "\x20\x03" ABC "x"), CF_E_SYNTAX, CF_E_SYNTAX},
+    /* one behind the frame */
+    {S(MAGIC "\x20\x03" ABC "\x50\x2a\x4d\x18\x00\x00\x00\x00"), CF_E_SYNTAX, CF_OK},
+    {S("\x50\x2a\x4d\x18\x00\x00\x00\x00"), CF_E_SYNTAX, CF_OK}, /* a skippable frame */
+    {S("not zstd at all"), CF_E_SYNTAX, CF_E_SYNTAX},
 };
 
 START_TEST(test_frame)
@@ -147,7 +154,8 @@ START_TEST(test_frame_stream)
 }
 END_TEST
 
-/* The stream gives the same bytes in whatever pieces it comes, is done at each frame's end and nowhere else. */
+/* The stream gives the same bytes in whatever pieces it comes, is done at each
+ * frame's end and nowhere else. */
 START_TEST(test_stream)
 {
   static const size_t pieces[] = {1, 7, 1000, ROOM};
@@ -174,7 +182,8 @@ START_TEST(test_stream)
 }
 END_TEST
 
-/* At the maximum a body of exactly that size passes and one byte more does not. */
+/* At the maximum a body of exactly that size passes and one byte more does
+ * not. */
 START_TEST(test_bomb)
 {
   static const size_t maxima[] = {0, 1, 1000, 131072, 262144, 299999, 300000, 300001};
@@ -224,7 +233,8 @@ static void *work(void *p)
   for (int i = 0; i < 500; i++) {
     cf_buf_reset(&a);
     cf_buf_reset(&b);
-    good = good && cf_pack(p, 26, &a) == CF_OK && cf_unpack(a.p, a.n, &b) == CF_OK && b.n == 26 && memcmp(b.p, p, 26) == 0;
+    good = good && cf_pack(p, 26, &a) == CF_OK && cf_unpack(a.p, a.n, &b) == CF_OK && b.n == 26 &&
+           memcmp(b.p, p, 26) == 0;
   }
   cf_buf_fini(&a);
   cf_buf_fini(&b);
@@ -251,15 +261,19 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "pack", .setup = open_bufs, .teardown = close_bufs, .test = test_round, .loops = 2 * CF_COUNT(sizes)},
-    {.tcase = "pack", .test = test_flip},
-    {.tcase = "pack", .test = test_cut},
-    {.tcase = "pack", .test = test_frame, .loops = CF_COUNT(frames)},
-    {.tcase = "pack", .test = test_frame_stream, .loops = CF_COUNT(frames)},
-    {.tcase = "pack", .test = test_stream, .loops = 4},
-    {.tcase = "pack", .test = test_bomb, .loops = 8},
-    {.tcase = "pack", .test = test_pack_full},
-    {.tcase = "pack", .test = test_threads},
+      {.tcase = "pack",
+       .setup = open_bufs,
+       .teardown = close_bufs,
+       .test = test_round,
+       .loops = 2 * CF_COUNT(sizes)},
+      {.tcase = "pack", .test = test_flip},
+      {.tcase = "pack", .test = test_cut},
+      {.tcase = "pack", .test = test_frame, .loops = CF_COUNT(frames)},
+      {.tcase = "pack", .test = test_frame_stream, .loops = CF_COUNT(frames)},
+      {.tcase = "pack", .test = test_stream, .loops = 4},
+      {.tcase = "pack", .test = test_bomb, .loops = 8},
+      {.tcase = "pack", .test = test_pack_full},
+      {.tcase = "pack", .test = test_threads},
   };
   return cf_test_run("pack", tests, CF_COUNT(tests));
 }

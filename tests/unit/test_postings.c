@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sets, keys, chunks and the index in memory, each against a naive reference. */
+/* Sets, keys, chunks and the index in memory, each against a naive
+ * reference. */
 #include "config.h"
 
 #include "lib/base/codec.h"
@@ -20,14 +21,17 @@ static uint32_t roll(uint32_t below)
   return (uint32_t)((dice * UINT64_C(2685821657736338717)) >> 33) % below;
 }
 
-/* ---- SipHash: the vectors of its reference implementation ------------------------- */
+/* ---- SipHash: the vectors of its reference implementation
+ * ------------------------- */
 
 static const struct {
   size_t n;
   uint64_t hash;
 } sip_vectors[] = {
-  {0, 0x726fdb47dd0e0e31}, {1, 0x74f839c593dc67fd}, {2, 0x0d6c8009d9a94f5a}, {3, 0x85676696d7fb7e2d}, {4, 0xcf2794e0277187b7},
-  {5, 0x18765564cd99a68d}, {6, 0xcbc9466e58fee3ce}, {7, 0xab0200f58b01d137}, {8, 0x93f5f5799a932462}, {15, 0xa129ca6149be45e5},
+    {0, 0x726fdb47dd0e0e31},  {1, 0x74f839c593dc67fd}, {2, 0x0d6c8009d9a94f5a},
+    {3, 0x85676696d7fb7e2d},  {4, 0xcf2794e0277187b7}, {5, 0x18765564cd99a68d},
+    {6, 0xcbc9466e58fee3ce},  {7, 0xab0200f58b01d137}, {8, 0x93f5f5799a932462},
+    {15, 0xa129ca6149be45e5},
 };
 
 START_TEST(test_siphash)
@@ -40,7 +44,8 @@ START_TEST(test_siphash)
 }
 END_TEST
 
-/* ---- Sets --------------------------------------------------------------------------- */
+/* ---- Sets
+ * ---------------------------------------------------------------------- */
 
 static const uint32_t sizes[] = {0, 1, 63, 64, 65, 1000, 4096};
 
@@ -98,21 +103,22 @@ START_TEST(test_bits)
 }
 END_TEST
 
-/* ---- Keys ---------------------------------------------------------------------------- */
+/* ---- Keys
+ * ---------------------------------------------------------------------- */
 
 static const struct {
   unsigned index;
   const char *value;
   const char *hex;
 } keys[] = {
-  {CF_M_USER, "alice", "616c696365"},
-  {CF_M_USER, "", ""},
-  {CF_M_USER, "a\001b", "61010262"},
-  {CF_M_STATUS, "404", "0194"},
-  {CF_M_STATUS, "0", "0000"},
-  {CF_M_IP, "192.0.2.1", "00000000000000000000ffffc0000201"},
-  {CF_M_IP, "2001:db8::1", "20010db8000000000000000000000001"},
-  {CF_I_KIND, "event", "6576656e74"},
+    {CF_M_USER, "alice", "616c696365"},
+    {CF_M_USER, "", ""},
+    {CF_M_USER, "a\001b", "61010262"},
+    {CF_M_STATUS, "404", "0194"},
+    {CF_M_STATUS, "0", "0000"},
+    {CF_M_IP, "192.0.2.1", "00000000000000000000ffffc0000201"},
+    {CF_M_IP, "2001:db8::1", "20010db8000000000000000000000001"},
+    {CF_I_KIND, "event", "6576656e74"},
 };
 
 START_TEST(test_keys)
@@ -160,7 +166,8 @@ START_TEST(test_key_order)
       b[i] = (char)(i < 3 ? a[i] : (char)roll(4));
     }
     struct cf_str s = {a, roll(9)}, t = {b, roll(9)};
-    struct cf_str k = {(char *)x, cf_index_key(CF_M_USER, s, x)}, l = {(char *)y, cf_index_key(CF_M_USER, t, y)};
+    struct cf_str k = {(char *)x, cf_index_key(CF_M_USER, s, x)},
+                  l = {(char *)y, cf_index_key(CF_M_USER, t, y)};
     int order = cf_str_cmp(s, t), key_order = cf_str_cmp(k, l);
     ck_assert_int_eq((order > 0) - (order < 0), (key_order > 0) - (key_order < 0));
     ck_assert_int_eq(cf_str_starts(s, t), cf_str_starts(k, l));
@@ -169,21 +176,25 @@ START_TEST(test_key_order)
 }
 END_TEST
 
-/* ---- Chunks --------------------------------------------------------------------------- */
+/* ---- Chunks
+ * ---------------------------------------------------------------------- */
 
 #define LIMIT 50000
 
 /* One offset in so many, in runs or not. */
 static const struct {
   uint32_t one_in, run;
-} densities[] = {{1, 1}, {2, 1}, {3, 5}, {8, 1}, {9, 1}, {30, 1}, {30, 400}, {300, 1}, {5000, 1}, {20000, 3}};
+} densities[] = {{1, 1},  {2, 1},    {3, 5},   {8, 1},    {9, 1},
+                 {30, 1}, {30, 400}, {300, 1}, {5000, 1}, {20000, 3}};
 
 static uint32_t make_list(size_t k, uint32_t *list)
 {
   uint32_t n = 0;
 
   for (uint32_t i = roll(10); i < LIMIT; i++)
-    if (densities[k].one_in == 1 || (densities[k].run == 1 ? roll(densities[k].one_in) == 0 : i / densities[k].run % densities[k].one_in == 0))
+    if (densities[k].one_in == 1 ||
+        (densities[k].run == 1 ? roll(densities[k].one_in) == 0
+                               : i / densities[k].run % densities[k].one_in == 0))
       list[n++] = i;
   if (n == 0)
     list[n++] = LIMIT - 1;
@@ -228,7 +239,8 @@ START_TEST(test_chunks)
 }
 END_TEST
 
-/* Every chunk that was cut, lengthened or changed is refused, or is the chunk of some other ascending list below the limit. */
+/* Every chunk that was cut, lengthened or changed is refused, or is the chunk
+ * of some other ascending list below the limit. */
 START_TEST(test_damaged_chunks)
 {
   static uint32_t list[LIMIT];
@@ -242,18 +254,22 @@ START_TEST(test_damaged_chunks)
   cf_buf_init(&again, 4096);
   cf_chunk_put(&b, list, k);
   for (size_t cut = 0; cut < b.n; cut++)
-    ck_assert_err(cf_chunk_get(list[0], (struct cf_str){(char *)b.p, cut}, LIMIT, 0, &bits, &count, &last), CF_E_SYNTAX);
+    ck_assert_err(cf_chunk_get(list[0], (struct cf_str){(char *)b.p, cut}, LIMIT, 0, &bits, &count,
+                               &last),
+                  CF_E_SYNTAX);
   for (size_t i = 0; i < b.n; i++) {
     b.p[i] ^= (uint8_t)(1u << roll(8));
     struct cf_bits other;
     ck_assert_ok(cf_bits_new(LIMIT, &other));
     enum cf_err err = cf_chunk_get(list[0], cf_buf_str(&b), LIMIT, 0, &other, &count, &last);
-    ck_assert(err == CF_E_SYNTAX || (err == CF_OK && cf_bits_count(&other) == count && cf_bits_prev(&other, LIMIT) == last));
+    ck_assert(err == CF_E_SYNTAX || (err == CF_OK && cf_bits_count(&other) == count &&
+                                     cf_bits_prev(&other, LIMIT) == last));
     cf_bits_free(&other);
     cf_buf_reset(&b);
     cf_chunk_put(&b, list, k);
   }
-  ck_assert_err(cf_chunk_get(list[0], cf_buf_str(&b), list[k - 1], 0, &bits, &count, &last), CF_E_SYNTAX);
+  ck_assert_err(cf_chunk_get(list[0], cf_buf_str(&b), list[k - 1], 0, &bits, &count, &last),
+                CF_E_SYNTAX);
   cf_buf_putc(&b, 1);
   ck_assert_err(cf_chunk_get(list[0], cf_buf_str(&b), LIMIT, 0, &bits, &count, &last), CF_E_SYNTAX);
   cf_bits_free(&bits);
@@ -262,7 +278,8 @@ START_TEST(test_damaged_chunks)
 }
 END_TEST
 
-/* ---- The index ------------------------------------------------------------------------- */
+/* ---- The index
+ * ---------------------------------------------------------------------- */
 
 #define RECORDS 3000
 
@@ -281,7 +298,8 @@ static void make_records(void)
     struct made *m = &made[i];
     m->has_user = roll(5) > 0;
     snprintf(m->user, sizeof m->user, "user%u", roll(1 + roll(400)));
-    snprintf(m->path, sizeof m->path, "/%0*u/%u", roll(20) == 0 ? 250 : 1, roll(3), roll(3) == 0 ? i : roll(40));
+    snprintf(m->path, sizeof m->path, "/%0*u/%u", roll(20) == 0 ? 250 : 1, roll(3),
+             roll(3) == 0 ? i : roll(40));
     snprintf(m->id, sizeof m->id, "id%u", roll(10) == 0 ? 7 : i);
     snprintf(m->ip, sizeof m->ip, "10.0.%u.%u", roll(3), roll(256));
     snprintf(m->status, sizeof m->status, "%u", 200 + roll(4) * 101);
@@ -295,7 +313,8 @@ static struct cf_index *build_index(uint32_t n)
 
   ck_assert_ok(cf_index_new(id_key, &index));
   for (uint32_t i = 0; i < n; i++) {
-    struct cf_record r = {.kind = i % 50 == 0 ? CF_K_ACCESS : CF_K_EVENT, .time_us = made[i].time_us};
+    struct cf_record r = {.kind = i % 50 == 0 ? CF_K_ACCESS : CF_K_EVENT,
+                          .time_us = made[i].time_us};
     struct cf_values values = {.v = {{NULL, 0}}};
     if (made[i].has_user)
       values.v[CF_M_USER] = cf_str_from(made[i].user);
@@ -309,17 +328,22 @@ static struct cf_index *build_index(uint32_t n)
 }
 
 /* The key of a record in an index; false where it has none. */
-static bool made_key(uint32_t i, unsigned which, uint8_t out[CF_INDEX_VALUE_MAX], struct cf_str *key)
+static bool made_key(uint32_t i, unsigned which, uint8_t out[CF_INDEX_VALUE_MAX],
+                     struct cf_str *key)
 {
   const struct made *m = &made[i];
-  const char *text = which == CF_M_USER ? m->user : which == CF_M_PATH ? m->path : which == CF_M_IP ? m->ip : m->status;
+  const char *text = which == CF_M_USER   ? m->user
+                     : which == CF_M_PATH ? m->path
+                     : which == CF_M_IP   ? m->ip
+                                          : m->status;
 
   if (which == CF_M_USER && !m->has_user)
     return false;
   if (which == CF_I_KIND)
     text = i % 50 == 0 ? "access" : "event";
   key->p = (const char *)out;
-  key->n = which == CF_I_DATE ? cf_index_date_key(m->time_us, out) : cf_index_key(which, cf_str_from(text), out);
+  key->n = which == CF_I_DATE ? cf_index_date_key(m->time_us, out)
+                              : cf_index_key(which, cf_str_from(text), out);
   return true;
 }
 
@@ -328,9 +352,12 @@ static const struct {
   const char *first, *last;
   bool prefix;
 } questions[] = {
-  {CF_M_USER, "user3", "user3", false}, {CF_M_USER, "nobody", "nobody", false}, {CF_M_USER, "user2", "user4", false}, {CF_M_USER, "user1", "", true},
-  {CF_M_PATH, "/0/7", "/0/7", false},   {CF_M_PATH, "/1", "", true},            {CF_M_STATUS, "200", "301", false},   {CF_M_IP, "10.0.1.0", "10.0.1.255", false},
-  {CF_I_KIND, "access", "access", false}, {CF_M_USER, "", "", true},            {CF_M_USER, "z", "a", false},
+    {CF_M_USER, "user3", "user3", false},   {CF_M_USER, "nobody", "nobody", false},
+    {CF_M_USER, "user2", "user4", false},   {CF_M_USER, "user1", "", true},
+    {CF_M_PATH, "/0/7", "/0/7", false},     {CF_M_PATH, "/1", "", true},
+    {CF_M_STATUS, "200", "301", false},     {CF_M_IP, "10.0.1.0", "10.0.1.255", false},
+    {CF_I_KIND, "access", "access", false}, {CF_M_USER, "", "", true},
+    {CF_M_USER, "z", "a", false},
 };
 
 START_TEST(test_index_against_scan)
@@ -343,8 +370,10 @@ START_TEST(test_index_against_scan)
 
   make_records();
   struct cf_index *index = build_index(RECORDS);
-  term.first = (struct cf_str){(char *)first, cf_index_key(which, cf_str_from(questions[_i].first), first)};
-  term.last = (struct cf_str){(char *)last, cf_index_key(which, cf_str_from(questions[_i].last), last)};
+  term.first =
+      (struct cf_str){(char *)first, cf_index_key(which, cf_str_from(questions[_i].first), first)};
+  term.last =
+      (struct cf_str){(char *)last, cf_index_key(which, cf_str_from(questions[_i].last), last)};
   ck_assert_ok(cf_bits_new(RECORDS - 100, &bits));
   cf_index_match(index, &term, 50, &bits);
   for (uint32_t i = 0; i < RECORDS; i++) {
@@ -360,7 +389,8 @@ START_TEST(test_index_against_scan)
 }
 END_TEST
 
-/* What a walk must give: keys ascending, each with all its records below the limit. */
+/* What a walk must give: keys ascending, each with all its records below the
+ * limit. */
 struct walk {
   unsigned which;
   uint32_t limit, seen;
@@ -390,7 +420,8 @@ static enum cf_err check_walk(void *context, struct cf_str key, const uint32_t *
   return CF_OK;
 }
 
-static const unsigned walked[] = {CF_M_USER, CF_M_PATH, CF_M_IP, CF_M_STATUS, CF_I_DATE, CF_I_KIND, CF_M_HOST};
+static const unsigned walked[] = {CF_M_USER, CF_M_PATH, CF_M_IP,  CF_M_STATUS,
+                                  CF_I_DATE, CF_I_KIND, CF_M_HOST};
 
 START_TEST(test_walk)
 {
@@ -424,9 +455,13 @@ static bool count_found(void *context, uint32_t offset)
 
 static enum cf_err check_id(void *context, uint64_t fingerprint, uint32_t offset)
 {
-  struct { uint64_t fingerprint; uint32_t offset, n; } *last = context;
+  struct {
+    uint64_t fingerprint;
+    uint32_t offset, n;
+  } *last = context;
 
-  ck_assert(last->n == 0 || fingerprint > last->fingerprint || (fingerprint == last->fingerprint && offset > last->offset));
+  ck_assert(last->n == 0 || fingerprint > last->fingerprint ||
+            (fingerprint == last->fingerprint && offset > last->offset));
   ck_assert_uint_eq(fingerprint, cf_id_fingerprint(id_key, cf_str_from(made[offset].id)));
   last->fingerprint = fingerprint;
   last->offset = offset;
@@ -436,7 +471,10 @@ static enum cf_err check_id(void *context, uint64_t fingerprint, uint32_t offset
 
 START_TEST(test_ids)
 {
-  struct { uint64_t fingerprint; uint32_t offset, n; } walk = {0, 0, 0};
+  struct {
+    uint64_t fingerprint;
+    uint32_t offset, n;
+  } walk = {0, 0, 0};
 
   make_records();
   struct cf_index *index = build_index(RECORDS);
@@ -482,17 +520,17 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "siphash", .test = test_siphash, .loops = CF_COUNT(sip_vectors)},
-    {.tcase = "bits", .test = test_bits, .loops = CF_COUNT(sizes)},
-    {.tcase = "keys", .test = test_keys, .loops = CF_COUNT(keys)},
-    {.tcase = "keys", .test = test_long_and_odd_keys},
-    {.tcase = "keys", .test = test_key_order},
-    {.tcase = "chunks", .test = test_chunks, .loops = CF_COUNT(densities)},
-    {.tcase = "chunks", .test = test_damaged_chunks, .loops = CF_COUNT(densities)},
-    {.tcase = "index", .test = test_index_against_scan, .loops = CF_COUNT(questions)},
-    {.tcase = "index", .test = test_walk, .loops = CF_COUNT(walked)},
-    {.tcase = "index", .test = test_ids},
-    {.tcase = "index", .test = test_empty_index},
+      {.tcase = "siphash", .test = test_siphash, .loops = CF_COUNT(sip_vectors)},
+      {.tcase = "bits", .test = test_bits, .loops = CF_COUNT(sizes)},
+      {.tcase = "keys", .test = test_keys, .loops = CF_COUNT(keys)},
+      {.tcase = "keys", .test = test_long_and_odd_keys},
+      {.tcase = "keys", .test = test_key_order},
+      {.tcase = "chunks", .test = test_chunks, .loops = CF_COUNT(densities)},
+      {.tcase = "chunks", .test = test_damaged_chunks, .loops = CF_COUNT(densities)},
+      {.tcase = "index", .test = test_index_against_scan, .loops = CF_COUNT(questions)},
+      {.tcase = "index", .test = test_walk, .loops = CF_COUNT(walked)},
+      {.tcase = "index", .test = test_ids},
+      {.tcase = "index", .test = test_empty_index},
   };
   return cf_test_run("postings", tests, CF_COUNT(tests));
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The walk against a plain scan: random filters over random hostile records, paged with random limits, in both sorts and orders; with damaged indexes, times and blocks; across records
- * appended and units cut anew between the pages. CF_SEED chooses the random numbers, CF_LONG does more of them. */
+/* The walk against a plain scan: random filters over random hostile records,
+ * paged with random limits, in both sorts and orders; with damaged indexes,
+ * times and blocks; across records appended and units cut anew between the
+ * pages. CF_SEED chooses the random numbers, CF_LONG does more of them. */
 #include "config.h"
 
 #include "tests/unit/cf_test.h"
@@ -21,9 +23,15 @@ static void setup(void)
   fake_grow(&fake, 3000);
 }
 
-static void teardown(void) { fake_fini(&fake); }
+static void teardown(void)
+{
+  fake_fini(&fake);
+}
 
-static uint64_t rnd(uint64_t below) { return fake_random(&fake, below); }
+static uint64_t rnd(uint64_t below)
+{
+  return fake_random(&fake, below);
+}
 
 static void injure(struct cf_view *view)
 {
@@ -54,7 +62,8 @@ START_TEST(test_random)
 }
 END_TEST
 
-/* Bounds that are a unit's own first or last time, and a microsecond beside it: nothing is cut off with the unit. */
+/* Bounds that are a unit's own first or last time, and a microsecond beside it:
+ * nothing is cut off with the unit. */
 static void ask_edge(struct cf_view *view, const char *name, int64_t t_us, unsigned how)
 {
   char text[CF_TIME_TEXT_N + 1];
@@ -112,7 +121,8 @@ START_TEST(test_each_record)
     ck_assert_ok(ask_parse(cf_buf_cstr(&q.url), NULL, &query, &fault));
     for (size_t i = 0; i < fake.n; i++) {
       ck_assert_ok(cf_query_test(query, &fake.facts[i].record, &values, &pass));
-      ck_assert_msg(pass == plain_matches(&q, &fake.facts[i]), "%s: %zu: %d", cf_buf_cstr(&q.url), i, pass);
+      ck_assert_msg(pass == plain_matches(&q, &fake.facts[i]), "%s: %zu: %d", cf_buf_cstr(&q.url),
+                    i, pass);
     }
     cf_query_free(query);
     cf_buf_fini(&q.url);
@@ -123,7 +133,8 @@ END_TEST
 
 /* ---- Damaged blocks ---- */
 
-/* Rows before the damage are right, the damage is named, and without an error nothing is missing. */
+/* Rows before the damage are right, the damage is named, and without an error
+ * nothing is missing. */
 static void one_damaged(const struct question *q, struct cf_view *view, const struct list *want)
 {
   struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
@@ -134,11 +145,13 @@ static void one_damaged(const struct question *q, struct cf_view *view, const st
   pages_same(q, &got, want, "damaged");
   ck_assert_uint_eq(end.rows, got.n);
   if (err == CF_OK) {
-    ck_assert_msg(got.n == want->n, "%.*s: %zu of %zu", (int)q->url.n, (char *)q->url.p, got.n, want->n);
+    ck_assert_msg(got.n == want->n, "%.*s: %zu of %zu", (int)q->url.n, (char *)q->url.p, got.n,
+                  want->n);
   } else {
     ck_assert(view->block_damaged[end.damaged_from / 64]);
     ck_assert_uint_eq(end.damaged_from % 64, 0);
-    ck_assert_uint_eq(end.damaged_to, end.damaged_from + 64 < view->size ? end.damaged_from + 64 : view->size);
+    ck_assert_uint_eq(end.damaged_to,
+                      end.damaged_from + 64 < view->size ? end.damaged_from + 64 : view->size);
     ck_assert(end.has_more && end.cursor[0] != 0);
   }
   for (size_t i = 0; i < got.n; i++)
@@ -171,8 +184,8 @@ START_TEST(test_damaged_blocks)
 }
 END_TEST
 
-
-/* A block in which nothing can match is not missed: by an index, by its times, by its seqs. */
+/* A block in which nothing can match is not missed: by an index, by its times,
+ * by its seqs. */
 START_TEST(test_damage_elsewhere)
 {
   static bool damaged[64];
@@ -180,16 +193,19 @@ START_TEST(test_damage_elsewhere)
   struct cf_page_end end;
   struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
   struct question q;
-  const struct { const char *url; enum cf_err err; } rows[] = {
-    {"action=only-here", CF_OK},
-    {"action=only-here&q=curl", CF_OK},
-    {"from=2026-01-01&to=9999-01-01", CF_OK},
-    {"seq_to=640", CF_OK},
-    {"seq_from=704", CF_OK},
-    {"seq_to=641", CF_E_DAMAGED},
-    {"seq_from=703", CF_E_DAMAGED},
-    {"action.not=only-here", CF_E_DAMAGED},
-    {"q=x", CF_E_DAMAGED},
+  const struct {
+    const char *url;
+    enum cf_err err;
+  } rows[] = {
+      {"action=only-here", CF_OK},
+      {"action=only-here&q=curl", CF_OK},
+      {"from=2026-01-01&to=9999-01-01", CF_OK},
+      {"seq_to=640", CF_OK},
+      {"seq_from=704", CF_OK},
+      {"seq_to=641", CF_E_DAMAGED},
+      {"seq_from=703", CF_E_DAMAGED},
+      {"action.not=only-here", CF_E_DAMAGED},
+      {"q=x", CF_E_DAMAGED},
   };
 
   fake_view(&fake, fake.n, 1, &view);
@@ -200,9 +216,11 @@ START_TEST(test_damage_elsewhere)
       got.n = 0;
       q = plain_question(rows[i].url, (how & 1) != 0, (how & 2) != 0);
       cf_buf_puts(&q.url, "&kind=all");
-      for (uint64_t seq = 640; seq < 704; seq++) /* the damaged block is of quiet times and holds no such action */
+      /* the damaged block is of quiet times and holds no such action */
+      for (uint64_t seq = 640; seq < 704; seq++)
         fake.facts[seq].time_us = FAKE_EPOCH_US;
-      ck_assert_err(pages_one(&q, &view, CF_QUERY_LIMIT_ALL, INT64_MAX, "", &got, &end), rows[i].err);
+      ck_assert_err(pages_one(&q, &view, CF_QUERY_LIMIT_ALL, INT64_MAX, "", &got, &end),
+                    rows[i].err);
       if (rows[i].err != CF_OK) {
         ck_assert_uint_eq(end.damaged_from, 640);
         ck_assert_uint_eq(end.damaged_to, 704);
@@ -214,7 +232,8 @@ START_TEST(test_damage_elsewhere)
 }
 END_TEST
 
-/* Damaged times and a damaged block together: an order by time can't be told, and that is said before any row. */
+/* Damaged times and a damaged block together: an order by time can't be told,
+ * and that is said before any row. */
 START_TEST(test_lost_times)
 {
   static bool damaged[64] = {[3] = true};
@@ -238,8 +257,12 @@ END_TEST
 
 /* ---- Records that come between pages ---- */
 
-/* Descending, nothing new before the cursor comes in; by time, what is new may only come behind it. */
-static bool is_new(uint64_t seq, uint64_t size) { return seq >= size; }
+/* Descending, nothing new before the cursor comes in; by time, what is new may
+ * only come behind it. */
+static bool is_new(uint64_t seq, uint64_t size)
+{
+  return seq >= size;
+}
 
 static void pages_while_growing(const struct question *q)
 {
@@ -283,7 +306,8 @@ START_TEST(test_growing)
 }
 END_TEST
 
-/* Who keeps the ascending cursor sees each record once, in the end all of them. */
+/* Who keeps the ascending cursor sees each record once, in the end all of
+ * them. */
 START_TEST(test_follow)
 {
   struct cf_view view;
@@ -298,7 +322,8 @@ START_TEST(test_follow)
       cf_buf_fini(&q.url);
       continue;
     }
-    for (uint64_t size = rnd(3); size <= fake.n; size = size < fake.n && size + 300 > fake.n ? fake.n : size + rnd(300)) {
+    for (uint64_t size = rnd(3); size <= fake.n;
+         size = size < fake.n && size + 300 > fake.n ? fake.n : size + rnd(300)) {
       do {
         char cursor[128];
         memcpy(cursor, end.cursor, sizeof cursor);
@@ -319,19 +344,26 @@ START_TEST(test_follow)
 }
 END_TEST
 
-/* By time, who comes back goes on behind the last row: what comes later may be older than records that were looked at and did not match. */
+/* By time, who comes back goes on behind the last row: what comes later may be
+ * older than records that were looked at and did not match. */
 START_TEST(test_late_record)
 {
   struct cf_view view;
   struct cf_page_end end;
   struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
   struct question q = plain_question("q=%3Cscript", true, true);
-  static const int64_t times[] = {1, 9, 5}; /* it matches, it does not, it comes later and matches */
+  /* it matches, it does not, it comes later and matches */
+  static const int64_t times[] = {1, 9, 5};
 
   for (size_t i = 0; i < 3; i++) {
     struct fake_fact *fact = &fake.facts[i];
-    fact->record = (struct cf_record){.seq = i, .kind = CF_K_EVENT, .time_us = FAKE_EPOCH_US + times[i], .recorded_us = FAKE_EPOCH_US, .public_text = CF_STR("\"outcome\":\"unknown\"")};
-    fact->record.payload[CF_C_CLIENT] = i == 1 ? CF_STR("{\"user_agent\":\"x\"}") : CF_STR("{\"user_agent\":\"<SCRIPT>\"}");
+    fact->record = (struct cf_record){.seq = i,
+                                      .kind = CF_K_EVENT,
+                                      .time_us = FAKE_EPOCH_US + times[i],
+                                      .recorded_us = FAKE_EPOCH_US,
+                                      .public_text = CF_STR("\"outcome\":\"unknown\"")};
+    fact->record.payload[CF_C_CLIENT] =
+        i == 1 ? CF_STR("{\"user_agent\":\"x\"}") : CF_STR("{\"user_agent\":\"<SCRIPT>\"}");
     fact->time_us = fact->record.time_us;
   }
   fake_view(&fake, 2, 1, &view);
@@ -350,7 +382,8 @@ END_TEST
 
 /* ---- Budgets, callbacks, cost ---- */
 
-/* A budget of no time ends the page after one block; an ascending cursor at the end spares the next one everything. */
+/* A budget of no time ends the page after one block; an ascending cursor at the
+ * end spares the next one everything. */
 START_TEST(test_budget)
 {
   struct cf_view view;
@@ -510,12 +543,24 @@ START_TEST(test_broken_text)
 }
 END_TEST
 
-/* What is rare is found without reading everything, and a page at the end of the ledger reads the end. */
+/* What is rare is found without reading everything, and a page at the end of
+ * the ledger reads the end. */
 START_TEST(test_cost)
 {
-  static const struct { const char *url; unsigned blocks; } rows[] = {
-    {"limit=1", 2}, {"limit=1&order=asc", 2}, {"action=nowhere", 0}, {"from=9990-01-01&limit=1", 2}, {"seq_from=1000&seq_to=1001", 1}, {"kind=token", 0},
-    {"to=0001-01-01", 0}, {"sort=time&limit=1", 3}, {"sort=time&action=nowhere", 0}, {"user=nobody&status=2xx", 0},
+  static const struct {
+    const char *url;
+    unsigned blocks;
+  } rows[] = {
+      {"limit=1", 2},
+      {"limit=1&order=asc", 2},
+      {"action=nowhere", 0},
+      {"from=9990-01-01&limit=1", 2},
+      {"seq_from=1000&seq_to=1001", 1},
+      {"kind=token", 0},
+      {"to=0001-01-01", 0},
+      {"sort=time&limit=1", 3},
+      {"sort=time&action=nowhere", 0},
+      {"user=nobody&status=2xx", 0},
   };
   struct cf_view view;
   struct cf_page_end end;
@@ -528,7 +573,8 @@ START_TEST(test_cost)
     ck_assert_ok(ask_parse(rows[i].url, NULL, &query, &fault));
     got.n = 0;
     ck_assert_ok(cf_query_run(query, &view, INT64_MAX, pages_row, &got, &end));
-    ck_assert_msg(view.blocks_read <= rows[i].blocks, "%s: %u blocks", rows[i].url, view.blocks_read);
+    ck_assert_msg(view.blocks_read <= rows[i].blocks, "%s: %u blocks", rows[i].url,
+                  view.blocks_read);
     cf_query_free(query);
   }
   free(got.seq);
@@ -551,7 +597,8 @@ START_TEST(test_many_rounds)
     fact->record = fake.facts[1].record;
     fact->record.seq = i;
     fact->record.kind = CF_K_EVENT;
-    fact->record.recorded_us = fact->record.time_us = fact->time_us = FAKE_EPOCH_US + (int64_t)(i * 7919 % MANY) * 1000;
+    fact->record.recorded_us = fact->record.time_us = fact->time_us =
+        FAKE_EPOCH_US + (int64_t)(i * 7919 % MANY) * 1000;
     memset(fact->pick, 0xff, sizeof fact->pick);
   }
   struct fake kept = fake;
@@ -574,23 +621,23 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "scan", .test = test_random, .setup = setup, .teardown = teardown},
-    {.tcase = "scan", .test = test_edges},
-    {.tcase = "scan", .test = test_each_record},
-    {.tcase = "damage", .test = test_damaged_blocks, .setup = setup, .teardown = teardown},
-    {.tcase = "damage", .test = test_damage_elsewhere},
-    {.tcase = "damage", .test = test_lost_times},
-    {.tcase = "damage", .test = test_broken_text},
-    {.tcase = "growing", .test = test_growing, .setup = setup, .teardown = teardown},
-    {.tcase = "growing", .test = test_follow},
-    {.tcase = "growing", .test = test_late_record},
-    {.tcase = "pages", .test = test_empty, .setup = setup, .teardown = teardown},
-    {.tcase = "pages", .test = test_row_error},
-    {.tcase = "pages", .test = test_budget},
-    {.tcase = "pages", .test = test_short_block},
-    {.tcase = "pages", .test = test_bytes},
-    {.tcase = "pages", .test = test_cost},
-    {.tcase = "pages", .test = test_many_rounds},
+      {.tcase = "scan", .test = test_random, .setup = setup, .teardown = teardown},
+      {.tcase = "scan", .test = test_edges},
+      {.tcase = "scan", .test = test_each_record},
+      {.tcase = "damage", .test = test_damaged_blocks, .setup = setup, .teardown = teardown},
+      {.tcase = "damage", .test = test_damage_elsewhere},
+      {.tcase = "damage", .test = test_lost_times},
+      {.tcase = "damage", .test = test_broken_text},
+      {.tcase = "growing", .test = test_growing, .setup = setup, .teardown = teardown},
+      {.tcase = "growing", .test = test_follow},
+      {.tcase = "growing", .test = test_late_record},
+      {.tcase = "pages", .test = test_empty, .setup = setup, .teardown = teardown},
+      {.tcase = "pages", .test = test_row_error},
+      {.tcase = "pages", .test = test_budget},
+      {.tcase = "pages", .test = test_short_block},
+      {.tcase = "pages", .test = test_bytes},
+      {.tcase = "pages", .test = test_cost},
+      {.tcase = "pages", .test = test_many_rounds},
   };
   return cf_test_run("query", tests, CF_COUNT(tests));
 }

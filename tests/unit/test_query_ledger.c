@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The walk over a real ledger: random filters while another thread appends and segments are written, held against a plain scan of the same view. */
+/* The walk over a real ledger: random filters while another thread appends and
+ * segments are written, held against a plain scan of the same view. */
 #include "config.h"
 
 #include <pthread.h>
@@ -12,8 +13,8 @@
 #define RECORDS 6000
 #define OWN_MAX 64
 
-static struct fake made;    /* what is appended, in this order */
-static size_t met;          /* how many of it were seen in the ledger */
+static struct fake made; /* what is appended, in this order */
+static size_t met;       /* how many of it were seen in the ledger */
 
 static void segments_of_512(void)
 {
@@ -71,7 +72,8 @@ static void *append_all(void *arg)
   return NULL;
 }
 
-/* Enter what the view holds beyond what is known, in order: our events are those that were made, the rest are the ledger's own. */
+/* Enter what the view holds beyond what is known, in order: our events are
+ * those that were made, the rest are the ledger's own. */
 static void learn(struct cf_view *view)
 {
   struct cf_block block;
@@ -110,7 +112,8 @@ static void ask_some(unsigned n)
   for (unsigned i = 0; i < n; i++) {
     plain_random(&q);
     q.kinds &= 1u << CF_K_EVENT | 1u << CF_K_ACCESS;
-    if (q.kinds != 0 && strstr(cf_buf_cstr(&q.url), "kind=all") == NULL && strstr(cf_buf_cstr(&q.url), "kind=service") == NULL) {
+    if (q.kinds != 0 && strstr(cf_buf_cstr(&q.url), "kind=all") == NULL &&
+        strstr(cf_buf_cstr(&q.url), "kind=service") == NULL) {
       struct list want = plain_answer(&q, cf_view_size(view));
       pages_all(&q, view, &want);
       free(want.seq);
@@ -143,7 +146,7 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "ledger", .test = test_while_appending, .setup = setup, .teardown = teardown},
+      {.tcase = "ledger", .test = test_while_appending, .setup = setup, .teardown = teardown},
   };
   return cf_test_run("query_ledger", tests, CF_COUNT(tests));
 }

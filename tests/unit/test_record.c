@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Records: salts, the stored form, sameness, the flat event, strictness; and values of random records as any JSON reader sees them. */
+/* Records: salts, the stored form, sameness, the flat event, strictness; and
+ * values of random records as any JSON reader sees them. */
 #include "config.h"
 
 #include "lib/base/codec.h"
@@ -8,23 +9,51 @@
 
 #include "tests/unit/cf_test.h"
 
-#define S(text) {text, sizeof(text) - 1}
+#define S(text) \
+  { \
+    text, sizeof(text) - 1 \
+  }
 
 static const uint8_t gone[2][CF_HASH_N] = {{1, 2, 3}, {9}};
 
-#define PUBLIC "\"source\":\"web1\",\"id\":\"r-1\",\"time\":\"2026-11-24T02:00:00.000001Z\",\"method\":\"GET\",\"status\":200,\"outcome\":\"success\""
+#define PUBLIC \
+  "\"source\":\"web1\",\"id\":\"r-1\",\"time\":\"2026-11-24T02:00:00.000001Z\",\"method\":\"GET\",\"status\":200,\"outcome\":\"success\""
 #define RECORDED INT64_C(1795485602000000)
-#define TIME INT64_C(1795485600000001)
+#define TIME     INT64_C(1795485600000001)
 
 static const struct cf_record records[] = {
-  {.seq = 7, .recorded_us = RECORDED, .kind = CF_K_EVENT, .time_us = TIME, .public_text = S(PUBLIC),
-   .payload = {S("{\"user\":\"al\\\"ice\",\"session\":\"\"}"), S("{\"ip\":\"192.0.2.7\"}"), S("{\"resource\":\"/a\"}"), S("{\"bytes\":0,\"attributes\":{\"a\":{\"b\":\"}\\\"\"}}}")}},
-  {.seq = 7, .recorded_us = RECORDED, .kind = CF_K_EVENT, .time_us = TIME, .public_text = S(PUBLIC), .payload = {{NULL, 0}, {NULL, 0}, S("{\"resource\":\"/a\"}"), {NULL, 0}},
-   .gone = {gone[0], gone[1], NULL, NULL}},
-  {.seq = UINT64_MAX, .recorded_us = CF_TIME_MIN_US, .kind = CF_K_EVENT, .time_us = CF_TIME_NONE, .public_text = S("\"source\":\"time\",\"action\":\"x\",\"outcome\":\"unknown\"")},
-  {.seq = 0, .recorded_us = CF_TIME_MAX_US, .kind = CF_K_GENESIS, .time_us = CF_TIME_NONE, .public_text = S("\"body\":{\"format\":\"counterfoil/v1\",\"key\":\"k\",\"origin\":\"o\"}")},
-  {.seq = 1, .recorded_us = RECORDED, .kind = CF_K_POLICY, .time_us = CF_TIME_NONE, .public_text = S("\"source\":\"admin\",\"body\":{\"rules\":[\"x,\\\"time\\\":\\\"2026-11-24T02:00:00.000001Z\"]}"),
-   .payload = {S("{\"user\":\"dora\"}"), {NULL, 0}, {NULL, 0}, {NULL, 0}}},
+    {.seq = 7,
+     .recorded_us = RECORDED,
+     .kind = CF_K_EVENT,
+     .time_us = TIME,
+     .public_text = S(PUBLIC),
+     .payload = {S("{\"user\":\"al\\\"ice\",\"session\":\"\"}"), S("{\"ip\":\"192.0.2.7\"}"),
+                 S("{\"resource\":\"/a\"}"),
+                 S("{\"bytes\":0,\"attributes\":{\"a\":{\"b\":\"}\\\"\"}}}")}},
+    {.seq = 7,
+     .recorded_us = RECORDED,
+     .kind = CF_K_EVENT,
+     .time_us = TIME,
+     .public_text = S(PUBLIC),
+     .payload = {{NULL, 0}, {NULL, 0}, S("{\"resource\":\"/a\"}"), {NULL, 0}},
+     .gone = {gone[0], gone[1], NULL, NULL}},
+    {.seq = UINT64_MAX,
+     .recorded_us = CF_TIME_MIN_US,
+     .kind = CF_K_EVENT,
+     .time_us = CF_TIME_NONE,
+     .public_text = S("\"source\":\"time\",\"action\":\"x\",\"outcome\":\"unknown\"")},
+    {.seq = 0,
+     .recorded_us = CF_TIME_MAX_US,
+     .kind = CF_K_GENESIS,
+     .time_us = CF_TIME_NONE,
+     .public_text = S("\"body\":{\"format\":\"counterfoil/v1\",\"key\":\"k\",\"origin\":\"o\"}")},
+    {.seq = 1,
+     .recorded_us = RECORDED,
+     .kind = CF_K_POLICY,
+     .time_us = CF_TIME_NONE,
+     .public_text = S(
+         "\"source\":\"admin\",\"body\":{\"rules\":[\"x,\\\"time\\\":\\\"2026-11-24T02:00:00.000001Z\"]}"),
+     .payload = {S("{\"user\":\"dora\"}"), {NULL, 0}, {NULL, 0}, {NULL, 0}}},
 };
 
 START_TEST(test_salts)
@@ -58,13 +87,15 @@ static void ck_assert_record(const struct cf_record *got, const struct cf_record
   ck_assert(cf_record_same(got, want));
   for (unsigned c = 0; c < CF_C_N; c++) {
     ck_assert_int_eq(got->gone[c] != NULL, want->gone[c] != NULL);
-    if (want->gone[c] != NULL) ck_assert_bytes(got->gone[c], CF_HASH_N, want->gone[c], CF_HASH_N);
+    if (want->gone[c] != NULL)
+      ck_assert_bytes(got->gone[c], CF_HASH_N, want->gone[c], CF_HASH_N);
   }
 }
 
 START_TEST(test_stored)
 {
-  static const int64_t bases[] = {RECORDED, RECORDED - 5, RECORDED + 1000000, 0, CF_TIME_MIN_US, CF_TIME_MAX_US};
+  static const int64_t bases[] = {RECORDED, RECORDED - 5,   RECORDED + 1000000,
+                                  0,        CF_TIME_MIN_US, CF_TIME_MAX_US};
   const struct cf_record *r = &records[_i];
   struct cf_buf b;
   cf_buf_init(&b, CF_LEAF_MAX);
@@ -133,12 +164,16 @@ START_TEST(test_stored_damaged)
 END_TEST
 
 static const struct cf_str no_records[] = {
-  S(""), S("\x63\0\0\0"),                               /* no such kind */
-  S("\x01\x11\0\0\x02{}AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),                             /* present and gone at once */
-  S("\x00\x01\0\0\x02{}"), S("\x03\x02\0\0\x02{}"),     /* compartments that the kind does not have */
-  S("\x01\x01\0\0\x01{"), S("\x01\x01\0\0\x03[1]"),     /* no object */
-  S("\x01\x01\0\0\x80\x80\x04"), S("\x01\0\0\xff\xff\xff\xff\x0f"), /* lengths beyond any record */
-  S("\x01\0\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01\0"), /* a time that no calendar has */
+    S(""),
+    S("\x63\0\0\0"),                                         /* no such kind */
+    S("\x01\x11\0\0\x02{}AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"), /* present and gone at once */
+    S("\x00\x01\0\0\x02{}"),
+    S("\x03\x02\0\0\x02{}"), /* compartments that the kind does not have */
+    S("\x01\x01\0\0\x01{"),
+    S("\x01\x01\0\0\x03[1]"), /* no object */
+    S("\x01\x01\0\0\x80\x80\x04"),
+    S("\x01\0\0\xff\xff\xff\xff\x0f"),                     /* lengths beyond any record */
+    S("\x01\0\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01\0"), /* a time that no calendar has */
 };
 
 START_TEST(test_stored_refused)
@@ -175,7 +210,8 @@ START_TEST(test_same)
   a.gone[0] = gone[0];
   b.gone[3] = NULL;
   b.payload[3] = records[0].payload[3];
-  ck_assert(!cf_record_same(&a, &b) && !cf_record_same(&b, &a)); /* erased here, never there in the other */
+  /* erased here, never there in the other */
+  ck_assert(!cf_record_same(&a, &b) && !cf_record_same(&b, &a));
   a = b = records[0];
   b.kind = CF_K_ACCESS;
   ck_assert(!cf_record_same(&a, &b));
@@ -186,19 +222,29 @@ END_TEST
 
 #define FIELD(m) (UINT32_C(1) << CF_M_##m)
 
-static const struct { size_t record; uint32_t fields; const char *flat; } flats[] = {
-  {0, CF_FIELDS_ALL,
-   "{\"seq\":7,\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"event\"," PUBLIC ",\"user\":\"al\\\"ice\",\"session\":\"\",\"ip\":\"192.0.2.7\","
-   "\"resource\":\"/a\",\"bytes\":0,\"attributes\":{\"a\":{\"b\":\"}\\\"\"}}}"},
-  {0, 0, "{\"seq\":7,\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"event\"}"},
-  {0, FIELD(STATUS) | FIELD(USER) | FIELD(HOST) | FIELD(ATTRIBUTES),
-   "{\"seq\":7,\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"event\",\"status\":200,\"user\":\"al\\\"ice\",\"attributes\":{\"a\":{\"b\":\"}\\\"\"}}}"},
-  {0, FIELD(SESSION) | FIELD(BYTES) | FIELD(SOURCE),
-   "{\"seq\":7,\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"event\",\"source\":\"web1\",\"session\":\"\",\"bytes\":0}"},
-  {1, CF_FIELDS_ALL, "{\"seq\":7,\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"event\"," PUBLIC ",\"resource\":\"/a\",\"erased\":[\"actor\",\"client\"]}"},
-  {1, FIELD(IP), "{\"seq\":7,\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"event\",\"erased\":[\"actor\",\"client\"]}"},
-  {3, CF_FIELDS_ALL, "{\"seq\":0,\"recorded\":\"9999-12-31T23:59:59.999999Z\",\"kind\":\"genesis\",\"body\":{\"format\":\"counterfoil/v1\",\"key\":\"k\",\"origin\":\"o\"}}"},
-  {4, FIELD(USER) | FIELD(SOURCE) | FIELD(TIME), "{\"seq\":1,\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"policy\",\"source\":\"admin\",\"user\":\"dora\"}"},
+static const struct {
+  size_t record;
+  uint32_t fields;
+  const char *flat;
+} flats[] = {
+    {0, CF_FIELDS_ALL,
+     "{\"seq\":7,\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"event\"," PUBLIC
+     ",\"user\":\"al\\\"ice\",\"session\":\"\",\"ip\":\"192.0.2.7\","
+     "\"resource\":\"/a\",\"bytes\":0,\"attributes\":{\"a\":{\"b\":\"}\\\"\"}}}"},
+    {0, 0, "{\"seq\":7,\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"event\"}"},
+    {0, FIELD(STATUS) | FIELD(USER) | FIELD(HOST) | FIELD(ATTRIBUTES),
+     "{\"seq\":7,\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"event\",\"status\":200,\"user\":\"al\\\"ice\",\"attributes\":{\"a\":{\"b\":\"}\\\"\"}}}"},
+    {0, FIELD(SESSION) | FIELD(BYTES) | FIELD(SOURCE),
+     "{\"seq\":7,\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"event\",\"source\":\"web1\",\"session\":\"\",\"bytes\":0}"},
+    {1, CF_FIELDS_ALL,
+     "{\"seq\":7,\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"event\"," PUBLIC
+     ",\"resource\":\"/a\",\"erased\":[\"actor\",\"client\"]}"},
+    {1, FIELD(IP),
+     "{\"seq\":7,\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"event\",\"erased\":[\"actor\",\"client\"]}"},
+    {3, CF_FIELDS_ALL,
+     "{\"seq\":0,\"recorded\":\"9999-12-31T23:59:59.999999Z\",\"kind\":\"genesis\",\"body\":{\"format\":\"counterfoil/v1\",\"key\":\"k\",\"origin\":\"o\"}}"},
+    {4, FIELD(USER) | FIELD(SOURCE) | FIELD(TIME),
+     "{\"seq\":1,\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"policy\",\"source\":\"admin\",\"user\":\"dora\"}"},
 };
 
 START_TEST(test_flat)
@@ -214,169 +260,219 @@ END_TEST
 
 /* ---- Strictness ---- */
 
-static const struct { struct cf_str text; bool ok; } publics[] = {
-  {S(PUBLIC), true},
-  {S("\"source\":\"w\",\"outcome\":\"unknown\""), true},
-  {S("\"source\":\"w\",\"source_seq\":0,\"id\":\"i\",\"time\":\"2026-11-24T02:00:00.000001Z\",\"action\":\"a\",\"method\":\"M\",\"status\":0,\"outcome\":\"failure\""), true},
-  {S(""), false},
-  {S("\"source\":\"w\""), false},                                             /* no outcome */
-  {S("\"outcome\":\"unknown\""), false},                                      /* no source */
-  {S("\"outcome\":\"unknown\",\"source\":\"w\""), false},                     /* order */
-  {S("\"source\":\"w\",\"source\":\"w\",\"outcome\":\"unknown\""), false},    /* twice */
-  {S("\"source\":\"w\",\"outcome\":\"unknown\",\"outcome\":\"unknown\""), false},
-  {S(" \"source\":\"w\",\"outcome\":\"unknown\""), false},                    /* space */
-  {S("\"source\": \"w\",\"outcome\":\"unknown\""), false},
-  {S("\"source\":\"w\", \"outcome\":\"unknown\""), false},
-  {S("\"source\":\"w\",\"outcome\":\"unknown\" "), false},
-  {S("\"source\":\"w\",\"outcome\":\"unknown\","), false},
-  {S(",\"source\":\"w\",\"outcome\":\"unknown\""), false},
-  {S("\"source\":\"\\u0077\",\"outcome\":\"unknown\""), false},               /* escapes */
-  {S("\"source\":\"a\\/b\",\"outcome\":\"unknown\""), false},
-  {S("\"sourc\\u0065\":\"w\",\"outcome\":\"unknown\""), false},
-  {S("\"source\":\"w\",\"status\":00,\"outcome\":\"unknown\""), false},       /* integers */
-  {S("\"source\":\"w\",\"status\":0200,\"outcome\":\"unknown\""), false},
-  {S("\"source\":\"w\",\"status\":1000,\"outcome\":\"unknown\""), false},
-  {S("\"source\":\"w\",\"status\":-1,\"outcome\":\"unknown\""), false},
-  {S("\"source\":\"w\",\"status\":1e2,\"outcome\":\"unknown\""), false},
-  {S("\"source\":\"w\",\"status\":\"200\",\"outcome\":\"unknown\""), false},
-  {S("\"source\":\"w\",\"source_seq\":9007199254740992,\"outcome\":\"unknown\""), false},
-  {S("\"source\":\"w\",\"outcome\":\"maybe\""), false},                       /* words, alphabets, times */
-  {S("\"source\":\"a b\",\"outcome\":\"unknown\""), false},
-  {S("\"source\":\"\",\"outcome\":\"unknown\""), false},
-  {S("\"source\":null,\"outcome\":\"unknown\""), false},
-  {S("\"source\":\"w\",\"time\":\"2026-11-24T02:00:00Z\",\"outcome\":\"unknown\""), false},
-  {S("\"source\":\"w\",\"time\":\"2026-11-24T02:00:60.000000Z\",\"outcome\":\"unknown\""), false},
-  {S("\"source\":\"w\",\"user\":\"x\",\"outcome\":\"unknown\""), false},      /* of a compartment */
-  {S("\"source\":\"w\",\"colour\":\"red\",\"outcome\":\"unknown\""), false},  /* unknown */
-  {S("\"source\":\"w\",\"outcome\":\"unknown\",\"body\":{}"), false},
-  {S("\"source\":\"counterfoil\",\"outcome\":\"unknown\""), false},           /* reserved */
+static const struct {
+  struct cf_str text;
+  bool ok;
+} publics[] = {
+    {S(PUBLIC), true},
+    {S("\"source\":\"w\",\"outcome\":\"unknown\""), true},
+    {S("\"source\":\"w\",\"source_seq\":0,\"id\":\"i\",\"time\":\"2026-11-24T02:00:00.000001Z\",\"action\":\"a\",\"method\":\"M\",\"status\":0,\"outcome\":\"failure\""),
+     true},
+    {S(""), false},
+    {S("\"source\":\"w\""), false},                                          /* no outcome */
+    {S("\"outcome\":\"unknown\""), false},                                   /* no source */
+    {S("\"outcome\":\"unknown\",\"source\":\"w\""), false},                  /* order */
+    {S("\"source\":\"w\",\"source\":\"w\",\"outcome\":\"unknown\""), false}, /* twice */
+    {S("\"source\":\"w\",\"outcome\":\"unknown\",\"outcome\":\"unknown\""), false},
+    {S(" \"source\":\"w\",\"outcome\":\"unknown\""), false}, /* space */
+    {S("\"source\": \"w\",\"outcome\":\"unknown\""), false},
+    {S("\"source\":\"w\", \"outcome\":\"unknown\""), false},
+    {S("\"source\":\"w\",\"outcome\":\"unknown\" "), false},
+    {S("\"source\":\"w\",\"outcome\":\"unknown\","), false},
+    {S(",\"source\":\"w\",\"outcome\":\"unknown\""), false},
+    {S("\"source\":\"\\u0077\",\"outcome\":\"unknown\""), false}, /* escapes */
+    {S("\"source\":\"a\\/b\",\"outcome\":\"unknown\""), false},
+    {S("\"sourc\\u0065\":\"w\",\"outcome\":\"unknown\""), false},
+    {S("\"source\":\"w\",\"status\":00,\"outcome\":\"unknown\""), false}, /* integers */
+    {S("\"source\":\"w\",\"status\":0200,\"outcome\":\"unknown\""), false},
+    {S("\"source\":\"w\",\"status\":1000,\"outcome\":\"unknown\""), false},
+    {S("\"source\":\"w\",\"status\":-1,\"outcome\":\"unknown\""), false},
+    {S("\"source\":\"w\",\"status\":1e2,\"outcome\":\"unknown\""), false},
+    {S("\"source\":\"w\",\"status\":\"200\",\"outcome\":\"unknown\""), false},
+    {S("\"source\":\"w\",\"source_seq\":9007199254740992,\"outcome\":\"unknown\""), false},
+    {S("\"source\":\"w\",\"outcome\":\"maybe\""), false}, /* words, alphabets, times */
+    {S("\"source\":\"a b\",\"outcome\":\"unknown\""), false},
+    {S("\"source\":\"\",\"outcome\":\"unknown\""), false},
+    {S("\"source\":null,\"outcome\":\"unknown\""), false},
+    {S("\"source\":\"w\",\"time\":\"2026-11-24T02:00:00Z\",\"outcome\":\"unknown\""), false},
+    {S("\"source\":\"w\",\"time\":\"2026-11-24T02:00:60.000000Z\",\"outcome\":\"unknown\""), false},
+    {S("\"source\":\"w\",\"user\":\"x\",\"outcome\":\"unknown\""), false}, /* of a compartment */
+    {S("\"source\":\"w\",\"colour\":\"red\",\"outcome\":\"unknown\""), false}, /* unknown */
+    {S("\"source\":\"w\",\"outcome\":\"unknown\",\"body\":{}"), false},
+    {S("\"source\":\"counterfoil\",\"outcome\":\"unknown\""), false}, /* reserved */
 };
 
 START_TEST(test_public)
 {
   int64_t t;
   struct cf_fault fault = {.at = ""};
-  ck_assert_err(cf_public_check(CF_K_EVENT, publics[_i].text, &t, &fault), publics[_i].ok ? CF_OK : CF_E_SYNTAX);
-  if (!publics[_i].ok) ck_assert_str_ne(fault.detail, "");
+  ck_assert_err(cf_public_check(CF_K_EVENT, publics[_i].text, &t, &fault),
+                publics[_i].ok ? CF_OK : CF_E_SYNTAX);
+  if (!publics[_i].ok)
+    ck_assert_str_ne(fault.detail, "");
 }
 END_TEST
 
 #define DEEP8 "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":1}}}}}}}}"
 
-static const struct { enum cf_compartment compartment; struct cf_str text; bool ok; } payloads[] = {
-  {CF_C_ACTOR, S("{\"user\":\"\"}"), true},
-  {CF_C_ACTOR, S("{\"user\":\"\\u0000\\u001f\\\"\\\\\\b\\f\\n\\r\\t\x7f\xc3\xa9\"}"), true},
-  {CF_C_ACTOR, S("{\"user\":\"a\",\"session\":\"b\",\"credential\":\"c\"}"), true},
-  {CF_C_ACTOR, S("{}"), false},
-  {CF_C_ACTOR, S(""), false},
-  {CF_C_ACTOR, S("[]"), false},
-  {CF_C_ACTOR, S("{\"session\":\"b\",\"user\":\"a\"}"), false},
-  {CF_C_ACTOR, S("{\"user\":\"a\",\"user\":\"a\"}"), false},
-  {CF_C_ACTOR, S("{\"user\":\"a\"} "), false},
-  {CF_C_ACTOR, S("{\"user\":\"a\"}}"), false},
-  {CF_C_ACTOR, S("{\"user\":\"a\",}"), false},
-  {CF_C_ACTOR, S("{ \"user\":\"a\"}"), false},
-  {CF_C_ACTOR, S("{\"user\":\"a\"\n}"), false},
-  {CF_C_ACTOR, S("{\"user\":\"a\\/b\"}"), false},
-  {CF_C_ACTOR, S("{\"user\":\"\\u0041\"}"), false},
-  {CF_C_ACTOR, S("{\"user\":\"\\u001F\"}"), false},
-  {CF_C_ACTOR, S("{\"user\":\"\\u000a\"}"), false},
-  {CF_C_ACTOR, S("{\"user\":\"\\u007f\"}"), false},
-  {CF_C_ACTOR, S("{\"user\":\"\\ud83d\\ude00\"}"), false},
-  {CF_C_ACTOR, S("{\"user\":\"\n\"}"), false},
-  {CF_C_ACTOR, S("{\"user\":\"\xff\"}"), false},
-  {CF_C_ACTOR, S("{\"user\":\"\xed\xa0\x80\"}"), false},
-  {CF_C_ACTOR, S("{\"user\":\"\xc0\x80\"}"), false},
-  {CF_C_ACTOR, S("{\"user\":1}"), false},
-  {CF_C_ACTOR, S("{\"user\":null}"), false},
-  {CF_C_ACTOR, S("{\"ip\":\"192.0.2.7\"}"), false},
-  {CF_C_ACTOR, S("{\"name\":\"x\"}"), false},
-  {CF_C_CLIENT, S("{\"ip\":\"192.0.2.7\"}"), true},
-  {CF_C_CLIENT, S("{\"ip\":\"192.0.2.07\"}"), false},
-  {CF_C_CLIENT, S("{\"ip\":\"::ffff:192.0.2.7\"}"), false},
-  {CF_C_CLIENT, S("{\"ip\":\"2001:DB8::1\"}"), false},
-  {CF_C_CLIENT, S("{\"ip\":\"\"}"), false},
-  {CF_C_DETAIL, S("{\"bytes\":0,\"duration_us\":9007199254740991}"), true},
-  {CF_C_DETAIL, S("{\"bytes\":00}"), false},
-  {CF_C_DETAIL, S("{\"bytes\":-0}"), false},
-  {CF_C_DETAIL, S("{\"protocol\":\"12345678901234567890123456789012\"}"), true},
-  {CF_C_DETAIL, S("{\"protocol\":\"1234567890123456789012345678901\\n\"}"), true},
-  {CF_C_DETAIL, S("{\"protocol\":\"12345678901234567890123456789012\\n\"}"), false},
-  {CF_C_DETAIL, S("{\"attributes\":{\"a\":1}}"), true},
-  {CF_C_DETAIL, S("{\"attributes\":{}}"), false},
-  {CF_C_DETAIL, S("{\"attributes\":[]}"), false},
-  {CF_C_DETAIL, S("{\"attributes\":\"\"}"), false},
-  {CF_C_DETAIL, S("{\"attributes\":{\"a\":{},\"b\":[],\"c\":[null,true,false,\"\"]}}"), true},
-  {CF_C_DETAIL, S("{\"attributes\":{\"a\":null}}"), false},
-  {CF_C_DETAIL, S("{\"attributes\":{\"a\":{\"b\":null}}}"), false},
-  {CF_C_DETAIL, S("{\"attributes\":{\"b\":1,\"a\":2}}"), false},
-  {CF_C_DETAIL, S("{\"attributes\":{\"a\":1,\"a\":2}}"), false},
-  {CF_C_DETAIL, S("{\"attributes\":{\"a\":1,\"ab\":2}}"), true},
-  {CF_C_DETAIL, S("{\"attributes\":{\"ab\":1,\"a\":2}}"), false},
-  {CF_C_DETAIL, S("{\"attributes\":{\"\\n\":1,\" \":2,\"\\\"\":3,\"#\":4,\"[\":5,\"\\\\\":6,\"]\":7}}"), true},
-  {CF_C_DETAIL, S("{\"attributes\":{\"#\":1,\"\\\"\":2}}"), false},
-  {CF_C_DETAIL, S("{\"attributes\":{\"a\":{\"d\":1,\"c\":1}}}"), false},
-  {CF_C_DETAIL, S("{\"attributes\":{\"a\":[{\"d\":1,\"c\":1}]}}"), false},
-  {CF_C_DETAIL, S("{\"attributes\":" DEEP8 "}"), true},
-  {CF_C_DETAIL, S("{\"attributes\":{\"b\":" DEEP8 "}}"), false},
-  {CF_C_DETAIL, S("{\"attributes\":{\"a\":[[[[[[[1]]]]]]]}}"), true},
-  {CF_C_DETAIL, S("{\"attributes\":{\"a\":[[[[[[[[1]]]]]]]]}}"), false},
-  {CF_C_DETAIL, S("{\"attributes\":{\"n\":[0,-1,9223372036854775807,-9223372036854775808,0.0,-0.0,1e3,1E+3,1.50]}}"), true},
-  {CF_C_DETAIL, S("{\"attributes\":{\"n\":-0}}"), false},
-  {CF_C_DETAIL, S("{\"attributes\":{\"n\":01}}"), false},
-  {CF_C_DETAIL, S("{\"attributes\":{\"n\":9223372036854775808}}"), false},
-  {CF_C_DETAIL, S("{\"attributes\":{\"n\":-9223372036854775809}}"), false},
-  {CF_C_DETAIL, S("{\"attributes\":{\"n\":1.}}"), false},
-  {CF_C_DETAIL, S("{\"attributes\":{\"n\":.5}}"), false},
-  {CF_C_DETAIL, S("{\"attributes\":{\"n\":1e}}"), false},
-  {CF_C_DETAIL, S("{\"attributes\":{\"n\":+1}}"), false},
-  {CF_C_DETAIL, S("{\"attributes\":{\"n\":-}}"), false},
-  {CF_C_DETAIL, S("{\"attributes\":{\"n\":NaN}}"), false},
-  {CF_C_DETAIL, S("{\"attributes\":{\"n\":1.12345678901234567890123456789012345678}}"), true},
-  {CF_C_DETAIL, S("{\"attributes\":{\"n\":1.123456789012345678901234567890123456789}}"), false},
-  {CF_C_DETAIL, S("{\"attributes\":{\"a\":1},\"message\":\"x\"}"), false},
+static const struct {
+  enum cf_compartment compartment;
+  struct cf_str text;
+  bool ok;
+} payloads[] = {
+    {CF_C_ACTOR, S("{\"user\":\"\"}"), true},
+    {CF_C_ACTOR, S("{\"user\":\"\\u0000\\u001f\\\"\\\\\\b\\f\\n\\r\\t\x7f\xc3\xa9\"}"), true},
+    {CF_C_ACTOR, S("{\"user\":\"a\",\"session\":\"b\",\"credential\":\"c\"}"), true},
+    {CF_C_ACTOR, S("{}"), false},
+    {CF_C_ACTOR, S(""), false},
+    {CF_C_ACTOR, S("[]"), false},
+    {CF_C_ACTOR, S("{\"session\":\"b\",\"user\":\"a\"}"), false},
+    {CF_C_ACTOR, S("{\"user\":\"a\",\"user\":\"a\"}"), false},
+    {CF_C_ACTOR, S("{\"user\":\"a\"} "), false},
+    {CF_C_ACTOR, S("{\"user\":\"a\"}}"), false},
+    {CF_C_ACTOR, S("{\"user\":\"a\",}"), false},
+    {CF_C_ACTOR, S("{ \"user\":\"a\"}"), false},
+    {CF_C_ACTOR, S("{\"user\":\"a\"\n}"), false},
+    {CF_C_ACTOR, S("{\"user\":\"a\\/b\"}"), false},
+    {CF_C_ACTOR, S("{\"user\":\"\\u0041\"}"), false},
+    {CF_C_ACTOR, S("{\"user\":\"\\u001F\"}"), false},
+    {CF_C_ACTOR, S("{\"user\":\"\\u000a\"}"), false},
+    {CF_C_ACTOR, S("{\"user\":\"\\u007f\"}"), false},
+    {CF_C_ACTOR, S("{\"user\":\"\\ud83d\\ude00\"}"), false},
+    {CF_C_ACTOR, S("{\"user\":\"\n\"}"), false},
+    {CF_C_ACTOR, S("{\"user\":\"\xff\"}"), false},
+    {CF_C_ACTOR, S("{\"user\":\"\xed\xa0\x80\"}"), false},
+    {CF_C_ACTOR, S("{\"user\":\"\xc0\x80\"}"), false},
+    {CF_C_ACTOR, S("{\"user\":1}"), false},
+    {CF_C_ACTOR, S("{\"user\":null}"), false},
+    {CF_C_ACTOR, S("{\"ip\":\"192.0.2.7\"}"), false},
+    {CF_C_ACTOR, S("{\"name\":\"x\"}"), false},
+    {CF_C_CLIENT, S("{\"ip\":\"192.0.2.7\"}"), true},
+    {CF_C_CLIENT, S("{\"ip\":\"192.0.2.07\"}"), false},
+    {CF_C_CLIENT, S("{\"ip\":\"::ffff:192.0.2.7\"}"), false},
+    {CF_C_CLIENT, S("{\"ip\":\"2001:DB8::1\"}"), false},
+    {CF_C_CLIENT, S("{\"ip\":\"\"}"), false},
+    {CF_C_DETAIL, S("{\"bytes\":0,\"duration_us\":9007199254740991}"), true},
+    {CF_C_DETAIL, S("{\"bytes\":00}"), false},
+    {CF_C_DETAIL, S("{\"bytes\":-0}"), false},
+    {CF_C_DETAIL, S("{\"protocol\":\"12345678901234567890123456789012\"}"), true},
+    {CF_C_DETAIL, S("{\"protocol\":\"1234567890123456789012345678901\\n\"}"), true},
+    {CF_C_DETAIL, S("{\"protocol\":\"12345678901234567890123456789012\\n\"}"), false},
+    {CF_C_DETAIL, S("{\"attributes\":{\"a\":1}}"), true},
+    {CF_C_DETAIL, S("{\"attributes\":{}}"), false},
+    {CF_C_DETAIL, S("{\"attributes\":[]}"), false},
+    {CF_C_DETAIL, S("{\"attributes\":\"\"}"), false},
+    {CF_C_DETAIL, S("{\"attributes\":{\"a\":{},\"b\":[],\"c\":[null,true,false,\"\"]}}"), true},
+    {CF_C_DETAIL, S("{\"attributes\":{\"a\":null}}"), false},
+    {CF_C_DETAIL, S("{\"attributes\":{\"a\":{\"b\":null}}}"), false},
+    {CF_C_DETAIL, S("{\"attributes\":{\"b\":1,\"a\":2}}"), false},
+    {CF_C_DETAIL, S("{\"attributes\":{\"a\":1,\"a\":2}}"), false},
+    {CF_C_DETAIL, S("{\"attributes\":{\"a\":1,\"ab\":2}}"), true},
+    {CF_C_DETAIL, S("{\"attributes\":{\"ab\":1,\"a\":2}}"), false},
+    {CF_C_DETAIL,
+     S("{\"attributes\":{\"\\n\":1,\" \":2,\"\\\"\":3,\"#\":4,\"[\":5,\"\\\\\":6,\"]\":7}}"), true},
+    {CF_C_DETAIL, S("{\"attributes\":{\"#\":1,\"\\\"\":2}}"), false},
+    {CF_C_DETAIL, S("{\"attributes\":{\"a\":{\"d\":1,\"c\":1}}}"), false},
+    {CF_C_DETAIL, S("{\"attributes\":{\"a\":[{\"d\":1,\"c\":1}]}}"), false},
+    {CF_C_DETAIL, S("{\"attributes\":" DEEP8 "}"), true},
+    {CF_C_DETAIL, S("{\"attributes\":{\"b\":" DEEP8 "}}"), false},
+    {CF_C_DETAIL, S("{\"attributes\":{\"a\":[[[[[[[1]]]]]]]}}"), true},
+    {CF_C_DETAIL, S("{\"attributes\":{\"a\":[[[[[[[[1]]]]]]]]}}"), false},
+    {CF_C_DETAIL,
+     S("{\"attributes\":{\"n\":[0,-1,9223372036854775807,-9223372036854775808,0.0,-0.0,1e3,1E+3,1.50]}}"),
+     true},
+    {CF_C_DETAIL, S("{\"attributes\":{\"n\":-0}}"), false},
+    {CF_C_DETAIL, S("{\"attributes\":{\"n\":01}}"), false},
+    {CF_C_DETAIL, S("{\"attributes\":{\"n\":9223372036854775808}}"), false},
+    {CF_C_DETAIL, S("{\"attributes\":{\"n\":-9223372036854775809}}"), false},
+    {CF_C_DETAIL, S("{\"attributes\":{\"n\":1.}}"), false},
+    {CF_C_DETAIL, S("{\"attributes\":{\"n\":.5}}"), false},
+    {CF_C_DETAIL, S("{\"attributes\":{\"n\":1e}}"), false},
+    {CF_C_DETAIL, S("{\"attributes\":{\"n\":+1}}"), false},
+    {CF_C_DETAIL, S("{\"attributes\":{\"n\":-}}"), false},
+    {CF_C_DETAIL, S("{\"attributes\":{\"n\":NaN}}"), false},
+    {CF_C_DETAIL, S("{\"attributes\":{\"n\":1.12345678901234567890123456789012345678}}"), true},
+    {CF_C_DETAIL, S("{\"attributes\":{\"n\":1.123456789012345678901234567890123456789}}"), false},
+    {CF_C_DETAIL, S("{\"attributes\":{\"a\":1},\"message\":\"x\"}"), false},
 };
 
 START_TEST(test_payload)
 {
   struct cf_fault fault = {.at = ""};
-  ck_assert_err(cf_payload_check(payloads[_i].compartment, payloads[_i].text, &fault), payloads[_i].ok ? CF_OK : CF_E_SYNTAX);
-  if (!payloads[_i].ok) ck_assert_str_ne(fault.detail, "");
+  ck_assert_err(cf_payload_check(payloads[_i].compartment, payloads[_i].text, &fault),
+                payloads[_i].ok ? CF_OK : CF_E_SYNTAX);
+  if (!payloads[_i].ok)
+    ck_assert_str_ne(fault.detail, "");
 }
 END_TEST
 
-#define HEAD "{\"v\":1,\"seq\":1,\"prev\":\"" ZERO "\",\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"event\","
-#define ZERO "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+#define HEAD \
+  "{\"v\":1,\"seq\":1,\"prev\":\"" ZERO \
+  "\",\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"event\","
+#define ZERO    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 #define MEMBERS "\"source\":\"w\",\"outcome\":\"unknown\""
 
-static const struct { struct cf_str text; bool ok; } leaves[] = {
-  {S(HEAD MEMBERS "}"), true},
-  {S(HEAD MEMBERS ",\"actor\":\"" ZERO "\"}"), true},
-  {S(HEAD MEMBERS ",\"resource\":\"" ZERO "\",\"detail\":\"" ZERO "\"}"), true},
-  {S("{\"v\":1,\"seq\":18446744073709551615,\"prev\":\"" ZERO "\",\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"event\"," MEMBERS "}"), true},
-  {S("{\"v\":1,\"seq\":0,\"prev\":\"" ZERO "\",\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"genesis\",\"body\":{\"format\":\"counterfoil/v1\",\"key\":\"k\",\"origin\":\"o\"}}"), true},
-  {S("{\"v\":1,\"seq\":1,\"prev\":\"" ZERO "\",\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"genesis\",\"body\":{\"format\":\"counterfoil/v1\",\"key\":\"k\",\"origin\":\"o\"}}"), false},
-  {S("{\"v\":1,\"seq\":18446744073709551616,\"prev\":\"" ZERO "\",\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"event\"," MEMBERS "}"), false},
-  {S("{\"v\":1,\"seq\":01,\"prev\":\"" ZERO "\",\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"event\"," MEMBERS "}"), false},
-  {S("{\"v\":2,\"seq\":1,\"prev\":\"" ZERO "\",\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"event\"," MEMBERS "}"), false},
-  {S("{\"v\":1,\"seq\":1,\"prev\":\"\",\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"event\"," MEMBERS "}"), false},
-  {S("{\"v\":1,\"seq\":1,\"prev\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB=\",\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"event\"," MEMBERS "}"), false},
-  {S("{\"v\":1,\"seq\":1,\"prev\":\"" ZERO "\",\"recorded\":\"2026-11-24T02:00:02Z\",\"kind\":\"event\"," MEMBERS "}"), false},
-  {S("{\"v\":1,\"seq\":1,\"prev\":\"" ZERO "\",\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"other\"," MEMBERS "}"), false},
-  {S("{\"v\":1,\"seq\":1,\"prev\":\"" ZERO "\",\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"event\"}"), false},
-  {S("{\"seq\":1,\"v\":1,\"prev\":\"" ZERO "\",\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"event\"," MEMBERS "}"), false},
-  {S(HEAD MEMBERS ",\"detail\":\"" ZERO "\",\"resource\":\"" ZERO "\"}"), false},
-  {S(HEAD MEMBERS ",\"detail\":\"" ZERO "\",\"detail\":\"" ZERO "\"}"), false},
-  {S(HEAD MEMBERS ",\"detail\":\"AAAA\"}"), false},
-  {S(HEAD MEMBERS ",\"other\":\"" ZERO "\"}"), false},
-  {S(HEAD "\"actor\":\"" ZERO "\"," MEMBERS "}"), false},
-  {S(HEAD MEMBERS "}\n"), false},
-  {S(HEAD MEMBERS "}}"), false},
-  {S(" " HEAD MEMBERS "}"), false},
-  {S(HEAD MEMBERS), false},
-  {S(HEAD MEMBERS ",}"), false},
-  {S("{\"v\":1,\"seq\":1,\"prev\":\"" ZERO "\",\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"hold\",\"source\":\"o\",\"body\":{\"hold\":\"h\"},\"detail\":\"" ZERO "\"}"), true},
-  {S("{\"v\":1,\"seq\":1,\"prev\":\"" ZERO "\",\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"hold\",\"source\":\"o\",\"body\":{\"hold\":\"h\"},\"client\":\"" ZERO "\"}"), false},
+static const struct {
+  struct cf_str text;
+  bool ok;
+} leaves[] = {
+    {S(HEAD MEMBERS "}"), true},
+    {S(HEAD MEMBERS ",\"actor\":\"" ZERO "\"}"), true},
+    {S(HEAD MEMBERS ",\"resource\":\"" ZERO "\",\"detail\":\"" ZERO "\"}"), true},
+    {S("{\"v\":1,\"seq\":18446744073709551615,\"prev\":\"" ZERO
+       "\",\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"event\"," MEMBERS "}"),
+     true},
+    {S("{\"v\":1,\"seq\":0,\"prev\":\"" ZERO
+       "\",\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"genesis\",\"body\":{\"format\":\"counterfoil/v1\",\"key\":\"k\",\"origin\":\"o\"}}"),
+     true},
+    {S("{\"v\":1,\"seq\":1,\"prev\":\"" ZERO
+       "\",\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"genesis\",\"body\":{\"format\":\"counterfoil/v1\",\"key\":\"k\",\"origin\":\"o\"}}"),
+     false},
+    {S("{\"v\":1,\"seq\":18446744073709551616,\"prev\":\"" ZERO
+       "\",\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"event\"," MEMBERS "}"),
+     false},
+    {S("{\"v\":1,\"seq\":01,\"prev\":\"" ZERO
+       "\",\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"event\"," MEMBERS "}"),
+     false},
+    {S("{\"v\":2,\"seq\":1,\"prev\":\"" ZERO
+       "\",\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"event\"," MEMBERS "}"),
+     false},
+    {S("{\"v\":1,\"seq\":1,\"prev\":\"\",\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"event\"," MEMBERS
+       "}"),
+     false},
+    {S("{\"v\":1,\"seq\":1,\"prev\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB=\",\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"event\"," MEMBERS
+       "}"),
+     false},
+    {S("{\"v\":1,\"seq\":1,\"prev\":\"" ZERO
+       "\",\"recorded\":\"2026-11-24T02:00:02Z\",\"kind\":\"event\"," MEMBERS "}"),
+     false},
+    {S("{\"v\":1,\"seq\":1,\"prev\":\"" ZERO
+       "\",\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"other\"," MEMBERS "}"),
+     false},
+    {S("{\"v\":1,\"seq\":1,\"prev\":\"" ZERO
+       "\",\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"event\"}"),
+     false},
+    {S("{\"seq\":1,\"v\":1,\"prev\":\"" ZERO
+       "\",\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"event\"," MEMBERS "}"),
+     false},
+    {S(HEAD MEMBERS ",\"detail\":\"" ZERO "\",\"resource\":\"" ZERO "\"}"), false},
+    {S(HEAD MEMBERS ",\"detail\":\"" ZERO "\",\"detail\":\"" ZERO "\"}"), false},
+    {S(HEAD MEMBERS ",\"detail\":\"AAAA\"}"), false},
+    {S(HEAD MEMBERS ",\"other\":\"" ZERO "\"}"), false},
+    {S(HEAD "\"actor\":\"" ZERO "\"," MEMBERS "}"), false},
+    {S(HEAD MEMBERS "}\n"), false},
+    {S(HEAD MEMBERS "}}"), false},
+    {S(" " HEAD MEMBERS "}"), false},
+    {S(HEAD MEMBERS), false},
+    {S(HEAD MEMBERS ",}"), false},
+    {S("{\"v\":1,\"seq\":1,\"prev\":\"" ZERO
+       "\",\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"hold\",\"source\":\"o\",\"body\":{\"hold\":\"h\"},\"detail\":\"" ZERO
+       "\"}"),
+     true},
+    {S("{\"v\":1,\"seq\":1,\"prev\":\"" ZERO
+       "\",\"recorded\":\"2026-11-24T02:00:02.000000Z\",\"kind\":\"hold\",\"source\":\"o\",\"body\":{\"hold\":\"h\"},\"client\":\"" ZERO
+       "\"}"),
+     false},
 };
 
 START_TEST(test_leaf)
@@ -384,7 +480,8 @@ START_TEST(test_leaf)
   struct cf_leaf leaf;
   struct cf_fault fault = {.at = ""};
   ck_assert_err(cf_leaf_parse(leaves[_i].text, &leaf, &fault), leaves[_i].ok ? CF_OK : CF_E_SYNTAX);
-  if (!leaves[_i].ok) ck_assert_str_ne(fault.detail, "");
+  if (!leaves[_i].ok)
+    ck_assert_str_ne(fault.detail, "");
 }
 END_TEST
 
@@ -402,11 +499,28 @@ static uint64_t draw(uint64_t below)
 
 static void random_text(struct cf_buf *b, size_t max)
 {
-  static const struct cf_str pieces[] = {S("a"), S("Zz9"), S("\""), S("\\"), S("\n"), S("\0"), S("\x1f"), S("\x7f"), S("\xc3\xa9"), S("\xf0\x9f\x98\x80"), S("\xff"), S("\xe2\x82"),
-                                         S("\",\"user\":\""), S("}"), S("{"), S(","), S("\\u0041"), S("plain text of some length")};
+  static const struct cf_str pieces[] = {S("a"),
+                                         S("Zz9"),
+                                         S("\""),
+                                         S("\\"),
+                                         S("\n"),
+                                         S("\0"),
+                                         S("\x1f"),
+                                         S("\x7f"),
+                                         S("\xc3\xa9"),
+                                         S("\xf0\x9f\x98\x80"),
+                                         S("\xff"),
+                                         S("\xe2\x82"),
+                                         S("\",\"user\":\""),
+                                         S("}"),
+                                         S("{"),
+                                         S(","),
+                                         S("\\u0041"),
+                                         S("plain text of some length")};
   for (uint64_t n = draw(12); n > 0; n--) {
     struct cf_str piece = pieces[draw(CF_COUNT(pieces))];
-    if (b->n + piece.n <= max) cf_buf_putstr(b, piece);
+    if (b->n + piece.n <= max)
+      cf_buf_putstr(b, piece);
   }
 }
 
@@ -442,7 +556,8 @@ static void random_record(struct cf_builder *b, struct cf_event *event)
   cf_builder_set(b, CF_M_SOURCE, CF_STR("web1"));
   cf_builder_set(b, CF_M_ACTION, CF_STR("act"));
   for (unsigned m = 0; m < CF_M_N; m++)
-    if (draw(2)) random_value(b, (enum cf_member)m);
+    if (draw(2))
+      random_value(b, (enum cf_member)m);
   enum cf_err err = cf_builder_end(b, event, &fault);
   ck_assert_msg(err == CF_OK, "%s: %s", fault.at, fault.detail);
 }
@@ -456,15 +571,18 @@ static enum cf_err compare_value(void *context, struct cf_str name, const struct
   struct cf_buf text;
   cf_buf_init(&text, CF_LEAF_MAX);
   ck_assert_ptr_nonnull(got.p);
-  if (cf_json_type(value) == CF_JSON_STRING) cf_buf_putstr(&text, cf_json_string(value));
-  else ck_assert_ok(cf_json_put_canonical(&text, value, 8, NULL));
+  if (cf_json_type(value) == CF_JSON_STRING)
+    cf_buf_putstr(&text, cf_json_string(value));
+  else
+    ck_assert_ok(cf_json_put_canonical(&text, value, 8, NULL));
   ck_assert_bytes(got.p, got.n, text.p, text.n);
   values->v[m].p = NULL;
   cf_buf_fini(&text);
   return CF_OK;
 }
 
-/* The flat event, read by json-c, and the values taken by our own walk: the same, each way. */
+/* The flat event, read by json-c, and the values taken by our own walk: the
+ * same, each way. */
 static void compare(const struct cf_record *r, struct cf_values *values)
 {
   struct cf_buf flat;
@@ -474,7 +592,8 @@ static void compare(const struct cf_record *r, struct cf_values *values)
   cf_buf_putc(&flat, '{');
   cf_buf_putstr(&flat, r->public_text);
   for (unsigned c = 0; c < CF_C_N; c++) {
-    if (r->payload[c].n == 0) continue;
+    if (r->payload[c].n == 0)
+      continue;
     ck_assert_ok(cf_payload_check((enum cf_compartment)c, r->payload[c], NULL));
     cf_buf_putc(&flat, ',');
     cf_buf_put(&flat, r->payload[c].p + 1, r->payload[c].n - 2);
@@ -482,7 +601,8 @@ static void compare(const struct cf_record *r, struct cf_values *values)
   cf_buf_putc(&flat, '}');
   ck_assert_ok(cf_json_parse(cf_buf_str(&flat), 16, &doc, NULL));
   ck_assert_ok(cf_json_each(doc, compare_value, values));
-  for (unsigned m = 0; m < CF_M_N; m++) ck_assert_ptr_null(values->v[m].p);
+  for (unsigned m = 0; m < CF_M_N; m++)
+    ck_assert_ptr_null(values->v[m].p);
   cf_json_free(doc);
   cf_buf_fini(&flat);
 }
@@ -506,17 +626,17 @@ START_TEST(test_random_values)
 END_TEST
 
 static const struct cf_record odd_texts[] = {
-  {.kind = CF_K_EVENT, .public_text = S("\"source\":\"w\",")},
-  {.kind = CF_K_EVENT, .public_text = S("\"source\":")},
-  {.kind = CF_K_EVENT, .public_text = S("\"source\":\"w")},
-  {.kind = CF_K_EVENT, .public_text = S("\"source\":\"w\\\"")},
-  {.kind = CF_K_EVENT, .public_text = S("\"source\":x")},
-  {.kind = CF_K_EVENT, .public_text = S("\"id\":\"w\",\"source\":\"w\"")},
-  {.kind = CF_K_EVENT, .public_text = S("\"source\":\"w\" ")},
-  {.kind = CF_K_EVENT, .public_text = S("\"source\":\"\\x\"")},
-  {.kind = CF_K_EVENT, .public_text = S("\"unknown\":\"w\"")},
-  {.kind = CF_K_EVENT, .payload = {S("{\"user\":{}")}},
-  {.kind = CF_K_EVENT, .payload = {S("{\"ip\":\"1.2.3.4\"}")}},
+    {.kind = CF_K_EVENT, .public_text = S("\"source\":\"w\",")},
+    {.kind = CF_K_EVENT, .public_text = S("\"source\":")},
+    {.kind = CF_K_EVENT, .public_text = S("\"source\":\"w")},
+    {.kind = CF_K_EVENT, .public_text = S("\"source\":\"w\\\"")},
+    {.kind = CF_K_EVENT, .public_text = S("\"source\":x")},
+    {.kind = CF_K_EVENT, .public_text = S("\"id\":\"w\",\"source\":\"w\"")},
+    {.kind = CF_K_EVENT, .public_text = S("\"source\":\"w\" ")},
+    {.kind = CF_K_EVENT, .public_text = S("\"source\":\"\\x\"")},
+    {.kind = CF_K_EVENT, .public_text = S("\"unknown\":\"w\"")},
+    {.kind = CF_K_EVENT, .payload = {S("{\"user\":{}")}},
+    {.kind = CF_K_EVENT, .payload = {S("{\"ip\":\"1.2.3.4\"}")}},
 };
 
 START_TEST(test_odd_texts)
@@ -537,18 +657,18 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "time and salt", .test = test_salts},
-    {.tcase = "time and salt", .test = test_effective_time},
-    {.tcase = "stored", .test = test_stored, .loops = CF_COUNT(records)},
-    {.tcase = "stored", .test = test_stored_damaged, .loops = CF_COUNT(records)},
-    {.tcase = "stored", .test = test_stored_refused, .loops = CF_COUNT(no_records)},
-    {.tcase = "same", .test = test_same},
-    {.tcase = "flat", .test = test_flat, .loops = CF_COUNT(flats)},
-    {.tcase = "strict", .test = test_public, .loops = CF_COUNT(publics)},
-    {.tcase = "strict", .test = test_payload, .loops = CF_COUNT(payloads)},
-    {.tcase = "strict", .test = test_leaf, .loops = CF_COUNT(leaves)},
-    {.tcase = "values", .test = test_random_values, .loops = 8},
-    {.tcase = "values", .test = test_odd_texts, .loops = CF_COUNT(odd_texts)},
+      {.tcase = "time and salt", .test = test_salts},
+      {.tcase = "time and salt", .test = test_effective_time},
+      {.tcase = "stored", .test = test_stored, .loops = CF_COUNT(records)},
+      {.tcase = "stored", .test = test_stored_damaged, .loops = CF_COUNT(records)},
+      {.tcase = "stored", .test = test_stored_refused, .loops = CF_COUNT(no_records)},
+      {.tcase = "same", .test = test_same},
+      {.tcase = "flat", .test = test_flat, .loops = CF_COUNT(flats)},
+      {.tcase = "strict", .test = test_public, .loops = CF_COUNT(publics)},
+      {.tcase = "strict", .test = test_payload, .loops = CF_COUNT(payloads)},
+      {.tcase = "strict", .test = test_leaf, .loops = CF_COUNT(leaves)},
+      {.tcase = "values", .test = test_random_values, .loops = 8},
+      {.tcase = "values", .test = test_odd_texts, .loops = CF_COUNT(odd_texts)},
   };
   return cf_test_run("record", tests, CF_COUNT(tests));
 }

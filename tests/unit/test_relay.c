@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Doors without an application: a client, a relay and a server of ours in one process. */
+/* Doors without an application: a client, a relay and a server of ours in one
+ * process. */
 #include "config.h"
 
 #include <poll.h>
@@ -14,7 +15,8 @@
 
 #define WAKE SIGUSR2 /* what ends a worker's waiting */
 
-static atomic_int deaf_ms; /* the longest time that a thread waited for and WAKE could not have ended */
+/* the longest time that a thread waited for and WAKE could not have ended */
+static atomic_int deaf_ms;
 
 int poll(struct pollfd *fds, nfds_t n, int ms)
 {
@@ -22,7 +24,8 @@ int poll(struct pollfd *fds, nfds_t n, int ms)
   sigset_t blocked;
   pthread_sigmask(SIG_SETMASK, NULL, &blocked);
   if (sigismember(&blocked, WAKE) == 1)
-    for (int most = atomic_load(&deaf_ms); ms > most && !atomic_compare_exchange_weak(&deaf_ms, &most, ms);)
+    for (int most = atomic_load(&deaf_ms);
+         ms > most && !atomic_compare_exchange_weak(&deaf_ms, &most, ms);)
       continue;
   return (int)syscall(SYS_ppoll, fds, n, ms < 0 ? NULL : &time, NULL, (size_t)0);
 }
@@ -56,12 +59,14 @@ START_TEST(test_slow_client)
 }
 END_TEST
 
-/* The whole body comes although nobody reads it, and so does the whole answer. */
+/* The whole body comes although nobody reads it, and so does the whole
+ * answer. */
 START_TEST(test_early_answer)
 {
   struct door_client c = {.left = BIG_N};
 
-  ck_assert_ok(door_ask(_i ? door_connect_owner() : door_connect_front(), &c, "POST", "early", NULL));
+  ck_assert_ok(
+      door_ask(_i ? door_connect_owner() : door_connect_front(), &c, "POST", "early", NULL));
   ck_assert_uint_eq(c.answer.n, 64u * 65536u);
   cf_buf_fini(&c.answer);
 }
@@ -82,20 +87,34 @@ START_TEST(test_client_leaves)
 }
 END_TEST
 
-/* An answer that breaks off reaches the client as broken off, through the relay too. */
+/* An answer that breaks off reaches the client as broken off, through the relay
+ * too. */
 START_TEST(test_broken_answer)
 {
   struct door_client c = {.left = 0};
 
-  ck_assert_err(door_ask(_i ? door_connect_owner() : door_connect_front(), &c, "GET", "break", NULL), CF_E_PEER);
+  ck_assert_err(door_ask(_i ? door_connect_owner() : door_connect_front(), &c, "GET", "break",
+                         NULL),
+                CF_E_PEER);
   ck_assert_str_eq(cf_buf_cstr(&c.answer), "Status: 200 OK\r\n\r\nhalf");
   cf_buf_fini(&c.answer);
 }
 END_TEST
 
 static const char *const outside[] = {
-  "COUNTERFOIL_DOOR", "cli", "COUNTERFOIL_CONF", "/etc/passwd", "COUNTERFOIL_", "x", "HTTP_COUNTERFOIL_DOOR", "kept",
-  "HTTP_X", "1=2", "EMPTY", "", NULL,
+    "COUNTERFOIL_DOOR",
+    "cli",
+    "COUNTERFOIL_CONF",
+    "/etc/passwd",
+    "COUNTERFOIL_",
+    "x",
+    "HTTP_COUNTERFOIL_DOOR",
+    "kept",
+    "HTTP_X",
+    "1=2",
+    "EMPTY",
+    "",
+    NULL,
 };
 
 START_TEST(test_params_filtered)
@@ -104,8 +123,10 @@ START_TEST(test_params_filtered)
 
   ck_assert_ok(door_ask(door_connect_front(), &c, "GET", "params", outside));
   ck_assert_ptr_null(strstr(cf_buf_cstr(&c.answer), "\nCOUNTERFOIL_"));
-  ck_assert_ptr_nonnull(strstr(cf_buf_cstr(&c.answer), "HTTP_COUNTERFOIL_DOOR=kept\nHTTP_X=1=2\nEMPTY=\n"));
-  ck_assert_ptr_nonnull(strstr(cf_buf_cstr(&c.answer), "REQUEST_METHOD=GET\nQUERY_STRING=params\n"));
+  ck_assert_ptr_nonnull(
+      strstr(cf_buf_cstr(&c.answer), "HTTP_COUNTERFOIL_DOOR=kept\nHTTP_X=1=2\nEMPTY=\n"));
+  ck_assert_ptr_nonnull(
+      strstr(cf_buf_cstr(&c.answer), "REQUEST_METHOD=GET\nQUERY_STRING=params\n"));
   cf_buf_fini(&c.answer);
 }
 END_TEST
@@ -116,8 +137,8 @@ static const struct {
   const char *mark;
   const char *door;
 } marks[] = {
-  {false, "cli", "admin"}, {false, "relay", "relay"}, {false, "CLI", "web"}, {false, "", "web"}, {false, NULL, "web"},
-  {true, "cli", "relay"},  {true, NULL, "relay"},
+    {false, "cli", "admin"}, {false, "relay", "relay"}, {false, "CLI", "web"}, {false, "", "web"},
+    {false, NULL, "web"},    {true, "cli", "relay"},    {true, NULL, "relay"},
 };
 
 START_TEST(test_doors)
@@ -125,7 +146,8 @@ START_TEST(test_doors)
   const char *const extra[] = {"COUNTERFOIL_DOOR", marks[_i].mark, NULL};
   struct door_client c = {.left = 3};
 
-  ck_assert_ok(door_ask(marks[_i].at_front ? door_connect_front() : door_connect_owner(), &c, "POST", "echo", marks[_i].mark ? extra : NULL));
+  ck_assert_ok(door_ask(marks[_i].at_front ? door_connect_front() : door_connect_owner(), &c,
+                        "POST", "echo", marks[_i].mark ? extra : NULL));
   door_check_echo(&c, marks[_i].door, 3);
 }
 END_TEST
@@ -133,7 +155,10 @@ END_TEST
 /* A peer of another uid is not the admin, whatever it says. */
 START_TEST(test_door_of_another_uid)
 {
-  struct cf_fcgi_job job = {.threads = 1, .owner_door = true, .uid = geteuid() + 1, .serve = door_serve_stub};
+  struct cf_fcgi_job job = {.threads = 1,
+                            .owner_door = true,
+                            .uid = geteuid() + 1,
+                            .serve = door_serve_stub};
   const char *const extra[] = {"COUNTERFOIL_DOOR", "cli", NULL};
   struct door_client c = {.left = 3};
 
@@ -169,10 +194,12 @@ START_TEST(test_backlog)
 }
 END_TEST
 
-/* A peer that says nothing, or nonsense, takes no worker away for long and nothing from the others. */
+/* A peer that says nothing, or nonsense, takes no worker away for long and
+ * nothing from the others. */
 START_TEST(test_bad_peers)
 {
-  static const char *const says[] = {"", "\x01", "GET / HTTP/1.0\r\n\r\n", "\x01\x01\x00\x01\x00\x08\x00"};
+  static const char *const says[] = {"", "\x01", "GET / HTTP/1.0\r\n\r\n",
+                                     "\x01\x01\x00\x01\x00\x08\x00"};
   int fds[CF_COUNT(says)];
   struct door_client c = {.left = 10};
 
@@ -187,7 +214,8 @@ START_TEST(test_bad_peers)
 }
 END_TEST
 
-/* Read what the server sends up to an END_REQUEST, or the end of the connection; gives how many records came. */
+/* Read what the server sends up to an END_REQUEST, or the end of the
+ * connection; gives how many records came. */
 static int read_records(int fd)
 {
   uint8_t header[8];
@@ -205,11 +233,14 @@ static int read_records(int fd)
   return 0;
 }
 
-/* A connection that the web server keeps serves one request after the other, also when the application did not read the body; after an answer that was abandoned it is closed. */
+/* A connection that the web server keeps serves one request after the other,
+ * also when the application did not read the body; after an answer that was
+ * abandoned it is closed. */
 START_TEST(test_kept_connection)
 {
   static const char keep[] = "\x01\x01\x00\x01\x00\x08\x00\x00\x00\x01\x01\x00\x00\x00\x00\x00";
-  static const char early[] = "\x01\x04\x00\x01\x00\x13\x00\x00\x0c\x05QUERY_STRINGearly\x01\x04\x00\x01\x00\x00\x00\x00";
+  static const char early[] =
+      "\x01\x04\x00\x01\x00\x13\x00\x00\x0c\x05QUERY_STRINGearly\x01\x04\x00\x01\x00\x00\x00\x00";
   static const char body[] = "\x01\x05\x00\x01\x00\x05\x00\x00hello";
   static const char end[] = "\x01\x05\x00\x01\x00\x00\x00\x00";
   int fd = door_connect_owner();
@@ -230,8 +261,9 @@ END_TEST
 /* Leaving does not wait for a connection that is only kept. */
 START_TEST(test_leave_kept_connection)
 {
-  static const char request[] = "\x01\x01\x00\x01\x00\x08\x00\x00\x00\x01\x01\x00\x00\x00\x00\x00"
-                                "\x01\x04\x00\x01\x00\x12\x00\x00\x0c\x04QUERY_STRINGecho\x01\x04\x00\x01\x00\x00\x00\x00\x01\x05\x00\x01\x00\x00\x00\x00";
+  static const char request[] =
+      "\x01\x01\x00\x01\x00\x08\x00\x00\x00\x01\x01\x00\x00\x00\x00\x00"
+      "\x01\x04\x00\x01\x00\x12\x00\x00\x0c\x04QUERY_STRINGecho\x01\x04\x00\x01\x00\x00\x00\x00\x01\x05\x00\x01\x00\x00\x00\x00";
   int fd = door_connect_owner();
 
   ck_assert_int_eq(write(fd, request, sizeof request - 1), sizeof request - 1);
@@ -259,20 +291,24 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "passing", .test = test_echo_through_relay, .loops = CF_COUNT(sizes), .setup = door_set_up_both, .teardown = door_tear_down},
-    {.tcase = "passing", .test = test_echo_straight, .loops = CF_COUNT(sizes)},
-    {.tcase = "passing", .test = test_slow_client},
-    {.tcase = "passing", .test = test_early_answer, .loops = 2},
-    {.tcase = "passing", .test = test_client_leaves},
-    {.tcase = "passing", .test = test_broken_answer, .loops = 2},
-    {.tcase = "passing", .test = test_params_filtered},
-    {.tcase = "passing", .test = test_doors, .loops = CF_COUNT(marks)},
-    {.tcase = "passing", .test = test_door_of_another_uid},
-    {.tcase = "passing", .test = test_backlog},
-    {.tcase = "passing", .test = test_bad_peers},
-    {.tcase = "passing", .test = test_kept_connection},
-    {.tcase = "passing", .test = test_leave_kept_connection},
-    {.tcase = "passing", .test = test_no_owner},
+      {.tcase = "passing",
+       .test = test_echo_through_relay,
+       .loops = CF_COUNT(sizes),
+       .setup = door_set_up_both,
+       .teardown = door_tear_down},
+      {.tcase = "passing", .test = test_echo_straight, .loops = CF_COUNT(sizes)},
+      {.tcase = "passing", .test = test_slow_client},
+      {.tcase = "passing", .test = test_early_answer, .loops = 2},
+      {.tcase = "passing", .test = test_client_leaves},
+      {.tcase = "passing", .test = test_broken_answer, .loops = 2},
+      {.tcase = "passing", .test = test_params_filtered},
+      {.tcase = "passing", .test = test_doors, .loops = CF_COUNT(marks)},
+      {.tcase = "passing", .test = test_door_of_another_uid},
+      {.tcase = "passing", .test = test_backlog},
+      {.tcase = "passing", .test = test_bad_peers},
+      {.tcase = "passing", .test = test_kept_connection},
+      {.tcase = "passing", .test = test_leave_kept_connection},
+      {.tcase = "passing", .test = test_no_owner},
   };
   return cf_test_run("relay", tests, CF_COUNT(tests));
 }

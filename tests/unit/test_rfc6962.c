@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Each case of tests/vectors/rfc6962-proofs.json is judged as the vectors say: proofs made by another implementation, good ones and broken ones. */
+/* Each case of tests/vectors/rfc6962-proofs.json is judged as the vectors say:
+ * proofs made by another implementation, good ones and broken ones. */
 #include "config.h"
 
 #include <string.h>
@@ -14,7 +15,8 @@
 static struct cf_buf text;
 static struct cf_json *doc;
 
-/* The JSON reader takes integers of int64 only; the vectors also have 2^64 - 1, which goes between quotes. */
+/* The JSON reader takes integers of int64 only; the vectors also have 2^64 - 1,
+ * which goes between quotes. */
 static void quote_largest(struct cf_str left)
 {
   static const char largest[] = ": 18446744073709551615";
@@ -45,7 +47,10 @@ static void vectors_close(void)
 }
 
 /* What a case speaks of: a hash may have any length. */
-struct hash { uint8_t bytes[64]; size_t n; };
+struct hash {
+  uint8_t bytes[64];
+  size_t n;
+};
 struct vector {
   const struct cf_json *json;
   uint64_t a, b;
@@ -61,7 +66,8 @@ static void hash_get(const struct cf_json *v, struct hash *hash)
   struct cf_buf b;
   cf_buf_init(&b, sizeof hash->bytes);
   ck_assert_ok(cf_base64_get(cf_json_string(v), &b));
-  if (b.n > 0) memcpy(hash->bytes, b.p, b.n);
+  if (b.n > 0)
+    memcpy(hash->bytes, b.p, b.n);
   hash->n = b.n;
   cf_buf_fini(&b);
 }
@@ -69,11 +75,16 @@ static void hash_get(const struct cf_json *v, struct hash *hash)
 static uint64_t number_get(const struct cf_json *v)
 {
   uint64_t n = 0;
-  ck_assert_ok(cf_u64_parse(cf_json_type(v) == CF_JSON_STRING ? cf_json_string(v) : cf_json_number(v), UINT64_MAX, &n));
+  ck_assert_ok(
+      cf_u64_parse(cf_json_type(v) == CF_JSON_STRING ? cf_json_string(v) : cf_json_number(v),
+                   UINT64_MAX, &n));
   return n;
 }
 
-static struct cf_str slice(const struct hash *h) { return (struct cf_str){(const void *)h->bytes, h->n}; }
+static struct cf_str slice(const struct hash *h)
+{
+  return (struct cf_str){(const void *)h->bytes, h->n};
+}
 
 static void vector_get(const struct cf_json *json, const char *const names[4], struct vector *v)
 {
@@ -84,7 +95,8 @@ static void vector_get(const struct cf_json *json, const char *const names[4], s
   hash_get(cf_json_member(json, names[2]), &v->x);
   hash_get(cf_json_member(json, names[3]), &v->y);
   const struct cf_json *proof = cf_json_member(json, "proof");
-  v->proof_n = cf_json_type(proof) == CF_JSON_ARRAY ? cf_json_count(proof) : 0; /* null: an empty proof */
+  /* null: an empty proof */
+  v->proof_n = cf_json_type(proof) == CF_JSON_ARRAY ? cf_json_count(proof) : 0;
   ck_assert_uint_le(v->proof_n, PROOF_MAX);
   for (size_t i = 0; i < v->proof_n; i++) {
     hash_get(cf_json_element(proof, i), &v->proof[i]);
@@ -96,7 +108,8 @@ static void vector_get(const struct cf_json *json, const char *const names[4], s
 static void judged(const struct vector *v, enum cf_err err)
 {
   struct cf_str name = cf_json_string(cf_json_member(v->json, "name"));
-  ck_assert_msg(err == (v->bad ? CF_E_PROOF : CF_OK), "%.*s: %s", (int)name.n, name.p, cf_err_word(err));
+  ck_assert_msg(err == (v->bad ? CF_E_PROOF : CF_OK), "%.*s: %s", (int)name.n, name.p,
+                cf_err_word(err));
 }
 
 static void all_ran(const char *what, size_t n, size_t good)
@@ -119,7 +132,8 @@ START_TEST(inclusion)
     good += !v.bad;
   }
   all_ran("inclusion", n, good);
-} END_TEST
+}
+END_TEST
 
 START_TEST(consistency)
 {
@@ -133,13 +147,14 @@ START_TEST(consistency)
     good += !v.bad;
   }
   all_ran("consistency", n, good);
-} END_TEST
+}
+END_TEST
 
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "vectors", .test = inclusion, .setup = vectors_open, .teardown = vectors_close},
-    {.tcase = "vectors", .test = consistency},
+      {.tcase = "vectors", .test = inclusion, .setup = vectors_open, .teardown = vectors_close},
+      {.tcase = "vectors", .test = consistency},
   };
   return cf_test_run("rfc6962", tests, CF_COUNT(tests));
 }

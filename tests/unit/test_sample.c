@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sample events: the same ones for the same seed, each one acceptable, and as various as they promise. */
+/* Sample events: the same ones for the same seed, each one acceptable, and as
+ * various as they promise. */
 #include "config.h"
 
 #include "fcgi-app/sample.h"
@@ -7,7 +8,7 @@
 #include "lib/record/event.h"
 #include "tests/unit/cf_test.h"
 
-#define N 20000
+#define N      20000
 #define DAY_US (24 * CF_HOUR_US)
 
 static void make(uint64_t seed, int64_t from_us, uint64_t n, struct cf_buf *b)
@@ -15,7 +16,8 @@ static void make(uint64_t seed, int64_t from_us, uint64_t n, struct cf_buf *b)
   struct cf_sample sample;
   cf_buf_init(b, SIZE_MAX / 2);
   cf_sample_init(&sample, seed, from_us, n);
-  for (uint64_t i = 0; i < n; i++) cf_sample_put(&sample, b);
+  for (uint64_t i = 0; i < n; i++)
+    cf_sample_put(&sample, b);
   ck_assert_ok(b->err);
 }
 
@@ -36,7 +38,8 @@ START_TEST(test_same_for_a_seed)
 }
 END_TEST
 
-/* What was seen of a member's values: a set of their hashes, good enough to count. */
+/* What was seen of a member's values: a set of their hashes, good enough to
+ * count. */
 struct seen {
   uint64_t hashes[4096];
   size_t n, present;
@@ -45,12 +48,16 @@ struct seen {
 static void see(struct seen *seen, struct cf_str value)
 {
   uint64_t hash = UINT64_C(14695981039346656037);
-  if (value.p == NULL) return;
+  if (value.p == NULL)
+    return;
   seen->present++;
-  for (size_t i = 0; i < value.n; i++) hash = (hash ^ (uint8_t)value.p[i]) * UINT64_C(1099511628211);
+  for (size_t i = 0; i < value.n; i++)
+    hash = (hash ^ (uint8_t)value.p[i]) * UINT64_C(1099511628211);
   for (size_t i = 0; i < seen->n; i++)
-    if (seen->hashes[i] == hash) return;
-  if (seen->n < CF_COUNT(seen->hashes)) seen->hashes[seen->n++] = hash;
+    if (seen->hashes[i] == hash)
+      return;
+  if (seen->n < CF_COUNT(seen->hashes))
+    seen->hashes[seen->n++] = hash;
 }
 
 static struct seen seen[CF_M_N];
@@ -66,10 +73,14 @@ static void see_event(struct cf_str text, int64_t *newest_us)
   ck_assert_msg(err == CF_OK, "%s: %s in %.*s", fault.at, fault.detail, (int)text.n, text.p);
   cf_values_init(&values);
   ck_assert_ok(cf_values_get(&event.record, &values));
-  for (unsigned m = 0; m < CF_M_N; m++) see(&seen[m], values.v[m]);
-  if (values.v[CF_M_IP].n > 0 && memchr(values.v[CF_M_IP].p, ':', values.v[CF_M_IP].n) != NULL) v6++;
-  if (event.record.time_us < *newest_us) late++;
-  else *newest_us = event.record.time_us;
+  for (unsigned m = 0; m < CF_M_N; m++)
+    see(&seen[m], values.v[m]);
+  if (values.v[CF_M_IP].n > 0 && memchr(values.v[CF_M_IP].p, ':', values.v[CF_M_IP].n) != NULL)
+    v6++;
+  if (event.record.time_us < *newest_us)
+    late++;
+  else
+    *newest_us = event.record.time_us;
   cf_values_fini(&values);
   cf_event_fini(&event);
 }
@@ -78,10 +89,15 @@ static const struct {
   enum cf_member member;
   size_t values, present; /* at least so many of each, of N */
 } wanted[] = {
-  {CF_M_USER, 150, N / 2}, {CF_M_IP, 200, N}, {CF_M_METHOD, 5, N / 2}, {CF_M_PATH, 1000, N / 2}, {CF_M_STATUS, 10, N / 2},
-  {CF_M_HOST, 3, N / 2}, {CF_M_USER_AGENT, 8, N / 2}, {CF_M_REQUEST_ID, 4096, N / 2}, {CF_M_ACTION, 10, N / 2}, {CF_M_ATTRIBUTES, 50, N / 2},
-  {CF_M_SESSION, 500, N / 2}, {CF_M_OUTCOME, 2, N}, {CF_M_BYTES, 1000, N / 2}, {CF_M_DURATION_US, 1000, N / 2}, {CF_M_QUERY, 3, N / 10},
-  {CF_M_REFERER, 1, N / 10}, {CF_M_CREDENTIAL, 1, N / 20}, {CF_M_MESSAGE, 2, 1},
+    {CF_M_USER, 150, N / 2},      {CF_M_IP, 200, N},
+    {CF_M_METHOD, 5, N / 2},      {CF_M_PATH, 1000, N / 2},
+    {CF_M_STATUS, 10, N / 2},     {CF_M_HOST, 3, N / 2},
+    {CF_M_USER_AGENT, 8, N / 2},  {CF_M_REQUEST_ID, 4096, N / 2},
+    {CF_M_ACTION, 10, N / 2},     {CF_M_ATTRIBUTES, 50, N / 2},
+    {CF_M_SESSION, 500, N / 2},   {CF_M_OUTCOME, 2, N},
+    {CF_M_BYTES, 1000, N / 2},    {CF_M_DURATION_US, 1000, N / 2},
+    {CF_M_QUERY, 3, N / 10},      {CF_M_REFERER, 1, N / 10},
+    {CF_M_CREDENTIAL, 1, N / 20}, {CF_M_MESSAGE, 2, 1},
 };
 
 START_TEST(test_all_acceptable_and_various)
@@ -90,11 +106,14 @@ START_TEST(test_all_acceptable_and_various)
   int64_t newest_us = INT64_MIN;
   size_t n = 0;
   make(1, CF_SAMPLE_FROM_US, N, &b);
-  for (struct cf_str left = cf_buf_str(&b); left.n > 0; n++) see_event(cf_str_cut(&left, '\n'), &newest_us);
+  for (struct cf_str left = cf_buf_str(&b); left.n > 0; n++)
+    see_event(cf_str_cut(&left, '\n'), &newest_us);
   ck_assert_uint_eq(n, N);
   for (size_t i = 0; i < CF_COUNT(wanted); i++) {
     const struct seen *of = &seen[wanted[i].member];
-    ck_assert_msg(of->n >= wanted[i].values && of->present >= wanted[i].present, "%s: %zu values, %zu times", cf_member_table[wanted[i].member].name, of->n, of->present);
+    ck_assert_msg(of->n >= wanted[i].values && of->present >= wanted[i].present,
+                  "%s: %zu values, %zu times", cf_member_table[wanted[i].member].name, of->n,
+                  of->present);
   }
   ck_assert_uint_gt(v6, N / 20);
   ck_assert_uint_gt(late, N / 100);
@@ -105,7 +124,8 @@ START_TEST(test_all_acceptable_and_various)
 }
 END_TEST
 
-/* Few or very many: still about a week, never before the start by more than an event can be late. */
+/* Few or very many: still about a week, never before the start by more than an
+ * event can be late. */
 START_TEST(test_any_number)
 {
   static const uint64_t numbers[] = {1, 2, 100, UINT64_C(1) << 40, UINT64_MAX};
@@ -126,9 +146,9 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "sample", .test = test_same_for_a_seed},
-    {.tcase = "sample", .test = test_all_acceptable_and_various},
-    {.tcase = "sample", .test = test_any_number, .loops = 5},
+      {.tcase = "sample", .test = test_same_for_a_seed},
+      {.tcase = "sample", .test = test_all_acceptable_and_various},
+      {.tcase = "sample", .test = test_any_number, .loops = 5},
   };
   return cf_test_run("sample", tests, CF_COUNT(tests));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The member table, names that a person may have meant, what values may look like, addresses. */
+/* The member table, names that a person may have meant, what values may look
+ * like, addresses. */
 #include "config.h"
 
 #include "lib/record/schema.h"
@@ -20,12 +21,14 @@ START_TEST(test_members_found_by_name)
 }
 END_TEST
 
-/* The order of a flat event is that of public members, then the compartments one after the other. */
+/* The order of a flat event is that of public members, then the compartments
+ * one after the other. */
 START_TEST(test_members_stand_by_compartment)
 {
   int last = -1;
   for (unsigned m = 0; m < CF_M_N; m++) {
-    int place = cf_member_table[m].compartment == CF_C_PUBLIC ? -1 : (int)cf_member_table[m].compartment;
+    int place =
+        cf_member_table[m].compartment == CF_C_PUBLIC ? -1 : (int)cf_member_table[m].compartment;
     ck_assert_int_ge(place, last);
     last = place;
   }
@@ -34,16 +37,26 @@ END_TEST
 
 START_TEST(test_kinds_and_compartments_found)
 {
-  for (unsigned k = 0; k < CF_K_N; k++) ck_assert_uint_eq(cf_kind_find(cf_str_from(cf_kind_table[k].name)), k);
-  for (unsigned c = 0; c < CF_C_N; c++) ck_assert_uint_eq(cf_compartment_find(cf_str_from(cf_compartment_names[c])), c);
+  for (unsigned k = 0; k < CF_K_N; k++)
+    ck_assert_uint_eq(cf_kind_find(cf_str_from(cf_kind_table[k].name)), k);
+  for (unsigned c = 0; c < CF_C_N; c++)
+    ck_assert_uint_eq(cf_compartment_find(cf_str_from(cf_compartment_names[c])), c);
   ck_assert_uint_eq(cf_kind_find(CF_STR("events")), CF_K_N);
   ck_assert_uint_eq(cf_compartment_find(CF_STR("public")), CF_C_N);
 }
 END_TEST
 
-static const struct { const char *name, *like; } suggestions[] = {
-  {"usr", "user"}, {"User", "user"}, {"username", "user"}, {"agent", "user_agent"}, {"requestid", "request_id"}, {"refererr", "referer"},
-  {"durationus", "duration_us"}, {"ressource", "source, resource"},
+static const struct {
+  const char *name, *like;
+} suggestions[] = {
+    {"usr", "user"},
+    {"User", "user"},
+    {"username", "user"},
+    {"agent", "user_agent"},
+    {"requestid", "request_id"},
+    {"refererr", "referer"},
+    {"durationus", "duration_us"},
+    {"ressource", "source, resource"},
 };
 
 START_TEST(test_suggestion)
@@ -51,7 +64,8 @@ START_TEST(test_suggestion)
   struct cf_buf b;
   cf_buf_init(&b, 1000);
   cf_member_suggest(cf_str_from(suggestions[_i].name), &b);
-  ck_assert_msg(strstr(cf_buf_cstr(&b), suggestions[_i].like) != NULL, "%s: %s", suggestions[_i].name, cf_buf_cstr(&b));
+  ck_assert_msg(strstr(cf_buf_cstr(&b), suggestions[_i].like) != NULL, "%s: %s",
+                suggestions[_i].name, cf_buf_cstr(&b));
   ck_assert_ptr_null(strstr(cf_buf_cstr(&b), "attributes"));
   cf_buf_fini(&b);
 }
@@ -59,7 +73,9 @@ END_TEST
 
 START_TEST(test_suggestion_of_all)
 {
-  static const char *const far[] = {"", "x", "zzzzzzzzzzzz", "a name far longer than any that this table has or will ever have, with spaces"};
+  static const char *const far[] =
+      {"", "x", "zzzzzzzzzzzz",
+       "a name far longer than any that this table has or will ever have, with spaces"};
   struct cf_buf b;
   cf_buf_init(&b, 1000);
   for (size_t i = 0; i < CF_COUNT(far); i++) {
@@ -72,53 +88,58 @@ START_TEST(test_suggestion_of_all)
 }
 END_TEST
 
-#define HUNDRED "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffgggggggggghhhhhhhhhhiiiiiiiiiijjjjjjjjjj"
+#define HUNDRED \
+  "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffgggggggggghhhhhhhhhhiiiiiiiiiijjjjjjjjjj"
 
-static const struct { enum cf_member member; struct cf_str value; bool ok; } values[] = {
-  {CF_M_SOURCE, CF_STR("Az09._:/@+=-"), true},
-  {CF_M_SOURCE, CF_STR(""), false},
-  {CF_M_SOURCE, CF_STR("a b"), false},
-  {CF_M_SOURCE, CF_STR("a,b"), false},
-  {CF_M_SOURCE, CF_STR("a\"b"), false},
-  {CF_M_SOURCE, CF_STR("caf\xc3\xa9"), false},
-  {CF_M_SOURCE, CF_STR("a\0b"), false},
-  {CF_M_ID, CF_STR(HUNDRED "1234567890123456789012345678"), true},
-  {CF_M_ID, CF_STR(HUNDRED "12345678901234567890123456789"), false},
-  {CF_M_METHOD, CF_STR("!#$%&'*+-.^_`|~09azAZ"), true},
-  {CF_M_METHOD, CF_STR("GET/"), false},
-  {CF_M_METHOD, CF_STR("GET\n"), false},
-  {CF_M_METHOD, CF_STR("ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"), true},
-  {CF_M_METHOD, CF_STR("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456"), false},
-  {CF_M_STATUS, CF_STR("0"), true},
-  {CF_M_STATUS, CF_STR("999"), true},
-  {CF_M_STATUS, CF_STR("1000"), false},
-  {CF_M_STATUS, CF_STR("00"), false},
-  {CF_M_STATUS, CF_STR("-0"), false},
-  {CF_M_STATUS, CF_STR("+1"), false},
-  {CF_M_STATUS, CF_STR("1.0"), false},
-  {CF_M_STATUS, CF_STR(""), false},
-  {CF_M_BYTES, CF_STR("9007199254740991"), true},
-  {CF_M_BYTES, CF_STR("9007199254740992"), false},
-  {CF_M_BYTES, CF_STR("99999999999999999999999999"), false},
-  {CF_M_OUTCOME, CF_STR("success"), true},
-  {CF_M_OUTCOME, CF_STR("failure"), true},
-  {CF_M_OUTCOME, CF_STR("unknown"), true},
-  {CF_M_OUTCOME, CF_STR("Success"), false},
-  {CF_M_OUTCOME, CF_STR(""), false},
-  {CF_M_TIME, CF_STR("2026-11-24T02:00:00.000001Z"), true},
-  {CF_M_TIME, CF_STR("2026-11-24T02:00:00Z"), false},
-  {CF_M_TIME, CF_STR("2026-11-24t02:00:00.000001Z"), false},
-  {CF_M_TIME, CF_STR("2026-02-29T02:00:00.000001Z"), false},
-  {CF_M_USER, CF_STR(""), true},
-  {CF_M_USER, CF_STR("b\xc3\xb6\xc3\xb6\n\x01\x7f"), true},
-  {CF_M_USER, CF_STR("\xc3"), false},
-  {CF_M_USER, CF_STR("\xed\xa0\x80"), false},
-  {CF_M_PROTOCOL, CF_STR("12345678901234567890123456789012"), true},
-  {CF_M_PROTOCOL, CF_STR("123456789012345678901234567890123"), false},
-  {CF_M_IP, CF_STR("192.0.2.7"), true},
-  {CF_M_IP, CF_STR("2001:db8::1"), true},
-  {CF_M_IP, CF_STR("2001:DB8::1"), false},
-  {CF_M_IP, CF_STR("::ffff:192.0.2.7"), false},
+static const struct {
+  enum cf_member member;
+  struct cf_str value;
+  bool ok;
+} values[] = {
+    {CF_M_SOURCE, CF_STR("Az09._:/@+=-"), true},
+    {CF_M_SOURCE, CF_STR(""), false},
+    {CF_M_SOURCE, CF_STR("a b"), false},
+    {CF_M_SOURCE, CF_STR("a,b"), false},
+    {CF_M_SOURCE, CF_STR("a\"b"), false},
+    {CF_M_SOURCE, CF_STR("caf\xc3\xa9"), false},
+    {CF_M_SOURCE, CF_STR("a\0b"), false},
+    {CF_M_ID, CF_STR(HUNDRED "1234567890123456789012345678"), true},
+    {CF_M_ID, CF_STR(HUNDRED "12345678901234567890123456789"), false},
+    {CF_M_METHOD, CF_STR("!#$%&'*+-.^_`|~09azAZ"), true},
+    {CF_M_METHOD, CF_STR("GET/"), false},
+    {CF_M_METHOD, CF_STR("GET\n"), false},
+    {CF_M_METHOD, CF_STR("ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"), true},
+    {CF_M_METHOD, CF_STR("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456"), false},
+    {CF_M_STATUS, CF_STR("0"), true},
+    {CF_M_STATUS, CF_STR("999"), true},
+    {CF_M_STATUS, CF_STR("1000"), false},
+    {CF_M_STATUS, CF_STR("00"), false},
+    {CF_M_STATUS, CF_STR("-0"), false},
+    {CF_M_STATUS, CF_STR("+1"), false},
+    {CF_M_STATUS, CF_STR("1.0"), false},
+    {CF_M_STATUS, CF_STR(""), false},
+    {CF_M_BYTES, CF_STR("9007199254740991"), true},
+    {CF_M_BYTES, CF_STR("9007199254740992"), false},
+    {CF_M_BYTES, CF_STR("99999999999999999999999999"), false},
+    {CF_M_OUTCOME, CF_STR("success"), true},
+    {CF_M_OUTCOME, CF_STR("failure"), true},
+    {CF_M_OUTCOME, CF_STR("unknown"), true},
+    {CF_M_OUTCOME, CF_STR("Success"), false},
+    {CF_M_OUTCOME, CF_STR(""), false},
+    {CF_M_TIME, CF_STR("2026-11-24T02:00:00.000001Z"), true},
+    {CF_M_TIME, CF_STR("2026-11-24T02:00:00Z"), false},
+    {CF_M_TIME, CF_STR("2026-11-24t02:00:00.000001Z"), false},
+    {CF_M_TIME, CF_STR("2026-02-29T02:00:00.000001Z"), false},
+    {CF_M_USER, CF_STR(""), true},
+    {CF_M_USER, CF_STR("b\xc3\xb6\xc3\xb6\n\x01\x7f"), true},
+    {CF_M_USER, CF_STR("\xc3"), false},
+    {CF_M_USER, CF_STR("\xed\xa0\x80"), false},
+    {CF_M_PROTOCOL, CF_STR("12345678901234567890123456789012"), true},
+    {CF_M_PROTOCOL, CF_STR("123456789012345678901234567890123"), false},
+    {CF_M_IP, CF_STR("192.0.2.7"), true},
+    {CF_M_IP, CF_STR("2001:db8::1"), true},
+    {CF_M_IP, CF_STR("2001:DB8::1"), false},
+    {CF_M_IP, CF_STR("::ffff:192.0.2.7"), false},
 };
 
 START_TEST(test_value)
@@ -127,47 +148,49 @@ START_TEST(test_value)
 }
 END_TEST
 
-static const struct { const char *given, *canonical; } addresses[] = {
-  {"192.0.2.7", "192.0.2.7"},
-  {"0.0.0.0", "0.0.0.0"},
-  {"255.255.255.255", "255.255.255.255"},
-  {"10.20.30.200", "10.20.30.200"},
-  {"::", "::"},
-  {"::1", "::1"},
-  {"1::", "1::"},
-  {"2001:0DB8:0000:0000:0000:0000:0000:0001", "2001:db8::1"},
-  {"2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"},
-  {"2001:0:0:1:0:0:0:1", "2001:0:0:1::1"},
-  {"2001:db8:0:0:1:0:0:1", "2001:db8::1:0:0:1"},
-  {"1:0:0:2:3:4:5:6", "1::2:3:4:5:6"},
-  {"1:2:3:4:5:6:0:0", "1:2:3:4:5:6::"},
-  {"0:0:1:2:3:4:5:6", "::1:2:3:4:5:6"},
-  {"fe80::ABCD", "fe80::abcd"},
-  {"::ffff:192.0.2.7", "192.0.2.7"},
-  {"::FFFF:c000:0207", "192.0.2.7"},
-  {"0:0:0:0:0:ffff:1.2.3.4", "1.2.3.4"},
-  {"::1.2.3.4", "::102:304"},
-  {"64:ff9b::192.0.2.33", "64:ff9b::c000:221"},
-  {"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
-  {"", NULL},
-  {"1.2.3", NULL},
-  {"1.2.3.4.5", NULL},
-  {"01.2.3.4", NULL},
-  {"256.1.1.1", NULL},
-  {"1.2.3.4 ", NULL},
-  {" 1.2.3.4", NULL},
-  {"1.2.3.4:80", NULL},
-  {"[::1]", NULL},
-  {"fe80::1%eth0", NULL},
-  {"1::2::3", NULL},
-  {":::", NULL},
-  {"12345::", NULL},
-  {"g::", NULL},
-  {"1:2:3:4:5:6:7", NULL},
-  {"1:2:3:4:5:6:7:8:9", NULL},
-  {"localhost", NULL},
-  {"2001:db8::1/64", NULL},
-  {"0000:0000:0000:0000:0000:ffff:255.255.255.2555", NULL},
+static const struct {
+  const char *given, *canonical;
+} addresses[] = {
+    {"192.0.2.7", "192.0.2.7"},
+    {"0.0.0.0", "0.0.0.0"},
+    {"255.255.255.255", "255.255.255.255"},
+    {"10.20.30.200", "10.20.30.200"},
+    {"::", "::"},
+    {"::1", "::1"},
+    {"1::", "1::"},
+    {"2001:0DB8:0000:0000:0000:0000:0000:0001", "2001:db8::1"},
+    {"2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"},
+    {"2001:0:0:1:0:0:0:1", "2001:0:0:1::1"},
+    {"2001:db8:0:0:1:0:0:1", "2001:db8::1:0:0:1"},
+    {"1:0:0:2:3:4:5:6", "1::2:3:4:5:6"},
+    {"1:2:3:4:5:6:0:0", "1:2:3:4:5:6::"},
+    {"0:0:1:2:3:4:5:6", "::1:2:3:4:5:6"},
+    {"fe80::ABCD", "fe80::abcd"},
+    {"::ffff:192.0.2.7", "192.0.2.7"},
+    {"::FFFF:c000:0207", "192.0.2.7"},
+    {"0:0:0:0:0:ffff:1.2.3.4", "1.2.3.4"},
+    {"::1.2.3.4", "::102:304"},
+    {"64:ff9b::192.0.2.33", "64:ff9b::c000:221"},
+    {"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
+    {"", NULL},
+    {"1.2.3", NULL},
+    {"1.2.3.4.5", NULL},
+    {"01.2.3.4", NULL},
+    {"256.1.1.1", NULL},
+    {"1.2.3.4 ", NULL},
+    {" 1.2.3.4", NULL},
+    {"1.2.3.4:80", NULL},
+    {"[::1]", NULL},
+    {"fe80::1%eth0", NULL},
+    {"1::2::3", NULL},
+    {":::", NULL},
+    {"12345::", NULL},
+    {"g::", NULL},
+    {"1:2:3:4:5:6:7", NULL},
+    {"1:2:3:4:5:6:7:8:9", NULL},
+    {"localhost", NULL},
+    {"2001:db8::1/64", NULL},
+    {"0000:0000:0000:0000:0000:ffff:255.255.255.2555", NULL},
 };
 
 START_TEST(test_address)
@@ -197,28 +220,30 @@ START_TEST(test_address_with_nul)
 }
 END_TEST
 
-static const struct { const char *block, *first, *last; } blocks[] = {
-  {"192.0.2.7", "00000000000000000000ffffc0000207", "00000000000000000000ffffc0000207"},
-  {"192.0.2.7/32", "00000000000000000000ffffc0000207", "00000000000000000000ffffc0000207"},
-  {"192.0.2.7/24", "00000000000000000000ffffc0000200", "00000000000000000000ffffc00002ff"},
-  {"192.0.2.7/25", "00000000000000000000ffffc0000200", "00000000000000000000ffffc000027f"},
-  {"192.0.2.255/31", "00000000000000000000ffffc00002fe", "00000000000000000000ffffc00002ff"},
-  {"10.0.0.0/8", "00000000000000000000ffff0a000000", "00000000000000000000ffff0affffff"},
-  {"0.0.0.0/0", "00000000000000000000ffff00000000", "00000000000000000000ffffffffffff"},
-  {"2001:db8::/32", "20010db8000000000000000000000000", "20010db8ffffffffffffffffffffffff"},
-  {"2001:db8::1/128", "20010db8000000000000000000000001", "20010db8000000000000000000000001"},
-  {"2001:db8:ffff::/33", "20010db8800000000000000000000000", "20010db8ffffffffffffffffffffffff"},
-  {"::/0", "00000000000000000000000000000000", "ffffffffffffffffffffffffffffffff"},
-  {"::ffff:10.0.0.0/104", "00000000000000000000ffff0a000000", "00000000000000000000ffff0affffff"},
-  {"192.0.2.7/33", NULL, NULL},
-  {"192.0.2.7/", NULL, NULL},
-  {"192.0.2.7/-1", NULL, NULL},
-  {"192.0.2.7/24/24", NULL, NULL},
-  {"192.0.2.7/ 24", NULL, NULL},
-  {"::/129", NULL, NULL},
-  {"/24", NULL, NULL},
-  {"", NULL, NULL},
-  {"192.0.2/24", NULL, NULL},
+static const struct {
+  const char *block, *first, *last;
+} blocks[] = {
+    {"192.0.2.7", "00000000000000000000ffffc0000207", "00000000000000000000ffffc0000207"},
+    {"192.0.2.7/32", "00000000000000000000ffffc0000207", "00000000000000000000ffffc0000207"},
+    {"192.0.2.7/24", "00000000000000000000ffffc0000200", "00000000000000000000ffffc00002ff"},
+    {"192.0.2.7/25", "00000000000000000000ffffc0000200", "00000000000000000000ffffc000027f"},
+    {"192.0.2.255/31", "00000000000000000000ffffc00002fe", "00000000000000000000ffffc00002ff"},
+    {"10.0.0.0/8", "00000000000000000000ffff0a000000", "00000000000000000000ffff0affffff"},
+    {"0.0.0.0/0", "00000000000000000000ffff00000000", "00000000000000000000ffffffffffff"},
+    {"2001:db8::/32", "20010db8000000000000000000000000", "20010db8ffffffffffffffffffffffff"},
+    {"2001:db8::1/128", "20010db8000000000000000000000001", "20010db8000000000000000000000001"},
+    {"2001:db8:ffff::/33", "20010db8800000000000000000000000", "20010db8ffffffffffffffffffffffff"},
+    {"::/0", "00000000000000000000000000000000", "ffffffffffffffffffffffffffffffff"},
+    {"::ffff:10.0.0.0/104", "00000000000000000000ffff0a000000", "00000000000000000000ffff0affffff"},
+    {"192.0.2.7/33", NULL, NULL},
+    {"192.0.2.7/", NULL, NULL},
+    {"192.0.2.7/-1", NULL, NULL},
+    {"192.0.2.7/24/24", NULL, NULL},
+    {"192.0.2.7/ 24", NULL, NULL},
+    {"::/129", NULL, NULL},
+    {"/24", NULL, NULL},
+    {"", NULL, NULL},
+    {"192.0.2/24", NULL, NULL},
 };
 
 START_TEST(test_block)
@@ -238,15 +263,15 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "tables", .test = test_members_found_by_name},
-    {.tcase = "tables", .test = test_members_stand_by_compartment},
-    {.tcase = "tables", .test = test_kinds_and_compartments_found},
-    {.tcase = "suggestions", .test = test_suggestion, .loops = CF_COUNT(suggestions)},
-    {.tcase = "suggestions", .test = test_suggestion_of_all},
-    {.tcase = "values", .test = test_value, .loops = CF_COUNT(values)},
-    {.tcase = "addresses", .test = test_address, .loops = CF_COUNT(addresses)},
-    {.tcase = "addresses", .test = test_address_with_nul},
-    {.tcase = "addresses", .test = test_block, .loops = CF_COUNT(blocks)},
+      {.tcase = "tables", .test = test_members_found_by_name},
+      {.tcase = "tables", .test = test_members_stand_by_compartment},
+      {.tcase = "tables", .test = test_kinds_and_compartments_found},
+      {.tcase = "suggestions", .test = test_suggestion, .loops = CF_COUNT(suggestions)},
+      {.tcase = "suggestions", .test = test_suggestion_of_all},
+      {.tcase = "values", .test = test_value, .loops = CF_COUNT(values)},
+      {.tcase = "addresses", .test = test_address, .loops = CF_COUNT(addresses)},
+      {.tcase = "addresses", .test = test_address_with_nul},
+      {.tcase = "addresses", .test = test_block, .loops = CF_COUNT(blocks)},
   };
   return cf_test_run("schema", tests, CF_COUNT(tests));
 }

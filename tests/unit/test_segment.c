@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A segment, read and built: every read equals a naive reference, and a build that fails leaves nothing that counts. */
+/* A segment, read and built: every read equals a naive reference, and a build
+ * that fails leaves nothing that counts. */
 #include "config.h"
 
 #include <dirent.h>
@@ -32,7 +33,10 @@ END_TEST
 /* A search may begin and end at any offset, also at the ends of a chunk. */
 START_TEST(test_from_anywhere)
 {
-  static const struct { unsigned index; const char *value; } dense[] = {{CF_M_METHOD, "GET"}, {CF_M_ACTION, "list"}, {CF_M_OUTCOME, "failure"}};
+  static const struct {
+    unsigned index;
+    const char *value;
+  } dense[] = {{CF_M_METHOD, "GET"}, {CF_M_ACTION, "list"}, {CF_M_OUTCOME, "failure"}};
   struct reader r = {.pool = segment_pool, .meta = &segment_meta};
   struct cf_str key = cf_str_from(dense[_i].value);
   struct cf_term term = {.index = dense[_i].index, .first = key, .last = key};
@@ -48,8 +52,10 @@ END_TEST
 
 START_TEST(test_sheets_have_names)
 {
-  static const char *const names[] = {"action",  "blocks", "counts", "credential", "date",       "hashes",   "host",    "id",     "info",   "ip",
-                                      "kind",    "method", "outcome", "request_id", "resource",  "session", "source", "status", "times",  "user"};
+  static const char *const names[] = {"action",  "blocks", "counts",  "credential", "date",
+                                      "hashes",  "host",   "id",      "info",       "ip",
+                                      "kind",    "method", "outcome", "request_id", "resource",
+                                      "session", "source", "status",  "times",      "user"};
   char command[sizeof segment_path + 20], line[64];
 
   snprintf(command, sizeof command, "db5.3_dump -l '%s'", segment_path);
@@ -76,7 +82,8 @@ START_TEST(test_counts_and_info)
 
   cf_buf_init(&b, 1 << 20);
   ck_assert_ok(cf_bdb_env_open_file(0, &env, NULL));
-  struct cf_bdb *counts = segment_sheet_open(env, "counts", CF_BDB_READ), *db = segment_sheet_open(env, "info", CF_BDB_READ);
+  struct cf_bdb *counts = segment_sheet_open(env, "counts", CF_BDB_READ),
+                *db = segment_sheet_open(env, "info", CF_BDB_READ);
   for (uint32_t i = 0; i < RECORDS; i++) {
     users += fact_key(i, CF_M_USER, &key);
     user7 += fact_key(i, CF_M_USER, &key) && cf_str_is(key, "user7");
@@ -181,7 +188,8 @@ static void build_on_full_disk(void)
 START_TEST(test_failing_disk)
 {
   ck_assert_int_eq(cf_test_child(build_with_bad_disk), 70);
-  ck_assert_uint_gt(files_in(segment_directory), 1); /* the next build is not disturbed by what this one left */
+  /* the next build is not disturbed by what this one left */
+  ck_assert_uint_gt(files_in(segment_directory), 1);
   ck_assert_int_eq(cf_test_child(build_on_full_disk), 3);
 }
 END_TEST
@@ -213,14 +221,20 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "reads", .test = test_reads_equal_reference, .setup = segment_set_up, .teardown = segment_tear_down},
-    {.tcase = "reads", .test = test_from_anywhere, .loops = 3},
-    {.tcase = "reads", .test = test_sheets_have_names},
-    {.tcase = "reads", .test = test_counts_and_info},
-    {.tcase = "reads", .test = test_meta},
-    {.tcase = "reads", .test = test_filter},
-    {.tcase = "building", .test = test_failing_disk, .setup = segment_set_up, .teardown = segment_tear_down},
-    {.tcase = "building", .test = test_failing_source},
+      {.tcase = "reads",
+       .test = test_reads_equal_reference,
+       .setup = segment_set_up,
+       .teardown = segment_tear_down},
+      {.tcase = "reads", .test = test_from_anywhere, .loops = 3},
+      {.tcase = "reads", .test = test_sheets_have_names},
+      {.tcase = "reads", .test = test_counts_and_info},
+      {.tcase = "reads", .test = test_meta},
+      {.tcase = "reads", .test = test_filter},
+      {.tcase = "building",
+       .test = test_failing_disk,
+       .setup = segment_set_up,
+       .teardown = segment_tear_down},
+      {.tcase = "building", .test = test_failing_source},
   };
   return cf_test_run("segment", tests, CF_COUNT(tests));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Segments that are damaged: whatever happens to the file, a read gives the right answer or CF_E_DAMAGED. */
+/* Segments that are damaged: whatever happens to the file, a read gives the
+ * right answer or CF_E_DAMAGED. */
 #include "config.h"
 
 #include <fcntl.h>
@@ -21,7 +22,8 @@ static void file_copy(const char *from, const char *to)
   close(out);
 }
 
-/* Read it all with a pool of its own. Damage to one page spoils one sheet, or the file's own directory of sheets and its description. */
+/* Read it all with a pool of its own. Damage to one page spoils one sheet, or
+ * the file's own directory of sheets and its description. */
 static struct tally read_damaged(bool one_page)
 {
   struct reader r = {.pool = segment_pool_new(), .meta = &segment_meta};
@@ -31,7 +33,8 @@ static struct tally read_damaged(bool one_page)
   cf_segment_pool_free(r.pool);
   for (unsigned i = 0; i < CF_SHEET_N; i++)
     sheets += r.tally.damaged[i] > 0;
-  ck_assert_msg(!one_page || r.tally.unopened > 0 || sheets <= 1, "%u sheets are spoiled by one page", sheets);
+  ck_assert_msg(!one_page || r.tally.unopened > 0 || sheets <= 1,
+                "%u sheets are spoiled by one page", sheets);
   ck_assert(!one_page || r.tally.unopened > 0 || tally_sum(r.tally.good) > 100);
   return r.tally;
 }
@@ -67,7 +70,10 @@ START_TEST(test_wrong_page)
     temp_get(segment_path, page * PAGE, kept, PAGE);
     memset(other, 0, PAGE);
     if (_i % 3 == 1)
-      temp_get(segment_path, (page + 1 + (off_t)(fact_mix((uint64_t)page, 5) % (uint64_t)(pages - 1))) % pages * PAGE, other, PAGE);
+      temp_get(segment_path,
+               (page + 1 + (off_t)(fact_mix((uint64_t)page, 5) % (uint64_t)(pages - 1))) % pages *
+                   PAGE,
+               other, PAGE);
     temp_put(segment_path, page * PAGE, other, PAGE);
     struct tally t = read_damaged(true);
     harmed += tally_sum(t.damaged) + t.unopened > 0;
@@ -78,7 +84,8 @@ START_TEST(test_wrong_page)
 }
 END_TEST
 
-/* The key and value of the k-th entry of a sheet (a negative k counts from the end); false where there are fewer. */
+/* The key and value of the k-th entry of a sheet (a negative k counts from the
+ * end); false where there are fewer. */
 static bool entry_at(struct cf_bdb *db, int k, struct cf_buf *key, struct cf_buf *value)
 {
   struct cf_bdb_cursor *cursor = NULL;
@@ -98,8 +105,10 @@ static bool entry_at(struct cf_bdb *db, int k, struct cf_buf *key, struct cf_buf
   return err == CF_OK;
 }
 
-/* Change a sheet's k-th entry behind the checksums' back: no value takes it away. */
-static bool tamper(const char *name, int k, bool (*change)(struct cf_buf *value), struct cf_buf *key, struct cf_buf *value)
+/* Change a sheet's k-th entry behind the checksums' back: no value takes it
+ * away. */
+static bool tamper(const char *name, int k, bool (*change)(struct cf_buf *value),
+                   struct cf_buf *key, struct cf_buf *value)
 {
   struct cf_bdb_env *env = NULL;
 
@@ -116,7 +125,8 @@ static bool tamper(const char *name, int k, bool (*change)(struct cf_buf *value)
   return there;
 }
 
-/* A chunk that is gone is noticed by whoever asks for it, and by nobody else. */
+/* A chunk that is gone is noticed by whoever asks for it, and by nobody
+ * else. */
 START_TEST(test_lost_chunk)
 {
   static const int places[] = {0, 1, 7, 100, -1, -2};
@@ -129,7 +139,9 @@ START_TEST(test_lost_chunk)
   for (size_t i = 0; i < CF_COUNT(places); i++) {
     if (tamper(cf_index_name(index), places[i], NULL, &key, &value)) {
       struct reader r = {.pool = segment_pool_new(), .meta = &segment_meta};
-      struct cf_term term = {.index = index, .first = {(char *)key.p, key.n - 4}, .last = {(char *)key.p, key.n - 4}};
+      struct cf_term term = {.index = index,
+                             .first = {(char *)key.p, key.n - 4},
+                             .last = {(char *)key.p, key.n - 4}};
       reader_term(&r, &term, 0, RECORDS);
       ck_assert_uint_eq(r.tally.damaged[CF_SHEET_INDEX + index], 1);
       for (uint32_t k = 0; k < 100; k++)
@@ -158,7 +170,8 @@ START_TEST(test_lost_row)
       struct reader r = {.pool = segment_pool_new(), .meta = &segment_meta};
       reader_all(&r, 7, 1);
       cf_segment_pool_free(r.pool);
-      ck_assert(tally_sum(r.tally.damaged) + r.tally.unopened > 0 || cf_str_is(cf_buf_str(&key), "checkpoint"));
+      ck_assert(tally_sum(r.tally.damaged) + r.tally.unopened > 0 ||
+                cf_str_is(cf_buf_str(&key), "checkpoint"));
     }
     file_copy(temp_path("copy"), segment_path);
   }
@@ -206,7 +219,8 @@ static bool change_some(struct cf_buf *value)
   return true;
 }
 
-/* Whatever stands in an entry, with good checksums, is read without a crash. (What it says may be false then: that is for the ledger's hashes to find.) */
+/* Whatever stands in an entry, with good checksums, is read without a crash.
+ * (What it says may be false then: that is for the ledger's hashes to find.) */
 static void read_roughly(struct cf_segment *s)
 {
   uint8_t hashes[64 * CF_HASH_N];
@@ -283,7 +297,8 @@ START_TEST(test_other_file)
   ck_assert_err(cf_segment_acquire(segment_pool, &third, &s), CF_E_DAMAGED);
   ck_assert_int_eq(truncate(segment_path, (off_t)meta.bytes - PAGE), 0);
   ck_assert_err(cf_segment_acquire(segment_pool, &third, &s), CF_E_DAMAGED);
-  ck_assert_ok(cf_segment_pool_new(segment_directory, 0, (const uint8_t *)"another ledger's", &stranger));
+  ck_assert_ok(
+      cf_segment_pool_new(segment_directory, 0, (const uint8_t *)"another ledger's", &stranger));
   ck_assert_err(cf_segment_acquire(stranger, &meta, &s), CF_E_DAMAGED);
   cf_segment_pool_free(stranger);
   ck_assert_ok(cf_segment_acquire(segment_pool, &meta, &s));
@@ -294,13 +309,17 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "damage", .test = test_flipped_byte, .loops = 2, .setup = segment_set_up, .teardown = segment_tear_down},
-    {.tcase = "damage", .test = test_wrong_page, .loops = 4},
-    {.tcase = "damage", .test = test_lost_chunk, .loops = FACT_MEMBERS_N},
-    {.tcase = "damage", .test = test_lost_row, .loops = CF_COUNT(rows)},
-    {.tcase = "damage", .test = test_changed_filter},
-    {.tcase = "damage", .test = test_changed_entry, .loops = CF_SHEET_N},
-    {.tcase = "damage", .test = test_other_file},
+      {.tcase = "damage",
+       .test = test_flipped_byte,
+       .loops = 2,
+       .setup = segment_set_up,
+       .teardown = segment_tear_down},
+      {.tcase = "damage", .test = test_wrong_page, .loops = 4},
+      {.tcase = "damage", .test = test_lost_chunk, .loops = FACT_MEMBERS_N},
+      {.tcase = "damage", .test = test_lost_row, .loops = CF_COUNT(rows)},
+      {.tcase = "damage", .test = test_changed_filter},
+      {.tcase = "damage", .test = test_changed_entry, .loops = CF_SHEET_N},
+      {.tcase = "damage", .test = test_other_file},
   };
   return cf_test_run("segment_damage", tests, CF_COUNT(tests));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The pool of open segments: bounded, thread-safe, and damage to one of them is no matter of the others. */
+/* The pool of open segments: bounded, thread-safe, and damage to one of them is
+ * no matter of the others. */
 #include "config.h"
 
 #include <dirent.h>
@@ -10,11 +11,12 @@
 #include "tests/unit/segment_stage.h"
 
 #define OPEN_MIN 4 /* files of a pool with the least cache */
-#define MANY 12
+#define MANY     12
 
 static struct cf_segment_meta metas[MANY];
 
-/* Copies under other generations will not do, they say who they are: each is built. */
+/* Copies under other generations will not do, they say who they are: each is
+ * built. */
 static void build_many(void)
 {
   for (unsigned i = 0; i < MANY; i++) {
@@ -62,13 +64,15 @@ START_TEST(test_bounded)
 }
 END_TEST
 
-static bool excludes_id(struct cf_segment_pool *p, const struct cf_segment_meta *meta, uint64_t fingerprint)
+static bool excludes_id(struct cf_segment_pool *p, const struct cf_segment_meta *meta,
+                        uint64_t fingerprint)
 {
   uint32_t maybe, n = 1;
   return cf_segment_screen_ids(p, meta, &fingerprint, 1, &maybe, &n) && n == 0;
 }
 
-/* A filter outlives its file's handle, answers most negatives, and goes with a drop. */
+/* A filter outlives its file's handle, answers most negatives, and goes with a
+ * drop. */
 START_TEST(test_filter_stays)
 {
   unsigned excluded = 0;
@@ -86,7 +90,8 @@ START_TEST(test_filter_stays)
   ck_assert_uint_gt(excluded, 950);
   for (uint32_t i = 0; i < RECORDS; i++)
     if (fact_id(i, text).n > 0)
-      ck_assert(!excludes_id(segment_pool, &metas[0], cf_id_fingerprint(fact_ledger_key, fact_id(i, text))));
+      ck_assert(!excludes_id(segment_pool, &metas[0],
+                             cf_id_fingerprint(fact_ledger_key, fact_id(i, text))));
   cf_segment_pool_drop(segment_pool, &metas[0]);
   for (uint32_t i = 0; i < 1000; i++)
     ck_assert(!excludes_id(segment_pool, &metas[0], fact_mix(i, 9)));
@@ -140,7 +145,8 @@ static void *read_at_random(void *p)
   return NULL;
 }
 
-/* Four threads, twelve segments, four of them open at a time; one is damaged. */
+/* Four threads, twelve segments, four of them open at a time; one is
+ * damaged. */
 START_TEST(test_threads)
 {
   struct worker workers[4];
@@ -173,10 +179,13 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "pool", .test = test_bounded, .setup = segment_set_up, .teardown = segment_tear_down},
-    {.tcase = "pool", .test = test_filter_stays},
-    {.tcase = "pool", .test = test_drop},
-    {.tcase = "pool", .test = test_threads, .loops = 2},
+      {.tcase = "pool",
+       .test = test_bounded,
+       .setup = segment_set_up,
+       .teardown = segment_tear_down},
+      {.tcase = "pool", .test = test_filter_stays},
+      {.tcase = "pool", .test = test_drop},
+      {.tcase = "pool", .test = test_threads, .loops = 2},
   };
   return cf_test_run("segment_pool", tests, CF_COUNT(tests));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An owner that a CGI starts, and another process that has the ledger: there for others, or about to leave. */
+/* An owner that a CGI starts, and another process that has the ledger: there
+ * for others, or about to leave. */
 #include "config.h"
 
 #include <errno.h>
@@ -18,8 +19,8 @@
 
 static char home[256];
 static struct cf_conf conf;
-static int dir, lock;   /* DATA, and its lock, which we hold as an owner does */
-static int refused[2];  /* a byte for each lock that somebody was refused */
+static int dir, lock;  /* DATA, and its lock, which we hold as an owner does */
+static int refused[2]; /* a byte for each lock that somebody was refused */
 
 int fcntl(int fd, int command, ...)
 {
@@ -39,7 +40,8 @@ int fcntl(int fd, int command, ...)
 static void set(const char *key, const char *value)
 {
   struct cf_fault fault = {{0}, {0}};
-  ck_assert_msg(cf_conf_set(&conf, cf_str_from(key), cf_str_from(value), &fault) == CF_OK, "%s: %s", key, fault.detail);
+  ck_assert_msg(cf_conf_set(&conf, cf_str_from(key), cf_str_from(value), &fault) == CF_OK, "%s: %s",
+                key, fault.detail);
 }
 
 static void setup(void)
@@ -79,7 +81,8 @@ static void teardown(void)
   ck_assert_int_eq(system(command), 0);
 }
 
-/* A process that owns the ledger for others; it was refused the lock once when this returns. */
+/* A process that owns the ledger for others; it was refused the lock once when
+ * this returns. */
 static pid_t start(void)
 {
   char byte;
@@ -94,7 +97,8 @@ static pid_t start(void)
   return pid;
 }
 
-/* Whoever is refused because the owner is leaving owns the ledger next: the CGI that started it finds nobody else. */
+/* Whoever is refused because the owner is leaving owns the ledger next: the CGI
+ * that started it finds nobody else. */
 START_TEST(test_next_in_turn)
 {
   int fd = -1, status;
@@ -139,9 +143,9 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "turn", .test = test_next_in_turn, .setup = setup, .teardown = teardown},
-    {.tcase = "turn", .test = test_owner_stays},
-    {.tcase = "turn", .test = test_told_to_end},
+      {.tcase = "turn", .test = test_next_in_turn, .setup = setup, .teardown = teardown},
+      {.tcase = "turn", .test = test_owner_stays},
+      {.tcase = "turn", .test = test_told_to_end},
   };
   return cf_test_run("service", tests, CF_COUNT(tests));
 }

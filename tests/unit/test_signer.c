@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The signer: what it remembers over restarts, what it refuses to sign, and that whatever a crash leaves behind opens again. */
+/* The signer: what it remembers over restarts, what it refuses to sign, and
+ * that whatever a crash leaves behind opens again. */
 #include "config.h"
 
 #include <fcntl.h>
@@ -25,7 +26,8 @@ static struct cf_fault fault;
 
 static enum cf_err leaves_get(void *context, unsigned level, uint64_t first, size_t n, uint8_t *out)
 {
-  if (context) return CF_E_DAMAGED;
+  if (context)
+    return CF_E_DAMAGED;
   ck_assert(level == 0 && first + n <= LEAVES);
   memcpy(out, leaf[first], n * CF_HASH_N);
   return CF_OK;
@@ -91,7 +93,8 @@ static void SIGNED(uint64_t size)
 
 static void begin(void)
 {
-  for (size_t i = 0; i < LEAVES; i++) cf_sha256_1(&i, sizeof i, leaf[i]);
+  for (size_t i = 0; i < LEAVES; i++)
+    cf_sha256_1(&i, sizeof i, leaf[i]);
   temp_make("signer");
   snprintf(directory, sizeof directory, "%s", temp_path("signer"));
   cf_buf_init(&note, CF_NOTE_MAX);
@@ -117,7 +120,8 @@ START_TEST(created)
   ck_assert_uint_eq(mode_of(directory), 0700);
   ck_assert_uint_eq(mode_of(at("key")), 0600);
   read_file("key", key, sizeof key);
-  ck_assert_msg(strncmp(key, "PRIVATE+KEY+audit.example.org/main+", 35) == 0, "the key file begins otherwise");
+  ck_assert_msg(strncmp(key, "PRIVATE+KEY+audit.example.org/main+", 35) == 0,
+                "the key file begins otherwise");
   cf_buf_init(&want, 600);
   cf_vkey_put(cf_signer_vkey(signer), &want);
   cf_buf_putc(&want, '\n');
@@ -127,19 +131,23 @@ START_TEST(created)
   ck_assert(!cf_signer_last(signer, &last) && last.size == 77);
   ck_assert_uint_eq(cf_signer_note(signer).n, 0);
   ck_assert_int_ne(access(at("key.new"), F_OK), 0);
-} END_TEST
+}
+END_TEST
 
 START_TEST(created_from_seed)
 {
-  const uint8_t seed[CF_SEED_N] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
+  const uint8_t seed[CF_SEED_N] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
+                                   16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
   char vkey[600];
   CLOSE();
   unlink(at("key"));
   ck_assert_ok(cf_signer_create(directory, ORIGIN, seed, &fault));
   read_file("vkey", vkey, sizeof vkey);
-  ck_assert_str_eq(vkey, "audit.example.org/main+bdf73ba7+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4\n");
+  ck_assert_str_eq(
+      vkey, "audit.example.org/main+bdf73ba7+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4\n");
   OPEN();
-} END_TEST
+}
+END_TEST
 
 /* Two made by chance differ; one that is there stays. */
 START_TEST(created_once)
@@ -155,7 +163,8 @@ START_TEST(created_once)
   ck_assert_ok(cf_signer_create(directory, ORIGIN, NULL, &fault));
   read_file("key", after, sizeof after);
   ck_assert_str_ne(before, after);
-} END_TEST
+}
+END_TEST
 
 START_TEST(open_once)
 {
@@ -163,7 +172,8 @@ START_TEST(open_once)
   ck_assert_err(cf_signer_open(directory, ORIGIN, &other, &fault), CF_E_LOCKED);
   ck_assert_ptr_null(other);
   REOPEN();
-} END_TEST
+}
+END_TEST
 
 static void refused(enum cf_err want)
 {
@@ -180,7 +190,8 @@ START_TEST(refuses_loose_key)
   ck_assert_int_eq(chmod(at("key"), loose[_i]), 0);
   refused(CF_E_CONFIG);
   ck_assert_str_eq(fault.at, "key");
-} END_TEST
+}
+END_TEST
 
 static const mode_t open_to_others[] = {0720, 0702, 0777, 01777};
 
@@ -192,21 +203,25 @@ START_TEST(refuses_loose_directory)
   ck_assert_err(cf_signer_create(directory, ORIGIN, NULL, &fault), CF_E_CONFIG);
   ck_assert_int_eq(chmod(directory, 0755), 0);
   OPEN();
-} END_TEST
+}
+END_TEST
 
 START_TEST(refuses_other_origin)
 {
   struct cf_signer *other = NULL;
   CLOSE();
-  ck_assert_err(cf_signer_open(directory, CF_STR("audit.example.org/other"), &other, &fault), CF_E_CONFIG);
-} END_TEST
+  ck_assert_err(cf_signer_open(directory, CF_STR("audit.example.org/other"), &other, &fault),
+                CF_E_CONFIG);
+}
+END_TEST
 
 START_TEST(refuses_missing)
 {
   unlink(at("key"));
   refused(CF_E_CONFIG);
   ck_assert_err(cf_signer_open(at("nowhere"), ORIGIN, &signer, &fault), CF_E_SYSTEM);
-} END_TEST
+}
+END_TEST
 
 /* Whatever byte of it is changed: a key that opens is the key that was made. */
 START_TEST(refuses_changed_key)
@@ -228,7 +243,8 @@ START_TEST(refuses_changed_key)
   temp_write(at("key"), (struct cf_str){key, n}, 0600);
   OPEN();
   ck_assert_bytes(cf_signer_vkey(signer), sizeof was, &was, sizeof was);
-} END_TEST
+}
+END_TEST
 
 START_TEST(refuses_changed_state)
 {
@@ -238,7 +254,8 @@ START_TEST(refuses_changed_state)
   CLOSE();
   for (size_t i = 0; i <= n; i++) {
     memcpy(bad, state, n);
-    if (i < n) bad[i] ^= 1;
+    if (i < n)
+      bad[i] ^= 1;
     temp_write(at("state"), (struct cf_str){bad, i < n ? n : 0}, 0600);
     ck_assert_err(cf_signer_open(directory, ORIGIN, &signer, &fault), CF_E_CONFIG);
   }
@@ -246,9 +263,11 @@ START_TEST(refuses_changed_state)
   unlink(at("state"));
   ck_assert_int_eq(mkdir(at("state"), 0700), 0);
   ck_assert_err(cf_signer_open(directory, ORIGIN, &signer, &fault), CF_E_CONFIG);
-} END_TEST
+}
+END_TEST
 
-/* The key may have signed for somebody else: that is no state of this ledger. */
+/* The key may have signed for somebody else: that is no state of this
+ * ledger. */
 START_TEST(refuses_state_of_another)
 {
   uint8_t seed[CF_SEED_N] = {5}, pubkey[CF_PUBKEY_N];
@@ -269,7 +288,8 @@ START_TEST(refuses_state_of_another)
   cf_buf_fini(&text);
   ck_assert_err(cf_signer_open(directory, ORIGIN, &signer, &fault), CF_E_CONFIG);
   ck_assert_str_eq(fault.at, "state");
-} END_TEST
+}
+END_TEST
 
 /* ---- Signing ---- */
 
@@ -287,11 +307,13 @@ START_TEST(signs_and_remembers)
     size_t n = read_file("state", state, sizeof state);
     ck_assert_bytes(state, n, note.p, note.n);
     ck_assert_uint_eq(mode_of(at("state")), 0600);
-    if (i % 2) REOPEN();
+    if (i % 2)
+      REOPEN();
     SIGNED(sizes[i]);
     ck_assert_bytes(cf_signer_note(signer).p, cf_signer_note(signer).n, note.p, note.n);
   }
-} END_TEST
+}
+END_TEST
 
 START_TEST(same_again)
 {
@@ -303,7 +325,8 @@ START_TEST(same_again)
   ck_assert_ok(SIGN(70));
   ck_assert_bytes(note.p, note.n, first, n);
   ck_assert_int_ne(access(at("state"), F_OK), 0); /* nothing was written again */
-} END_TEST
+}
+END_TEST
 
 START_TEST(refuses_rollback)
 {
@@ -314,7 +337,8 @@ START_TEST(refuses_rollback)
   ck_assert_err(SIGN(0), CF_E_ROLLBACK);
   SIGNED(100);
   ck_assert_ok(SIGN(101));
-} END_TEST
+}
+END_TEST
 
 /* Whatever leaf was changed since, in a tree of the same or a larger size. */
 START_TEST(refuses_another_history)
@@ -331,7 +355,8 @@ START_TEST(refuses_another_history)
   SIGNED(100);
   leaf[100][7] ^= 1; /* what was not signed yet may be anything */
   ck_assert_ok(SIGN(101));
-} END_TEST
+}
+END_TEST
 
 START_TEST(refuses_wrong_root)
 {
@@ -340,7 +365,8 @@ START_TEST(refuses_wrong_root)
   ck_assert_ok(SIGN(5));
   ck_assert_err(cf_signer_sign(signer, 10, root, &hashes, &note, &fault), CF_E_PROOF);
   SIGNED(5);
-} END_TEST
+}
+END_TEST
 
 START_TEST(source_fails)
 {
@@ -350,11 +376,13 @@ START_TEST(source_fails)
   ck_assert_ok(cf_tree_root(&hashes, 10, root));
   ck_assert_err(cf_signer_sign(signer, 10, root, &damaged, &note, &fault), CF_E_DAMAGED);
   ck_assert_int_ne(access(at("state"), F_OK), 0);
-} END_TEST
+}
+END_TEST
 
 /* ---- Crashes ---- */
 
-/* What each step of writing leaves behind when it is the last: half a state.new, a whole one that was not renamed. */
+/* What each step of writing leaves behind when it is the last: half a
+ * state.new, a whole one that was not renamed. */
 START_TEST(state_left_over)
 {
   char state[1000];
@@ -372,7 +400,8 @@ START_TEST(state_left_over)
     REOPEN();
     SIGNED(61 + i);
   }
-} END_TEST
+}
+END_TEST
 
 START_TEST(key_left_over)
 {
@@ -388,15 +417,19 @@ START_TEST(key_left_over)
   unlink(at("vkey")); /* between key and vkey */
   OPEN();
   ck_assert_int_eq(access(at("vkey"), F_OK), 0);
-} END_TEST
+}
+END_TEST
 
-/* Killed at any moment: what was given out is never behind what it remembers. */
+/* Killed at any moment: what was given out is never behind what it
+ * remembers. */
 static void sign_until_killed(int given)
 {
   OPEN();
   for (uint64_t size = 1; size <= LEAVES; size++) {
-    if (SIGN(size) != CF_OK) _exit(1);
-    if (write(given, &size, sizeof size) != sizeof size) _exit(1);
+    if (SIGN(size) != CF_OK)
+      _exit(1);
+    if (write(given, &size, sizeof size) != sizeof size)
+      _exit(1);
   }
   pause();
 }
@@ -409,20 +442,24 @@ START_TEST(killed)
   CLOSE();
   ck_assert_int_eq(pipe(given), 0);
   pid_t pid = fork();
-  if (pid == 0) sign_until_killed(given[1]);
+  if (pid == 0)
+    sign_until_killed(given[1]);
   close(given[1]);
-  while (last < 1 + (uint64_t)_i * 13 && read(given[0], &size, sizeof size) == sizeof size) last = size;
+  while (last < 1 + (uint64_t)_i * 13 && read(given[0], &size, sizeof size) == sizeof size)
+    last = size;
   usleep((useconds_t)_i * 37);
   kill(pid, SIGKILL);
   ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
-  while (read(given[0], &size, sizeof size) == sizeof size) last = size;
+  while (read(given[0], &size, sizeof size) == sizeof size)
+    last = size;
   close(given[0]);
   OPEN();
   ck_assert(cf_signer_last(signer, &remembered));
   ck_assert_uint_ge(remembered.size, last);
   ck_assert_uint_le(remembered.size, last + 1);
   ck_assert_ok(SIGN(LEAVES));
-} END_TEST
+}
+END_TEST
 
 /* No room for the state: nothing is given out, nothing is remembered. */
 START_TEST(no_room)
@@ -443,33 +480,34 @@ START_TEST(no_room)
   REOPEN();
   SIGNED(50);
   ck_assert_ok(SIGN(51));
-} END_TEST
+}
+END_TEST
 
 int main(void)
 {
 #define SIGNER .tcase = "signer", .setup = begin, .teardown = end
   const struct cf_test tests[] = {
-    {SIGNER, .test = created},
-    {SIGNER, .test = created_from_seed},
-    {SIGNER, .test = created_once},
-    {SIGNER, .test = open_once},
-    {SIGNER, .test = refuses_loose_key, .loops = CF_COUNT(loose)},
-    {SIGNER, .test = refuses_loose_directory, .loops = CF_COUNT(open_to_others)},
-    {SIGNER, .test = refuses_other_origin},
-    {SIGNER, .test = refuses_missing},
-    {SIGNER, .test = refuses_changed_key},
-    {SIGNER, .test = refuses_changed_state},
-    {SIGNER, .test = refuses_state_of_another},
-    {SIGNER, .test = signs_and_remembers},
-    {SIGNER, .test = same_again},
-    {SIGNER, .test = refuses_rollback},
-    {SIGNER, .test = refuses_another_history},
-    {SIGNER, .test = refuses_wrong_root},
-    {SIGNER, .test = source_fails},
-    {SIGNER, .test = state_left_over},
-    {SIGNER, .test = key_left_over},
-    {SIGNER, .test = killed, .loops = 10},
-    {SIGNER, .test = no_room},
+      {SIGNER, .test = created},
+      {SIGNER, .test = created_from_seed},
+      {SIGNER, .test = created_once},
+      {SIGNER, .test = open_once},
+      {SIGNER, .test = refuses_loose_key, .loops = CF_COUNT(loose)},
+      {SIGNER, .test = refuses_loose_directory, .loops = CF_COUNT(open_to_others)},
+      {SIGNER, .test = refuses_other_origin},
+      {SIGNER, .test = refuses_missing},
+      {SIGNER, .test = refuses_changed_key},
+      {SIGNER, .test = refuses_changed_state},
+      {SIGNER, .test = refuses_state_of_another},
+      {SIGNER, .test = signs_and_remembers},
+      {SIGNER, .test = same_again},
+      {SIGNER, .test = refuses_rollback},
+      {SIGNER, .test = refuses_another_history},
+      {SIGNER, .test = refuses_wrong_root},
+      {SIGNER, .test = source_fails},
+      {SIGNER, .test = state_left_over},
+      {SIGNER, .test = key_left_over},
+      {SIGNER, .test = killed, .loops = 10},
+      {SIGNER, .test = no_room},
   };
   return cf_test_run("signer", tests, CF_COUNT(tests));
 }

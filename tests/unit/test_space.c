@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A ledger on a full disk. Space is what the test says: files that hold `wanting` in their path can't be written while DATA/reserve is there, and of zeros only so
- * many bytes where a file has nothing. */
+/* A ledger on a full disk. Space is what the test says: files that hold
+ * `wanting` in their path can't be written while DATA/reserve is there, and of
+ * zeros only so many bytes where a file has nothing. */
 #include "config.h"
 
 #include <dlfcn.h>
@@ -28,8 +29,8 @@ const char *__lsan_default_suppressions(void)
   return "leak:libdb-5.3\n";
 }
 
-static atomic_bool is_short;    /* the system says that nothing is left, */
-static atomic_uint told_short;  /* and has said it so often */
+static atomic_bool is_short;   /* the system says that nothing is left, */
+static atomic_uint told_short; /* and has said it so often */
 
 int fstatvfs(int fd, struct statvfs *s)
 {
@@ -50,7 +51,8 @@ static bool refuse(void)
   return false;
 }
 
-/* What zeros take where there is nothing yet. Some space comes back with the reserve. */
+/* What zeros take where there is nothing yet. Some space comes back with the
+ * reserve. */
 static bool has_space_for_zeros(int fd, const char *p, size_t n)
 {
   if (zeros_left == LONG_MAX || n < 1024 || p[0] != 0 || memcmp(p, p + 1, n - 1) != 0)
@@ -125,7 +127,8 @@ START_TEST(test_seal)
 }
 END_TEST
 
-/* When there is space again, so is the reserve: the disk may fill up a second time. */
+/* When there is space again, so is the reserve: the disk may fill up a second
+ * time. */
 START_TEST(test_reserve_comes_back)
 {
   struct cf_fault fault = {0};
@@ -160,7 +163,8 @@ START_TEST(test_seal_at_start)
 }
 END_TEST
 
-/* A log file takes its space as it is written to. Recovery can do without what it would take beforehand. */
+/* A log file takes its space as it is written to. Recovery can do without what
+ * it would take beforehand. */
 START_TEST(test_recovery)
 {
   append();
@@ -183,10 +187,10 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "space", .test = test_seal, .setup = setup, .teardown = stage_ledger_teardown},
-    {.tcase = "space", .test = test_reserve_comes_back},
-    {.tcase = "space", .test = test_seal_at_start},
-    {.tcase = "space", .test = test_recovery},
+      {.tcase = "space", .test = test_seal, .setup = setup, .teardown = stage_ledger_teardown},
+      {.tcase = "space", .test = test_reserve_comes_back},
+      {.tcase = "space", .test = test_seal_at_start},
+      {.tcase = "space", .test = test_recovery},
   };
   return cf_test_run("space", tests, CF_COUNT(tests));
 }

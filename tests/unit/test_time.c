@@ -10,7 +10,7 @@
 #include "tests/unit/ledger_stage.h"
 
 #define HOUR_S 3600
-#define DAY_S (24 * HOUR_S)
+#define DAY_S  (24 * HOUR_S)
 
 static atomic_long ahead_s; /* how far the wall clock is ahead of the machine's */
 
@@ -89,7 +89,8 @@ START_TEST(test_id_before_the_clock_was_wrong)
 }
 END_TEST
 
-/* Checkpoints of a time that has not come yet don't keep others from being thinned out. */
+/* Checkpoints of a time that has not come yet don't keep others from being
+ * thinned out. */
 START_TEST(test_checkpoints_of_the_future)
 {
   atomic_store(&ahead_s, 2 * DAY_S);
@@ -111,8 +112,11 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "time", .test = test_id_before_the_clock_was_wrong, .setup = stage_ledger_setup, .teardown = stage_ledger_teardown},
-    {.tcase = "time", .test = test_checkpoints_of_the_future},
+      {.tcase = "time",
+       .test = test_id_before_the_clock_was_wrong,
+       .setup = stage_ledger_setup,
+       .teardown = stage_ledger_teardown},
+      {.tcase = "time", .test = test_checkpoints_of_the_future},
   };
   return cf_test_run("time", tests, CF_COUNT(tests));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The tree against a naive reading of RFC 6962 section 2.1, for every size up to 300: edges, roots, both proofs; and that no proof survives a change. */
+/* The tree against a naive reading of RFC 6962 section 2.1, for every size up
+ * to 300: edges, roots, both proofs; and that no proof survives a change. */
 #include "config.h"
 
 #include <string.h>
@@ -8,7 +9,7 @@
 #include "tests/unit/cf_test.h"
 
 #define LEAVES 1100
-#define SMALL 300
+#define SMALL  300
 
 static uint8_t leaf[LEAVES][CF_HASH_N];
 static size_t asked_wrong; /* calls that broke the promise of struct cf_hashes */
@@ -18,7 +19,8 @@ static size_t asked_wrong; /* calls that broke the promise of struct cf_hashes *
 static size_t naive_split(size_t n)
 {
   size_t k = 1;
-  while (2 * k < n) k *= 2;
+  while (2 * k < n)
+    k *= 2;
   return k;
 }
 
@@ -37,23 +39,30 @@ static void naive_root(size_t first, size_t n, uint8_t out[CF_HASH_N])
   }
 }
 
-static void naive_add(struct cf_proof *p, size_t first, size_t n) { naive_root(first, n, p->hash[p->n++]); }
+static void naive_add(struct cf_proof *p, size_t first, size_t n)
+{
+  naive_root(first, n, p->hash[p->n++]);
+}
 
 /* PATH(m, D[n]) */
 static void naive_path(size_t m, size_t first, size_t n, struct cf_proof *p)
 {
-  if (n <= 1) return;
+  if (n <= 1)
+    return;
   size_t k = naive_split(n);
   naive_path(m < k ? m : m - k, m < k ? first : first + k, m < k ? k : n - k, p);
-  if (m < k) naive_add(p, first + k, n - k);
-  else naive_add(p, first, k);
+  if (m < k)
+    naive_add(p, first + k, n - k);
+  else
+    naive_add(p, first, k);
 }
 
 /* SUBPROOF(m, D[n], b) */
 static void naive_subproof(size_t m, size_t first, size_t n, bool b, struct cf_proof *p)
 {
   if (m == n) {
-    if (!b) naive_add(p, first, n);
+    if (!b)
+      naive_add(p, first, n);
     return;
   }
   size_t k = naive_split(n);
@@ -77,27 +86,40 @@ static enum cf_err hashes_get(void *context, unsigned level, uint64_t first, siz
 {
   struct source *s = context;
   uint64_t each = UINT64_C(1) << 8 * level;
-  if (n < 1 || n > 256 || first / 256 != (first + n - 1) / 256 || (first + n) * each > s->size) asked_wrong++;
-  if (s->fail > 0 && --s->fail == 0) return CF_E_DAMAGED;
-  for (size_t i = 0; i < n; i++) naive_root((size_t)((first + i) * each), (size_t)each, out + i * CF_HASH_N);
+  if (n < 1 || n > 256 || first / 256 != (first + n - 1) / 256 || (first + n) * each > s->size)
+    asked_wrong++;
+  if (s->fail > 0 && --s->fail == 0)
+    return CF_E_DAMAGED;
+  for (size_t i = 0; i < n; i++)
+    naive_root((size_t)((first + i) * each), (size_t)each, out + i * CF_HASH_N);
   return CF_OK;
 }
 
 static void leaves_make(void)
 {
-  for (size_t i = 0; i < LEAVES; i++) cf_sha256_1(&i, sizeof i, leaf[i]);
+  for (size_t i = 0; i < LEAVES; i++)
+    cf_sha256_1(&i, sizeof i, leaf[i]);
 }
 
-static void leaves_check(void) { ck_assert_uint_eq(asked_wrong, 0); }
+static void leaves_check(void)
+{
+  ck_assert_uint_eq(asked_wrong, 0);
+}
 
-static struct cf_str slice(const uint8_t *hash) { return (struct cf_str){(const void *)hash, CF_HASH_N}; }
+static struct cf_str slice(const uint8_t *hash)
+{
+  return (struct cf_str){(const void *)hash, CF_HASH_N};
+}
 
-struct slices { struct cf_str v[CF_PROOF_MAX + 1]; };
+struct slices {
+  struct cf_str v[CF_PROOF_MAX + 1];
+};
 static struct slices slices_of(const struct cf_proof *p)
 {
   struct slices s;
   memset(&s, 0, sizeof s);
-  for (size_t i = 0; i < p->n; i++) s.v[i] = slice(p->hash[i]);
+  for (size_t i = 0; i < p->n; i++)
+    s.v[i] = slice(p->hash[i]);
   return s;
 }
 
@@ -120,10 +142,13 @@ START_TEST(edge_and_root)
     ck_assert_ok(cf_tree_edge(&hashes, n, &read));
     ck_assert_uint_eq(read.size, n);
     for (size_t l = 0; l < 64; l++)
-      if (n >> l & 1) ck_assert_bytes(read.node[l], CF_HASH_N, edge.node[l], CF_HASH_N);
-    if (n < LEAVES) cf_edge_append(&edge, leaf[n]);
+      if (n >> l & 1)
+        ck_assert_bytes(read.node[l], CF_HASH_N, edge.node[l], CF_HASH_N);
+    if (n < LEAVES)
+      cf_edge_append(&edge, leaf[n]);
   }
-} END_TEST
+}
+END_TEST
 
 START_TEST(edge_extended)
 {
@@ -138,7 +163,8 @@ START_TEST(edge_extended)
     cf_edge_root(&edge, got);
     ck_assert_bytes(got, sizeof got, want, sizeof want);
   }
-} END_TEST
+}
+END_TEST
 
 START_TEST(edge_by_subtrees)
 {
@@ -148,7 +174,8 @@ START_TEST(edge_by_subtrees)
   cf_edge_init(&other);
   for (size_t i = 0; i < 1024; i++) {
     cf_edge_append(&one, leaf[i]);
-    if (i % 256 != 255) continue;
+    if (i % 256 != 255)
+      continue;
     cf_fold(leaf[i - 255], 256, a);
     cf_edge_append_subtree(&other, 8, a);
     cf_edge_root(&one, a);
@@ -156,7 +183,8 @@ START_TEST(edge_by_subtrees)
     ck_assert_bytes(a, sizeof a, b, sizeof b);
   }
   ck_assert_uint_eq(other.size, 1024);
-} END_TEST
+}
+END_TEST
 
 START_TEST(folded)
 {
@@ -166,7 +194,8 @@ START_TEST(folded)
     cf_fold(leaf[0], n, got);
     ck_assert_bytes(got, sizeof got, want, sizeof want);
   }
-} END_TEST
+}
+END_TEST
 
 /* ---- Proofs ---- */
 
@@ -182,11 +211,13 @@ START_TEST(inclusion)
     naive_path(i, 0, size, &want);
     ck_assert_ok(cf_tree_inclusion(&hashes, i, size, &got));
     ck_assert_bytes(got.hash, got.n * CF_HASH_N, want.hash, want.n * CF_HASH_N);
-    ck_assert_ok(cf_inclusion_check(i, size, slice(leaf[i]), slices_of(&got).v, got.n, slice(root)));
+    ck_assert_ok(
+        cf_inclusion_check(i, size, slice(leaf[i]), slices_of(&got).v, got.n, slice(root)));
   }
   struct cf_proof none;
   ck_assert_err(cf_tree_inclusion(&hashes, size, size, &none), CF_E_PARAMETER);
-} END_TEST
+}
+END_TEST
 
 START_TEST(consistency)
 {
@@ -199,15 +230,18 @@ START_TEST(consistency)
   for (size_t first = 1; first <= second; first++) {
     struct cf_proof want = {.n = 0};
     naive_root(0, first, old);
-    if (first < second) naive_subproof(first, 0, second, true, &want);
+    if (first < second)
+      naive_subproof(first, 0, second, true, &want);
     ck_assert_ok(cf_tree_consistency(&hashes, first, second, &got));
     ck_assert_bytes(got.hash, got.n * CF_HASH_N, want.hash, want.n * CF_HASH_N);
-    ck_assert_ok(cf_consistency_check(first, second, slice(old), slice(root), slices_of(&got).v, got.n));
+    ck_assert_ok(
+        cf_consistency_check(first, second, slice(old), slice(root), slices_of(&got).v, got.n));
   }
   ck_assert_ok(cf_tree_consistency(&hashes, 0, second, &got));
   ck_assert_uint_eq(got.n, 0);
   ck_assert_err(cf_tree_consistency(&hashes, second + 1, second, &got), CF_E_PARAMETER);
-} END_TEST
+}
+END_TEST
 
 /* A proof, and everything that it speaks of. */
 struct claim {
@@ -219,13 +253,16 @@ struct claim {
 
 static enum cf_err claim_check(const struct claim *c, const struct cf_str *proof, size_t n)
 {
-  return c->consistency ? cf_consistency_check(c->first, c->second, c->a, c->b, proof, n) : cf_inclusion_check(c->first, c->second, c->a, proof, n, c->b);
+  return c->consistency ? cf_consistency_check(c->first, c->second, c->a, c->b, proof, n)
+                        : cf_inclusion_check(c->first, c->second, c->a, proof, n, c->b);
 }
 
-static void claim_refused(const struct claim *c, const struct cf_str *proof, size_t n, const char *how)
+static void claim_refused(const struct claim *c, const struct cf_str *proof, size_t n,
+                          const char *how)
 {
   enum cf_err err = claim_check(c, proof, n);
-  ck_assert_msg(err == CF_E_PROOF, "%llu of %llu: %s was accepted", (unsigned long long)c->first, (unsigned long long)c->second, how);
+  ck_assert_msg(err == CF_E_PROOF, "%llu of %llu: %s was accepted", (unsigned long long)c->first,
+                (unsigned long long)c->second, how);
 }
 
 /* Change each hash, its length, their number and order. */
@@ -242,7 +279,8 @@ static void claim_tamper(struct claim *c)
     s.v[i].n--;
     claim_refused(c, s.v, n, "a short hash");
     s.v[i].n++;
-    if (i == 0 || memcmp(s.v[i].p, s.v[i - 1].p, CF_HASH_N) == 0) continue;
+    if (i == 0 || memcmp(s.v[i].p, s.v[i - 1].p, CF_HASH_N) == 0)
+      continue;
     struct cf_str other = s.v[i];
     s.v[i] = s.v[i - 1];
     s.v[i - 1] = other;
@@ -250,8 +288,10 @@ static void claim_tamper(struct claim *c)
     s.v[i - 1] = s.v[i];
     s.v[i] = other;
   }
-  if (n > 0) claim_refused(c, s.v, n - 1, "a missing hash");
-  if (n > 0) claim_refused(c, s.v + 1, n - 1, "a missing first hash");
+  if (n > 0)
+    claim_refused(c, s.v, n - 1, "a missing hash");
+  if (n > 0)
+    claim_refused(c, s.v + 1, n - 1, "a missing first hash");
   s.v[n] = slice(more);
   claim_refused(c, s.v, n + 1, "one hash more");
 }
@@ -292,9 +332,11 @@ START_TEST(tampered_inclusion)
       claim_tamper(&c);
       claim_twist(&c);
       for (c.first = 0; c.first <= size; c.first++)
-        if (c.first != i) claim_refused(&c, slices_of(&c.proof).v, c.proof.n, "another index");
+        if (c.first != i)
+          claim_refused(&c, slices_of(&c.proof).v, c.proof.n, "another index");
     }
-} END_TEST
+}
+END_TEST
 
 START_TEST(tampered_consistency)
 {
@@ -316,20 +358,30 @@ START_TEST(tampered_consistency)
       c.first = second + 1;
       claim_refused(&c, slices_of(&c.proof).v, c.proof.n, "first above second");
     }
-} END_TEST
+}
+END_TEST
 
 START_TEST(huge_sizes)
 {
   static const uint8_t hash[CF_HASH_N];
   struct cf_str proof[CF_PROOF_MAX];
-  for (size_t i = 0; i < CF_PROOF_MAX; i++) proof[i] = slice(hash);
+  for (size_t i = 0; i < CF_PROOF_MAX; i++)
+    proof[i] = slice(hash);
   for (size_t n = 0; n <= CF_PROOF_MAX; n++) {
-    ck_assert_err(cf_inclusion_check(UINT64_MAX - 1, UINT64_MAX, slice(hash), proof, n, slice(hash)), CF_E_PROOF);
-    ck_assert_err(cf_inclusion_check(0, UINT64_MAX, slice(hash), proof, n, slice(hash)), CF_E_PROOF);
-    ck_assert_err(cf_consistency_check(UINT64_C(1) << 63, UINT64_MAX, slice(hash), slice(hash), proof, n), CF_E_PROOF);
-    ck_assert_err(cf_consistency_check(UINT64_MAX - 1, UINT64_MAX, slice(hash), slice(hash), proof, n), CF_E_PROOF);
+    ck_assert_err(cf_inclusion_check(UINT64_MAX - 1, UINT64_MAX, slice(hash), proof, n,
+                                     slice(hash)),
+                  CF_E_PROOF);
+    ck_assert_err(cf_inclusion_check(0, UINT64_MAX, slice(hash), proof, n, slice(hash)),
+                  CF_E_PROOF);
+    ck_assert_err(cf_consistency_check(UINT64_C(1) << 63, UINT64_MAX, slice(hash), slice(hash),
+                                       proof, n),
+                  CF_E_PROOF);
+    ck_assert_err(cf_consistency_check(UINT64_MAX - 1, UINT64_MAX, slice(hash), slice(hash), proof,
+                                       n),
+                  CF_E_PROOF);
   }
-} END_TEST
+}
+END_TEST
 
 /* Whichever read fails, the error comes out and nothing is written. */
 START_TEST(source_fails)
@@ -343,26 +395,35 @@ START_TEST(source_fails)
     memset(&proof, 7, sizeof proof);
     memset(&edge, 7, sizeof edge);
     memset(root, 7, sizeof root);
-    enum cf_err err = _i == 0 ? cf_tree_root(&hashes, 1000, root) : _i == 1 ? cf_tree_edge(&hashes, 1000, &edge) : _i == 2 ? cf_tree_inclusion(&hashes, 300, 1000, &proof) : cf_tree_consistency(&hashes, 300, 1000, &proof);
-    if (err == CF_OK) break;
+    enum cf_err err = _i == 0   ? cf_tree_root(&hashes, 1000, root)
+                      : _i == 1 ? cf_tree_edge(&hashes, 1000, &edge)
+                      : _i == 2 ? cf_tree_inclusion(&hashes, 300, 1000, &proof)
+                                : cf_tree_consistency(&hashes, 300, 1000, &proof);
+    if (err == CF_OK)
+      break;
     ck_assert_int_eq(err, CF_E_DAMAGED);
-    ck_assert(root[0] == 7 && edge.node[63][31] == 7 && edge.node[0][0] == 7 && proof.hash[0][0] == 7 && proof.hash[127][31] == 7);
+    ck_assert(root[0] == 7 && edge.node[63][31] == 7 && edge.node[0][0] == 7 &&
+              proof.hash[0][0] == 7 && proof.hash[127][31] == 7);
     ck_assert_uint_lt(fail, 100);
   }
-} END_TEST
+}
+END_TEST
 
 /* ---- Tiles ---- */
 
-static const struct { const char *path; struct cf_tile tile; } paths[] = {
-  {"tile/0/000", {false, 0, 0, 256}},
-  {"tile/0/273.p/112", {false, 0, 273, 112}},
-  {"tile/1/000", {false, 1, 0, 256}},
-  {"tile/0/x001/x234/067", {false, 0, 1234067, 256}},
-  {"tile/0/x001/000.p/1", {false, 0, 1000, 1}},
-  {"tile/63/999.p/255", {false, 63, 999, 255}},
-  {"tile/entries/000", {true, 0, 0, 256}},
-  {"tile/entries/x001/234.p/9", {true, 0, 1234, 9}},
-  {"tile/0/x018/x446/x744/x073/x709/x551/615", {false, 0, UINT64_MAX, 256}},
+static const struct {
+  const char *path;
+  struct cf_tile tile;
+} paths[] = {
+    {"tile/0/000", {false, 0, 0, 256}},
+    {"tile/0/273.p/112", {false, 0, 273, 112}},
+    {"tile/1/000", {false, 1, 0, 256}},
+    {"tile/0/x001/x234/067", {false, 0, 1234067, 256}},
+    {"tile/0/x001/000.p/1", {false, 0, 1000, 1}},
+    {"tile/63/999.p/255", {false, 63, 999, 255}},
+    {"tile/entries/000", {true, 0, 0, 256}},
+    {"tile/entries/x001/234.p/9", {true, 0, 1234, 9}},
+    {"tile/0/x018/x446/x744/x073/x709/x551/615", {false, 0, UINT64_MAX, 256}},
 };
 
 START_TEST(tile_path)
@@ -374,15 +435,55 @@ START_TEST(tile_path)
   cf_tile_path_put(&b, t->entries, t->level, t->n, t->width);
   ck_assert_str_eq(cf_buf_cstr(&b), paths[_i].path);
   ck_assert_ok(cf_tile_path_parse(cf_str_from(paths[_i].path), &got));
-  ck_assert(got.entries == t->entries && got.level == t->level && got.n == t->n && got.width == t->width);
+  ck_assert(got.entries == t->entries && got.level == t->level && got.n == t->n &&
+            got.width == t->width);
   cf_buf_fini(&b);
-} END_TEST
+}
+END_TEST
 
 static const char *const bad_paths[] = {
-  "", "tile", "tile/", "tile/0", "tile/0/", "/tile/0/000", "tile/00/000", "tile/64/000", "tile/-1/000", "tile/ 1/000", "tile//000", "tile/0/0", "tile/0/00", "tile/0/0000",
-  "tile/0/1000", "tile/0/x000/001", "tile/0/x001", "tile/0/x001/", "tile/0/001/002", "tile/0/x001/x002", "tile/0/x01/002", "tile/0/X001/002", "tile/0/xx01/002", "tile/0/000.p",
-  "tile/0/000.p/", "tile/0/000.p/0", "tile/0/000.p/256", "tile/0/000.p/01", "tile/0/000.p/+1", "tile/0/000.p/1/", "tile/0/000/", "tile/0/000x", "tile/0/000.q/1", "tile/entries", "tile/entries/",
-  "tile/entries/0/000", "tile/Entries/000", "tiles/0/000", "tile/0/x018/x446/x744/x073/x709/x551/616", "tile/0/x001/x000/x000/x000/x000/x000/x000/000", "tile/0/0a0", "tile/0/-01",
+    "",
+    "tile",
+    "tile/",
+    "tile/0",
+    "tile/0/",
+    "/tile/0/000",
+    "tile/00/000",
+    "tile/64/000",
+    "tile/-1/000",
+    "tile/ 1/000",
+    "tile//000",
+    "tile/0/0",
+    "tile/0/00",
+    "tile/0/0000",
+    "tile/0/1000",
+    "tile/0/x000/001",
+    "tile/0/x001",
+    "tile/0/x001/",
+    "tile/0/001/002",
+    "tile/0/x001/x002",
+    "tile/0/x01/002",
+    "tile/0/X001/002",
+    "tile/0/xx01/002",
+    "tile/0/000.p",
+    "tile/0/000.p/",
+    "tile/0/000.p/0",
+    "tile/0/000.p/256",
+    "tile/0/000.p/01",
+    "tile/0/000.p/+1",
+    "tile/0/000.p/1/",
+    "tile/0/000/",
+    "tile/0/000x",
+    "tile/0/000.q/1",
+    "tile/entries",
+    "tile/entries/",
+    "tile/entries/0/000",
+    "tile/Entries/000",
+    "tiles/0/000",
+    "tile/0/x018/x446/x744/x073/x709/x551/616",
+    "tile/0/x001/x000/x000/x000/x000/x000/x000/000",
+    "tile/0/0a0",
+    "tile/0/-01",
 };
 
 START_TEST(tile_path_bad)
@@ -391,7 +492,8 @@ START_TEST(tile_path_bad)
   ck_assert_err(cf_tile_path_parse(cf_str_from(bad_paths[_i]), &got), CF_E_SYNTAX);
   ck_assert_uint_eq(got.n, 77);
   ck_assert_err(cf_tile_path_parse((struct cf_str){"tile/0/000\0", 11}, &got), CF_E_SYNTAX);
-} END_TEST
+}
+END_TEST
 
 START_TEST(tile_partial)
 {
@@ -405,25 +507,26 @@ START_TEST(tile_partial)
   ck_assert_uint_eq(cf_tile_partial(UINT64_MAX, 7), 255);
   ck_assert_uint_eq(cf_tile_partial(UINT64_MAX, 8), 0);
   ck_assert_uint_eq(cf_tile_partial(UINT64_MAX, 63), 0);
-} END_TEST
+}
+END_TEST
 
 int main(void)
 {
 #define TREE .tcase = "tree", .setup = leaves_make, .teardown = leaves_check
   const struct cf_test tests[] = {
-    {TREE, .test = edge_and_root},
-    {TREE, .test = edge_extended},
-    {TREE, .test = edge_by_subtrees},
-    {TREE, .test = folded},
-    {TREE, .test = inclusion, .loops = SMALL + 1},
-    {TREE, .test = consistency, .loops = SMALL + 1},
-    {TREE, .test = tampered_inclusion},
-    {TREE, .test = tampered_consistency},
-    {TREE, .test = huge_sizes},
-    {TREE, .test = source_fails, .loops = 4},
-    {.tcase = "tiles", .test = tile_path, .loops = CF_COUNT(paths)},
-    {.tcase = "tiles", .test = tile_path_bad, .loops = CF_COUNT(bad_paths)},
-    {.tcase = "tiles", .test = tile_partial},
+      {TREE, .test = edge_and_root},
+      {TREE, .test = edge_extended},
+      {TREE, .test = edge_by_subtrees},
+      {TREE, .test = folded},
+      {TREE, .test = inclusion, .loops = SMALL + 1},
+      {TREE, .test = consistency, .loops = SMALL + 1},
+      {TREE, .test = tampered_inclusion},
+      {TREE, .test = tampered_consistency},
+      {TREE, .test = huge_sizes},
+      {TREE, .test = source_fails, .loops = 4},
+      {.tcase = "tiles", .test = tile_path, .loops = CF_COUNT(paths)},
+      {.tcase = "tiles", .test = tile_path_bad, .loops = CF_COUNT(bad_paths)},
+      {.tcase = "tiles", .test = tile_partial},
   };
   return cf_test_run("tree", tests, CF_COUNT(tests));
 }

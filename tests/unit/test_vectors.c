@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The published ledger, tests/vectors/ledger-v1.json: each record built from its members gives the published bytes, and the published bytes are
- * read back strictly. Then every byte of them is changed: nothing else may ever pass for the same. */
+/* The published ledger, tests/vectors/ledger-v1.json: each record built from
+ * its members gives the published bytes, and the published bytes are read back
+ * strictly. Then every byte of them is changed: nothing else may ever pass for
+ * the same. */
 #include "config.h"
 
 #include "lib/base/codec.h"
@@ -26,7 +28,8 @@ static void get_hash(const struct cf_json *object, const char *name, uint8_t has
   ck_assert_ok(cf_base64_get_n(cf_json_string(cf_json_member(object, name)), hash, CF_HASH_N));
 }
 
-static void get_vector(const struct cf_json *record, const uint8_t prev[CF_HASH_N], struct vector *v)
+static void get_vector(const struct cf_json *record, const uint8_t prev[CF_HASH_N],
+                       struct vector *v)
 {
   v->kind = cf_json_string(cf_json_member(record, "kind"));
   v->leaf = cf_json_string(cf_json_member(record, "leaf"));
@@ -35,7 +38,8 @@ static void get_vector(const struct cf_json *record, const uint8_t prev[CF_HASH_
   for (unsigned c = 0; c < CF_C_N; c++) {
     const char *name = cf_compartment_names[c];
     v->payload[c] = cf_json_string(cf_json_member(cf_json_member(record, "payloads"), name));
-    if (v->payload[c].n == 0) continue;
+    if (v->payload[c].n == 0)
+      continue;
     get_hash(cf_json_member(record, "salts"), name, v->salt[c]);
     get_hash(cf_json_member(record, "commitments"), name, v->commitment[c]);
   }
@@ -49,10 +53,14 @@ static void load(void)
   ck_assert_ok(cf_json_parse((struct cf_str){text, n}, 16, &file, NULL));
   const struct cf_json *records = cf_json_member(file, "records");
   ck_assert_uint_eq(cf_json_count(records), RECORDS);
-  for (size_t i = 0; i < RECORDS; i++) get_vector(cf_json_element(records, i), i == 0 ? none : vectors[i - 1].leaf_hash, &vectors[i]);
+  for (size_t i = 0; i < RECORDS; i++)
+    get_vector(cf_json_element(records, i), i == 0 ? none : vectors[i - 1].leaf_hash, &vectors[i]);
 }
 
-static void unload(void) { cf_json_free(file); }
+static void unload(void)
+{
+  cf_json_free(file);
+}
 
 /* ---- Members to bytes ---- */
 
@@ -61,8 +69,10 @@ static void set_object(struct cf_builder *b, const struct cf_json *value, bool b
   struct cf_buf text;
   cf_buf_init(&text, CF_LEAF_MAX);
   ck_assert_ok(cf_json_put_canonical(&text, value, 8, NULL));
-  if (body) cf_builder_set_body(b, cf_buf_str(&text));
-  else cf_builder_set_object(b, cf_buf_str(&text));
+  if (body)
+    cf_builder_set_body(b, cf_buf_str(&text));
+  else
+    cf_builder_set_object(b, cf_buf_str(&text));
   cf_buf_fini(&text);
 }
 
@@ -70,9 +80,12 @@ static enum cf_err set_member(void *context, struct cf_str name, const struct cf
 {
   struct cf_builder *b = context;
   enum cf_member m = cf_member_find(name);
-  if (cf_str_is(name, "body") || m == CF_M_ATTRIBUTES) set_object(b, value, m != CF_M_ATTRIBUTES);
-  else if (m != CF_M_N && cf_json_type(value) == CF_JSON_STRING) cf_builder_set(b, m, cf_json_string(value));
-  else if (m != CF_M_N && cf_json_type(value) == CF_JSON_INTEGER) cf_builder_set(b, m, cf_json_number(value));
+  if (cf_str_is(name, "body") || m == CF_M_ATTRIBUTES)
+    set_object(b, value, m != CF_M_ATTRIBUTES);
+  else if (m != CF_M_N && cf_json_type(value) == CF_JSON_STRING)
+    cf_builder_set(b, m, cf_json_string(value));
+  else if (m != CF_M_N && cf_json_type(value) == CF_JSON_INTEGER)
+    cf_builder_set(b, m, cf_json_number(value));
   return CF_OK;
 }
 
@@ -80,21 +93,25 @@ static enum cf_err set_member(void *context, struct cf_str name, const struct cf
 static void set_members(struct cf_builder *b, struct cf_str text)
 {
   struct cf_json *doc;
-  if (text.n == 0) return;
+  if (text.n == 0)
+    return;
   ck_assert_ok(cf_json_parse(text, 16, &doc, NULL));
   ck_assert_ok(cf_json_each(doc, set_member, b));
   cf_json_free(doc);
 }
 
-/* The leaf without its commitments: `resource` is a compartment there and a member of it in the payload. */
+/* The leaf without its commitments: `resource` is a compartment there and a
+ * member of it in the payload. */
 static struct cf_str without_commitments(const struct vector *v, char *copy)
 {
-  static const char *const ends[] = {",\"actor\":\"", ",\"client\":\"", ",\"resource\":\"", ",\"detail\":\""};
+  static const char *const ends[] = {",\"actor\":\"", ",\"client\":\"", ",\"resource\":\"",
+                                     ",\"detail\":\""};
   memcpy(copy, v->leaf.p, v->leaf.n);
   copy[v->leaf.n] = 0;
   for (size_t i = 0; i < CF_COUNT(ends); i++) {
     char *at = strstr(copy, ends[i]);
-    if (at != NULL) memcpy(at, "}", 2);
+    if (at != NULL)
+      memcpy(at, "}", 2);
   }
   return cf_str_from(copy);
 }
@@ -108,7 +125,8 @@ static void build(size_t i, struct cf_event *event)
   char *copy = malloc(v->leaf.n + 1);
   ck_assert_ok(cf_builder_new(cf_kind_find(v->kind), &b));
   set_members(b, without_commitments(v, copy));
-  for (unsigned c = 0; c < CF_C_N; c++) set_members(b, v->payload[c]);
+  for (unsigned c = 0; c < CF_C_N; c++)
+    set_members(b, v->payload[c]);
   enum cf_err err = cf_builder_end(b, event, &fault);
   ck_assert_msg(err == CF_OK, "%zu: %s %s", i, fault.at, fault.detail);
   ck_assert_ok(cf_leaf_parse(v->leaf, &leaf, NULL));
@@ -127,8 +145,10 @@ START_TEST(test_built)
   build((size_t)_i, &event);
   for (unsigned c = 0; c < CF_C_N; c++) {
     uint8_t commitment[CF_HASH_N];
-    ck_assert_bytes(event.record.payload[c].p, event.record.payload[c].n, v->payload[c].p, v->payload[c].n);
-    if (v->payload[c].n == 0) continue;
+    ck_assert_bytes(event.record.payload[c].p, event.record.payload[c].n, v->payload[c].p,
+                    v->payload[c].n);
+    if (v->payload[c].n == 0)
+      continue;
     cf_commitment((enum cf_compartment)c, (uint64_t)_i, v->salt[c], v->payload[c], commitment);
     ck_assert_bytes(commitment, CF_HASH_N, v->commitment[c], CF_HASH_N);
   }
@@ -154,7 +174,8 @@ START_TEST(test_erased)
     build(i, &event);
     memcpy(salts, v->salt, sizeof salts);
     for (unsigned c = 0; c < CF_C_N; c++) {
-      if ((mask >> c & 1) == 0) continue;
+      if ((mask >> c & 1) == 0)
+        continue;
       event.record.payload[c] = (struct cf_str){NULL, 0};
       event.record.gone[c] = v->commitment[c];
       memset(salts[c], 0, CF_HASH_N);
@@ -174,11 +195,16 @@ END_TEST
 /* A leaf that was read gives its own bytes when written again. */
 static void check_round_trip(const struct cf_leaf *leaf, struct cf_str text)
 {
-  struct cf_record r = {.seq = leaf->seq, .recorded_us = leaf->recorded_us, .kind = leaf->kind, .time_us = leaf->time_us, .public_text = leaf->public_text};
+  struct cf_record r = {.seq = leaf->seq,
+                        .recorded_us = leaf->recorded_us,
+                        .kind = leaf->kind,
+                        .time_us = leaf->time_us,
+                        .public_text = leaf->public_text};
   uint8_t salts[CF_C_N][CF_HASH_N] = {{0}}, hash[CF_HASH_N], want[CF_HASH_N];
   struct cf_buf b;
   for (unsigned c = 0; c < CF_C_N; c++)
-    if (leaf->present >> c & 1) r.gone[c] = leaf->commitment[c];
+    if (leaf->present >> c & 1)
+      r.gone[c] = leaf->commitment[c];
   cf_buf_init(&b, CF_LEAF_MAX);
   cf_leaf_put(&r, leaf->prev, salts, &b, hash);
   ck_assert_bytes(b.p, b.n, text.p, text.n);
@@ -199,7 +225,8 @@ START_TEST(test_read)
   ck_assert_bytes(leaf.prev, CF_HASH_N, v->prev, CF_HASH_N);
   for (unsigned c = 0; c < CF_C_N; c++) {
     ck_assert_int_eq(leaf.present >> c & 1, v->payload[c].n > 0);
-    if (v->payload[c].n == 0) continue;
+    if (v->payload[c].n == 0)
+      continue;
     ck_assert_bytes(leaf.commitment[c], CF_HASH_N, v->commitment[c], CF_HASH_N);
     ck_assert_ok(cf_payload_check((enum cf_compartment)c, v->payload[c], &fault));
   }
@@ -212,7 +239,8 @@ END_TEST
 
 static const uint8_t changes[] = {0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0xff};
 
-/* Every byte of the leaf changed: refused, or it reads as exactly what it says now, whose hash is another. */
+/* Every byte of the leaf changed: refused, or it reads as exactly what it says
+ * now, whose hash is another. */
 START_TEST(test_leaf_tampered)
 {
   const struct vector *v = &vectors[_i];
@@ -227,7 +255,8 @@ START_TEST(test_leaf_tampered)
       copy[at] = (char)((uint8_t)copy[at] ^ changes[k]);
       cf_leaf_hash(text, hash);
       ck_assert(memcmp(hash, v->leaf_hash, CF_HASH_N) != 0);
-      if (cf_leaf_parse(text, &leaf, NULL) != CF_OK) continue;
+      if (cf_leaf_parse(text, &leaf, NULL) != CF_OK)
+        continue;
       check_round_trip(&leaf, text);
       passed++;
     }
@@ -242,13 +271,15 @@ START_TEST(test_leaf_cut_and_grown)
   const struct vector *v = &vectors[_i];
   struct cf_leaf leaf;
   char *copy = malloc(v->leaf.n + 1);
-  for (size_t n = 0; n < v->leaf.n; n++) ck_assert_err(cf_leaf_parse((struct cf_str){v->leaf.p, n}, &leaf, NULL), CF_E_SYNTAX);
+  for (size_t n = 0; n < v->leaf.n; n++)
+    ck_assert_err(cf_leaf_parse((struct cf_str){v->leaf.p, n}, &leaf, NULL), CF_E_SYNTAX);
   for (size_t at = 0; at <= v->leaf.n; at++) {
     memcpy(copy, v->leaf.p, at);
     copy[at] = ' ';
     memcpy(copy + at + 1, v->leaf.p + at, v->leaf.n - at);
     struct cf_str text = {copy, v->leaf.n + 1};
-    if (cf_leaf_parse(text, &leaf, NULL) == CF_OK) check_round_trip(&leaf, text);
+    if (cf_leaf_parse(text, &leaf, NULL) == CF_OK)
+      check_round_trip(&leaf, text);
   }
   free(copy);
 }
@@ -266,7 +297,8 @@ static void check_payload(enum cf_compartment compartment, struct cf_str payload
   set_members(b, payload);
   enum cf_err err = cf_builder_end(b, &event, &fault);
   ck_assert_msg(err == CF_OK, "%.*s: %s %s", (int)payload.n, payload.p, fault.at, fault.detail);
-  ck_assert_bytes(event.record.payload[compartment].p, event.record.payload[compartment].n, payload.p, payload.n);
+  ck_assert_bytes(event.record.payload[compartment].p, event.record.payload[compartment].n,
+                  payload.p, payload.n);
   cf_event_fini(&event);
   cf_builder_free(b);
 }
@@ -283,10 +315,13 @@ static void tamper_payload(const struct vector *v, unsigned c)
       copy[at] = (char)((uint8_t)copy[at] ^ changes[k]);
       cf_commitment((enum cf_compartment)c, (uint64_t)(v - vectors), v->salt[c], text, commitment);
       ck_assert(memcmp(commitment, v->commitment[c], CF_HASH_N) != 0);
-      if (cf_payload_check((enum cf_compartment)c, text, NULL) == CF_OK) check_payload((enum cf_compartment)c, text);
+      if (cf_payload_check((enum cf_compartment)c, text, NULL) == CF_OK)
+        check_payload((enum cf_compartment)c, text);
     }
   }
-  for (size_t n = 0; n < payload.n; n++) ck_assert_err(cf_payload_check((enum cf_compartment)c, (struct cf_str){payload.p, n}, NULL), CF_E_SYNTAX);
+  for (size_t n = 0; n < payload.n; n++)
+    ck_assert_err(cf_payload_check((enum cf_compartment)c, (struct cf_str){payload.p, n}, NULL),
+                  CF_E_SYNTAX);
   free(copy);
 }
 
@@ -294,11 +329,14 @@ START_TEST(test_payload_tampered)
 {
   const struct vector *v = &vectors[_i];
   for (unsigned c = 0; c < CF_C_N; c++) {
-    if (v->payload[c].n == 0) continue;
+    if (v->payload[c].n == 0)
+      continue;
     tamper_payload(v, c);
     /* Nor is it any other compartment's. */
     for (unsigned other = 0; other < CF_C_N; other++)
-      if (other != c) ck_assert_err(cf_payload_check((enum cf_compartment)other, v->payload[c], NULL), CF_E_SYNTAX);
+      if (other != c)
+        ck_assert_err(cf_payload_check((enum cf_compartment)other, v->payload[c], NULL),
+                      CF_E_SYNTAX);
   }
 }
 END_TEST
@@ -324,13 +362,13 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-    {.tcase = "ledger", .test = test_built, .loops = RECORDS, .setup = load, .teardown = unload},
-    {.tcase = "ledger", .test = test_erased},
-    {.tcase = "ledger", .test = test_read, .loops = RECORDS},
-    {.tcase = "ledger", .test = test_leaf_tampered, .loops = RECORDS},
-    {.tcase = "ledger", .test = test_leaf_cut_and_grown, .loops = RECORDS},
-    {.tcase = "ledger", .test = test_payload_tampered, .loops = RECORDS},
-    {.tcase = "ledger", .test = test_commitment_binds},
+      {.tcase = "ledger", .test = test_built, .loops = RECORDS, .setup = load, .teardown = unload},
+      {.tcase = "ledger", .test = test_erased},
+      {.tcase = "ledger", .test = test_read, .loops = RECORDS},
+      {.tcase = "ledger", .test = test_leaf_tampered, .loops = RECORDS},
+      {.tcase = "ledger", .test = test_leaf_cut_and_grown, .loops = RECORDS},
+      {.tcase = "ledger", .test = test_payload_tampered, .loops = RECORDS},
+      {.tcase = "ledger", .test = test_commitment_binds},
   };
   return cf_test_run("vectors", tests, CF_COUNT(tests));
 }

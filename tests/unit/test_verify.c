@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The verifier: what it says of a good ledger, and of one whose leaves, hashes, head or checkpoints somebody has been at. */
+/* The verifier: what it says of a good ledger, and of one whose leaves, hashes,
+ * head or checkpoints somebody has been at. */
 #include "config.h"
 
 #include <string.h>
@@ -26,7 +27,8 @@ START_TEST(good_full)
   ck_assert_uint_eq(R->present, n);
   ck_assert_uint_eq(R->size, n);
   ck_assert_str_eq(R->origin, VL_ORIGIN);
-} END_TEST
+}
+END_TEST
 
 START_TEST(good_quick)
 {
@@ -36,7 +38,8 @@ START_TEST(good_quick)
   QUICK();
   EXPECT_OK();
   ck_assert_uint_eq(R->leaves, n % 256 ? n % 256 : 256);
-} END_TEST
+}
+END_TEST
 
 START_TEST(good_range)
 {
@@ -51,7 +54,8 @@ START_TEST(good_range)
       end = end < n ? end : n;
       ck_assert_uint_eq(R->leaves, from < to && from < n ? end - from / 256 * 256 : 0);
     }
-} END_TEST
+}
+END_TEST
 
 START_TEST(good_empty)
 {
@@ -66,7 +70,8 @@ START_TEST(good_empty)
   job.kept_root[0] ^= 1;
   QUICK();
   EXPECT(INCONSISTENT_HEAD, NOWHERE);
-} END_TEST
+}
+END_TEST
 
 /* Rows of level 2. */
 START_TEST(good_tall)
@@ -84,7 +89,8 @@ START_TEST(good_tall)
   RANGE(65000, 65536);
   EXPECT(TILE_MISMATCH, 255 * 256);
   EXPECT_COUNT(1);
-} END_TEST
+}
+END_TEST
 
 /* ---- Leaves ---- */
 
@@ -95,10 +101,12 @@ START_TEST(flipped_leaf)
   FLIP(seq, 60);
   FULL();
   EXPECT(LEAF_HASH, seq);
-  if (seq + 1 < L.n) EXPECT_ALSO(LINK_BROKEN, seq + 1);
+  if (seq + 1 < L.n)
+    EXPECT_ALSO(LINK_BROKEN, seq + 1);
   EXPECT_NOT(ROOT_MISMATCH);
   EXPECT_NOT(TILE_MISMATCH);
-} END_TEST
+}
+END_TEST
 
 /* Whatever byte, wherever: the place is named. */
 START_TEST(flipped_any_byte)
@@ -111,7 +119,8 @@ START_TEST(flipped_any_byte)
     EXPECT(LEAF_HASH, seq);
     FLIP(seq, byte);
   }
-} END_TEST
+}
+END_TEST
 
 START_TEST(flipped_hash)
 {
@@ -121,7 +130,8 @@ START_TEST(flipped_hash)
   FULL();
   EXPECT(LEAF_HASH, seq);
   EXPECT_ALSO(ROOT_MISMATCH, NOWHERE);
-} END_TEST
+}
+END_TEST
 
 /* Whoever changes a record and its hash breaks the next link. */
 START_TEST(changed_with_hash)
@@ -134,10 +144,13 @@ START_TEST(changed_with_hash)
   FULL();
   EXPECT_ALSO(ROOT_MISMATCH, NOWHERE);
   EXPECT_NOT(LEAF_HASH);
-  if (seq + 1 < L.n) EXPECT_ALSO(LINK_BROKEN, seq + 1);
-} END_TEST
+  if (seq + 1 < L.n)
+    EXPECT_ALSO(LINK_BROKEN, seq + 1);
+}
+END_TEST
 
-/* Whoever rewrites all that follows still has not the signature, nor what was signed and kept before. */
+/* Whoever rewrites all that follows still has not the signature, nor what was
+ * signed and kept before. */
 START_TEST(rewritten)
 {
   LEDGER(600);
@@ -153,9 +166,11 @@ START_TEST(rewritten)
   EXPECT_COUNT(4);
   QUICK();
   EXPECT_ALSO(ROOT_MISMATCH, NOWHERE);
-} END_TEST
+}
+END_TEST
 
-/* With the key in hand the head can be made to fit, but not what others kept. */
+/* With the key in hand the head can be made to fit, but not what others
+ * kept. */
 START_TEST(rewritten_and_signed)
 {
   LEDGER(600);
@@ -176,7 +191,8 @@ START_TEST(rewritten_and_signed)
   job.kept_size = 600;
   QUICK();
   EXPECT(INCONSISTENT_HEAD, NOWHERE);
-} END_TEST
+}
+END_TEST
 
 START_TEST(deleted)
 {
@@ -190,7 +206,8 @@ START_TEST(deleted)
   } else {
     EXPECT(STORE_DAMAGED, seq);
   }
-} END_TEST
+}
+END_TEST
 
 START_TEST(inserted)
 {
@@ -198,9 +215,12 @@ START_TEST(inserted)
   LEDGER(places[_i].n);
   INSERT(seq);
   FULL();
-  if (seq + 1 < places[_i].n) EXPECT(INDEX_GAP, seq + 1);
-  else EXPECT_OK(); /* what is behind the head was never signed */
-} END_TEST
+  if (seq + 1 < places[_i].n)
+    EXPECT(INDEX_GAP, seq + 1);
+  else
+    EXPECT_OK(); /* what is behind the head was never signed */
+}
+END_TEST
 
 START_TEST(swapped)
 {
@@ -210,7 +230,8 @@ START_TEST(swapped)
   FULL();
   EXPECT(INDEX_GAP, seq);
   EXPECT_ALSO(INDEX_GAP, seq + 1);
-} END_TEST
+}
+END_TEST
 
 START_TEST(truncated)
 {
@@ -221,7 +242,8 @@ START_TEST(truncated)
   EXPECT(STORE_DAMAGED, seq);
   QUICK();
   ck_assert(!R->ok);
-} END_TEST
+}
+END_TEST
 
 START_TEST(truncated_much)
 {
@@ -231,7 +253,8 @@ START_TEST(truncated_much)
   EXPECT(STORE_DAMAGED, 512);
   EXPECT_COUNT(1);
   ck_assert(R->complete);
-} END_TEST
+}
+END_TEST
 
 /* The row above a bad hash is no better place than the hash. */
 START_TEST(flipped_hashes)
@@ -244,7 +267,8 @@ START_TEST(flipped_hashes)
   EXPECT_ALSO(LEAF_HASH, 300);
   EXPECT_ALSO(TILE_MISMATCH, NOWHERE);
   ck_assert(!find(CF_V_TILE_MISMATCH, 0) && !find(CF_V_TILE_MISMATCH, 256));
-} END_TEST
+}
+END_TEST
 
 START_TEST(not_a_genesis)
 {
@@ -254,7 +278,8 @@ START_TEST(not_a_genesis)
   SEAL();
   FULL();
   EXPECT(LEAF_FORMAT, 0);
-} END_TEST
+}
+END_TEST
 
 START_TEST(second_genesis)
 {
@@ -263,7 +288,8 @@ START_TEST(second_genesis)
   SEAL();
   FULL();
   EXPECT(LEAF_FORMAT, 2);
-} END_TEST
+}
+END_TEST
 
 START_TEST(genesis_of_another)
 {
@@ -273,7 +299,8 @@ START_TEST(genesis_of_another)
   SEAL();
   FULL();
   EXPECT(ORIGIN_MISMATCH, 0);
-} END_TEST
+}
+END_TEST
 
 /* ---- Head and checkpoints ---- */
 
@@ -283,7 +310,8 @@ START_TEST(bad_signature)
   FLIP_SIGNATURE(L.head);
   FULL();
   EXPECT(CHECKPOINT_SIGNATURE, NOWHERE);
-} END_TEST
+}
+END_TEST
 
 START_TEST(changed_head)
 {
@@ -293,7 +321,8 @@ START_TEST(changed_head)
   FULL();
   EXPECT_ALSO(CHECKPOINT_SIGNATURE, NOWHERE);
   EXPECT_ALSO(ROOT_MISMATCH, NOWHERE);
-} END_TEST
+}
+END_TEST
 
 START_TEST(no_head)
 {
@@ -302,7 +331,8 @@ START_TEST(no_head)
   FULL();
   EXPECT(CHECKPOINT_SIGNATURE, NOWHERE);
   ck_assert_uint_eq(R->leaves, 0);
-} END_TEST
+}
+END_TEST
 
 START_TEST(wrong_key)
 {
@@ -311,7 +341,8 @@ START_TEST(wrong_key)
   FULL();
   EXPECT(KEY_UNKNOWN, NOWHERE);
   EXPECT_COUNT(1);
-} END_TEST
+}
+END_TEST
 
 START_TEST(wrong_origin)
 {
@@ -319,7 +350,8 @@ START_TEST(wrong_origin)
   OTHER_ORIGIN();
   QUICK();
   EXPECT_ALSO(ORIGIN_MISMATCH, NOWHERE);
-} END_TEST
+}
+END_TEST
 
 START_TEST(old_head)
 {
@@ -336,7 +368,8 @@ START_TEST(old_head)
   CHECKPOINT(501);
   FULL();
   EXPECT(ROLLBACK, NOWHERE);
-} END_TEST
+}
+END_TEST
 
 START_TEST(bad_checkpoint)
 {
@@ -350,7 +383,8 @@ START_TEST(bad_checkpoint)
   EXPECT(CHECKPOINT_SIGNATURE, NOWHERE);
   EXPECT_COUNT(2);
   ck_assert_uint_eq(R->checkpoints, 1);
-} END_TEST
+}
+END_TEST
 
 /* Those before a range are of no use, and do not keep it from those within. */
 START_TEST(checkpoints_of_a_range)
@@ -362,7 +396,8 @@ START_TEST(checkpoints_of_a_range)
   RANGE(512, 600);
   EXPECT_OK();
   ck_assert_uint_eq(R->checkpoints, 1);
-} END_TEST
+}
+END_TEST
 
 START_TEST(flipped_row)
 {
@@ -380,41 +415,42 @@ START_TEST(flipped_row)
   EXPECT(STORE_DAMAGED, NOWHERE);
   RANGE(600, 700);
   EXPECT(STORE_DAMAGED, NOWHERE);
-} END_TEST
+}
+END_TEST
 
 int main(void)
 {
 #define ON(fixture) .setup = script_begin, .teardown = script_end, .tcase = fixture
   const struct cf_test tests[] = {
-    {ON("good"), .test = good_full, .loops = CF_COUNT(sizes)},
-    {ON("good"), .test = good_quick, .loops = CF_COUNT(sizes)},
-    {ON("good"), .test = good_range, .loops = CF_COUNT(sizes)},
-    {ON("good"), .test = good_empty},
-    {ON("good"), .test = good_tall},
-    {ON("leaves"), .test = flipped_leaf, .loops = CF_COUNT(places)},
-    {ON("leaves"), .test = flipped_any_byte, .loops = 20},
-    {ON("leaves"), .test = flipped_hash, .loops = CF_COUNT(places)},
-    {ON("leaves"), .test = changed_with_hash, .loops = CF_COUNT(places)},
-    {ON("leaves"), .test = rewritten},
-    {ON("leaves"), .test = rewritten_and_signed},
-    {ON("leaves"), .test = deleted, .loops = CF_COUNT(places)},
-    {ON("leaves"), .test = inserted, .loops = CF_COUNT(places)},
-    {ON("leaves"), .test = swapped, .loops = CF_COUNT(places)},
-    {ON("leaves"), .test = truncated, .loops = CF_COUNT(places)},
-    {ON("leaves"), .test = truncated_much},
-    {ON("leaves"), .test = flipped_hashes},
-    {ON("leaves"), .test = not_a_genesis},
-    {ON("leaves"), .test = second_genesis},
-    {ON("leaves"), .test = genesis_of_another},
-    {ON("head"), .test = bad_signature},
-    {ON("head"), .test = changed_head},
-    {ON("head"), .test = no_head},
-    {ON("head"), .test = wrong_key},
-    {ON("head"), .test = wrong_origin},
-    {ON("head"), .test = old_head},
-    {ON("head"), .test = bad_checkpoint},
-    {ON("head"), .test = checkpoints_of_a_range},
-    {ON("head"), .test = flipped_row},
+      {ON("good"), .test = good_full, .loops = CF_COUNT(sizes)},
+      {ON("good"), .test = good_quick, .loops = CF_COUNT(sizes)},
+      {ON("good"), .test = good_range, .loops = CF_COUNT(sizes)},
+      {ON("good"), .test = good_empty},
+      {ON("good"), .test = good_tall},
+      {ON("leaves"), .test = flipped_leaf, .loops = CF_COUNT(places)},
+      {ON("leaves"), .test = flipped_any_byte, .loops = 20},
+      {ON("leaves"), .test = flipped_hash, .loops = CF_COUNT(places)},
+      {ON("leaves"), .test = changed_with_hash, .loops = CF_COUNT(places)},
+      {ON("leaves"), .test = rewritten},
+      {ON("leaves"), .test = rewritten_and_signed},
+      {ON("leaves"), .test = deleted, .loops = CF_COUNT(places)},
+      {ON("leaves"), .test = inserted, .loops = CF_COUNT(places)},
+      {ON("leaves"), .test = swapped, .loops = CF_COUNT(places)},
+      {ON("leaves"), .test = truncated, .loops = CF_COUNT(places)},
+      {ON("leaves"), .test = truncated_much},
+      {ON("leaves"), .test = flipped_hashes},
+      {ON("leaves"), .test = not_a_genesis},
+      {ON("leaves"), .test = second_genesis},
+      {ON("leaves"), .test = genesis_of_another},
+      {ON("head"), .test = bad_signature},
+      {ON("head"), .test = changed_head},
+      {ON("head"), .test = no_head},
+      {ON("head"), .test = wrong_key},
+      {ON("head"), .test = wrong_origin},
+      {ON("head"), .test = old_head},
+      {ON("head"), .test = bad_checkpoint},
+      {ON("head"), .test = checkpoints_of_a_range},
+      {ON("head"), .test = flipped_row},
   };
   return cf_test_run("verify", tests, CF_COUNT(tests));
 }

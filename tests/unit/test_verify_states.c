@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The verifier: what cannot be read, when it was recorded, what is opened, erased or pruned, and how a run ends. */
+/* The verifier: what cannot be read, when it was recorded, what is opened,
+ * erased or pruned, and how a run ends. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -20,7 +21,8 @@ START_TEST(lost_record)
   EXPECT(STORE_DAMAGED, seq);
   EXPECT_COUNT(1);
   ck_assert_uint_eq(R->links, L.n - 1);
-} END_TEST
+}
+END_TEST
 
 START_TEST(lost_hash)
 {
@@ -30,9 +32,11 @@ START_TEST(lost_hash)
   FULL();
   EXPECT(STORE_DAMAGED, seq);
   EXPECT_COUNT(1);
-} END_TEST
+}
+END_TEST
 
-/* A full tile's row stands in for its hashes; in the last, partial tile nothing does. */
+/* A full tile's row stands in for its hashes; in the last, partial tile nothing
+ * does. */
 START_TEST(lost_both)
 {
   size_t seq = places[_i].seq;
@@ -43,8 +47,10 @@ START_TEST(lost_both)
   EXPECT(STORE_DAMAGED, seq);
   bool judged = seq / 256 < L.n / 256;
   EXPECT_COUNT(judged ? 1U : 2U);
-  if (!judged) EXPECT_ALSO(STORE_DAMAGED, NOWHERE);
-} END_TEST
+  if (!judged)
+    EXPECT_ALSO(STORE_DAMAGED, NOWHERE);
+}
+END_TEST
 
 /* No root within the tile can be judged, but one at its end. */
 START_TEST(lost_both_and_checkpoints)
@@ -62,7 +68,8 @@ START_TEST(lost_both_and_checkpoints)
   EXPECT_ALSO(STORE_DAMAGED, NOWHERE); /* what was kept elsewhere */
   EXPECT_COUNT(2);
   ck_assert_uint_eq(R->checkpoints, 2);
-} END_TEST
+}
+END_TEST
 
 START_TEST(lost_much)
 {
@@ -71,14 +78,16 @@ START_TEST(lost_much)
     LOSE(i);
     LOSE_HASH(i);
   }
-  for (size_t i = 0; i < 3; i++) LOSE_ROW(1, i);
+  for (size_t i = 0; i < 3; i++)
+    LOSE_ROW(1, i);
   CHECKPOINT(500);
   FULL();
   EXPECT(STORE_DAMAGED, 100);
   EXPECT_NOT(ROOT_MISMATCH);
   EXPECT_COUNT(900U + 3 + 1);
   ck_assert_uint_le(R->errors_n, CF_VERIFY_ERRORS_MAX);
-} END_TEST
+}
+END_TEST
 
 /* ---- Times ---- */
 
@@ -91,16 +100,19 @@ START_TEST(time_goes_back)
   FULL();
   EXPECT(TIME_REGRESSION, seq);
   EXPECT_COUNT(1);
-} END_TEST
+}
+END_TEST
 
 START_TEST(time_stands_still)
 {
   PLAN(600);
-  for (size_t i = 0; i < L.n; i++) L.record[i].recorded_us = L.record[0].recorded_us;
+  for (size_t i = 0; i < L.n; i++)
+    L.record[i].recorded_us = L.record[0].recorded_us;
   SEAL();
   FULL();
   EXPECT_OK();
-} END_TEST
+}
+END_TEST
 
 START_TEST(time_set_back)
 {
@@ -115,7 +127,8 @@ START_TEST(time_set_back)
   SEAL();
   FULL();
   EXPECT(TIME_REGRESSION, seq);
-} END_TEST
+}
+END_TEST
 
 /* ---- Openings ---- */
 
@@ -126,7 +139,8 @@ START_TEST(opening_changed)
   FULL();
   EXPECT(OPENING_MISMATCH, 270);
   EXPECT_COUNT(1);
-} END_TEST
+}
+END_TEST
 
 START_TEST(opening_ill_formed)
 {
@@ -135,7 +149,8 @@ START_TEST(opening_ill_formed)
   FULL();
   EXPECT(OPENING_FORMAT, 270);
   EXPECT_COUNT(1);
-} END_TEST
+}
+END_TEST
 
 START_TEST(opening_salt)
 {
@@ -143,7 +158,8 @@ START_TEST(opening_salt)
   L.record[270].salt[CF_C_RESOURCE][31] ^= 1;
   FULL();
   EXPECT(OPENING_MISMATCH, 270);
-} END_TEST
+}
+END_TEST
 
 START_TEST(opening_of_nothing)
 {
@@ -151,7 +167,8 @@ START_TEST(opening_of_nothing)
   strcpy(L.record[270].payload[CF_C_DETAIL], "{\"message\":\"\"}");
   FULL();
   EXPECT(OPENING_MISMATCH, 270);
-} END_TEST
+}
+END_TEST
 
 START_TEST(opening_missing)
 {
@@ -164,7 +181,8 @@ START_TEST(opening_missing)
   FULL();
   EXPECT_OK();
   ck_assert_uint_eq(R->openings, 0);
-} END_TEST
+}
+END_TEST
 
 /* ---- Erasures and retention ---- */
 
@@ -183,7 +201,8 @@ START_TEST(erased)
   EXPECT_OK();
   ck_assert_uint_eq(R->erased, 1);
   ck_assert_uint_eq(R->present, 599);
-} END_TEST
+}
+END_TEST
 
 START_TEST(erased_more_than_named)
 {
@@ -191,7 +210,8 @@ START_TEST(erased_more_than_named)
   FULL();
   EXPECT(ERASURE_UNAUTHORISED, 5);
   EXPECT_COUNT(1);
-} END_TEST
+}
+END_TEST
 
 START_TEST(erased_by_two)
 {
@@ -200,7 +220,8 @@ START_TEST(erased_by_two)
   SEAL();
   FULL();
   EXPECT_OK();
-} END_TEST
+}
+END_TEST
 
 START_TEST(erased_before)
 {
@@ -208,7 +229,8 @@ START_TEST(erased_before)
   FULL();
   EXPECT_ALSO(ERASURE_UNAUTHORISED, 400);
   EXPECT(LEAF_FORMAT, 300); /* an erasure follows what it erases */
-} END_TEST
+}
+END_TEST
 
 /* The leaf decides which compartments there were. */
 START_TEST(erased_what_never_was)
@@ -217,18 +239,21 @@ START_TEST(erased_what_never_was)
   ERASED(5, 7);
   FULL();
   EXPECT_OK();
-} END_TEST
+}
+END_TEST
 
 START_TEST(erased_many)
 {
   PLAN(1000);
-  for (size_t i = 1; i < 900; i++) ERASED(i, 1);
+  for (size_t i = 1; i < 900; i++)
+    ERASED(i, 1);
   ERASURE(950, 17, 1);
   SEAL();
   FULL();
   EXPECT(ERASURE_UNAUTHORISED, 1);
   EXPECT_COUNT(898U);
-} END_TEST
+}
+END_TEST
 
 /* The record that would name it may be the one that is lost. */
 START_TEST(erased_and_lost)
@@ -241,7 +266,8 @@ START_TEST(erased_and_lost)
   EXPECT_ALSO(ERASURE_UNAUTHORISED, 400);
   EXPECT(STORE_DAMAGED, 300);
   EXPECT_COUNT(2);
-} END_TEST
+}
+END_TEST
 
 START_TEST(erased_but_there)
 {
@@ -250,9 +276,11 @@ START_TEST(erased_but_there)
   FULL();
   EXPECT(ERASED_BUT_PRESENT, 5);
   EXPECT_COUNT(1);
-} END_TEST
+}
+END_TEST
 
-/* A retention record: the minimum it names, and the place whose prev and root it names. */
+/* A retention record: the minimum it names, and the place whose prev and root
+ * it names. */
 static void RETENTION(size_t seq, size_t minimum, size_t prev, size_t root_at)
 {
   char text[400];
@@ -265,7 +293,9 @@ static void RETENTION(size_t seq, size_t minimum, size_t prev, size_t root_at)
   cf_base64_put(&b, L.record[prev - 1].hash, CF_HASH_N);
   cf_buf_puts(&b, "\",\"root\":\"");
   cf_base64_put(&b, root, CF_HASH_N);
-  snprintf(text, sizeof text, "\"source\":\"counterfoil\",\"body\":{\"minimum\":%zu,%s\",\"rule\":\"keep 400d\"}", minimum, cf_buf_cstr(&b));
+  snprintf(text, sizeof text,
+           "\"source\":\"counterfoil\",\"body\":{\"minimum\":%zu,%s\",\"rule\":\"keep 400d\"}",
+           minimum, cf_buf_cstr(&b));
   KIND(seq, CF_K_RETENTION, text);
   cf_buf_fini(&b);
 }
@@ -275,7 +305,8 @@ START_TEST(pruned)
   PLAN(700);
   RETENTION(690, 256, 256, 256);
   SEAL();
-  for (size_t i = 0; i < 256; i++) LOSE(i);
+  for (size_t i = 0; i < 256; i++)
+    LOSE(i);
   job.minimum = 256;
   FULL();
   EXPECT_OK();
@@ -284,9 +315,12 @@ START_TEST(pruned)
   job.minimum = 512;
   FULL();
   EXPECT(PRUNED_UNAUTHORISED, NOWHERE);
-} END_TEST
+}
+END_TEST
 
-static const struct { size_t minimum, prev, root; } other_prunings[] = {{512, 256, 256}, {256, 255, 256}, {256, 256, 512}};
+static const struct {
+  size_t minimum, prev, root;
+} other_prunings[] = {{512, 256, 256}, {256, 255, 256}, {256, 256, 512}};
 
 START_TEST(pruned_otherwise)
 {
@@ -296,7 +330,8 @@ START_TEST(pruned_otherwise)
   job.minimum = 256;
   FULL();
   EXPECT(PRUNED_UNAUTHORISED, NOWHERE);
-} END_TEST
+}
+END_TEST
 
 /* ---- How it ends ---- */
 
@@ -318,12 +353,16 @@ START_TEST(progress_told)
   ck_assert_uint_ge(told_n, 2);
   ck_assert_uint_eq(told_done, 1000);
   ck_assert_uint_eq(told_of, 1000);
-} END_TEST
+}
+END_TEST
 
-static enum cf_err (*slow_next)(void *context, void *worker, uint64_t first, size_t n, struct cf_verify_leaf *out);
-static enum cf_err slow(void *context, void *worker, uint64_t first, size_t n, struct cf_verify_leaf *out)
+static enum cf_err (*slow_next)(void *context, void *worker, uint64_t first, size_t n,
+                                struct cf_verify_leaf *out);
+static enum cf_err slow(void *context, void *worker, uint64_t first, size_t n,
+                        struct cf_verify_leaf *out)
 {
-  for (int64_t end = cf_clock_mono_us() + 3000; cf_clock_mono_us() < end;) continue;
+  for (int64_t end = cf_clock_mono_us() + 3000; cf_clock_mono_us() < end;)
+    continue;
   return slow_next(context, worker, first, n, out);
 }
 
@@ -334,7 +373,11 @@ START_TEST(budget)
   struct cf_verify_source source = vl_source(&L);
   slow_next = source.leaves;
   source.leaves = slow;
-  job = (struct cf_verify_job){.mode = CF_VERIFY_FULL, .head = cf_str_from(L.head), .vkey = &L.vkey, .budget_us = 1000, .workers = 2};
+  job = (struct cf_verify_job){.mode = CF_VERIFY_FULL,
+                               .head = cf_str_from(L.head),
+                               .vkey = &L.vkey,
+                               .budget_us = 1000,
+                               .workers = 2};
   uint64_t leaves = 0, rounds = 0;
   do {
     ck_assert_ok(cf_verify(&source, &job, R, NULL));
@@ -347,7 +390,8 @@ START_TEST(budget)
   } while (!R->complete);
   ck_assert_uint_gt(rounds, 1);
   ck_assert_uint_eq(leaves, 5000);
-} END_TEST
+}
+END_TEST
 
 static enum cf_err refuse(void *context, void **worker)
 {
@@ -355,7 +399,8 @@ static enum cf_err refuse(void *context, void **worker)
   (void)worker;
   return CF_E_NOMEM;
 }
-static enum cf_err broken(void *context, void *worker, uint64_t first, size_t n, struct cf_verify_leaf *out)
+static enum cf_err broken(void *context, void *worker, uint64_t first, size_t n,
+                          struct cf_verify_leaf *out)
 {
   return first == 512 ? CF_E_STORE : slow_next(context, worker, first, n, out);
 }
@@ -364,45 +409,49 @@ START_TEST(source_fails)
 {
   LEDGER(2000);
   struct cf_verify_source source = vl_source(&L);
-  job = (struct cf_verify_job){.mode = CF_VERIFY_FULL, .head = cf_str_from(L.head), .vkey = &L.vkey, .workers = 2};
+  job = (struct cf_verify_job){.mode = CF_VERIFY_FULL,
+                               .head = cf_str_from(L.head),
+                               .vkey = &L.vkey,
+                               .workers = 2};
   slow_next = source.leaves;
   source.leaves = broken;
   ck_assert_err(cf_verify(&source, &job, R, NULL), CF_E_STORE);
   source.leaves = slow_next;
   source.worker_new = refuse;
   ck_assert_err(cf_verify(&source, &job, R, NULL), CF_E_NOMEM);
-} END_TEST
+}
+END_TEST
 
 int main(void)
 {
 #define ON(fixture) .setup = script_begin, .teardown = script_end, .tcase = fixture
   const struct cf_test tests[] = {
-    {ON("damage"), .test = lost_record, .loops = CF_COUNT(places)},
-    {ON("damage"), .test = lost_hash, .loops = CF_COUNT(places)},
-    {ON("damage"), .test = lost_both, .loops = CF_COUNT(places)},
-    {ON("damage"), .test = lost_both_and_checkpoints},
-    {ON("damage"), .test = lost_much},
-    {ON("times"), .test = time_goes_back, .loops = CF_COUNT(places)},
-    {ON("times"), .test = time_stands_still},
-    {ON("times"), .test = time_set_back, .loops = CF_COUNT(places)},
-    {ON("openings"), .test = opening_changed},
-    {ON("openings"), .test = opening_ill_formed},
-    {ON("openings"), .test = opening_salt},
-    {ON("openings"), .test = opening_of_nothing},
-    {ON("openings"), .test = opening_missing},
-    {ON("erasures"), .test = erased, .loops = 3},
-    {ON("erasures"), .test = erased_more_than_named},
-    {ON("erasures"), .test = erased_by_two},
-    {ON("erasures"), .test = erased_before},
-    {ON("erasures"), .test = erased_what_never_was},
-    {ON("erasures"), .test = erased_many},
-    {ON("erasures"), .test = erased_and_lost},
-    {ON("erasures"), .test = erased_but_there},
-    {ON("erasures"), .test = pruned},
-    {ON("erasures"), .test = pruned_otherwise, .loops = CF_COUNT(other_prunings)},
-    {ON("end"), .test = progress_told},
-    {ON("end"), .test = budget},
-    {ON("end"), .test = source_fails},
+      {ON("damage"), .test = lost_record, .loops = CF_COUNT(places)},
+      {ON("damage"), .test = lost_hash, .loops = CF_COUNT(places)},
+      {ON("damage"), .test = lost_both, .loops = CF_COUNT(places)},
+      {ON("damage"), .test = lost_both_and_checkpoints},
+      {ON("damage"), .test = lost_much},
+      {ON("times"), .test = time_goes_back, .loops = CF_COUNT(places)},
+      {ON("times"), .test = time_stands_still},
+      {ON("times"), .test = time_set_back, .loops = CF_COUNT(places)},
+      {ON("openings"), .test = opening_changed},
+      {ON("openings"), .test = opening_ill_formed},
+      {ON("openings"), .test = opening_salt},
+      {ON("openings"), .test = opening_of_nothing},
+      {ON("openings"), .test = opening_missing},
+      {ON("erasures"), .test = erased, .loops = 3},
+      {ON("erasures"), .test = erased_more_than_named},
+      {ON("erasures"), .test = erased_by_two},
+      {ON("erasures"), .test = erased_before},
+      {ON("erasures"), .test = erased_what_never_was},
+      {ON("erasures"), .test = erased_many},
+      {ON("erasures"), .test = erased_and_lost},
+      {ON("erasures"), .test = erased_but_there},
+      {ON("erasures"), .test = pruned},
+      {ON("erasures"), .test = pruned_otherwise, .loops = CF_COUNT(other_prunings)},
+      {ON("end"), .test = progress_told},
+      {ON("end"), .test = budget},
+      {ON("end"), .test = source_fails},
   };
   return cf_test_run("verify_states", tests, CF_COUNT(tests));
 }

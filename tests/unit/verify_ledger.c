@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A ledger in memory: planned, sealed, tampered with, and given to the verifier. */
+/* A ledger in memory: planned, sealed, tampered with, and given to the
+ * verifier. */
 #include "config.h"
 
 #include "tests/unit/verify_ledger.h"
@@ -15,7 +16,9 @@
 static void plan_event(struct vl_record *r, size_t seq)
 {
   r->kind = CF_K_EVENT;
-  snprintf(r->public_text, sizeof r->public_text, "\"source\":\"web1\",\"method\":\"GET\",\"status\":%zu,\"outcome\":\"success\"", 200 + seq % 5);
+  snprintf(r->public_text, sizeof r->public_text,
+           "\"source\":\"web1\",\"method\":\"GET\",\"status\":%zu,\"outcome\":\"success\"",
+           200 + seq % 5);
   snprintf(r->payload[CF_C_ACTOR], sizeof r->payload[0], "{\"user\":\"user%zu\"}", seq % 97);
   snprintf(r->payload[CF_C_RESOURCE], sizeof r->payload[0], "{\"resource\":\"/page/%zu\"}", seq);
 }
@@ -26,7 +29,9 @@ static void plan_genesis(struct vl_ledger *l, struct vl_record *r)
   cf_buf_init(&b, 512);
   cf_vkey_put(&l->vkey, &b);
   r->kind = CF_K_GENESIS;
-  snprintf(r->public_text, sizeof r->public_text, "\"body\":{\"format\":\"counterfoil/v1\",\"key\":\"%s\",\"origin\":\"%s\"}", cf_buf_cstr(&b), VL_ORIGIN);
+  snprintf(r->public_text, sizeof r->public_text,
+           "\"body\":{\"format\":\"counterfoil/v1\",\"key\":\"%s\",\"origin\":\"%s\"}",
+           cf_buf_cstr(&b), VL_ORIGIN);
   cf_buf_fini(&b);
 }
 
@@ -43,15 +48,19 @@ void vl_plan(struct vl_ledger *l, size_t n)
   CF_ASSERT(l->record != NULL);
   for (size_t i = 0; i < n; i++) {
     l->record[i].recorded_us = START_US + (int64_t)i * 1000000;
-    if (i == 0) plan_genesis(l, &l->record[i]);
-    else plan_event(&l->record[i], i);
+    if (i == 0)
+      plan_genesis(l, &l->record[i]);
+    else
+      plan_event(&l->record[i], i);
   }
 }
 
 void vl_free(struct vl_ledger *l)
 {
-  for (size_t i = 0; i < l->n; i++) free(l->record[i].leaf);
-  for (size_t level = 1; level < VL_LEVELS; level++) free(l->row[level]);
+  for (size_t i = 0; i < l->n; i++)
+    free(l->record[i].leaf);
+  for (size_t level = 1; level < VL_LEVELS; level++)
+    free(l->row[level]);
   free(l->record);
   memset(l, 0, sizeof *l);
 }
@@ -61,19 +70,25 @@ static void chain_one(struct vl_ledger *l, size_t seq)
   static const uint8_t none[CF_HASH_N];
   static const uint8_t salt_key[CF_SALTKEY_N] = {1, 2, 3};
   struct vl_record *r = &l->record[seq];
-  struct cf_record record = {.seq = seq, .recorded_us = r->recorded_us, .kind = r->kind, .time_us = CF_TIME_NONE, .public_text = cf_str_from(r->public_text)};
+  struct cf_record record = {.seq = seq,
+                             .recorded_us = r->recorded_us,
+                             .kind = r->kind,
+                             .time_us = CF_TIME_NONE,
+                             .public_text = cf_str_from(r->public_text)};
   uint8_t gone[CF_C_N][CF_HASH_N];
   struct cf_buf b;
   for (enum cf_compartment c = 0; c < CF_C_N; c++) {
     cf_salt(salt_key, seq, c, r->salt[c]);
     record.payload[c] = cf_str_from(r->payload[c]);
-    if (!(r->erased >> c & 1)) continue;
+    if (!(r->erased >> c & 1))
+      continue;
     cf_commitment(c, seq, r->salt[c], record.payload[c], gone[c]);
     record.gone[c] = gone[c];
     record.payload[c] = (struct cf_str){NULL, 0};
   }
   cf_buf_init(&b, CF_LEAF_MAX);
-  cf_leaf_put(&record, seq > 0 ? l->record[seq - 1].hash : none, (const uint8_t (*)[CF_HASH_N])r->salt, &b, r->hash);
+  cf_leaf_put(&record, seq > 0 ? l->record[seq - 1].hash : none,
+              (const uint8_t(*)[CF_HASH_N])r->salt, &b, r->hash);
   CF_ASSERT(b.err == CF_OK);
   free(r->leaf);
   r->leaf_n = b.n;
@@ -82,10 +97,14 @@ static void chain_one(struct vl_ledger *l, size_t seq)
 
 void vl_chain(struct vl_ledger *l, size_t from)
 {
-  for (size_t i = from; i < l->n; i++) chain_one(l, i);
+  for (size_t i = from; i < l->n; i++)
+    chain_one(l, i);
 }
 
-static const uint8_t *row_hash(const struct vl_ledger *l, unsigned level, uint64_t i) { return level ? l->row[level][i].hash : l->record[i].hash; }
+static const uint8_t *row_hash(const struct vl_ledger *l, unsigned level, uint64_t i)
+{
+  return level ? l->row[level][i].hash : l->record[i].hash;
+}
 
 void vl_rows(struct vl_ledger *l)
 {
@@ -98,7 +117,8 @@ void vl_rows(struct vl_ledger *l)
     CF_ASSERT(l->row[level] != NULL);
     for (size_t i = 0; i < n; i++) {
       uint8_t below[CF_TILE_W][CF_HASH_N];
-      for (size_t j = 0; j < CF_TILE_W; j++) memcpy(below[j], row_hash(l, level - 1, i * CF_TILE_W + j), CF_HASH_N);
+      for (size_t j = 0; j < CF_TILE_W; j++)
+        memcpy(below[j], row_hash(l, level - 1, i * CF_TILE_W + j), CF_HASH_N);
       cf_fold(below[0], CF_TILE_W, l->row[level][i].hash);
     }
   }
@@ -108,7 +128,8 @@ void vl_root(const struct vl_ledger *l, size_t size, uint8_t root[CF_HASH_N])
 {
   struct cf_edge edge;
   cf_edge_init(&edge);
-  for (size_t i = 0; i < size; i++) cf_edge_append(&edge, l->record[i].hash);
+  for (size_t i = 0; i < size; i++)
+    cf_edge_append(&edge, l->record[i].hash);
   cf_edge_root(&edge, root);
 }
 
@@ -173,7 +194,8 @@ static void worker_free(void *context, void *worker)
   free(worker);
 }
 
-static void leaf_give(const struct vl_ledger *l, const struct vl_record *r, struct cf_verify_leaf *out)
+static void leaf_give(const struct vl_ledger *l, const struct vl_record *r,
+                      struct cf_verify_leaf *out)
 {
   out->readable = !r->lost;
   out->leaf = (struct cf_str){r->leaf, r->leaf_n};
@@ -181,28 +203,35 @@ static void leaf_give(const struct vl_ledger *l, const struct vl_record *r, stru
   out->hash_readable = !r->hash_lost;
   out->erased = r->erased;
   for (enum cf_compartment c = 0; c < CF_C_N; c++) {
-    bool given = r->payload[c][0] && !(r->withheld >> c & 1) && (!(r->erased >> c & 1) || (r->shown >> c & 1));
-    if (given && l->opens) out->payload[c] = cf_str_from(r->payload[c]);
+    bool given = r->payload[c][0] && !(r->withheld >> c & 1) &&
+                 (!(r->erased >> c & 1) || (r->shown >> c & 1));
+    if (given && l->opens)
+      out->payload[c] = cf_str_from(r->payload[c]);
     memcpy(out->salt[c], r->salt[c], CF_HASH_N);
   }
 }
 
-static enum cf_err leaves(void *context, void *worker, uint64_t first, size_t n, struct cf_verify_leaf *out)
+static enum cf_err leaves(void *context, void *worker, uint64_t first, size_t n,
+                          struct cf_verify_leaf *out)
 {
   const struct vl_ledger *l = context;
   *(char *)worker = 1; /* two workers with one scratch would be seen by a race detector */
   CF_ASSERT(first % CF_TILE_W == 0 && n <= CF_TILE_W && first + n <= l->sealed);
-  if (first >= l->n) return CF_E_NOTFOUND;
-  for (size_t i = 0; i < n && first + i < l->n; i++) leaf_give(l, &l->record[first + i], &out[i]);
+  if (first >= l->n)
+    return CF_E_NOTFOUND;
+  for (size_t i = 0; i < n && first + i < l->n; i++)
+    leaf_give(l, &l->record[first + i], &out[i]);
   return CF_OK;
 }
 
 static enum cf_err rows_get(void *context, unsigned level, uint64_t first, size_t n, uint8_t *out)
 {
   const struct vl_ledger *l = context;
-  if (level == 0 || level >= VL_LEVELS || first + n > l->row_n[level]) return CF_E_NOTFOUND;
+  if (level == 0 || level >= VL_LEVELS || first + n > l->row_n[level])
+    return CF_E_NOTFOUND;
   for (size_t i = 0; i < n; i++) {
-    if (l->row[level][first + i].lost) return CF_E_DAMAGED;
+    if (l->row[level][first + i].lost)
+      return CF_E_DAMAGED;
     memcpy(out + i * CF_HASH_N, l->row[level][first + i].hash, CF_HASH_N);
   }
   return CF_OK;
@@ -211,13 +240,19 @@ static enum cf_err rows_get(void *context, unsigned level, uint64_t first, size_
 static enum cf_err checkpoint_get(void *context, size_t i, struct cf_buf *note)
 {
   const struct vl_ledger *l = context;
-  if (i >= l->checkpoints_n) return CF_E_NOTFOUND;
+  if (i >= l->checkpoints_n)
+    return CF_E_NOTFOUND;
   cf_buf_puts(note, l->checkpoint[i]);
   return note->err;
 }
 
 struct cf_verify_source vl_source(struct vl_ledger *l)
 {
-  return (struct cf_verify_source){.context = l, .opens = l->opens, .worker_new = worker_new, .worker_free = worker_free, .leaves = leaves,
-                                   .tiles = {.get = rows_get, .context = l}, .checkpoint = checkpoint_get};
+  return (struct cf_verify_source){.context = l,
+                                   .opens = l->opens,
+                                   .worker_new = worker_new,
+                                   .worker_free = worker_free,
+                                   .leaves = leaves,
+                                   .tiles = {.get = rows_get, .context = l},
+                                   .checkpoint = checkpoint_get};
 }

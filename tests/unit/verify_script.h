@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The language of the verifier's tests. PLAN makes records, SEAL signs them, what follows is tampering; FULL, QUICK and RANGE verify, with one worker and with
- * two, which must agree; EXPECT says what must have been found. */
+/* The language of the verifier's tests. PLAN makes records, SEAL signs them,
+ * what follows is tampering; FULL, QUICK and RANGE verify, with one worker and
+ * with two, which must agree; EXPECT says what must have been found. */
 #ifndef CF_TESTS_UNIT_VERIFY_SCRIPT_H
 #define CF_TESTS_UNIT_VERIFY_SCRIPT_H
 
@@ -17,7 +18,9 @@ void script_end(void);
 
 /* Sizes of ledgers, and places in them, around the borders of tiles. */
 extern const size_t sizes[17];
-extern const struct place { size_t n, seq; } places[12];
+extern const struct place {
+  size_t n, seq;
+} places[12];
 
 void PLAN(size_t n);
 void SEAL(void);
@@ -55,16 +58,22 @@ void CLOCK(size_t seq, const char *what);
 void RECORDED(size_t from, int64_t by_us);
 
 #define NOWHERE UINT64_MAX
-#define EXPECT_OK() ck_assert_msg(R->ok && R->complete && R->errors_total == 0 && !R->has_first_bad, "%s", said())
-/* That verdict at that record (NOWHERE: of none), which is the first bad one. */
+#define EXPECT_OK() \
+  ck_assert_msg(R->ok && R->complete && R->errors_total == 0 && !R->has_first_bad, "%s", said())
+/* That verdict at that record (NOWHERE: of none), which is the first bad
+ * one. */
 #define EXPECT(verdict, seq) \
   do { \
     EXPECT_ALSO(verdict, seq); \
     uint64_t first_ = R->has_first_bad ? R->first_bad : NOWHERE; \
     ck_assert_msg(first_ == (seq), "first bad: %s", said()); \
   } while (0)
-#define EXPECT_ALSO(verdict, seq) ck_assert_msg(!R->ok && find(CF_V_##verdict, seq), "no %s at %lld: %s", #verdict, (long long)(seq), said())
+#define EXPECT_ALSO(verdict, seq) \
+  ck_assert_msg(!R->ok && find(CF_V_##verdict, seq), "no %s at %lld: %s", #verdict, \
+                (long long)(seq), said())
 #define EXPECT_NOT(verdict) ck_assert_msg(!find_any(CF_V_##verdict), "%s: %s", #verdict, said())
-#define EXPECT_COUNT(count) ck_assert_msg(R->errors_total == (count), "%llu faults: %s", (unsigned long long)R->errors_total, said())
+#define EXPECT_COUNT(count) \
+  ck_assert_msg(R->errors_total == (count), "%llu faults: %s", \
+                (unsigned long long)R->errors_total, said())
 
 #endif

@@ -183,7 +183,7 @@ static enum cf_err answer_redirect(struct cf_call *call)
   return err;
 }
 
-/* The answer began and can't be completed: what there is goes out, and the
+/* The answer began and cannot be completed: what there is goes out, and the
  * client sees that it broke off. */
 static void abandon(struct cf_call *call)
 {

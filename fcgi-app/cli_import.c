@@ -108,7 +108,7 @@ static enum cf_err make_directories(char *path, struct cf_fault *fault)
             ? CF_OK
             : cf_fail_errno(
                   fault, CF_E_SYSTEM, path,
-                  "can't make the directory for the state file; name another with --state");
+                  "cannot make the directory for the state file; name another with --state");
     *slash = '/';
     if (err != CF_OK)
       return err;
@@ -220,7 +220,7 @@ static enum cf_err name_paths(struct job *job)
       return cf_fail(&job->cli->fault, CF_E_CONFIG, path, "standard input is no file to follow");
     char *whole = absolute(path);
     if (whole == NULL)
-      return cf_fail_errno(&job->cli->fault, CF_E_SYSTEM, path, "can't tell its absolute path");
+      return cf_fail_errno(&job->cli->fault, CF_E_SYSTEM, path, "cannot tell its absolute path");
     bool twice = is_ours(job, whole);
     job->paths[job->paths_n++] = whole;
     if (twice)

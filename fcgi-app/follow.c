@@ -59,7 +59,7 @@ enum cf_err cf_follow_open(const struct cf_follow *f, int *fd, struct stat *st,
   if (got < 0 && errno == ENOENT && f->rules.on)
     return CF_E_NOTFOUND;
   if (got < 0 || fstat(got, st) != 0) {
-    enum cf_err err = cf_fail_errno(fault, CF_E_SYSTEM, f->path, "can't open it");
+    enum cf_err err = cf_fail_errno(fault, CF_E_SYSTEM, f->path, "cannot open it");
     if (got >= 0)
       close(got);
     return err;
@@ -201,7 +201,7 @@ static enum cf_err read_more(struct cf_follow *f, struct cf_followed *file, bool
     return CF_OK;
   enum cf_err err = cf_lines_read(&file->lines, file->fd, &n);
   if (err != CF_OK)
-    return err == CF_E_SYSTEM ? cf_fail_errno(fault, err, f->path, "can't read it") : err;
+    return err == CF_E_SYSTEM ? cf_fail_errno(fault, err, f->path, "cannot read it") : err;
   if (n > 0)
     file->heard_us = cf_clock_mono_us();
   *more = n > 0 || (!file->ended && is_end(f, file));

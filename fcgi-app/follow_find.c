@@ -146,7 +146,7 @@ static enum cf_err accept_missed(struct cf_follow *f, const struct neighbour *n,
   return !n->compressed && is_missed(f, n, f->looked_us - MISSED_MARGIN_US) ? CF_OK : CF_E_NOTFOUND;
 }
 
-/* Takes none, and tells of those that can't be read. */
+/* Takes none, and tells of those that cannot be read. */
 static enum cf_err warn_compressed(struct cf_follow *f, const struct neighbour *n,
                                    const void *wanted, struct cf_fault *fault)
 {

@@ -257,7 +257,8 @@ enum cf_err cf_handle_events_post(struct cf_call *call)
   struct options options = {.batch = false};
   struct cf_ingest in;
   if (call->who.source.n == 0)
-    return cf_fail(&call->fault, CF_E_ROLE, NULL, "this user's name can't be the source of events");
+    return cf_fail(&call->fault, CF_E_ROLE, NULL,
+                   "this user's name cannot be the source of events");
   enum cf_err err = read_options(call, &options);
   if (err != CF_OK)
     return err;

@@ -94,7 +94,7 @@ static enum cf_err tell_damage(struct cf_call *call, const struct cf_page_end *e
     cf_json_put_member(&call->members, "next_cursor", cf_str_from(end->cursor));
   return cf_fail(
       &call->fault, CF_E_DAMAGED, NULL,
-      "records from seq %llu up to, not including, %llu can't be read and may belong to the answer; ask for what is before them with seq_to=%llu and for what is after with seq_from=%llu",
+      "records from seq %llu up to, not including, %llu cannot be read and may belong to the answer; ask for what is before them with seq_to=%llu and for what is after with seq_from=%llu",
       (unsigned long long)end->damaged_from, (unsigned long long)end->damaged_to,
       (unsigned long long)end->damaged_from, (unsigned long long)end->damaged_to);
 }
@@ -114,7 +114,7 @@ static enum cf_err end_page(struct cf_call *call, struct stream *stream,
   return pass_on(stream);
 }
 
-/* The answer has begun to be sent and can't be finished. It ends in the middle
+/* The answer has begun to be sent and cannot be finished. It ends in the middle
  * of a value, so that nobody takes what there is for all. */
 static void break_off(struct cf_call *call, struct stream *stream, const struct cf_page_end *end,
                       enum cf_err err)
@@ -233,7 +233,7 @@ static enum cf_err answer_one(struct cf_call *call, const struct cf_opening *ope
   return err;
 }
 
-/* A block that can't be read: its seqs as members of the problem. */
+/* A block that cannot be read: its seqs as members of the problem. */
 static void tell_block(struct cf_call *call, uint64_t seq)
 {
   cf_json_put_member_u64(&call->members, "seq_from", seq - seq % CF_GROUP);

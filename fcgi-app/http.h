@@ -90,7 +90,7 @@ void cf_path_put(struct cf_buf *b, struct cf_str path);
 struct cf_response {
   struct cf_transport *transport;
   bool head;    /* HEAD: the same headers, no body */
-  bool started; /* headers were sent: status and headers can't change any more */
+  bool started; /* headers were sent: status and headers cannot change any more */
   int status;
   /* "Name: value CR LF", but Status, Content-Length and
    * X-Content-Type-Options */

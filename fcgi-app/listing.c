@@ -171,7 +171,7 @@ static enum cf_err run(struct cf_listing *l, struct cf_ledger *ledger, const str
     return err;
   return cf_fail(
       fault, err, NULL,
-      "records from seq %llu up to, not including, %llu can't be read and may belong here; what is listed is what was found before them",
+      "records from seq %llu up to, not including, %llu cannot be read and may belong here; what is listed is what was found before them",
       (unsigned long long)l->end.damaged_from, (unsigned long long)l->end.damaged_to);
 }
 

@@ -49,7 +49,7 @@ static enum cf_err read_all(const char *file, struct cf_buf *b, int64_t *saved_u
   int fd = open(file, O_RDONLY | O_CLOEXEC);
   if (fd < 0)
     return errno == ENOENT ? CF_OK
-                           : cf_fail_errno(fault, CF_E_SYSTEM, file, "can't open the state file");
+                           : cf_fail_errno(fault, CF_E_SYSTEM, file, "cannot open the state file");
   for (ssize_t got = 1; got > 0;) {
     uint8_t *p = cf_buf_grow(b, 4096);
     if (p == NULL)
@@ -65,7 +65,7 @@ static enum cf_err read_all(const char *file, struct cf_buf *b, int64_t *saved_u
   close(fd);
   errno = at_fault;
   if (b->err == CF_E_SYSTEM)
-    return cf_fail_errno(fault, CF_E_SYSTEM, file, "can't read the state file");
+    return cf_fail_errno(fault, CF_E_SYSTEM, file, "cannot read the state file");
   return b->err;
 }
 
@@ -175,7 +175,7 @@ enum cf_err cf_marks_save(const char *file, const struct cf_marks *marks, struct
     err = CF_E_NOMEM;
   else if (!write_file(name, cf_buf_str(&text)) || rename(name, file) != 0 ||
            !cf_file_sync_name(file))
-    err = cf_fail_errno(fault, CF_E_SYSTEM, file, "can't write the state file");
+    err = cf_fail_errno(fault, CF_E_SYSTEM, file, "cannot write the state file");
   cf_buf_fini(&text);
   cf_buf_fini(&beside);
   return err;

@@ -28,7 +28,7 @@ static enum cf_err damaged(uint64_t seq, struct cf_fault *fault)
 {
   uint64_t first = seq - seq % CF_GROUP;
   return cf_fail(fault, CF_E_DAMAGED, NULL,
-                 "records from seq %llu up to, not including, %llu can't be read",
+                 "records from seq %llu up to, not including, %llu cannot be read",
                  (unsigned long long)first, (unsigned long long)(first + CF_GROUP));
 }
 
@@ -56,7 +56,7 @@ enum cf_err cf_opening_leaf(struct cf_opening *o, struct cf_view *view, struct c
   cf_view_hashes(view, &hashes);
   enum cf_err err = seq == 0 ? CF_OK : hashes.get(hashes.context, 0, seq - 1, 1, prev);
   if (err == CF_E_DAMAGED)
-    return cf_fail(fault, err, NULL, "the hash of record %llu can't be read",
+    return cf_fail(fault, err, NULL, "the hash of record %llu cannot be read",
                    (unsigned long long)(seq - 1));
   if (err != CF_OK)
     return err;
@@ -146,7 +146,7 @@ enum cf_err cf_inclusion_get(struct cf_inclusion *in, struct cf_ledger *ledger, 
   err = cf_tree_inclusion(&hashes, seq, in->checkpoint.size, &in->proof);
   cf_view_put(view);
   return err == CF_E_DAMAGED
-             ? cf_fail(fault, err, NULL, "hashes on the path of seq %llu can't be read",
+             ? cf_fail(fault, err, NULL, "hashes on the path of seq %llu cannot be read",
                        (unsigned long long)seq)
              : err;
 }

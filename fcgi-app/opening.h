@@ -17,7 +17,7 @@ struct cf_opening {
 void cf_opening_init(struct cf_opening *o);
 void cf_opening_fini(struct cf_opening *o);
 /* The record of that seq and its salts; always with the same view.
- * CF_E_NOTFOUND beyond the view's size, CF_E_DAMAGED with the seqs that can't
+ * CF_E_NOTFOUND beyond the view's size, CF_E_DAMAGED with the seqs that cannot
  * be read in words, CF_E_NOMEM. */
 CF_MUST enum cf_err cf_opening_get(struct cf_opening *o, struct cf_view *view, uint64_t seq,
                                    struct cf_fault *fault);

@@ -254,7 +254,7 @@ static uint32_t code_of(const uint8_t *p, size_t n)
   return code;
 }
 
-/* Code points that change the order of what stands around them, or can't be
+/* Code points that change the order of what stands around them, or cannot be
  * seen. */
 static bool is_trick(uint32_t code)
 {

@@ -23,7 +23,7 @@ void cf_relay_free(struct cf_relay *relay); /* NULL is harmless */
  * backlog is full; CF_E_LEAVING: it left before it did anything: all three may
  * be tried again. CF_E_UNKNOWN: it left, and nobody knows whether it did what
  * was asked; nothing of an answer was passed on. CF_E_PEER: the client left, or
- * the answer broke off. CF_E_SYSTEM: the owner can't be reached, with the
+ * the answer broke off. CF_E_SYSTEM: the owner cannot be reached, with the
  * reason in fault. */
 CF_MUST enum cf_err cf_relay_try(struct cf_relay *relay, struct cf_fault *fault);
 

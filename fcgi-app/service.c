@@ -162,7 +162,7 @@ static enum cf_err replace_owner(struct cf_service *service, int64_t *started_us
 
 /* Pass the request on, or serve it here when there is nobody to pass it to. An
  * owner that somebody else is, or may become, is waited for; a ledger that
- * can't be opened is not. */
+ * cannot be opened is not. */
 static enum cf_err pass(struct cf_service *service, struct cf_relay *relay)
 {
   static struct cf_log_rate rate;

@@ -77,7 +77,7 @@ static enum cf_err match_kinds(const struct search *s, const void *what, struct 
   return err;
 }
 
-/* Keep what one predicate finds. An index that can't be read keeps everything:
+/* Keep what one predicate finds. An index that cannot be read keeps everything:
  * the records decide. */
 static enum cf_err narrow(const struct search *s,
                           enum cf_err (*match)(const struct search *s, const void *what,

@@ -95,8 +95,8 @@ CF_MUST enum cf_err cf_filter_values(const struct cf_query *query, const struct 
 
 /* Which offsets of the view's unit i, from ≤ offset < bits->n, may pass the
  * filter and have an effective time in lo_us..hi_us (both included). bits is
- * empty before. An index that can't be read is not used. CF_E_NOMEM, the view's
- * errors but CF_E_DAMAGED. */
+ * empty before. An index that cannot be read is not used. CF_E_NOMEM, the
+ * view's errors but CF_E_DAMAGED. */
 CF_MUST enum cf_err cf_candidates(const struct cf_query *query, struct cf_view *view, size_t i,
                                   uint32_t from, int64_t lo_us, int64_t hi_us,
                                   struct cf_bits *bits);

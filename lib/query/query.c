@@ -51,7 +51,7 @@ static enum cf_err reach(struct cf_walk *w, uint64_t seq, const struct cf_record
   return err;
 }
 
-/* Text that is not canonical can't have been appended: it is damage too. */
+/* Text that is not canonical cannot have been appended: it is damage too. */
 static enum cf_err test(struct cf_walk *w, const struct cf_record *record, bool *pass)
 {
   enum cf_err err = cf_query_test(w->query, record, &w->values, pass);
@@ -215,8 +215,8 @@ enum cf_err cf_walk_time(struct cf_walk *w, const struct cf_stretch *s, uint32_t
 
 /* ---- In order of seq ---- */
 
-/* Does the time allow the record? Where times can't be read, the record says so
- * itself when it is looked at. */
+/* Does the time allow the record? Where times cannot be read, the record says
+ * so itself when it is looked at. */
 static enum cf_err time_allows(struct cf_walk *w, const struct cf_stretch *s, uint32_t offset,
                                bool *allows)
 {

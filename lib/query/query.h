@@ -3,9 +3,9 @@
  * answers it page by page (api.md, GET /v1/events).
  *
  * Every record that is given was checked against the whole filter on its own
- * text; indexes only say where to look. An index that can't be read makes an
- * answer slower, never shorter; records that can't be read and may match are an
- * error that names them. */
+ * text; indexes only say where to look. An index that cannot be read makes an
+ * answer slower, never shorter; records that cannot be read and may match are
+ * an error that names them. */
 #ifndef CF_QUERY_QUERY_H
 #define CF_QUERY_QUERY_H
 

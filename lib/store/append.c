@@ -189,7 +189,7 @@ static bool roller_is_behind(const struct cf_layout *layout)
   return layout->tails_n > CF_TAILS_MAX || memory > CF_FROZEN_MEMORY_MAX;
 }
 
-/* Wait while the roller has too much before it. CF_E_SPACE when it can't get
+/* Wait while the roller has too much before it. CF_E_SPACE when it cannot get
  * rid of it. */
 static enum cf_err wait_for_roller(struct cf_ledger *l)
 {
@@ -239,7 +239,7 @@ static enum cf_err group_run(struct cf_ledger *l, struct group *g)
   } else {
     (void)pthread_mutex_lock(&l->queue.lock);
     l->queue.leading = false;
-    /* nobody waits who could try again, and one that can't be taken must not
+    /* nobody waits who could try again, and one that cannot be taken must not
      * fail the next group too */
     l->queue.posted_dropped += g->posted.n;
   }

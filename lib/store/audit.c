@@ -66,7 +66,7 @@ static enum cf_err kept_hashes(struct cf_view *v, uint64_t first, size_t n,
 }
 
 /* Rebuild one leaf; prev is what the ledger keeps for its predecessor. Where
- * the kept hash can't be read, the computed one stands in for the next leaf's
+ * the kept hash cannot be read, the computed one stands in for the next leaf's
  * prev. */
 static void rebuild(struct worker *w, unsigned i, const uint8_t prev[CF_HASH_N],
                     struct cf_verify_leaf *out)
@@ -83,15 +83,15 @@ static void rebuild(struct worker *w, unsigned i, const uint8_t prev[CF_HASH_N],
       out->erased |= (uint8_t)(1u << c);
 }
 
-/* A leaf's hash as it is kept or, where that can't be read, as it was computed;
- * NULL where neither is known. */
+/* A leaf's hash as it is kept or, where that cannot be read, as it was
+ * computed; NULL where neither is known. */
 static const uint8_t *known_hash(const struct cf_verify_leaf *leaf)
 {
   return leaf->hash_readable || leaf->readable ? leaf->hash : NULL;
 }
 
 /* The leaves of one block; before is the hash in front of it, NULL where nobody
- * knows it: then its first leaf can't be judged. */
+ * knows it: then its first leaf cannot be judged. */
 static enum cf_err leaves_of_block(struct cf_view *v, struct worker *w, uint64_t first, size_t n,
                                    const uint8_t *before, struct cf_verify_leaf *out, size_t *at)
 {
@@ -108,7 +108,7 @@ static enum cf_err leaves_of_block(struct cf_view *v, struct worker *w, uint64_t
   return w->text.err;
 }
 
-/* The kept hash of the leaf before first; *known is false where it can't be
+/* The kept hash of the leaf before first; *known is false where it cannot be
  * read. */
 static enum cf_err hash_before(struct cf_view *v, uint64_t first, uint8_t hash[CF_HASH_N],
                                bool *known)

@@ -141,7 +141,7 @@ static bool is_void(int fd, off_t at, size_t n)
 }
 
 /* Write zeros as far as there is something to write them over; false where it
- * can't be told, or none may be left out. */
+ * cannot be told, or none may be left out. */
 static bool write_few(int fd, const void *zeros, size_t n, off_t at)
 {
   size_t few = before_hole(fd, at, n);

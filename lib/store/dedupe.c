@@ -16,7 +16,7 @@
  * share an id */
 #define CANDIDATES_MAX 64
 /* looks that find damage: what else the segment may have is not looked for, or
- * one that can't be read would hold up all who append */
+ * one that cannot be read would hold up all who append */
 #define DAMAGED_MAX 256
 
 struct dedupe {
@@ -120,7 +120,7 @@ struct place {
   const struct cf_segment_meta *segment;
 };
 
-/* What a damaged segment can't tell is not there, an event taken twice is
+/* What a damaged segment cannot tell is not there, an event taken twice is
  * better than one refused for ever; what it can tell still counts. */
 static enum cf_err pass_damage(struct dedupe *d, struct place place, enum cf_err err)
 {

@@ -85,10 +85,10 @@ static enum cf_err open_directory(struct cf_ledger *l, struct cf_fault *fault)
     return cf_fail(fault, CF_E_NOTFOUND, data,
                    "there is no ledger: make one with `counterfoil init`");
   if (l->directory < 0)
-    return cf_fail_errno(fault, CF_E_SYSTEM, data, "can't open the data directory");
+    return cf_fail_errno(fault, CF_E_SYSTEM, data, "cannot open the data directory");
   struct stat st;
   if (fstat(l->directory, &st) != 0)
-    return cf_fail_errno(fault, CF_E_SYSTEM, data, "can't look at the data directory");
+    return cf_fail_errno(fault, CF_E_SYSTEM, data, "cannot look at the data directory");
   if (st.st_uid != geteuid())
     return cf_fail(
         fault, CF_E_CONFIG, data,
@@ -105,13 +105,13 @@ static enum cf_err take_lock(struct cf_ledger *l, struct cf_fault *fault)
 {
   l->lock_fd = openat(l->directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (l->lock_fd < 0)
-    return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "can't open the file `lock`");
+    return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "cannot open the file `lock`");
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
   if (fcntl(l->lock_fd, F_OFD_SETLK, &lock) == 0)
     return CF_OK;
   if (errno == EAGAIN || errno == EACCES)
     return cf_fail(fault, CF_E_LOCKED, l->conf->data, "another process owns the ledger");
-  return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "can't lock the ledger");
+  return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "cannot lock the ledger");
 }
 
 static enum cf_err open_env(struct cf_ledger *l, enum cf_bdb_open how, bool spare,
@@ -149,7 +149,7 @@ static enum cf_err recover_env(struct cf_ledger *l, struct cf_fault *fault)
   }
   if (err == CF_E_DAMAGED && cf_space_free(l) < CF_ENV_CACHE)
     return cf_fail(fault, CF_E_SPACE, l->conf->data,
-                   "the database can't be recovered, and there is hardly any space: free some");
+                   "the database cannot be recovered, and there is hardly any space: free some");
   return err;
 }
 
@@ -167,7 +167,7 @@ static enum cf_err make_directory(const char *path, struct cf_fault *fault)
 {
   if (mkdir(path, 0700) == 0 || errno == EEXIST)
     return CF_OK;
-  return cf_fail_errno(fault, CF_E_SYSTEM, path, "can't make the directory");
+  return cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot make the directory");
 }
 
 /* An existing DATA must hold nothing, or what an init that was cut short has
@@ -179,7 +179,7 @@ static enum cf_err check_empty(struct cf_ledger *l, bool *again, struct cf_fault
   if (d == NULL) {
     if (fd >= 0)
       (void)close(fd);
-    return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "can't read the data directory");
+    return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "cannot read the data directory");
   }
   bool any = false;
   *again = false;
@@ -210,7 +210,7 @@ static enum cf_err clear_directory(struct cf_ledger *l, const char *name, struct
   }
   return unlinkat(l->directory, name, AT_REMOVEDIR) == 0
              ? CF_OK
-             : cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "can't remove %s", name);
+             : cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "cannot remove %s", name);
 }
 
 static enum cf_err make_tree(struct cf_ledger *l, struct cf_fault *fault)
@@ -218,13 +218,13 @@ static enum cf_err make_tree(struct cf_ledger *l, struct cf_fault *fault)
   static const char *const names[] = {"env", "segments"};
   int fd = openat(l->directory, UNFINISHED, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0 || close(fd) != 0 || fsync(l->directory) != 0)
-    return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "can't write to the data directory");
+    return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "cannot write to the data directory");
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     enum cf_err err = clear_directory(l, names[i], fault);
     if (err != CF_OK)
       return err;
     if (mkdirat(l->directory, names[i], 0700) != 0)
-      return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "can't make %s", names[i]);
+      return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "cannot make %s", names[i]);
   }
   return CF_OK;
 }
@@ -235,7 +235,7 @@ static enum cf_err finish(struct cf_ledger *l, struct cf_fault *fault)
   if (unlinkat(l->directory, UNFINISHED, 0) == 0 && fsync(l->directory) == 0 &&
       cf_file_sync_name(l->conf->data))
     return CF_OK;
-  return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "can't write to the data directory");
+  return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "cannot write to the data directory");
 }
 
 /* The signer's key. Where an init was cut short behind it, it is there already,
@@ -368,7 +368,7 @@ static enum cf_err check_genesis(struct cf_ledger *l, struct cf_fault *fault)
   else if (err == CF_E_DAMAGED) {
     cf_log(
         CF_LOG_ERROR,
-        "record 0 can't be read: that this is its signer's ledger is known by what was signed last only");
+        "record 0 cannot be read: that this is its signer's ledger is known by what was signed last only");
     err = CF_OK;
   }
   cf_block_fini(block);
@@ -382,7 +382,7 @@ out:
 static enum cf_err open_signer(struct cf_ledger *l, struct cf_fault *fault)
 {
   if (l->conf->origin != NULL && strcmp(l->conf->origin, l->origin) != 0)
-    return cf_fail(fault, CF_E_CONFIG, "origin", "this ledger is %s: an origin can't be changed",
+    return cf_fail(fault, CF_E_CONFIG, "origin", "this ledger is %s: an origin cannot be changed",
                    l->origin);
   enum cf_err err = cf_signer_open(l->conf->signer, cf_str_from(l->origin), &l->signer, fault);
   /* not by an owner of this ledger, whose lock is ours: nobody to wait for */
@@ -402,7 +402,7 @@ static enum cf_err start_threads(struct cf_ledger *l, struct cf_fault *fault)
   return l->clerk_runs && l->roller_runs
              ? CF_OK
              : cf_fail(fault, CF_E_SYSTEM, NULL,
-                       "can't start a thread: raise the limit of processes");
+                       "cannot start a thread: raise the limit of processes");
 }
 
 static void stop_threads(struct cf_ledger *l)

@@ -138,7 +138,7 @@ size_t cf_view_units(const struct cf_view *view);
 void cf_view_unit(const struct cf_view *view, size_t i, struct cf_unit *unit);
 
 /* Add the offsets (from the unit's first) that match the term, at least from
- * and below bits->n. CF_E_DAMAGED where the index can't be read: the caller
+ * and below bits->n. CF_E_DAMAGED where the index cannot be read: the caller
  * then checks records. */
 CF_MUST enum cf_err cf_view_match(struct cf_view *view, size_t i, const struct cf_term *term,
                                   uint32_t from, struct cf_bits *bits);

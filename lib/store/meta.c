@@ -29,7 +29,7 @@ static enum cf_err open_table(struct cf_ledger *l, const char *file, enum cf_bdb
     return cf_fail(fault, err, file, "there is no ledger in %s: make one with `counterfoil init`",
                    l->conf->data);
   return err == CF_OK ? CF_OK
-                      : cf_fail(fault, err, file, "can't open the table in %s/env", l->conf->data);
+                      : cf_fail(fault, err, file, "cannot open the table in %s/env", l->conf->data);
 }
 
 enum cf_err cf_meta_open(struct cf_ledger *l, enum cf_bdb_open how, struct cf_fault *fault)

@@ -303,7 +303,7 @@ static void apply(struct plan *p)
   if (err == CF_OK)
     err = cf_levels_apply(&l->levels, &p->done);
   if (err != CF_OK)
-    cf_die("can't keep what was committed in memory (%s): restart the service", cf_err_word(err));
+    cf_die("cannot keep what was committed in memory (%s): restart the service", cf_err_word(err));
   if (p->tails_n > 0) {
     l->tail = p->tail[p->tails_n - 1];
     cf_roller_wake(l);

@@ -119,12 +119,12 @@ static enum cf_err sweep(struct cf_ledger *l, struct cf_fault *fault)
   DIR *d = opendir(l->segments_path);
   if (d == NULL)
     return cf_fail_errno(fault, CF_E_SYSTEM, l->segments_path,
-                         "can't read the directory of segments");
+                         "cannot read the directory of segments");
   for (struct dirent *e; (e = readdir(d)) != NULL;)
     if (e->d_name[0] != '.' && !named(l, e->d_name)) {
       cf_log(CF_LOG_INFO, "removing %s: the catalogue does not name it", e->d_name);
       if (unlinkat(dirfd(d), e->d_name, 0) != 0)
-        cf_log(CF_LOG_WARNING, "can't remove %s: %s", e->d_name, strerror(errno));
+        cf_log(CF_LOG_WARNING, "cannot remove %s: %s", e->d_name, strerror(errno));
     }
   (void)closedir(d);
   return CF_OK;
@@ -149,7 +149,7 @@ static void remove_tail(struct cf_ledger *l, int directory, const char *file)
   cf_log(CF_LOG_INFO, "removing %s: it became a segment", file);
   if (cf_bdb_remove(l->env, NULL, file) != CF_OK && unlinkat(directory, file, 0) != 0 &&
       errno != ENOENT)
-    cf_log(CF_LOG_WARNING, "can't remove %s: %s", file, strerror(errno));
+    cf_log(CF_LOG_WARNING, "cannot remove %s: %s", file, strerror(errno));
 }
 
 /* Files of generations that became segments, where the process ended before it
@@ -163,7 +163,7 @@ static enum cf_err sweep_tails(struct cf_ledger *l, struct cf_fault *fault)
     if (fd >= 0)
       (void)close(fd);
     return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data,
-                         "can't read the directory of the database");
+                         "cannot read the directory of the database");
   }
   for (struct dirent *e; (e = readdir(d)) != NULL;)
     if (cf_str_starts(cf_str_from(e->d_name), CF_STR("tail-")) && !is_tail(l, e->d_name))
@@ -196,7 +196,7 @@ static enum cf_err read_tree(struct cf_ledger *l, struct cf_fault *fault)
              ? CF_OK
              : cf_fail(
                    fault, err, l->conf->data,
-                   "the newest leaf hashes can't be read: restore the damaged segment from a backup");
+                   "the newest leaf hashes cannot be read: restore the damaged segment from a backup");
 }
 
 enum cf_err cf_recover(struct cf_ledger *l, struct cf_fault *fault)
@@ -211,7 +211,7 @@ enum cf_err cf_recover(struct cf_ledger *l, struct cf_fault *fault)
         "the ledger was never finished: remove the directory and make it again with `counterfoil init`");
   if (err != CF_OK)
     return cf_fail(fault, err, l->conf->data,
-                   "the ledger's head can't be read: restore the data directory from a backup");
+                   "the ledger's head cannot be read: restore the data directory from a backup");
   l->size = head.size;
   l->last_recorded_us = head.last_recorded_us;
   l->generation = head.generation;

@@ -127,7 +127,7 @@ enum cf_err cf_seal_load(struct cf_ledger *l, struct cf_fault *fault)
   cf_view_put(view);
   if (err != CF_OK)
     return cf_fail(fault, err, l->conf->data,
-                   "the tree's hashes can't be read: restore the damaged segment from a backup");
+                   "the tree's hashes cannot be read: restore the damaged segment from a backup");
   if (!cf_equal(root, last.root, CF_HASH_N))
     return cf_fail(fault, CF_E_ROLLBACK, l->conf->signer,
                    "the signed root at size %llu is not this ledger's; %s",

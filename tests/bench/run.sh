@@ -36,7 +36,7 @@ file_system() { df --output=fstype "$TMP" | tail -n 1; }
 place() {
   if [ -n "$BENCH_DIR" ] && [ ! -d "$BENCH_DIR" ]; then senseless "BENCH_DIR=$BENCH_DIR is no directory"; fi
   TMPDIR=${BENCH_DIR:-/var/tmp} begin bench
-  case $TMP in "${BENCH_DIR:-/}"*) ;; *) senseless "BENCH_DIR=$BENCH_DIR can't be used: its path is longer than 40 bytes, or ${RUN_AS:-this user} can't write there" ;; esac
+  case $TMP in "${BENCH_DIR:-/}"*) ;; *) senseless "BENCH_DIR=$BENCH_DIR cannot be used: its path is longer than 40 bytes, or ${RUN_AS:-this user} cannot write there" ;; esac
   case $(file_system) in
   tmpfs | ramfs) senseless "$TMP is on $(file_system), where an fsync costs nothing: give a directory on a disk, make bench BENCH_DIR=DIR" ;;
   esac

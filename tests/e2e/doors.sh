@@ -204,12 +204,12 @@ check "cgi alone: nobody is left behind" no_owner
 # Some servers give a CGI the words of a query without '=' as its arguments: nothing of a stranger's may count.
 strange=$(as_user env -i GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=GET PATH_INFO=/healthz QUERY_STRING=--version "COUNTERFOIL_CONF=$CONF" "$TMP/bin/counterfoil.fcgi" --version </dev/null)
 like "$strange" '^Status: 400 ' "cgi alone: a query is no option"
-# An owner that a CGI started and that can't open the ledger has nobody to tell why: the CGI tells the web server's log.
+# An owner that a CGI started and that cannot open the ledger has nobody to tell why: the CGI tells the web server's log.
 sed 's/^origin.*/origin = other.example.org/; s/^idle_exit.*/idle_exit = 2s/' "$CONF" >"$TMP/other.conf"
 chmod 640 "$TMP/other.conf"
 [ -z "$RUN_AS" ] || chown "$RUN_AS:" "$TMP/other.conf"
 refused=$(as_user env -i GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=GET PATH_INFO=/healthz "COUNTERFOIL_CONF=$TMP/other.conf" "$TMP/bin/counterfoil.fcgi" </dev/null 2>"$TMP/err")
-like "$refused" '^Status: 503 ' "cgi: a ledger that can't be opened"
+like "$refused" '^Status: 503 ' "cgi: a ledger that cannot be opened"
 like "$(cat "$TMP/err")" "cannot open the ledger: origin: this ledger is doors.example.org/main" "cgi: the web server's log has the reason"
 
 serve_start

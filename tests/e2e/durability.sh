@@ -13,7 +13,7 @@ SHIM=$CF_BUILDDIR/tests/e2e/fsync_shim.so
 preload() {
   local asan
   asan=$(ldd "$CLI" | awk '/lib(clang_rt\.)?asan/ {print $3; exit}')
-  if sanitized && [ -z "$asan" ]; then die "this build has its sanitizer linked in, and the fsync shim can't be preloaded before it: build with gcc"; fi
+  if sanitized && [ -z "$asan" ]; then die "this build has its sanitizer linked in, and the fsync shim cannot be preloaded before it: build with gcc"; fi
   PRELOAD=${asan:+$asan }$TMP/shim.so
 }
 
@@ -28,7 +28,7 @@ load() { # load NAME ARGUMENTS…: what it acknowledged goes to $TMP/acks.NAME. 
 # ---- order
 
 # For each acknowledged event: was a write of the log that holds it followed by a sync of the log that succeeded, and that by the answer?
-# Where the event's id can be seen in what was written before the answer it is that write; where it can't, because the block was
+# Where the event's id can be seen in what was written before the answer it is that write; where it cannot, because the block was
 # compressed, any write since the request was read. Prints `id reason` for each that was not, and at the end how many ids were seen.
 covered() { # covered SHIMLOG ACKS
   sort -n "$1" | awk -v acks="$2" '

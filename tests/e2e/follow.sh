@@ -165,7 +165,7 @@ refusals() {
   refuses "the log's own source" 2 'source' --source counterfoil "$TMP/kinds"
   refuses "nothing to import" 2 'missing' --source a
   refuses "a file twice" 2 'twice' "$TMP/kinds" "$TMP/kinds"
-  refuses "standard input can't be followed" 2 'follow' --follow --state "$TMP/state2" -
+  refuses "standard input cannot be followed" 2 'follow' --follow --state "$TMP/state2" -
   refuses "a state without following" 2 'state' --state "$TMP/state2" "$TMP/kinds"
   refuses "a state file that is something else" 2 'no state file' --follow --state "$TMP/kinds" "$LOG"
   refuses "a name that would drive a terminal is escaped" 2 '\\x1b' "$TMP/"$'\x1b[31m'

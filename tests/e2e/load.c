@@ -558,6 +558,6 @@ int main(int argc, char **argv)
     ;
   figures((double)(now_us() - start) / 1e6);
   if (acks && fclose(acks) != 0)
-    die("the acknowledgements can't be written");
+    die("the acknowledgements cannot be written");
   return 0;
 }

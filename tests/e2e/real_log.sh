@@ -44,7 +44,7 @@ make_log() {
 
 take_log() {
   if [ -n "${CF_REAL_LOG:-}" ]; then
-    cp "$CF_REAL_LOG" "$TMP/access.log" || die "CF_REAL_LOG can't be read"
+    cp "$CF_REAL_LOG" "$TMP/access.log" || die "CF_REAL_LOG cannot be read"
     return
   fi
   serve_start
@@ -208,7 +208,7 @@ damaged_reads() { # damaged_reads TOTAL
   awk -v url="$URL" '{print "url = \"" url "/v1/events/" $1 "\"\noutput = /dev/null"}' "$TMP/each" >"$TMP/each.curl"
   curl -q -sS --noproxy '*' -H @"$TMP/token.reader" -K "$TMP/each.curl" -w '%{http_code}\n' 2>>"$TMP/log/curl" |
     paste "$TMP/each" - | awk -v from="$BAD_FROM" -v to="$BAD_TO" '{want = $1 >= from && $1 < to ? 500 : 200; if ($2 != want) print}' >"$TMP/each.wrong"
-  is "$(head -n 5 "$TMP/each.wrong")" "" "one by one, exactly those on the page can't be read"
+  is "$(head -n 5 "$TMP/each.wrong")" "" "one by one, exactly those on the page cannot be read"
   http_as reader "/v1/events?seq_from=$((BAD_FROM - 10))&seq_to=$((BAD_TO + 10))&kind=all&limit=10000"
   answers "a question over the page is refused" 500 store-damaged
   is "$(json ".seq_from >= $BAD_FROM and .seq_to <= $BAD_TO and .seq_to == .seq_from + 64")" true "and names a block of it"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Berkeley DB in a temporary directory: an environment there, or a file without
- * one; numbers as keys and values that belong to them. What can't be done fails
- * the test. */
+ * one; numbers as keys and values that belong to them. What cannot be done
+ * fails the test. */
 #ifndef CF_TESTS_UNIT_BDB_STAGE_H
 #define CF_TESTS_UNIT_BDB_STAGE_H
 

@@ -100,7 +100,7 @@ static inline const char *cf_test_vectors(const char *name, size_t *n)
   char path[4096];
   snprintf(path, sizeof path, "%s/%s", directory != NULL ? directory : "tests/vectors", name);
   FILE *file = fopen(path, "rb");
-  ck_assert_msg(file != NULL, "%s can't be read", path);
+  ck_assert_msg(file != NULL, "%s cannot be read", path);
   *n = fread(text, 1, sizeof text, file);
   ck_assert_uint_lt(*n, sizeof text);
   fclose(file);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A log, access.log, in a temporary directory, what happens to logs, and who
- * follows it. What can't be done fails the test. */
+ * follows it. What cannot be done fails the test. */
 #ifndef CF_TESTS_UNIT_FOLLOW_STAGE_H
 #define CF_TESTS_UNIT_FOLLOW_STAGE_H
 
@@ -12,7 +12,7 @@ extern char follow_log[300], follow_state[300]; /* the paths of the log and of t
 extern struct cf_follow_rules follow_rules;     /* on, until a test says otherwise */
 extern struct cf_follow *follow;
 extern unsigned follow_named;      /* how many files were given a name */
-extern unsigned follow_fail_names; /* so many times a name can't be had */
+extern unsigned follow_fail_names; /* so many times a name cannot be had */
 
 /* Checked fixture: the directory, empty. */
 void follow_setup(void);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A real ledger in a temporary directory: made, opened, fed with numbered
- * events, read back and verified. What can't be done fails the test. */
+ * events, read back and verified. What cannot be done fails the test. */
 #ifndef CF_TESTS_UNIT_LEDGER_STAGE_H
 #define CF_TESTS_UNIT_LEDGER_STAGE_H
 

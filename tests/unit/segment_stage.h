@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Segments of made-up records in a temporary directory, and a pool that reads
- * them. What can't be done fails the test. */
+ * them. What cannot be done fails the test. */
 #ifndef CF_TESTS_UNIT_SEGMENT_STAGE_H
 #define CF_TESTS_UNIT_SEGMENT_STAGE_H
 

@@ -60,7 +60,7 @@ void temp_run(const char *format, ...)
 void temp_write(const char *path, struct cf_str content, mode_t mode)
 {
   int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  ck_assert_msg(fd >= 0, "%s can't be written", path);
+  ck_assert_msg(fd >= 0, "%s cannot be written", path);
   ck_assert_int_eq(write(fd, content.p, content.n), (ssize_t)content.n);
   ck_assert_int_eq(fchmod(fd, mode), 0);
   close(fd);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A directory of the test's own for all that it writes, and what tests do to
- * files. What can't be done fails the test. */
+ * files. What cannot be done fails the test. */
 #ifndef CF_TESTS_UNIT_TEMP_DIR_H
 #define CF_TESTS_UNIT_TEMP_DIR_H
 

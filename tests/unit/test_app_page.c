@@ -346,7 +346,7 @@ START_TEST(test_problem)
 }
 END_TEST
 
-/* A question that can't be answered says nothing of how many events there
+/* A question that cannot be answered says nothing of how many events there
  * are. */
 static const char *const unanswered[] = {"/?status=abc",  "/?cursor=zzz", "/?limit=5",
                                          "/?fields=user", "/?format=csv", "/?colour=red"};

@@ -371,7 +371,7 @@ static bool flip(off_t page)
   return true;
 }
 
-/* A ledger whose first record can't be read does not open. */
+/* A ledger whose first record cannot be read does not open. */
 static bool try_open(void)
 {
   struct cf_fault fault;
@@ -414,7 +414,7 @@ static void feed_long(void)
   cf_buf_fini(&b);
 }
 
-/* What had begun to be sent can't become a problem any more; it ends so that
+/* What had begun to be sent cannot become a problem any more; it ends so that
  * nobody takes it for whole. */
 static void check_broken_off(void)
 {

@@ -273,7 +273,7 @@ START_TEST(test_unlinked)
 }
 END_TEST
 
-/* A name that can't be had now is asked for again; the line is not lost. */
+/* A name that cannot be had now is asked for again; the line is not lost. */
 START_TEST(test_name_fails)
 {
   struct cf_line line;

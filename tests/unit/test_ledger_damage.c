@@ -10,7 +10,7 @@
 
 #define PAGE 16384
 
-/* How many blocks can't be read; all of them within one segment. */
+/* How many blocks cannot be read; all of them within one segment. */
 static unsigned unreadable_blocks(uint64_t first)
 {
   struct cf_view *view = NULL;
@@ -128,8 +128,8 @@ static unsigned unreadable(uint64_t from, uint64_t to)
   return r.refused;
 }
 
-/* Flip a byte so that the block of seq lost can't be read, and that of seq kept
- * can. */
+/* Flip a byte so that the block of seq lost cannot be read, and that of seq
+ * kept can. */
 static void damage_block(const char *path, uint64_t lost, uint64_t kept)
 {
   struct stat st;
@@ -191,7 +191,7 @@ static unsigned forgotten(const char *source, unsigned from, unsigned to)
   return fresh;
 }
 
-/* An id whose record can't be read makes no other id of its group forgotten,
+/* An id whose record cannot be read makes no other id of its group forgotten,
  * nor the same one of another source. */
 START_TEST(test_damage_of_another_id)
 {

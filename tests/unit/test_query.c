@@ -232,7 +232,7 @@ START_TEST(test_damage_elsewhere)
 }
 END_TEST
 
-/* Damaged times and a damaged block together: an order by time can't be told,
+/* Damaged times and a damaged block together: an order by time cannot be told,
  * and that is said before any row. */
 START_TEST(test_lost_times)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A ledger on a full disk. Space is what the test says: files that hold
- * `wanting` in their path can't be written while DATA/reserve is there, and of
+ * `wanting` in their path cannot be written while DATA/reserve is there, and of
  * zeros only so many bytes where a file has nothing. */
 #include "config.h"
 
@@ -152,7 +152,7 @@ START_TEST(test_reserve_comes_back)
 }
 END_TEST
 
-/* And before a ledger can't be opened for want of one. */
+/* And before a ledger cannot be opened for want of one. */
 START_TEST(test_seal_at_start)
 {
   stage_close_ledger();

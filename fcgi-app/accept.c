@@ -19,7 +19,7 @@ static struct cf_str trimmed(struct cf_str s)
   return s;
 }
 
-/* ---- Accept ---- */
+/* ---- accept ---- */
 
 static bool same(struct cf_str a, const char *b, size_t b_n)
 {

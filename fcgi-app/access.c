@@ -24,8 +24,8 @@ static void set_text(struct cf_builder *b, enum cf_member member, struct cf_str 
     cf_builder_set(b, member, cf_utf8_head(text, max));
 }
 
-static void build(struct cf_builder *b, const struct cf_call *call, const char *action,
-                  struct cf_str attributes)
+static void record_build(struct cf_builder *b, const struct cf_call *call, const char *action,
+                         struct cf_str attributes)
 {
   char ip[46];
   cf_request_ip(call->request, ip);
@@ -48,7 +48,7 @@ void cf_access_post(struct cf_call *call, const char *action, struct cf_str filt
   put_attributes(&attributes, filter, rows);
   enum cf_err err = attributes.err == CF_OK ? cf_builder_new(CF_K_ACCESS, &b) : attributes.err;
   if (err == CF_OK) {
-    build(b, call, action, cf_buf_str(&attributes));
+    record_build(b, call, action, cf_buf_str(&attributes));
     err = cf_builder_end(b, &event, &fault);
   }
   if (err == CF_OK) {

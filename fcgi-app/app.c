@@ -11,7 +11,7 @@
 
 #define DRAIN_MAX (UINT64_C(64) << 20)
 
-/* ---- Life ---- */
+/* ---- life ---- */
 
 /* Without the page's files there is no page; the log goes on, and so does
  * whoever checks it. */
@@ -99,7 +99,7 @@ struct serving {
 };
 
 /* A caller whose token is not valid is nobody where nobody may. */
-static enum cf_err identify(struct cf_call *call)
+static enum cf_err call_identify(struct cf_call *call)
 {
   enum cf_need need = call->route->need;
   bool cookie_ok = call->request->method != CF_HTTP_POST || need == CF_NEED_PAGE;
@@ -135,7 +135,7 @@ static enum cf_err check_params(struct cf_call *call)
   return cf_request_only(call->request, call->route->params, &call->fault);
 }
 
-static enum cf_err dispatch(struct cf_call *call, char allow[32])
+static enum cf_err call_dispatch(struct cf_call *call, char allow[32])
 {
   struct cf_request *rq = call->request;
   enum cf_err err = cf_route_find(rq->method, rq->path, &call->route, call->args, allow);
@@ -143,7 +143,7 @@ static enum cf_err dispatch(struct cf_call *call, char allow[32])
     return cf_fail(&call->fault, err, NULL, "this route takes: %s", allow);
   if (err != CF_OK)
     return cf_fail(&call->fault, err, NULL, "see openapi.json for the routes there are");
-  err = identify(call);
+  err = call_identify(call);
   if (err == CF_OK)
     err = check_origin(call);
   if (err == CF_OK)
@@ -153,7 +153,7 @@ static enum cf_err dispatch(struct cf_call *call, char allow[32])
   return err == CF_OK ? call->route->handler(call) : err;
 }
 
-/* ---- Its answer ---- */
+/* ---- its answer ---- */
 
 /* The web server cut the path at a script or prefix and nothing is behind it:
  * the mount point without its slash, from where the page's links would lead
@@ -185,7 +185,7 @@ static enum cf_err answer_redirect(struct cf_call *call)
 
 /* The answer began and cannot be completed: what there is goes out, and the
  * client sees that it broke off. */
-static void abandon(struct cf_call *call)
+static void answer_abandon(struct cf_call *call)
 {
   struct cf_transport *transport = call->request->transport;
   if (cf_response_flush(call->response) == CF_OK && transport->abandon != NULL)
@@ -200,7 +200,7 @@ static void answer_problem(struct cf_call *call, enum cf_err err, const char *al
     cf_log_rated(&rate, CF_LOG_ERROR, "a request could not be answered: %s: %s", cf_err_word(err),
                  call->fault.detail);
   if (call->response->started) {
-    abandon(call);
+    answer_abandon(call);
     return;
   }
   enum cf_err done = cf_response_problem(call->response, err, &call->fault, members);
@@ -210,10 +210,10 @@ static void answer_problem(struct cf_call *call, enum cf_err err, const char *al
     cf_log(CF_LOG_ERROR, "a problem could not be told: %s", cf_err_word(done));
 }
 
-static void serve(struct cf_call *call)
+static void call_serve(struct cf_call *call)
 {
   char allow[32] = "";
-  enum cf_err err = dispatch(call, allow);
+  enum cf_err err = call_dispatch(call, allow);
   if (err == CF_E_ROUTE && is_bare_mount(call))
     err = answer_redirect(call);
   if (err == CF_E_TOKEN || err == CF_E_ROLE || err == CF_E_ORIGIN)
@@ -253,7 +253,7 @@ void cf_app_serve(struct cf_app *app, struct cf_transport *transport)
                              .response = &s->response,
                              .now_us = cf_clock_now_us()};
   cf_buf_init(&s->call.members, SIZE_MAX);
-  serve(&s->call);
+  call_serve(&s->call);
   cf_buf_fini(&s->call.members);
   cf_identity_fini(&s->call.who);
   cf_response_fini(&s->response);

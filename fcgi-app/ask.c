@@ -46,7 +46,7 @@ static bool is_interrupted(const struct cf_asker *asker)
 
 /* Connect; become the owner where there is none; wait for one that comes or
  * goes. */
-static enum cf_err reach(struct cf_asker *asker, int *fd, struct cf_fault *fault)
+static enum cf_err owner_reach(struct cf_asker *asker, int *fd, struct cf_fault *fault)
 {
   int64_t end_us = cf_clock_mono_us() + WAIT_US;
 
@@ -80,7 +80,7 @@ enum cf_err cf_asker_open(const struct cf_conf *conf, bool (*interrupted)(void),
     return CF_E_NOMEM;
   a->conf = conf;
   a->interrupted = interrupted;
-  enum cf_err err = reach(a, &fd, fault);
+  enum cf_err err = owner_reach(a, &fd, fault);
   if (err != CF_OK) {
     cf_asker_close(a);
     return err;
@@ -175,7 +175,7 @@ static bool asking_interrupted(void *context)
 
 /* ---- the question ---- */
 
-static enum cf_err add(struct cf_exchange *exchange, const char *name, struct cf_str value)
+static enum cf_err param_add(struct cf_exchange *exchange, const char *name, struct cf_str value)
 {
   return cf_exchange_param(exchange, cf_str_from(name), value);
 }
@@ -201,7 +201,7 @@ static enum cf_err add_params(struct cf_exchange *exchange, const struct cf_ask 
 
   for (size_t i = 0; err == CF_OK && i < sizeof params / sizeof params[0]; i++)
     if (params[i].value.p != NULL || params[i].value.n > 0)
-      err = add(exchange, params[i].name, params[i].value);
+      err = param_add(exchange, params[i].name, params[i].value);
   return err;
 }
 
@@ -221,7 +221,7 @@ static enum cf_err exchange_once(struct cf_asker *asker, struct asking *a,
   int fd;
 
   for (unsigned tries = 1;; tries++) {
-    err = reach(asker, &fd, fault);
+    err = owner_reach(asker, &fd, fault);
     if (err != CF_OK)
       return err;
     err = cf_exchange_run(exchange, fd, &io);

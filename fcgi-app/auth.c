@@ -31,7 +31,7 @@ struct cf_auth {
 
 static const char *const everything[] = {"*", NULL};
 
-/* ---- Configuration ---- */
+/* ---- configuration ---- */
 
 /* A fault of the i-th `role`: where it stands, and what would be right. */
 static enum cf_err fail_role(const struct cf_conf *conf, size_t i, const char *right,
@@ -132,7 +132,7 @@ const uint8_t *cf_auth_session_key(const struct cf_auth *auth)
   return auth->session_key;
 }
 
-/* ---- What a request carries ---- */
+/* ---- what a request carries ---- */
 
 struct carried {
   enum cf_via via; /* CF_VIA_NOBODY: nothing of ours */
@@ -188,7 +188,7 @@ static struct carried find_token(const struct cf_request *rq, struct cf_buf *scr
   return carried;
 }
 
-/* ---- Who that is ---- */
+/* ---- who that is ---- */
 
 /* Takes the held token. */
 static void be_token(struct cf_identity *who, enum cf_via via, struct cf_token *token)
@@ -239,7 +239,7 @@ static void be_cookie(struct cf_auth *auth, const struct cf_request *rq, int64_t
 
 /* Whom the web server vouches for. AUTH_TYPE shows that it checked: nginx's
  * stock parameters pass a REMOTE_USER that nobody has checked, without it. */
-static struct cf_str vouched(const struct cf_auth *auth, const struct cf_request *rq)
+static struct cf_str user_vouched(const struct cf_auth *auth, const struct cf_request *rq)
 {
   if (strcmp(auth->conf->trust, "remote_user") == 0 && cf_request_variable(rq, "AUTH_TYPE").n > 0)
     return cf_request_variable(rq, "REMOTE_USER");
@@ -252,7 +252,7 @@ static struct cf_str vouched(const struct cf_auth *auth, const struct cf_request
 static void be_trusted(const struct cf_auth *auth, const struct cf_request *rq,
                        struct cf_identity *who)
 {
-  struct cf_str user = vouched(auth, rq);
+  struct cf_str user = user_vouched(auth, rq);
   const struct trusted *trusted = user.n > 0 ? find_trusted(auth, user) : NULL;
   if (trusted == NULL)
     return;
@@ -295,7 +295,7 @@ void cf_identity_fini(struct cf_identity *who)
   *who = (struct cf_identity){.via = CF_VIA_NOBODY};
 }
 
-/* ---- May they? ---- */
+/* ---- may they? ---- */
 
 static bool is_public(const struct cf_auth *auth, enum cf_need need)
 {

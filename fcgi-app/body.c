@@ -46,7 +46,7 @@ struct intake {
   struct cf_unpacker *zstd;
 };
 
-/* ---- The pool ---- */
+/* ---- the pool ---- */
 
 enum cf_err cf_body_pool_new(uint64_t memory_max, struct cf_body_pool **pool)
 {
@@ -69,7 +69,7 @@ uint64_t cf_body_pool_held(struct cf_body_pool *pool)
   return atomic_load(&pool->held);
 }
 
-static enum cf_err hold(struct cf_body *body, uint64_t n)
+static enum cf_err body_hold(struct cf_body *body, uint64_t n)
 {
   uint64_t before = atomic_fetch_add(&body->pool->held, n);
   if (before + n > body->pool->max) {
@@ -94,11 +94,11 @@ void cf_body_fini(struct cf_body *body)
   body->pool = NULL;
 }
 
-/* ---- Inflating ---- */
+/* ---- inflating ---- */
 
 static enum cf_err feed_identity(struct intake *in, const uint8_t *p, size_t n)
 {
-  enum cf_err err = hold(in->body, n);
+  enum cf_err err = body_hold(in->body, n);
   if (err == CF_OK)
     cf_buf_put(&in->body->data, p, n);
   return err == CF_OK ? in->body->data.err : err;
@@ -111,7 +111,7 @@ static enum cf_err gzip_step(struct intake *in)
   size_t room = data->max - data->n < CHUNK ? data->max - data->n : CHUNK;
   if (room == 0)
     return CF_E_FULL;
-  enum cf_err err = hold(in->body, room);
+  enum cf_err err = body_hold(in->body, room);
   uint8_t *out = err == CF_OK ? cf_buf_grow(data, room) : NULL;
   if (err == CF_OK && out == NULL)
     err = data->err;
@@ -149,7 +149,7 @@ static enum cf_err feed_zstd(struct intake *in, const uint8_t *p, size_t n)
     size_t take = n < ZSTD_PIECE ? n : ZSTD_PIECE;
     size_t before = in->body->data.n, left = in->body->data.max - before,
            room = left < ZSTD_SLACK ? left : ZSTD_SLACK;
-    err = hold(in->body, room);
+    err = body_hold(in->body, room);
     if (err != CF_OK)
       return err;
     err = cf_unpacker_feed(in->zstd, p, take, &in->body->data);
@@ -160,7 +160,7 @@ static enum cf_err feed_zstd(struct intake *in, const uint8_t *p, size_t n)
   return err;
 }
 
-/* ---- One body ---- */
+/* ---- one body ---- */
 
 static enum cf_err choose_coding(struct intake *in, const struct cf_request *rq,
                                  struct cf_fault *fault)
@@ -195,7 +195,7 @@ static enum cf_err open_coding(struct intake *in, const uint8_t *p, size_t n)
   return in->gzip_open ? CF_OK : CF_E_NOMEM;
 }
 
-static enum cf_err feed(struct intake *in, const uint8_t *p, size_t n)
+static enum cf_err body_feed(struct intake *in, const uint8_t *p, size_t n)
 {
   if (in->coding == GZIP)
     return feed_gzip(in, p, n);
@@ -246,12 +246,12 @@ static enum cf_err take_in(struct intake *in, struct cf_request *rq, uint64_t ma
     if (err == CF_OK && total > max)
       err = CF_E_FULL;
     if (err == CF_OK && n > 0)
-      err = feed(in, chunk, n);
+      err = body_feed(in, chunk, n);
   }
   return err == CF_OK ? close_coding(in, total) : err;
 }
 
-static enum cf_err explain(enum cf_err err, uint64_t max, struct cf_fault *fault)
+static enum cf_err error_explain(enum cf_err err, uint64_t max, struct cf_fault *fault)
 {
   switch (err) {
   case CF_E_FULL:
@@ -276,7 +276,7 @@ enum cf_err cf_body_read(struct cf_body_pool *pool, struct cf_request *rq, uint6
   if (err != CF_OK)
     goto out;
   chunk = malloc(CHUNK);
-  err = chunk == NULL ? CF_E_NOMEM : explain(take_in(&in, rq, max, chunk), max, fault);
+  err = chunk == NULL ? CF_E_NOMEM : error_explain(take_in(&in, rq, max, chunk), max, fault);
 out:
   free(chunk);
   if (in.gzip_open)

@@ -30,7 +30,7 @@ const char *cf_cli_value(const struct cf_cli *cli, const char *name)
 
 /* ---- the way to the ledger ---- */
 
-static void stop(int signo)
+static void signal_stop(int signo)
 {
   (void)signo;
   stopped = 1;
@@ -45,7 +45,7 @@ bool cf_cli_stopped(void)
  * nothing either. */
 static void catch_signals(void)
 {
-  struct sigaction action = {.sa_handler = stop, .sa_flags = (int)SA_RESETHAND};
+  struct sigaction action = {.sa_handler = signal_stop, .sa_flags = (int)SA_RESETHAND};
   struct sigaction ignore = {.sa_handler = SIG_IGN};
 
   sigemptyset(&action.sa_mask);
@@ -89,7 +89,7 @@ static bool is_bidi(uint32_t code)
 }
 
 /* The code point of the well-formed sequence of len bytes at p. */
-static uint32_t decode(const uint8_t *p, size_t len)
+static uint32_t text_decode(const uint8_t *p, size_t len)
 {
   static const uint8_t first[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
   uint32_t code = p[0] & first[len];
@@ -109,7 +109,7 @@ static size_t put_one(struct cf_buf *b, struct cf_str s)
     cf_buf_putf(b, "\\x%02x", p[0]);
     return 1;
   }
-  uint32_t code = decode(p, len);
+  uint32_t code = text_decode(p, len);
   if (code < 0x20 || code == 0x7f)
     cf_buf_putf(b, "\\x%02x", (unsigned)code);
   else if ((code >= 0x80 && code < 0xa0) || code == 0x2028 || code == 0x2029 || code == 0xfeff ||
@@ -148,7 +148,7 @@ enum cf_err cf_cli_print(const struct cf_buf *b)
   return fwrite(b->p, 1, b->n, stdout) == b->n ? CF_OK : CF_E_PEER;
 }
 
-static void say(const struct cf_cli *cli, struct cf_str text)
+static void message_say(const struct cf_cli *cli, struct cf_str text)
 {
   struct cf_buf b;
 
@@ -170,7 +170,7 @@ int cf_cli_fail(const struct cf_cli *cli, enum cf_err err)
     cf_buf_puts(&b, cli->fault.detail);
   else
     cf_buf_putf(&b, "%s: %s", cli->fault.at, cli->fault.detail);
-  say(cli, cf_buf_str(&b));
+  message_say(cli, cf_buf_str(&b));
   cf_buf_fini(&b);
   return CF_EXIT_UNKNOWN;
 }
@@ -193,7 +193,7 @@ int cf_cli_refused(const struct cf_cli *cli, int status, struct cf_str body)
     cf_buf_putstr(&b, detail.n > 0 ? detail : cf_json_string(cf_json_member(doc, "title")));
   }
   cf_json_free(doc);
-  say(cli, cf_buf_str(&b));
+  message_say(cli, cf_buf_str(&b));
   cf_buf_fini(&b);
   return CF_EXIT_UNKNOWN;
 }
@@ -206,7 +206,7 @@ int cf_cli_usage(const struct cf_cli *cli, const char *format, ...)
   va_start(args, format);
   (void)vsnprintf(text, sizeof text, format, args);
   va_end(args);
-  say(cli, cf_str_from(text));
+  message_say(cli, cf_str_from(text));
   (void)fprintf(stderr, "See: " PROGRAM " %s --help\n", cli->command->name);
   return CF_EXIT_UNKNOWN;
 }

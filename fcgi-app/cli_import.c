@@ -42,7 +42,7 @@ struct job {
   size_t paths_n;
 };
 
-/* ---- The ledger ---- */
+/* ---- the ledger ---- */
 
 static enum cf_err ask_post(void *context, struct cf_str body, int *status, struct cf_buf *answer,
                             struct cf_fault *fault)
@@ -95,7 +95,7 @@ static enum cf_err open_import(struct job *job)
   return err;
 }
 
-/* ---- The state file ---- */
+/* ---- the state file ---- */
 
 /* Make the directories of a path, as far as they are missing. */
 static enum cf_err make_directories(char *path, struct cf_fault *fault)
@@ -181,7 +181,7 @@ static enum cf_err save_state(const struct job *job)
   return err;
 }
 
-/* ---- The files ---- */
+/* ---- the files ---- */
 
 static enum cf_err name_file(void *context, struct cf_str first_line, char head[CF_HEAD_N + 1],
                              struct cf_fault *fault)
@@ -193,7 +193,7 @@ static enum cf_err name_file(void *context, struct cf_str first_line, char head[
 }
 
 /* The path as the state file knows it: absolute. */
-static char *absolute(const char *path)
+static char *path_absolute(const char *path)
 {
   struct cf_buf b;
   char here[4096];
@@ -218,7 +218,7 @@ static enum cf_err name_paths(struct job *job)
     const char *path = job->cli->args[i];
     if (job->on && strcmp(path, "-") == 0)
       return cf_fail(&job->cli->fault, CF_E_CONFIG, path, "standard input is no file to follow");
-    char *whole = absolute(path);
+    char *whole = path_absolute(path);
     if (whole == NULL)
       return cf_fail_errno(&job->cli->fault, CF_E_SYSTEM, path, "cannot tell its absolute path");
     bool twice = is_ours(job, whole);
@@ -246,7 +246,7 @@ static enum cf_err open_files(struct job *job)
   return CF_OK;
 }
 
-/* ---- Importing ---- */
+/* ---- importing ---- */
 
 static enum cf_err send_batch(struct job *job)
 {
@@ -326,7 +326,7 @@ static enum cf_err import_on(struct job *job)
   return err == CF_E_LEAVING && cf_cli_stopped() ? CF_OK : err;
 }
 
-/* ---- The result ---- */
+/* ---- the result ---- */
 
 static void put_json(const struct job *job, const struct cf_import_counts *counts, double seconds,
                      struct cf_buf *b)
@@ -364,12 +364,12 @@ static enum cf_err print_result(const struct job *job, int64_t since_us)
   return err;
 }
 
-/* ---- The command ---- */
+/* ---- the command ---- */
 
 /* Files are opened before root is given away, so that root can import what only
  * root may read; followed ones are opened again and again, and must be readable
  * for the ledger's user. */
-static enum cf_err prepare(struct job *job)
+static enum cf_err job_prepare(struct job *job)
 {
   bool was_root = geteuid() == 0;
   enum cf_err err = name_paths(job);
@@ -386,7 +386,7 @@ static enum cf_err prepare(struct job *job)
   return err;
 }
 
-static void finish(struct job *job)
+static void job_finish(struct job *job)
 {
   for (size_t i = 0; i < job->paths_n; i++) {
     cf_follow_free(job->follows[i]);
@@ -399,13 +399,13 @@ static void finish(struct job *job)
   cf_import_free(job->import);
 }
 
-static int run(struct cf_cli *cli)
+static int import_run(struct cf_cli *cli)
 {
   struct job job = {.cli = cli, .on = cf_cli_value(cli, "follow") != NULL};
   int64_t since_us = cf_clock_mono_us();
   if (!job.on && cf_cli_value(cli, "state") != NULL)
     return cf_cli_usage(cli, "--state goes with --follow");
-  enum cf_err err = prepare(&job);
+  enum cf_err err = job_prepare(&job);
   if (err == CF_OK) {
     err = job.on ? import_on(&job) : import_once(&job);
     enum cf_err printed = print_result(&job, since_us);
@@ -413,7 +413,7 @@ static int run(struct cf_cli *cli)
       err = printed;
   }
   int status = err == CF_OK ? CF_EXIT_TRUE : cf_cli_fail(cli, err);
-  finish(&job);
+  job_finish(&job);
   return status;
 }
 
@@ -433,5 +433,5 @@ const struct cf_cli_command cf_cli_import = {
     .options = options,
     .args_min = 1,
     .args_max = 1000,
-    .run = run,
+    .run = import_run,
 };

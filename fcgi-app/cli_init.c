@@ -33,7 +33,7 @@ static enum cf_err print_key(struct cf_cli *cli)
   return err;
 }
 
-static int run(struct cf_cli *cli)
+static int init_run(struct cf_cli *cli)
 {
   enum cf_err err = cf_cli_load(cli);
 
@@ -62,5 +62,5 @@ const struct cf_cli_command cf_cli_init = {
         "printed on standard output. As root without --user, an existing data directory says whose the ledger is.\n",
     .options = options,
     .args_max = 0,
-    .run = run,
+    .run = init_run,
 };

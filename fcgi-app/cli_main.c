@@ -101,7 +101,7 @@ static int take_row(struct cf_cli *cli, char **words, int n, int *i)
 
 /* Sort words into options and arguments. Returns -1, or the exit status where
  * there is nothing to run. */
-static int parse(struct cf_cli *cli, char **words, int n)
+static int command_parse(struct cf_cli *cli, char **words, int n)
 {
   bool options_ended = false;
 
@@ -138,7 +138,7 @@ static int parse(struct cf_cli *cli, char **words, int n)
 
 /* ---- the command ---- */
 
-static int finish(struct cf_cli *cli, int status)
+static int command_finish(struct cf_cli *cli, int status)
 {
   cf_asker_close(cli->asker);
   if (cli->has_conf)
@@ -146,14 +146,15 @@ static int finish(struct cf_cli *cli, int status)
   return fflush(stdout) == 0 ? status : CF_EXIT_UNKNOWN;
 }
 
-static int run(const struct cf_cli_command *command, const char *config, char **words, int n)
+static int command_run(const struct cf_cli_command *command, const char *config, char **words,
+                       int n)
 {
   struct cf_cli_command with_options = *command;
   struct cf_cli cli = {.command = &with_options, .config = config};
 
   with_options.options = options_of(command);
-  int status = parse(&cli, words, n);
-  return status >= 0 ? status : finish(&cli, command->run(&cli));
+  int status = command_parse(&cli, words, n);
+  return status >= 0 ? status : command_finish(&cli, command->run(&cli));
 }
 
 int main(int argc, char **argv)
@@ -175,7 +176,7 @@ int main(int argc, char **argv)
   }
   for (size_t k = 0; i < argc && k < COMMANDS_N; k++)
     if (strcmp(argv[i], commands[k]->name) == 0)
-      return run(commands[k], config, argv + i + 1, argc - i - 1);
+      return command_run(commands[k], config, argv + i + 1, argc - i - 1);
   (void)fprintf(stderr, "usage: " PROGRAM " [--config FILE] COMMAND [OPTION…]; " PROGRAM
                         " --help lists the commands\n");
   return CF_EXIT_UNKNOWN;

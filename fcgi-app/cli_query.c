@@ -102,7 +102,7 @@ static struct cf_str cell_text(const struct cf_json *event, size_t k)
   return text;
 }
 
-static void pad(struct cf_buf *row, size_t from, size_t width)
+static void column_pad(struct cf_buf *row, size_t from, size_t width)
 {
   size_t shown = 0;
 
@@ -140,7 +140,7 @@ static enum cf_err print_event(const struct cf_json *event)
   for (size_t k = 0; k < COLUMNS_N; k++) {
     size_t from = row.n;
     cf_cli_put_safe(&row, cell_text(event, k), columns[k].width);
-    pad(&row, from, columns[k].width);
+    column_pad(&row, from, columns[k].width);
   }
   return end_row(&row);
 }
@@ -223,7 +223,7 @@ static enum cf_err take_answer(void *context, const void *p, size_t n)
   return fwrite(p, 1, n, stdout) == n ? CF_OK : CF_E_PEER;
 }
 
-static int run(struct cf_cli *cli)
+static int query_run(struct cf_cli *cli)
 {
   struct output out = {.cli = cli, .table = wants_table(cli)};
   struct cf_buf query;
@@ -264,5 +264,5 @@ const struct cf_cli_command cf_cli_query = {
     .options = options,
     .takes_any = true,
     .args_max = 256,
-    .run = run,
+    .run = query_run,
 };

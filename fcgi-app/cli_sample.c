@@ -34,7 +34,7 @@ static enum cf_err print_events(struct cf_sample *sample, uint64_t n)
   return err;
 }
 
-static int run(struct cf_cli *cli)
+static int sample_run(struct cf_cli *cli)
 {
   const char *seed_text = cf_cli_value(cli, "seed"), *from_text = cf_cli_value(cli, "from");
   int64_t from_us = CF_SAMPLE_FROM_US;
@@ -64,5 +64,5 @@ const struct cf_cli_command cf_cli_sample = {
     .options = options,
     .args_min = 1,
     .args_max = 1,
-    .run = run,
+    .run = sample_run,
 };

@@ -15,7 +15,7 @@ static const struct cf_cli_option options[] = {
     {NULL, NULL, NULL},
 };
 
-static enum cf_err prepare(struct cf_cli *cli, const char **where, int *listener)
+static enum cf_err listener_prepare(struct cf_cli *cli, const char **where, int *listener)
 {
   enum cf_err err = cf_cli_load(cli);
 
@@ -36,13 +36,13 @@ static enum cf_err prepare(struct cf_cli *cli, const char **where, int *listener
   return err == CF_OK ? cf_socket_listen_web(&cli->conf, *where, listener, &cli->fault) : err;
 }
 
-static int run(struct cf_cli *cli)
+static int serve_run(struct cf_cli *cli)
 {
   const char *where;
   int listener;
 
   cf_service_signals(true);
-  enum cf_err err = prepare(cli, &where, &listener);
+  enum cf_err err = listener_prepare(cli, &where, &listener);
   if (err != CF_OK)
     return cf_cli_fail(cli, err);
   cf_log(CF_LOG_INFO, "listening on %s", where);
@@ -60,5 +60,5 @@ const struct cf_cli_command cf_cli_serve = {
         "the web server: keep it to the web server's user or group.\n",
     .options = options,
     .args_max = 0,
-    .run = run,
+    .run = serve_run,
 };

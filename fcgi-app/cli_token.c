@@ -25,8 +25,8 @@ static const struct cf_cli_option options[] = {
 
 /* Ask, and complain about an answer that is no success. CF_OK leaves the parsed
  * answer, which the caller frees. */
-static int ask(struct cf_cli *cli, const char *method, const char *path, struct cf_str body,
-               struct cf_buf *answer, struct cf_json **doc)
+static int token_ask(struct cf_cli *cli, const char *method, const char *path, struct cf_str body,
+                     struct cf_buf *answer, struct cf_json **doc)
 {
   int http = 0;
   enum cf_err err = cf_cli_open(cli);
@@ -87,7 +87,7 @@ static int print_token(struct cf_cli *cli, const struct cf_json *doc)
   return CF_EXIT_TRUE;
 }
 
-static int add(struct cf_cli *cli, struct cf_buf *answer, struct cf_json **doc)
+static int token_add(struct cf_cli *cli, struct cf_buf *answer, struct cf_json **doc)
 {
   struct cf_buf body;
 
@@ -95,7 +95,7 @@ static int add(struct cf_cli *cli, struct cf_buf *answer, struct cf_json **doc)
     return cf_cli_usage(cli, "say: token add NAME ROLES");
   cf_buf_init(&body, ASK_MAX);
   put_token(cli, &body);
-  int status = body.err == CF_OK ? ask(cli, "POST", TOKENS, cf_buf_str(&body), answer, doc)
+  int status = body.err == CF_OK ? token_ask(cli, "POST", TOKENS, cf_buf_str(&body), answer, doc)
                                  : cf_cli_fail(cli, body.err);
   cf_buf_fini(&body);
   return status == CF_EXIT_TRUE ? print_token(cli, *doc) : status;
@@ -160,11 +160,11 @@ static int print_list(struct cf_cli *cli, const struct cf_json *doc)
   return err == CF_OK ? CF_EXIT_TRUE : cf_cli_fail(cli, err);
 }
 
-static int list(struct cf_cli *cli, struct cf_buf *answer, struct cf_json **doc)
+static int token_list(struct cf_cli *cli, struct cf_buf *answer, struct cf_json **doc)
 {
   if (cli->args_n != 1)
     return cf_cli_usage(cli, "say: token list");
-  int status = ask(cli, "GET", TOKENS, CF_STR(""), answer, doc);
+  int status = token_ask(cli, "GET", TOKENS, CF_STR(""), answer, doc);
   if (status != CF_EXIT_TRUE)
     return status;
   if (cf_cli_value(cli, "json") == NULL)
@@ -175,7 +175,7 @@ static int list(struct cf_cli *cli, struct cf_buf *answer, struct cf_json **doc)
 
 /* ---- revoke ---- */
 
-static int revoke(struct cf_cli *cli, struct cf_buf *answer, struct cf_json **doc)
+static int token_revoke(struct cf_cli *cli, struct cf_buf *answer, struct cf_json **doc)
 {
   struct cf_buf path;
 
@@ -185,8 +185,9 @@ static int revoke(struct cf_cli *cli, struct cf_buf *answer, struct cf_json **do
   cf_buf_puts(&path, TOKENS "/");
   cf_buf_puts(&path, cli->args[1]);
   cf_buf_puts(&path, "/revoke");
-  int status = path.err == CF_OK ? ask(cli, "POST", cf_buf_cstr(&path), CF_STR(""), answer, doc)
-                                 : cf_cli_fail(cli, path.err);
+  int status = path.err == CF_OK
+                   ? token_ask(cli, "POST", cf_buf_cstr(&path), CF_STR(""), answer, doc)
+                   : cf_cli_fail(cli, path.err);
   cf_buf_fini(&path);
   return status;
 }
@@ -207,12 +208,12 @@ static const char *misplaced(const struct cf_cli *cli, const char **verb)
   return NULL;
 }
 
-static int run(struct cf_cli *cli)
+static int token_run(struct cf_cli *cli)
 {
   static const struct {
     const char *name;
     int (*run)(struct cf_cli *cli, struct cf_buf *answer, struct cf_json **doc);
-  } verbs[] = {{"add", add}, {"list", list}, {"revoke", revoke}};
+  } verbs[] = {{"add", token_add}, {"list", token_list}, {"revoke", token_revoke}};
   struct cf_json *doc = NULL;
   struct cf_buf answer;
 
@@ -243,5 +244,5 @@ const struct cf_cli_command cf_cli_token = {
     .options = options,
     .args_min = 1,
     .args_max = 3,
-    .run = run,
+    .run = token_run,
 };

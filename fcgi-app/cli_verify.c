@@ -38,7 +38,7 @@ static bool is_true(const struct cf_json *doc, const char *name)
   return cf_json_type(v) == CF_JSON_BOOL && cf_json_bool(v);
 }
 
-static bool number(const struct cf_json *doc, const char *name, uint64_t *n)
+static bool member_number(const struct cf_json *doc, const char *name, uint64_t *n)
 {
   return cf_u64_parse(cf_json_number(cf_json_member(doc, name)), COUNT_MAX, n) == CF_OK;
 }
@@ -105,20 +105,21 @@ static void put_query(const struct cf_cli *cli, const struct verdict *verdict, c
 }
 
 /* Take one answer into account and tell it. */
-static enum cf_err judge(struct cf_cli *cli, const struct cf_json *doc, const char *mode,
-                         struct verdict *verdict)
+static enum cf_err verdict_read(struct cf_cli *cli, const struct cf_json *doc, const char *mode,
+                                struct verdict *verdict)
 {
   uint64_t leaves = 0;
   struct cf_buf b;
 
   if (cf_json_type(cf_json_member(doc, "ok")) != CF_JSON_BOOL)
     return cf_fail(&cli->fault, CF_E_SYNTAX, PATH, "the answer has no verdict");
-  bool counted = number(cf_json_member(doc, "checked"), "leaves", &leaves);
+  bool counted = member_number(cf_json_member(doc, "checked"), "leaves", &leaves);
   verdict->ok = verdict->ok && is_true(doc, "ok");
   verdict->leaves += counted ? leaves : 0;
   verdict->complete = is_true(doc, "complete");
   uint64_t before = verdict->next;
-  if (!verdict->complete && (!number(doc, "next", &verdict->next) || verdict->next <= before))
+  if (!verdict->complete &&
+      (!member_number(doc, "next", &verdict->next) || verdict->next <= before))
     return cf_fail(&cli->fault, CF_E_SYNTAX, PATH,
                    "the answer is not complete and does not say where to go on");
   if (cf_cli_value(cli, "json") != NULL)
@@ -152,7 +153,7 @@ static int ask_once(struct cf_cli *cli, const char *mode, struct verdict *verdic
   } else if (err == CF_OK) {
     err = cf_json_parse(cf_buf_str(&answer), DEPTH, &doc, &cli->fault);
     if (err == CF_OK)
-      err = judge(cli, doc, mode, verdict);
+      err = verdict_read(cli, doc, mode, verdict);
     if (err == CF_OK && cf_cli_value(cli, "json") != NULL)
       err = cf_cli_print(&answer);
   }
@@ -164,7 +165,7 @@ static int ask_once(struct cf_cli *cli, const char *mode, struct verdict *verdic
   return status;
 }
 
-static int run(struct cf_cli *cli)
+static int verify_run(struct cf_cli *cli)
 {
   const char *mode = cf_cli_value(cli, "quick") != NULL ? "quick" : "full";
   struct verdict verdict = {.ok = true};
@@ -192,5 +193,5 @@ const struct cf_cli_command cf_cli_verify = {
         "With --size and --root of a checkpoint that was kept elsewhere, also that nothing before it was changed.\n",
     .options = options,
     .args_max = 0,
-    .run = run,
+    .run = verify_run,
 };

@@ -178,7 +178,7 @@ static enum cf_err transport_flush(void *context)
 
 /* ---- a request ---- */
 
-static void limit(int fd, int which, time_t seconds)
+static void socket_limit(int fd, int which, time_t seconds)
 {
   struct timeval silence = {.tv_sec = seconds};
 
@@ -200,7 +200,7 @@ static enum cf_door door_of(struct worker *w)
 
 /* Read what is left of the body, so that closing does not take the answer from
  * the peer. False: there is more than patience. */
-static bool drain(struct worker *w)
+static bool peer_drain(struct worker *w)
 {
   char trash[4096];
   FCGX_Stream *in = w->request.in;
@@ -208,7 +208,7 @@ static bool drain(struct worker *w)
   size_t n;
 
   if (FCGX_HasSeenEOF(in) == 0)
-    limit(w->request.ipcFd, SO_RCVTIMEO, DRAIN_SILENCE_S);
+    socket_limit(w->request.ipcFd, SO_RCVTIMEO, DRAIN_SILENCE_S);
   while (!w->failed && FCGX_GetError(in) == 0) {
     if (FCGX_HasSeenEOF(in) != 0)
       return true;
@@ -230,22 +230,22 @@ static bool end_answer(struct worker *w)
 /* On a kept connection the peer may send its next request as soon as the answer
  * has ended, and libfcgi would lose what it read too far: there the rest of the
  * body comes first. */
-static void finish(struct worker *w)
+static void request_finish(struct worker *w)
 {
   FCGX_Request *request = &w->request;
-  bool keep = request->keepConnection && transport_flush(w) == CF_OK && drain(w);
+  bool keep = request->keepConnection && transport_flush(w) == CF_OK && peer_drain(w);
 
   if (keep)
-    limit(request->ipcFd, SO_RCVTIMEO, SILENCE_S);
+    socket_limit(request->ipcFd, SO_RCVTIMEO, SILENCE_S);
   if (!end_answer(w) || !keep)
     request->keepConnection = 0;
   if (!keep)
-    (void)drain(w);
+    (void)peer_drain(w);
   FCGX_Detach(request); /* the peer has all of it: no need to wait until it closes */
   FCGX_Finish_r(request);
 }
 
-static void serve(struct worker *w)
+static void request_serve(struct worker *w)
 {
   struct cf_fcgi *server = w->server;
   static const char refused[] =
@@ -267,7 +267,7 @@ static void serve(struct worker *w)
     server->job.serve(server->job.context, &transport);
   else
     (void)transport_write(w, refused, sizeof refused - 1);
-  finish(w);
+  request_finish(w);
   atomic_store(&server->last_us, cf_clock_mono_us());
   atomic_fetch_sub(&server->busy, 1);
 }
@@ -287,8 +287,8 @@ static void set_up(int fd)
 {
   int on = 1;
 
-  limit(fd, SO_RCVTIMEO, SILENCE_S);
-  limit(fd, SO_SNDTIMEO, SILENCE_S);
+  socket_limit(fd, SO_RCVTIMEO, SILENCE_S);
+  socket_limit(fd, SO_SNDTIMEO, SILENCE_S);
   /* a Unix socket refuses it: harmless */
   (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
@@ -377,13 +377,13 @@ static bool next_request(struct worker *w)
   }
 }
 
-static void *work(void *arg)
+static void *worker_main(void *arg)
 {
   struct worker w = {.server = arg};
 
   FCGX_InitRequest(&w.request, -1, FCGI_FAIL_ACCEPT_ON_INTR);
   while (next_request(&w))
-    serve(&w);
+    request_serve(&w);
   atomic_fetch_add(&w.server->left, 1);
   return NULL;
 }
@@ -416,7 +416,7 @@ static enum cf_err start_threads(struct cf_fcgi *server)
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);
   while (failed == 0 && server->threads_n < server->job.threads) {
-    failed = pthread_create(&server->threads[server->threads_n], &attributes, work, server);
+    failed = pthread_create(&server->threads[server->threads_n], &attributes, worker_main, server);
     if (failed == 0)
       server->threads_n++;
   }

@@ -146,7 +146,7 @@ static bool something_to_send(const struct cf_exchange *x)
 }
 
 /* Make the next piece of the body, or its end, a record. */
-static enum cf_err refill(struct cf_exchange *x, const struct cf_exchange_io *io)
+static enum cf_err body_refill(struct cf_exchange *x, const struct cf_exchange_io *io)
 {
   size_t n = 0;
 
@@ -304,13 +304,13 @@ static bool readable(int fd)
 
 /* Wait for what can be done next, and do it. The body is only read when the
  * responder has nothing to say: reading it may block. */
-static enum cf_err step(struct cf_exchange *x, int fd, const struct cf_exchange_io *io)
+static enum cf_err exchange_step(struct cf_exchange *x, int fd, const struct cf_exchange_io *io)
 {
   struct pollfd p = {.fd = fd, .events = POLLIN};
   enum cf_err err = CF_OK;
 
   if (!something_to_send(x) && !x->body_ended && !x->deaf && !readable(fd))
-    err = refill(x, io);
+    err = body_refill(x, io);
   if (err != CF_OK)
     return err;
   if (something_to_send(x))
@@ -339,7 +339,7 @@ enum cf_err cf_exchange_run(struct cf_exchange *x, int fd, const struct cf_excha
   x->deaf = x->ended = x->own_error = false;
   memset(&x->parser, 0, sizeof x->parser);
   while (err == CF_OK && !x->ended)
-    err = step(x, fd, io);
+    err = exchange_step(x, fd, io);
   return err;
 }
 

@@ -14,7 +14,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/diag.h"
 
-/* ---- Opening ---- */
+/* ---- opening ---- */
 
 bool cf_follow_compressed(int fd)
 {
@@ -96,7 +96,7 @@ static void close_file(struct cf_followed *file)
   cf_lines_fini(&file->lines);
 }
 
-/* ---- Truncation and rename ---- */
+/* ---- truncation and rename ---- */
 
 static ssize_t read_front(int fd, uint8_t front[CF_FRONT_N])
 {
@@ -148,7 +148,7 @@ static bool is_at_path(const struct cf_follow *f, const struct cf_followed *file
 
 /* What happened to the path since its file was opened? *changed: there is
  * something new to read. */
-static enum cf_err look(struct cf_follow *f, bool *changed, struct cf_fault *fault)
+static enum cf_err files_look(struct cf_follow *f, bool *changed, struct cf_fault *fault)
 {
   struct cf_followed *newest =
       f->files_n > 0 && !f->files[f->files_n - 1].gone ? &f->files[f->files_n - 1] : NULL;
@@ -181,7 +181,7 @@ static enum cf_err look(struct cf_follow *f, bool *changed, struct cf_fault *fau
   return CF_OK;
 }
 
-/* ---- Reading ---- */
+/* ---- reading ---- */
 
 /* At the end of what the file has: is that its end? */
 static bool is_end(const struct cf_follow *f, const struct cf_followed *file)
@@ -211,8 +211,8 @@ static enum cf_err read_more(struct cf_follow *f, struct cf_followed *file, bool
 }
 
 /* The line that is held, once its file has a name. */
-static enum cf_err give(struct cf_follow *f, struct cf_followed *file, struct cf_line *line,
-                        struct cf_fault *fault)
+static enum cf_err line_give(struct cf_follow *f, struct cf_followed *file, struct cf_line *line,
+                             struct cf_fault *fault)
 {
   if (file->head[0] == '\0') {
     enum cf_err err = f->rules.name(f->rules.context, file->held.text, file->head, fault);
@@ -236,7 +236,7 @@ static enum cf_err next_of(struct cf_follow *f, struct cf_followed *file, struct
          !(file->holds = cf_lines_take(&file->lines, file->ended, &file->held)))
     err = read_more(f, file, &read, fault);
   *more = err == CF_OK && file->holds;
-  return *more ? give(f, file, line, fault) : err;
+  return *more ? line_give(f, file, line, fault) : err;
 }
 
 /* Close the files that were read to their ends. */
@@ -269,7 +269,7 @@ enum cf_err cf_follow_next(struct cf_follow *f, struct cf_line *line, const char
     }
     leave_ended(f);
     again = false;
-    enum cf_err err = f->rules.on ? look(f, &again, fault) : CF_OK;
+    enum cf_err err = f->rules.on ? files_look(f, &again, fault) : CF_OK;
     if (err != CF_OK)
       return err;
   }
@@ -277,7 +277,7 @@ enum cf_err cf_follow_next(struct cf_follow *f, struct cf_line *line, const char
   return CF_OK;
 }
 
-/* ---- Marks ---- */
+/* ---- marks ---- */
 
 void cf_follow_commit(struct cf_follow *f)
 {
@@ -303,9 +303,10 @@ enum cf_err cf_follow_marks(const struct cf_follow *f, struct cf_marks *marks)
   return CF_OK;
 }
 
-/* ---- Life ---- */
+/* ---- life ---- */
 
-static enum cf_err begin(struct cf_follow *f, const struct cf_marks *marks, struct cf_fault *fault)
+static enum cf_err file_begin(struct cf_follow *f, const struct cf_marks *marks,
+                              struct cf_fault *fault)
 {
   struct stat st;
   int fd;
@@ -328,7 +329,7 @@ enum cf_err cf_follow_new(const char *path, const struct cf_follow_rules *rules,
   f->rules = *rules;
   f->path = strdup(path);
   f->looked_us = cf_clock_now_us();
-  enum cf_err err = f->path == NULL ? CF_E_NOMEM : begin(f, marks, fault);
+  enum cf_err err = f->path == NULL ? CF_E_NOMEM : file_begin(f, marks, fault);
   if (err == CF_OK)
     *follow = f;
   else

@@ -72,7 +72,7 @@ static enum cf_err find(struct cf_follow *f, accept_fn *accept, const void *want
   return err;
 }
 
-/* ---- The copy of a truncated file ---- */
+/* ---- the copy of a truncated file ---- */
 
 /* It has the begin that the file had, and what is not yet given of it. */
 static enum cf_err accept_copy(struct cf_follow *f, const struct neighbour *n, const void *wanted,
@@ -101,7 +101,7 @@ enum cf_err cf_follow_find_copy(struct cf_follow *f, const struct cf_followed *f
   return CF_OK;
 }
 
-/* ---- Files that came and went ---- */
+/* ---- files that came and went ---- */
 
 /* .1, -20260131, .2026-01-31_00, perhaps compressed: what programs that rotate
  * logs put behind a name. */
@@ -175,7 +175,7 @@ void cf_follow_add_missed(struct cf_follow *f)
   qsort(f->files + before, f->files_n - before, sizeof f->files[0], by_time);
 }
 
-/* ---- Marks ---- */
+/* ---- marks ---- */
 
 /* The head of an open file. CF_E_NOTFOUND where its first line is not
  * complete. */
@@ -240,7 +240,8 @@ static enum cf_err open_marked(struct cf_follow *f, const struct cf_mark *mark,
 }
 
 /* Go on at a mark, in whatever file now holds what it speaks of. */
-static enum cf_err resume(struct cf_follow *f, const struct cf_mark *mark, struct cf_fault *fault)
+static enum cf_err file_resume(struct cf_follow *f, const struct cf_mark *mark,
+                               struct cf_fault *fault)
 {
   struct neighbour found;
   enum cf_err err = open_marked(f, mark, &found, fault);
@@ -269,7 +270,7 @@ enum cf_err cf_follow_resume(struct cf_follow *f, const struct cf_marks *marks,
     if (strcmp(marks->v[i].path, f->path) != 0)
       continue;
     any = true;
-    enum cf_err err = resume(f, &marks->v[i], fault);
+    enum cf_err err = file_resume(f, &marks->v[i], fault);
     if (err != CF_OK)
       return err;
     if (f->files_n > 0 && !f->files[f->files_n - 1].gone)

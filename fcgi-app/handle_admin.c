@@ -60,7 +60,7 @@ enum cf_err cf_handle_whoami(struct cf_call *call)
   return err;
 }
 
-/* ---- Health ---- */
+/* ---- health ---- */
 
 enum cf_err cf_handle_healthz(struct cf_call *call)
 {
@@ -81,7 +81,7 @@ enum cf_err cf_handle_readyz(struct cf_call *call)
   return err == CF_OK ? cf_response_put(call->response, CF_STR("{\"ready\":true}\n")) : err;
 }
 
-/* ---- Files ---- */
+/* ---- files ---- */
 
 static enum cf_err answer_file(struct cf_call *call, struct cf_str name)
 {

@@ -11,7 +11,7 @@
 #include "lib/base/diag.h"
 #include "lib/record/json.h"
 
-/* ---- What was asked ---- */
+/* ---- what was asked ---- */
 
 struct options {
   bool batch, seqs, unknown, cut, receipt;
@@ -55,7 +55,7 @@ static bool says_lines(const struct cf_request *rq)
   return false;
 }
 
-/* ---- Losses ---- */
+/* ---- losses ---- */
 
 static void count_losses(struct cf_call *call, const struct cf_ingest *in)
 {
@@ -75,7 +75,7 @@ static void count_body(struct cf_call *call, enum cf_err err)
     cf_loss_events(call->app->loss, call->who.source, cf_err_word(err), 1, call->now_us);
 }
 
-/* ---- One event ---- */
+/* ---- one event ---- */
 
 /* The event is on disk whatever becomes of its receipt, so that a failure here
  * only leaves it out. */
@@ -229,9 +229,10 @@ static enum cf_err answer_batch(struct cf_call *call, const struct cf_ingest *in
   return err;
 }
 
-/* ---- The route ---- */
+/* ---- the route ---- */
 
-static enum cf_err take(struct cf_call *call, struct cf_ingest *in, const struct options *options)
+static enum cf_err body_take(struct cf_call *call, struct cf_ingest *in,
+                             const struct options *options)
 {
   struct cf_body body = {.pool = NULL};
   enum cf_err err = cf_body_read(call->app->bodies, call->request, call->app->conf->max_body, &body,
@@ -268,7 +269,7 @@ enum cf_err cf_handle_events_post(struct cf_call *call)
                                      .sources = call->who.sources,
                                      .unknown_to_attributes = options.unknown,
                                      .cut_long = options.cut};
-  err = take(call, &in, &options);
+  err = body_take(call, &in, &options);
   if (err == CF_OK) {
     count_losses(call, &in);
     err = in.batch ? answer_batch(call, &in, options.seqs)

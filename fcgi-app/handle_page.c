@@ -17,7 +17,7 @@
 #define QUICK_BUDGET_US INT64_C(2000000)
 #define FORM_MAX        4096
 
-/* ---- Answers ---- */
+/* ---- answers ---- */
 
 static enum cf_err page_headers(struct cf_call *call, int status)
 {
@@ -55,7 +55,7 @@ static enum cf_err answer_page(struct cf_call *call, int status, struct cf_page_
 }
 
 /* To the page itself, with or without a cookie to set. */
-static enum cf_err redirect(struct cf_call *call, struct cf_str cookie)
+static enum cf_err page_redirect(struct cf_call *call, struct cf_str cookie)
 {
   struct cf_buf b;
   cf_buf_init(&b, 4 * CF_PATH_MAX);
@@ -84,7 +84,7 @@ static enum cf_err answer_login(struct cf_call *call, int status, const char *me
   return err;
 }
 
-/* ---- The list ---- */
+/* ---- the list ---- */
 
 /* State of the chain: size, newest checkpoint, and whether a quick look at them
  * finds a fault. */
@@ -159,7 +159,7 @@ static bool lacks_slash(const struct cf_request *rq)
 enum cf_err cf_handle_page(struct cf_call *call)
 {
   if (lacks_slash(call->request))
-    return redirect(call, CF_STR(""));
+    return page_redirect(call, CF_STR(""));
   if (call->who.via == CF_VIA_NOBODY)
     return answer_login(call, 200, NULL);
   if (!cf_roles_have(call->who.roles, CF_ROLE_READER))
@@ -167,7 +167,7 @@ enum cf_err cf_handle_page(struct cf_call *call)
   return show_list(call);
 }
 
-/* ---- Signing in and out ---- */
+/* ---- signing in and out ---- */
 
 enum cf_err cf_handle_login_get(struct cf_call *call)
 {
@@ -195,7 +195,7 @@ static enum cf_err sign_in(struct cf_call *call, const struct cf_token *token)
                         &header);
   enum cf_err err = value.err != CF_OK ? value.err : header.err;
   if (err == CF_OK)
-    err = redirect(call, cf_buf_str(&header));
+    err = page_redirect(call, cf_buf_str(&header));
   cf_buf_fini(&value);
   cf_buf_fini(&header);
   return err;
@@ -246,14 +246,14 @@ enum cf_err cf_handle_logout(struct cf_call *call)
     return err;
   cf_request_get(call->request, "form", &form);
   if (call->who.cookie.n == 0)
-    return redirect(call, CF_STR(""));
+    return page_redirect(call, CF_STR(""));
   err = cf_session_check_form(cf_auth_session_key(call->app->auth), call->who.cookie, form,
                               &call->fault);
   if (err != CF_OK)
     return err;
   cf_buf_init(&header, 4 * CF_PATH_MAX + 512);
   cf_session_put_header(call->request, CF_STR(""), 0, &header);
-  err = header.err == CF_OK ? redirect(call, cf_buf_str(&header)) : header.err;
+  err = header.err == CF_OK ? page_redirect(call, cf_buf_str(&header)) : header.err;
   cf_buf_fini(&header);
   return err;
 }

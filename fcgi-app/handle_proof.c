@@ -10,7 +10,7 @@
 #include "lib/base/codec.h"
 #include "lib/record/json.h"
 
-/* ---- Checkpoint and keys ---- */
+/* ---- checkpoint and keys ---- */
 
 enum cf_err cf_handle_checkpoint(struct cf_call *call)
 {
@@ -41,7 +41,7 @@ enum cf_err cf_handle_keys(struct cf_call *call)
   return err;
 }
 
-/* ---- Receipts ---- */
+/* ---- receipts ---- */
 
 static bool may_write(const struct cf_identity *who, struct cf_str source)
 {
@@ -111,10 +111,10 @@ enum cf_err cf_handle_receipt(struct cf_call *call)
   return err;
 }
 
-/* ---- Proofs ---- */
+/* ---- proofs ---- */
 
 /* A required integer parameter. */
-static enum cf_err number(struct cf_call *call, const char *name, uint64_t *value)
+static enum cf_err param_number(struct cf_call *call, const char *name, uint64_t *value)
 {
   bool present = false;
   enum cf_err err = cf_request_u64(call->request, name, &present, value, &call->fault);
@@ -151,9 +151,9 @@ static enum cf_err prove(struct cf_call *call, const char *first_name, const cha
   struct cf_view *view = NULL;
   struct cf_hashes hashes;
   struct cf_proof proof;
-  enum cf_err err = number(call, first_name, &first);
+  enum cf_err err = param_number(call, first_name, &first);
   if (err == CF_OK)
-    err = number(call, second_name, &second);
+    err = param_number(call, second_name, &second);
   if (err == CF_OK)
     err = cf_view_get(call->app->ledger, &view);
   if (err != CF_OK)
@@ -182,7 +182,7 @@ enum cf_err cf_handle_consistency(struct cf_call *call)
   return prove(call, "first", "second", cf_tree_consistency);
 }
 
-/* ---- Tiles ---- */
+/* ---- tiles ---- */
 
 /* Hashes or records of one entry of the level. */
 static uint64_t span_of(unsigned level)

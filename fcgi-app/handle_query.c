@@ -12,7 +12,7 @@
 
 #define PAGE_BUDGET_US INT64_C(10000000)
 
-/* ---- Many ---- */
+/* ---- many ---- */
 
 /* The format that Accept asks for. */
 static enum cf_format accepted(const struct cf_request *rq)
@@ -136,8 +136,8 @@ static void break_off(struct cf_call *call, struct stream *stream, const struct 
 }
 
 /* Headers, rows, end. */
-static enum cf_err give(struct cf_call *call, const struct cf_query *query, struct cf_view *view,
-                        struct stream *stream)
+static enum cf_err page_give(struct cf_call *call, const struct cf_query *query,
+                             struct cf_view *view, struct stream *stream)
 {
   struct cf_page_end end = {.rows = 0};
   bool all = cf_query_limit(query) == CF_QUERY_LIMIT_ALL;
@@ -162,7 +162,7 @@ static const char *action_of(const struct cf_query *query, enum cf_format format
                                                                                 : "query";
 }
 
-static enum cf_err run(struct cf_call *call, struct cf_query *query)
+static enum cf_err question_run(struct cf_call *call, struct cf_query *query)
 {
   struct cf_view *view = NULL;
   struct stream stream = {.response = call->response};
@@ -174,7 +174,7 @@ static enum cf_err run(struct cf_call *call, struct cf_query *query)
     return err;
   cf_buf_init(&stream.text, SIZE_MAX);
   cf_rows_init(&stream.rows, format, cf_query_fields(query));
-  err = give(call, query, view, &stream);
+  err = page_give(call, query, view, &stream);
   cf_access_post(call, action_of(query, format), cf_query_text(query), stream.rows.n);
   cf_rows_fini(&stream.rows);
   cf_buf_fini(&stream.text);
@@ -188,12 +188,12 @@ enum cf_err cf_handle_events_get(struct cf_call *call)
   enum cf_err err = cf_query_parse(call->request->params, call->request->params_n, NULL,
                                    call->now_us, &query, &call->fault);
   if (err == CF_OK)
-    err = run(call, query);
+    err = question_run(call, query);
   cf_query_free(query);
   return err;
 }
 
-/* ---- One ---- */
+/* ---- one ---- */
 
 static enum cf_err put_proof(struct cf_call *call, const struct cf_opening *opening,
                              struct cf_buf *b)

@@ -53,7 +53,8 @@ static enum cf_err make_record(struct cf_call *call, const struct cf_token *toke
 
 /* Record and row become durable together; only then the table in memory
  * follows. */
-static enum cf_err commit(struct cf_call *call, const struct cf_token *token, const char *what)
+static enum cf_err token_commit(struct cf_call *call, const struct cf_token *token,
+                                const char *what)
 {
   struct cf_event event;
   struct cf_place place;
@@ -81,7 +82,7 @@ struct order {
   struct cf_token *token;
 };
 
-static enum cf_err bad(struct order *order, const char *member, const char *what)
+static enum cf_err order_bad(struct order *order, const char *member, const char *what)
 {
   return cf_fail(&order->call->fault, CF_E_INVALID, member, "%s", what);
 }
@@ -89,11 +90,11 @@ static enum cf_err bad(struct order *order, const char *member, const char *what
 static enum cf_err take_roles(struct order *order, const struct cf_json *v)
 {
   if (cf_json_type(v) != CF_JSON_ARRAY || cf_json_count(v) == 0)
-    return bad(order, "roles", "roles is a list of at least one role");
+    return order_bad(order, "roles", "roles is a list of at least one role");
   for (size_t i = 0; i < cf_json_count(v); i++) {
     enum cf_role role = cf_role_find(cf_json_string(cf_json_element(v, i)));
     if (role == CF_ROLE_N)
-      return bad(order, "roles", "a role is writer, reader, auditor, officer or admin");
+      return order_bad(order, "roles", "a role is writer, reader, auditor, officer or admin");
     order->token->roles |= 1u << role;
   }
   return CF_OK;
@@ -102,7 +103,7 @@ static enum cf_err take_roles(struct order *order, const struct cf_json *v)
 static enum cf_err take_sources(struct order *order, const struct cf_json *v)
 {
   if (cf_json_type(v) != CF_JSON_ARRAY)
-    return bad(order, "sources", "sources is a list of names");
+    return order_bad(order, "sources", "sources is a list of names");
   enum cf_err err = CF_OK;
   for (size_t i = 0; i < cf_json_count(v) && err == CF_OK; i++)
     err = cf_token_add_source(order->token, cf_json_string(cf_json_element(v, i)),
@@ -118,10 +119,11 @@ static enum cf_err take_expires(struct order *order, const struct cf_json *v)
   if (cf_span_parse(text, &span) == CF_OK && span < CF_TIME_MAX_US - order->call->now_us)
     order->token->expires_us = order->call->now_us + span;
   else if (cf_time_parse(text, &order->token->expires_us) != CF_OK)
-    return bad(order, "expires", "expires is a time like 2027-01-31T00:00:00Z, or a span like 90d");
+    return order_bad(order, "expires",
+                     "expires is a time like 2027-01-31T00:00:00Z, or a span like 90d");
   return order->token->expires_us > order->call->now_us
              ? CF_OK
-             : bad(order, "expires", "expires lies in the past");
+             : order_bad(order, "expires", "expires lies in the past");
 }
 
 static enum cf_err take_member(void *context, struct cf_str name, const struct cf_json *v)
@@ -139,7 +141,7 @@ static enum cf_err take_member(void *context, struct cf_str name, const struct c
     return take_expires(order, v);
   char shown[80];
   snprintf(shown, sizeof shown, "%.*s", (int)cf_utf8_head(name, sizeof shown - 1).n, name.p);
-  return bad(order, shown, "unknown member; a token has name, roles, sources, expires");
+  return order_bad(order, shown, "unknown member; a token has name, roles, sources, expires");
 }
 
 static enum cf_err read_order(struct order *order, struct cf_str text)
@@ -147,13 +149,13 @@ static enum cf_err read_order(struct order *order, struct cf_str text)
   struct cf_json *doc = NULL;
   enum cf_err err = cf_json_parse(text, BODY_DEPTH, &doc, &order->call->fault);
   if (err == CF_OK && cf_json_type(doc) != CF_JSON_OBJECT)
-    err = bad(order, NULL, "the body is one JSON object");
+    err = order_bad(order, NULL, "the body is one JSON object");
   if (err == CF_OK)
     err = cf_json_each(doc, take_member, order);
   if (err == CF_OK && order->token->name == NULL)
-    err = bad(order, "name", "a token needs a name");
+    err = order_bad(order, "name", "a token needs a name");
   if (err == CF_OK && order->token->roles == 0)
-    err = bad(order, "roles", "a token needs at least one role");
+    err = order_bad(order, "roles", "a token needs at least one role");
   cf_json_free(doc);
   return err;
 }
@@ -175,7 +177,7 @@ static enum cf_err answer_token(struct cf_call *call, int status, const struct c
   return err;
 }
 
-static enum cf_err create(struct cf_call *call, struct cf_str body)
+static enum cf_err token_create(struct cf_call *call, struct cf_str body)
 {
   struct order order = {.call = call};
   char text[CF_TOKEN_TEXT_MAX];
@@ -186,7 +188,7 @@ static enum cf_err create(struct cf_call *call, struct cf_str body)
     err = cf_token_draw(order.token, text);
   if (err == CF_OK) {
     pthread_mutex_lock(&call->app->tokens_lock);
-    err = commit(call, order.token, "add");
+    err = token_commit(call, order.token, "add");
     pthread_mutex_unlock(&call->app->tokens_lock);
   }
   if (err == CF_OK)
@@ -202,12 +204,12 @@ enum cf_err cf_handle_tokens_post(struct cf_call *call)
   enum cf_err err = cf_body_read(call->app->bodies, call->request, BODY_MAX, &body, &call->fault);
   if (err != CF_OK)
     return err;
-  err = create(call, cf_buf_str(&body.data));
+  err = token_create(call, cf_buf_str(&body.data));
   cf_body_fini(&body);
   return err;
 }
 
-/* ---- Revoking ---- */
+/* ---- revoking ---- */
 
 /* A copy that is revoked now. */
 static enum cf_err revoked_copy(const struct cf_token *token, int64_t now_us,
@@ -234,14 +236,14 @@ static enum cf_err revoked_copy(const struct cf_token *token, int64_t now_us,
 }
 
 /* A second revocation changes nothing and is no error. */
-static enum cf_err revoke(struct cf_call *call, const struct cf_token *token)
+static enum cf_err token_revoke(struct cf_call *call, const struct cf_token *token)
 {
   struct cf_token *copy = NULL;
   if (token->revoked_us != CF_TIME_NONE)
     return answer_token(call, 200, token, NULL);
   enum cf_err err = revoked_copy(token, call->now_us, &copy);
   if (err == CF_OK)
-    err = commit(call, copy, "revoke");
+    err = token_commit(call, copy, "revoke");
   if (err == CF_OK)
     err = answer_token(call, 200, copy, NULL);
   cf_token_put(copy);
@@ -254,13 +256,13 @@ enum cf_err cf_handle_token_revoke(struct cf_call *call)
   struct cf_token *token = cf_tokens_get(cf_auth_tokens(call->app->auth), call->args[0]);
   enum cf_err err = token == NULL
                         ? cf_fail(&call->fault, CF_E_NOTFOUND, NULL, "there is no token of that id")
-                        : revoke(call, token);
+                        : token_revoke(call, token);
   cf_token_put(token);
   pthread_mutex_unlock(&call->app->tokens_lock);
   return err;
 }
 
-/* ---- The list ---- */
+/* ---- the list ---- */
 
 static void put_one(void *context, const struct cf_token *token)
 {

@@ -12,7 +12,7 @@
 
 #define WORKERS_MAX 8
 
-/* ---- What was asked ---- */
+/* ---- what was asked ---- */
 
 static enum cf_err read_mode(struct cf_call *call, struct cf_verify_job *job)
 {
@@ -83,7 +83,7 @@ static enum cf_err read_kept(struct cf_call *call, struct cf_verify_job *job)
   return CF_OK;
 }
 
-/* ---- The answer ---- */
+/* ---- the answer ---- */
 
 static void put_number_or_null(struct cf_buf *b, const char *name, bool given, uint64_t value)
 {
@@ -153,7 +153,7 @@ static void put_result(struct cf_buf *b, const struct cf_verify_job *job,
               (long long)(r->elapsed_us % 1000000));
 }
 
-/* ---- The work ---- */
+/* ---- the work ---- */
 
 static bool wants_progress(const struct cf_request *rq)
 {
@@ -237,8 +237,8 @@ static enum cf_err check_range(struct cf_call *call, const struct cf_verify_job 
                  (unsigned long long)result->size);
 }
 
-static enum cf_err answer(struct cf_call *call, struct cf_verify_job *job,
-                          struct cf_verify_result *result)
+static enum cf_err verdict_answer(struct cf_call *call, struct cf_verify_job *job,
+                                  struct cf_verify_result *result)
 {
   struct cf_buf b;
   bool progress = wants_progress(call->request);
@@ -261,12 +261,12 @@ static enum cf_err answer(struct cf_call *call, struct cf_verify_job *job,
   return err;
 }
 
-static enum cf_err verify(struct cf_call *call, struct cf_verify_job *job)
+static enum cf_err ledger_verify(struct cf_call *call, struct cf_verify_job *job)
 {
   struct cf_verify_result *result = calloc(1, sizeof *result);
   if (result == NULL)
     return CF_E_NOMEM;
-  enum cf_err err = answer(call, job, result);
+  enum cf_err err = verdict_answer(call, job, result);
   if (err == CF_OK)
     cf_access_post(call, "verify", cf_request_variable(call->request, "QUERY_STRING"),
                    result->leaves);
@@ -285,10 +285,10 @@ enum cf_err cf_handle_verify(struct cf_call *call)
   if (err != CF_OK)
     return err;
   if (job.mode == CF_VERIFY_QUICK)
-    return verify(call, &job);
+    return ledger_verify(call, &job);
   if (pthread_mutex_trylock(&call->app->verify_lock) != 0)
     return cf_fail(&call->fault, CF_E_BUSY, NULL, "another verify is under way");
-  err = verify(call, &job);
+  err = ledger_verify(call, &job);
   pthread_mutex_unlock(&call->app->verify_lock);
   return err;
 }

@@ -67,12 +67,12 @@ void cf_request_fini(struct cf_request *rq)
   cf_buf_fini(&rq->text);
 }
 
-/* ---- Parameters ---- */
+/* ---- parameters ---- */
 
 /* Decode one name or value onto text; its place is told as an offset because
  * text may move. */
-static enum cf_err decode(struct cf_request *rq, struct cf_str s, const char *what,
-                          struct cf_fault *fault)
+static enum cf_err text_decode(struct cf_request *rq, struct cf_str s, const char *what,
+                               struct cf_fault *fault)
 {
   enum cf_err err = cf_url_get(s, true, &rq->text);
   if (err == CF_E_SYNTAX)
@@ -89,10 +89,10 @@ static enum cf_err add_param(struct cf_request *rq, struct cf_str pair, struct c
   struct cf_param *param = &rq->params[rq->params_n];
   struct cf_str name = cf_str_cut(&pair, '=');
   size_t at = rq->text.n;
-  enum cf_err err = decode(rq, name, "a parameter's name", fault);
+  enum cf_err err = text_decode(rq, name, "a parameter's name", fault);
   size_t middle = rq->text.n;
   if (err == CF_OK)
-    err = decode(rq, pair, "a parameter's value", fault);
+    err = text_decode(rq, pair, "a parameter's value", fault);
   if (err != CF_OK)
     return err;
   param->name = (struct cf_str){NULL, middle - at};
@@ -148,7 +148,7 @@ bool cf_request_get(const struct cf_request *rq, const char *name, struct cf_str
   return false;
 }
 
-static bool listed(struct cf_str name, const char *names)
+static bool name_listed(struct cf_str name, const char *names)
 {
   struct cf_str left = cf_str_from(names);
   while (left.n > 0)
@@ -171,7 +171,7 @@ enum cf_err cf_request_only(const struct cf_request *rq, const char *names, stru
   for (size_t i = 0; i < rq->params_n; i++) {
     char name[80];
     short_copy(rq->params[i].name, name);
-    if (!listed(rq->params[i].name, names))
+    if (!name_listed(rq->params[i].name, names))
       return cf_fail(fault, CF_E_PARAMETER, name,
                      *names == '\0' ? "this route takes no parameters"
                                     : "unknown parameter; this route takes: %s",
@@ -204,7 +204,7 @@ enum cf_err cf_request_u64(const struct cf_request *rq, const char *name, bool *
   return CF_OK;
 }
 
-/* ---- Other facts ---- */
+/* ---- other facts ---- */
 
 bool cf_request_https(const struct cf_request *rq)
 {

@@ -48,7 +48,7 @@ struct cf_import {
   struct cf_import_counts counts, sent; /* of all batches, and of the one on the way */
 };
 
-/* ---- Life ---- */
+/* ---- life ---- */
 
 static enum cf_err allocate(struct cf_import *im)
 {
@@ -112,7 +112,7 @@ struct cf_import_counts cf_import_counts(const struct cf_import *im)
   return im->counts;
 }
 
-/* ---- Ids and events ---- */
+/* ---- ids and events ---- */
 
 void cf_import_head(const struct cf_import *im, struct cf_str first_line, char head[CF_HEAD_N + 1])
 {
@@ -177,7 +177,7 @@ bool cf_import_full(const struct cf_import *im)
          im->batch->body.n >= im->rules.body_max / 2 || im->raw.n >= CF_IMPORT_BYTES;
 }
 
-/* ---- One request ---- */
+/* ---- one request ---- */
 
 static bool is_stopped(const struct cf_import *im)
 {
@@ -239,7 +239,7 @@ static enum cf_err post(struct cf_import *im, struct cf_str body, int *status,
   }
 }
 
-/* ---- What was refused ---- */
+/* ---- what was refused ---- */
 
 /* Put a refused line into the next round, made in another way. */
 static enum cf_err remake(struct cf_import *im, struct entry entry, int status,

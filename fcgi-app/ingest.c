@@ -33,7 +33,7 @@ void cf_ingest_fini(struct cf_ingest *in)
 #endif
 }
 
-/* ---- Reading ---- */
+/* ---- reading ---- */
 
 static struct cf_item *add_item(struct cf_ingest *in)
 {
@@ -100,7 +100,7 @@ enum cf_err cf_ingest_read(struct cf_ingest *in, struct cf_str body, uint64_t ma
   return err;
 }
 
-/* ---- Appending ---- */
+/* ---- appending ---- */
 
 static enum cf_err collect(struct cf_ingest *in)
 {

@@ -30,7 +30,7 @@ uint64_t cf_lines_read_to(const struct cf_lines *lines)
 
 /* Give the n bytes at start as a line, and go on behind them and `gap` more
  * (its LF, what was passed over). */
-static void give(struct cf_lines *lines, size_t n, size_t gap, struct cf_line *line)
+static void line_give(struct cf_lines *lines, size_t n, size_t gap, struct cf_line *line)
 {
   size_t kept = n < CF_LINE_MAX ? n : CF_LINE_MAX;
   line->cut = n > kept || lines->passed > 0;
@@ -51,9 +51,9 @@ bool cf_lines_take(struct cf_lines *lines, bool last, struct cf_line *line)
     return false;
   const char *lf = memchr(lines->p + lines->seen, '\n', lines->end - lines->seen);
   if (lf != NULL)
-    give(lines, (size_t)(lf - lines->p) - lines->start, 1, line);
+    line_give(lines, (size_t)(lf - lines->p) - lines->start, 1, line);
   else if (last)
-    give(lines, lines->end - lines->start, 0, line);
+    line_give(lines, lines->end - lines->start, 0, line);
   else
     lines->seen = lines->end;
   return lf != NULL || last;

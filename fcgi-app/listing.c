@@ -30,7 +30,7 @@ void cf_listing_fini(struct cf_listing *l)
   cf_buf_fini(&l->link);
 }
 
-/* ---- The question ---- */
+/* ---- the question ---- */
 
 struct question {
   struct cf_param params[CF_PARAMS_MAX + 1];
@@ -80,8 +80,9 @@ static const char *own_name(struct cf_str name)
 }
 
 /* The form's fields as parameters of GET /v1/events. */
-static enum cf_err translate(struct question *q, struct cf_listing *l, const struct cf_request *rq,
-                             int64_t now_us, struct cf_fault *fault)
+static enum cf_err fault_translate(struct question *q, struct cf_listing *l,
+                                   const struct cf_request *rq, int64_t now_us,
+                                   struct cf_fault *fault)
 {
   for (size_t i = 0; i < rq->params_n; i++) {
     struct cf_param param = rq->params[i];
@@ -102,7 +103,7 @@ static enum cf_err translate(struct question *q, struct cf_listing *l, const str
   return CF_OK;
 }
 
-/* ---- The answer ---- */
+/* ---- the answer ---- */
 
 static size_t text_size(const struct cf_values *values, struct cf_str body)
 {
@@ -112,7 +113,7 @@ static size_t text_size(const struct cf_values *values, struct cf_str body)
   return n;
 }
 
-static struct cf_str keep(char **p, struct cf_str s)
+static struct cf_str text_keep(char **p, struct cf_str s)
 {
   if (s.p == NULL)
     return s;
@@ -137,8 +138,8 @@ static enum cf_err copy_row(struct cf_listed *row, const struct cf_record *recor
                             .kind = record->kind,
                             .text = p};
   for (unsigned m = 0; m < CF_M_N; m++)
-    row->v[m] = keep(&p, values->v[m]);
-  row->body = keep(&p, body);
+    row->v[m] = text_keep(&p, values->v[m]);
+  row->body = text_keep(&p, body);
   return CF_OK;
 }
 
@@ -158,8 +159,8 @@ static enum cf_err put_row(void *context, const struct cf_record *record)
   return err;
 }
 
-static enum cf_err run(struct cf_listing *l, struct cf_ledger *ledger, const struct cf_query *query,
-                       struct cf_fault *fault)
+static enum cf_err listing_run(struct cf_listing *l, struct cf_ledger *ledger,
+                               const struct cf_query *query, struct cf_fault *fault)
 {
   struct cf_view *view = NULL;
   enum cf_err err = cf_view_get(ledger, &view);
@@ -182,12 +183,12 @@ enum cf_err cf_listing_ask(struct cf_listing *l, struct cf_ledger *ledger,
   struct question *q = calloc(1, sizeof *q);
   if (q == NULL)
     return CF_E_NOMEM;
-  enum cf_err err = translate(q, l, rq, now_us, fault);
+  enum cf_err err = fault_translate(q, l, rq, now_us, fault);
   if (err == CF_OK)
     err = cf_query_parse(q->params, q->n, NULL, now_us, &query, fault);
   if (err == CF_OK) {
     cf_buf_putstr(&l->filter, cf_query_text(query));
-    err = run(l, ledger, query, fault);
+    err = listing_run(l, ledger, query, fault);
   }
   cf_query_free(query);
   free(q);

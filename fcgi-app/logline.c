@@ -40,7 +40,7 @@ static void empty(struct cf_logline *l)
   l->doc = NULL;
 }
 
-/* ---- What the formats share ---- */
+/* ---- what the formats share ---- */
 
 enum cf_err cf_logline_ip(struct cf_logline *l, struct cf_str s)
 {
@@ -188,7 +188,7 @@ void cf_logline_request(struct cf_logline *l, struct cf_str request)
   cf_logline_target(l, target);
 }
 
-/* ---- Lines ---- */
+/* ---- lines ---- */
 
 /* The longest head of a well-formed text that is within `message`'s limit and,
  * as JSON, within ours. */
@@ -265,7 +265,7 @@ enum cf_err cf_logline_parse(struct cf_logline *l, struct cf_str line)
   return CF_OK;
 }
 
-/* ---- The event ---- */
+/* ---- the event ---- */
 
 static void put_value(const struct cf_logline *l, enum cf_member m, struct cf_buf *b)
 {

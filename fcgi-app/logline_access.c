@@ -40,7 +40,7 @@ static bool holds(struct cf_str s, char c)
   return s.n > 0 && memchr(s.p, c, s.n) != NULL;
 }
 
-/* ---- Cutting the line ---- */
+/* ---- cutting the line ---- */
 
 /* The bracket at `open` if it holds a time and ` "` follows. */
 static bool time_at(struct cf_logline *l, struct cf_str line, const char *open, struct cf_str *time)
@@ -171,7 +171,7 @@ static void cut_rest(struct cf_str s, struct parts *parts)
     cut_user_agent(behind(s, close + 2), parts);
 }
 
-/* ---- Values ---- */
+/* ---- values ---- */
 
 /* The byte that \c stands for in the logs of Apache, lighttpd and nginx; -1:
  * none. */
@@ -184,7 +184,7 @@ static int escaped(char c)
 
 /* The text of a field without its escapes. l->text has room for the whole line,
  * so that nothing in it moves. */
-static struct cf_str decode(struct cf_logline *l, struct cf_str s)
+static struct cf_str escapes_decode(struct cf_logline *l, struct cf_str s)
 {
   if (!holds(s, '\\'))
     return s;
@@ -202,22 +202,22 @@ static struct cf_str decode(struct cf_logline *l, struct cf_str s)
   return (struct cf_str){(const char *)l->text.p + start, l->text.n - start};
 }
 
-static void set(struct cf_logline *l, enum cf_member m, struct cf_str raw)
+static void member_set(struct cf_logline *l, enum cf_member m, struct cf_str raw)
 {
   if (raw.p != NULL && !cf_str_is(raw, "-"))
-    l->v[m] = decode(l, raw);
+    l->v[m] = escapes_decode(l, raw);
 }
 
-static void add(struct cf_logline *l, const char *name, struct cf_str raw)
+static void attribute_add(struct cf_logline *l, const char *name, struct cf_str raw)
 {
   if (raw.n == 0 || cf_str_is(raw, "-"))
     return;
   if (l->attributes.n == 0)
     cf_buf_putc(&l->attributes, '{');
-  cf_json_put_member(&l->attributes, name, decode(l, raw));
+  cf_json_put_member(&l->attributes, name, escapes_decode(l, raw));
 }
 
-/* ---- What stands before the time ---- */
+/* ---- what stands before the time ---- */
 
 struct front {
   struct cf_str vhost, client, ident, user;
@@ -275,9 +275,9 @@ static void set_client(struct cf_logline *l, struct cf_str client)
 {
   struct cf_str list = client, first = cf_str_cut(&list, ',');
   if (cf_logline_ip(l, first) != CF_OK)
-    add(l, "client_host", client);
+    attribute_add(l, "client_host", client);
   else if (list.n > 0)
-    add(l, "forwarded_for", client);
+    attribute_add(l, "forwarded_for", client);
 }
 
 static void set_front(struct cf_logline *l, struct cf_str s)
@@ -290,27 +290,27 @@ static void set_front(struct cf_logline *l, struct cf_str s)
     front.ident.n = 0;
   }
   set_client(l, front.client);
-  add(l, "ident", front.ident);
+  attribute_add(l, "ident", front.ident);
   /* Apache's way to write a name of no bytes */
   if (cf_str_is(front.user, "\"\""))
     front.user.n = 0;
   else if (front.user.n == 0)
     front.user.p = NULL;
-  set(l, CF_M_USER, front.user);
+  member_set(l, CF_M_USER, front.user);
   front.vhost = cf_logline_host(front.vhost, &port);
   if (front.vhost.n > 0)
-    set(l, CF_M_HOST, front.vhost);
-  add(l, "port", port);
+    member_set(l, CF_M_HOST, front.vhost);
+  attribute_add(l, "port", port);
 }
 
 static void set_parts(struct cf_logline *l, const struct parts *parts)
 {
   set_front(l, parts->front);
-  cf_logline_request(l, decode(l, parts->request));
-  set(l, CF_M_STATUS, parts->status);
-  set(l, CF_M_BYTES, parts->bytes);
-  set(l, CF_M_REFERER, parts->referer);
-  set(l, CF_M_USER_AGENT, parts->user_agent);
+  cf_logline_request(l, escapes_decode(l, parts->request));
+  member_set(l, CF_M_STATUS, parts->status);
+  member_set(l, CF_M_BYTES, parts->bytes);
+  member_set(l, CF_M_REFERER, parts->referer);
+  member_set(l, CF_M_USER_AGENT, parts->user_agent);
   if (parts->extra.n > 0) {
     struct cf_str extra =
         parts->extra.p[0] == ' ' ? behind(parts->extra, parts->extra.p + 1) : parts->extra;
@@ -319,7 +319,7 @@ static void set_parts(struct cf_logline *l, const struct parts *parts)
     cf_json_put_member(&l->attributes, "extra", extra);
   }
   if (parts->unterminated)
-    add(l, "unterminated", CF_STR("user_agent"));
+    attribute_add(l, "unterminated", CF_STR("user_agent"));
   if (l->attributes.n > 0)
     cf_buf_putc(&l->attributes, '}');
 }

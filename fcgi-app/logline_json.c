@@ -43,7 +43,7 @@ static size_t mend_escape(struct cf_str s, struct cf_buf *b)
   return cf_buf_put(b, "\\\\", 2), 1;
 }
 
-static void mend(struct cf_str s, struct cf_buf *b)
+static void text_mend(struct cf_str s, struct cf_buf *b)
 {
   bool inside = false;
   for (size_t i = 0; i < s.n;) {
@@ -62,17 +62,17 @@ static void mend(struct cf_str s, struct cf_buf *b)
   }
 }
 
-static enum cf_err parse(struct cf_logline *l, struct cf_str line)
+static enum cf_err line_parse(struct cf_logline *l, struct cf_str line)
 {
   enum cf_err err = cf_json_parse(line, CF_SCAN_DEPTH, &l->doc, NULL);
   if (err != CF_E_SYNTAX)
     return err;
-  mend(line, &l->text);
+  text_mend(line, &l->text);
   return l->text.err != CF_OK ? CF_E_NOMEM
                               : cf_json_parse(cf_buf_str(&l->text), CF_SCAN_DEPTH, &l->doc, NULL);
 }
 
-/* ---- Other names of our members ---- */
+/* ---- other names of our members ---- */
 
 enum how { HOW_MEMBER, HOW_CLIENT, HOW_REQUEST, HOW_TARGET, HOW_HOST, HOW_SECONDS, HOW_MS };
 
@@ -174,7 +174,7 @@ static const struct alias *find_alias(struct cf_str name)
   return NULL;
 }
 
-/* ---- Values ---- */
+/* ---- values ---- */
 
 /* What a line's members become: l's values, and pairs for its attributes. */
 struct taking {
@@ -184,7 +184,7 @@ struct taking {
   char port[16]; /* JSON text of the attribute of that name */
 };
 
-static void keep(struct taking *t, struct cf_str name, const struct cf_json *value)
+static void attribute_keep(struct taking *t, struct cf_str name, const struct cf_json *value)
 {
   t->pairs[t->pairs_n++] = (struct cf_json_pair){.name = name, .value = value};
 }
@@ -303,7 +303,7 @@ static enum cf_member own_member(struct cf_str name)
   return m == CF_M_SOURCE || m == CF_M_ID ? CF_M_N : m;
 }
 
-static enum cf_err take(void *context, struct cf_str name, const struct cf_json *value)
+static enum cf_err member_take(void *context, struct cf_str name, const struct cf_json *value)
 {
   struct taking *t = context;
   enum cf_member m = own_member(name);
@@ -321,7 +321,7 @@ static enum cf_err take(void *context, struct cf_str name, const struct cf_json 
     return CF_OK;
   if (!known ||
       !set_as(t, alias != NULL ? alias->how : HOW_MEMBER, alias != NULL ? alias->member : m, s))
-    keep(t, name, value);
+    attribute_keep(t, name, value);
   return CF_OK;
 }
 
@@ -337,7 +337,7 @@ static enum cf_err put_attributes(struct taking *t)
 enum cf_err cf_logline_json(struct cf_logline *l, struct cf_str line)
 {
   struct taking t = {.l = l};
-  enum cf_err err = parse(l, line);
+  enum cf_err err = line_parse(l, line);
   if (err != CF_OK)
     return err;
   size_t most = cf_json_members(l->doc) +
@@ -345,7 +345,7 @@ enum cf_err cf_logline_json(struct cf_logline *l, struct cf_str line)
   t.pairs = calloc(most, sizeof *t.pairs);
   if (t.pairs == NULL)
     return CF_E_NOMEM;
-  err = cf_json_each(l->doc, take, &t);
+  err = cf_json_each(l->doc, member_take, &t);
   if (err == CF_OK)
     err = put_attributes(&t);
   free(t.pairs);

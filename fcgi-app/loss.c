@@ -41,10 +41,10 @@ struct cf_loss {
   struct table refusals;
 };
 
-/* ---- Records ---- */
+/* ---- records ---- */
 
 /* Finish the record and leave it with the ledger. */
-static void post(struct cf_loss *loss, struct cf_builder *b)
+static void record_post(struct cf_loss *loss, struct cf_builder *b)
 {
   struct cf_event event;
   struct cf_fault fault;
@@ -79,7 +79,7 @@ static void tell_loss(struct cf_loss *loss, const struct entry *entry)
   cf_builder_set(b, CF_M_SOURCE, cf_str_from(entry->who));
   cf_builder_set_body(b, cf_buf_str(&body));
   if (body.err == CF_OK)
-    post(loss, b);
+    record_post(loss, b);
   cf_buf_fini(&body);
   cf_builder_free(b);
 }
@@ -109,12 +109,12 @@ static void tell_refusal(struct cf_loss *loss, const struct entry *entry)
   set_text(b, CF_M_IP, entry->ip);
   cf_builder_set_object(b, cf_buf_str(&attributes));
   if (attributes.err == CF_OK)
-    post(loss, b);
+    record_post(loss, b);
   cf_buf_fini(&attributes);
   cf_builder_free(b);
 }
 
-/* ---- Counting ---- */
+/* ---- counting ---- */
 
 static void copy_text(struct cf_str s, char out[TEXT_N])
 {
@@ -124,7 +124,7 @@ static void copy_text(struct cf_str s, char out[TEXT_N])
   out[s.n] = '\0';
 }
 
-static bool same(const struct entry *a, const struct entry *b)
+static bool entry_same(const struct entry *a, const struct entry *b)
 {
   return a->used && strcmp(a->who, b->who) == 0 && strcmp(a->credential, b->credential) == 0 &&
          strcmp(a->ip, b->ip) == 0 && strcmp(a->reason, b->reason) == 0;
@@ -136,7 +136,7 @@ static struct entry *place_for(struct table *table, const struct entry *thing)
 {
   struct entry *fresh = NULL;
   for (size_t i = 0; i < CF_LOSS_MAX - 1; i++) {
-    if (same(&table->entries[i], thing))
+    if (entry_same(&table->entries[i], thing))
       return &table->entries[i];
     if (!table->entries[i].used && fresh == NULL)
       fresh = &table->entries[i];
@@ -154,16 +154,16 @@ static bool is_due(const struct entry *entry, int64_t now_us)
 }
 
 /* Tell what was counted; its next minute begins. */
-static void tell(struct cf_loss *loss, const struct table *table, struct entry *entry,
-                 int64_t now_us)
+static void entry_tell(struct cf_loss *loss, const struct table *table, struct entry *entry,
+                       int64_t now_us)
 {
   table->tell(loss, entry);
   entry->told_us = now_us;
   entry->count = 0;
 }
 
-static void count(struct cf_loss *loss, struct table *table, const struct entry *thing, uint64_t n,
-                  int64_t now_us)
+static void entry_count(struct cf_loss *loss, struct table *table, const struct entry *thing,
+                        uint64_t n, int64_t now_us)
 {
   pthread_mutex_lock(&loss->lock);
   struct entry *entry = place_for(table, thing);
@@ -172,7 +172,7 @@ static void count(struct cf_loss *loss, struct table *table, const struct entry 
   entry->last_us = now_us;
   entry->count += n;
   if (is_due(entry, now_us))
-    tell(loss, table, entry, now_us);
+    entry_tell(loss, table, entry, now_us);
   pthread_mutex_unlock(&loss->lock);
 }
 
@@ -183,7 +183,7 @@ void cf_loss_events(struct cf_loss *loss, struct cf_str source, const char *reas
   if (n == 0)
     return;
   copy_text(source, thing.who);
-  count(loss, &loss->losses, &thing, n, now_us);
+  entry_count(loss, &loss->losses, &thing, n, now_us);
 }
 
 void cf_loss_refusal(struct cf_loss *loss, const char *ip, struct cf_str user,
@@ -193,17 +193,17 @@ void cf_loss_refusal(struct cf_loss *loss, const char *ip, struct cf_str user,
   copy_text(user, thing.who);
   copy_text(credential, thing.credential);
   snprintf(thing.ip, sizeof thing.ip, "%s", ip);
-  count(loss, &loss->refusals, &thing, 1, now_us);
+  entry_count(loss, &loss->refusals, &thing, 1, now_us);
 }
 
 /* Tell what is due, or with all whatever was counted; entries that had nothing
  * to tell for a minute are free again. */
-static void sweep(struct cf_loss *loss, struct table *table, int64_t now_us, bool all)
+static void table_sweep(struct cf_loss *loss, struct table *table, int64_t now_us, bool all)
 {
   for (size_t i = 0; i < CF_LOSS_MAX; i++) {
     struct entry *entry = &table->entries[i];
     if (entry->count > 0 && (all || is_due(entry, now_us)))
-      tell(loss, table, entry, now_us);
+      entry_tell(loss, table, entry, now_us);
     else if (is_due(entry, now_us))
       entry->used = false;
   }
@@ -212,8 +212,8 @@ static void sweep(struct cf_loss *loss, struct table *table, int64_t now_us, boo
 void cf_loss_tick(struct cf_loss *loss, int64_t now_us)
 {
   pthread_mutex_lock(&loss->lock);
-  sweep(loss, &loss->losses, now_us, false);
-  sweep(loss, &loss->refusals, now_us, false);
+  table_sweep(loss, &loss->losses, now_us, false);
+  table_sweep(loss, &loss->refusals, now_us, false);
   pthread_mutex_unlock(&loss->lock);
 }
 
@@ -245,8 +245,8 @@ void cf_loss_free(struct cf_loss *loss)
 {
   if (loss == NULL)
     return;
-  sweep(loss, &loss->losses, cf_clock_now_us(), true);
-  sweep(loss, &loss->refusals, cf_clock_now_us(), true);
+  table_sweep(loss, &loss->losses, cf_clock_now_us(), true);
+  table_sweep(loss, &loss->refusals, cf_clock_now_us(), true);
   pthread_mutex_destroy(&loss->lock);
   free(loss);
 }

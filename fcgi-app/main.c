@@ -63,8 +63,8 @@ static int parse_options(int argc, char **argv, struct options *options)
 }
 
 /* The configuration, the rights to use it, and a place for messages. */
-static enum cf_err prepare(const struct options *options, struct cf_conf *conf,
-                           struct cf_fault *fault)
+static enum cf_err conf_prepare(const struct options *options, struct cf_conf *conf,
+                                struct cf_fault *fault)
 {
   struct cf_buf path;
 
@@ -85,7 +85,7 @@ static enum cf_err prepare(const struct options *options, struct cf_conf *conf,
 
 /* The person who set this up finds the reason in the web server's error log;
  * strangers get a 503. */
-static int complain(bool cgi, enum cf_err err, const struct cf_fault *fault)
+static int option_complain(bool cgi, enum cf_err err, const struct cf_fault *fault)
 {
   struct cf_cgi request;
 
@@ -111,9 +111,9 @@ int main(int argc, char **argv)
   cf_service_signals(!cgi);
   enum cf_err err = cf_diag_open(NULL, PROGRAM, &fault);
   if (err == CF_OK)
-    err = prepare(&options, &conf, &fault);
+    err = conf_prepare(&options, &conf, &fault);
   if (err != CF_OK)
-    return complain(cgi, err, &fault);
+    return option_complain(cgi, err, &fault);
   if (options.owner)
     done = cf_service_run_owner(&conf);
   else

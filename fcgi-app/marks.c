@@ -40,7 +40,7 @@ void cf_marks_fini(struct cf_marks *marks)
   *marks = (struct cf_marks){0};
 }
 
-/* ---- Reading ---- */
+/* ---- reading ---- */
 
 static enum cf_err read_all(const char *file, struct cf_buf *b, int64_t *saved_us,
                             struct cf_fault *fault)
@@ -133,7 +133,7 @@ enum cf_err cf_marks_load(const char *file, struct cf_marks *marks, struct cf_fa
   return err;
 }
 
-/* ---- Writing ---- */
+/* ---- writing ---- */
 
 static void put_marks(const struct cf_marks *marks, struct cf_buf *b)
 {

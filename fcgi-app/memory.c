@@ -12,7 +12,7 @@
 #include "lib/base/codec.h"
 
 /* The place of NAME among the variables, or params_n. */
-static size_t find(const struct cf_memory *m, const char *name)
+static size_t param_find(const struct cf_memory *m, const char *name)
 {
   size_t name_n = strlen(name);
   size_t i = 0;
@@ -25,7 +25,7 @@ static size_t find(const struct cf_memory *m, const char *name)
 static const char *memory_param(void *context, const char *name)
 {
   struct cf_memory *m = context;
-  size_t i = find(m, name);
+  size_t i = param_find(m, name);
   return i < m->params_n ? m->params[i] + strlen(name) + 1 : NULL;
 }
 
@@ -87,7 +87,7 @@ void cf_memory_fini(struct cf_memory *m)
 
 enum cf_err cf_memory_param(struct cf_memory *m, const char *name, const char *value)
 {
-  size_t i = find(m, name);
+  size_t i = param_find(m, name);
   if (i == CF_MEMORY_PARAMS_MAX)
     return CF_E_FULL;
   struct cf_buf b;

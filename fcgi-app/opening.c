@@ -9,7 +9,7 @@
 #include "lib/base/codec.h"
 #include "lib/record/json.h"
 
-/* ---- One record ---- */
+/* ---- one record ---- */
 
 void cf_opening_init(struct cf_opening *o)
 {
@@ -82,7 +82,7 @@ void cf_opening_put(const struct cf_opening *o, struct cf_buf *b)
   cf_buf_putc(b, '}');
 }
 
-/* ---- Its place under a signed root ---- */
+/* ---- its place under a signed root ---- */
 
 void cf_inclusion_init(struct cf_inclusion *in)
 {
@@ -162,7 +162,7 @@ void cf_proof_put(const struct cf_proof *proof, struct cf_buf *b)
   cf_buf_putc(b, ']');
 }
 
-/* ---- Receipts ---- */
+/* ---- receipts ---- */
 
 static enum cf_err put_extra(struct cf_ledger *ledger, uint64_t seq, struct cf_buf *extra,
                              struct cf_fault *fault)

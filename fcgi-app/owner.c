@@ -33,13 +33,13 @@ struct cf_owner {
   bool ended;
 };
 
-static void serve(void *context, struct cf_transport *transport)
+static void owner_serve(void *context, struct cf_transport *transport)
 {
   cf_app_serve(((struct cf_owner *)context)->app, transport);
 }
 
 /* Once a second until the owner leaves. */
-static void *tick(void *arg)
+static void *owner_tick(void *arg)
 {
   struct cf_owner *owner = arg;
   struct timespec until;
@@ -71,7 +71,7 @@ static void end_init(pthread_cond_t *end)
 
 static enum cf_err start_ticker(struct cf_owner *owner, struct cf_fault *fault)
 {
-  if (pthread_create(&owner->ticker, NULL, tick, owner) != 0)
+  if (pthread_create(&owner->ticker, NULL, owner_tick, owner) != 0)
     return cf_fail(fault, CF_E_SYSTEM, NULL, "cannot start a thread");
   owner->ticks = true;
   return CF_OK;
@@ -100,7 +100,7 @@ static enum cf_err open_door(struct cf_owner *owner, struct cf_fault *fault)
       .threads = (unsigned)owner->conf->threads,
       .owner_door = true,
       .uid = geteuid(),
-      .serve = serve,
+      .serve = owner_serve,
       .context = owner,
   };
   return cf_fcgi_start(&job, &owner->door, fault);

@@ -42,7 +42,7 @@ struct cf_site {
   size_t pieces_n;
 };
 
-/* ---- Files ---- */
+/* ---- files ---- */
 
 static enum cf_err read_all(int fd, struct cf_buf *b)
 {
@@ -106,7 +106,7 @@ const struct cf_file *cf_site_file(const struct cf_site *site, struct cf_str nam
   return NULL;
 }
 
-/* ---- Template ---- */
+/* ---- template ---- */
 
 static enum cf_err bad_template(struct cf_fault *fault, const char *what)
 {
@@ -242,7 +242,7 @@ enum cf_err cf_page_put(const struct cf_site *site, const struct cf_page_values 
   return b->err;
 }
 
-/* ---- Escaping ---- */
+/* ---- escaping ---- */
 
 /* The code point of a well-formed sequence of n bytes. */
 static uint32_t code_of(const uint8_t *p, size_t n)

@@ -13,7 +13,7 @@
 
 /* Become uid for good, with the groups of its name, or with gid alone where it
  * has none. */
-static enum cf_err become(uid_t uid, gid_t gid, struct cf_fault *fault)
+static enum cf_err user_become(uid_t uid, gid_t gid, struct cf_fault *fault)
 {
   const struct passwd *user = getpwuid(uid);
   int done = user != NULL ? initgroups(user->pw_name, gid) : setgroups(1, &gid);
@@ -34,7 +34,7 @@ enum cf_err cf_privilege_drop(const struct cf_conf *conf, struct cf_fault *fault
   if (stat(conf->data, &st) != 0)
     return cf_fail_errno(fault, errno == ENOENT ? CF_E_NOTFOUND : CF_E_SYSTEM, conf->data,
                          "cannot look at the data directory");
-  return st.st_uid == 0 ? CF_OK : become(st.st_uid, st.st_gid, fault);
+  return st.st_uid == 0 ? CF_OK : user_become(st.st_uid, st.st_gid, fault);
 }
 
 /* Make the directory the user's. One that is there already must be the user's:
@@ -80,5 +80,5 @@ enum cf_err cf_privilege_prepare(const struct cf_conf *conf, const char *name,
   enum cf_err err = make_directory(conf->data, user, fault);
   if (err == CF_OK)
     err = make_directory(conf->signer, user, fault);
-  return err == CF_OK ? become(user->pw_uid, user->pw_gid, fault) : err;
+  return err == CF_OK ? user_become(user->pw_uid, user->pw_gid, fault) : err;
 }

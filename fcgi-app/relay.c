@@ -152,7 +152,7 @@ static enum cf_err pass_answer(void *context, const void *p, size_t n)
 }
 
 /* What a failed exchange means for the client. */
-static enum cf_err judge(const struct cf_relay *relay, enum cf_err err)
+static enum cf_err error_judge(const struct cf_relay *relay, enum cf_err err)
 {
   if (err != CF_E_PEER || cf_exchange_own_error(relay->exchange))
     return err;
@@ -176,7 +176,7 @@ enum cf_err cf_relay_try(struct cf_relay *relay, struct cf_fault *fault)
     return err;
   err = cf_exchange_run(relay->exchange, fd, &io);
   close(fd);
-  return judge(relay, err);
+  return error_judge(relay, err);
 }
 
 /* ---- refusing ---- */

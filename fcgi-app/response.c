@@ -98,7 +98,7 @@ enum cf_err cf_response_restart(struct cf_response *rs)
   return CF_OK;
 }
 
-/* ---- Sending ---- */
+/* ---- sending ---- */
 
 static void send_bytes(struct cf_response *rs, struct cf_str s)
 {
@@ -107,7 +107,7 @@ static void send_bytes(struct cf_response *rs, struct cf_str s)
 }
 
 /* Headers and what is held. With whole, the held bytes are all of the body. */
-static void start(struct cf_response *rs, bool whole)
+static void response_start(struct cf_response *rs, bool whole)
 {
   char line[80];
   snprintf(line, sizeof line, "Status: %d %s\r\nX-Content-Type-Options: nosniff\r\n", rs->status,
@@ -132,7 +132,7 @@ enum cf_err cf_response_put(struct cf_response *rs, struct cf_str s)
   if (rs->err != CF_OK)
     return rs->err;
   if (!rs->started && s.n > CF_RESPONSE_HOLD - rs->held.n)
-    start(rs, false);
+    response_start(rs, false);
   if (!rs->started) {
     cf_buf_putstr(&rs->held, s);
     rs->err = rs->held.err;
@@ -145,7 +145,7 @@ enum cf_err cf_response_put(struct cf_response *rs, struct cf_str s)
 enum cf_err cf_response_flush(struct cf_response *rs)
 {
   if (!rs->started)
-    start(rs, false);
+    response_start(rs, false);
   if (rs->err == CF_OK)
     rs->err = rs->transport->flush(rs->transport->context);
   return rs->err;
@@ -154,11 +154,11 @@ enum cf_err cf_response_flush(struct cf_response *rs)
 enum cf_err cf_response_end(struct cf_response *rs)
 {
   if (!rs->started)
-    start(rs, true);
+    response_start(rs, true);
   return rs->err;
 }
 
-/* ---- Problems ---- */
+/* ---- problems ---- */
 
 /* Which member of the problem names what was at fault; NULL: none. */
 static const char *at_name(enum cf_err err)

@@ -52,7 +52,8 @@ static bool is_rest(struct cf_str want)
 }
 
 /* Does path match, segment by segment? args takes what stands for braces. */
-static bool match(const char *pattern, struct cf_str path, struct cf_str args[CF_ROUTE_ARGS_MAX])
+static bool pattern_match(const char *pattern, struct cf_str path,
+                          struct cf_str args[CF_ROUTE_ARGS_MAX])
 {
   struct cf_str want = cf_str_from(pattern);
   size_t n = 0;
@@ -92,7 +93,7 @@ enum cf_err cf_route_find(enum cf_http_method method, struct cf_str path,
     method = CF_HTTP_GET;
   for (size_t i = 0; i < cf_route_table_n; i++) {
     struct cf_str taken[CF_ROUTE_ARGS_MAX] = {{NULL, 0}};
-    if (!match(cf_route_table[i].pattern, path, taken))
+    if (!pattern_match(cf_route_table[i].pattern, path, taken))
       continue;
     if (cf_route_table[i].method == method) {
       memcpy(args, taken, sizeof taken);

@@ -14,32 +14,32 @@
 #define PEOPLE      200
 
 /* splitmix64 (public domain, Sebastiano Vigna). */
-static uint64_t mix(uint64_t z)
+static uint64_t bits_mix(uint64_t z)
 {
   z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
   z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
   return z ^ (z >> 31);
 }
 
-static uint64_t next(struct cf_sample *s)
+static uint64_t random_next(struct cf_sample *s)
 {
-  return mix(s->state += UINT64_C(0x9e3779b97f4a7c15));
+  return bits_mix(s->state += UINT64_C(0x9e3779b97f4a7c15));
 }
 
 /* 0 … n - 1, evenly. */
-static unsigned pick(struct cf_sample *s, unsigned n)
+static unsigned word_pick(struct cf_sample *s, unsigned n)
 {
-  return (unsigned)((next(s) >> 32) * n >> 32);
+  return (unsigned)((random_next(s) >> 32) * n >> 32);
 }
 
 /* 0 … n - 1, the low ones much more often. */
 static unsigned pick_low(struct cf_sample *s, unsigned n)
 {
-  uint64_t r = next(s) >> 32;
+  uint64_t r = random_next(s) >> 32;
   return (unsigned)((r * r >> 32) * n >> 32);
 }
 
-/* ---- Tables ---- */
+/* ---- tables ---- */
 
 static const char *const first_names[] = {
     "alice", "bruno", "chen", "daria", "emeka", "fatima", "goran",   "hana", "ines",  "jonas",
@@ -93,7 +93,7 @@ static const struct deed {
 static const uint8_t pace[24] = {230, 250, 250, 250, 240, 220, 170, 110, 70,  50,  45,  48,
                                  60,  52,  46,  48,  55,  70,  95,  120, 140, 160, 180, 210};
 
-/* ---- One event ---- */
+/* ---- one event ---- */
 
 /* Who does it: what stays the same for a person. */
 struct person {
@@ -105,7 +105,7 @@ struct person {
 static struct person person(unsigned number)
 {
   return (struct person){number, first_names[number % 20], last_names[number / 20 % 10],
-                         mix(number + 1)};
+                         bits_mix(number + 1)};
 }
 
 static void put_name(struct cf_buf *b, struct person p)
@@ -142,7 +142,7 @@ static void put_resource(struct cf_sample *s, struct cf_buf *b, const char *patt
     if (*pattern == '#')
       cf_buf_putf(b, "%u", 1000 + pick_low(s, 4000));
     else if (*pattern == '@')
-      put_name(b, person(pick(s, PEOPLE)));
+      put_name(b, person(word_pick(s, PEOPLE)));
     else
       cf_buf_putc(b, *pattern);
   }
@@ -152,7 +152,7 @@ static void put_resource(struct cf_sample *s, struct cf_buf *b, const char *patt
 static void put_request_id(struct cf_sample *s, struct cf_buf *b)
 {
   cf_json_put_name(b, "request_id");
-  cf_buf_putf(b, "\"%016jx\"", (uintmax_t)next(s));
+  cf_buf_putf(b, "\"%016jx\"", (uintmax_t)random_next(s));
 }
 
 static void put_str(struct cf_buf *b, const char *name, const char *value)
@@ -162,7 +162,7 @@ static void put_str(struct cf_buf *b, const char *name, const char *value)
 
 static const struct deed *pick_deed(struct cf_sample *s)
 {
-  unsigned left = pick(s, 100), i = 0;
+  unsigned left = word_pick(s, 100), i = 0;
   while (i + 1 < DEEDS && left >= deeds[i].weight)
     left -= deeds[i++].weight;
   return &deeds[i];
@@ -173,7 +173,7 @@ static void put_session(struct cf_buf *b, const struct person *p, int64_t t_us)
 {
   uint64_t day = (uint64_t)(t_us / (24 * CF_HOUR_US));
   cf_json_put_name(b, "session");
-  cf_buf_putf(b, "\"%012jx\"", (uintmax_t)(mix(p->traits ^ day) >> 16));
+  cf_buf_putf(b, "\"%012jx\"", (uintmax_t)(bits_mix(p->traits ^ day) >> 16));
   if (p->traits % 5 == 0)
     put_str(b, "credential", "key-7f3a");
 }
@@ -183,9 +183,9 @@ static void put_attributes(struct cf_sample *s, struct cf_buf *b, const struct p
   cf_json_put_name(b, "attributes");
   cf_buf_putc(b, '{');
   put_str(b, "tenant", tenants[p->traits % 3]);
-  if (pick(s, 3) == 0)
+  if (word_pick(s, 3) == 0)
     cf_json_put_member_bool(b, "mfa", p->traits % 7 != 0);
-  if (pick(s, 5) == 0)
+  if (word_pick(s, 5) == 0)
     cf_json_put_member_u64(b, "version", 1 + pick_low(s, 90));
   cf_buf_putc(b, '}');
 }
@@ -194,7 +194,7 @@ static void put_deed(struct cf_sample *s, struct cf_buf *b, int64_t t_us)
 {
   const struct deed *deed = pick_deed(s);
   struct person p = person(pick_low(s, PEOPLE));
-  unsigned status = pick(s, 100) < deed->other_percent ? deed->other : deed->usual;
+  unsigned status = word_pick(s, 100) < deed->other_percent ? deed->other : deed->usual;
   put_str(b, "action", deed->action);
   put_str(b, "method", deed->method);
   cf_json_put_member_u64(b, "status", status);
@@ -202,44 +202,44 @@ static void put_deed(struct cf_sample *s, struct cf_buf *b, int64_t t_us)
   put_session(b, &p, t_us);
   put_person_ip(b, &p);
   put_str(b, "user_agent", agents[(p.traits >> 32) % 5]);
-  if (pick(s, 3) == 0)
+  if (word_pick(s, 3) == 0)
     put_str(b, "referer", "https://docs.example.org/documents");
   put_resource(s, b, deed->resource);
   if (deed->query != NULL)
     put_str(b, "query", deed->query);
-  put_str(b, "host", hosts[pick(s, 5)]);
+  put_str(b, "host", hosts[word_pick(s, 5)]);
   put_request_id(s, b);
   cf_json_put_member_u64(b, "bytes", status == 204 || status == 304 ? 0 : 200 + pick_low(s, 60000));
   cf_json_put_member_u64(b, "duration_us", 900 + pick_low(s, 250000));
-  put_str(b, "protocol", pick(s, 4) == 0 ? "HTTP/1.1" : "HTTP/2.0");
+  put_str(b, "protocol", word_pick(s, 4) == 0 ? "HTTP/1.1" : "HTTP/2.0");
   put_attributes(s, b, &p);
 }
 
 /* A stranger looks for something to break. */
 static void put_scan(struct cf_sample *s, struct cf_buf *b)
 {
-  put_str(b, "method", pick(s, 5) == 0 ? "POST" : "GET");
-  cf_json_put_member_u64(b, "status", pick(s, 4) == 0 ? 403 : 404);
+  put_str(b, "method", word_pick(s, 5) == 0 ? "POST" : "GET");
+  cf_json_put_member_u64(b, "status", word_pick(s, 4) == 0 ? 403 : 404);
   cf_json_put_name(b, "ip");
   cf_buf_putf(b, "\"203.0.113.%u\"", pick_low(s, 250) + 1);
-  put_str(b, "user_agent", scanners[pick(s, 5)]);
-  put_str(b, "resource", scanned[pick(s, 6)]);
+  put_str(b, "user_agent", scanners[word_pick(s, 5)]);
+  put_str(b, "resource", scanned[word_pick(s, 6)]);
   put_str(b, "host", "www.example.org");
   put_request_id(s, b);
-  cf_json_put_member_u64(b, "bytes", 153 + pick(s, 60));
+  cf_json_put_member_u64(b, "bytes", 153 + word_pick(s, 60));
   put_str(b, "protocol", "HTTP/1.1");
 }
 
 /* A job that runs by itself: no HTTP, only a message. */
 static void put_job(struct cf_sample *s, struct cf_buf *b)
 {
-  bool good = pick(s, 12) != 0;
+  bool good = word_pick(s, 12) != 0;
   put_str(b, "action", "backup.run");
   put_str(b, "outcome", good ? "success" : "failure");
   put_str(b, "user", "svc-backup");
   put_str(b, "ip", "127.0.0.1");
   put_str(b, "host", "docs.example.org");
-  cf_json_put_member_u64(b, "duration_us", 1000000 + UINT64_C(1000) * pick(s, 900000));
+  cf_json_put_member_u64(b, "duration_us", 1000000 + UINT64_C(1000) * word_pick(s, 900000));
   put_str(b, "message",
           good ? "nightly copy written" : "nightly copy failed: no space left on device");
 }
@@ -247,24 +247,24 @@ static void put_job(struct cf_sample *s, struct cf_buf *b)
 void cf_sample_init(struct cf_sample *sample, uint64_t seed, int64_t from_us, uint64_t n)
 {
   int64_t step = WEEK_US / (int64_t)(n > 0 && n < (uint64_t)WEEK_US ? n : WEEK_US);
-  *sample = (struct cf_sample){.state = mix(seed), .now_us = from_us, .step_us = step};
+  *sample = (struct cf_sample){.state = bits_mix(seed), .now_us = from_us, .step_us = step};
 }
 
 /* The next moment, some microseconds to several steps later. */
-static int64_t advance(struct cf_sample *s)
+static int64_t clock_advance(struct cf_sample *s)
 {
   int64_t t_us = s->now_us;
   int64_t hour = cf_time_hour(t_us) / CF_HOUR_US % 24;
-  s->now_us += 1 + (int64_t)pick(s, 200) * s->step_us / 100 * pace[hour] / 100;
+  s->now_us += 1 + (int64_t)word_pick(s, 200) * s->step_us / 100 * pace[hour] / 100;
   return t_us;
 }
 
 void cf_sample_put(struct cf_sample *sample, struct cf_buf *b)
 {
-  int64_t t_us = advance(sample);
-  unsigned kind = pick(sample, 100);
-  if (pick(sample, LATE_ONE_IN) == 0 && sample->made > 0)
-    t_us -= (int64_t)pick(sample, 1000) * (LATE_US / 1000);
+  int64_t t_us = clock_advance(sample);
+  unsigned kind = word_pick(sample, 100);
+  if (word_pick(sample, LATE_ONE_IN) == 0 && sample->made > 0)
+    t_us -= (int64_t)word_pick(sample, 1000) * (LATE_US / 1000);
   sample->made++;
   cf_buf_putc(b, '{');
   cf_json_put_member_time(b, "time", t_us);

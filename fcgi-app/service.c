@@ -163,7 +163,7 @@ static enum cf_err replace_owner(struct cf_service *service, int64_t *started_us
 /* Pass the request on, or serve it here when there is nobody to pass it to. An
  * owner that somebody else is, or may become, is waited for; a ledger that
  * cannot be opened is not. */
-static enum cf_err pass(struct cf_service *service, struct cf_relay *relay)
+static enum cf_err request_pass(struct cf_service *service, struct cf_relay *relay)
 {
   static struct cf_log_rate rate;
   int64_t end_us = cf_clock_mono_us() + WAIT_US;
@@ -199,7 +199,7 @@ void cf_service_serve(struct cf_service *service, struct cf_transport *transport
   }
   enum cf_err err = cf_relay_new(service->conf, transport, &relay);
   if (err == CF_OK)
-    err = pass(service, relay);
+    err = request_pass(service, relay);
   cf_relay_free(relay);
   if (err == CF_E_PEER) {
     if (transport->abandon != NULL)

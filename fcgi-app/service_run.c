@@ -69,12 +69,12 @@ static int end_at_once(void)
   _exit(1);
 }
 
-static void serve(void *context, struct cf_transport *transport)
+static void service_serve(void *context, struct cf_transport *transport)
 {
   cf_service_serve(context, transport);
 }
 
-static int leave(struct cf_service *service, struct cf_fcgi *web)
+static int service_leave(struct cf_service *service, struct cf_fcgi *web)
 {
   struct cf_owner *owner = cf_service_owner(service);
 
@@ -92,7 +92,7 @@ int cf_service_run_web(const struct cf_conf *conf, int listener)
   struct cf_fault fault = {"", ""};
   struct cf_fcgi_job job = {.listener = listener,
                             .threads = (unsigned)conf->threads,
-                            .serve = serve};
+                            .serve = service_serve};
 
   enum cf_err err = cf_service_new(conf, false, &service);
   if (err == CF_OK) {
@@ -106,11 +106,11 @@ int cf_service_run_web(const struct cf_conf *conf, int listener)
   if (err != CF_OK) {
     cf_log(CF_LOG_ERROR, "cannot serve: %s: %s: %s", cf_err_title(err), fault.at, fault.detail);
     if (service != NULL)
-      (void)leave(service, NULL);
+      (void)service_leave(service, NULL);
     return 1;
   }
   wait_end();
-  return leave(service, web);
+  return service_leave(service, web);
 }
 
 static bool somebody_listens(const struct cf_conf *conf)

@@ -35,7 +35,7 @@ static bool mac_ok(const uint8_t key[CF_HASH_N], const char *purpose, struct cf_
   return ok;
 }
 
-/* ---- The cookie ---- */
+/* ---- the cookie ---- */
 
 void cf_session_put(const uint8_t key[CF_HASH_N], const struct cf_token *token, int64_t now_us,
                     struct cf_buf *b, int64_t *end_us)
@@ -111,7 +111,7 @@ enum cf_err cf_session_find(const uint8_t key[CF_HASH_N], const struct cf_reques
   return CF_E_NOTFOUND;
 }
 
-/* ---- Forged forms ---- */
+/* ---- forged forms ---- */
 
 void cf_session_put_form(const uint8_t key[CF_HASH_N], struct cf_str cookie, struct cf_buf *b)
 {

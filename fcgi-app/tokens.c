@@ -32,7 +32,7 @@ static void list_free(struct list *list)
   free(list->v);
 }
 
-/* ---- Rows ---- */
+/* ---- rows ---- */
 
 static enum cf_err read_time(const struct cf_json *v, int64_t *t_us)
 {
@@ -103,7 +103,7 @@ static enum cf_err add_row(void *context, struct cf_str key, struct cf_str value
   return err;
 }
 
-/* ---- The table ---- */
+/* ---- the table ---- */
 
 enum cf_err cf_tokens_load(struct cf_tokens *tokens)
 {

@@ -9,7 +9,7 @@
 #include "fcgi-app/session.h"
 #include "lib/base/codec.h"
 
-/* ---- Rows ---- */
+/* ---- rows ---- */
 
 static const struct cf_listed *row_of(const struct cf_page_view *v)
 {
@@ -80,7 +80,7 @@ static size_t nth_member(const struct cf_listed *row, size_t i)
   return member;
 }
 
-/* ---- Values ---- */
+/* ---- values ---- */
 
 static void put_form_token(const struct cf_page_view *v, struct cf_buf *b)
 {
@@ -198,7 +198,7 @@ void cf_page_view_value(void *context, struct cf_str name, struct cf_buf *b)
   cf_buf_putstr(b, value);
 }
 
-/* ---- Parts ---- */
+/* ---- parts ---- */
 
 static bool has_message(const struct cf_page_view *v)
 {

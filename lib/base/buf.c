@@ -106,7 +106,7 @@ static bool reserve_slow(struct cf_buf *b, size_t need)
 }
 
 /* Room for n more and a NUL. */
-static bool reserve(struct cf_buf *b, size_t n)
+static bool buf_reserve(struct cf_buf *b, size_t n)
 {
   if (b->err != CF_OK)
     return false;
@@ -119,7 +119,7 @@ static bool reserve(struct cf_buf *b, size_t n)
 
 uint8_t *cf_buf_grow(struct cf_buf *b, size_t n)
 {
-  if (!reserve(b, n))
+  if (!buf_reserve(b, n))
     return NULL;
   uint8_t *p = b->p + b->n;
   b->n += n;
@@ -128,7 +128,7 @@ uint8_t *cf_buf_grow(struct cf_buf *b, size_t n)
 
 void cf_buf_put(struct cf_buf *b, const void *p, size_t n)
 {
-  if (n == 0 || !reserve(b, n))
+  if (n == 0 || !buf_reserve(b, n))
     return;
   memcpy(b->p + b->n, p, n);
   b->n += n;
@@ -136,7 +136,7 @@ void cf_buf_put(struct cf_buf *b, const void *p, size_t n)
 
 void cf_buf_putc(struct cf_buf *b, char c)
 {
-  if (reserve(b, 1))
+  if (buf_reserve(b, 1))
     b->p[b->n++] = (uint8_t)c;
 }
 
@@ -154,7 +154,7 @@ void cf_buf_putf(struct cf_buf *b, const char *format, ...)
 {
   va_list args;
 
-  if (!reserve(b, 0))
+  if (!buf_reserve(b, 0))
     return;
   size_t room = b->cap - b->n;
   va_start(args, format);
@@ -164,7 +164,7 @@ void cf_buf_putf(struct cf_buf *b, const char *format, ...)
     b->err = CF_E_NOMEM;
     return;
   }
-  if (!reserve(b, (size_t)n))
+  if (!buf_reserve(b, (size_t)n))
     return;
   if ((size_t)n >= room) {
     va_start(args, format);
@@ -220,7 +220,7 @@ const char *cf_buf_cstr(struct cf_buf *b)
 
 char *cf_buf_take(struct cf_buf *b)
 {
-  if (!reserve(b, 0))
+  if (!buf_reserve(b, 0))
     return NULL;
   char *text = (char *)b->p;
   text[b->n] = '\0';

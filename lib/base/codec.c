@@ -228,7 +228,7 @@ void cf_reader_init(struct cf_reader *r, const void *p, size_t n)
 }
 
 /* The next n bytes, or NULL and the error. */
-static const uint8_t *take(struct cf_reader *r, size_t n)
+static const uint8_t *reader_take(struct cf_reader *r, size_t n)
 {
   if (r->err != CF_OK || (size_t)(r->end - r->p) < n) {
     r->err = CF_E_SYNTAX;
@@ -241,21 +241,21 @@ static const uint8_t *take(struct cf_reader *r, size_t n)
 
 uint8_t cf_reader_u8(struct cf_reader *r)
 {
-  const uint8_t *p = take(r, 1);
+  const uint8_t *p = reader_take(r, 1);
 
   return p == NULL ? 0 : *p;
 }
 
 uint32_t cf_reader_u32(struct cf_reader *r)
 {
-  const uint8_t *p = take(r, 4);
+  const uint8_t *p = reader_take(r, 4);
 
   return p == NULL ? 0 : cf_u32_get(p);
 }
 
 uint64_t cf_reader_u64(struct cf_reader *r)
 {
-  const uint8_t *p = take(r, 8);
+  const uint8_t *p = reader_take(r, 8);
 
   return p == NULL ? 0 : cf_u64_get(p);
 }
@@ -287,7 +287,7 @@ int64_t cf_reader_varint_signed(struct cf_reader *r)
 
 struct cf_str cf_reader_bytes(struct cf_reader *r, size_t n)
 {
-  const uint8_t *p = take(r, n);
+  const uint8_t *p = reader_take(r, n);
 
   return p == NULL ? (struct cf_str){NULL, 0} : (struct cf_str){(const char *)p, n};
 }

@@ -304,7 +304,7 @@ static enum cf_err fail_value(struct cf_fault *fault, const struct option *optio
                  (int)words.n, words.p);
 }
 
-static const struct option *find(struct cf_str key)
+static const struct option *option_find(struct cf_str key)
 {
   for (size_t i = 0; i < OPTIONS_N; i++)
     if (cf_str_is(key, options[i].key))
@@ -325,7 +325,7 @@ static bool is_clean(struct cf_str value)
 enum cf_err cf_conf_set(struct cf_conf *conf, struct cf_str key, struct cf_str value,
                         struct cf_fault *fault)
 {
-  const struct option *option = find(key);
+  const struct option *option = option_find(key);
 
   if (option == NULL)
     return fail_unknown(fault, key);
@@ -344,7 +344,7 @@ enum cf_err cf_conf_set(struct cf_conf *conf, struct cf_str key, struct cf_str v
 
 bool cf_conf_repeats(struct cf_str key)
 {
-  const struct option *option = find(key);
+  const struct option *option = option_find(key);
 
   return option != NULL && option->type == TYPE_LIST;
 }

@@ -39,7 +39,7 @@ static const char *network_name(uint32_t type)
 
 /* Resolve an absolute path of which only the beginning need exist: the real
  * path of that, and the rest as it is. CF_E_CONFIG with errno. */
-static enum cf_err resolve(const char *path, char out[PATH_MAX])
+static enum cf_err path_resolve(const char *path, char out[PATH_MAX])
 {
   char head[PATH_MAX];
   char real[PATH_MAX];
@@ -160,9 +160,9 @@ static enum cf_err check_places(const struct cf_conf *conf, struct cf_fault *fau
   char signer[PATH_MAX];
   enum cf_err err;
 
-  if (resolve(conf->data, data) != CF_OK)
+  if (path_resolve(conf->data, data) != CF_OK)
     return cf_fail_errno(fault, CF_E_CONFIG, "data", "cannot reach \"%.120s\"", conf->data);
-  if (resolve(conf->signer, signer) != CF_OK)
+  if (path_resolve(conf->signer, signer) != CF_OK)
     return cf_fail_errno(fault, CF_E_CONFIG, "signer", "cannot reach \"%.120s\"", conf->signer);
   if ((err = check_served("data", data, fault)) != CF_OK ||
       (err = check_signer(signer, data, fault)) != CF_OK ||

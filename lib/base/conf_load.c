@@ -43,7 +43,7 @@ static enum cf_err fail_at(const struct reading *r, unsigned line, enum cf_err e
   return cf_fail(r->fault, err, NULL, "%s:%u: %s", shown, line, words);
 }
 
-static struct cf_str trim(struct cf_str s)
+static struct cf_str line_trim(struct cf_str s)
 {
   while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
     s = (struct cf_str){s.p + 1, s.n - 1};
@@ -96,13 +96,13 @@ static enum cf_err read_line(struct reading *r, struct cf_str line)
 {
   struct cf_fault fault;
 
-  line = trim(line);
+  line = line_trim(line);
   if (line.n == 0 || line.p[0] == '#')
     return CF_OK;
   if (memchr(line.p, '=', line.n) == NULL)
     return fail_at(r, r->line, CF_E_CONFIG, "no \"=\" in this line; right is: key = value");
-  struct cf_str key = trim(cf_str_cut(&line, '='));
-  struct cf_str value = trim(line);
+  struct cf_str key = line_trim(cf_str_cut(&line, '='));
+  struct cf_str value = line_trim(line);
   if (has_comment(value))
     return fail_at(r, r->line, CF_E_CONFIG, "a comment behind a value; it needs a line of its own");
   r->conf->reading = r->line;

@@ -120,7 +120,7 @@ static void must(int result, const char *what)
 }
 
 /* The parts in one run of at most JOIN_MAX bytes, or false. */
-static bool join(const struct cf_str *parts, size_t parts_n, uint8_t *run, size_t *run_n)
+static bool thread_join(const struct cf_str *parts, size_t parts_n, uint8_t *run, size_t *run_n)
 {
   size_t n = 0;
 
@@ -155,7 +155,7 @@ void cf_sha256(const struct cf_str *parts, size_t parts_n, uint8_t out[CF_HASH_N
   size_t run_n;
 
   CF_ASSERT(parts_n <= PARTS_MAX);
-  if (parts_n != 1 && join(parts, parts_n, run, &run_n))
+  if (parts_n != 1 && thread_join(parts, parts_n, run, &run_n))
     digest_add(digest, run, run_n);
   else
     for (size_t i = 0; i < parts_n; i++)

@@ -61,11 +61,11 @@ static void mend_tail(char *text)
 
 /* Both texts are made aside, so that `at` and the arguments may lie in the
  * fault itself. */
-static void fill(struct cf_fault *fault, const char *at, int number, const char *format,
-                 va_list args) CF_PRINTF(4, 0);
+static void fault_fill(struct cf_fault *fault, const char *at, int number, const char *format,
+                       va_list args) CF_PRINTF(4, 0);
 
-static void fill(struct cf_fault *fault, const char *at, int number, const char *format,
-                 va_list args)
+static void fault_fill(struct cf_fault *fault, const char *at, int number, const char *format,
+                       va_list args)
 {
   struct cf_fault made = {{0}, {0}};
   char reason[128];
@@ -89,7 +89,7 @@ enum cf_err cf_fail(struct cf_fault *fault, enum cf_err err, const char *at, con
   if (fault == NULL)
     return err;
   va_start(args, format);
-  fill(fault, at, 0, format, args);
+  fault_fill(fault, at, 0, format, args);
   va_end(args);
   return err;
 }
@@ -103,7 +103,7 @@ enum cf_err cf_fail_errno(struct cf_fault *fault, enum cf_err err, const char *a
   if (fault == NULL)
     return err;
   va_start(args, format);
-  fill(fault, at, number, format, args);
+  fault_fill(fault, at, number, format, args);
   va_end(args);
   errno = number;
   return err;

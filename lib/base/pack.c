@@ -77,7 +77,7 @@ static ZSTD_DCtx *unpacker_get(void)
 }
 
 /* zstd's answer as one of ours. */
-static enum cf_err classify(size_t result)
+static enum cf_err zstd_classify(size_t result)
 {
   switch (ZSTD_isError(result) ? ZSTD_getErrorCode(result) : ZSTD_error_no_error) {
   case ZSTD_error_no_error: return CF_OK;
@@ -106,7 +106,7 @@ enum cf_err cf_pack(const void *p, size_t n, struct cf_buf *b)
   if (out == NULL)
     return b->err;
   size_t result = ZSTD_compress2(packer, out, room, p, n);
-  enum cf_err err = classify(result);
+  enum cf_err err = zstd_classify(result);
   cf_buf_cut(b, err == CF_OK ? room - result : room);
   if (err == CF_E_FULL)
     b->err = err;
@@ -140,7 +140,7 @@ enum cf_err cf_unpack(const void *p, size_t n, struct cf_buf *b)
   if (out == NULL)
     return b->err;
   size_t result = ZSTD_decompressDCtx(unpacker, out, size, p, n);
-  enum cf_err err = classify(result);
+  enum cf_err err = zstd_classify(result);
   if (err == CF_OK && result == size)
     return CF_OK;
   cf_buf_cut(b, size);
@@ -171,7 +171,8 @@ enum cf_err cf_unpacker_new(struct cf_unpacker **u)
 
 /* One call of the library. At the maximum it gets a spare byte: what is written
  * there would have been too much. */
-static enum cf_err step(struct cf_unpacker *u, ZSTD_inBuffer *in, struct cf_buf *b, bool *drained)
+static enum cf_err unpacker_step(struct cf_unpacker *u, ZSTD_inBuffer *in, struct cf_buf *b,
+                                 bool *drained)
 {
   uint8_t spare;
   size_t room = room_for(b, STEP_MAX);
@@ -188,7 +189,7 @@ static enum cf_err step(struct cf_unpacker *u, ZSTD_inBuffer *in, struct cf_buf 
     b->err = CF_E_FULL;
   u->at_frame_end = result == 0;
   *drained = out.pos < out.size || result == 0;
-  return b->err != CF_OK ? b->err : classify(result);
+  return b->err != CF_OK ? b->err : zstd_classify(result);
 }
 
 enum cf_err cf_unpacker_feed(struct cf_unpacker *u, const void *p, size_t n, struct cf_buf *b)
@@ -197,7 +198,7 @@ enum cf_err cf_unpacker_feed(struct cf_unpacker *u, const void *p, size_t n, str
   bool drained = true;
 
   while (u->err == CF_OK && (in.pos < in.size || !drained))
-    u->err = step(u, &in, b, &drained);
+    u->err = unpacker_step(u, &in, b, &drained);
   return u->err;
 }
 

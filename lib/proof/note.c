@@ -30,7 +30,7 @@ bool cf_origin_ok(struct cf_str origin)
   return true;
 }
 
-/* ---- Verifier keys ---- */
+/* ---- verifier keys ---- */
 
 void cf_vkey_make(struct cf_str name, const uint8_t pubkey[CF_PUBKEY_N], struct cf_vkey *vkey)
 {
@@ -84,7 +84,7 @@ enum cf_err cf_vkey_parse(struct cf_str text, struct cf_vkey *vkey)
   return err;
 }
 
-/* ---- Notes ---- */
+/* ---- notes ---- */
 
 enum cf_err cf_note_sign(struct cf_str text, const struct cf_vkey *vkey,
                          const uint8_t seed[CF_SEED_N], struct cf_buf *b)
@@ -234,7 +234,7 @@ bool cf_note_names(struct cf_str note, const struct cf_vkey *vkey)
   return any;
 }
 
-/* ---- Checkpoints ---- */
+/* ---- checkpoints ---- */
 
 void cf_checkpoint_put(const struct cf_checkpoint *checkpoint, struct cf_buf *b)
 {
@@ -276,7 +276,7 @@ enum cf_err cf_checkpoint_parse(struct cf_str text, struct cf_checkpoint *checkp
   return err;
 }
 
-/* ---- Receipts ---- */
+/* ---- receipts ---- */
 
 void cf_receipt_put(struct cf_buf *b, struct cf_str extra, uint64_t index,
                     const struct cf_proof *proof, struct cf_str checkpoint_note)

@@ -32,7 +32,7 @@ struct cf_signer {
   struct cf_checkpoint last;
 };
 
-/* ---- Files ---- */
+/* ---- files ---- */
 
 /* After a failed fsync nobody knows what is on disk, and asking again would
  * only seem to work. */
@@ -116,7 +116,7 @@ static enum cf_err file_replace(int directory, const char *name, mode_t mode, st
   return CF_OK;
 }
 
-/* ---- Key ---- */
+/* ---- key ---- */
 
 static void key_put(const struct cf_vkey *vkey, const uint8_t seed[CF_SEED_N], struct cf_buf *b)
 {
@@ -214,7 +214,7 @@ static enum cf_err key_write(int directory, const struct cf_vkey *vkey,
   return err;
 }
 
-/* ---- Directory ---- */
+/* ---- directory ---- */
 
 /* Whoever else may write to it could take the state away, and with it the
  * memory of what was signed. */
@@ -400,7 +400,7 @@ struct cf_str cf_signer_note(const struct cf_signer *signer)
   return cf_buf_str(&signer->note);
 }
 
-/* ---- Signing ---- */
+/* ---- signing ---- */
 
 static enum cf_err root_is(const struct cf_hashes *hashes, uint64_t size,
                            const uint8_t root[CF_HASH_N], bool *same)
@@ -456,8 +456,8 @@ static enum cf_err note_make(const struct cf_signer *signer, const struct cf_che
 }
 
 /* Make, keep, and only then remember it. */
-static enum cf_err sign(struct cf_signer *signer, uint64_t size, const uint8_t root[CF_HASH_N],
-                        struct cf_fault *fault)
+static enum cf_err note_sign(struct cf_signer *signer, uint64_t size, const uint8_t root[CF_HASH_N],
+                             struct cf_fault *fault)
 {
   struct cf_checkpoint checkpoint;
   struct cf_buf note;
@@ -486,7 +486,7 @@ enum cf_err cf_signer_sign(struct cf_signer *signer, uint64_t size, const uint8_
                memcmp(signer->last.root, root, CF_HASH_N) == 0;
   enum cf_err err = again ? CF_OK : may_sign(signer, size, root, hashes, fault);
   if (err == CF_OK && !again)
-    err = sign(signer, size, root, fault);
+    err = note_sign(signer, size, root, fault);
   if (err != CF_OK)
     return err;
   cf_buf_putstr(b, cf_buf_str(&signer->note));

@@ -165,7 +165,7 @@ struct descent {
 };
 
 /* Go to the half that holds leaf `index`. */
-static enum cf_err step(struct descent *d, uint64_t index)
+static enum cf_err descent_step(struct descent *d, uint64_t index)
 {
   uint64_t k = split(d->n);
   bool right = index - d->first >= k;
@@ -199,7 +199,7 @@ enum cf_err cf_tree_inclusion(const struct cf_hashes *hashes, uint64_t index, ui
   memset(&made, 0, sizeof made);
   struct descent d = {.hashes = hashes, .n = size, .passed = &made};
   while (d.n > 1) {
-    enum cf_err err = step(&d, index);
+    enum cf_err err = descent_step(&d, index);
     if (err != CF_OK)
       return err;
   }
@@ -220,7 +220,7 @@ enum cf_err cf_tree_consistency(const struct cf_hashes *hashes, uint64_t first, 
   /* Down the old tree's right edge until a subtree ends exactly where the old
    * tree does. */
   while (proves && d.first + d.n != first) {
-    enum cf_err err = step(&d, first - 1);
+    enum cf_err err = descent_step(&d, first - 1);
     if (err != CF_OK)
       return err;
   }

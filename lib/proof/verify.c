@@ -11,7 +11,7 @@
 #include "lib/base/clock.h"
 #include "lib/proof/verify_run.h"
 
-/* ---- Plan ---- */
+/* ---- plan ---- */
 
 static uint64_t tile_floor(uint64_t seq)
 {
@@ -25,7 +25,7 @@ static uint64_t tile_ceiling(uint64_t seq, uint64_t max)
 }
 
 /* Which leaves to walk, for a tree of the head's size. */
-static void plan(struct cf_verify_run *run)
+static void run_plan(struct cf_verify_run *run)
 {
   const struct cf_verify_job *job = run->job;
   uint64_t size = run->head.size, from = 0, to = size;
@@ -45,7 +45,7 @@ static void plan(struct cf_verify_run *run)
           : job->minimum;
 }
 
-/* ---- Kept hashes as one tree ---- */
+/* ---- kept hashes as one tree ---- */
 
 /* The source's rows, and below them its kept leaf hashes, which come a tile at
  * a time. */
@@ -97,7 +97,7 @@ static bool unreadable(enum cf_err err)
   return err == CF_E_DAMAGED || err == CF_E_NOTFOUND;
 }
 
-/* ---- Roots ---- */
+/* ---- roots ---- */
 
 /* Complete the edge by what was not walked, and compare. */
 static enum cf_err head_root(struct cf_verify_run *run, const struct cf_hashes *kept)
@@ -179,7 +179,7 @@ static enum cf_err roots_judge(struct cf_verify_run *run)
   return err;
 }
 
-/* ---- The whole ---- */
+/* ---- the whole ---- */
 
 static void kept_prepare(struct cf_verify_run *run)
 {
@@ -206,10 +206,10 @@ static void newer_judge(struct cf_verify_run *run)
                  (unsigned long long)run->next.checkpoint.size, (unsigned long long)run->head.size);
 }
 
-static enum cf_err judge(struct cf_verify_run *run)
+static enum cf_err run_judge(struct cf_verify_run *run)
 {
   struct cf_verify_result *r = run->result;
-  plan(run);
+  run_plan(run);
   kept_prepare(run);
   enum cf_err err = cf_run_begin(run);
   if (err == CF_OK)
@@ -240,7 +240,7 @@ static enum cf_err head_judge(struct cf_verify_run *run)
   if (run->job->minimum % CF_TILE_W != 0 || run->job->minimum > r->size)
     return cf_fail(run->fault, CF_E_PARAMETER, "minimum",
                    "a multiple of 256 within the ledger is needed");
-  return judge(run);
+  return run_judge(run);
 }
 
 enum cf_err cf_verify(const struct cf_verify_source *source, const struct cf_verify_job *job,

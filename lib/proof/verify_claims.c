@@ -18,7 +18,7 @@
 #define MASK_BITS    4
 #define BODY_DEPTH   8
 
-/* ---- What is gone ---- */
+/* ---- what is gone ---- */
 
 static uint64_t entry_make(uint64_t seq, uint8_t mask)
 {
@@ -82,7 +82,7 @@ static void erased_clear(struct cf_erasures *e, uint64_t seq, uint8_t mask)
     e->v[low] &= ~(uint64_t)mask;
 }
 
-/* ---- Claims ---- */
+/* ---- claims ---- */
 
 static const struct cf_json *body_member(const struct cf_json *doc, const char *name)
 {

@@ -34,7 +34,7 @@ void cf_error_set(struct cf_verify_error *error, enum cf_verdict verdict, const 
   memcpy(error->detail, head.p, head.n);
 }
 
-static void add(struct cf_verify_run *run, const struct cf_verify_error *error)
+static void fault_add(struct cf_verify_run *run, const struct cf_verify_error *error)
 {
   struct cf_verify_result *r = run->result;
   r->errors_total++;
@@ -57,13 +57,13 @@ void cf_run_fault(struct cf_verify_run *run, enum cf_verdict verdict, const uint
   va_start(args, format);
   cf_error_set(&error, verdict, seq, format, args);
   va_end(args);
-  add(run, &error);
+  fault_add(run, &error);
 }
 
 void cf_run_take_errors(struct cf_verify_run *run, const struct cf_tile_report *tile)
 {
   for (size_t i = 0; i < tile->errors_n; i++)
-    add(run, &tile->errors[i]);
+    fault_add(run, &tile->errors[i]);
   run->result->errors_total += tile->errors_total - tile->errors_n;
 }
 

@@ -32,7 +32,7 @@ enum cf_err cf_run_begin(struct cf_verify_run *run)
   return err == CF_OK ? cf_run_stops(run, run->edge_known) : err;
 }
 
-/* ---- Borders ---- */
+/* ---- borders ---- */
 
 /* The link to the tile before. Seq 0 has no predecessor and says so; what is
  * before a walk that begins later is not known. */
@@ -80,7 +80,7 @@ static void fold_counts(struct cf_verify_run *run, const struct cf_tile_report *
   run->lost |= tile->lost;
 }
 
-/* ---- Rows ---- */
+/* ---- rows ---- */
 
 /* A wrong row has the place of its first leaf, unless a leaf below it is known
  * to be at fault: that is the better place. */
@@ -150,7 +150,7 @@ static enum cf_err fold_rows(struct cf_verify_run *run, uint64_t index, uint8_t 
   return err;
 }
 
-/* ---- Edge ---- */
+/* ---- edge ---- */
 
 /* Bring the edge to `to`, within a tile whose hashes are all known. */
 static void edge_grow(struct cf_verify_run *run, const struct cf_tile_report *tile, uint64_t to)

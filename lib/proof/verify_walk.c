@@ -28,7 +28,7 @@ struct walk {
   enum cf_err err; /* of a worker that could not begin */
 };
 
-/* ---- Workers ---- */
+/* ---- workers ---- */
 
 /* The next tile to check, or NULL when there is nothing more to do. */
 static struct cf_tile_report *tile_take(struct walk *w)
@@ -100,7 +100,7 @@ static enum cf_err workers_start(struct walk *w, pthread_t *threads, unsigned n,
                       : cf_fail(w->run->fault, CF_E_SYSTEM, NULL, "no thread could be started");
 }
 
-/* ---- The folding side ---- */
+/* ---- the folding side ---- */
 
 /* Wait for tile number i; gives the error of a worker that failed instead. */
 static enum cf_err tile_await(struct walk *w, uint64_t i, struct cf_tile_report **tile)

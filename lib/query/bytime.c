@@ -32,9 +32,9 @@ static bool before(bool ascending, struct cf_spot a, struct cf_spot b)
   return ascending ? compare(a, b) < 0 : compare(a, b) > 0;
 }
 
-/* ---- The heap ---- */
+/* ---- the heap ---- */
 
-static void swap(struct heap *h, size_t i, size_t j)
+static void heap_swap(struct heap *h, size_t i, size_t j)
 {
   struct cf_spot kept = h->p[i];
 
@@ -45,7 +45,7 @@ static void swap(struct heap *h, size_t i, size_t j)
 static void sift_up(struct heap *h, size_t i)
 {
   for (; i > 0 && before(h->ascending, h->p[(i - 1) / 2], h->p[i]); i = (i - 1) / 2)
-    swap(h, i, (i - 1) / 2);
+    heap_swap(h, i, (i - 1) / 2);
 }
 
 static void sift_down(struct heap *h, size_t i, size_t n)
@@ -55,12 +55,12 @@ static void sift_down(struct heap *h, size_t i, size_t n)
       child++;
     if (!before(h->ascending, h->p[i], h->p[child]))
       return;
-    swap(h, i, child);
+    heap_swap(h, i, child);
     i = child;
   }
 }
 
-static void keep(struct heap *h, struct cf_spot spot)
+static void heap_keep(struct heap *h, struct cf_spot spot)
 {
   if (h->n < h->max) {
     h->p[h->n] = spot;
@@ -72,15 +72,15 @@ static void keep(struct heap *h, struct cf_spot spot)
 }
 
 /* Into the answer's order. */
-static void sort(struct heap *h)
+static void heap_sort(struct heap *h)
 {
   for (size_t n = h->n; n > 1; n--) {
-    swap(h, 0, n - 1);
+    heap_swap(h, 0, n - 1);
     sift_down(h, 0, n - 1);
   }
 }
 
-/* ---- Gathering ---- */
+/* ---- gathering ---- */
 
 /* Times that are still asked for, both included: the filter's, from the walk's
  * spot on, up to the last one kept of a full heap. */
@@ -113,7 +113,7 @@ static enum cf_err gather_candidates(struct cf_walk *w, const struct cf_stretch 
       return err;
     if (span.lo_us <= spot.time_us && spot.time_us <= span.hi_us &&
         before(h->ascending, w->at, spot))
-      keep(h, spot);
+      heap_keep(h, spot);
   }
   return CF_OK;
 }
@@ -134,7 +134,7 @@ static enum cf_err gather_unit(struct cf_walk *w, const struct cf_stretch *s, st
   return err;
 }
 
-static enum cf_err gather(struct cf_walk *w, struct heap *h)
+static enum cf_err heap_gather(struct cf_walk *w, struct heap *h)
 {
   size_t units = cf_view_units(w->view);
   enum cf_err err = CF_OK;
@@ -144,13 +144,13 @@ static enum cf_err gather(struct cf_walk *w, struct heap *h)
   for (size_t turn = 0; turn < units && err == CF_OK; turn++)
     if (cf_walk_stretch(w, turn, &s))
       err = gather_unit(w, &s, h);
-  sort(h);
+  heap_sort(h);
   return err;
 }
 
-/* ---- Rounds ---- */
+/* ---- rounds ---- */
 
-static enum cf_err grow(struct heap *h, size_t max)
+static enum cf_err heap_grow(struct heap *h, size_t max)
 {
   if (max <= h->max)
     return CF_OK;
@@ -173,12 +173,12 @@ static size_t round_size(const struct cf_walk *w, const struct heap *h)
                                                 : ROUND_MAX;
 }
 
-static enum cf_err look(struct cf_walk *w, struct heap *h, bool *more)
+static enum cf_err stretch_look(struct cf_walk *w, struct heap *h, bool *more)
 {
-  enum cf_err err = grow(h, round_size(w, h));
+  enum cf_err err = heap_grow(h, round_size(w, h));
 
   if (err == CF_OK)
-    err = gather(w, h);
+    err = heap_gather(w, h);
   for (size_t i = 0; i < h->n && err == CF_OK && !w->stop; i++)
     err = cf_walk_examine(w, h->p[i]);
   *more = h->n == h->max;
@@ -191,7 +191,7 @@ enum cf_err cf_walk_by_time(struct cf_walk *w)
   enum cf_err err = CF_OK;
 
   for (bool more = true; more && err == CF_OK && !w->stop;)
-    err = look(w, &h, &more);
+    err = stretch_look(w, &h, &more);
   free(h.p);
   return err;
 }

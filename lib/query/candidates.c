@@ -79,10 +79,10 @@ static enum cf_err match_kinds(const struct search *s, const void *what, struct 
 
 /* Keep what one predicate finds. An index that cannot be read keeps everything:
  * the records decide. */
-static enum cf_err narrow(const struct search *s,
-                          enum cf_err (*match)(const struct search *s, const void *what,
-                                               struct cf_bits *found),
-                          const void *what)
+static enum cf_err bits_narrow(const struct search *s,
+                               enum cf_err (*match)(const struct search *s, const void *what,
+                                                    struct cf_bits *found),
+                               const void *what)
 {
   struct cf_bits found;
 
@@ -128,11 +128,11 @@ enum cf_err cf_candidates(const struct cf_query *query, struct cf_view *view, si
   cf_bits_set_range(bits, from, bits->n);
   for (size_t c = 0; c < query->conditions_n && err == CF_OK; c++)
     if (is_indexed(&query->conditions[c]))
-      err = narrow(&s, match_condition, &query->conditions[c]);
+      err = bits_narrow(&s, match_condition, &query->conditions[c]);
   const int64_t between[2] = {later(lo_us, unit.time_min_us), earlier(hi_us, unit.time_max_us)};
   if (err == CF_OK && (between[0] > unit.time_min_us || between[1] < unit.time_max_us))
-    err = narrow(&s, match_hours, between);
+    err = bits_narrow(&s, match_hours, between);
   if (err == CF_OK && (query->kinds >> CF_K_EVENT & 1) == 0)
-    err = narrow(&s, match_kinds, &query->kinds);
+    err = bits_narrow(&s, match_kinds, &query->kinds);
   return err;
 }

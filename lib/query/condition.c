@@ -124,7 +124,7 @@ static enum cf_err put_value(const struct cf_condition *c, struct cf_str s, stru
 }
 
 /* Room for one more: the array doubles at powers of two. */
-static struct cf_value *grow(struct cf_condition *c)
+static struct cf_value *values_grow(struct cf_condition *c)
 {
   if ((c->n & (c->n - 1)) == 0) {
     struct cf_value *values = realloc(c->values, (c->n == 0 ? 1 : 2 * c->n) * sizeof *values);
@@ -138,7 +138,7 @@ static struct cf_value *grow(struct cf_condition *c)
 enum cf_err cf_condition_add(struct cf_condition *c, struct cf_str sent, const char *at,
                              struct cf_fault *fault)
 {
-  struct cf_value *v = grow(c);
+  struct cf_value *v = values_grow(c);
   struct cf_buf text;
 
   if (v == NULL)
@@ -200,7 +200,7 @@ void cf_condition_sort(struct cf_condition *c)
 }
 
 /* Members whose values are likely to be in few records come first. */
-static unsigned rank(enum cf_member member)
+static unsigned condition_rank(enum cf_member member)
 {
   static const enum cf_member order[] = {CF_M_ID,         CF_M_REQUEST_ID, CF_M_SESSION,
                                          CF_M_CREDENTIAL, CF_M_USER,       CF_M_IP,
@@ -221,7 +221,7 @@ int cf_condition_compare(const void *a, const void *b)
 
   if (x->op != y->op)
     return x->op < y->op ? -1 : 1;
-  return (int)rank(x->member) - (int)rank(y->member);
+  return (int)condition_rank(x->member) - (int)condition_rank(y->member);
 }
 
 void cf_query_put_pair(struct cf_buf *b, const char *name, const char *ending, struct cf_str value)

@@ -48,7 +48,7 @@ struct parse {
 
 #define REFUSE(parse, ...) cf_fail((parse)->fault, CF_E_PARAMETER, (parse)->at, __VA_ARGS__)
 
-/* ---- Parameters that stand alone ---- */
+/* ---- parameters that stand alone ---- */
 
 static enum cf_err parse_time(struct parse *p, struct cf_str s, int64_t *t_us)
 {
@@ -240,9 +240,9 @@ static enum cf_err take_single(struct parse *p, enum single which, struct cf_str
   return err;
 }
 
-/* ---- Parameters of members ---- */
+/* ---- parameters of members ---- */
 
-static bool strip(struct cf_str *name, const char *ending)
+static bool ending_strip(struct cf_str *name, const char *ending)
 {
   size_t n = strlen(ending);
 
@@ -260,7 +260,9 @@ static bool read_name(struct cf_str name, enum cf_member *member, enum cf_op *op
     *op = CF_OP_CONTAINS;
     return true;
   }
-  *op = strip(&name, ".not") ? CF_OP_NOT : strip(&name, ".prefix") ? CF_OP_PREFIX : CF_OP_IS;
+  *op = ending_strip(&name, ".not")      ? CF_OP_NOT
+        : ending_strip(&name, ".prefix") ? CF_OP_PREFIX
+                                         : CF_OP_IS;
   *member = cf_member_find(name);
   return *member != CF_M_N && cf_member_table[*member].indexed;
 }
@@ -300,7 +302,7 @@ static enum cf_err take_condition(struct parse *p, enum cf_member member, enum c
   return take_value(p, value, c);
 }
 
-/* ---- Names that are none ---- */
+/* ---- names that are none ---- */
 
 static void put_likely(struct cf_str name, struct cf_str known, bool all, struct cf_buf *b)
 {
@@ -310,7 +312,7 @@ static void put_likely(struct cf_str name, struct cf_str known, bool all, struct
   cf_buf_putstr(b, known);
 }
 
-static void suggest(struct cf_str name, bool all, struct cf_buf *b)
+static void name_suggest(struct cf_str name, bool all, struct cf_buf *b)
 {
   for (unsigned i = 0; i < SINGLE_N; i++)
     put_likely(name, cf_str_from(singles[i].name), all, b);
@@ -333,10 +335,10 @@ static enum cf_err refuse_name(struct parse *p, struct cf_str name)
     return REFUSE(p, "no such parameter: records are not chosen by %s; q searches all text",
                   cf_member_table[member].name);
   cf_buf_init(&names, sizeof p->fault->detail);
-  suggest(base, false, &names);
+  name_suggest(base, false, &names);
   bool likely = names.n > 0;
   if (!likely)
-    suggest(base, true, &names);
+    name_suggest(base, true, &names);
   enum cf_err err = REFUSE(p, "no such parameter; %s: %s", likely ? "could it be" : "there are",
                            cf_buf_cstr(&names));
   cf_buf_fini(&names);
@@ -359,7 +361,7 @@ static enum cf_err take_param(struct parse *p, const struct cf_param *param)
   return refuse_name(p, param->name);
 }
 
-/* ---- The whole ---- */
+/* ---- the whole ---- */
 
 static void put_kinds(uint32_t kinds, struct cf_buf *b)
 {
@@ -396,7 +398,7 @@ static enum cf_err check_limit(const struct cf_query *q, struct cf_fault *fault)
 }
 
 /* Canonical order, the text and what follows from it. */
-static enum cf_err finish(struct parse *p)
+static enum cf_err query_finish(struct parse *p)
 {
   struct cf_query *q = p->query;
   uint8_t hash[CF_HASH_N];
@@ -428,7 +430,7 @@ static bool is_ignored(const char *const *ignore, struct cf_str name)
   return false;
 }
 
-static void prepare(struct cf_query *q)
+static void query_prepare(struct cf_query *q)
 {
   *q = (struct cf_query){
       .kinds = KIND_DEFAULT,
@@ -451,14 +453,14 @@ enum cf_err cf_query_parse(const struct cf_param *params, size_t n, const char *
 
   if (p.query == NULL)
     return CF_E_NOMEM;
-  prepare(p.query);
+  query_prepare(p.query);
   if (n > CF_QUERY_PARAMS_MAX)
     err = cf_fail(fault, CF_E_PARAMETER, NULL, "more than %d parameters", CF_QUERY_PARAMS_MAX);
   for (size_t i = 0; i < n && err == CF_OK; i++)
     if (!is_ignored(ignore, params[i].name))
       err = take_param(&p, &params[i]);
   if (err == CF_OK)
-    err = finish(&p);
+    err = query_finish(&p);
   if (err == CF_OK)
     *query = p.query;
   else

@@ -85,11 +85,11 @@ void cf_query_put_pair(struct cf_buf *b, const char *name, const char *ending, s
 /* ---- match.c ---- */
 
 /* Does what stands around a record's text pass: kind, seq and both times? */
-bool cf_filter_frame(const struct cf_query *query, const struct cf_record *record);
+bool cf_query_test_frame(const struct cf_query *query, const struct cf_record *record);
 /* Does a record's text pass the conditions? CF_E_SYNTAX where an address or a
  * status is none. */
-CF_MUST enum cf_err cf_filter_values(const struct cf_query *query, const struct cf_values *values,
-                                     bool *pass);
+CF_MUST enum cf_err cf_query_test_values(const struct cf_query *query,
+                                         const struct cf_values *values, bool *pass);
 
 /* ---- candidates.c ---- */
 

@@ -158,7 +158,7 @@ static enum cf_err put_line(struct cf_rows *rows, const struct cf_record *record
   return CF_OK;
 }
 
-/* ---- Rows ---- */
+/* ---- rows ---- */
 
 void cf_rows_begin(const struct cf_rows *rows, struct cf_buf *b)
 {
@@ -190,7 +190,7 @@ enum cf_err cf_rows_put(struct cf_rows *rows, const struct cf_record *record, st
   return b->err;
 }
 
-/* ---- Ends ---- */
+/* ---- ends ---- */
 
 static void put_cursor(const struct cf_page_end *end, struct cf_buf *b)
 {

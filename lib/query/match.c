@@ -15,7 +15,7 @@ static bool in_range(int64_t t_us, int64_t from_us, int64_t to_us)
   return from_us <= t_us && t_us < to_us;
 }
 
-bool cf_filter_frame(const struct cf_query *query, const struct cf_record *record)
+bool cf_query_test_frame(const struct cf_query *query, const struct cf_record *record)
 {
   return (query->kinds >> record->kind & 1) != 0 && query->seq_from <= record->seq &&
          record->seq < query->seq_to &&
@@ -23,7 +23,7 @@ bool cf_filter_frame(const struct cf_query *query, const struct cf_record *recor
          in_range(record->recorded_us, query->recorded_from_us, query->recorded_to_us);
 }
 
-/* ---- Substrings ---- */
+/* ---- substrings ---- */
 
 static void put_lower(const char *p, size_t n, char *out)
 {
@@ -64,7 +64,7 @@ static bool holds_any(const struct cf_condition *c, const struct cf_values *valu
   return false;
 }
 
-/* ---- Members ---- */
+/* ---- members ---- */
 
 /* The key of an address or a status, in c->key_n bytes. */
 static enum cf_err read_key(const struct cf_condition *c, struct cf_str text, uint8_t key[16])
@@ -115,8 +115,8 @@ static enum cf_err condition_holds(const struct cf_condition *c, const struct cf
   return err;
 }
 
-enum cf_err cf_filter_values(const struct cf_query *query, const struct cf_values *values,
-                             bool *pass)
+enum cf_err cf_query_test_values(const struct cf_query *query, const struct cf_values *values,
+                                 bool *pass)
 {
   bool holds = true;
 
@@ -132,10 +132,10 @@ enum cf_err cf_filter_values(const struct cf_query *query, const struct cf_value
 enum cf_err cf_query_test(const struct cf_query *query, const struct cf_record *record,
                           struct cf_values *scratch, bool *pass)
 {
-  if (!cf_filter_frame(query, record) || query->conditions_n == 0) {
-    *pass = cf_filter_frame(query, record);
+  if (!cf_query_test_frame(query, record) || query->conditions_n == 0) {
+    *pass = cf_query_test_frame(query, record);
     return CF_OK;
   }
   enum cf_err err = cf_values_get(record, scratch);
-  return err == CF_OK ? cf_filter_values(query, scratch, pass) : err;
+  return err == CF_OK ? cf_query_test_values(query, scratch, pass) : err;
 }

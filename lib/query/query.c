@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-/* ---- Records ---- */
+/* ---- records ---- */
 
 static void note_damage(struct cf_walk *w, uint64_t seq)
 {
@@ -33,7 +33,7 @@ static bool is_open(const struct cf_walk *w, uint64_t seq)
 
 /* The record of that seq, opening its block if need be. A block that does not
  * hold it is damaged. */
-static enum cf_err reach(struct cf_walk *w, uint64_t seq, const struct cf_record **record)
+static enum cf_err unit_reach(struct cf_walk *w, uint64_t seq, const struct cf_record **record)
 {
   enum cf_err err = CF_OK;
 
@@ -52,7 +52,7 @@ static enum cf_err reach(struct cf_walk *w, uint64_t seq, const struct cf_record
 }
 
 /* Text that is not canonical cannot have been appended: it is damage too. */
-static enum cf_err test(struct cf_walk *w, const struct cf_record *record, bool *pass)
+static enum cf_err block_test(struct cf_walk *w, const struct cf_record *record, bool *pass)
 {
   enum cf_err err = cf_query_test(w->query, record, &w->values, pass);
 
@@ -71,7 +71,7 @@ static uint64_t record_bytes(const struct cf_record *record)
   return n;
 }
 
-static enum cf_err give(struct cf_walk *w, struct cf_spot spot, const struct cf_record *record)
+static enum cf_err row_give(struct cf_walk *w, struct cf_spot spot, const struct cf_record *record)
 {
   enum cf_err err = w->row(w->context, record);
 
@@ -83,7 +83,7 @@ static enum cf_err give(struct cf_walk *w, struct cf_spot spot, const struct cf_
   return CF_OK;
 }
 
-static void stop(struct cf_walk *w)
+static void walk_stop(struct cf_walk *w)
 {
   w->stop = true;
   w->end->has_more = true;
@@ -114,27 +114,27 @@ enum cf_err cf_walk_examine(struct cf_walk *w, struct cf_spot spot)
   bool pass = false;
 
   if (!is_open(w, spot.seq) && cf_walk_late(w)) {
-    stop(w);
+    walk_stop(w);
     return CF_OK;
   }
-  enum cf_err err = reach(w, spot.seq, &record);
+  enum cf_err err = unit_reach(w, spot.seq, &record);
   if (err == CF_OK)
-    err = test(w, record, &pass);
+    err = block_test(w, record, &pass);
   if (err == CF_OK && pass && w->end->rows == w->query->limit) {
-    stop(w);
+    walk_stop(w);
     return CF_OK;
   }
   if (err == CF_OK && pass)
-    err = give(w, spot, record);
+    err = row_give(w, spot, record);
   if (err != CF_OK)
     return err;
   pass_by(w, spot);
   if (is_full(w))
-    stop(w);
+    walk_stop(w);
   return CF_OK;
 }
 
-/* ---- Units ---- */
+/* ---- units ---- */
 
 static uint64_t above(uint64_t a, uint64_t b)
 {
@@ -179,7 +179,7 @@ enum cf_err cf_walk_candidates(struct cf_walk *w, const struct cf_stretch *s, in
   return err;
 }
 
-/* ---- Times ---- */
+/* ---- times ---- */
 
 /* Read the run of times that holds an offset, unless it is there. */
 static enum cf_err load_times(struct cf_walk *w, const struct cf_stretch *s, uint32_t offset)
@@ -207,13 +207,13 @@ enum cf_err cf_walk_time(struct cf_walk *w, const struct cf_stretch *s, uint32_t
     *t_us = w->times.t[offset - w->times.first];
   if (err != CF_E_DAMAGED)
     return err;
-  err = reach(w, s->unit.first + offset, &record);
+  err = unit_reach(w, s->unit.first + offset, &record);
   if (err == CF_OK)
     *t_us = cf_record_effective_us(record);
   return err;
 }
 
-/* ---- In order of seq ---- */
+/* ---- in order of seq ---- */
 
 /* Does the time allow the record? Where times cannot be read, the record says
  * so itself when it is looked at. */
@@ -233,7 +233,7 @@ static enum cf_err time_allows(struct cf_walk *w, const struct cf_stretch *s, ui
   return err == CF_E_DAMAGED ? CF_OK : err;
 }
 
-static uint32_t step(const struct cf_walk *w, const struct cf_bits *bits, uint32_t offset)
+static uint32_t offset_step(const struct cf_walk *w, const struct cf_bits *bits, uint32_t offset)
 {
   if (w->query->ascending)
     return offset + 1 < bits->n ? cf_bits_next(bits, offset + 1) : UINT32_MAX;
@@ -245,7 +245,7 @@ static enum cf_err walk_candidates(struct cf_walk *w, const struct cf_stretch *s
 {
   uint32_t offset = w->query->ascending ? cf_bits_next(bits, 0) : cf_bits_prev(bits, bits->n - 1);
 
-  for (; offset != UINT32_MAX && !w->stop; offset = step(w, bits, offset)) {
+  for (; offset != UINT32_MAX && !w->stop; offset = offset_step(w, bits, offset)) {
     bool allows;
     enum cf_err err = time_allows(w, s, offset, &allows);
     if (err == CF_OK && allows)
@@ -284,7 +284,7 @@ static enum cf_err walk_by_seq(struct cf_walk *w)
     if (!cf_walk_stretch(w, turn, &s))
       continue;
     if (cf_walk_late(w)) {
-      stop(w);
+      walk_stop(w);
       break;
     }
     enum cf_err err = walk_stretch(w, &s);
@@ -294,7 +294,7 @@ static enum cf_err walk_by_seq(struct cf_walk *w)
   return CF_OK;
 }
 
-/* ---- The page ---- */
+/* ---- the page ---- */
 
 /* Where the next page begins. In ascending order there is one even after the
  * last record, for those who come back; by time it begins behind the last row,

@@ -33,7 +33,7 @@ void cf_builder_free(struct cf_builder *b)
   free(b);
 }
 
-static void set(struct cf_builder *b, enum cf_member member, struct cf_str value)
+static void member_set(struct cf_builder *b, enum cf_member member, struct cf_str value)
 {
   if (b->err == CF_OK)
     b->err = cf_parts_set(&b->parts, member, value, &b->fault);
@@ -44,7 +44,7 @@ void cf_builder_set(struct cf_builder *b, enum cf_member member, struct cf_str v
   if (member == CF_M_ATTRIBUTES)
     cf_builder_set_object(b, value);
   else
-    set(b, member, value);
+    member_set(b, member, value);
 }
 
 void cf_builder_set_u64(struct cf_builder *b, enum cf_member member, uint64_t value)
@@ -54,7 +54,7 @@ void cf_builder_set_u64(struct cf_builder *b, enum cf_member member, uint64_t va
   cf_buf_put_u64(&text, value);
   if (b->err == CF_OK)
     b->err = text.err;
-  set(b, member, cf_buf_str(&text));
+  member_set(b, member, cf_buf_str(&text));
   cf_buf_fini(&text);
 }
 
@@ -62,10 +62,10 @@ void cf_builder_set_time(struct cf_builder *b, enum cf_member member, int64_t t_
 {
   char text[CF_TIME_TEXT_N + 1];
   cf_time_format(t_us, text);
-  set(b, member, (struct cf_str){text, CF_TIME_TEXT_N});
+  member_set(b, member, (struct cf_str){text, CF_TIME_TEXT_N});
 }
 
-static void copy(struct cf_builder *b, struct cf_part *part, struct cf_str text)
+static void text_copy(struct cf_builder *b, struct cf_part *part, struct cf_str text)
 {
   size_t at = b->parts.scratch.n;
   cf_buf_putstr(&b->parts.scratch, text);
@@ -85,13 +85,13 @@ void cf_builder_set_object(struct cf_builder *b, struct cf_str canonical)
         "must be the canonical text of an object, at most %d levels deep and %llu bytes long",
         CF_ATTRIBUTES_DEPTH, (unsigned long long)cf_member_table[CF_M_ATTRIBUTES].limit);
   else if (canonical.n > 2)
-    copy(b, &b->parts.member[CF_M_ATTRIBUTES], canonical);
+    text_copy(b, &b->parts.member[CF_M_ATTRIBUTES], canonical);
 }
 
 void cf_builder_set_body(struct cf_builder *b, struct cf_str canonical)
 {
   if (b->err == CF_OK)
-    copy(b, &b->parts.body, canonical);
+    text_copy(b, &b->parts.body, canonical);
 }
 
 enum cf_err cf_builder_end(struct cf_builder *b, struct cf_event *event, struct cf_fault *fault)

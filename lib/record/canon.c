@@ -95,7 +95,7 @@ bool cf_canon_u64(struct cf_canon *c, uint64_t max, uint64_t *v)
          cf_u64_parse(digits, max, v) == CF_OK;
 }
 
-/* ---- Attributes ---- */
+/* ---- attributes ---- */
 
 static bool take_value(struct cf_canon *c, unsigned depth_max);
 

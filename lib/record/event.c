@@ -48,7 +48,7 @@ static enum cf_err fail_unknown(struct parse *parse, struct cf_str name)
   return err;
 }
 
-/* ---- Members ---- */
+/* ---- members ---- */
 
 static bool allowed_by(const char *pattern, struct cf_str source)
 {
@@ -198,7 +198,7 @@ static enum cf_err take_member(struct parse *parse, const struct cf_scan_member 
   return CF_OK;
 }
 
-/* ---- Attributes ---- */
+/* ---- attributes ---- */
 
 static enum cf_err gather_unknown(void *context, struct cf_str name, const struct cf_json *v)
 {
@@ -309,7 +309,7 @@ static enum cf_err set_attributes(struct parse *parse)
                  part->n, (unsigned long long)cf_member_table[CF_M_ATTRIBUTES].limit);
 }
 
-/* ---- Event ---- */
+/* ---- event ---- */
 
 static enum cf_err take_event(struct parse *parse, struct cf_event *out)
 {

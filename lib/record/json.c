@@ -142,7 +142,7 @@ enum cf_err cf_json_each(const struct cf_json *v,
   return CF_OK;
 }
 
-/* ---- Canonical text ---- */
+/* ---- canonical text ---- */
 
 static enum cf_err put_any(struct cf_buf *b, const struct cf_json *v, unsigned depth_max,
                            struct cf_fault *fault);

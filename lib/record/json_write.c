@@ -112,7 +112,7 @@ void cf_json_put_member_time(struct cf_buf *b, const char *name, int64_t t_us)
   cf_json_put_member(b, name, (struct cf_str){text, CF_TIME_TEXT_N});
 }
 
-/* ---- Back ---- */
+/* ---- back ---- */
 
 static int hex_lower(char c)
 {

@@ -166,7 +166,7 @@ static bool at_name(const struct cf_canon *c, struct cf_str name)
          c->p[name.n + 2] == ':';
 }
 
-static enum cf_err bad(struct cf_fault *fault, struct cf_str name, const char *what)
+static enum cf_err body_bad(struct cf_fault *fault, struct cf_str name, const char *what)
 {
   return cf_fail(fault, CF_E_SYNTAX, "body", "%.*s %s", (int)name.n, name.p, what);
 }
@@ -179,11 +179,11 @@ static enum cf_err take_member(enum cf_kind kind, struct cf_str word, bool *firs
   struct cf_str name = {word.p, word.n - optional};
   struct cf_canon at = *c;
   if ((!*first && !cf_canon_char(&at, ',')) || !at_name(&at, name))
-    return optional ? CF_OK : bad(fault, name, "is not where it belongs");
+    return optional ? CF_OK : body_bad(fault, name, "is not where it belongs");
   const struct shape *shape = shape_of(kind, name);
   at.p += name.n + 3;
   if (shape == NULL || !shape->is(&at))
-    return bad(fault, name, "is not of its form");
+    return body_bad(fault, name, "is not of its form");
   *first = false;
   *c = at;
   return CF_OK;

@@ -16,7 +16,7 @@ struct found {
   int64_t time_us;
 };
 
-static enum cf_err bad(struct cf_fault *fault, const char *at, const char *what)
+static enum cf_err leaf_bad(struct cf_fault *fault, const char *at, const char *what)
 {
   return cf_fail(fault, CF_E_SYNTAX, at, "%s", what);
 }
@@ -77,7 +77,7 @@ static enum cf_err take_members(struct cf_canon *c, enum cf_compartment compartm
   enum cf_member m;
   while (take_name(&at, compartment, after, &m)) {
     if (!take_value(&at, m, found))
-      return bad(fault, cf_member_table[m].name, "is not in canonical form");
+      return leaf_bad(fault, cf_member_table[m].name, "is not in canonical form");
     found->members |= 1u << m;
     after = m + 1u;
     *c = at;
@@ -94,18 +94,18 @@ enum cf_err cf_payload_check(enum cf_compartment compartment, struct cf_str payl
   struct found found = {.time_us = CF_TIME_NONE};
   const char *name = cf_compartment_names[compartment];
   if (!cf_canon_char(&c, '{'))
-    return bad(fault, name, "is no object");
+    return leaf_bad(fault, name, "is no object");
   enum cf_err err = take_members(&c, compartment, &found, fault);
   if (err != CF_OK)
     return err;
   if (found.members == 0)
-    return bad(fault, name, "has no member that belongs there");
+    return leaf_bad(fault, name, "has no member that belongs there");
   if (!cf_canon_char(&c, '}') || !cf_canon_ended(&c))
-    return bad(fault, name, "has something that does not belong there");
+    return leaf_bad(fault, name, "has something that does not belong there");
   return CF_OK;
 }
 
-/* ---- Public members ---- */
+/* ---- public members ---- */
 
 static enum cf_err check_found(enum cf_kind kind, const struct found *found, struct cf_fault *fault)
 {
@@ -113,16 +113,17 @@ static enum cf_err check_found(enum cf_kind kind, const struct found *found, str
   uint32_t source = 1u << CF_M_SOURCE, outcome = 1u << CF_M_OUTCOME;
   bool ours = cf_str_is(found->source, "counterfoil");
   if (row->members == CF_PUBLIC_NONE)
-    return found->members == 0 ? CF_OK : bad(fault, row->name, "has body only");
+    return found->members == 0 ? CF_OK : leaf_bad(fault, row->name, "has body only");
   if ((found->members & source) == 0)
-    return bad(fault, "source", "is missing");
+    return leaf_bad(fault, "source", "is missing");
   if (row->members == CF_PUBLIC_SOURCE)
-    return found->members == source ? CF_OK : bad(fault, row->name, "has source and body only");
+    return found->members == source ? CF_OK
+                                    : leaf_bad(fault, row->name, "has source and body only");
   if ((found->members & outcome) == 0)
-    return bad(fault, "outcome", "is missing");
+    return leaf_bad(fault, "outcome", "is missing");
   return ours == (kind == CF_K_ACCESS)
              ? CF_OK
-             : bad(fault, "source", "is counterfoil for kind access, and for no event");
+             : leaf_bad(fault, "source", "is counterfoil for kind access, and for no event");
 }
 
 static enum cf_err take_public(struct cf_canon *c, enum cf_kind kind, int64_t *time_us,
@@ -135,7 +136,7 @@ static enum cf_err take_public(struct cf_canon *c, enum cf_kind kind, int64_t *t
     err = check_found(kind, &found, fault);
   if (err == CF_OK && body) {
     if ((found.members != 0 && !cf_canon_char(c, ',')) || !cf_canon_text(c, "\"body\":"))
-      return bad(fault, "body", "is missing");
+      return leaf_bad(fault, "body", "is missing");
     err = cf_body_check(kind, c, fault);
   }
   if (err == CF_OK)
@@ -152,12 +153,12 @@ enum cf_err cf_public_check(enum cf_kind kind, struct cf_str public_text, int64_
   if (err != CF_OK)
     return err;
   if (!cf_canon_ended(&c))
-    return bad(fault, NULL, "the public members have something that does not belong there");
+    return leaf_bad(fault, NULL, "the public members have something that does not belong there");
   *time_us = t;
   return CF_OK;
 }
 
-/* ---- Leaf ---- */
+/* ---- leaf ---- */
 
 static bool take_hash(struct cf_canon *c, uint8_t hash[CF_HASH_N])
 {
@@ -183,18 +184,18 @@ static bool take_kind(struct cf_canon *c, enum cf_kind *kind)
 static enum cf_err take_head(struct cf_canon *c, struct cf_leaf *leaf, struct cf_fault *fault)
 {
   if (!cf_canon_text(c, "{\"v\":1,\"seq\":"))
-    return bad(fault, "v", "is not 1, or not the first member");
+    return leaf_bad(fault, "v", "is not 1, or not the first member");
   if (!cf_canon_u64(c, UINT64_MAX, &leaf->seq))
-    return bad(fault, "seq", "is no canonical integer");
+    return leaf_bad(fault, "seq", "is no canonical integer");
   if (!cf_canon_text(c, ",\"prev\":") || !take_hash(c, leaf->prev))
-    return bad(fault, "prev", "is no hash in base64");
+    return leaf_bad(fault, "prev", "is no hash in base64");
   if (!cf_canon_text(c, ",\"recorded\":") || !take_time(c, &leaf->recorded_us))
-    return bad(fault, "recorded", "is no canonical time");
+    return leaf_bad(fault, "recorded", "is no canonical time");
   if (!cf_canon_text(c, ",\"kind\":") || !take_kind(c, &leaf->kind))
-    return bad(fault, "kind", "is none that is known");
+    return leaf_bad(fault, "kind", "is none that is known");
   if (leaf->kind == CF_K_GENESIS && leaf->seq != 0)
-    return bad(fault, "kind", "is genesis, but seq is not 0");
-  return cf_canon_char(c, ',') ? CF_OK : bad(fault, NULL, "the public members are missing");
+    return leaf_bad(fault, "kind", "is genesis, but seq is not 0");
+  return cf_canon_char(c, ',') ? CF_OK : leaf_bad(fault, NULL, "the public members are missing");
 }
 
 static enum cf_err take_commitments(struct cf_canon *c, struct cf_leaf *leaf,
@@ -206,9 +207,9 @@ static enum cf_err take_commitments(struct cf_canon *c, struct cf_leaf *leaf,
         !cf_canon_text(&at, "\":"))
       continue;
     if ((cf_kind_table[leaf->kind].compartments & 1u << i) == 0)
-      return bad(fault, cf_compartment_names[i], "does not belong to this kind");
+      return leaf_bad(fault, cf_compartment_names[i], "does not belong to this kind");
     if (!take_hash(&at, leaf->commitment[i]))
-      return bad(fault, cf_compartment_names[i], "is no hash in base64");
+      return leaf_bad(fault, cf_compartment_names[i], "is no hash in base64");
     leaf->present |= (uint8_t)(1u << i);
     *c = at;
   }
@@ -220,7 +221,7 @@ enum cf_err cf_leaf_parse(struct cf_str leaf, struct cf_leaf *out, struct cf_fau
   struct cf_canon c = cf_canon_at(leaf);
   struct cf_leaf got = {.present = 0};
   if (leaf.n > CF_LEAF_MAX)
-    return bad(fault, NULL, "the leaf is too large");
+    return leaf_bad(fault, NULL, "the leaf is too large");
   enum cf_err err = take_head(&c, &got, fault);
   if (err != CF_OK)
     return err;
@@ -233,7 +234,7 @@ enum cf_err cf_leaf_parse(struct cf_str leaf, struct cf_leaf *out, struct cf_fau
   if (err != CF_OK)
     return err;
   if (!cf_canon_char(&c, '}') || !cf_canon_ended(&c))
-    return bad(fault, NULL, "the leaf has something that does not belong there");
+    return leaf_bad(fault, NULL, "the leaf has something that does not belong there");
   *out = got;
   return CF_OK;
 }

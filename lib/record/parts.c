@@ -38,7 +38,7 @@ void cf_parts_reset(struct cf_parts *parts)
   cf_buf_reset(&parts->scratch);
 }
 
-/* ---- Values ---- */
+/* ---- values ---- */
 
 struct cf_str cf_parts_get(const struct cf_parts *parts, const struct cf_part *part)
 {
@@ -53,7 +53,8 @@ void cf_parts_set_scratch(struct cf_parts *parts, struct cf_part *part, size_t a
   *part = (struct cf_part){.at = at, .n = parts->scratch.n - at, .set = true};
 }
 
-static enum cf_err keep(struct cf_parts *parts, struct cf_part *part, struct cf_str s, bool copy)
+static enum cf_err part_keep(struct cf_parts *parts, struct cf_part *part, struct cf_str s,
+                             bool copy)
 {
   size_t at = parts->scratch.n;
   *part = (struct cf_part){.p = s.p, .n = s.n, .set = true};
@@ -110,7 +111,7 @@ static enum cf_err set_text(struct cf_parts *parts, enum cf_member m, struct cf_
   }
   if (longer)
     parts->cut |= 1u << m;
-  return mend ? CF_OK : keep(parts, part, head, parts->own);
+  return mend ? CF_OK : part_keep(parts, part, head, parts->own);
 }
 
 static enum cf_err set_token(struct cf_parts *parts, enum cf_member m, struct cf_str s)
@@ -118,7 +119,7 @@ static enum cf_err set_token(struct cf_parts *parts, enum cf_member m, struct cf
   char upper[64];
   for (size_t i = 0; i < s.n; i++)
     upper[i] = s.p[i] >= 'a' && s.p[i] <= 'z' ? (char)(s.p[i] - ('a' - 'A')) : s.p[i];
-  return keep(parts, &parts->member[m], (struct cf_str){upper, s.n}, true);
+  return part_keep(parts, &parts->member[m], (struct cf_str){upper, s.n}, true);
 }
 
 static enum cf_err set_address(struct cf_parts *parts, enum cf_member m, struct cf_str s,
@@ -129,7 +130,7 @@ static enum cf_err set_address(struct cf_parts *parts, enum cf_member m, struct 
     return invalid(fault, m);
   struct cf_str canonical = cf_str_from(text);
   bool same = cf_str_eq(canonical, s);
-  return keep(parts, &parts->member[m], same ? s : canonical, !same || parts->own);
+  return part_keep(parts, &parts->member[m], same ? s : canonical, !same || parts->own);
 }
 
 enum cf_err cf_parts_set(struct cf_parts *parts, enum cf_member m, struct cf_str value,
@@ -146,7 +147,7 @@ enum cf_err cf_parts_set(struct cf_parts *parts, enum cf_member m, struct cf_str
     return set_token(parts, m, value);
   if (type == CF_T_TIME && cf_time_parse_strict(value, &parts->time_us) != CF_OK)
     return invalid(fault, m);
-  return keep(parts, &parts->member[m], value, parts->own);
+  return part_keep(parts, &parts->member[m], value, parts->own);
 }
 
 enum cf_err cf_parts_set_time(struct cf_parts *parts, int64_t t_us)
@@ -154,10 +155,10 @@ enum cf_err cf_parts_set_time(struct cf_parts *parts, int64_t t_us)
   char text[CF_TIME_TEXT_N + 1];
   cf_time_format(t_us, text);
   parts->time_us = t_us;
-  return keep(parts, &parts->member[CF_M_TIME], (struct cf_str){text, CF_TIME_TEXT_N}, true);
+  return part_keep(parts, &parts->member[CF_M_TIME], (struct cf_str){text, CF_TIME_TEXT_N}, true);
 }
 
-/* ---- The whole ---- */
+/* ---- the whole ---- */
 
 static enum cf_err default_outcome(struct cf_parts *parts)
 {
@@ -166,7 +167,7 @@ static enum cf_err default_outcome(struct cf_parts *parts)
   const char *word = "unknown";
   if (parts->member[CF_M_STATUS].set && cf_u64_parse(status, 999, &v) == CF_OK)
     word = v < 400 ? "success" : "failure";
-  return keep(parts, &parts->member[CF_M_OUTCOME], cf_str_from(word), false);
+  return part_keep(parts, &parts->member[CF_M_OUTCOME], cf_str_from(word), false);
 }
 
 static enum cf_err set_defaults(struct cf_parts *parts)
@@ -175,7 +176,7 @@ static enum cf_err set_defaults(struct cf_parts *parts)
   if (cf_kind_table[parts->kind].members != CF_PUBLIC_EVENT)
     return CF_OK;
   if (parts->kind == CF_K_ACCESS && !parts->member[CF_M_SOURCE].set)
-    err = keep(parts, &parts->member[CF_M_SOURCE], CF_STR("counterfoil"), false);
+    err = part_keep(parts, &parts->member[CF_M_SOURCE], CF_STR("counterfoil"), false);
   if (err == CF_OK && !parts->member[CF_M_OUTCOME].set)
     err = default_outcome(parts);
   return err;
@@ -233,7 +234,7 @@ static void put_members(const struct cf_parts *parts, enum cf_compartment compar
   }
 }
 
-static size_t estimate(const struct cf_parts *parts)
+static size_t parts_estimate(const struct cf_parts *parts)
 {
   size_t n = 64 + parts->body.n;
   for (unsigned m = 0; m < CF_M_N; m++)
@@ -246,7 +247,7 @@ static size_t estimate(const struct cf_parts *parts)
 static void put_texts(const struct cf_parts *parts, struct cf_buf *b, size_t ends[CF_C_N + 1])
 {
   unsigned m = 0;
-  size_t reserve = estimate(parts);
+  size_t reserve = parts_estimate(parts);
   if (cf_buf_grow(b, reserve) != NULL)
     cf_buf_cut(b, reserve);
   put_members(parts, CF_C_PUBLIC, &m, b);
@@ -267,7 +268,7 @@ static void put_texts(const struct cf_parts *parts, struct cf_buf *b, size_t end
   }
 }
 
-static void point(struct cf_record *r, const char *text, const size_t ends[CF_C_N + 1])
+static void part_point(struct cf_record *r, const char *text, const size_t ends[CF_C_N + 1])
 {
   r->public_text = (struct cf_str){text, ends[0]};
   for (unsigned c = 0; c < CF_C_N; c++)
@@ -287,8 +288,8 @@ static enum cf_err check_record(const struct cf_record *r, struct cf_fault *faul
   return CF_OK;
 }
 
-static enum cf_err encode(const struct cf_parts *parts, struct cf_event *event,
-                          struct cf_fault *fault)
+static enum cf_err parts_encode(const struct cf_parts *parts, struct cf_event *event,
+                                struct cf_fault *fault)
 {
   struct cf_buf b;
   size_t ends[CF_C_N + 1];
@@ -300,14 +301,14 @@ static enum cf_err encode(const struct cf_parts *parts, struct cf_event *event,
                                   "the record would be larger than %d bytes", CF_LEAF_MAX)
                         : b.err;
   if (err == CF_OK) {
-    point(&r, (const char *)b.p, ends);
+    part_point(&r, (const char *)b.p, ends);
     err = check_record(&r, fault);
   }
   char *text = err == CF_OK ? cf_buf_take(&b) : NULL;
   cf_buf_fini(&b);
   if (text == NULL)
     return err == CF_OK ? CF_E_NOMEM : err;
-  point(&r, text, ends);
+  part_point(&r, text, ends);
   *event = (struct cf_event){.record = r, .text = text};
   return CF_OK;
 }
@@ -317,7 +318,7 @@ enum cf_err cf_parts_end(struct cf_parts *parts, struct cf_event *event, struct 
   enum cf_err err = set_defaults(parts);
   if (err == CF_OK)
     err = check_members(parts, fault);
-  return err == CF_OK ? encode(parts, event, fault) : err;
+  return err == CF_OK ? parts_encode(parts, event, fault) : err;
 }
 
 void cf_event_fini(struct cf_event *event)

@@ -19,7 +19,7 @@ void cf_salt(const uint8_t key[CF_SALTKEY_N], uint64_t seq, enum cf_compartment 
   cf_keystream(key, place * CF_HASH_N, salt, CF_HASH_N);
 }
 
-static uint8_t *append(uint8_t *p, const void *from, size_t n)
+static uint8_t *text_append(uint8_t *p, const void *from, size_t n)
 {
   memcpy(p, from, n);
   return p + n;
@@ -31,10 +31,10 @@ void cf_commitment(enum cf_compartment compartment, uint64_t seq, const uint8_t 
   static const char version[] = "counterfoil/v1/";
   const char *name = cf_compartment_names[compartment];
   uint8_t head[sizeof version + 16 + 8 + CF_HASH_N];
-  uint8_t *p = append(head, version, sizeof version - 1);
-  p = append(p, name, strlen(name) + 1);
+  uint8_t *p = text_append(head, version, sizeof version - 1);
+  p = text_append(p, name, strlen(name) + 1);
   cf_u64_put(p, seq);
-  p = append(p + 8, salt, CF_HASH_N);
+  p = text_append(p + 8, salt, CF_HASH_N);
   cf_sha256((struct cf_str[]){{(const char *)head, (size_t)(p - head)}, payload}, 2, c);
 }
 
@@ -43,7 +43,7 @@ void cf_leaf_hash(struct cf_str leaf, uint8_t hash[CF_HASH_N])
   cf_sha256((struct cf_str[]){{"", 1}, leaf}, 2, hash);
 }
 
-/* ---- Leaf ---- */
+/* ---- leaf ---- */
 
 static void put_hash(struct cf_buf *b, const char *name, const uint8_t hash[CF_HASH_N])
 {
@@ -116,7 +116,7 @@ size_t cf_record_size(const struct cf_record *r)
   return n;
 }
 
-/* ---- As stored ---- */
+/* ---- as stored ---- */
 
 static unsigned stored_masks(const struct cf_record *r)
 {
@@ -204,7 +204,7 @@ enum cf_err cf_record_decode(struct cf_reader *r, uint64_t seq, int64_t base_us,
   return CF_OK;
 }
 
-/* ---- Sameness ---- */
+/* ---- sameness ---- */
 
 static bool same_compartment(const struct cf_record *a, const struct cf_record *b, unsigned c)
 {

@@ -63,7 +63,7 @@ static const char *skip_space(const char *p, const char *end)
   return p;
 }
 
-/* ---- Strings ---- */
+/* ---- strings ---- */
 
 static int hex_digit(char c)
 {
@@ -138,7 +138,7 @@ static bool scan_string(struct state *s, struct cf_str *raw, bool *plain, bool *
   return true;
 }
 
-/* ---- Names ---- */
+/* ---- names ---- */
 
 static uint32_t name_key(struct cf_str s)
 {
@@ -246,7 +246,7 @@ static void close_names(struct state *s, size_t base, bool all_plain)
   s->names_n = base;
 }
 
-/* ---- Numbers and words ---- */
+/* ---- numbers and words ---- */
 
 static size_t digits(struct state *s)
 {
@@ -306,11 +306,11 @@ static bool scan_word(struct state *s, const char *word, size_t n)
   return true;
 }
 
-/* ---- Values ---- */
+/* ---- values ---- */
 
 static bool scan_any(struct state *s);
 
-static bool take(struct state *s, char c)
+static bool scan_take(struct state *s, char c)
 {
   s->p = skip_space(s->p, s->end);
   if (s->p == s->end || *s->p != c)
@@ -319,7 +319,7 @@ static bool take(struct state *s, char c)
   return true;
 }
 
-static bool enter(struct state *s)
+static bool scan_enter(struct state *s)
 {
   if (++s->depth > DEPTH_HARD)
     return broken(s, "nested far too deep");
@@ -331,14 +331,14 @@ static bool enter(struct state *s)
 
 static bool scan_array(struct state *s)
 {
-  if (!enter(s))
+  if (!scan_enter(s))
     return false;
-  if (!take(s, ']')) {
+  if (!scan_take(s, ']')) {
     do {
       if (!scan_any(s))
         return false;
-    } while (take(s, ','));
-    if (!take(s, ']'))
+    } while (scan_take(s, ','));
+    if (!scan_take(s, ']'))
       return broken(s, "a comma or ] expected");
   }
   s->depth--;
@@ -401,7 +401,7 @@ static bool scan_member(struct state *s, size_t base, bool *all_plain)
   struct name name;
   if (!scan_name(s, base, all_plain, &name))
     return false;
-  if (!take(s, ':'))
+  if (!scan_take(s, ':'))
     return broken(s, "a colon expected");
   s->p = skip_space(s->p, s->end);
   const char *from = s->p;
@@ -414,14 +414,14 @@ static bool scan_object(struct state *s)
 {
   size_t base = s->names_n;
   bool all_plain = true;
-  if (!enter(s))
+  if (!scan_enter(s))
     return false;
-  if (!take(s, '}')) {
+  if (!scan_take(s, '}')) {
     do {
       if (!scan_member(s, base, &all_plain))
         return false;
-    } while (take(s, ','));
-    if (!take(s, '}'))
+    } while (scan_take(s, ','));
+    if (!scan_take(s, '}'))
       return broken(s, "a comma or } expected");
   }
   close_names(s, base, all_plain);
@@ -456,9 +456,9 @@ struct cf_str cf_scan_space(struct cf_str s)
 }
 
 /* members may be NULL. */
-static enum cf_err scan(struct cf_str text, unsigned depth_max, struct cf_scan_members *members,
-                        struct cf_str *value, struct cf_str *rest, bool *whole,
-                        struct cf_fault *fault)
+static enum cf_err scan_run(struct cf_str text, unsigned depth_max, struct cf_scan_members *members,
+                            struct cf_str *value, struct cf_str *rest, bool *whole,
+                            struct cf_fault *fault)
 {
   struct state s;
   if (text.n == 0)
@@ -493,7 +493,7 @@ static enum cf_err scan(struct cf_str text, unsigned depth_max, struct cf_scan_m
 enum cf_err cf_scan_one(struct cf_str text, unsigned depth_max, struct cf_str *value,
                         struct cf_str *rest, bool *whole, struct cf_fault *fault)
 {
-  return scan(text, depth_max, NULL, value, rest, whole, fault);
+  return scan_run(text, depth_max, NULL, value, rest, whole, fault);
 }
 
 enum cf_err cf_scan_object(struct cf_str s, unsigned depth_max, struct cf_scan_members *members,
@@ -504,7 +504,7 @@ enum cf_err cf_scan_object(struct cf_str s, unsigned depth_max, struct cf_scan_m
   members->v = members->fixed;
   members->n = 0;
   members->max = CF_SCAN_FIXED;
-  enum cf_err err = scan(s, depth_max, members, &value, &rest, &whole, fault);
+  enum cf_err err = scan_run(s, depth_max, members, &value, &rest, &whole, fault);
   if (err != CF_OK)
     return err;
   rest = cf_scan_space(rest);

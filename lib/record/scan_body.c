@@ -11,7 +11,7 @@ static struct cf_str behind(struct cf_str s, size_t n)
   return (struct cf_str){s.p + n, s.n - n};
 }
 
-static bool take(struct cf_str *s, struct cf_str what)
+static bool text_take(struct cf_str *s, struct cf_str what)
 {
   struct cf_str at = cf_scan_space(*s);
   if (!cf_str_starts(at, what))
@@ -24,11 +24,11 @@ static bool take(struct cf_str *s, struct cf_str what)
 static bool take_wrapper(struct cf_str *s)
 {
   struct cf_str at = *s;
-  if (!take(&at, CF_STR("{")))
+  if (!text_take(&at, CF_STR("{")))
     return false;
-  if (!take(&at, CF_STR("\"events\"")) && !take(&at, CF_STR("\"logs\"")))
+  if (!text_take(&at, CF_STR("\"events\"")) && !text_take(&at, CF_STR("\"logs\"")))
     return false;
-  if (!take(&at, CF_STR(":")) || !take(&at, CF_STR("[")))
+  if (!text_take(&at, CF_STR(":")) || !text_take(&at, CF_STR("[")))
     return false;
   *s = at;
   return true;
@@ -40,13 +40,13 @@ void cf_scan_init(struct cf_scan *scan, struct cf_str body)
   *scan = (struct cf_scan){.left = body, .shape = CF_SCAN_SINGLE};
   if (cf_str_starts(scan->left, bom))
     scan->left = behind(scan->left, bom.n);
-  if (take(&scan->left, CF_STR("[")))
+  if (text_take(&scan->left, CF_STR("[")))
     scan->shape = CF_SCAN_ARRAY;
   else if (take_wrapper(&scan->left))
     scan->shape = CF_SCAN_WRAPPER;
 }
 
-/* ---- One value after the other ---- */
+/* ---- one value after the other ---- */
 
 /* Behind a broken value: the next line that does not go on with it, as an
  * indented or closing line would. */
@@ -85,14 +85,14 @@ static enum cf_err next_value(struct cf_scan *scan, struct cf_str *event, bool *
   return CF_OK;
 }
 
-/* ---- Elements of an array ---- */
+/* ---- elements of an array ---- */
 
 /* The array and what is around it have ended well, or something stands behind
  * them. */
 static enum cf_err end_array(struct cf_scan *scan, bool *more, struct cf_fault *fault)
 {
   scan->ended = true;
-  if (scan->shape == CF_SCAN_WRAPPER && !take(&scan->left, CF_STR("}")))
+  if (scan->shape == CF_SCAN_WRAPPER && !text_take(&scan->left, CF_STR("}")))
     return cf_fail(fault, CF_E_SYNTAX, NULL,
                    "nothing but the list of events may be in the object around it");
   if (cf_scan_space(scan->left).n > 0)
@@ -104,9 +104,9 @@ static enum cf_err end_array(struct cf_scan *scan, bool *more, struct cf_fault *
 static enum cf_err next_element(struct cf_scan *scan, struct cf_str *event, bool *more,
                                 struct cf_fault *fault)
 {
-  if (take(&scan->left, CF_STR("]")))
+  if (text_take(&scan->left, CF_STR("]")))
     return end_array(scan, more, fault);
-  bool parted = !scan->begun || take(&scan->left, CF_STR(","));
+  bool parted = !scan->begun || text_take(&scan->left, CF_STR(","));
   scan->begun = true;
   if (!parted) {
     scan->ended = true;

@@ -62,7 +62,7 @@ enum cf_compartment cf_compartment_find(struct cf_str name)
   return (enum cf_compartment)c;
 }
 
-/* ---- Names that a person may have meant ---- */
+/* ---- names that a person may have meant ---- */
 
 #define WORD_MAX 31
 
@@ -106,7 +106,7 @@ bool cf_name_resembles(struct cf_str name, struct cf_str known)
          (known.n >= 3 && memmem(name.p, name.n, known.p, known.n) != NULL);
 }
 
-static size_t suggest(struct cf_str name, bool all, struct cf_buf *b)
+static size_t name_suggest(struct cf_str name, bool all, struct cf_buf *b)
 {
   size_t found = 0;
   for (unsigned m = 0; m < CF_M_N; m++) {
@@ -122,11 +122,11 @@ static size_t suggest(struct cf_str name, bool all, struct cf_buf *b)
 
 void cf_member_suggest(struct cf_str name, struct cf_buf *b)
 {
-  if (suggest(name, false, b) == 0)
-    suggest(name, true, b);
+  if (name_suggest(name, false, b) == 0)
+    name_suggest(name, true, b);
 }
 
-/* ---- Values ---- */
+/* ---- values ---- */
 
 enum { IN_NAME = 1, IN_TOKEN = 2, IN_BOTH = 3 };
 

@@ -112,7 +112,7 @@ static bool walk_next(struct walk *w, struct cf_str *raw)
   return true;
 }
 
-/* ---- Values ---- */
+/* ---- values ---- */
 
 void cf_values_init(struct cf_values *values)
 {
@@ -127,7 +127,7 @@ void cf_values_fini(struct cf_values *values)
 
 /* Decode what has escapes. The scratch gets its memory at once, so that slices
  * into it stay. */
-static enum cf_err unescape(struct cf_str in, struct cf_buf *scratch, struct cf_str *out)
+static enum cf_err text_unescape(struct cf_str in, struct cf_buf *scratch, struct cf_str *out)
 {
   if (scratch->n == 0 && cf_buf_grow(scratch, CF_LEAF_MAX) != NULL)
     cf_buf_reset(scratch);
@@ -147,7 +147,7 @@ static enum cf_err take_value(struct cf_values *values, unsigned member, struct 
   }
   struct cf_str in = inside(raw);
   if (memchr(in.p, '\\', in.n) != NULL)
-    return unescape(in, &values->scratch, &values->v[member]);
+    return text_unescape(in, &values->scratch, &values->v[member]);
   values->v[member] = in;
   return CF_OK;
 }
@@ -200,7 +200,7 @@ int64_t cf_public_time(struct cf_str public_text)
   return CF_TIME_NONE;
 }
 
-/* ---- Flat ---- */
+/* ---- flat ---- */
 
 static bool has_gone(const struct cf_record *r)
 {

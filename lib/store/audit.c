@@ -68,8 +68,8 @@ static enum cf_err kept_hashes(struct cf_view *v, uint64_t first, size_t n,
 /* Rebuild one leaf; prev is what the ledger keeps for its predecessor. Where
  * the kept hash cannot be read, the computed one stands in for the next leaf's
  * prev. */
-static void rebuild(struct worker *w, unsigned i, const uint8_t prev[CF_HASH_N],
-                    struct cf_verify_leaf *out)
+static void leaf_rebuild(struct worker *w, unsigned i, const uint8_t prev[CF_HASH_N],
+                         struct cf_verify_leaf *out)
 {
   const struct cf_record *r = &w->block.record[i];
   uint8_t salts[CF_C_N][CF_HASH_N], hash[CF_HASH_N];
@@ -103,7 +103,7 @@ static enum cf_err leaves_of_block(struct cf_view *v, struct worker *w, uint64_t
     const uint8_t *prev = i > 0 ? known_hash(&out[i - 1]) : before;
     at[i] = w->text.n;
     if (readable && i < w->block.n && prev != NULL)
-      rebuild(w, (unsigned)i, prev, &out[i]);
+      leaf_rebuild(w, (unsigned)i, prev, &out[i]);
   }
   return w->text.err;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Berkeley DB 5.3: environments, transactions, btrees, cursors. The library's
- * result codes become ours in classify(), and nowhere else. */
+ * result codes become ours in result_classify(), and nowhere else. */
 #include "config.h"
 
 #include "lib/store/bdb.h"
@@ -54,8 +54,7 @@ struct cf_bdb_cursor {
   DBT key, value; /* memory of the cursor's own, ulen bytes */
 };
 
-/* ---- What the library calls
- * ------------------------------------------------ */
+/* ---- what the library calls ---- */
 
 static void install_calls(void)
 {
@@ -82,8 +81,7 @@ static void on_message(const DB_ENV *env, const char *message)
   cf_log_rated(&rate, CF_LOG_INFO, "berkeley db: %s", message);
 }
 
-/* ---- Results
- * ---------------------------------------------------------------------- */
+/* ---- results ---- */
 
 /* In a file of its own whatever the library cannot make sense of is damage: it
  * was written whole, synced and read back. */
@@ -102,7 +100,7 @@ static enum cf_err classify_odd(struct cf_bdb_env *env, int result, const char *
   return CF_E_DAMAGED;
 }
 
-static enum cf_err classify(struct cf_bdb_env *env, int result, const char *what)
+static enum cf_err result_classify(struct cf_bdb_env *env, int result, const char *what)
 {
   switch (result) {
   case 0: return CF_OK;
@@ -126,8 +124,7 @@ static bool spoiled(struct cf_bdb_env *env)
   return atomic_load(&env->spoiled);
 }
 
-/* ---- Environments
- * ---------------------------------------------------------------------- */
+/* ---- environments ---- */
 
 static int set_transactional(DB_ENV *env, uint64_t cache)
 {
@@ -267,8 +264,7 @@ void cf_bdb_env_close(struct cf_bdb_env *env)
   free(env);
 }
 
-/* ---- Transactions
- * ---------------------------------------------------------------------- */
+/* ---- transactions ---- */
 
 enum cf_err cf_bdb_txn_begin(struct cf_bdb_env *env, struct cf_bdb_txn **out)
 {
@@ -277,7 +273,8 @@ enum cf_err cf_bdb_txn_begin(struct cf_bdb_env *env, struct cf_bdb_txn **out)
   if (txn == NULL)
     return CF_E_NOMEM;
   txn->env = env;
-  enum cf_err err = classify(env, env->env->txn_begin(env->env, NULL, &txn->txn, 0), "begin");
+  enum cf_err err =
+      result_classify(env, env->env->txn_begin(env->env, NULL, &txn->txn, 0), "begin");
   if (err != CF_OK) {
     free(txn);
     return err;
@@ -288,7 +285,7 @@ enum cf_err cf_bdb_txn_begin(struct cf_bdb_env *env, struct cf_bdb_txn **out)
 
 enum cf_err cf_bdb_txn_commit(struct cf_bdb_txn *txn)
 {
-  enum cf_err err = classify(txn->env, txn->txn->commit(txn->txn, DB_TXN_NOSYNC), "commit");
+  enum cf_err err = result_classify(txn->env, txn->txn->commit(txn->txn, DB_TXN_NOSYNC), "commit");
 
   free(txn);
   return err;
@@ -327,8 +324,7 @@ enum cf_err cf_bdb_checkpoint(struct cf_bdb_env *env, uint32_t kbytes, uint32_t 
   return CF_OK;
 }
 
-/* ---- Databases
- * ---------------------------------------------------------------------- */
+/* ---- databases ---- */
 
 static int open_db(DB *db, struct cf_bdb_env *env, DB_TXN *txn, const char *file, const char *name,
                    enum cf_bdb_open how, uint32_t page)
@@ -369,12 +365,12 @@ enum cf_err cf_bdb_open(struct cf_bdb_env *env, struct cf_bdb_txn *txn, const ch
   int result = db_create(&db->db, env->env, 0);
   if (result != 0) {
     free(db);
-    return classify(env, result, "create");
+    return result_classify(env, result, "create");
   }
   result = open_db(db->db, env, txn == NULL ? NULL : txn->txn, file, name, how, page);
   if (result != 0) {
     cf_bdb_close(db);
-    return classify(env, result, name == NULL ? file : name);
+    return result_classify(env, result, name == NULL ? file : name);
   }
   *out = db;
   return CF_OK;
@@ -388,13 +384,14 @@ void cf_bdb_close(struct cf_bdb *db)
     return;
   int result = db->db->close(db->db, DB_NOSYNC);
   if (result != 0 && !spoiled(db->env))
-    (void)classify(db->env, result, "close");
+    (void)result_classify(db->env, result, "close");
   free(db);
 }
 
 enum cf_err cf_bdb_sync(struct cf_bdb *db)
 {
-  return spoiled(db->env) ? CF_E_DAMAGED : classify(db->env, db->db->sync(db->db, 0), "sync");
+  return spoiled(db->env) ? CF_E_DAMAGED
+                          : result_classify(db->env, db->db->sync(db->db, 0), "sync");
 }
 
 /* A new file is written under a name of the library's own, and renamed. */
@@ -415,7 +412,7 @@ enum cf_err cf_bdb_remove(struct cf_bdb_env *env, struct cf_bdb_txn *txn, const 
   int result = env->env->dbremove(env->env, txn == NULL ? NULL : txn->txn, file, NULL,
                                   txn == NULL ? DB_AUTO_COMMIT : 0);
 
-  return classify(env, result, file);
+  return result_classify(env, result, file);
 }
 
 /* A slice as the library's argument: it only reads it, but has no const. */
@@ -446,7 +443,7 @@ enum cf_err cf_bdb_put(struct cf_bdb *db, struct cf_bdb_txn *txn, struct cf_str 
     return CF_E_DAMAGED;
   DBT k = dbt_of(key);
   DBT v = dbt_of(value);
-  return classify(db->env, db->db->put(db->db, txn_of(txn), &k, &v, 0), "put");
+  return result_classify(db->env, db->db->put(db->db, txn_of(txn), &k, &v, 0), "put");
 }
 
 enum cf_err cf_bdb_del(struct cf_bdb *db, struct cf_bdb_txn *txn, struct cf_str key)
@@ -454,7 +451,7 @@ enum cf_err cf_bdb_del(struct cf_bdb *db, struct cf_bdb_txn *txn, struct cf_str 
   if (spoiled(db->env))
     return CF_E_DAMAGED;
   DBT k = dbt_of(key);
-  return classify(db->env, db->db->del(db->db, txn_of(txn), &k, 0), "delete");
+  return result_classify(db->env, db->db->del(db->db, txn_of(txn), &k, 0), "delete");
 }
 
 /* One try with room for n bytes. *need is the value's size. */
@@ -473,7 +470,7 @@ static enum cf_err get_into(struct cf_bdb *db, DB_TXN *txn, DBT *key, struct cf_
   int result = db->db->get(db->db, txn, key, &v, 0);
   *need = v.size;
   cf_buf_cut(value, result == 0 ? n - v.size : n);
-  return result == DB_BUFFER_SMALL ? CF_E_FULL : classify(db->env, result, "get");
+  return result == DB_BUFFER_SMALL ? CF_E_FULL : result_classify(db->env, result, "get");
 }
 
 enum cf_err cf_bdb_get(struct cf_bdb *db, struct cf_bdb_txn *txn, struct cf_str key,
@@ -492,8 +489,7 @@ enum cf_err cf_bdb_get(struct cf_bdb *db, struct cf_bdb_txn *txn, struct cf_str 
   return err;
 }
 
-/* ---- Cursors
- * ---------------------------------------------------------------------- */
+/* ---- cursors ---- */
 
 static bool dbt_reserve(DBT *dbt, size_t n)
 {
@@ -520,7 +516,7 @@ enum cf_err cf_bdb_cursor_open(struct cf_bdb *db, struct cf_bdb_cursor **out)
   cursor->value.flags = DB_DBT_USERMEM;
   enum cf_err err = CF_E_NOMEM;
   if (dbt_reserve(&cursor->key, KEY_FIRST) && dbt_reserve(&cursor->value, VALUE_FIRST))
-    err = classify(db->env, db->db->cursor(db->db, NULL, &cursor->cursor, 0), "cursor");
+    err = result_classify(db->env, db->db->cursor(db->db, NULL, &cursor->cursor, 0), "cursor");
   if (err != CF_OK) {
     cf_bdb_cursor_close(cursor);
     return err;
@@ -535,7 +531,7 @@ void cf_bdb_cursor_close(struct cf_bdb_cursor *cursor)
     return;
   int result = cursor->cursor == NULL ? 0 : cursor->cursor->close(cursor->cursor);
   if (result != 0 && !spoiled(cursor->env))
-    (void)classify(cursor->env, result, "closing a cursor");
+    (void)result_classify(cursor->env, result, "closing a cursor");
   free(cursor->key.data);
   free(cursor->value.data);
   free(cursor);
@@ -590,7 +586,7 @@ enum cf_err cf_bdb_cursor_move(struct cf_bdb_cursor *cursor, enum cf_bdb_move mo
   int result = move == CF_BDB_AT_MOST ? move_at_most(cursor, seek)
                                       : move_with_room(cursor, flags[move], seek);
   if (result != 0)
-    return classify(cursor->env, result, "cursor");
+    return result_classify(cursor->env, result, "cursor");
   *key = (struct cf_str){cursor->key.data, cursor->key.size};
   *value = (struct cf_str){cursor->value.data, cursor->value.size};
   return CF_OK;

@@ -25,8 +25,7 @@
 enum form { FORM_RAW, FORM_PACKED };
 enum run_kind { RUN_KEY, RUN_SALTS };
 
-/* ---- Writing
- * ---------------------------------------------------------------------- */
+/* ---- writing ---- */
 
 void cf_block_writer_init(struct cf_block_writer *w)
 {
@@ -131,8 +130,7 @@ enum cf_err cf_block_writer_end(struct cf_block_writer *w, struct cf_buf *b)
   return err;
 }
 
-/* ---- Reading
- * ---------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 void cf_block_init(struct cf_block *block)
 {
@@ -146,7 +144,7 @@ void cf_block_fini(struct cf_block *block)
   block->n = 0;
 }
 
-static enum cf_err unpack(struct cf_block *block, struct cf_str bytes)
+static enum cf_err block_unpack(struct cf_block *block, struct cf_str bytes)
 {
   cf_buf_reset(&block->raw);
   if (bytes.n < 1)
@@ -193,7 +191,7 @@ enum cf_err cf_block_open(struct cf_block *block, uint64_t first, struct cf_str 
   int64_t base_us = 0;
 
   block->n = 0;
-  enum cf_err err = unpack(block, bytes);
+  enum cf_err err = block_unpack(block, bytes);
   if (err != CF_OK)
     return err == CF_E_NOMEM ? err : CF_E_SYNTAX;
   cf_reader_init(&r, block->raw.p, block->raw.n);

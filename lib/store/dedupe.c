@@ -39,7 +39,7 @@ struct candidates {
   uint32_t offset[CANDIDATES_MAX];
 };
 
-static bool collect(void *context, uint32_t offset)
+static bool offset_collect(void *context, uint32_t offset)
 {
   struct candidates *c = context;
   if (c->skip > 0) {
@@ -70,7 +70,7 @@ static enum cf_err open_block(struct dedupe *d, uint64_t seq)
   return err;
 }
 
-static enum cf_err tell(struct dedupe *d, struct cf_ask *ask, const struct cf_record *r)
+static enum cf_err ask_tell(struct dedupe *d, struct cf_ask *ask, const struct cf_record *r)
 {
   struct cf_hashes hashes;
   cf_view_hashes(d->view, &hashes);
@@ -97,7 +97,7 @@ static bool is_too_old(const struct dedupe *d, int64_t recorded_us)
 }
 
 /* Is the record at seq the one? Then the ask says so. */
-static enum cf_err check(struct dedupe *d, struct cf_ask *ask, uint64_t seq)
+static enum cf_err candidate_check(struct dedupe *d, struct cf_ask *ask, uint64_t seq)
 {
   enum cf_err err = open_block(d, seq);
   if (err != CF_OK)
@@ -109,7 +109,7 @@ static enum cf_err check(struct dedupe *d, struct cf_ask *ask, uint64_t seq)
   if (err != CF_OK || !cf_str_eq(d->values.v[CF_M_SOURCE], ask->source) ||
       !cf_str_eq(d->values.v[CF_M_ID], ask->id))
     return err;
-  return tell(d, ask, r);
+  return ask_tell(d, ask, r);
 }
 
 /* ---- where to look ---- */
@@ -135,7 +135,7 @@ static enum cf_err check_all(struct dedupe *d, struct place place, struct cf_ask
 {
   enum cf_err err = CF_OK;
   for (size_t i = 0; err == CF_OK && i < c->n && !ask->found; i++)
-    err = pass_damage(d, place, check(d, ask, first + c->offset[i]));
+    err = pass_damage(d, place, candidate_check(d, ask, first + c->offset[i]));
   return err;
 }
 
@@ -143,7 +143,7 @@ static enum cf_err collect_in(struct cf_segment *segment, uint64_t fingerprint, 
                               struct candidates *c)
 {
   *c = (struct candidates){.skip = skip};
-  return cf_segment_find_id(segment, fingerprint, collect, c);
+  return cf_segment_find_id(segment, fingerprint, offset_collect, c);
 }
 
 static enum cf_err collect_from(struct dedupe *d, struct place place, uint64_t fingerprint,
@@ -156,7 +156,7 @@ static enum cf_err collect_from(struct dedupe *d, struct place place, uint64_t f
     return err;
   }
   *c = (struct candidates){.skip = skip};
-  cf_tail_find_id(place.tail, fingerprint, collect, c);
+  cf_tail_find_id(place.tail, fingerprint, offset_collect, c);
   return CF_OK;
 }
 
@@ -206,8 +206,8 @@ static uint32_t gather_open(struct dedupe *d)
 
 /* Those of the open asks that the segment may have; a filter that is not in
  * memory comes there with the first search. */
-static enum cf_err screen(struct dedupe *d, const struct cf_segment_meta *meta, uint32_t open_n,
-                          uint32_t *maybe_n)
+static enum cf_err asks_screen(struct dedupe *d, const struct cf_segment_meta *meta,
+                               uint32_t open_n, uint32_t *maybe_n)
 {
   if (cf_segment_screen_ids(d->l->pool, meta, d->fingerprint, open_n, d->maybe, maybe_n))
     return CF_OK;
@@ -225,7 +225,7 @@ static enum cf_err search_one_segment(struct dedupe *d, const struct cf_segment_
 {
   uint32_t maybe_n = 0;
   d->damaged = 0;
-  enum cf_err err = screen(d, meta, open_n, &maybe_n);
+  enum cf_err err = asks_screen(d, meta, open_n, &maybe_n);
   for (uint32_t i = 0; err == CF_OK && i < maybe_n && d->damaged < DAMAGED_MAX; i++) {
     struct cf_ask *ask = &d->ask[d->open[d->maybe[i]]];
     if (!ask->found)

@@ -67,8 +67,7 @@ uint64_t cf_index_fingerprint(const struct cf_index *index, struct cf_str id)
   return cf_id_fingerprint(index->fingerprint_key, id);
 }
 
-/* ---- Ids
- * ---------------------------------------------------------------------- */
+/* ---- ids ---- */
 
 static size_t id_slot(const struct ids *ids, uint64_t fingerprint)
 {
@@ -178,8 +177,7 @@ enum cf_err cf_index_each_id(const struct cf_index *index, uint32_t limit,
   return err;
 }
 
-/* ---- Records
- * ---------------------------------------------------------------------- */
+/* ---- records ---- */
 
 /* A record's way into the tables. */
 struct adding {
@@ -189,7 +187,7 @@ struct adding {
   uint8_t key[CF_I_N][CF_INDEX_VALUE_MAX];
 };
 
-static void begin(struct adding *a, unsigned which, const uint8_t *key, size_t n)
+static void chunk_begin(struct adding *a, unsigned which, const uint8_t *key, size_t n)
 {
   cf_table_begin(&a->table[a->n++], &a->index->table[which], a->index->seed,
                  (struct cf_str){(const char *)key, n});
@@ -204,14 +202,14 @@ static void begin_date(struct adding *a, int64_t effective_us)
     index->date_n = cf_index_date_key(effective_us, index->date_key);
     index->hour_us = hour_us;
   }
-  begin(a, CF_I_DATE, index->date_key, index->date_n);
+  chunk_begin(a, CF_I_DATE, index->date_key, index->date_n);
 }
 
 static void begin_member(struct adding *a, unsigned which, struct cf_str value)
 {
   uint8_t *key = a->key[a->n];
 
-  begin(a, which, key, cf_index_key(which, value, key));
+  chunk_begin(a, which, key, cf_index_key(which, value, key));
 }
 
 enum cf_err cf_index_add(struct cf_index *index, uint32_t offset, const struct cf_record *r,
@@ -247,8 +245,7 @@ size_t cf_index_memory(const struct cf_index *index)
   return bytes;
 }
 
-/* ---- Asking
- * ---------------------------------------------------------------------- */
+/* ---- asking ---- */
 
 static void match_entry(const struct cf_entry *e, uint32_t from, struct cf_bits *bits)
 {

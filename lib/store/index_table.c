@@ -44,8 +44,7 @@ uint32_t cf_offsets_below(const uint32_t *offsets, uint32_t n, uint32_t limit)
   return low;
 }
 
-/* ---- Finding
- * ---------------------------------------------------------------------- */
+/* ---- finding ---- */
 
 static bool entry_is(const struct cf_table *t, const struct cf_entry *e, uint32_t hash,
                      struct cf_str key)
@@ -84,8 +83,7 @@ const struct cf_entry *cf_table_find(const struct cf_table *t, const uint8_t see
   return t->slot[i] == 0 ? NULL : &t->entry[slot_number(t->slot[i])];
 }
 
-/* ---- Adding
- * ---------------------------------------------------------------------- */
+/* ---- adding ---- */
 
 static enum cf_err grow_entries(struct cf_table *t)
 {
@@ -133,7 +131,7 @@ static enum cf_err grow_slots(struct cf_table *t)
 }
 
 /* Room for one more entry with a key of n bytes. */
-static enum cf_err reserve(struct cf_table *t, size_t n)
+static enum cf_err table_reserve(struct cf_table *t, size_t n)
 {
   enum cf_err err = CF_OK;
 
@@ -148,7 +146,7 @@ static enum cf_err reserve(struct cf_table *t, size_t n)
 
 static enum cf_err entry_new(struct cf_table *t, uint32_t hash, struct cf_str key, uint32_t *number)
 {
-  enum cf_err err = reserve(t, key.n);
+  enum cf_err err = table_reserve(t, key.n);
 
   if (err != CF_OK)
     return err;
@@ -237,8 +235,7 @@ size_t cf_table_memory(const struct cf_table *t)
   return t->entries_max * sizeof *t->entry + t->slots * sizeof *t->slot + t->arena_max + t->lists;
 }
 
-/* ---- Sorting
- * ---------------------------------------------------------------------- */
+/* ---- sorting ---- */
 /* By eight bytes of the keys at a time, so that most comparisons touch nothing
  * but the items themselves. */
 

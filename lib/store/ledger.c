@@ -230,7 +230,7 @@ static enum cf_err make_tree(struct cf_ledger *l, struct cf_fault *fault)
 }
 
 /* The ledger can be opened from here on. */
-static enum cf_err finish(struct cf_ledger *l, struct cf_fault *fault)
+static enum cf_err init_finish(struct cf_ledger *l, struct cf_fault *fault)
 {
   if (unlinkat(l->directory, UNFINISHED, 0) == 0 && fsync(l->directory) == 0 &&
       cf_file_sync_name(l->conf->data))
@@ -322,7 +322,7 @@ static enum cf_err init_inside(struct cf_ledger *l, struct cf_fault *fault)
   for (unsigned i = 0; i < CF_LEVELS_N; i++)
     cf_edge_init(&l->filling.acc[i]);
   err = put_genesis(l);
-  return err == CF_OK ? finish(l, fault)
+  return err == CF_OK ? init_finish(l, fault)
                       : cf_fail(fault, err, l->conf->data, "the first record could not be written");
 }
 
@@ -471,7 +471,7 @@ enum cf_err cf_ledger_open(const struct cf_conf *conf, const char *software,
 }
 
 /* New appends are refused; those inside are waited for. */
-static void drain(struct cf_ledger *l)
+static void queue_drain(struct cf_ledger *l)
 {
   atomic_store(&l->leaving, true);
   (void)pthread_mutex_lock(&l->queue.lock);
@@ -484,7 +484,7 @@ void cf_ledger_close(struct cf_ledger *l)
 {
   if (l == NULL)
     return;
-  drain(l);
+  queue_drain(l);
   stop_threads(l);
   cf_append_posted(l);
   struct cf_buf note;

@@ -171,9 +171,10 @@ enum cf_err cf_meta_del_tail(struct cf_ledger *l, struct cf_bdb_txn *txn,
 }
 
 /* Walk a table from seek on; each gives CF_E_NOTFOUND to end early and well. */
-static enum cf_err walk(struct cf_bdb *db, struct cf_str seek,
-                        enum cf_err (*each)(void *context, struct cf_str key, struct cf_str value),
-                        void *context)
+static enum cf_err table_walk(struct cf_bdb *db, struct cf_str seek,
+                              enum cf_err (*each)(void *context, struct cf_str key,
+                                                  struct cf_str value),
+                              void *context)
 {
   struct cf_bdb_cursor *cursor = NULL;
   enum cf_err err = cf_bdb_cursor_open(db, &cursor);
@@ -216,7 +217,7 @@ enum cf_err cf_meta_each_tail(struct cf_ledger *l,
                               void *context)
 {
   struct tails w = {each, context};
-  return walk(l->meta, CF_STR(TAIL_PREFIX), one_tail, &w);
+  return table_walk(l->meta, CF_STR(TAIL_PREFIX), one_tail, &w);
 }
 
 /* ---- segments ---- */
@@ -256,7 +257,7 @@ enum cf_err cf_meta_each_segment(struct cf_ledger *l,
                                  void *context)
 {
   struct segments w = {each, context};
-  return walk(l->catalogue, (struct cf_str){0}, one_segment, &w);
+  return table_walk(l->catalogue, (struct cf_str){0}, one_segment, &w);
 }
 
 enum cf_err cf_ledger_each_row(struct cf_ledger *l, enum cf_table table,
@@ -264,7 +265,7 @@ enum cf_err cf_ledger_each_row(struct cf_ledger *l, enum cf_table table,
                                                    struct cf_str value),
                                void *context)
 {
-  return walk(l->table[table], (struct cf_str){0}, each, context);
+  return table_walk(l->table[table], (struct cf_str){0}, each, context);
 }
 
 enum cf_err cf_meta_checkpoint(struct cf_ledger *l, uint64_t size, uint64_t *found,

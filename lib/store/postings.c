@@ -15,8 +15,7 @@
 #define CHUNK_COST  24 /* what a chunk takes in a btree page beside its bytes, about */
 #define ESCAPE      0x01
 
-/* ---- Keys
- * ---------------------------------------------------------------------- */
+/* ---- keys ---- */
 
 bool cf_index_exists(unsigned index)
 {
@@ -87,8 +86,7 @@ uint64_t cf_id_fingerprint(const uint8_t key[16], struct cf_str id)
   return cf_siphash(key, id.p, id.n);
 }
 
-/* ---- Chunks
- * ---------------------------------------------------------------------- */
+/* ---- chunks ---- */
 /* varint count·2 + bitmap; then the differences to the offset before, less one,
  * as varints; or bits from the first offset on, lowest first. */
 

@@ -85,7 +85,7 @@ static void found_fini(struct found *f)
   free(f->segments);
 }
 
-static enum cf_err gather(struct cf_ledger *l, struct cf_fault *fault)
+static enum cf_err files_gather(struct cf_ledger *l, struct cf_fault *fault)
 {
   struct found f = {.l = l, .fault = fault};
   enum cf_err err = cf_meta_each_segment(l, add_segment, &f);
@@ -114,7 +114,7 @@ static bool named(const struct cf_ledger *l, const char *file)
   return false;
 }
 
-static enum cf_err sweep(struct cf_ledger *l, struct cf_fault *fault)
+static enum cf_err leftovers_sweep(struct cf_ledger *l, struct cf_fault *fault)
 {
   DIR *d = opendir(l->segments_path);
   if (d == NULL)
@@ -174,7 +174,7 @@ static enum cf_err sweep_tails(struct cf_ledger *l, struct cf_fault *fault)
 
 enum cf_err cf_recover_sweep(struct cf_ledger *l, struct cf_fault *fault)
 {
-  enum cf_err err = sweep(l, fault);
+  enum cf_err err = leftovers_sweep(l, fault);
   return err == CF_OK ? sweep_tails(l, fault) : err;
 }
 
@@ -219,8 +219,8 @@ enum cf_err cf_recover(struct cf_ledger *l, struct cf_fault *fault)
   cf_random(l->salt_key, sizeof l->salt_key);
   err = cf_segment_pool_new(l->segments_path, l->conf->cache, l->fingerprint_key, &l->pool);
   if (err == CF_OK) {
-    cf_segment_pool_keep_filters(l->pool, l->conf->dedupe_records / 8 * FILTER_BITS + FILTERS_MIN);
-    err = gather(l, fault);
+    cf_segment_pool_bloom_budget(l->pool, l->conf->dedupe_records / 8 * FILTER_BITS + FILTERS_MIN);
+    err = files_gather(l, fault);
   }
   if (err == CF_OK)
     err = read_tree(l, fault);

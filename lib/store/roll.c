@@ -61,8 +61,8 @@ static enum cf_err newest_checkpoint(struct cf_ledger *l, uint64_t end, struct c
   return err == CF_E_NOTFOUND ? CF_OK : err;
 }
 
-static enum cf_err build(struct cf_ledger *l, struct cf_tail *tail, struct cf_segment_meta *meta,
-                         struct cf_fault *fault)
+static enum cf_err segment_build(struct cf_ledger *l, struct cf_tail *tail,
+                                 struct cf_segment_meta *meta, struct cf_fault *fault)
 {
   struct cf_unit unit;
   (void)cf_tail_ranges(tail, &unit);
@@ -87,8 +87,8 @@ static enum cf_err build(struct cf_ledger *l, struct cf_tail *tail, struct cf_se
 
 /* Under commit: the catalogue names the segment, and nothing names the
  * generation any more. */
-static enum cf_err enter(struct cf_ledger *l, const struct cf_tail *tail,
-                         const struct cf_segment_meta *meta)
+static enum cf_err segment_enter(struct cf_ledger *l, const struct cf_tail *tail,
+                                 const struct cf_segment_meta *meta)
 {
   struct cf_bdb_txn *txn = NULL;
   enum cf_err err = cf_bdb_txn_begin(l->env, &txn);
@@ -104,8 +104,8 @@ static enum cf_err enter(struct cf_ledger *l, const struct cf_tail *tail,
   return err;
 }
 
-/* Only when what enter() did is on disk: a removal that a crash cuts short
- * takes the file with it, whether its transaction was committed or not
+/* Only when what segment_enter() did is on disk: a removal that a crash cuts
+ * short takes the file with it, whether its transaction was committed or not
  * (Berkeley DB 5.3). A file that stays is removed at the next start. */
 static void remove_file(struct cf_ledger *l, struct cf_tail *tail)
 {
@@ -117,7 +117,7 @@ static void remove_file(struct cf_ledger *l, struct cf_tail *tail)
 }
 
 /* Under commit: readers see the segment in the generation's place. */
-static enum cf_err show(struct cf_ledger *l, const struct cf_segment_meta *meta)
+static enum cf_err layout_show(struct cf_ledger *l, const struct cf_segment_meta *meta)
 {
   const struct cf_layout *old = l->layout;
   struct cf_segment_meta *segments = malloc((old->segments_n + 1) * sizeof *segments);
@@ -135,29 +135,29 @@ static enum cf_err show(struct cf_ledger *l, const struct cf_segment_meta *meta)
   return err;
 }
 
-static enum cf_err roll(struct cf_ledger *l, struct cf_tail *tail, struct cf_fault *fault)
+static enum cf_err tail_roll(struct cf_ledger *l, struct cf_tail *tail, struct cf_fault *fault)
 {
   struct cf_segment_meta meta;
   cf_bdb_flush(l->env); /* the generation is committed whole: now it is durable too */
   cf_publish(l, cf_tail_meta(tail)->limit);
-  enum cf_err err = build(l, tail, &meta, fault);
+  enum cf_err err = segment_build(l, tail, &meta, fault);
   if (err != CF_OK)
     return err;
   (void)pthread_mutex_lock(&l->commit);
-  err = enter(l, tail, &meta);
+  err = segment_enter(l, tail, &meta);
   (void)pthread_mutex_unlock(&l->commit);
   if (err != CF_OK)
     return err;
   cf_bdb_flush(l->env);
   (void)pthread_mutex_lock(&l->commit);
-  if (show(l, &meta) != CF_OK)
+  if (layout_show(l, &meta) != CF_OK)
     cf_die("out of memory while a segment was entered: restart the service");
   (void)pthread_mutex_unlock(&l->commit);
   remove_file(l, tail);
   return CF_OK;
 }
 
-static void tell(struct cf_ledger *l, bool failed, bool gone)
+static void rolled_tell(struct cf_ledger *l, bool failed, bool gone)
 {
   (void)pthread_mutex_lock(&l->look);
   l->roll_failed = failed;
@@ -201,13 +201,13 @@ static bool roll_all(struct cf_ledger *l)
   struct cf_tail *tail;
   while (!stopping(l) && (tail = oldest_frozen(l)) != NULL) {
     struct cf_fault fault = {0};
-    enum cf_err err = roll(l, tail, &fault);
+    enum cf_err err = tail_roll(l, tail, &fault);
     if (err != CF_OK)
       cf_log(CF_LOG_ERROR, "a segment could not be written (%s): %s; it is tried again",
              cf_err_word(err), fault.detail);
     cf_tail_unref(tail);
     give_memory_back();
-    tell(l, err != CF_OK, false);
+    rolled_tell(l, err != CF_OK, false);
     if (err != CF_OK)
       return false;
   }
@@ -220,7 +220,7 @@ void *cf_roller_main(void *ledger)
   bool ok = roll_all(l); /* what an earlier owner left */
   while (wait_for_work(l, !ok))
     ok = roll_all(l);
-  tell(l, !ok, true);
+  rolled_tell(l, !ok, true);
   return NULL;
 }
 

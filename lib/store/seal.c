@@ -19,7 +19,7 @@
 /* ---- seals ---- */
 
 /* Keep a checkpoint: u64 size → u64 time, note. */
-static enum cf_err keep(struct cf_ledger *l, uint64_t size, struct cf_str note)
+static enum cf_err checkpoint_keep(struct cf_ledger *l, uint64_t size, struct cf_str note)
 {
   uint8_t key[8], time[8];
   cf_u64_put(key, size);
@@ -45,8 +45,9 @@ static enum cf_err keep(struct cf_ledger *l, uint64_t size, struct cf_str note)
 }
 
 /* What is left of the disk is for this too. */
-static enum cf_err sign(struct cf_ledger *l, uint64_t size, const uint8_t root[CF_HASH_N],
-                        const struct cf_hashes *hashes, struct cf_buf *note, struct cf_fault *fault)
+static enum cf_err head_sign(struct cf_ledger *l, uint64_t size, const uint8_t root[CF_HASH_N],
+                             const struct cf_hashes *hashes, struct cf_buf *note,
+                             struct cf_fault *fault)
 {
   enum cf_err err = cf_signer_sign(l->signer, size, root, hashes, note, fault);
   if (err == CF_E_SPACE && cf_space_release(l))
@@ -68,12 +69,12 @@ static enum cf_err seal_now(struct cf_ledger *l, struct cf_fault *fault)
   cf_view_hashes(view, &hashes);
   err = cf_tree_root(&hashes, cf_view_size(view), root);
   if (err == CF_OK)
-    err = sign(l, cf_view_size(view), root, &hashes, &note, fault);
+    err = head_sign(l, cf_view_size(view), root, &hashes, &note, fault);
   if (err != CF_OK)
     goto out;
   l->sealed = cf_view_size(view);
   l->sealed_us = cf_clock_now_us();
-  if (keep(l, l->sealed, cf_buf_str(&note)) != CF_OK)
+  if (checkpoint_keep(l, l->sealed, cf_buf_str(&note)) != CF_OK)
     cf_log(CF_LOG_WARNING, "a checkpoint could not be kept; it was signed all the same");
 out:
   cf_view_put(view);
@@ -182,7 +183,7 @@ static enum cf_err thin_delete(struct cf_ledger *l, const struct thinning *t)
 }
 
 /* Returns whether there may be more. */
-static bool thin(struct cf_ledger *l)
+static bool checkpoints_thin(struct cf_ledger *l)
 {
   int64_t now_us = cf_clock_now_us();
   struct thinning t = {.before_us = now_us - DAY_US, .now_us = now_us, .hour_us = INT64_MIN};
@@ -205,7 +206,7 @@ static bool thin(struct cf_ledger *l)
 /* ---- the clerk ---- */
 
 /* Sleep until woken or t_us from now; false when the ledger is closing. */
-static bool nap(struct cf_ledger *l, int64_t t_us)
+static bool clerk_nap(struct cf_ledger *l, int64_t t_us)
 {
   struct timespec until;
   (void)clock_gettime(CLOCK_MONOTONIC, &until);
@@ -244,7 +245,7 @@ void *cf_clerk_main(void *ledger)
 {
   struct cf_ledger *l = ledger;
   int64_t next_seal_us = 0, next_thin_us = 0, next_slow_us = 0;
-  while (nap(l, NAP_US)) {
+  while (clerk_nap(l, NAP_US)) {
     cf_append_posted(l);
     seal_if_grown(l, &next_seal_us);
     int64_t now = cf_clock_mono_us();
@@ -256,7 +257,7 @@ void *cf_clerk_main(void *ledger)
       next_slow_us = now + 1000000;
     }
     if (now >= next_thin_us) {
-      next_thin_us = thin(l) ? now : now + CF_HOUR_US;
+      next_thin_us = checkpoints_thin(l) ? now : now + CF_HOUR_US;
     }
   }
   return NULL;

@@ -17,8 +17,7 @@
 
 #define INFO_MAX 4096
 
-/* ---- Opening
- * ---------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 enum cf_err cf_segment_spoil(struct cf_segment *s, enum cf_err err, const char *what)
 {
@@ -60,7 +59,8 @@ enum cf_err cf_segment_sheet(struct cf_segment *s, unsigned sheet, struct cf_bdb
 }
 
 /* What a key of a sheet holds replaces b's content. */
-static enum cf_err get(struct cf_segment *s, unsigned sheet, struct cf_str key, struct cf_buf *b)
+static enum cf_err sheet_get(struct cf_segment *s, unsigned sheet, struct cf_str key,
+                             struct cf_buf *b)
 {
   struct cf_bdb *db = NULL;
 
@@ -75,7 +75,7 @@ static enum cf_err get_row(struct cf_segment *s, unsigned sheet, uint32_t row, s
   uint8_t key[4];
 
   cf_u32_put(key, row);
-  return get(s, sheet, (struct cf_str){(char *)key, sizeof key}, b);
+  return sheet_get(s, sheet, (struct cf_str){(char *)key, sizeof key}, b);
 }
 
 static enum cf_err read_info(struct cf_segment *s, uint64_t tag)
@@ -83,7 +83,7 @@ static enum cf_err read_info(struct cf_segment *s, uint64_t tag)
   struct cf_buf b;
 
   cf_buf_init(&b, INFO_MAX);
-  enum cf_err err = get(s, CF_SHEET_INFO, CF_STR("segment"), &b);
+  enum cf_err err = sheet_get(s, CF_SHEET_INFO, CF_STR("segment"), &b);
   if (err == CF_OK)
     err = cf_segment_spoil(s, cf_segment_info_get(cf_buf_str(&b), &s->info),
                            "its description is not well-formed");
@@ -132,8 +132,7 @@ void cf_segment_close(struct cf_segment *s)
   s->path = NULL;
 }
 
-/* ---- Blocks, hashes, times
- * ---------------------------------------------------------------------- */
+/* ---- blocks, hashes, times ---- */
 
 static uint32_t records_of(const struct cf_segment *s)
 {
@@ -151,7 +150,7 @@ static enum cf_err get_pieces(struct cf_segment *s, uint32_t block, size_t total
   cf_u32_put(key, block);
   for (uint16_t k = 1; b->n < total && err == CF_OK; k++) {
     cf_u16_put(key + 4, k);
-    err = get(s, CF_SHEET_BLOCKS, (struct cf_str){(char *)key, sizeof key}, &piece);
+    err = sheet_get(s, CF_SHEET_BLOCKS, (struct cf_str){(char *)key, sizeof key}, &piece);
     if (err == CF_OK && (piece.n == 0 || piece.n > total - b->n))
       err = cf_segment_spoil(s, CF_E_DAMAGED, "a block has pieces that do not add up");
     if (err == CF_OK)

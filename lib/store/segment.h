@@ -96,7 +96,7 @@ CF_MUST bool cf_segment_screen_ids(struct cf_segment_pool *pool, const struct cf
                                    const uint64_t *fingerprints, uint32_t n, uint32_t *maybe,
                                    uint32_t *maybe_n);
 /* How much memory filters may take, in bytes; half of the cache if not said. */
-void cf_segment_pool_keep_filters(struct cf_segment_pool *pool, size_t bytes);
+void cf_segment_pool_bloom_budget(struct cf_segment_pool *pool, size_t bytes);
 /* Forget a replaced or removed file's handle; it is closed when its last holder
  * lets go. */
 void cf_segment_pool_drop(struct cf_segment_pool *pool, const struct cf_segment_meta *meta);

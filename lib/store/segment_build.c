@@ -4,6 +4,7 @@
  * compared by digests, renamed, and its directory synced. */
 #include "config.h"
 
+#include "lib/store/bloom.h"
 #include "lib/store/segment_in.h"
 
 #include <errno.h>
@@ -51,8 +52,7 @@ struct build {
   uint32_t ids;
 };
 
-/* ---- Digests
- * ---------------------------------------------------------------------- */
+/* ---- digests ---- */
 
 static enum cf_err sum_begin(struct sum *sum)
 {
@@ -94,8 +94,7 @@ static void sum_end(struct sum *sum, uint8_t digest[CF_HASH_N])
   cf_sha256_end(sum->sha, digest);
 }
 
-/* ---- Sheets
- * ---------------------------------------------------------------------- */
+/* ---- sheets ---- */
 
 /* A file that is being made holds nothing that could be damaged: the database
  * failed. */
@@ -104,7 +103,7 @@ static enum cf_err made(enum cf_err err)
   return err == CF_E_DAMAGED || err == CF_E_NOTFOUND ? CF_E_STORE : err;
 }
 
-static enum cf_err put(struct build *b, unsigned sheet, struct cf_str key, struct cf_str value)
+static enum cf_err row_put(struct build *b, unsigned sheet, struct cf_str key, struct cf_str value)
 {
   struct sheet *s = &b->sheet[sheet];
   enum cf_err err = sum_add(&s->sum, key, value);
@@ -117,7 +116,7 @@ static enum cf_err put_row(struct build *b, unsigned sheet, uint32_t row, struct
   uint8_t key[4];
 
   cf_u32_put(key, row);
-  return put(b, sheet, (struct cf_str){(char *)key, sizeof key}, value);
+  return row_put(b, sheet, (struct cf_str){(char *)key, sizeof key}, value);
 }
 
 static void put_u32(struct cf_buf *b, uint32_t v)
@@ -128,8 +127,7 @@ static void put_u32(struct cf_buf *b, uint32_t v)
   cf_buf_put(b, bytes, sizeof bytes);
 }
 
-/* ---- Blocks, hashes, times
- * ---------------------------------------------------------------------- */
+/* ---- blocks, hashes, times ---- */
 
 /* The pieces of a block behind the first. */
 static enum cf_err put_pieces(struct build *b, uint32_t block, struct cf_str rest, size_t max)
@@ -141,7 +139,7 @@ static enum cf_err put_pieces(struct build *b, uint32_t block, struct cf_str res
   for (uint16_t piece = 1; rest.n > 0 && err == CF_OK; piece++) {
     struct cf_str s = {rest.p, rest.n < max ? rest.n : max};
     cf_u16_put(key + 4, piece);
-    err = put(b, CF_SHEET_BLOCKS, (struct cf_str){(char *)key, sizeof key}, s);
+    err = row_put(b, CF_SHEET_BLOCKS, (struct cf_str){(char *)key, sizeof key}, s);
     rest.p += s.n;
     rest.n -= s.n;
   }
@@ -210,8 +208,7 @@ static enum cf_err put_times(struct build *b)
   return err;
 }
 
-/* ---- Indexes
- * ---------------------------------------------------------------------- */
+/* ---- indexes ---- */
 
 static enum cf_err put_count(struct build *b, struct cf_str key, uint32_t n)
 {
@@ -223,8 +220,8 @@ static enum cf_err put_count(struct build *b, struct cf_str key, uint32_t n)
   cf_buf_putc(&b->key, '\0');
   cf_buf_putstr(&b->key, key);
   return b->key.err != CF_OK ? b->key.err
-                             : put(b, CF_SHEET_COUNTS, cf_buf_str(&b->key),
-                                   (struct cf_str){(char *)count, sizeof count});
+                             : row_put(b, CF_SHEET_COUNTS, cf_buf_str(&b->key),
+                                       (struct cf_str){(char *)count, sizeof count});
 }
 
 static enum cf_err put_chunk(struct build *b, struct cf_str key, const uint32_t *offsets,
@@ -241,7 +238,7 @@ static enum cf_err put_chunk(struct build *b, struct cf_str key, const uint32_t 
   cf_chunk_put(&b->value, offsets, n);
   if (b->key.err != CF_OK || b->value.err != CF_OK)
     return CF_E_NOMEM;
-  return put(b, CF_SHEET_INDEX + b->index, cf_buf_str(&b->key), cf_buf_str(&b->value));
+  return row_put(b, CF_SHEET_INDEX + b->index, cf_buf_str(&b->key), cf_buf_str(&b->value));
 }
 
 static enum cf_err put_value(void *context, struct cf_str key, const uint32_t *offsets, uint32_t n)
@@ -276,8 +273,8 @@ static enum cf_err flush_ids(struct build *b, uint64_t fingerprint, uint32_t off
   cf_buf_putstr(&b->value, cf_buf_str(&b->pairs));
   enum cf_err err = b->value.err != CF_OK ? b->value.err : b->pairs.err;
   if (err == CF_OK)
-    err = put(b, CF_SHEET_INDEX + CF_M_ID, (struct cf_str){(char *)b->id_key, sizeof b->id_key},
-              cf_buf_str(&b->value));
+    err = row_put(b, CF_SHEET_INDEX + CF_M_ID, (struct cf_str){(char *)b->id_key, sizeof b->id_key},
+                  cf_buf_str(&b->value));
   memcpy(b->id_key, next, sizeof next);
   cf_buf_reset(&b->pairs);
   b->info.index[CF_M_ID].chunks++;
@@ -304,7 +301,7 @@ static enum cf_err put_id(void *context, uint64_t fingerprint, uint32_t offset)
 
 static enum cf_err put_filter(struct build *b)
 {
-  size_t size = cf_filter_size(b->ids);
+  size_t size = cf_bloom_size(b->ids);
   uint8_t check[8];
 
   cf_buf_reset(&b->value);
@@ -313,11 +310,11 @@ static enum cf_err put_filter(struct build *b)
     return b->value.err;
   memset(filter, 0, size);
   for (uint32_t i = 0; i < b->ids; i++)
-    cf_filter_add(filter, size, b->fingerprints[i]);
+    cf_bloom_add(filter, size, b->fingerprints[i]);
   cf_u64_put(check, cf_index_fingerprint(b->source->index, cf_buf_str(&b->value)));
   cf_buf_put(&b->value, check, sizeof check);
   return b->value.err != CF_OK ? b->value.err
-                               : put(b, CF_SHEET_INFO, CF_STR("filter"), cf_buf_str(&b->value));
+                               : row_put(b, CF_SHEET_INFO, CF_STR("filter"), cf_buf_str(&b->value));
 }
 
 static enum cf_err put_ids(struct build *b)
@@ -361,12 +358,12 @@ static enum cf_err put_info(struct build *b)
 {
   cf_buf_reset(&b->value);
   cf_segment_info_put(&b->info, &b->value);
-  return b->value.err != CF_OK ? b->value.err
-                               : put(b, CF_SHEET_INFO, CF_STR("segment"), cf_buf_str(&b->value));
+  return b->value.err != CF_OK
+             ? b->value.err
+             : row_put(b, CF_SHEET_INFO, CF_STR("segment"), cf_buf_str(&b->value));
 }
 
-/* ---- The file
- * ---------------------------------------------------------------------- */
+/* ---- the file ---- */
 
 static enum cf_err open_sheets(struct build *b)
 {
@@ -392,7 +389,7 @@ static void close_sheets(struct build *b)
 }
 
 /* All sheets share the file's pages: syncing one syncs them all. */
-static enum cf_err fill(struct build *b)
+static enum cf_err sheets_fill(struct build *b)
 {
   enum cf_err err = open_sheets(b);
 
@@ -403,7 +400,7 @@ static enum cf_err fill(struct build *b)
   if (err == CF_OK)
     err = put_times(b);
   if (err == CF_OK)
-    err = put(b, CF_SHEET_INFO, CF_STR("checkpoint"), b->source->checkpoint);
+    err = row_put(b, CF_SHEET_INFO, CF_STR("checkpoint"), b->source->checkpoint);
   if (err == CF_OK)
     err = put_indexes(b);
   if (err == CF_OK)
@@ -422,7 +419,7 @@ static enum cf_err write_file(struct build *b, struct cf_fault *fault)
 
   if (err != CF_OK)
     return err;
-  err = fill(b);
+  err = sheets_fill(b);
   close_sheets(b);
   cf_bdb_env_close(b->env);
   b->env = NULL;
@@ -488,7 +485,7 @@ static enum cf_err read_back(struct build *b, struct cf_fault *fault)
 }
 
 /* The new name is on disk when this returns. */
-static enum cf_err publish(const char *from, const char *to, struct cf_fault *fault)
+static enum cf_err file_publish(const char *from, const char *to, struct cf_fault *fault)
 {
   if (rename(from, to) != 0)
     return cf_fail_errno(fault, CF_E_STORE, to, "the segment cannot be renamed");
@@ -509,7 +506,7 @@ static enum cf_err build_file(struct build *b, const char *path, uint64_t *bytes
   if (err == CF_OK && stat(b->path, &st) != 0)
     err = cf_fail_errno(fault, CF_E_STORE, b->path, "the segment cannot be looked at");
   if (err == CF_OK)
-    err = publish(b->path, path, fault);
+    err = file_publish(b->path, path, fault);
   if (err == CF_OK)
     *bytes = (uint64_t)st.st_size;
   else

@@ -81,11 +81,6 @@ static inline size_t cf_piece_max(uint32_t page, size_t total)
   return total < 4 * page ? 700 : page / 8 - 32;
 }
 
-/* A Bloom filter over fingerprints in blocks of 64 bytes, ten bits for each. */
-size_t cf_filter_size(uint32_t n); /* bytes */
-void cf_filter_add(uint8_t *filter, size_t size, uint64_t fingerprint);
-bool cf_filter_may_have(const uint8_t *filter, size_t size, uint64_t fingerprint);
-
 /* An open file. The pool's fields are under its lock. */
 struct cf_segment {
   struct cf_segment_meta meta;
@@ -116,13 +111,15 @@ CF_MUST enum cf_err cf_segment_sheet(struct cf_segment *s, unsigned sheet, struc
 /* Note the damage and give CF_E_DAMAGED, or another error as it is. */
 enum cf_err cf_segment_spoil(struct cf_segment *s, enum cf_err err, const char *what);
 
-/* What the pool knows of a segment's ids: CF_FILTER_NO is sure. */
-enum cf_filter_answer { CF_FILTER_UNKNOWN, CF_FILTER_NO, CF_FILTER_MAYBE };
-enum cf_filter_answer cf_pool_filter_ask(struct cf_segment_pool *pool,
-                                         const struct cf_segment_meta *meta, uint64_t fingerprint);
+/* What the pool knows of a segment's ids: CF_BLOOM_NO is sure. */
+enum cf_bloom_answer { CF_BLOOM_UNKNOWN, CF_BLOOM_NO, CF_BLOOM_MAYBE };
+enum cf_bloom_answer cf_segment_pool_bloom_ask(struct cf_segment_pool *pool,
+                                               const struct cf_segment_meta *meta,
+                                               uint64_t fingerprint);
 /* Keep a copy of a filter whose check is good, as long as there is room for it.
  * CF_E_SYNTAX where the check is not. */
-CF_MUST enum cf_err cf_pool_filter_keep(struct cf_segment_pool *pool,
-                                        const struct cf_segment_meta *meta, struct cf_str stored);
+CF_MUST enum cf_err cf_segment_pool_bloom_keep(struct cf_segment_pool *pool,
+                                               const struct cf_segment_meta *meta,
+                                               struct cf_str stored);
 
 #endif

@@ -4,6 +4,7 @@
  * neighbours on the way must be in sequence. */
 #include "config.h"
 
+#include "lib/store/bloom.h"
 #include "lib/store/segment_in.h"
 
 #include <string.h>
@@ -13,8 +14,7 @@
 
 #define KEY_MAX (CF_INDEX_VALUE_MAX + 4)
 
-/* ---- Values
- * ---------------------------------------------------------------------- */
+/* ---- values ---- */
 
 /* A chunk under the cursor. */
 struct chunk {
@@ -62,7 +62,8 @@ static bool in_sequence(const struct walk *w, struct cf_str key, bool at_start)
 }
 
 /* Take over where the cursor came to. at_start: nothing may lie before it. */
-static enum cf_err arrive(struct walk *w, struct cf_str key, struct cf_str value, bool at_start)
+static enum cf_err walk_arrive(struct walk *w, struct cf_str key, struct cf_str value,
+                               bool at_start)
 {
   if (!chunk_parse(key, value, w->records, &w->chunk))
     return CF_E_DAMAGED;
@@ -77,7 +78,7 @@ static enum cf_err arrive(struct walk *w, struct cf_str key, struct cf_str value
 
 /* Where the search begins: the last chunk that may hold what it looks for, or
  * the sheet's first. */
-static enum cf_err start(struct walk *w)
+static enum cf_err walk_start(struct walk *w)
 {
   uint8_t seek[KEY_MAX + CF_INDEX_VALUE_MAX];
   struct cf_str at = {(const char *)seek, w->term->first.n};
@@ -92,23 +93,23 @@ static enum cf_err start(struct walk *w)
   }
   enum cf_err err = cf_bdb_cursor_move(w->cursor, CF_BDB_AT_MOST, at, &key, &value);
   if (err == CF_OK)
-    return cf_str_cmp(key, at) <= 0 ? arrive(w, key, value, false) : CF_E_DAMAGED;
+    return cf_str_cmp(key, at) <= 0 ? walk_arrive(w, key, value, false) : CF_E_DAMAGED;
   if (err != CF_E_NOTFOUND)
     return err;
   err = cf_bdb_cursor_move(w->cursor, CF_BDB_FIRST, at, &key, &value);
   if (err == CF_OK)
-    return cf_str_cmp(key, at) > 0 ? arrive(w, key, value, true) : CF_E_DAMAGED;
+    return cf_str_cmp(key, at) > 0 ? walk_arrive(w, key, value, true) : CF_E_DAMAGED;
   return err == CF_E_NOTFOUND && w->info->chunks > 0 ? CF_E_DAMAGED : err;
 }
 
 /* CF_E_NOTFOUND at the end, where the last chunk must have the last ordinal. */
-static enum cf_err step(struct walk *w)
+static enum cf_err walk_step(struct walk *w)
 {
   struct cf_str key, value;
 
   enum cf_err err = cf_bdb_cursor_move(w->cursor, CF_BDB_NEXT, CF_STR(""), &key, &value);
   if (err == CF_OK)
-    return arrive(w, key, value, false);
+    return walk_arrive(w, key, value, false);
   if (err == CF_E_NOTFOUND && w->ordinal != (uint16_t)(w->info->chunks - 1))
     return CF_E_DAMAGED;
   return err;
@@ -128,7 +129,7 @@ static bool beyond(const struct walk *w)
          (order == 0 && cf_str_eq(term->first, term->last) && w->chunk.first >= w->bits->n);
 }
 
-static enum cf_err take(struct walk *w)
+static enum cf_err chunk_take(struct walk *w)
 {
   uint32_t count = 0;
 
@@ -142,12 +143,12 @@ static enum cf_err take(struct walk *w)
 
 static enum cf_err walk_all(struct walk *w)
 {
-  enum cf_err err = start(w);
+  enum cf_err err = walk_start(w);
 
   while (err == CF_OK && !beyond(w)) {
-    err = take(w);
+    err = chunk_take(w);
     if (err == CF_OK)
-      err = step(w);
+      err = walk_step(w);
   }
   return err == CF_E_NOTFOUND ? CF_OK : err;
 }
@@ -177,8 +178,7 @@ enum cf_err cf_segment_match(struct cf_segment *s, const struct cf_term *term, u
   return cf_segment_spoil(s, err, cf_index_name(term->index));
 }
 
-/* ---- Ids
- * ---------------------------------------------------------------------- */
+/* ---- ids ---- */
 
 struct search {
   uint64_t fingerprint;
@@ -248,7 +248,7 @@ static enum cf_err search_all(struct search *q, struct cf_bdb_cursor *cursor)
 
 /* Have the pool keep the segment's filter, and ask it. */
 static enum cf_err load_filter(struct cf_segment *s, uint64_t fingerprint,
-                               enum cf_filter_answer *answer)
+                               enum cf_bloom_answer *answer)
 {
   struct cf_bdb *db = NULL;
   struct cf_buf b;
@@ -258,9 +258,9 @@ static enum cf_err load_filter(struct cf_segment *s, uint64_t fingerprint,
   if (err == CF_OK)
     err = cf_bdb_get(db, NULL, CF_STR("filter"), &b);
   if (err == CF_OK)
-    err = cf_pool_filter_keep(s->pool, &s->meta, cf_buf_str(&b));
+    err = cf_segment_pool_bloom_keep(s->pool, &s->meta, cf_buf_str(&b));
   if (err == CF_OK)
-    *answer = cf_filter_may_have(b.p, b.n - 8, fingerprint) ? CF_FILTER_MAYBE : CF_FILTER_NO;
+    *answer = cf_bloom_may_have(b.p, b.n - 8, fingerprint) ? CF_BLOOM_MAYBE : CF_BLOOM_NO;
   cf_buf_fini(&b);
   return cf_segment_spoil(s, err, "the filter of its ids");
 }
@@ -286,10 +286,10 @@ enum cf_err cf_segment_find_id(struct cf_segment *s, uint64_t fingerprint,
                      .records = (uint32_t)(s->meta.end - s->meta.first),
                      .each = each,
                      .context = context};
-  enum cf_filter_answer answer = cf_pool_filter_ask(s->pool, &s->meta, fingerprint);
+  enum cf_bloom_answer answer = cf_segment_pool_bloom_ask(s->pool, &s->meta, fingerprint);
   enum cf_err err = CF_OK;
 
-  if (answer == CF_FILTER_UNKNOWN)
+  if (answer == CF_BLOOM_UNKNOWN)
     err = load_filter(s, fingerprint, &answer);
-  return err != CF_OK || answer == CF_FILTER_NO ? err : search_sheet(s, &q);
+  return err != CF_OK || answer == CF_BLOOM_NO ? err : search_sheet(s, &q);
 }

@@ -12,14 +12,10 @@
 
 #include "lib/base/codec.h"
 
-#define META_VERSION  1
-#define NAME_MAX_N    64
-#define FILTER_BLOCK  64
-#define FILTER_BITS   10
-#define FILTER_PROBES 7
+#define META_VERSION 1
+#define NAME_MAX_N   64
 
-/* ---- The catalogue's view
- * ---------------------------------------------------------- */
+/* ---- the catalogue's view ---- */
 
 static void put_u64(struct cf_buf *b, uint64_t v)
 {
@@ -103,8 +99,7 @@ char *cf_segment_path(const char *directory, const char *name, const char *suffi
   return path;
 }
 
-/* ---- Its own view
- * ---------------------------------------------------------------------- */
+/* ---- its own view ---- */
 
 const char *cf_sheet_name(unsigned sheet)
 {
@@ -173,46 +168,4 @@ enum cf_err cf_segment_info_get(struct cf_str s, struct cf_segment_info *out)
     return r.err;
   *out = info;
   return CF_OK;
-}
-
-/* ---- The filter
- * ---------------------------------------------------------------------- */
-
-size_t cf_filter_size(uint32_t n)
-{
-  size_t blocks = ((size_t)n * FILTER_BITS + 8 * FILTER_BLOCK - 1) / (8 * FILTER_BLOCK);
-
-  return (blocks == 0 ? 1 : blocks) * FILTER_BLOCK;
-}
-
-/* A fingerprint's block by its upper half; its bits, nine bits each, from a
- * product that all of it goes into. */
-static size_t filter_block(size_t size, uint64_t fingerprint)
-{
-  return (size_t)((fingerprint >> 32) * (size / FILTER_BLOCK) >> 32) * FILTER_BLOCK;
-}
-
-static uint64_t filter_bits(uint64_t fingerprint)
-{
-  return fingerprint * 0x9e3779b97f4a7c15u;
-}
-
-void cf_filter_add(uint8_t *filter, size_t size, uint64_t fingerprint)
-{
-  uint8_t *block = filter + filter_block(size, fingerprint);
-  uint64_t bits = filter_bits(fingerprint);
-
-  for (int i = 0; i < FILTER_PROBES; i++, bits >>= 9)
-    block[(bits & 511) / 8] |= (uint8_t)(1u << (bits & 7));
-}
-
-bool cf_filter_may_have(const uint8_t *filter, size_t size, uint64_t fingerprint)
-{
-  const uint8_t *block = filter + filter_block(size, fingerprint);
-  uint64_t bits = filter_bits(fingerprint);
-
-  for (int i = 0; i < FILTER_PROBES; i++, bits >>= 9)
-    if (!(block[(bits & 511) / 8] & (1u << (bits & 7))))
-      return false;
-  return true;
 }

@@ -11,7 +11,7 @@
 
 #include "lib/base/codec.h"
 #include "lib/base/diag.h"
-#include "lib/store/filters.h"
+#include "lib/store/bloom.h"
 
 #define FILE_CACHE  (1u << 20) /* wanted for each open file */
 #define OPEN_MIN    4u
@@ -28,7 +28,7 @@ struct cf_segment_pool {
   unsigned max;
   unsigned n;                         /* files in the list */
   struct cf_segment *newest, *oldest; /* by use */
-  struct cf_filters filters;
+  struct cf_bloom_cache filters;
 };
 
 enum cf_err cf_segment_pool_new(const char *directory, uint64_t cache,
@@ -46,13 +46,12 @@ enum cf_err cf_segment_pool_new(const char *directory, uint64_t cache,
   pool->tag = cf_id_fingerprint(fingerprint_key, CF_SEGMENT_TAG);
   pool->max = files < OPEN_MIN ? OPEN_MIN : files > OPEN_MAX ? OPEN_MAX : (unsigned)files;
   pool->file_cache = cache / 2 / pool->max;
-  cf_filters_init(&pool->filters, cache / 2 < FILTERS_MIN ? FILTERS_MIN : (size_t)(cache / 2));
+  cf_bloom_cache_init(&pool->filters, cache / 2 < FILTERS_MIN ? FILTERS_MIN : (size_t)(cache / 2));
   *out = pool;
   return CF_OK;
 }
 
-/* ---- The list of files
- * ---------------------------------------------------------------------- */
+/* ---- the list of files ---- */
 
 static void unlink_segment(struct cf_segment_pool *pool, struct cf_segment *s)
 {
@@ -105,7 +104,7 @@ static void segment_free(struct cf_segment *s)
 
 /* Those to be closed hang together by `older`; they are closed outside the
  * lock. */
-static void doom(struct cf_segment **doomed, struct cf_segment *s)
+static void segment_doom(struct cf_segment **doomed, struct cf_segment *s)
 {
   s->older = *doomed;
   *doomed = s;
@@ -121,22 +120,23 @@ static void close_doomed(struct cf_segment *doomed)
 }
 
 /* Out of the list; whoever still holds it closes it at the end. */
-static void detach(struct cf_segment_pool *pool, struct cf_segment *s, struct cf_segment **doomed)
+static void segment_detach(struct cf_segment_pool *pool, struct cf_segment *s,
+                           struct cf_segment **doomed)
 {
   unlink_segment(pool, s);
   s->detached = true;
   if (s->refs == 0)
-    doom(doomed, s);
+    segment_doom(doomed, s);
 }
 
-static void shrink(struct cf_segment_pool *pool, struct cf_segment **doomed)
+static void pool_shrink(struct cf_segment_pool *pool, struct cf_segment **doomed)
 {
   struct cf_segment *s = pool->oldest;
 
   while (s != NULL && pool->n > pool->max) {
     struct cf_segment *newer = s->newer;
     if (s->refs == 0)
-      detach(pool, s, doomed);
+      segment_detach(pool, s, doomed);
     s = newer;
   }
 }
@@ -149,26 +149,26 @@ void cf_segment_pool_free(struct cf_segment_pool *pool)
     return;
   while (pool->newest != NULL) {
     CF_ASSERT(pool->newest->refs == 0);
-    detach(pool, pool->newest, &doomed);
+    segment_detach(pool, pool->newest, &doomed);
   }
   close_doomed(doomed);
-  cf_filters_fini(&pool->filters);
+  cf_bloom_cache_fini(&pool->filters);
   pthread_mutex_destroy(&pool->lock);
   free(pool->directory);
   free(pool);
 }
 
-/* ---- Borrowing
- * ---------------------------------------------------------------------- */
+/* ---- borrowing ---- */
 
 /* Under the pool's lock: the segment's entry, held, opened or not. */
-static struct cf_segment *hold(struct cf_segment_pool *pool, const struct cf_segment_meta *meta,
-                               struct cf_segment **doomed)
+static struct cf_segment *segment_hold(struct cf_segment_pool *pool,
+                                       const struct cf_segment_meta *meta,
+                                       struct cf_segment **doomed)
 {
   struct cf_segment *s = find_segment(pool, meta);
 
   if (s != NULL && atomic_load(&s->spent)) {
-    detach(pool, s, doomed);
+    segment_detach(pool, s, doomed);
     s = NULL;
   }
   if (s != NULL)
@@ -177,7 +177,7 @@ static struct cf_segment *hold(struct cf_segment_pool *pool, const struct cf_seg
     return NULL;
   link_newest(pool, s);
   s->refs++;
-  shrink(pool, doomed);
+  pool_shrink(pool, doomed);
   return s;
 }
 
@@ -200,8 +200,8 @@ static enum cf_err ensure_open(struct cf_segment_pool *pool, struct cf_segment *
 }
 
 /* Give a held segment, opened, or let go of it. */
-static enum cf_err give(struct cf_segment_pool *pool, struct cf_segment *s,
-                        struct cf_segment **segment)
+static enum cf_err segment_give(struct cf_segment_pool *pool, struct cf_segment *s,
+                                struct cf_segment **segment)
 {
   if (s == NULL)
     return CF_E_NOMEM;
@@ -220,10 +220,10 @@ enum cf_err cf_segment_acquire(struct cf_segment_pool *pool, const struct cf_seg
   struct cf_segment *doomed = NULL;
 
   pthread_mutex_lock(&pool->lock);
-  struct cf_segment *s = hold(pool, meta, &doomed);
+  struct cf_segment *s = segment_hold(pool, meta, &doomed);
   pthread_mutex_unlock(&pool->lock);
   close_doomed(doomed);
-  return give(pool, s, segment);
+  return segment_give(pool, s, segment);
 }
 
 /* It never comes into the list, so that nobody else finds it, and is closed
@@ -238,7 +238,7 @@ enum cf_err cf_segment_acquire_alone(struct cf_segment_pool *pool,
     s->refs = 1;
     s->detached = true;
   }
-  return give(pool, s, segment);
+  return segment_give(pool, s, segment);
 }
 
 void cf_segment_release(struct cf_segment_pool *pool, struct cf_segment *s)
@@ -249,40 +249,40 @@ void cf_segment_release(struct cf_segment_pool *pool, struct cf_segment *s)
   CF_ASSERT(s->refs > 0);
   s->refs--;
   if (s->detached && s->refs == 0)
-    doom(&doomed, s);
-  shrink(pool, &doomed);
+    segment_doom(&doomed, s);
+  pool_shrink(pool, &doomed);
   pthread_mutex_unlock(&pool->lock);
   close_doomed(doomed);
 }
 
-/* ---- Filters
- * ---------------------------------------------------------------------- */
+/* ---- filters ---- */
 
-void cf_segment_pool_keep_filters(struct cf_segment_pool *pool, size_t bytes)
+void cf_segment_pool_bloom_budget(struct cf_segment_pool *pool, size_t bytes)
 {
-  cf_filters_set_budget(&pool->filters, bytes);
+  cf_bloom_cache_set_budget(&pool->filters, bytes);
 }
 
-enum cf_filter_answer cf_pool_filter_ask(struct cf_segment_pool *pool,
-                                         const struct cf_segment_meta *meta, uint64_t fingerprint)
+enum cf_bloom_answer cf_segment_pool_bloom_ask(struct cf_segment_pool *pool,
+                                               const struct cf_segment_meta *meta,
+                                               uint64_t fingerprint)
 {
   uint32_t maybe, maybe_n;
-  if (!cf_filters_ask(&pool->filters, meta, &fingerprint, 1, &maybe, &maybe_n))
-    return CF_FILTER_UNKNOWN;
-  return maybe_n == 1 ? CF_FILTER_MAYBE : CF_FILTER_NO;
+  if (!cf_bloom_cache_ask(&pool->filters, meta, &fingerprint, 1, &maybe, &maybe_n))
+    return CF_BLOOM_UNKNOWN;
+  return maybe_n == 1 ? CF_BLOOM_MAYBE : CF_BLOOM_NO;
 }
 
 bool cf_segment_screen_ids(struct cf_segment_pool *pool, const struct cf_segment_meta *meta,
                            const uint64_t *fingerprints, uint32_t n, uint32_t *maybe,
                            uint32_t *maybe_n)
 {
-  return cf_filters_ask(&pool->filters, meta, fingerprints, n, maybe, maybe_n);
+  return cf_bloom_cache_ask(&pool->filters, meta, fingerprints, n, maybe, maybe_n);
 }
 
-enum cf_err cf_pool_filter_keep(struct cf_segment_pool *pool, const struct cf_segment_meta *meta,
-                                struct cf_str stored)
+enum cf_err cf_segment_pool_bloom_keep(struct cf_segment_pool *pool,
+                                       const struct cf_segment_meta *meta, struct cf_str stored)
 {
-  if (stored.n < CHECK_N + cf_filter_size(0) || (stored.n - CHECK_N) % cf_filter_size(0) != 0)
+  if (stored.n < CHECK_N + cf_bloom_size(0) || (stored.n - CHECK_N) % cf_bloom_size(0) != 0)
     return CF_E_SYNTAX;
   size_t n = stored.n - CHECK_N;
   if (cf_id_fingerprint(pool->key, (struct cf_str){stored.p, n}) !=
@@ -292,7 +292,7 @@ enum cf_err cf_pool_filter_keep(struct cf_segment_pool *pool, const struct cf_se
   if (bytes == NULL)
     return CF_E_NOMEM;
   memcpy(bytes, stored.p, n);
-  cf_filters_keep(&pool->filters, meta, bytes, n);
+  cf_bloom_cache_keep(&pool->filters, meta, bytes, n);
   return CF_OK;
 }
 
@@ -303,8 +303,8 @@ void cf_segment_pool_drop(struct cf_segment_pool *pool, const struct cf_segment_
   pthread_mutex_lock(&pool->lock);
   struct cf_segment *s = find_segment(pool, meta);
   if (s != NULL)
-    detach(pool, s, &doomed);
+    segment_detach(pool, s, &doomed);
   pthread_mutex_unlock(&pool->lock);
-  cf_filters_drop(&pool->filters, meta);
+  cf_bloom_cache_drop(&pool->filters, meta);
   close_doomed(doomed);
 }

@@ -34,7 +34,7 @@ static inline void sip_round(uint64_t v[4])
   v[2] = rotate(v[2], 32);
 }
 
-static inline void absorb(uint64_t v[4], uint64_t word)
+static inline void word_absorb(uint64_t v[4], uint64_t word)
 {
   v[3] ^= word;
   sip_round(v);
@@ -52,10 +52,10 @@ uint64_t cf_siphash(const uint8_t key[16], const void *p, size_t n)
   uint64_t last = (uint64_t)(n & 0xff) << 56;
 
   for (size_t words = n / 8; words > 0; words--, at += 8)
-    absorb(v, word_get(at));
+    word_absorb(v, word_get(at));
   for (size_t i = 0; i < n % 8; i++)
     last |= (uint64_t)at[i] << (8 * i);
-  absorb(v, last);
+  word_absorb(v, last);
   v[2] ^= 0xff;
   for (int i = 0; i < 4; i++)
     sip_round(v);

@@ -223,7 +223,7 @@ enum cf_err cf_view_times(struct cf_view *view, size_t i, uint32_t offset, uint3
 
 /* The unit that holds seq: segments by binary search, then the few
  * generations. */
-static struct place find(const struct cf_view *v, uint64_t seq)
+static struct place place_find(const struct cf_view *v, uint64_t seq)
 {
   const struct cf_layout *y = v->layout;
   size_t low = 0, high = y->segments_n;
@@ -250,7 +250,7 @@ static enum cf_err segment_block(struct cf_view *v, const struct cf_segment_meta
 
 static enum cf_err block_bytes(struct cf_view *v, uint64_t first, struct cf_buf *b)
 {
-  struct place p = find(v, first);
+  struct place p = place_find(v, first);
   if (p.segment != NULL)
     return segment_block(v, p.segment, first, b);
   if (p.tail == NULL)
@@ -269,7 +269,7 @@ enum cf_err cf_view_block(struct cf_view *view, uint64_t seq, struct cf_block *b
   enum cf_err err = block_bytes(view, first, &b);
   if (err == CF_OK) {
     err = cf_block_open(block, first, cf_buf_str(&b));
-    struct place p = find(view, first);
+    struct place p = place_find(view, first);
     if ((err == CF_E_SYNTAX || (err == CF_OK && block->n < wanted)) && p.segment != NULL)
       err = seen(view->l, p.segment, CF_E_DAMAGED);
     else if (err == CF_E_SYNTAX || (err == CF_OK && block->n < wanted))
@@ -296,7 +296,7 @@ static enum cf_err get_hashes(void *context, unsigned level, uint64_t first, siz
     return CF_E_NOTFOUND;
   if (level > 0)
     return cf_levels_get(&v->l->levels, level, first, n, out);
-  struct place p = find(v, first);
+  struct place p = place_find(v, first);
   if (p.segment != NULL)
     return segment_hashes(v, p.segment, first, (uint32_t)n, out);
   if (p.tail == NULL)

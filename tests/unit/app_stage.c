@@ -17,7 +17,7 @@ static unsigned value_turn;
 static char token_texts[32][128];
 static size_t tokens_n;
 
-/* ---- The application ---- */
+/* ---- the application ---- */
 
 static void open_all(void)
 {
@@ -79,7 +79,7 @@ void stage_teardown(void)
   stage_clear();
 }
 
-/* ---- Asking ---- */
+/* ---- asking ---- */
 
 static void param(const char *name, const char *text)
 {
@@ -141,7 +141,7 @@ int post(const char *path, const char *token, const char *body)
   return ask((struct ask){.method = "POST", .path = path, .token = token, .body = body});
 }
 
-/* ---- Looking at the answer ---- */
+/* ---- looking at the answer ---- */
 
 const char *content(void)
 {

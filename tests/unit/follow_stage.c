@@ -47,7 +47,7 @@ void follow_teardown(void)
   temp_remove();
 }
 
-/* ---- What is done to files ---- */
+/* ---- what is done to files ---- */
 
 void log_put(const char *path, int flags, const char *text, size_t n)
 {
@@ -74,7 +74,7 @@ void log_copy(const char *from, const char *to)
   temp_run("cp '%s' '%s'", from, to);
 }
 
-/* ---- What is done with them ---- */
+/* ---- what is done with them ---- */
 
 void follow_start(void)
 {

@@ -12,7 +12,7 @@
 struct cf_conf stage_conf;
 struct cf_ledger *stage_ledger;
 
-/* ---- Making, opening, closing ---- */
+/* ---- making, opening, closing ---- */
 
 void stage_set(const char *key, const char *value)
 {
@@ -78,7 +78,7 @@ void stage_ledger_teardown(void)
   stage_clear();
 }
 
-/* ---- Events ---- */
+/* ---- events ---- */
 
 void stage_event(struct cf_event *e, const char *format, ...)
 {
@@ -135,7 +135,7 @@ void stage_append_range(unsigned from, unsigned to, unsigned batch)
   }
 }
 
-/* ---- Looking at it ---- */
+/* ---- looking at it ---- */
 
 uint64_t stage_size(void)
 {

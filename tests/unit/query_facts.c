@@ -76,7 +76,7 @@ uint64_t fake_random(struct fake *f, uint64_t below)
   return (f->random * UINT64_C(2685821657736338717) >> 16) % below;
 }
 
-/* ---- Records ---- */
+/* ---- records ---- */
 
 /* Many equal ones, some out of order, some before 1970, the first and the last
  * that there are. */

@@ -20,7 +20,7 @@ static uint64_t rnd(uint64_t below)
   return fake_random(&fake, below);
 }
 
-/* ---- Questions ---- */
+/* ---- questions ---- */
 
 static const struct {
   const char *text;
@@ -256,7 +256,7 @@ struct question plain_question(const char *url, bool by_time, bool ascending)
   return q;
 }
 
-/* ---- The plain answer ---- */
+/* ---- the plain answer ---- */
 
 static const struct question *sorting; /* qsort takes no context */
 

@@ -25,7 +25,7 @@ int fdatasync(int fd)
   return -1;
 }
 
-/* ---- Building ---- */
+/* ---- building ---- */
 
 static enum cf_err source_block(void *context, uint32_t i, struct cf_buf *b)
 {
@@ -101,7 +101,7 @@ void segment_build(struct cf_segment_meta *meta)
   snprintf(segment_path, sizeof segment_path, "%s/%s", segment_directory, name);
 }
 
-/* ---- Reading ---- */
+/* ---- reading ---- */
 
 struct cf_bdb *segment_sheet_open(struct cf_bdb_env *env, const char *name, enum cf_bdb_open how)
 {

@@ -55,7 +55,7 @@ void temp_run(const char *format, ...)
   ck_assert_msg(system(command) == 0, "%s", command);
 }
 
-/* ---- Files ---- */
+/* ---- files ---- */
 
 void temp_write(const char *path, struct cf_str content, mode_t mode)
 {

@@ -37,7 +37,7 @@ static void feed(int n)
   cf_buf_fini(&b);
 }
 
-/* ---- Every route ---- */
+/* ---- every route ---- */
 
 /* A path of the route, with something for its braces. */
 static const char *path_of(const struct cf_route *route)
@@ -199,7 +199,7 @@ START_TEST(test_open_routes)
 }
 END_TEST
 
-/* ---- Tokens ---- */
+/* ---- tokens ---- */
 
 START_TEST(test_token_life)
 {
@@ -293,7 +293,7 @@ START_TEST(test_whoami)
 }
 END_TEST
 
-/* ---- Verify ---- */
+/* ---- verify ---- */
 
 START_TEST(test_verify)
 {
@@ -451,7 +451,7 @@ START_TEST(test_busy)
 }
 END_TEST
 
-/* ---- Receipts, proofs, tiles ---- */
+/* ---- receipts, proofs, tiles ---- */
 
 START_TEST(test_receipts)
 {

@@ -31,7 +31,7 @@ static long long count(const char *query)
   return n;
 }
 
-/* ---- One event ---- */
+/* ---- one event ---- */
 
 START_TEST(test_one)
 {
@@ -187,7 +187,7 @@ START_TEST(test_bad_param)
 }
 END_TEST
 
-/* ---- Batches ---- */
+/* ---- batches ---- */
 
 static const struct {
   const char *query, *type, *body;
@@ -289,7 +289,7 @@ START_TEST(test_losses)
 }
 END_TEST
 
-/* ---- Limits ---- */
+/* ---- limits ---- */
 
 static void small_limits(void)
 {

@@ -34,7 +34,7 @@ static size_t rows(void)
   return occurrences("<tr class=");
 }
 
-/* ---- Signing in and out ---- */
+/* ---- signing in and out ---- */
 
 static char cookie[300];
 
@@ -206,7 +206,7 @@ START_TEST(test_slash)
 }
 END_TEST
 
-/* ---- The list ---- */
+/* ---- the list ---- */
 
 static void feed(void)
 {
@@ -393,7 +393,7 @@ START_TEST(test_trail)
 }
 END_TEST
 
-/* ---- Hostile text ---- */
+/* ---- hostile text ---- */
 
 static const char *const members[] = {"user",     "session", "credential", "user_agent", "referer",
                                       "resource", "query",   "host",       "request_id", "message"};
@@ -460,7 +460,7 @@ START_TEST(test_escape)
 }
 END_TEST
 
-/* ---- Files ---- */
+/* ---- files ---- */
 
 START_TEST(test_assets)
 {

@@ -45,7 +45,7 @@ static size_t rows(void)
   return cf_json_count(member("events"));
 }
 
-/* ---- Pages ---- */
+/* ---- pages ---- */
 
 START_TEST(test_page)
 {
@@ -145,7 +145,7 @@ START_TEST(test_head)
 }
 END_TEST
 
-/* ---- Formats ---- */
+/* ---- formats ---- */
 
 static const struct {
   const char *path, *accept, *type;
@@ -203,7 +203,7 @@ START_TEST(test_long_answer)
 }
 END_TEST
 
-/* ---- Hostile text ---- */
+/* ---- hostile text ---- */
 
 static const char *const hostile[] = {
     "<script>alert(1)</script>",
@@ -246,7 +246,7 @@ START_TEST(test_hostile)
 }
 END_TEST
 
-/* ---- One record ---- */
+/* ---- one record ---- */
 
 START_TEST(test_one)
 {
@@ -303,7 +303,7 @@ START_TEST(test_proof)
 }
 END_TEST
 
-/* ---- The log's own trail ---- */
+/* ---- the log's own trail ---- */
 
 START_TEST(test_trail)
 {
@@ -349,7 +349,7 @@ START_TEST(test_strangers)
 }
 END_TEST
 
-/* ---- Damage ---- */
+/* ---- damage ---- */
 
 static void setup_small(void)
 {

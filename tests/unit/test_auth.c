@@ -63,7 +63,7 @@ static void carry(const char *variable, const char *format, const char *text)
   set(variable, full);
 }
 
-/* ---- Carriers ---- */
+/* ---- carriers ---- */
 
 static const struct {
   const char *variable, *format;
@@ -167,7 +167,7 @@ START_TEST(test_expiry)
 }
 END_TEST
 
-/* ---- Cookies ---- */
+/* ---- cookies ---- */
 
 static char cookie[256];
 
@@ -290,7 +290,7 @@ START_TEST(test_cookie_header)
 }
 END_TEST
 
-/* ---- Origin ---- */
+/* ---- origin ---- */
 
 static const struct {
   const char *origin, *referer, *site;
@@ -327,7 +327,7 @@ START_TEST(test_origin)
 }
 END_TEST
 
-/* ---- Trust ---- */
+/* ---- trust ---- */
 
 static void trust_user(void)
 {
@@ -449,7 +449,7 @@ START_TEST(test_role_twice)
 }
 END_TEST
 
-/* ---- Roles ---- */
+/* ---- roles ---- */
 
 #define R(role) (1u << CF_ROLE_##role)
 

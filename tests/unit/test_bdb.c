@@ -10,8 +10,7 @@
 
 #include "tests/unit/bdb_stage.h"
 
-/* ---- fsync, counted and made to fail at will
- * ---------------------------------- */
+/* ---- fsync, counted and made to fail at will ---- */
 
 static int syncs;
 static int sync_fails_at;
@@ -28,8 +27,7 @@ int fdatasync(int fd)
   return real(fd);
 }
 
-/* ---- Order and sizes
- * ---------------------------------------------------------------------- */
+/* ---- order and sizes ---- */
 
 START_TEST(test_values_of_every_size)
 {
@@ -122,8 +120,7 @@ START_TEST(test_missing_and_readonly)
 }
 END_TEST
 
-/* ---- Transactions
- * ---------------------------------------------------------------------- */
+/* ---- transactions ---- */
 
 START_TEST(test_abort_leaves_nothing)
 {
@@ -281,8 +278,7 @@ START_TEST(test_db_config_is_refused)
 }
 END_TEST
 
-/* ---- Two writers and a reader never wait for ever
- * -------------------------------- */
+/* ---- two writers and a reader never wait for ever ---- */
 
 struct writer {
   struct cf_bdb_env *env;

@@ -183,7 +183,7 @@ START_TEST(test_client_left)
 }
 END_TEST
 
-/* ---- Limits ---- */
+/* ---- limits ---- */
 
 static void fill(size_t n)
 {

@@ -21,7 +21,7 @@ static const struct cf_event_rules other = {.source = S("web1"), .sources = some
 static const struct cf_event_rules loose = {.source = S("web1"), .unknown_to_attributes = true};
 static const struct cf_event_rules cutting = {.source = S("web1"), .cut_long = true};
 
-/* ---- Taken ---- */
+/* ---- taken ---- */
 
 static const struct {
   const struct cf_event_rules *rules;
@@ -227,7 +227,7 @@ START_TEST(test_taken)
 }
 END_TEST
 
-/* ---- Refused ---- */
+/* ---- refused ---- */
 
 static const struct {
   const struct cf_event_rules *rules;
@@ -319,7 +319,7 @@ START_TEST(test_refused)
 }
 END_TEST
 
-/* ---- Limits ---- */
+/* ---- limits ---- */
 
 static struct cf_buf text;
 
@@ -502,7 +502,7 @@ START_TEST(test_damaged)
 }
 END_TEST
 
-/* ---- Builder ---- */
+/* ---- builder ---- */
 
 static const struct {
   enum cf_kind kind;

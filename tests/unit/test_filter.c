@@ -8,7 +8,7 @@
 #include "tests/unit/cf_test.h"
 #include "tests/unit/query_ask.h"
 
-/* ---- Taken: the canonical text ---- */
+/* ---- taken: the canonical text ---- */
 
 static const struct {
   const char *url;
@@ -84,7 +84,7 @@ START_TEST(test_good)
 }
 END_TEST
 
-/* ---- Refused ---- */
+/* ---- refused ---- */
 
 static const struct {
   const char *url;
@@ -189,7 +189,7 @@ START_TEST(test_ignored)
 }
 END_TEST
 
-/* ---- Limits ---- */
+/* ---- limits ---- */
 
 static enum cf_err parse_many(const char *piece, unsigned n, struct cf_fault *fault)
 {
@@ -265,7 +265,7 @@ START_TEST(test_long_name)
 }
 END_TEST
 
-/* ---- Meaning beyond the filter ---- */
+/* ---- meaning beyond the filter ---- */
 
 START_TEST(test_fields)
 {
@@ -324,7 +324,7 @@ START_TEST(test_times)
 }
 END_TEST
 
-/* ---- Cursors ---- */
+/* ---- cursors ---- */
 
 static const struct cf_spot spots[] = {
     {0, 0},
@@ -444,7 +444,7 @@ START_TEST(test_cursor_broken)
 }
 END_TEST
 
-/* ---- Records against filters ---- */
+/* ---- records against filters ---- */
 
 /* {"actor":…} texts of one event; what each question says of it. */
 static const struct {

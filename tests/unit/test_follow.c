@@ -8,7 +8,7 @@
 
 #include "tests/unit/follow_stage.h"
 
-/* ---- Once ---- */
+/* ---- once ---- */
 
 START_TEST(test_once)
 {
@@ -118,7 +118,7 @@ START_TEST(test_long_lines)
 }
 END_TEST
 
-/* ---- On ---- */
+/* ---- on ---- */
 
 START_TEST(test_append)
 {

@@ -12,7 +12,7 @@
 
 #include "tests/unit/follow_stage.h"
 
-/* ---- Restarts ---- */
+/* ---- restarts ---- */
 
 START_TEST(test_restart)
 {
@@ -211,7 +211,7 @@ START_TEST(test_restart_name_fails)
 }
 END_TEST
 
-/* ---- The state file ---- */
+/* ---- the state file ---- */
 
 START_TEST(test_marks_round)
 {

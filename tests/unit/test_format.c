@@ -154,7 +154,7 @@ START_TEST(test_csv)
 }
 END_TEST
 
-/* ---- Hostile text ---- */
+/* ---- hostile text ---- */
 
 static const struct {
   struct cf_str text;

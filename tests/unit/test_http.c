@@ -33,7 +33,7 @@ static void param(const char *name, const char *value)
     ck_assert_ok(cf_memory_param(&memory, name, value));
 }
 
-/* ---- Path ---- */
+/* ---- path ---- */
 
 static const struct {
   const char *script, *info, *base, *path, *mount;
@@ -79,7 +79,7 @@ START_TEST(test_method)
 }
 END_TEST
 
-/* ---- Accept and If-None-Match ---- */
+/* ---- accept and If-None-Match ---- */
 
 static const char *const types[] = {"application/json", "application/x-ndjson", "text/csv"};
 
@@ -145,7 +145,7 @@ START_TEST(test_etag)
 }
 END_TEST
 
-/* ---- Parameters ---- */
+/* ---- parameters ---- */
 
 static enum cf_err parse(const char *query)
 {
@@ -249,7 +249,7 @@ START_TEST(test_path_put)
 }
 END_TEST
 
-/* ---- Response ---- */
+/* ---- response ---- */
 
 START_TEST(test_response)
 {
@@ -336,7 +336,7 @@ START_TEST(test_client_left)
 }
 END_TEST
 
-/* ---- Problems ---- */
+/* ---- problems ---- */
 
 static const struct {
   enum cf_err err;

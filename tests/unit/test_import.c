@@ -103,7 +103,7 @@ static bool stopped(void)
   return stop;
 }
 
-/* ---- Imports ---- */
+/* ---- imports ---- */
 
 static struct cf_import *import;
 static struct cf_import_rules rules;

@@ -23,7 +23,7 @@ static void close_out(void)
   cf_buf_fini(&out);
 }
 
-/* ---- Writer ---- */
+/* ---- writer ---- */
 
 #define FFFD "\xef\xbf\xbd"
 
@@ -114,7 +114,7 @@ START_TEST(test_unescape_refuses)
 }
 END_TEST
 
-/* ---- Reading ---- */
+/* ---- reading ---- */
 
 static struct cf_json *parse(struct cf_str text)
 {
@@ -274,7 +274,7 @@ START_TEST(test_parse_refuses)
 }
 END_TEST
 
-/* ---- Canonical ---- */
+/* ---- canonical ---- */
 
 static const struct {
   struct cf_str given;

@@ -63,7 +63,7 @@ static void assert_row(struct cf_str text, const char *members)
   ck_assert_str_eq(make(text, false), want);
 }
 
-/* ---- Access format ---- */
+/* ---- access format ---- */
 
 #define END "\"bytes\":2326,\"protocol\":\"HTTP/1.0\""
 static const struct row access_rows[] = {
@@ -274,7 +274,7 @@ START_TEST(test_json)
 }
 END_TEST
 
-/* ---- Lines that are neither ---- */
+/* ---- lines that are neither ---- */
 
 static const char *const text_rows[] = {
     "",
@@ -324,7 +324,7 @@ START_TEST(test_nul_bytes)
 }
 END_TEST
 
-/* ---- Long ones ---- */
+/* ---- long ones ---- */
 
 static char *repeat(const char *head, const char *unit, size_t times_n, const char *tail)
 {

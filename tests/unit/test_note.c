@@ -68,7 +68,7 @@ static enum cf_err leaves_get(void *context, unsigned level, uint64_t first, siz
 }
 static const struct cf_hashes hashes = {.get = leaves_get};
 
-/* ---- Keys ---- */
+/* ---- keys ---- */
 
 START_TEST(vkey_made)
 {
@@ -116,7 +116,7 @@ START_TEST(origins)
 }
 END_TEST
 
-/* ---- Checkpoints and roots ---- */
+/* ---- checkpoints and roots ---- */
 
 START_TEST(roots)
 {
@@ -223,7 +223,7 @@ START_TEST(consistency_of_vectors)
 }
 END_TEST
 
-/* ---- Notes ---- */
+/* ---- notes ---- */
 
 static struct cf_str key_note(void)
 {
@@ -376,7 +376,7 @@ START_TEST(note_too_long)
 }
 END_TEST
 
-/* ---- Receipts and tiles ---- */
+/* ---- receipts and tiles ---- */
 
 START_TEST(receipt_made)
 {

@@ -21,8 +21,7 @@ static uint32_t roll(uint32_t below)
   return (uint32_t)((dice * UINT64_C(2685821657736338717)) >> 33) % below;
 }
 
-/* ---- SipHash: the vectors of its reference implementation
- * ------------------------- */
+/* ---- sipHash: the vectors of its reference implementation ---- */
 
 static const struct {
   size_t n;
@@ -44,8 +43,7 @@ START_TEST(test_siphash)
 }
 END_TEST
 
-/* ---- Sets
- * ---------------------------------------------------------------------- */
+/* ---- sets ---- */
 
 static const uint32_t sizes[] = {0, 1, 63, 64, 65, 1000, 4096};
 
@@ -103,8 +101,7 @@ START_TEST(test_bits)
 }
 END_TEST
 
-/* ---- Keys
- * ---------------------------------------------------------------------- */
+/* ---- keys ---- */
 
 static const struct {
   unsigned index;
@@ -176,8 +173,7 @@ START_TEST(test_key_order)
 }
 END_TEST
 
-/* ---- Chunks
- * ---------------------------------------------------------------------- */
+/* ---- chunks ---- */
 
 #define LIMIT 50000
 
@@ -278,8 +274,7 @@ START_TEST(test_damaged_chunks)
 }
 END_TEST
 
-/* ---- The index
- * ---------------------------------------------------------------------- */
+/* ---- the index ---- */
 
 #define RECORDS 3000
 

@@ -131,7 +131,7 @@ START_TEST(test_each_record)
 }
 END_TEST
 
-/* ---- Damaged blocks ---- */
+/* ---- damaged blocks ---- */
 
 /* Rows before the damage are right, the damage is named, and without an error
  * nothing is missing. */
@@ -255,7 +255,7 @@ START_TEST(test_lost_times)
 }
 END_TEST
 
-/* ---- Records that come between pages ---- */
+/* ---- records that come between pages ---- */
 
 /* Descending, nothing new before the cursor comes in; by time, what is new may
  * only come behind it. */
@@ -380,7 +380,7 @@ START_TEST(test_late_record)
 }
 END_TEST
 
-/* ---- Budgets, callbacks, cost ---- */
+/* ---- budgets, callbacks, cost ---- */
 
 /* A budget of no time ends the page after one block; an ascending cursor at the
  * end spares the next one everything. */

@@ -77,7 +77,7 @@ START_TEST(test_effective_time)
 }
 END_TEST
 
-/* ---- Stored ---- */
+/* ---- stored ---- */
 
 static void ck_assert_record(const struct cf_record *got, const struct cf_record *want)
 {
@@ -185,7 +185,7 @@ START_TEST(test_stored_refused)
 }
 END_TEST
 
-/* ---- Sameness ---- */
+/* ---- sameness ---- */
 
 START_TEST(test_same)
 {
@@ -218,7 +218,7 @@ START_TEST(test_same)
 }
 END_TEST
 
-/* ---- Flat ---- */
+/* ---- flat ---- */
 
 #define FIELD(m) (UINT32_C(1) << CF_M_##m)
 
@@ -258,7 +258,7 @@ START_TEST(test_flat)
 }
 END_TEST
 
-/* ---- Strictness ---- */
+/* ---- strictness ---- */
 
 static const struct {
   struct cf_str text;
@@ -485,7 +485,7 @@ START_TEST(test_leaf)
 }
 END_TEST
 
-/* ---- Random records ---- */
+/* ---- random records ---- */
 
 static uint64_t state;
 

@@ -521,7 +521,7 @@ START_TEST(test_many_members)
 }
 END_TEST
 
-/* ---- Bodies ---- */
+/* ---- bodies ---- */
 
 enum {
   SINGLE = CF_SCAN_SINGLE,

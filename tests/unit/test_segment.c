@@ -9,10 +9,11 @@
 #include <unistd.h>
 
 #include "lib/base/codec.h"
+#include "lib/store/bloom.h"
 #include "tests/unit/segment_reader.h"
 #include "tests/unit/segment_stage.h"
 
-/* ---- Reading ---- */
+/* ---- reading ---- */
 
 START_TEST(test_reads_equal_reference)
 {
@@ -133,22 +134,22 @@ END_TEST
 
 START_TEST(test_filter)
 {
-  size_t size = cf_filter_size(10000);
+  size_t size = cf_bloom_size(10000);
   uint8_t *filter = calloc(size, 1);
   unsigned wrong = 0;
 
   for (uint32_t i = 0; i < 10000; i++)
-    cf_filter_add(filter, size, fact_mix(i, 1));
+    cf_bloom_add(filter, size, fact_mix(i, 1));
   for (uint32_t i = 0; i < 10000; i++)
-    ck_assert(cf_filter_may_have(filter, size, fact_mix(i, 1)));
+    ck_assert(cf_bloom_may_have(filter, size, fact_mix(i, 1)));
   for (uint32_t i = 0; i < 100000; i++)
-    wrong += cf_filter_may_have(filter, size, fact_mix(i, 2));
+    wrong += cf_bloom_may_have(filter, size, fact_mix(i, 2));
   ck_assert_uint_lt(wrong, 3000);
   free(filter);
 }
 END_TEST
 
-/* ---- Building that fails ---- */
+/* ---- building that fails ---- */
 
 static unsigned files_in(const char *name)
 {

@@ -110,7 +110,7 @@ static void end(void)
   temp_remove();
 }
 
-/* ---- Making and opening ---- */
+/* ---- making and opening ---- */
 
 START_TEST(created)
 {
@@ -291,7 +291,7 @@ START_TEST(refuses_state_of_another)
 }
 END_TEST
 
-/* ---- Signing ---- */
+/* ---- signing ---- */
 
 START_TEST(signs_and_remembers)
 {
@@ -379,7 +379,7 @@ START_TEST(source_fails)
 }
 END_TEST
 
-/* ---- Crashes ---- */
+/* ---- crashes ---- */
 
 /* What each step of writing leaves behind when it is the last: half a
  * state.new, a whole one that was not renamed. */

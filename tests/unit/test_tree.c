@@ -14,7 +14,7 @@
 static uint8_t leaf[LEAVES][CF_HASH_N];
 static size_t asked_wrong; /* calls that broke the promise of struct cf_hashes */
 
-/* ---- The naive tree ---- */
+/* ---- the naive tree ---- */
 
 static size_t naive_split(size_t n)
 {
@@ -75,7 +75,7 @@ static void naive_subproof(size_t m, size_t first, size_t n, bool b, struct cf_p
   }
 }
 
-/* ---- The hashes of a ledger of a size ---- */
+/* ---- the hashes of a ledger of a size ---- */
 
 struct source {
   uint64_t size;
@@ -123,7 +123,7 @@ static struct slices slices_of(const struct cf_proof *p)
   return s;
 }
 
-/* ---- Edges and roots ---- */
+/* ---- edges and roots ---- */
 
 START_TEST(edge_and_root)
 {
@@ -197,7 +197,7 @@ START_TEST(folded)
 }
 END_TEST
 
-/* ---- Proofs ---- */
+/* ---- proofs ---- */
 
 START_TEST(inclusion)
 {
@@ -409,7 +409,7 @@ START_TEST(source_fails)
 }
 END_TEST
 
-/* ---- Tiles ---- */
+/* ---- tiles ---- */
 
 static const struct {
   const char *path;

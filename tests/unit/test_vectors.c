@@ -62,7 +62,7 @@ static void unload(void)
   cf_json_free(file);
 }
 
-/* ---- Members to bytes ---- */
+/* ---- members to bytes ---- */
 
 static void set_object(struct cf_builder *b, const struct cf_json *value, bool body)
 {
@@ -190,7 +190,7 @@ START_TEST(test_erased)
 }
 END_TEST
 
-/* ---- Bytes to members, and what a changed byte does ---- */
+/* ---- bytes to members, and what a changed byte does ---- */
 
 /* A leaf that was read gives its own bytes when written again. */
 static void check_round_trip(const struct cf_leaf *leaf, struct cf_str text)

@@ -92,7 +92,7 @@ START_TEST(good_tall)
 }
 END_TEST
 
-/* ---- Leaves ---- */
+/* ---- leaves ---- */
 
 START_TEST(flipped_leaf)
 {
@@ -302,7 +302,7 @@ START_TEST(genesis_of_another)
 }
 END_TEST
 
-/* ---- Head and checkpoints ---- */
+/* ---- head and checkpoints ---- */
 
 START_TEST(bad_signature)
 {

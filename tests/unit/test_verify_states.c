@@ -10,7 +10,7 @@
 #include "lib/base/codec.h"
 #include "tests/unit/verify_script.h"
 
-/* ---- Damage ---- */
+/* ---- damage ---- */
 
 START_TEST(lost_record)
 {
@@ -89,7 +89,7 @@ START_TEST(lost_much)
 }
 END_TEST
 
-/* ---- Times ---- */
+/* ---- times ---- */
 
 START_TEST(time_goes_back)
 {
@@ -130,7 +130,7 @@ START_TEST(time_set_back)
 }
 END_TEST
 
-/* ---- Openings ---- */
+/* ---- openings ---- */
 
 START_TEST(opening_changed)
 {
@@ -184,7 +184,7 @@ START_TEST(opening_missing)
 }
 END_TEST
 
-/* ---- Erasures and retention ---- */
+/* ---- erasures and retention ---- */
 
 static void erased_ledger(size_t n, size_t target, unsigned called, size_t erasure, unsigned named)
 {
@@ -333,7 +333,7 @@ START_TEST(pruned_otherwise)
 }
 END_TEST
 
-/* ---- How it ends ---- */
+/* ---- how it ends ---- */
 
 static uint64_t told_done, told_of, told_n;
 static void tell(void *context, uint64_t done, uint64_t of)

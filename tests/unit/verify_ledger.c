@@ -179,7 +179,7 @@ void vl_insert(struct vl_ledger *l, size_t seq)
   memcpy(r->leaf, r[1].leaf, r->leaf_n);
 }
 
-/* ---- The source ---- */
+/* ---- the source ---- */
 
 static enum cf_err worker_new(void *context, void **worker)
 {

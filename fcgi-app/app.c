@@ -26,13 +26,6 @@ static enum cf_err open_site(struct cf_app *app)
   return CF_OK;
 }
 
-enum cf_err cf_call_site(struct cf_call *call, const struct cf_site **site)
-{
-  *site = call->app->site;
-  return *site != NULL ? CF_OK
-                       : cf_fail(&call->fault, CF_E_CONFIG, NULL, "the page's files are missing");
-}
-
 static enum cf_err open_parts(struct cf_app *app, struct cf_fault *fault)
 {
   const struct cf_conf *conf = app->conf;
@@ -259,12 +252,4 @@ void cf_app_serve(struct cf_app *app, struct cf_transport *transport)
   cf_response_fini(&s->response);
   cf_request_fini(&s->request);
   free(s);
-}
-
-enum cf_err cf_call_answer(struct cf_call *call, int status, const char *type, struct cf_buf *b)
-{
-  if (b->err != CF_OK)
-    return b->err;
-  enum cf_err err = cf_response_begin(call->response, status, type);
-  return err == CF_OK ? cf_response_put(call->response, cf_buf_str(b)) : err;
 }

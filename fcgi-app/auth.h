@@ -4,7 +4,6 @@
 #define CF_APP_AUTH_H
 
 #include "fcgi-app/http.h"
-#include "fcgi-app/route.h"
 #include "fcgi-app/token.h"
 
 enum cf_via {
@@ -28,6 +27,20 @@ struct cf_identity {
   const char *const *sources; /* other sources it may write; NULL: none */
   struct cf_token *token;     /* NULL: none */
   struct cf_str cookie;       /* the page's cookie, as sent; empty: none */
+};
+
+/* Who may use a route. */
+enum cf_need {
+  CF_NEED_NOBODY, /* everyone */
+  CF_NEED_PAGE,   /* everyone; the page's cookie counts in its POSTs too */
+  CF_NEED_KNOWN,  /* whoever has a valid token */
+  CF_NEED_WRITER,
+  CF_NEED_READER,
+  CF_NEED_AUDITOR,
+  CF_NEED_ADMIN,
+  CF_NEED_RECEIPT,    /* an auditor, or a writer for what is its own, which the handler checks */
+  CF_NEED_CHECKPOINT, /* an auditor where `public = none`, else everyone */
+  CF_NEED_TILES       /* everyone where `public = tiles`, else an auditor */
 };
 
 struct cf_auth;

@@ -43,7 +43,7 @@ struct cf_follow {
   int64_t looked_us; /* wall clock: until then nothing had happened to the path */
 };
 
-/* ---- follow.c ---- */
+/* ---- follow_file.c ---- */
 
 /* Take the descriptor as the newest file. It stands where it is read from,
  * which is `offset`. There must be room. */

@@ -5,10 +5,14 @@
 
 #include "fcgi-app/logline.h"
 
+/* ---- logline_access.c, logline_json.c ---- */
+
 /* Take the line apart as that format; l is empty. CF_E_SYNTAX: it is not that
  * format. CF_E_NOMEM. */
 CF_MUST enum cf_err cf_logline_access(struct cf_logline *l, struct cf_str line);
 CF_MUST enum cf_err cf_logline_json(struct cf_logline *l, struct cf_str line);
+
+/* ---- logline_values.c ---- */
 
 /* Set `method`, `resource`, `query` and `protocol` from a decoded request line;
  * one that is none goes to `message`. */

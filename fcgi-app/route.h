@@ -3,23 +3,10 @@
 #ifndef CF_APP_ROUTE_H
 #define CF_APP_ROUTE_H
 
+#include "fcgi-app/auth.h"
 #include "fcgi-app/http.h"
 
 #define CF_ROUTE_ARGS_MAX 2
-
-/* Who may. */
-enum cf_need {
-  CF_NEED_NOBODY, /* everyone */
-  CF_NEED_PAGE,   /* everyone; the page's cookie counts in its POSTs too */
-  CF_NEED_KNOWN,  /* whoever has a valid token */
-  CF_NEED_WRITER,
-  CF_NEED_READER,
-  CF_NEED_AUDITOR,
-  CF_NEED_ADMIN,
-  CF_NEED_RECEIPT,    /* an auditor, or a writer for what is its own, which the handler checks */
-  CF_NEED_CHECKPOINT, /* an auditor where `public = none`, else everyone */
-  CF_NEED_TILES       /* everyone where `public = tiles`, else an auditor */
-};
 
 struct cf_call;
 struct cf_route {

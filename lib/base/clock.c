@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "lib/base/codec.h"
-#include "lib/base/diag.h"
+#include "lib/base/die.h"
 
 #define SECOND_US    INT64_C(1000000)
 #define DAY_S        INT64_C(86400)

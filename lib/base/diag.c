@@ -17,32 +17,12 @@
 #include "lib/base/clock.h"
 #include "lib/base/codec.h"
 
-#define TEXT_MAX      1024 /* of a message, before it is escaped */
-#define EXIT_SOFTWARE 70
-#define MINUTE_US     60000000
+#define TEXT_MAX  1024 /* of a message, before it is escaped */
+#define MINUTE_US 60000000
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int sink = STDERR_FILENO;
 static char name[64] = "counterfoil";
-
-enum cf_err cf_diag_open(const char *path, const char *program, struct cf_fault *fault)
-{
-  int fd = STDERR_FILENO;
-
-  if (path != NULL) {
-    fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
-    if (fd < 0)
-      return cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot open the log file");
-  }
-  pthread_mutex_lock(&lock);
-  int old = sink;
-  sink = fd;
-  (void)snprintf(name, sizeof name, "%s", program);
-  pthread_mutex_unlock(&lock);
-  if (old != STDERR_FILENO)
-    close(old);
-  return CF_OK;
-}
 
 /* How many bytes at p may be shown as they are; 0 where the first is to be
  * escaped. */
@@ -106,6 +86,12 @@ static void log_text(enum cf_level level, const char *text)
   pthread_mutex_unlock(&lock);
 }
 
+/* The last message of a process that dies. */
+static void tell_error(const char *message)
+{
+  log_text(CF_LOG_ERROR, message);
+}
+
 /* errno is the caller's: a message between a failure and its report must not
  * change it. */
 static void log_va(enum cf_level level, const char *format, va_list args) CF_PRINTF(2, 0);
@@ -122,6 +108,26 @@ static void log_va(enum cf_level level, const char *format, va_list args)
     memcpy(text + sizeof text - 4, "...", 4);
   log_text(level, text);
   errno = number;
+}
+
+enum cf_err cf_diag_open(const char *path, const char *program, struct cf_fault *fault)
+{
+  int fd = STDERR_FILENO;
+
+  if (path != NULL) {
+    fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+    if (fd < 0)
+      return cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot open the log file");
+  }
+  pthread_mutex_lock(&lock);
+  int old = sink;
+  sink = fd;
+  (void)snprintf(name, sizeof name, "%s", program);
+  pthread_mutex_unlock(&lock);
+  if (old != STDERR_FILENO)
+    close(old);
+  cf_die_tell(tell_error);
+  return CF_OK;
 }
 
 void cf_log(enum cf_level level, const char *format, ...)
@@ -164,14 +170,4 @@ void cf_log_rated(struct cf_log_rate *rate, enum cf_level level, const char *for
   va_start(args, format);
   log_va(level, format, args);
   va_end(args);
-}
-
-void cf_die(const char *format, ...)
-{
-  va_list args;
-
-  va_start(args, format);
-  log_va(CF_LOG_ERROR, format, args);
-  va_end(args);
-  _exit(EXIT_SOFTWARE);
 }

@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 
+#include "lib/base/die.h"
 #include "lib/base/err.h"
 
 enum cf_level { CF_LOG_ERROR, CF_LOG_WARNING, CF_LOG_INFO };
@@ -28,12 +29,5 @@ struct cf_log_rate {
 };
 void cf_log_rated(struct cf_log_rate *rate, enum cf_level level, const char *format, ...)
     CF_PRINTF(3, 4);
-/* Log and end the process at once with status 70 (no atexit handlers: what is
- * on disk decides). */
-void cf_die(const char *format, ...) CF_PRINTF(1, 2) __attribute__((noreturn));
-
-/* An assertion about our own code, kept in release builds. */
-#define CF_ASSERT(expression) \
-  ((expression) ? (void)0 : cf_die("bug: %s:%d: %s", __FILE__, __LINE__, #expression))
 
 #endif

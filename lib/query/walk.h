@@ -38,7 +38,7 @@ struct cf_stretch {
   uint64_t lo, hi; /* lo ≤ seq < hi */
 };
 
-/* ---- query.c ---- */
+/* ---- walk.c ---- */
 
 /* The i-th unit to look at in the walk's direction, cut to the filter's seqs;
  * false where recorded times or seqs leave nothing of it. */
@@ -47,15 +47,26 @@ bool cf_walk_stretch(const struct cf_walk *w, size_t turn, struct cf_stretch *s)
  * caller frees bits after CF_OK. */
 CF_MUST enum cf_err cf_walk_candidates(struct cf_walk *w, const struct cf_stretch *s, int64_t lo_us,
                                        int64_t hi_us, struct cf_bits *bits);
+/* The effective time of the record at an offset, as the unit's times have it.
+ * CF_E_DAMAGED where they cannot be read. */
+CF_MUST enum cf_err cf_walk_unit_time(struct cf_walk *w, const struct cf_stretch *s,
+                                      uint32_t offset, int64_t *t_us);
 /* The effective time of the record at an offset: from the unit's times, else
  * from the record. CF_E_DAMAGED, written into w->end. */
 CF_MUST enum cf_err cf_walk_time(struct cf_walk *w, const struct cf_stretch *s, uint32_t offset,
                                  int64_t *t_us);
 /* Has the time ended that this page may take? Never before it has moved. */
 bool cf_walk_late(const struct cf_walk *w);
+/* End the page here: there is more. */
+void cf_walk_stop(struct cf_walk *w);
 /* Look at the record at spot: test it, give it, go on behind it; or stop before
  * it. CF_E_DAMAGED, written into w->end; row's error. */
 CF_MUST enum cf_err cf_walk_examine(struct cf_walk *w, struct cf_spot spot);
+
+/* ---- walk_seq.c ---- */
+
+/* Give the page in the order of seqs. CF_E_NOMEM and what the others give. */
+CF_MUST enum cf_err cf_walk_by_seq(struct cf_walk *w);
 
 /* ---- bytime.c ---- */
 

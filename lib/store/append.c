@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "lib/base/diag.h"
-#include "lib/record/json.h"
+#include "lib/record/control.h"
 #include "lib/store/parts.h"
 
 #define GROUP_MAX 1024 /* requests a leader takes */
@@ -338,29 +338,10 @@ void cf_append_posted(struct cf_ledger *l)
 
 /* ---- the log's own records ---- */
 
-enum cf_err cf_service_event(const char *software, const char *what, struct cf_event *event)
-{
-  struct cf_builder *b = NULL;
-  enum cf_err err = cf_builder_new(CF_K_SERVICE, &b);
-  if (err != CF_OK)
-    return err;
-  struct cf_buf body;
-  cf_buf_init(&body, 1024);
-  cf_buf_putc(&body, '{');
-  cf_json_put_member(&body, "software", cf_str_from(software));
-  cf_json_put_member(&body, "what", cf_str_from(what));
-  cf_buf_putc(&body, '}');
-  cf_builder_set_body(b, cf_buf_str(&body));
-  err = body.err != CF_OK ? body.err : cf_builder_end(b, event, NULL);
-  cf_buf_fini(&body);
-  cf_builder_free(b);
-  return err;
-}
-
 enum cf_err cf_append_service(struct cf_ledger *l, const char *what)
 {
   struct cf_event event = {0};
-  enum cf_err err = cf_service_event(l->software, what, &event);
+  enum cf_err err = cf_control_service(l->software, what, &event);
   if (err != CF_OK)
     return err;
   const struct cf_event *pointer = &event;

@@ -15,7 +15,7 @@
 
 #include "lib/base/diag.h"
 #include "lib/base/file.h"
-#include "lib/record/json.h"
+#include "lib/record/control.h"
 #include "lib/store/parts.h"
 
 #define UNFINISHED "unfinished" /* a file in DATA from init's first step to its last */
@@ -253,26 +253,16 @@ static enum cf_err make_signer(struct cf_ledger *l, bool again, struct cf_fault 
   return err;
 }
 
-static enum cf_err genesis_event(const struct cf_vkey *vkey, struct cf_event *event)
+/* Record 0, as this ledger's signer and name make it. */
+static enum cf_err make_genesis(struct cf_ledger *l, struct cf_event *event)
 {
-  struct cf_builder *b = NULL;
-  enum cf_err err = cf_builder_new(CF_K_GENESIS, &b);
-  if (err != CF_OK)
-    return err;
-  struct cf_buf key, body;
-  cf_buf_init(&key, 1024);
-  cf_buf_init(&body, 4096);
-  cf_vkey_put(vkey, &key);
-  cf_buf_putc(&body, '{');
-  cf_json_put_member(&body, "format", CF_STR("counterfoil/v1"));
-  cf_json_put_member(&body, "key", cf_buf_str(&key));
-  cf_json_put_member(&body, "origin", cf_str_from(vkey->name));
-  cf_buf_putc(&body, '}');
-  cf_builder_set_body(b, cf_buf_str(&body));
-  err = key.err != CF_OK ? key.err : body.err != CF_OK ? body.err : cf_builder_end(b, event, NULL);
-  cf_buf_fini(&key);
-  cf_buf_fini(&body);
-  cf_builder_free(b);
+  const struct cf_vkey *vkey = cf_signer_vkey(l->signer);
+  struct cf_buf text;
+  cf_buf_init(&text, 1024);
+  cf_vkey_put(vkey, &text);
+  enum cf_err err =
+      text.err != CF_OK ? text.err : cf_control_genesis(cf_buf_str(&text), vkey->name, event);
+  cf_buf_fini(&text);
   return err;
 }
 
@@ -280,7 +270,7 @@ static enum cf_err put_genesis(struct cf_ledger *l)
 {
   struct cf_event event = {0};
   struct cf_bdb_txn *txn = NULL;
-  enum cf_err err = genesis_event(cf_signer_vkey(l->signer), &event);
+  enum cf_err err = make_genesis(l, &event);
   if (err == CF_OK)
     err = cf_bdb_txn_begin(l->env, &txn);
   if (err == CF_OK)
@@ -360,7 +350,7 @@ static enum cf_err check_genesis(struct cf_ledger *l, struct cf_fault *fault)
   cf_block_init(block);
   err = cf_view_block(view, 0, block);
   if (err == CF_OK)
-    err = genesis_event(cf_signer_vkey(l->signer), &wanted);
+    err = make_genesis(l, &wanted);
   if (err == CF_OK && !cf_str_eq(wanted.record.public_text, block->record[0].public_text))
     err = cf_fail(
         fault, CF_E_CONFIG, l->conf->signer,

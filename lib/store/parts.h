@@ -211,7 +211,5 @@ void cf_queue_fini(struct cf_queue *queue);
 void cf_append_posted(struct cf_ledger *l); /* lead what was posted, if nobody else does */
 /* durable when it returns */
 CF_MUST enum cf_err cf_append_service(struct cf_ledger *l, const char *what);
-CF_MUST enum cf_err cf_service_event(const char *software, const char *what,
-                                     struct cf_event *event);
 
 #endif

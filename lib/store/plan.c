@@ -12,6 +12,7 @@
 
 #include "lib/base/codec.h"
 #include "lib/base/diag.h"
+#include "lib/record/control.h"
 #include "lib/store/parts.h"
 
 /* a step back up to this is waited out, beyond it a service record tells of
@@ -328,7 +329,7 @@ static enum cf_err read_clock(struct plan *p)
     p->now_us = p->l->last_recorded_us;
     return CF_OK;
   }
-  return cf_service_event(p->l->software, "clock", &p->clock);
+  return cf_control_service(p->l->software, "clock", &p->clock);
 }
 
 static enum cf_err plan_init(struct plan *p, struct cf_ledger *l, struct cf_append *const *group,

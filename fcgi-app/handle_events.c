@@ -7,9 +7,9 @@
 
 #include "fcgi-app/handler.h"
 #include "fcgi-app/ingest.h"
-#include "fcgi-app/opening.h"
 #include "lib/base/diag.h"
 #include "lib/record/json.h"
+#include "lib/evidence/receipt.h"
 
 /* ---- what was asked ---- */
 

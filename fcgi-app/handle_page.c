@@ -9,10 +9,11 @@
 
 #include "fcgi-app/handler.h"
 #include "fcgi-app/listing.h"
-#include "fcgi-app/opening.h"
 #include "fcgi-app/session.h"
 #include "fcgi-app/view.h"
 #include "lib/base/codec.h"
+#include "lib/evidence/receipt.h"
+#include "lib/evidence/verify_ledger.h"
 
 #define QUICK_BUDGET_US INT64_C(2000000)
 #define FORM_MAX        4096

@@ -9,6 +9,7 @@
 #include "fcgi-app/opening.h"
 #include "lib/base/codec.h"
 #include "lib/record/json.h"
+#include "lib/evidence/receipt.h"
 
 /* ---- checkpoint and keys ---- */
 

@@ -9,6 +9,7 @@
 #include "lib/base/codec.h"
 #include "lib/query/format.h"
 #include "lib/record/json.h"
+#include "lib/evidence/receipt.h"
 
 #define PAGE_BUDGET_US INT64_C(10000000)
 

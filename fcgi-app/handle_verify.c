@@ -3,14 +3,11 @@
 #include "config.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "fcgi-app/handler.h"
-#include "fcgi-app/opening.h"
 #include "lib/base/codec.h"
+#include "lib/evidence/verify_ledger.h"
 #include "lib/record/json.h"
-
-#define WORKERS_MAX 8
 
 /* ---- what was asked ---- */
 
@@ -172,58 +169,6 @@ static void put_progress(void *context, uint64_t done, uint64_t of)
   if (cf_response_put(call->response, cf_buf_str(&b)) == CF_OK)
     (void)cf_response_flush(call->response);
   cf_buf_fini(&b);
-}
-
-static unsigned cores(void)
-{
-  long n = sysconf(_SC_NPROCESSORS_ONLN);
-  return n < 1 ? 1 : n > WORKERS_MAX ? WORKERS_MAX : (unsigned)n;
-}
-
-/* Records of the range that are not signed yet are, as for a receipt: a head
- * that ends before them could say nothing of them. */
-static enum cf_err cover_range(struct cf_ledger *ledger, const struct cf_verify_job *job,
-                               struct cf_fault *fault)
-{
-  struct cf_ledger_state state;
-  struct cf_buf note;
-  cf_ledger_state(ledger, &state);
-  uint64_t need = job->to <= state.size ? job->to : job->from + 1;
-  if (job->mode != CF_VERIFY_RANGE || need <= state.sealed || need > state.size)
-    return CF_OK;
-  cf_buf_init(&note, CF_NOTE_MAX);
-  enum cf_err err = cf_ledger_seal(ledger, need, &note, fault);
-  cf_buf_fini(&note);
-  return err;
-}
-
-enum cf_err cf_verify_ledger(struct cf_ledger *ledger, struct cf_verify_job *job,
-                             struct cf_verify_result *result, struct cf_fault *fault)
-{
-  struct cf_checkpoint checkpoint;
-  struct cf_view *view = NULL;
-  struct cf_view_source *vs = NULL;
-  struct cf_verify_source source;
-  struct cf_buf note;
-  cf_buf_init(&note, CF_NOTE_MAX);
-  enum cf_err err = cover_range(ledger, job, fault);
-  if (err == CF_OK)
-    err = cf_checkpoint_get(ledger, &note, &checkpoint);
-  if (err == CF_OK)
-    err = cf_view_get(ledger, &view);
-  if (err == CF_OK)
-    err = cf_view_source_new(view, checkpoint.size, &vs, &source);
-  if (err == CF_OK) {
-    job->head = cf_buf_str(&note);
-    job->vkey = cf_ledger_vkey(ledger);
-    job->workers = job->mode == CF_VERIFY_QUICK ? 1 : cores();
-    err = cf_verify(&source, job, result, fault);
-    job->head = CF_STR("");
-  }
-  cf_view_source_free(vs);
-  cf_view_put(view);
-  cf_buf_fini(&note);
-  return err;
 }
 
 /* A range behind the end holds nothing to judge: that it is whole would be no

@@ -75,12 +75,6 @@ CF_MUST enum cf_err cf_call_site(struct cf_call *call, const struct cf_site **si
 CF_MUST enum cf_err cf_call_answer(struct cf_call *call, int status, const char *type,
                                    struct cf_buf *b);
 
-/* Judge the ledger against its newest checkpoint, with the mode, range, kept
- * checkpoint, budget and progress of the job; the rest of the job is filled in.
- * The errors of cf_verify. */
-CF_MUST enum cf_err cf_verify_ledger(struct cf_ledger *ledger, struct cf_verify_job *job,
-                                     struct cf_verify_result *result, struct cf_fault *fault);
-
 /* Leave an `access` record of what the caller did (query, read, verify,
  * export): who, from where, the filter and the number of rows. filter may be
  * empty. Nobody waits for it. */

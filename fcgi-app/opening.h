@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One record with all that proves it: leaf, payloads, salts, path to a signed
- * root (format.md, Receipt). */
+/* One record with all that opens it: leaf, payloads, salts (format.md,
+ * Receipt). */
 #ifndef CF_APP_OPENING_H
 #define CF_APP_OPENING_H
 
@@ -29,32 +29,5 @@ CF_MUST enum cf_err cf_opening_leaf(struct cf_opening *o, struct cf_view *view,
 /* After cf_opening_leaf: append `"leaf":…,"payloads":{…},"salts":{…}`, without
  * braces. */
 void cf_opening_put(const struct cf_opening *o, struct cf_buf *b);
-
-/* A signed checkpoint that covers seq, and the path from seq's leaf to its
- * root. Seals where need be. */
-struct cf_inclusion {
-  struct cf_buf note;
-  struct cf_checkpoint checkpoint;
-  struct cf_proof proof;
-};
-void cf_inclusion_init(struct cf_inclusion *in);
-void cf_inclusion_fini(struct cf_inclusion *in);
-/* CF_E_NOTFOUND: there is no such record; the errors of cf_ledger_seal and of
- * reading. */
-CF_MUST enum cf_err cf_inclusion_get(struct cf_inclusion *in, struct cf_ledger *ledger,
-                                     uint64_t seq, struct cf_fault *fault);
-/* Append the hashes of a proof as a JSON list of base64. */
-void cf_proof_put(const struct cf_proof *proof, struct cf_buf *b);
-
-/* Append the receipt of a record (C2SP tlog-proof). CF_E_NOTFOUND, the errors
- * above. */
-CF_MUST enum cf_err cf_receipt_get(struct cf_ledger *ledger, uint64_t seq, struct cf_buf *b,
-                                   struct cf_fault *fault);
-
-/* The newest signed checkpoint: its note appended to note, and what it says.
- * The errors of cf_ledger_checkpoint; CF_E_NOTREADY where nothing was signed
- * yet. */
-CF_MUST enum cf_err cf_checkpoint_get(struct cf_ledger *ledger, struct cf_buf *note,
-                                      struct cf_checkpoint *checkpoint);
 
 #endif

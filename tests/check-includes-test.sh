@@ -17,9 +17,9 @@ good_tree() {
   printf '%s\n' "$spdx" '#include <stdint.h>' >lib/base/buf.h
   printf '%s\n' "$spdx" '#include "config.h"' '#include "lib/base/buf.h"' '#include <openssl/evp.h>' >lib/base/crypto.c
   printf '%s\n' "$spdx" '#include "config.h"' '#include <json-c/json.h>' '#include "lib/base/buf.h"' >lib/record/json.c
-  printf '%s\n' "$spdx" '#include <db.h>' >lib/store/bdb.h
-  printf '%s\n' "$spdx" '#include "config.h"' '#include "lib/store/bdb.h"' '#include "lib/base/buf.h"' >fcgi-app/fcgi.c
-  printf '%s\n' "$spdx" '#include <check.h>' '#include "fcgi-app/http.h"' >tests/unit/test_http.c
+  printf '%s\n' "$spdx" '#include <db.h>' >lib/segment/bdb.h
+  printf '%s\n' "$spdx" '#include "config.h"' '#include "lib/segment/bdb.h"' '#include "lib/base/buf.h"' >fcgi-app/door/fcgi.c
+  printf '%s\n' "$spdx" '#include <check.h>' '#include "fcgi-app/http/http.h"' >tests/unit/http/test_request.c
 }
 
 expect() { # expect STATUS TEXT: the checker ends so and, where TEXT is given, says so
@@ -43,16 +43,16 @@ expect 0 ''
 
 plant lib/base/buf.h '#include "lib/record/event.h"' '3: must not include the higher layer'
 plant lib/record/event.c '#include "lib/proof/tree.h"' '3: must not include the higher layer'
-plant lib/proof/verify.c '#include "lib/store/ledger.h"' '3: must not include the higher layer'
-plant lib/store/ledger.c '  #  include "lib/query/filter.h"' '3: must not include the higher layer'
-plant lib/query/query.c '#include <fcgi-app/http.h>' '3: must not include the higher layer'
-plant fcgi-app/http.c '#include "tests/unit/cf_test.h"' '3: must not include the higher layer'
-plant fcgi-app/http.c '#include <fcgiapp.h>' '3: only fcgi-app/fcgi.c tests/bench/empty.c may'
+plant lib/proof/verify.c '#include "lib/ledger/ledger.h"' '3: must not include the higher layer'
+plant lib/ledger/ledger.c '  #  include "lib/query/query_in.h"' '3: must not include the higher layer'
+plant lib/query/query.c '#include <fcgi-app/http/http.h>' '3: must not include the higher layer'
+plant fcgi-app/http/request.c '#include "tests/unit/cf_test.h"' '3: must not include the higher layer'
+plant fcgi-app/http/request.c '#include <fcgiapp.h>' '3: only fcgi-app/door/fcgi.c tests/bench/empty.c may'
 plant lib/record/event.c '#include <json-c/json.h>' '3: only lib/record/json.c may'
 plant lib/proof/signer.c '#include <openssl/evp.h>' '3: only lib/base/crypto.c may'
-plant lib/store/ledger.c '#include <db.h>' '3: only lib/store/bdb.c lib/store/bdb.h may'
-plant lib/store/block.c '#include "zstd.h"' '3: only lib/base/pack.c may'
-plant tests/unit/test_http.c '#include <zlib.h>' '4: only fcgi-app/body.c may'
+plant lib/ledger/ledger.c '#include <db.h>' '3: only lib/segment/bdb.c lib/segment/bdb.h may'
+plant lib/segment/block.c '#include "zstd.h"' '3: only lib/base/pack.c may'
+plant tests/unit/http/test_request.c '#include <zlib.h>' '4: only fcgi-app/http/body.c may'
 plant lib/base/buf.c '#include <check.h>' '3: only tests/ may'
 plant lib/base/buf.c '#include "buf.h"' '3: "buf.h" is not named from the root'
 plant lib/base/buf.c '#include CF_HEADER' '3: #include of a macro'

@@ -34,12 +34,12 @@ includes=$(awk '
   }
   # The rule for one third-party header: the space-separated files or folders that may include it.
   function owners(header) {
-    if (header ~ /^(fcgiapp|fcgi_stdio|fcgi_config|fcgios|fcgimisc|fastcgi)\.h$/) return "fcgi-app/fcgi.c tests/bench/empty.c"
+    if (header ~ /^(fcgiapp|fcgi_stdio|fcgi_config|fcgios|fcgimisc|fastcgi)\.h$/) return "fcgi-app/door/fcgi.c tests/bench/empty.c"
     if (header ~ /^json-c\// || header == "json.h") return "lib/record/json.c"
     if (header ~ /^openssl\//) return "lib/base/crypto.c"
-    if (header ~ /^db(_185)?\.h$/) return "lib/store/bdb.c lib/store/bdb.h"
+    if (header ~ /^db(_185)?\.h$/) return "lib/segment/bdb.c lib/segment/bdb.h"
     if (header ~ /^(zstd|zstd_errors|zdict)\.h$/) return "lib/base/pack.c"
-    if (header ~ /^(zlib|zconf)\.h$/) return "fcgi-app/body.c"
+    if (header ~ /^(zlib|zconf)\.h$/) return "fcgi-app/http/body.c"
     if (header == "check.h") return "tests/"
     return ""
   }
@@ -50,7 +50,7 @@ includes=$(awk '
     return 0
   }
   BEGIN {
-    n = split("base record proof store query app tests", name, " ")
+    n = split("base record index proof input segment ledger query evidence output app tests", name, " ")
     for (i = 1; i <= n; i++) level[name[i]] = i
   }
   FNR == 1 {

@@ -4,7 +4,7 @@
 
 #include "lib/evidence/receipt.h"
 
-#include "fcgi-app/opening.h"
+#include "lib/evidence/opening.h"
 #include "lib/base/codec.h"
 
 void cf_inclusion_init(struct cf_inclusion *in)

@@ -4,7 +4,7 @@
 #ifndef CF_EVIDENCE_RECEIPT_H
 #define CF_EVIDENCE_RECEIPT_H
 
-#include "lib/store/ledger.h"
+#include "lib/ledger/ledger.h"
 
 /* A signed checkpoint that covers seq, and the path from seq's leaf to its
  * root. Seals where need be. */

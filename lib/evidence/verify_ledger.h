@@ -3,7 +3,7 @@
 #ifndef CF_EVIDENCE_VERIFY_LEDGER_H
 #define CF_EVIDENCE_VERIFY_LEDGER_H
 
-#include "lib/store/ledger.h"
+#include "lib/ledger/ledger.h"
 
 /* Judge the ledger against its newest checkpoint, with the mode, range, kept
  * checkpoint, budget and progress of the job; the rest of the job is filled in.

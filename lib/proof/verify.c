@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
-#include "lib/proof/verify_run.h"
+#include "lib/proof/verify_in.h"
 
 /* ---- plan ---- */
 

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "lib/proof/verify_run.h"
+#include "lib/proof/verify_in.h"
 
 bool cf_run_checkpoint(struct cf_verify_run *run, struct cf_str note, const char *what,
                        struct cf_checkpoint *checkpoint, bool *good)

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "lib/base/codec.h"
-#include "lib/proof/verify_run.h"
+#include "lib/proof/verify_in.h"
 #include "lib/record/json.h"
 
 #define ERASURES_MAX ((size_t)8 << 20) /* 64 MiB */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "lib/base/codec.h"
-#include "lib/proof/verify_run.h"
+#include "lib/proof/verify_in.h"
 
 /* so that many of one kind leave room for the others */
 #define KEPT_OF_ONE_VERDICT (CF_VERIFY_ERRORS_MAX / 4)

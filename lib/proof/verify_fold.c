@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/proof/verify_run.h"
+#include "lib/proof/verify_in.h"
 
 #define ROWS_LEVELS (64 / CF_TILE_H)
 

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "lib/proof/verify_run.h"
+#include "lib/proof/verify_in.h"
 
 /* The leaf at hand, and what its predecessor in the tile left behind. */
 struct scan {

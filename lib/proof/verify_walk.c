@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
-#include "lib/proof/verify_run.h"
+#include "lib/proof/verify_in.h"
 
 #define WORKERS_MAX 64
 #define PROGRESS_US 100000

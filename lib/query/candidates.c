@@ -3,7 +3,7 @@
  * condition. */
 #include "config.h"
 
-#include "lib/query/filter.h"
+#include "lib/query/query_in.h"
 
 /* With so few candidates left, looking at them costs less than reading one more
  * index. */

@@ -3,7 +3,7 @@
  * them. */
 #include "config.h"
 
-#include "lib/query/filter.h"
+#include "lib/query/query_in.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * of its text. Nothing in it depends on how the ledger is cut into units. */
 #include "config.h"
 
-#include "lib/query/filter.h"
+#include "lib/query/query_in.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /* A question answered: one page of a view, in either order, and its cursor. */
 #include "config.h"
 
-#include "lib/query/walk.h"
+#include "lib/query/walk_in.h"
 
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
  * and what of a unit may hold some. The orders are walk_seq.c and bytime.c. */
 #include "config.h"
 
-#include "lib/query/walk.h"
+#include "lib/query/walk_in.h"
 
 /* ---- records ---- */
 

@@ -2,7 +2,7 @@
 /* A page in order of seq: unit by unit, candidate by candidate. */
 #include "config.h"
 
-#include "lib/query/walk.h"
+#include "lib/query/walk_in.h"
 
 /* Does the time allow the record? Where times cannot be read, the record says
  * so itself when it is looked at. */

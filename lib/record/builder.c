@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/record/canon.h"
-#include "lib/record/parts.h"
+#include "lib/record/canon_in.h"
+#include "lib/record/draft_in.h"
 
 struct cf_builder {
   struct cf_parts parts;

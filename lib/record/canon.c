@@ -3,12 +3,12 @@
  * is not there. */
 #include "config.h"
 
-#include "lib/record/canon.h"
+#include "lib/record/canon_in.h"
 
 #include <string.h>
 
 #include "lib/base/codec.h"
-#include "lib/record/text.h"
+#include "lib/record/text_in.h"
 
 #define NUMBER_MAX 40
 

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "lib/base/codec.h"
-#include "lib/record/canon.h"
+#include "lib/record/canon_in.h"
 #include "lib/record/json.h"
-#include "lib/record/parts.h"
+#include "lib/record/draft_in.h"
 #include "lib/record/scan.h"
 
 #define PAIRS_FIXED 24

@@ -6,7 +6,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/codec.h"
 #include "lib/record/json.h"
-#include "lib/record/text.h"
+#include "lib/record/text_in.h"
 
 #define REPLACEMENT "\xEF\xBF\xBD"
 

@@ -8,7 +8,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/codec.h"
 #include "lib/base/crypto.h"
-#include "lib/record/canon.h"
+#include "lib/record/canon_in.h"
 
 #define INTEGER_MAX UINT64_C(9007199254740991) /* 2^53 - 1 */
 #define TARGETS_MAX 4000

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "lib/base/codec.h"
-#include "lib/record/canon.h"
+#include "lib/record/canon_in.h"
 #include "lib/record/record.h"
 
 /* What was found among a group of members. */

@@ -14,7 +14,7 @@
 
 #include "lib/base/codec.h"
 #include "lib/record/scan_in.h"
-#include "lib/record/text.h"
+#include "lib/record/text_in.h"
 
 #define DEPTH_HARD  32 /* nobody reads on below this */
 #define NAMES_FIXED 64 /* names of open objects kept without allocating */

@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "lib/base/clock.h"
-#include "lib/store/segment.h"
+#include "lib/segment/segment.h"
 
 #define TEXT 1024
 

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "tests/unit/verify_ledger.h"
+#include "tests/unit/proof/verify_ledger.h"
 
 static int run(struct vl_ledger *l, enum cf_verify_mode mode, unsigned workers, const char *what)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The entry point of a fuzz target, called by libFuzzer or by replay.c. */
-#ifndef CF_TESTS_FUZZ_FUZZ_H
-#define CF_TESTS_FUZZ_FUZZ_H
+#ifndef CF_TEST_FUZZ_H
+#define CF_TEST_FUZZ_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -10,8 +10,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "fcgi-app/lines.h"
-#include "fcgi-app/logline.h"
+#include "lib/input/lines.h"
+#include "lib/input/logline.h"
 #include "lib/base/diag.h"
 #include "lib/record/event.h"
 #include "tests/fuzz/fuzz.h"

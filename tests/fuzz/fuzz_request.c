@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fcgi-app/body.h"
-#include "fcgi-app/memory.h"
-#include "fcgi-app/page.h"
-#include "fcgi-app/route.h"
-#include "fcgi-app/session.h"
+#include "fcgi-app/http/body.h"
+#include "fcgi-app/door/memory.h"
+#include "fcgi-app/page/page.h"
+#include "fcgi-app/routes/route_in.h"
+#include "fcgi-app/who/session.h"
 #include "lib/base/codec.h"
 #include "lib/base/diag.h"
 #include "tests/fuzz/fuzz.h"

@@ -13,16 +13,14 @@ work=$build/fuzz-$target
 [ -f "$build/config.h" ] || { echo "$build: no config.h; configure there first" >&2; exit 2; }
 [ -f "$root/tests/fuzz/fuzz_$target.c" ] || { echo "no target $target" >&2; exit 2; }
 
-# What a target needs beyond the two lowest layers.
+# What a target needs beyond the two lowest rooms.
 sources=()
 libs=()
 case $target in
-  logline) sources=("$root"/fcgi-app/lines.c "$root"/fcgi-app/logline*.c) ;;
+  logline) sources=("$root"/lib/input/{lines,logline*}.c) ;;
   request)
-    sources=("$root"/lib/{proof,store,query}/*.c)
-    for source in "$root"/fcgi-app/*.c; do
-      [[ $source = */main.c || $source = */cli_main.c ]] || sources+=("$source")
-    done
+    sources=("$root"/lib/{index,proof,segment,ledger,query,evidence,output}/*.c "$root"/fcgi-app/{http,who,page,routes}/*.c
+      "$root"/fcgi-app/door/memory.c)
     libs=(-ldb-5.3 -lfcgi -lz)
     ;;
 esac

@@ -12,8 +12,8 @@
  *     };
  *     return cf_test_run("codec", tests, CF_COUNT(tests));
  *   } */
-#ifndef CF_TESTS_UNIT_CF_TEST_H
-#define CF_TESTS_UNIT_CF_TEST_H
+#ifndef CF_TEST_CF_TEST_H
+#define CF_TEST_CF_TEST_H
 
 #include "lib/base/err.h"
 

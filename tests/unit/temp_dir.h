@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A directory of the test's own for all that it writes, and what tests do to
  * files. What cannot be done fails the test. */
-#ifndef CF_TESTS_UNIT_TEMP_DIR_H
-#define CF_TESTS_UNIT_TEMP_DIR_H
+#ifndef CF_TEST_TEMP_DIR_H
+#define CF_TEST_TEMP_DIR_H
 
 #include <sys/types.h>
 

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/* Asking the ledger as the local admin. */
+#include "config.h"
+
+#include "fcgi-app/command/ask_in.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fcgi-app/door/fcgi_client.h"
+#include "fcgi-app/door/owner.h"
+#include "fcgi-app/door/socket.h"
+#include "lib/base/clock.h"
+#include "lib/base/codec.h"
+#include "lib/base/diag.h"
+
+#define WAIT_US     INT64_C(15000000) /* for an owner to be there */
+#define PAUSE_US    20000
+#define TRIES_MAX   20 /* of owners that take a request and leave before they read it */
+#define SILENCE_US  INT64_C(600000000) /* of an owner: the person who waits can interrupt */
+#define LEAVE_US    INT64_C(30000000)
+#define HEADERS_MAX (64u << 10)
+
+struct cf_asker {
+  const struct cf_conf *conf;
+  bool (*interrupted)(void);
+  struct cf_owner *owner; /* NULL: another process */
+};
+
+/* A question on its way. */
+struct asking {
+  const struct cf_asker *asker;
+  const struct cf_ask *ask;
+  struct cf_buf headers; /* until the empty line */
+  bool body_begun;
+  int status;
+};
+
+/* ---- reaching the owner ---- */
+
+static bool is_interrupted(const struct cf_asker *asker)
+{
+  return asker->interrupted != NULL && asker->interrupted();
+}
+
+/* Connect; become the owner where there is none; wait for one that comes or
+ * goes. */
+static enum cf_err owner_reach(struct cf_asker *asker, int *fd, struct cf_fault *fault)
+{
+  int64_t end_us = cf_clock_mono_us() + WAIT_US;
+
+  for (;;) {
+    enum cf_err err = cf_socket_connect_owner(asker->conf->data, fd, fault);
+    if (err == CF_E_NOTFOUND && asker->owner == NULL) {
+      err = cf_owner_open(asker->conf, &asker->owner, fault);
+      if (err == CF_OK)
+        continue;
+    }
+    if (err != CF_E_NOTFOUND && err != CF_E_BUSY && err != CF_E_LOCKED)
+      return err;
+    if (asker->owner == NULL && err == CF_E_NOTFOUND)
+      return err; /* there is no ledger */
+    if (is_interrupted(asker))
+      return cf_fail(fault, CF_E_LEAVING, NULL, "interrupted");
+    if (cf_clock_mono_us() > end_us)
+      return cf_fail(fault, CF_E_NOTREADY, asker->conf->data,
+                     "another process owns the ledger and does not answer");
+    usleep(PAUSE_US);
+  }
+}
+
+enum cf_err cf_asker_open(const struct cf_conf *conf, bool (*interrupted)(void),
+                          struct cf_asker **asker, struct cf_fault *fault)
+{
+  struct cf_asker *a = calloc(1, sizeof *a);
+  int fd;
+
+  if (a == NULL)
+    return CF_E_NOMEM;
+  a->conf = conf;
+  a->interrupted = interrupted;
+  enum cf_err err = owner_reach(a, &fd, fault);
+  if (err != CF_OK) {
+    cf_asker_close(a);
+    return err;
+  }
+  close(fd);
+  *asker = a;
+  return CF_OK;
+}
+
+void cf_asker_close(struct cf_asker *asker)
+{
+  if (asker == NULL)
+    return;
+  if (cf_owner_close(asker->owner, LEAVE_US) != CF_OK)
+    cf_die("some request of another process does not end: leaving without it");
+  free(asker);
+}
+
+/* ---- the answer ---- */
+
+/* "Status: 200 OK"; 200 where there is none (RFC 3875, 6.3.3). */
+static int status_of(struct cf_str headers)
+{
+  uint64_t status = 200;
+
+  while (headers.n > 0) {
+    struct cf_str line = cf_str_cut(&headers, '\n');
+    struct cf_str name = cf_str_cut(&line, ':');
+    if (name.n != 6 || strncasecmp(name.p, "Status", 6) != 0)
+      continue;
+    while (line.n > 0 && *line.p == ' ')
+      line = (struct cf_str){line.p + 1, line.n - 1};
+    if (cf_u64_parse((struct cf_str){line.p, line.n < 3 ? line.n : 3}, 999, &status) != CF_OK)
+      return 502;
+  }
+  return (int)status;
+}
+
+/* Where the headers end in b: behind the first empty line; 0 where there is
+ * none yet. */
+static size_t headers_end(const struct cf_buf *b)
+{
+  for (size_t i = 0; i + 1 < b->n; i++) {
+    if (b->p[i] != '\n')
+      continue;
+    if (b->p[i + 1] == '\n')
+      return i + 2;
+    if (i + 2 < b->n && b->p[i + 1] == '\r' && b->p[i + 2] == '\n')
+      return i + 3;
+  }
+  return 0;
+}
+
+static enum cf_err begin_body(struct asking *a, size_t end)
+{
+  const struct cf_ask *ask = a->ask;
+  enum cf_err err = CF_OK;
+
+  a->body_begun = true;
+  a->status = status_of((struct cf_str){(const char *)a->headers.p, end});
+  if (ask->head != NULL)
+    err = ask->head(ask->context, a->status, (struct cf_str){(const char *)a->headers.p, end});
+  if (err == CF_OK && a->headers.n > end)
+    err = ask->answer(ask->context, a->headers.p + end, a->headers.n - end);
+  return err;
+}
+
+static enum cf_err take_answer(void *context, const void *p, size_t n)
+{
+  struct asking *a = context;
+
+  if (a->body_begun)
+    return a->ask->answer(a->ask->context, p, n);
+  cf_buf_put(&a->headers, p, n);
+  if (a->headers.err != CF_OK)
+    return a->headers.err;
+  size_t end = headers_end(&a->headers);
+  return end > 0 ? begin_body(a, end) : CF_OK;
+}
+
+static enum cf_err give_body(void *context, void *out, size_t max, size_t *n)
+{
+  struct asking *a = context;
+
+  return a->ask->body(a->ask->context, out, max, n);
+}
+
+static bool asking_interrupted(void *context)
+{
+  return is_interrupted(((struct asking *)context)->asker);
+}
+
+/* ---- the question ---- */
+
+static enum cf_err param_add(struct cf_exchange *exchange, const char *name, struct cf_str value)
+{
+  return cf_exchange_param(exchange, cf_str_from(name), value);
+}
+
+static enum cf_err add_params(struct cf_exchange *exchange, const struct cf_ask *ask)
+{
+  const struct {
+    const char *name;
+    struct cf_str value;
+  } params[] = {
+      {"GATEWAY_INTERFACE", CF_STR("CGI/1.1")},
+      {"SERVER_PROTOCOL", CF_STR("HTTP/1.1")},
+      {"SERVER_SOFTWARE", CF_STR(PACKAGE_NAME "/" PACKAGE_VERSION)},
+      {"SCRIPT_NAME", CF_STR("")},
+      {"REQUEST_METHOD", cf_str_from(ask->method)},
+      {"PATH_INFO", cf_str_from(ask->path)},
+      {"QUERY_STRING", ask->query},
+      {"CONTENT_TYPE", cf_str_from(ask->content_type)},
+      {"HTTP_ACCEPT", cf_str_from(ask->accept)},
+      {"COUNTERFOIL_DOOR", CF_STR("cli")},
+  };
+  enum cf_err err = CF_OK;
+
+  for (size_t i = 0; err == CF_OK && i < sizeof params / sizeof params[0]; i++)
+    if (params[i].value.p != NULL || params[i].value.n > 0)
+      err = param_add(exchange, params[i].name, params[i].value);
+  return err;
+}
+
+/* Send it, and again where it cannot be done twice and the owner changed. */
+static enum cf_err exchange_once(struct cf_asker *asker, struct asking *a,
+                                 struct cf_exchange *exchange, struct cf_fault *fault)
+{
+  struct cf_exchange_io io = {
+      .context = a,
+      .body = a->ask->body != NULL ? give_body : NULL,
+      .answer = take_answer,
+      .interrupted = asking_interrupted,
+      .silence_us = SILENCE_US,
+  };
+  bool safe = strcmp(a->ask->method, "GET") == 0;
+  enum cf_err err;
+  int fd;
+
+  for (unsigned tries = 1;; tries++) {
+    err = owner_reach(asker, &fd, fault);
+    if (err != CF_OK)
+      return err;
+    err = cf_exchange_run(exchange, fd, &io);
+    close(fd);
+    if (err != CF_E_PEER || !cf_exchange_again(exchange, safe) || is_interrupted(asker) ||
+        tries == TRIES_MAX)
+      break;
+    usleep(PAUSE_US);
+  }
+  if (err == CF_E_LEAVING)
+    return cf_fail(fault, err, NULL, "interrupted");
+  if (err != CF_E_PEER || cf_exchange_own_error(exchange))
+    return err;
+  if (cf_exchange_answer_passed(exchange))
+    return cf_fail(fault, CF_E_PEER, asker->conf->data,
+                   "the answer of the ledger's owner broke off");
+  return cf_fail(
+      fault, CF_E_UNKNOWN, asker->conf->data,
+      "the ledger's owner left before it answered: nobody knows whether it did what was asked");
+}
+
+enum cf_err cf_ask(struct cf_asker *asker, const struct cf_ask *ask, int *status,
+                   struct cf_fault *fault)
+{
+  struct asking a = {.asker = asker, .ask = ask};
+  struct cf_exchange *exchange = NULL;
+
+  cf_buf_init(&a.headers, HEADERS_MAX);
+  enum cf_err err = cf_exchange_new(&exchange);
+  if (err == CF_OK)
+    err = add_params(exchange, ask);
+  if (err == CF_OK)
+    err = exchange_once(asker, &a, exchange, fault);
+  if (err == CF_OK && !a.body_begun)
+    err = cf_fail(fault, CF_E_PEER, asker->conf->data, "the ledger's owner gave no answer");
+  if (err == CF_OK)
+    *status = a.status;
+  cf_exchange_free(exchange);
+  cf_buf_fini(&a.headers);
+  return err;
+}
+
+/* ---- in memory ---- */
+
+struct text {
+  struct cf_str body;
+  struct cf_buf *answer;
+};
+
+static enum cf_err text_body(void *context, void *out, size_t max, size_t *n)
+{
+  struct text *t = context;
+
+  *n = t->body.n < max ? t->body.n : max;
+  memcpy(out, t->body.p, *n);
+  t->body = (struct cf_str){t->body.p + *n, t->body.n - *n};
+  return CF_OK;
+}
+
+static enum cf_err text_answer(void *context, const void *p, size_t n)
+{
+  struct text *t = context;
+
+  cf_buf_put(t->answer, p, n);
+  return t->answer->err;
+}
+
+enum cf_err cf_ask_text(struct cf_asker *asker, const char *method, const char *path,
+                        struct cf_str query, const char *content_type, struct cf_str body,
+                        int *status, struct cf_buf *answer, struct cf_fault *fault)
+{
+  struct text t = {body, answer};
+  struct cf_ask ask = {
+      .method = method,
+      .path = path,
+      .query = query,
+      .content_type = content_type,
+      .context = &t,
+      .body = body.n > 0 ? text_body : NULL,
+      .answer = text_answer,
+  };
+
+  return cf_ask(asker, &ask, status, fault);
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* What the subcommands share: options, the way to the ledger, words for
+ * people. */
+#include "config.h"
+
+#include "fcgi-app/command/cli_in.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "fcgi-app/door/privilege.h"
+#include "lib/base/codec.h"
+#include "lib/base/diag.h"
+#include "lib/record/json.h"
+
+#define PROGRAM       "counterfoil"
+#define LINE_MAX_N    4096
+#define PROBLEM_DEPTH 8
+
+static volatile sig_atomic_t stopped;
+
+const char *cf_cli_value(const struct cf_cli *cli, const char *name)
+{
+  for (size_t i = 0; cli->command->options[i].name != NULL; i++)
+    if (strcmp(cli->command->options[i].name, name) == 0)
+      return cli->values[i];
+  cf_die("bug: the command %s has no option %s", cli->command->name, name);
+}
+
+/* ---- the way to the ledger ---- */
+
+static void signal_stop(int signo)
+{
+  (void)signo;
+  stopped = 1;
+}
+
+bool cf_cli_stopped(void)
+{
+  return stopped != 0;
+}
+
+/* The first signal stops in order; a second one ends the process, which loses
+ * nothing either. */
+static void catch_signals(void)
+{
+  struct sigaction action = {.sa_handler = signal_stop, .sa_flags = (int)SA_RESETHAND};
+  struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+  sigemptyset(&action.sa_mask);
+  sigemptyset(&ignore.sa_mask);
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGTERM, &action, NULL);
+  sigaction(SIGPIPE, &ignore, NULL);
+}
+
+enum cf_err cf_cli_load(struct cf_cli *cli)
+{
+  struct cf_buf path;
+
+  cf_buf_init(&path, 4096);
+  enum cf_err err = cf_conf_find(cli->config, CF_SYSCONFDIR, &path, &cli->fault);
+  if (err == CF_OK)
+    err = cf_conf_load(cf_buf_cstr(&path), &cli->conf, &cli->fault);
+  cf_buf_fini(&path);
+  cli->has_conf = err == CF_OK;
+  return err;
+}
+
+enum cf_err cf_cli_open(struct cf_cli *cli)
+{
+  enum cf_err err = cf_cli_load(cli);
+
+  if (err == CF_OK)
+    err = cf_privilege_drop(&cli->conf, &cli->fault);
+  if (err != CF_OK)
+    return err;
+  catch_signals();
+  return cf_asker_open(&cli->conf, cf_cli_stopped, &cli->asker, &cli->fault);
+}
+
+/* ---- words ---- */
+
+static bool is_bidi(uint32_t code)
+{
+  return (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ||
+         code == 0x200e || code == 0x200f || code == 0x061c;
+}
+
+/* The code point of the well-formed sequence of len bytes at p. */
+static uint32_t text_decode(const uint8_t *p, size_t len)
+{
+  static const uint8_t first[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+  uint32_t code = p[0] & first[len];
+
+  for (size_t i = 1; i < len; i++)
+    code = code << 6 | (p[i] & 0x3fu);
+  return code;
+}
+
+/* Append one character, or its escape; returns the bytes of s that it took. */
+static size_t put_one(struct cf_buf *b, struct cf_str s)
+{
+  const uint8_t *p = (const uint8_t *)s.p;
+  size_t len = cf_utf8_len(p, s.n);
+
+  if (len == 0) {
+    cf_buf_putf(b, "\\x%02x", p[0]);
+    return 1;
+  }
+  uint32_t code = text_decode(p, len);
+  if (code < 0x20 || code == 0x7f)
+    cf_buf_putf(b, "\\x%02x", (unsigned)code);
+  else if ((code >= 0x80 && code < 0xa0) || code == 0x2028 || code == 0x2029 || code == 0xfeff ||
+           is_bidi(code))
+    cf_buf_putf(b, "\\u{%x}", (unsigned)code);
+  else
+    cf_buf_put(b, p, len);
+  return len;
+}
+
+void cf_cli_put_safe(struct cf_buf *b, struct cf_str text, size_t width_max)
+{
+  size_t width = 0;
+  size_t cut = b->n; /* where the text ends when something has to go */
+
+  while (text.n > 0) {
+    size_t before = b->n;
+    size_t took = put_one(b, text);
+    text = (struct cf_str){text.p + took, text.n - took};
+    size_t added = b->n - before;
+    width += took == added ? 1 : added;
+    if (width <= width_max - 1)
+      cut = b->n;
+    if (width > width_max) {
+      cf_buf_cut(b, b->n - cut);
+      cf_buf_puts(b, "…");
+      return;
+    }
+  }
+}
+
+enum cf_err cf_cli_print(const struct cf_buf *b)
+{
+  if (b->err != CF_OK)
+    return b->err;
+  return fwrite(b->p, 1, b->n, stdout) == b->n ? CF_OK : CF_E_PEER;
+}
+
+static void message_say(const struct cf_cli *cli, struct cf_str text)
+{
+  struct cf_buf b;
+
+  cf_buf_init(&b, LINE_MAX_N);
+  cf_buf_putf(&b, PROGRAM " %s: ", cli->command->name);
+  cf_cli_put_safe(&b, text, LINE_MAX_N / 8);
+  (void)fprintf(stderr, "%s\n", cf_buf_cstr(&b));
+  cf_buf_fini(&b);
+}
+
+int cf_cli_fail(const struct cf_cli *cli, enum cf_err err)
+{
+  struct cf_buf b;
+
+  cf_buf_init(&b, LINE_MAX_N);
+  if (cli->fault.detail[0] == '\0')
+    cf_buf_puts(&b, cf_err_title(err));
+  else if (cli->fault.at[0] == '\0')
+    cf_buf_puts(&b, cli->fault.detail);
+  else
+    cf_buf_putf(&b, "%s: %s", cli->fault.at, cli->fault.detail);
+  message_say(cli, cf_buf_str(&b));
+  cf_buf_fini(&b);
+  return CF_EXIT_UNKNOWN;
+}
+
+int cf_cli_refused(const struct cf_cli *cli, int status, struct cf_str body)
+{
+  static const char *const places[] = {"parameter", "member"};
+  struct cf_json *doc = NULL;
+  struct cf_buf b;
+
+  cf_buf_init(&b, LINE_MAX_N);
+  cf_buf_putf(&b, "%d ", status);
+  if (cf_json_parse(body, PROBLEM_DEPTH, &doc, NULL) == CF_OK) {
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+      if (cf_json_member(doc, places[i]) != NULL) {
+        cf_buf_putstr(&b, cf_json_string(cf_json_member(doc, places[i])));
+        cf_buf_puts(&b, ": ");
+      }
+    struct cf_str detail = cf_json_string(cf_json_member(doc, "detail"));
+    cf_buf_putstr(&b, detail.n > 0 ? detail : cf_json_string(cf_json_member(doc, "title")));
+  }
+  cf_json_free(doc);
+  message_say(cli, cf_buf_str(&b));
+  cf_buf_fini(&b);
+  return CF_EXIT_UNKNOWN;
+}
+
+int cf_cli_usage(const struct cf_cli *cli, const char *format, ...)
+{
+  char text[512];
+  va_list args;
+
+  va_start(args, format);
+  (void)vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  message_say(cli, cf_str_from(text));
+  (void)fprintf(stderr, "See: " PROGRAM " %s --help\n", cli->command->name);
+  return CF_EXIT_UNKNOWN;
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/* counterfoil token: who may use the ledger. */
+#include "config.h"
+
+#include <string.h>
+
+#include "fcgi-app/command/cli_in.h"
+#include "lib/base/codec.h"
+#include "lib/base/crypto.h"
+#include "lib/record/json.h"
+
+#define ANSWER_MAX (4u << 20)
+#define ASK_MAX    (64u << 10)
+#define DEPTH      8
+#define TOKENS     "/v1/tokens"
+
+static const struct cf_cli_option options[] = {
+    {"sources", "LIST",
+     "add: other sources it may write, exact or a prefix that ends in '*'; several with commas"},
+    {"expires", "TIME",
+     "add: until when it holds: 2027-01-31T00:00:00Z, or a span from now like 90d"},
+    {"json", NULL, "list: the answer as JSON"},
+    {NULL, NULL, NULL},
+};
+
+/* Ask, and complain about an answer that is no success. CF_OK leaves the parsed
+ * answer, which the caller frees. */
+static int token_ask(struct cf_cli *cli, const char *method, const char *path, struct cf_str body,
+                     struct cf_buf *answer, struct cf_json **doc)
+{
+  int http = 0;
+  enum cf_err err = cf_cli_open(cli);
+
+  if (err == CF_OK)
+    err = cf_ask_text(cli->asker, method, path, CF_STR(""), body.n > 0 ? "application/json" : NULL,
+                      body, &http, answer, &cli->fault);
+  if (err == CF_OK && http >= 400)
+    return cf_cli_refused(cli, http, cf_buf_str(answer));
+  if (err == CF_OK)
+    err = cf_json_parse(cf_buf_str(answer), DEPTH, doc, &cli->fault);
+  return err == CF_OK ? CF_EXIT_TRUE : cf_cli_fail(cli, err);
+}
+
+/* ---- add ---- */
+
+static void put_list(struct cf_buf *b, const char *name, const char *list)
+{
+  struct cf_str left = cf_str_from(list);
+
+  cf_json_put_name(b, name);
+  cf_buf_putc(b, '[');
+  for (bool first = true; left.n > 0; first = false) {
+    if (!first)
+      cf_buf_putc(b, ',');
+    cf_json_put_str(b, cf_str_cut(&left, ','));
+  }
+  cf_buf_putc(b, ']');
+}
+
+static void put_token(struct cf_cli *cli, struct cf_buf *b)
+{
+  const char *sources = cf_cli_value(cli, "sources");
+  const char *expires = cf_cli_value(cli, "expires");
+
+  cf_buf_putc(b, '{');
+  cf_json_put_member(b, "name", cf_str_from(cli->args[1]));
+  put_list(b, "roles", cli->args[2]);
+  if (sources != NULL)
+    put_list(b, "sources", sources);
+  if (expires != NULL)
+    cf_json_put_member(b, "expires", cf_str_from(expires));
+  cf_buf_putc(b, '}');
+}
+
+/* The one time that the token is seen. */
+static int print_token(struct cf_cli *cli, const struct cf_json *doc)
+{
+  struct cf_str token = cf_json_string(cf_json_member(doc, "token"));
+  struct cf_str id = cf_json_string(cf_json_member(doc, "id"));
+
+  if (token.n == 0)
+    return cf_cli_fail(cli, cf_fail(&cli->fault, CF_E_SYNTAX, NULL, "the answer has no token"));
+  if (printf("%.*s\n", (int)token.n, token.p) < 0 || fflush(stdout) != 0)
+    return CF_EXIT_UNKNOWN;
+  (void)fprintf(stderr, "Token %.*s is shown this once: the ledger keeps only its hash.\n",
+                (int)id.n, id.p);
+  return CF_EXIT_TRUE;
+}
+
+static int token_add(struct cf_cli *cli, struct cf_buf *answer, struct cf_json **doc)
+{
+  struct cf_buf body;
+
+  if (cli->args_n != 3)
+    return cf_cli_usage(cli, "say: token add NAME ROLES");
+  cf_buf_init(&body, ASK_MAX);
+  put_token(cli, &body);
+  int status = body.err == CF_OK ? token_ask(cli, "POST", TOKENS, cf_buf_str(&body), answer, doc)
+                                 : cf_cli_fail(cli, body.err);
+  cf_buf_fini(&body);
+  return status == CF_EXIT_TRUE ? print_token(cli, *doc) : status;
+}
+
+/* ---- list ---- */
+
+static void put_field(struct cf_buf *b, const struct cf_json *v, size_t width)
+{
+  struct cf_buf cell;
+
+  cf_buf_init(&cell, 4096);
+  if (cf_json_type(v) == CF_JSON_ARRAY)
+    for (size_t i = 0; i < cf_json_count(v); i++) {
+      if (i > 0)
+        cf_buf_putc(&cell, ',');
+      cf_buf_putstr(&cell, cf_json_string(cf_json_element(v, i)));
+    }
+  else
+    cf_buf_putstr(&cell, cf_json_string(v));
+  size_t before = b->n;
+  cf_cli_put_safe(b, cf_buf_str(&cell), width);
+  for (size_t n = b->n - before; n < width + 2; n++)
+    cf_buf_putc(b, ' ');
+  cf_buf_fini(&cell);
+}
+
+static const struct {
+  const char *member;
+  const char *title;
+  size_t width;
+} columns[] = {
+    {"id", "ID", 10},           {"name", "NAME", 24},       {"roles", "ROLES", 24},
+    {"expires", "EXPIRES", 27}, {"revoked", "REVOKED", 27}, {"sources", "SOURCES", 40},
+};
+#define COLUMNS_N (sizeof columns / sizeof columns[0])
+
+static void end_row(struct cf_buf *b)
+{
+  while (b->n > 0 && b->p[b->n - 1] == ' ')
+    cf_buf_cut(b, 1);
+  cf_buf_putc(b, '\n');
+}
+
+static int print_list(struct cf_cli *cli, const struct cf_json *doc)
+{
+  const struct cf_json *tokens = cf_json_member(doc, "tokens");
+  struct cf_buf b;
+
+  cf_buf_init(&b, ANSWER_MAX);
+  for (size_t k = 0; k < COLUMNS_N; k++)
+    cf_buf_putf(&b, "%-*s", (int)columns[k].width + 2, columns[k].title);
+  end_row(&b);
+  for (size_t i = 0; i < cf_json_count(tokens); i++) {
+    for (size_t k = 0; k < COLUMNS_N; k++)
+      put_field(&b, cf_json_member(cf_json_element(tokens, i), columns[k].member),
+                columns[k].width);
+    end_row(&b);
+  }
+  enum cf_err err = cf_cli_print(&b);
+  cf_buf_fini(&b);
+  return err == CF_OK ? CF_EXIT_TRUE : cf_cli_fail(cli, err);
+}
+
+static int token_list(struct cf_cli *cli, struct cf_buf *answer, struct cf_json **doc)
+{
+  if (cli->args_n != 1)
+    return cf_cli_usage(cli, "say: token list");
+  int status = token_ask(cli, "GET", TOKENS, CF_STR(""), answer, doc);
+  if (status != CF_EXIT_TRUE)
+    return status;
+  if (cf_cli_value(cli, "json") == NULL)
+    return print_list(cli, *doc);
+  enum cf_err err = cf_cli_print(answer);
+  return err == CF_OK ? CF_EXIT_TRUE : cf_cli_fail(cli, err);
+}
+
+/* ---- revoke ---- */
+
+static int token_revoke(struct cf_cli *cli, struct cf_buf *answer, struct cf_json **doc)
+{
+  struct cf_buf path;
+
+  if (cli->args_n != 2)
+    return cf_cli_usage(cli, "say: token revoke ID");
+  cf_buf_init(&path, 1024);
+  cf_buf_puts(&path, TOKENS "/");
+  cf_buf_puts(&path, cli->args[1]);
+  cf_buf_puts(&path, "/revoke");
+  int status = path.err == CF_OK
+                   ? token_ask(cli, "POST", cf_buf_cstr(&path), CF_STR(""), answer, doc)
+                   : cf_cli_fail(cli, path.err);
+  cf_buf_fini(&path);
+  return status;
+}
+
+/* Each option is of one verb; to pass over one would surprise. The option that
+ * is given with another verb, or NULL. */
+static const char *misplaced(const struct cf_cli *cli, const char **verb)
+{
+  static const struct {
+    const char *option, *verb;
+  } places[] = {{"sources", "add"}, {"expires", "add"}, {"json", "list"}};
+
+  for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+    if (cf_cli_value(cli, places[i].option) != NULL && strcmp(cli->args[0], places[i].verb) != 0) {
+      *verb = places[i].verb;
+      return places[i].option;
+    }
+  return NULL;
+}
+
+static int token_run(struct cf_cli *cli)
+{
+  static const struct {
+    const char *name;
+    int (*run)(struct cf_cli *cli, struct cf_buf *answer, struct cf_json **doc);
+  } verbs[] = {{"add", token_add}, {"list", token_list}, {"revoke", token_revoke}};
+  struct cf_json *doc = NULL;
+  struct cf_buf answer;
+
+  for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+    const char *verb;
+    if (strcmp(cli->args[0], verbs[i].name) != 0)
+      continue;
+    const char *option = misplaced(cli, &verb);
+    if (option != NULL)
+      return cf_cli_usage(cli, "--%s goes with %s", option, verb);
+    cf_buf_init(&answer, ANSWER_MAX);
+    int status = verbs[i].run(cli, &answer, &doc);
+    cf_json_free(doc);
+    cf_wipe(answer.p, answer.n);
+    cf_buf_fini(&answer);
+    return status;
+  }
+  return cf_cli_usage(cli, "say what to do: add, list or revoke");
+}
+
+const struct cf_cli_command cf_cli_token = {
+    .name = "token",
+    .arguments = "add NAME ROLES | list | revoke ID",
+    .summary = "Make, list and revoke the tokens that clients sign in with",
+    .details =
+        "Roles are writer, reader, auditor, officer, admin; several with commas. A new token is printed once, alone on\n"
+        "standard output. Its name is the source of the events that it writes.\n",
+    .options = options,
+    .args_min = 1,
+    .args_max = 3,
+    .run = token_run,
+};

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* counterfoil verify: is the ledger whole, and does it extend what the caller
+ * kept of it? */
+#include "config.h"
+
+#include <string.h>
+
+#include "fcgi-app/command/cli_in.h"
+#include "lib/base/codec.h"
+#include "lib/record/json.h"
+
+#define ANSWER_MAX (4u << 20)
+#define QUERY_MAX  4096
+#define DEPTH      16
+#define PATH       "/v1/verify"
+#define COUNT_MAX  ((UINT64_C(1) << 53) - 1)
+
+static const struct cf_cli_option options[] = {
+    {"full", NULL, "every leaf, link, tile and checkpoint (the default)"},
+    {"quick", NULL, "the newest checkpoint, its root and the last links"},
+    {"size", "N", "a size that was kept of an earlier checkpoint …"},
+    {"root", "ROOT", "… and its root (base64 or hex): the ledger must extend it"},
+    {"json", NULL, "print each answer as JSON"},
+    {NULL, NULL, NULL},
+};
+
+/* What all answers together say. */
+struct verdict {
+  bool ok, complete;
+  uint64_t next; /* where to go on when not complete */
+  uint64_t leaves;
+};
+
+static bool is_true(const struct cf_json *doc, const char *name)
+{
+  const struct cf_json *v = cf_json_member(doc, name);
+
+  return cf_json_type(v) == CF_JSON_BOOL && cf_json_bool(v);
+}
+
+static bool member_number(const struct cf_json *doc, const char *name, uint64_t *n)
+{
+  return cf_u64_parse(cf_json_number(cf_json_member(doc, name)), COUNT_MAX, n) == CF_OK;
+}
+
+/* ---- words ---- */
+
+static void put_errors(struct cf_buf *b, const struct cf_json *doc)
+{
+  const struct cf_json *errors = cf_json_member(doc, "errors");
+
+  for (size_t i = 0; i < cf_json_count(errors); i++) {
+    const struct cf_json *e = cf_json_element(errors, i);
+    struct cf_str seq = cf_json_number(cf_json_member(e, "seq"));
+    cf_buf_puts(b, "  ");
+    cf_cli_put_safe(b, cf_json_string(cf_json_member(e, "code")), 40);
+    if (seq.n > 0)
+      cf_buf_putf(b, " at %.*s", (int)seq.n, seq.p);
+    cf_buf_puts(b, ": ");
+    cf_cli_put_safe(b, cf_json_string(cf_json_member(e, "detail")), 200);
+    cf_buf_putc(b, '\n');
+  }
+}
+
+static void put_summary(struct cf_buf *b, const struct cf_json *doc, const struct verdict *verdict,
+                        const char *mode)
+{
+  struct cf_str first_bad = cf_json_number(cf_json_member(doc, "first_bad"));
+  struct cf_str size = cf_json_number(cf_json_member(doc, "size"));
+
+  cf_buf_puts(b, verdict->ok ? "ok: " : "NOT OK: ");
+  cf_cli_put_safe(b, cf_json_string(cf_json_member(doc, "origin")), 255);
+  cf_buf_putf(b, ", %s, size %.*s, root ", mode, (int)size.n, size.p);
+  cf_cli_put_safe(b, cf_json_string(cf_json_member(doc, "root")), 64);
+  cf_buf_putf(b, ", %llu leaves checked", (unsigned long long)verdict->leaves);
+  if (first_bad.n > 0)
+    cf_buf_putf(b, ", first bad seq %.*s", (int)first_bad.n, first_bad.p);
+  cf_buf_putc(b, '\n');
+}
+
+/* ---- asking ---- */
+
+static void put_parameter(struct cf_buf *query, const char *name, const char *value)
+{
+  if (query->n > 0)
+    cf_buf_putc(query, '&');
+  cf_buf_putf(query, "%s=", name);
+  cf_url_put(query, cf_str_from(value));
+}
+
+/* The first question has the mode; later ones go on where the budget of the one
+ * before ended. */
+static void put_query(const struct cf_cli *cli, const struct verdict *verdict, const char *mode,
+                      struct cf_buf *query)
+{
+  if (verdict->next > 0) {
+    cf_buf_putf(query, "mode=range&seq_from=%llu", (unsigned long long)verdict->next);
+    return;
+  }
+  put_parameter(query, "mode", mode);
+  if (cf_cli_value(cli, "size") != NULL)
+    put_parameter(query, "size", cf_cli_value(cli, "size"));
+  if (cf_cli_value(cli, "root") != NULL)
+    put_parameter(query, "root", cf_cli_value(cli, "root"));
+}
+
+/* Take one answer into account and tell it. */
+static enum cf_err verdict_read(struct cf_cli *cli, const struct cf_json *doc, const char *mode,
+                                struct verdict *verdict)
+{
+  uint64_t leaves = 0;
+  struct cf_buf b;
+
+  if (cf_json_type(cf_json_member(doc, "ok")) != CF_JSON_BOOL)
+    return cf_fail(&cli->fault, CF_E_SYNTAX, PATH, "the answer has no verdict");
+  bool counted = member_number(cf_json_member(doc, "checked"), "leaves", &leaves);
+  verdict->ok = verdict->ok && is_true(doc, "ok");
+  verdict->leaves += counted ? leaves : 0;
+  verdict->complete = is_true(doc, "complete");
+  uint64_t before = verdict->next;
+  if (!verdict->complete &&
+      (!member_number(doc, "next", &verdict->next) || verdict->next <= before))
+    return cf_fail(&cli->fault, CF_E_SYNTAX, PATH,
+                   "the answer is not complete and does not say where to go on");
+  if (cf_cli_value(cli, "json") != NULL)
+    return CF_OK;
+  cf_buf_init(&b, ANSWER_MAX);
+  put_errors(&b, doc);
+  if (verdict->complete)
+    put_summary(&b, doc, verdict, mode);
+  enum cf_err err = cf_cli_print(&b);
+  cf_buf_fini(&b);
+  return err;
+}
+
+/* One question. CF_EXIT_TRUE: it was answered, whatever the verdict. */
+static int ask_once(struct cf_cli *cli, const char *mode, struct verdict *verdict)
+{
+  struct cf_buf query, answer;
+  struct cf_json *doc = NULL;
+  int http = 0;
+
+  cf_buf_init(&query, QUERY_MAX);
+  cf_buf_init(&answer, ANSWER_MAX);
+  put_query(cli, verdict, mode, &query);
+  enum cf_err err = query.err;
+  if (err == CF_OK)
+    err = cf_ask_text(cli->asker, "GET", PATH, cf_buf_str(&query), NULL, CF_STR(""), &http, &answer,
+                      &cli->fault);
+  int status = CF_EXIT_TRUE;
+  if (err == CF_OK && http >= 400) {
+    status = cf_cli_refused(cli, http, cf_buf_str(&answer));
+  } else if (err == CF_OK) {
+    err = cf_json_parse(cf_buf_str(&answer), DEPTH, &doc, &cli->fault);
+    if (err == CF_OK)
+      err = verdict_read(cli, doc, mode, verdict);
+    if (err == CF_OK && cf_cli_value(cli, "json") != NULL)
+      err = cf_cli_print(&answer);
+  }
+  if (err != CF_OK)
+    status = cf_cli_fail(cli, err);
+  cf_json_free(doc);
+  cf_buf_fini(&query);
+  cf_buf_fini(&answer);
+  return status;
+}
+
+static int verify_run(struct cf_cli *cli)
+{
+  const char *mode = cf_cli_value(cli, "quick") != NULL ? "quick" : "full";
+  struct verdict verdict = {.ok = true};
+
+  if (cf_cli_value(cli, "quick") != NULL && cf_cli_value(cli, "full") != NULL)
+    return cf_cli_usage(cli, "either --quick or --full");
+  if ((cf_cli_value(cli, "size") == NULL) != (cf_cli_value(cli, "root") == NULL))
+    return cf_cli_usage(cli, "--size and --root belong together");
+  enum cf_err err = cf_cli_open(cli);
+  if (err != CF_OK)
+    return cf_cli_fail(cli, err);
+  while (!verdict.complete) {
+    int status = ask_once(cli, mode, &verdict);
+    if (status != CF_EXIT_TRUE)
+      return verdict.ok ? status : CF_EXIT_FALSE;
+  }
+  return verdict.ok ? CF_EXIT_TRUE : CF_EXIT_FALSE;
+}
+
+const struct cf_cli_command cf_cli_verify = {
+    .name = "verify",
+    .arguments = "",
+    .summary = "Check the signed chain: 0 it holds, 1 it does not, 2 could not tell",
+    .details =
+        "With --size and --root of a checkpoint that was kept elsewhere, also that nothing before it was changed.\n",
+    .options = options,
+    .args_max = 0,
+    .run = verify_run,
+};

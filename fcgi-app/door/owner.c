@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* The owner of a ledger, with its own door: DATA/sock, served by as many
+ * workers as a web server's socket. */
+#include "config.h"
+
+#include "fcgi-app/door/owner.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fcgi-app/door/fcgi_in.h"
+#include "fcgi-app/door/socket.h"
+#include "lib/base/diag.h"
+
+#define SOFTWARE PACKAGE_NAME " " PACKAGE_VERSION
+
+struct cf_owner {
+  const struct cf_conf *conf;
+  struct cf_ledger *ledger;
+  struct cf_app *app;
+  int listener;
+  struct cf_fcgi *door;
+  bool hidden;
+  pthread_t ticker;
+  bool ticks;
+  pthread_mutex_t lock; /* over `ended` */
+  pthread_cond_t end;
+  bool ended;
+};
+
+static void owner_serve(void *context, struct cf_transport *transport)
+{
+  cf_app_serve(((struct cf_owner *)context)->app, transport);
+}
+
+/* Once a second until the owner leaves. */
+static void *owner_tick(void *arg)
+{
+  struct cf_owner *owner = arg;
+  struct timespec until;
+
+  pthread_mutex_lock(&owner->lock);
+  while (!owner->ended) {
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec++;
+    if (pthread_cond_timedwait(&owner->end, &owner->lock, &until) == 0)
+      continue;
+    pthread_mutex_unlock(&owner->lock);
+    cf_app_tick(owner->app);
+    pthread_mutex_lock(&owner->lock);
+  }
+  pthread_mutex_unlock(&owner->lock);
+  return NULL;
+}
+
+/* Waits for it are by the clock that nobody sets back. */
+static void end_init(pthread_cond_t *end)
+{
+  pthread_condattr_t monotonic;
+
+  pthread_condattr_init(&monotonic);
+  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  pthread_cond_init(end, &monotonic);
+  pthread_condattr_destroy(&monotonic);
+}
+
+static enum cf_err start_ticker(struct cf_owner *owner, struct cf_fault *fault)
+{
+  if (pthread_create(&owner->ticker, NULL, owner_tick, owner) != 0)
+    return cf_fail(fault, CF_E_SYSTEM, NULL, "cannot start a thread");
+  owner->ticks = true;
+  return CF_OK;
+}
+
+static void stop_ticker(struct cf_owner *owner)
+{
+  if (!owner->ticks)
+    return;
+  pthread_mutex_lock(&owner->lock);
+  owner->ended = true;
+  pthread_cond_signal(&owner->end);
+  pthread_mutex_unlock(&owner->lock);
+  pthread_join(owner->ticker, NULL);
+}
+
+static enum cf_err open_door(struct cf_owner *owner, struct cf_fault *fault)
+{
+  enum cf_err err = cf_socket_listen_owner(owner->conf, cf_ledger_directory(owner->ledger),
+                                           &owner->listener, fault);
+
+  if (err != CF_OK)
+    return err;
+  const struct cf_fcgi_job job = {
+      .listener = owner->listener,
+      .threads = (unsigned)owner->conf->threads,
+      .owner_door = true,
+      .uid = geteuid(),
+      .serve = owner_serve,
+      .context = owner,
+  };
+  return cf_fcgi_start(&job, &owner->door, fault);
+}
+
+/* Whoever has the directory's uid is trusted with it; nobody else may write
+ * there, root neither. */
+static enum cf_err check_uid(const struct cf_conf *conf, struct cf_fault *fault)
+{
+  struct stat st;
+
+  if (stat(conf->data, &st) != 0)
+    return cf_fail_errno(fault, errno == ENOENT ? CF_E_NOTFOUND : CF_E_SYSTEM, conf->data,
+                         "cannot look at the data directory");
+  if (st.st_uid != geteuid())
+    return cf_fail(fault, CF_E_ROLE, conf->data,
+                   "only its owner, uid %u, may open the ledger; this is uid %u",
+                   (unsigned)st.st_uid, (unsigned)geteuid());
+  return CF_OK;
+}
+
+static enum cf_err open_all(struct cf_owner *owner, struct cf_fault *fault)
+{
+  enum cf_err err = check_uid(owner->conf, fault);
+
+  if (err == CF_OK)
+    err = cf_ledger_open(owner->conf, SOFTWARE, &owner->ledger, fault);
+  if (err == CF_OK)
+    err = cf_app_new(owner->conf, owner->ledger, &owner->app, fault);
+  if (err == CF_OK)
+    err = start_ticker(owner, fault);
+  if (err == CF_OK)
+    err = open_door(owner, fault);
+  return err;
+}
+
+/* The threads that this starts leave signals to the program's own. */
+static enum cf_err open_quietly(struct cf_owner *owner, struct cf_fault *fault)
+{
+  sigset_t all, old;
+
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &old);
+  enum cf_err err = open_all(owner, fault);
+  pthread_sigmask(SIG_SETMASK, &old, NULL);
+  return err;
+}
+
+enum cf_err cf_owner_open(const struct cf_conf *conf, struct cf_owner **owner,
+                          struct cf_fault *fault)
+{
+  struct cf_owner *o = calloc(1, sizeof *o);
+
+  if (o == NULL)
+    return CF_E_NOMEM;
+  o->conf = conf;
+  o->listener = -1;
+  pthread_mutex_init(&o->lock, NULL);
+  end_init(&o->end);
+  enum cf_err err = open_quietly(o, fault);
+  if (err != CF_OK) {
+    if (cf_owner_close(o, INT64_MAX) != CF_OK)
+      cf_die("the owner's workers do not end");
+    return err;
+  }
+  *owner = o;
+  return CF_OK;
+}
+
+struct cf_app *cf_owner_app(const struct cf_owner *owner)
+{
+  return owner->app;
+}
+
+int64_t cf_owner_idle_us(const struct cf_owner *owner)
+{
+  return cf_fcgi_idle_us(owner->door);
+}
+
+void cf_owner_hide(struct cf_owner *owner)
+{
+  /* The lock is still ours, so the name can only be our own socket's. */
+  if (owner->listener >= 0 && !owner->hidden &&
+      unlinkat(cf_ledger_directory(owner->ledger), CF_SOCK_NAME, 0) != 0)
+    cf_log(CF_LOG_WARNING, "cannot remove %s/%s", owner->conf->data, CF_SOCK_NAME);
+  owner->hidden = true;
+}
+
+enum cf_err cf_owner_close(struct cf_owner *owner, int64_t wait_us)
+{
+  if (owner == NULL)
+    return CF_OK;
+  cf_owner_hide(owner);
+  enum cf_err err = cf_fcgi_stop(owner->door, wait_us);
+  if (err != CF_OK)
+    return err;
+  if (owner->app != NULL)
+    cf_app_leave(owner->app);
+  stop_ticker(owner);
+  cf_app_free(owner->app);
+  cf_ledger_close(owner->ledger);
+  if (owner->listener >= 0)
+    close(owner->listener);
+  pthread_cond_destroy(&owner->end);
+  pthread_mutex_destroy(&owner->lock);
+  free(owner);
+  return CF_OK;
+}

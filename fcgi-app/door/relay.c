@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/* A relay: a request from a web server becomes one to the owner's socket. */
+#include "config.h"
+
+#include "fcgi-app/door/relay_in.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fcgi-app/door/fcgi_client.h"
+#include "fcgi-app/door/socket.h"
+#include "lib/base/diag.h"
+#include "lib/record/json.h"
+
+#define HIDDEN        CF_STR("COUNTERFOIL_")
+#define SILENCE_US    INT64_C(120000000) /* of an owner, beyond what a verify may take */
+#define RETRY_AFTER_S 2
+
+struct cf_relay {
+  const struct cf_conf *conf;
+  const struct cf_transport *transport;
+  struct cf_transport rest; /* the same request, pending bytes first */
+  struct cf_exchange *exchange;
+  struct cf_str pending; /* read, not passed on, not yet given by rest */
+  bool safe;             /* GET or HEAD */
+};
+
+/* ---- the request ---- */
+
+static enum cf_err add_param(void *arg, const char *assignment)
+{
+  struct cf_str value = cf_str_from(assignment);
+  struct cf_str name = cf_str_cut(&value, '=');
+
+  if (cf_str_starts(name, HIDDEN) || cf_str_is(name, "FCGI_ROLE"))
+    return CF_OK;
+  return cf_exchange_param(arg, name, value);
+}
+
+static enum cf_err rest_read(void *context, void *out, size_t max, size_t *n)
+{
+  struct cf_relay *relay = context;
+  struct cf_str *pending = &relay->pending;
+
+  if (pending->n == 0)
+    return relay->transport->read(relay->transport->context, out, max, n);
+  size_t part = pending->n < max ? pending->n : max;
+  memcpy(out, pending->p, part);
+  pending->p += part;
+  pending->n -= part;
+  *n = part;
+  return CF_OK;
+}
+
+static const char *rest_param(void *context, const char *name)
+{
+  const struct cf_transport *t = ((struct cf_relay *)context)->transport;
+
+  return t->param(t->context, name);
+}
+
+static enum cf_err rest_each_param(void *context,
+                                   enum cf_err (*each)(void *arg, const char *assignment),
+                                   void *arg)
+{
+  const struct cf_transport *t = ((struct cf_relay *)context)->transport;
+
+  return t->each_param(t->context, each, arg);
+}
+
+static enum cf_err rest_write(void *context, const void *p, size_t n)
+{
+  const struct cf_transport *t = ((struct cf_relay *)context)->transport;
+
+  return t->write(t->context, p, n);
+}
+
+static enum cf_err rest_flush(void *context)
+{
+  const struct cf_transport *t = ((struct cf_relay *)context)->transport;
+
+  return t->flush(t->context);
+}
+
+static void rest_abandon(void *context)
+{
+  const struct cf_transport *t = ((struct cf_relay *)context)->transport;
+
+  if (t->abandon != NULL)
+    t->abandon(t->context);
+}
+
+enum cf_err cf_relay_new(const struct cf_conf *conf, const struct cf_transport *transport,
+                         struct cf_relay **relay)
+{
+  struct cf_relay *r = calloc(1, sizeof *r);
+  const char *method = transport->param(transport->context, "REQUEST_METHOD");
+
+  if (r == NULL)
+    return CF_E_NOMEM;
+  r->conf = conf;
+  r->transport = transport;
+  r->safe = method != NULL && (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0);
+  r->rest = (struct cf_transport){
+      .context = r,
+      .door = transport->door,
+      .param = rest_param,
+      .each_param = rest_each_param,
+      .read = rest_read,
+      .write = rest_write,
+      .flush = rest_flush,
+      .abandon = rest_abandon,
+  };
+  enum cf_err err = cf_exchange_new(&r->exchange);
+  if (err == CF_OK)
+    err = transport->each_param(transport->context, add_param, r->exchange);
+  if (err == CF_OK)
+    err = cf_exchange_param(r->exchange, CF_STR("COUNTERFOIL_DOOR"), CF_STR("relay"));
+  if (err != CF_OK) {
+    cf_relay_free(r);
+    return err;
+  }
+  *relay = r;
+  return CF_OK;
+}
+
+void cf_relay_free(struct cf_relay *relay)
+{
+  if (relay == NULL)
+    return;
+  cf_exchange_free(relay->exchange);
+  free(relay);
+}
+
+const struct cf_transport *cf_relay_transport(struct cf_relay *relay)
+{
+  relay->pending = cf_exchange_pending(relay->exchange);
+  return &relay->rest;
+}
+
+/* ---- a try ---- */
+
+/* Give the client what came; nothing is held back, for an answer may be a
+ * stream. */
+static enum cf_err pass_answer(void *context, const void *p, size_t n)
+{
+  const struct cf_transport *t = ((struct cf_relay *)context)->transport;
+
+  enum cf_err err = t->write(t->context, p, n);
+  return err == CF_OK ? t->flush(t->context) : err;
+}
+
+/* What a failed exchange means for the client. */
+static enum cf_err error_judge(const struct cf_relay *relay, enum cf_err err)
+{
+  if (err != CF_E_PEER || cf_exchange_own_error(relay->exchange))
+    return err;
+  if (cf_exchange_again(relay->exchange, relay->safe))
+    return CF_E_LEAVING;
+  return cf_exchange_answer_passed(relay->exchange) ? CF_E_PEER : CF_E_UNKNOWN;
+}
+
+enum cf_err cf_relay_try(struct cf_relay *relay, struct cf_fault *fault)
+{
+  int fd;
+  struct cf_exchange_io io = {
+      .context = relay,
+      .body = rest_read,
+      .answer = pass_answer,
+      .silence_us = SILENCE_US + relay->conf->verify_budget_us,
+  };
+
+  enum cf_err err = cf_socket_connect_owner(relay->conf->data, &fd, fault);
+  if (err != CF_OK)
+    return err;
+  err = cf_exchange_run(relay->exchange, fd, &io);
+  close(fd);
+  return error_judge(relay, err);
+}
+
+/* ---- refusing ---- */
+
+static void put_problem(struct cf_buf *b, enum cf_err err)
+{
+  struct cf_buf type;
+
+  cf_buf_init(&type, 256);
+  cf_buf_putf(&type, "urn:counterfoil:%s", cf_err_word(err));
+  cf_buf_putc(b, '{');
+  cf_json_put_member(b, "type", cf_buf_str(&type));
+  cf_json_put_member(b, "title", cf_str_from(cf_err_title(err)));
+  cf_json_put_member_u64(b, "status", (uint64_t)cf_err_status(err));
+  cf_buf_puts(b, "}\n");
+  cf_buf_fini(&type);
+}
+
+void cf_relay_refuse(const struct cf_transport *t, enum cf_err err)
+{
+  struct cf_buf b;
+  int status = cf_err_status(err);
+
+  cf_buf_init(&b, 4096);
+  cf_buf_putf(
+      &b,
+      "Status: %d %s\r\nContent-Type: application/problem+json\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n",
+      status, cf_err_title(err));
+  if (status == 503 && err != CF_E_UNKNOWN)
+    cf_buf_putf(&b, "Retry-After: %d\r\n", RETRY_AFTER_S);
+  cf_buf_puts(&b, "\r\n");
+  put_problem(&b, err);
+  if (b.err == CF_OK && t->write(t->context, b.p, b.n) == CF_OK && t->flush(t->context) != CF_OK)
+    cf_log(CF_LOG_INFO, "the client left before it could be told: %s", cf_err_title(err));
+  cf_buf_fini(&b);
+}

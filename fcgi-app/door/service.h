@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* Serving requests wherever the ledger is: this process owns it, or passes them
+ * to the one that does, or becomes the owner when there is none. */
+#ifndef CF_DOOR_SERVICE_H
+#define CF_DOOR_SERVICE_H
+
+#include "fcgi-app/http/transport.h"
+#include "lib/base/conf.h"
+
+struct cf_service;
+
+/* Where no owner is found, a service becomes it; or, with starts_owner, starts
+ * a process that does and stays for idle_exit (a plain CGI). conf must outlive
+ * it. CF_E_NOMEM. */
+CF_MUST enum cf_err cf_service_new(const struct cf_conf *conf, bool starts_owner,
+                                   struct cf_service **service);
+/* Leave the ledger in order if it is ours, and free. CF_E_BUSY: a request does
+ * not end; the process may only end. */
+CF_MUST enum cf_err cf_service_free(struct cf_service *service);
+
+/* Try to become the owner now. CF_E_LOCKED: another process is; the errors of
+ * cf_owner_open. One that failed is not tried again at once. */
+CF_MUST enum cf_err cf_service_own(struct cf_service *service, struct cf_fault *fault);
+
+/* Answer one request. Thread-safe. Waits for an owner for a bounded time, then
+ * 503. */
+void cf_service_serve(struct cf_service *service, struct cf_transport *transport);
+
+/* ---- whole programs ---- */
+
+/* Ignore SIGPIPE. With orderly, keep SIGTERM, SIGINT, SIGHUP and SIGUSR1 for
+ * the program's loop, which then ends in order; without, they end the process
+ * at once, which loses nothing either. Call before there are threads. */
+void cf_service_signals(bool orderly);
+/* Serve the web server at the listening socket until a signal ends it; then
+ * leave. Returns the exit status. */
+CF_MUST int cf_service_run_web(const struct cf_conf *conf, int listener);
+/* Own the ledger for others until nobody has asked for conf->idle_exit; after
+ * an owner that is leaving. Returns the exit status: 0 also where somebody else
+ * is the owner. */
+CF_MUST int cf_service_run_owner(const struct cf_conf *conf);
+/* Serve the one request of a plain CGI. Returns the exit status. */
+CF_MUST int cf_service_run_cgi(const struct cf_conf *conf, char **environment);
+
+#endif

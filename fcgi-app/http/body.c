@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading and inflating request bodies. */
+#include "config.h"
+
+#include "fcgi-app/http/body.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define ZLIB_CONST
+#include <zlib.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/pack.h"
+
+#define CHUNK       32768
+#define GZIP_WINDOW (15 + 16)         /* a gzip header is expected */
+#define PATIENCE_US INT64_C(30000000) /* with a peer that sends, but hardly, … */
+/* … beyond which it must have sent a thousand bytes a second: a worker is held
+ * so long */
+#define US_PER_BYTE 1000
+#define DRAIN_US    INT64_C(15000000)
+
+/* 64 bytes of zstd become at most 17 blocks of 128 KiB: so much, and no more
+ * than the body may still have, is set aside before they are fed. */
+#define ZSTD_PIECE 64
+#define ZSTD_SLACK (17 * 131072)
+
+struct cf_body_pool {
+  atomic_uint_fast64_t held;
+  uint64_t max;
+};
+
+enum coding { IDENTITY, GZIP, ZSTD };
+
+/* A body being read. */
+struct intake {
+  struct cf_body *body;
+  enum coding coding;
+  bool coding_named; /* by a header */
+  z_stream gzip;
+  bool gzip_open;
+  bool gzip_ended; /* stands behind a whole member */
+  struct cf_unpacker *zstd;
+};
+
+/* ---- the pool ---- */
+
+enum cf_err cf_body_pool_new(uint64_t memory_max, struct cf_body_pool **pool)
+{
+  struct cf_body_pool *made = calloc(1, sizeof *made);
+  if (made == NULL)
+    return CF_E_NOMEM;
+  atomic_init(&made->held, 0);
+  made->max = memory_max;
+  *pool = made;
+  return CF_OK;
+}
+
+void cf_body_pool_free(struct cf_body_pool *pool)
+{
+  free(pool);
+}
+
+uint64_t cf_body_pool_held(struct cf_body_pool *pool)
+{
+  return atomic_load(&pool->held);
+}
+
+static enum cf_err body_hold(struct cf_body *body, uint64_t n)
+{
+  uint64_t before = atomic_fetch_add(&body->pool->held, n);
+  if (before + n > body->pool->max) {
+    atomic_fetch_sub(&body->pool->held, n);
+    return CF_E_MEMORY;
+  }
+  body->held += n;
+  return CF_OK;
+}
+
+static void let_go(struct cf_body *body, uint64_t n)
+{
+  atomic_fetch_sub(&body->pool->held, n);
+  body->held -= n;
+}
+
+void cf_body_fini(struct cf_body *body)
+{
+  cf_buf_fini(&body->data);
+  if (body->pool != NULL)
+    let_go(body, body->held);
+  body->pool = NULL;
+}
+
+/* ---- inflating ---- */
+
+static enum cf_err feed_identity(struct intake *in, const uint8_t *p, size_t n)
+{
+  enum cf_err err = body_hold(in->body, n);
+  if (err == CF_OK)
+    cf_buf_put(&in->body->data, p, n);
+  return err == CF_OK ? in->body->data.err : err;
+}
+
+/* One step of inflate into at most CHUNK fresh bytes. */
+static enum cf_err gzip_step(struct intake *in)
+{
+  struct cf_buf *data = &in->body->data;
+  size_t room = data->max - data->n < CHUNK ? data->max - data->n : CHUNK;
+  if (room == 0)
+    return CF_E_FULL;
+  enum cf_err err = body_hold(in->body, room);
+  uint8_t *out = err == CF_OK ? cf_buf_grow(data, room) : NULL;
+  if (err == CF_OK && out == NULL)
+    err = data->err;
+  if (err != CF_OK)
+    return err;
+  in->gzip.next_out = out;
+  in->gzip.avail_out = (uInt)room;
+  int got = inflate(&in->gzip, Z_NO_FLUSH);
+  cf_buf_cut(data, in->gzip.avail_out);
+  let_go(in->body, in->gzip.avail_out);
+  in->gzip_ended = got == Z_STREAM_END;
+  if (got == Z_MEM_ERROR)
+    return CF_E_NOMEM;
+  return got == Z_OK || got == Z_STREAM_END || got == Z_BUF_ERROR ? CF_OK : CF_E_SYNTAX;
+}
+
+/* Members may follow one another. */
+static enum cf_err feed_gzip(struct intake *in, const uint8_t *p, size_t n)
+{
+  enum cf_err err;
+  in->gzip.next_in = p;
+  in->gzip.avail_in = (uInt)n;
+  do {
+    if (in->gzip_ended && inflateReset(&in->gzip) != Z_OK)
+      return CF_E_SYNTAX;
+    err = gzip_step(in);
+  } while (err == CF_OK && (in->gzip.avail_in > 0 || (in->gzip.avail_out == 0 && !in->gzip_ended)));
+  return err;
+}
+
+static enum cf_err feed_zstd(struct intake *in, const uint8_t *p, size_t n)
+{
+  enum cf_err err = CF_OK;
+  while (n > 0 && err == CF_OK) {
+    size_t take = n < ZSTD_PIECE ? n : ZSTD_PIECE;
+    size_t before = in->body->data.n, left = in->body->data.max - before,
+           room = left < ZSTD_SLACK ? left : ZSTD_SLACK;
+    err = body_hold(in->body, room);
+    if (err != CF_OK)
+      return err;
+    err = cf_unpacker_feed(in->zstd, p, take, &in->body->data);
+    let_go(in->body, room - (in->body->data.n - before));
+    p += take;
+    n -= take;
+  }
+  return err;
+}
+
+/* ---- one body ---- */
+
+static enum cf_err choose_coding(struct intake *in, const struct cf_request *rq,
+                                 struct cf_fault *fault)
+{
+  static const struct {
+    const char *name;
+    enum coding coding;
+  } codings[] = {{"gzip", GZIP}, {"x-gzip", GZIP}, {"zstd", ZSTD}, {"identity", IDENTITY}};
+  struct cf_str name = cf_request_variable(rq, "HTTP_CONTENT_ENCODING");
+  if (name.n == 0)
+    return CF_OK;
+  for (size_t i = 0; i < sizeof codings / sizeof codings[0]; i++) {
+    if (strlen(codings[i].name) != name.n || strncasecmp(name.p, codings[i].name, name.n) != 0)
+      continue;
+    in->coding = codings[i].coding;
+    in->coding_named = in->coding != IDENTITY;
+    return CF_OK;
+  }
+  return cf_fail(fault, CF_E_ENCODING, NULL, "Content-Encoding is gzip, zstd or identity");
+}
+
+/* Look at the first bytes and set up what inflates. */
+static enum cf_err open_coding(struct intake *in, const uint8_t *p, size_t n)
+{
+  if (!in->coding_named && n >= 2 && p[0] == 0x1f && p[1] == 0x8b)
+    in->coding = GZIP;
+  if (in->coding == ZSTD)
+    return cf_unpacker_new(&in->zstd);
+  if (in->coding != GZIP)
+    return CF_OK;
+  in->gzip_open = inflateInit2(&in->gzip, GZIP_WINDOW) == Z_OK;
+  return in->gzip_open ? CF_OK : CF_E_NOMEM;
+}
+
+static enum cf_err body_feed(struct intake *in, const uint8_t *p, size_t n)
+{
+  if (in->coding == GZIP)
+    return feed_gzip(in, p, n);
+  return in->coding == ZSTD ? feed_zstd(in, p, n) : feed_identity(in, p, n);
+}
+
+/* The body is at its end: is what it was packed in, too? */
+static enum cf_err close_coding(const struct intake *in, uint64_t total)
+{
+  if (total == 0)
+    return CF_OK;
+  bool whole = in->coding == IDENTITY || (in->coding == GZIP && in->gzip_ended) ||
+               (in->coding == ZSTD && cf_unpacker_done(in->zstd));
+  return whole ? CF_OK : CF_E_SYNTAX;
+}
+
+/* Fill the chunk, or less at the body's end. total came before it, from
+ * start_us on. */
+static enum cf_err read_chunk(struct cf_request *rq, int64_t start_us, uint64_t total,
+                              uint8_t *chunk, size_t *n)
+{
+  size_t have = 0;
+  while (have < CHUNK && !rq->body_ended) {
+    size_t got = 0;
+    enum cf_err err = rq->transport->read(rq->transport->context, chunk + have, CHUNK - have, &got);
+    if (err != CF_OK)
+      return err;
+    have += got;
+    rq->body_ended = got == 0;
+    if (cf_clock_mono_us() - start_us > PATIENCE_US + (int64_t)(total + have) * US_PER_BYTE)
+      return CF_E_PEER;
+  }
+  *n = have;
+  return CF_OK;
+}
+
+static enum cf_err take_in(struct intake *in, struct cf_request *rq, uint64_t max, uint8_t *chunk)
+{
+  int64_t start_us = cf_clock_mono_us();
+  uint64_t total = 0;
+  enum cf_err err = CF_OK;
+  while (err == CF_OK && !rq->body_ended) {
+    size_t n = 0;
+    err = read_chunk(rq, start_us, total, chunk, &n);
+    if (err == CF_OK && total == 0)
+      err = open_coding(in, chunk, n);
+    total += n;
+    if (err == CF_OK && total > max)
+      err = CF_E_FULL;
+    if (err == CF_OK && n > 0)
+      err = body_feed(in, chunk, n);
+  }
+  return err == CF_OK ? close_coding(in, total) : err;
+}
+
+static enum cf_err error_explain(enum cf_err err, uint64_t max, struct cf_fault *fault)
+{
+  switch (err) {
+  case CF_E_FULL:
+    return cf_fail(fault, err, NULL, "a body has at most %llu bytes, and inflated %d times that",
+                   (unsigned long long)max, CF_BODY_INFLATE);
+  case CF_E_SYNTAX: return cf_fail(fault, err, NULL, "the compressed body is damaged or cut off");
+  case CF_E_MEMORY:
+    return cf_fail(fault, err, NULL,
+                   "the bodies of all requests together are over their limit; send it again later");
+  default: return err;
+  }
+}
+
+enum cf_err cf_body_read(struct cf_body_pool *pool, struct cf_request *rq, uint64_t max,
+                         struct cf_body *body, struct cf_fault *fault)
+{
+  struct cf_body made = {.pool = pool};
+  struct intake in = {.body = &made};
+  uint8_t *chunk = NULL;
+  cf_buf_init(&made.data, (size_t)(max * CF_BODY_INFLATE));
+  enum cf_err err = choose_coding(&in, rq, fault);
+  if (err != CF_OK)
+    goto out;
+  chunk = malloc(CHUNK);
+  err = chunk == NULL ? CF_E_NOMEM : error_explain(take_in(&in, rq, max, chunk), max, fault);
+out:
+  free(chunk);
+  if (in.gzip_open)
+    inflateEnd(&in.gzip);
+  cf_unpacker_free(in.zstd);
+  if (err == CF_OK)
+    *body = made;
+  else
+    cf_body_fini(&made);
+  return err;
+}
+
+void cf_body_drain(struct cf_request *rq, uint64_t max)
+{
+  uint8_t chunk[4096];
+  int64_t end_us = cf_clock_mono_us() + DRAIN_US;
+  for (uint64_t total = 0; total < max && !rq->body_ended && cf_clock_mono_us() < end_us;) {
+    size_t n = 0;
+    if (rq->transport->read(rq->transport->context, chunk, sizeof chunk, &n) != CF_OK)
+      return;
+    rq->body_ended = n == 0;
+    total += n;
+  }
+}

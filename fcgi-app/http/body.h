@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* Request bodies: read to their end, inflated, within limits (api.md, POST
+ * /v1/events). This is the one place that knows zlib. */
+#ifndef CF_HTTP_BODY_H
+#define CF_HTTP_BODY_H
+
+#include "fcgi-app/http/http.h"
+
+#define CF_BODY_INFLATE 8 /* a body may inflate to so many times its limit */
+
+/* What all bodies that are being held share: the limit on their bytes together.
+ * Thread-safe. */
+struct cf_body_pool;
+/* memory_max: bytes of all bodies together, as inflated. CF_E_NOMEM. */
+CF_MUST enum cf_err cf_body_pool_new(uint64_t memory_max, struct cf_body_pool **pool);
+void cf_body_pool_free(struct cf_body_pool *pool);
+uint64_t cf_body_pool_held(struct cf_body_pool *pool);
+
+struct cf_body {
+  struct cf_buf data; /* inflated */
+  struct cf_body_pool *pool;
+  uint64_t held; /* of the pool's bytes */
+};
+
+/* Read the request's body to its end, whatever CONTENT_LENGTH says; `max` bytes
+ * as sent, CF_BODY_INFLATE times that inflated. Content-Encoding gzip, x-gzip,
+ * zstd or identity; gzip also by its first bytes. CF_E_FULL beyond these
+ * limits, CF_E_ENCODING, CF_E_SYNTAX (a compressed body that is damaged or cut
+ * off), CF_E_MEMORY (the pool's limit), CF_E_NOMEM, CF_E_PEER. After CF_OK the
+ * body is the caller's (cf_body_fini). */
+CF_MUST enum cf_err cf_body_read(struct cf_body_pool *pool, struct cf_request *rq, uint64_t max,
+                                 struct cf_body *body, struct cf_fault *fault);
+void cf_body_fini(struct cf_body *body);
+
+/* Read away what is left of the body, at most max bytes: web servers expect
+ * that an answer comes after the request. */
+void cf_body_drain(struct cf_request *rq, uint64_t max);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* HTTP as CGI shows it: one request, one response (api.md, first section). */
+#ifndef CF_HTTP_HTTP_H
+#define CF_HTTP_HTTP_H
+
+#include "fcgi-app/http/transport.h"
+#include "lib/query/query.h"
+
+/* ---- request ---- */
+
+#define CF_PARAMS_MAX       256   /* of a query string or a form */
+#define CF_QUERY_STRING_MAX 65536 /* bytes */
+#define CF_PATH_MAX         1024  /* bytes; a longer one is no route */
+
+enum cf_http_method { CF_HTTP_GET, CF_HTTP_HEAD, CF_HTTP_POST, CF_HTTP_OTHER };
+
+struct cf_request {
+  struct cf_transport *transport;
+  enum cf_http_method method;
+  struct cf_str path; /* below the mount point, decoded, begins with '/' */
+  /* URL path of the mount point without a slash at its end, "" at the root; as
+   * the web server gave it */
+  struct cf_str mount;
+  bool has_path_info; /* the web server said where the mount point ends */
+  struct cf_param params[CF_PARAMS_MAX];
+  size_t params_n;
+  struct cf_buf text; /* what params point into */
+  bool body_ended;    /* the body was read to its end */
+};
+
+/* Method and path: PATH_INFO decides, else SCRIPT_NAME less base (the
+ * configured mount point; may be empty). The transport must outlive the
+ * request; nothing is read. */
+void cf_request_init(struct cf_request *rq, struct cf_transport *transport, struct cf_str base);
+void cf_request_fini(struct cf_request *rq);
+
+/* Decode QUERY_STRING into params. CF_E_PARAMETER: a bad escape, too many, too
+ * long; CF_E_NOMEM. */
+CF_MUST enum cf_err cf_request_query(struct cf_request *rq, struct cf_fault *fault);
+/* Decode a form (application/x-www-form-urlencoded) into params, replacing what
+ * is there. The same errors. */
+CF_MUST enum cf_err cf_request_form(struct cf_request *rq, struct cf_str form,
+                                    struct cf_fault *fault);
+
+/* A CGI variable, or the empty slice. */
+struct cf_str cf_request_variable(const struct cf_request *rq, const char *name);
+/* Was the request sent over TLS, as far as the web server says? */
+bool cf_request_https(const struct cf_request *rq);
+/* The client's address in canonical form into out ("" where the web server
+ * names none). */
+void cf_request_ip(const struct cf_request *rq, char out[46]);
+/* Which of the media types the Accept header likes best (RFC 9110, section
+ * 12.5.1: by weight, then by the closer range, then by the place in the
+ * header): its index; 0 where there is no header, or none of them is
+ * acceptable. */
+size_t cf_request_prefers(const struct cf_request *rq, const char *const types[], size_t types_n);
+/* Does the client have the representation with this strong entity tag (quotes
+ * and all)? Compared as If-None-Match is: weakly, in a list, or `*`. */
+bool cf_request_has_etag(const struct cf_request *rq, const char *etag);
+
+/* Are there only parameters from the list (names between single spaces), each
+ * at most once? CF_E_PARAMETER naming what would be right. */
+CF_MUST enum cf_err cf_request_only(const struct cf_request *rq, const char *names,
+                                    struct cf_fault *fault);
+/* The first value of a parameter; false and an untouched *value where there is
+ * none. */
+bool cf_request_get(const struct cf_request *rq, const char *name, struct cf_str *value);
+/* A parameter that is 1 or 0; absent is false. CF_E_PARAMETER. */
+CF_MUST enum cf_err cf_request_flag(const struct cf_request *rq, const char *name, bool *flag,
+                                    struct cf_fault *fault);
+/* An integer parameter up to 2^53-1; *present tells whether it was there
+ * (*value is untouched where not). CF_E_PARAMETER. */
+CF_MUST enum cf_err cf_request_u64(const struct cf_request *rq, const char *name, bool *present,
+                                   uint64_t *value, struct cf_fault *fault);
+
+/* Append path (of slashes and any bytes) with everything percent-encoded that
+ * may not stand in a header or a URL path. Of several slashes at its beginning
+ * one is left: two would name a host. */
+void cf_path_put(struct cf_buf *b, struct cf_str path);
+
+/* ---- response ---- */
+
+/* bytes of the body that are held back, so that an error found meanwhile can
+ * still become the answer */
+#define CF_RESPONSE_HOLD (1 << 20)
+
+/* The body is held back up to CF_RESPONSE_HOLD bytes; what goes beyond that, a
+ * flush or the end sends the headers. An answer that is still held at its end
+ * has a Content-Length. */
+struct cf_response {
+  struct cf_transport *transport;
+  bool head;    /* HEAD: the same headers, no body */
+  bool started; /* headers were sent: status and headers cannot change any more */
+  int status;
+  /* "Name: value CR LF", but Status, Content-Length and
+   * X-Content-Type-Options */
+  struct cf_buf headers;
+  struct cf_buf held;
+  /* the first error of the transport or of memory; sticky, later puts do
+   * nothing */
+  enum cf_err err;
+};
+
+void cf_response_init(struct cf_response *rs, struct cf_transport *transport, bool head);
+void cf_response_fini(struct cf_response *rs);
+
+/* Status (200 where never set) and headers. CF_E_REQUEST after the body began
+ * to be sent, and for a value with control characters. */
+CF_MUST enum cf_err cf_response_status(struct cf_response *rs, int status);
+CF_MUST enum cf_err cf_response_header(struct cf_response *rs, const char *name,
+                                       struct cf_str value);
+/* Status, Content-Type, and "Cache-Control: no-store" in one. */
+CF_MUST enum cf_err cf_response_begin(struct cf_response *rs, int status, const char *type);
+/* Forget status, headers and body. CF_E_REQUEST after the body began to be
+ * sent. */
+CF_MUST enum cf_err cf_response_restart(struct cf_response *rs);
+
+/* Bytes of the body; a failure sticks in rs->err, which is also given.
+ * CF_E_PEER: the client left. */
+enum cf_err cf_response_put(struct cf_response *rs, struct cf_str s);
+/* Send what was put so far. */
+enum cf_err cf_response_flush(struct cf_response *rs);
+/* End it. What the transport still holds it sends together with the end of the
+ * request. */
+enum cf_err cf_response_end(struct cf_response *rs);
+
+/* Make the answer a problem document (RFC 9457) of that error, with the words
+ * of fault (may be NULL); `members` is JSON text of further members without a
+ * comma around it, may be empty. 401 gets WWW-Authenticate, 429 and 503
+ * Retry-After. Where the body has begun to be sent nothing can be done:
+ * CF_E_REQUEST. */
+CF_MUST enum cf_err cf_response_problem(struct cf_response *rs, enum cf_err err,
+                                        const struct cf_fault *fault, struct cf_str members);
+
+/* Append the members of a problem document, without braces. */
+void cf_problem_put(struct cf_buf *b, enum cf_err err, const struct cf_fault *fault);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* One request and its answer, whoever brings them: libfcgi, plain CGI, the
+ * command in its own process, or a test. */
+#ifndef CF_HTTP_TRANSPORT_H
+#define CF_HTTP_TRANSPORT_H
+
+#include "lib/base/buf.h"
+
+/* Who brought the request (architecture.md, One owner, many doors). */
+enum cf_door {
+  CF_DOOR_WEB,   /* a web server: nobody but what the request proves */
+  CF_DOOR_RELAY, /* a relay of ours: the same */
+  CF_DOOR_ADMIN  /* the command, checked by uid: the local admin */
+};
+
+struct cf_transport {
+  void *context;
+  enum cf_door door;
+  /* A CGI variable, NUL-terminated and valid for the request, or NULL. */
+  const char *(*param)(void *context, const char *name);
+  /* Call each(arg, "NAME=value") for every variable; for relays. Stops at the
+   * first error and gives it. */
+  enum cf_err (*each_param)(void *context, enum cf_err (*each)(void *arg, const char *assignment),
+                            void *arg);
+  /* Up to max bytes of the request's body; *n = 0 at its end. CF_E_PEER. */
+  enum cf_err (*read)(void *context, void *out, size_t max, size_t *n);
+  /* Bytes of the answer, CGI headers first ("Status: 200 OK CR LF …").
+   * Buffered. CF_E_PEER when the client left: stop. */
+  enum cf_err (*write)(void *context, const void *p, size_t n);
+  /* Pass on what is buffered now; at the end of the request that happens by
+   * itself. */
+  enum cf_err (*flush)(void *context);
+  /* The answer began but cannot be completed: let the client see it broken off,
+   * not short. NULL where there is no way to tell it. */
+  void (*abandon)(void *context);
+};
+
+#endif

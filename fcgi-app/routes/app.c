@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/* The application: its life, and a request's way through it: route, caller,
+ * role, parameters, handler, answer. */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "fcgi-app/routes/call_in.h"
+#include "fcgi-app/who/session.h"
+#include "lib/base/diag.h"
+
+#define DRAIN_MAX (UINT64_C(64) << 20)
+
+/* ---- life ---- */
+
+/* Without the page's files there is no page; the log goes on, and so does
+ * whoever checks it. */
+static enum cf_err open_site(struct cf_app *app)
+{
+  struct cf_fault fault = {"", ""};
+  enum cf_err err =
+      cf_site_new(app->conf->www != NULL ? app->conf->www : CF_WWWDIR, &app->site, &fault);
+  if (err == CF_OK || err == CF_E_NOMEM)
+    return err;
+  cf_log(CF_LOG_WARNING, "there is no page: %s: %s", fault.at, fault.detail);
+  return CF_OK;
+}
+
+static enum cf_err open_parts(struct cf_app *app, struct cf_fault *fault)
+{
+  const struct cf_conf *conf = app->conf;
+  enum cf_err err = cf_auth_new(conf, app->ledger, &app->auth, fault);
+  if (err == CF_OK)
+    err = cf_body_pool_new(conf->ingest_memory, &app->bodies);
+  if (err == CF_OK)
+    err = cf_loss_new(app->ledger, &app->loss);
+  if (err == CF_OK)
+    err = open_site(app);
+  return err;
+}
+
+enum cf_err cf_app_new(const struct cf_conf *conf, struct cf_ledger *ledger, struct cf_app **app,
+                       struct cf_fault *fault)
+{
+  struct cf_app *made = calloc(1, sizeof *made);
+  if (made == NULL)
+    return CF_E_NOMEM;
+  made->conf = conf;
+  made->ledger = ledger;
+  atomic_init(&made->leaving, false);
+  CF_ASSERT(pthread_mutex_init(&made->tokens_lock, NULL) == 0);
+  CF_ASSERT(pthread_mutex_init(&made->verify_lock, NULL) == 0);
+  enum cf_err err = open_parts(made, fault);
+  if (err == CF_OK)
+    *app = made;
+  else
+    cf_app_free(made);
+  return err;
+}
+
+void cf_app_free(struct cf_app *app)
+{
+  if (app == NULL)
+    return;
+  cf_loss_free(app->loss);
+  cf_auth_free(app->auth);
+  cf_body_pool_free(app->bodies);
+  cf_site_free(app->site);
+  pthread_mutex_destroy(&app->tokens_lock);
+  pthread_mutex_destroy(&app->verify_lock);
+  free(app);
+}
+
+void cf_app_tick(struct cf_app *app)
+{
+  cf_loss_tick(app->loss, cf_clock_now_us());
+}
+
+void cf_app_leave(struct cf_app *app)
+{
+  atomic_store(&app->leaving, true);
+}
+
+/* ---- A request ---- */
+
+/* A request with all that its answer takes; on the heap because workers have
+ * small stacks. */
+struct serving {
+  struct cf_call call;
+  struct cf_request request;
+  struct cf_response response;
+};
+
+/* A caller whose token is not valid is nobody where nobody may. */
+static enum cf_err call_identify(struct cf_call *call)
+{
+  enum cf_need need = call->route->need;
+  bool cookie_ok = call->request->method != CF_HTTP_POST || need == CF_NEED_PAGE;
+  enum cf_err err = cf_auth_identify(call->app->auth, call->request, cookie_ok, call->now_us,
+                                     &call->who, &call->fault);
+  if (err == CF_E_TOKEN && (need == CF_NEED_NOBODY || need == CF_NEED_PAGE))
+    return CF_OK;
+  return err == CF_OK ? cf_auth_allow(call->app->auth, &call->who, need, &call->fault) : err;
+}
+
+/* A browser sends some credentials by itself, wherever the form came from. */
+static enum cf_err check_origin(struct cf_call *call)
+{
+  bool by_itself = call->who.via == CF_VIA_BASIC || call->who.via == CF_VIA_TRUST ||
+                   call->route->need == CF_NEED_PAGE;
+  return call->request->method == CF_HTTP_POST && by_itself
+             ? cf_origin_check(call->request, &call->fault)
+             : CF_OK;
+}
+
+static enum cf_err check_ready(struct cf_call *call)
+{
+  if (!call->route->writes || !atomic_load(&call->app->leaving))
+    return CF_OK;
+  return cf_fail(&call->fault, CF_E_LEAVING, NULL, "the service is stopping; send it again");
+}
+
+static enum cf_err check_params(struct cf_call *call)
+{
+  enum cf_err err = cf_request_query(call->request, &call->fault);
+  if (err != CF_OK || call->route->params == NULL)
+    return err;
+  return cf_request_only(call->request, call->route->params, &call->fault);
+}
+
+static enum cf_err call_dispatch(struct cf_call *call, char allow[32])
+{
+  struct cf_request *rq = call->request;
+  enum cf_err err = cf_route_find(rq->method, rq->path, &call->route, call->args, allow);
+  if (err == CF_E_METHOD)
+    return cf_fail(&call->fault, err, NULL, "this route takes: %s", allow);
+  if (err != CF_OK)
+    return cf_fail(&call->fault, err, NULL, "see openapi.json for the routes there are");
+  err = call_identify(call);
+  if (err == CF_OK)
+    err = check_origin(call);
+  if (err == CF_OK)
+    err = check_ready(call);
+  if (err == CF_OK)
+    err = check_params(call);
+  return err == CF_OK ? call->route->handler(call) : err;
+}
+
+/* ---- its answer ---- */
+
+/* The web server cut the path at a script or prefix and nothing is behind it:
+ * the mount point without its slash, from where the page's links would lead
+ * astray. */
+static bool is_bare_mount(const struct cf_call *call)
+{
+  const struct cf_request *rq = call->request;
+  struct cf_str file = cf_request_variable(rq, "SCRIPT_FILENAME");
+  bool unknown = call->route == NULL && call->app->conf->base == NULL && file.n > 0 &&
+                 !cf_str_starts(file, CF_STR("proxy:"));
+  return unknown && (rq->method == CF_HTTP_GET || rq->method == CF_HTTP_HEAD) &&
+         !rq->has_path_info && rq->path.n > 1 && rq->path.p[rq->path.n - 1] != '/';
+}
+
+static enum cf_err answer_redirect(struct cf_call *call)
+{
+  struct cf_buf b;
+  cf_buf_init(&b, 4 * CF_PATH_MAX);
+  cf_path_put(&b, call->request->path);
+  cf_buf_putc(&b, '/');
+  enum cf_err err = b.err;
+  if (err == CF_OK)
+    err = cf_response_status(call->response, 303);
+  if (err == CF_OK)
+    err = cf_response_header(call->response, "Location", cf_buf_str(&b));
+  cf_buf_fini(&b);
+  return err;
+}
+
+/* The answer began and cannot be completed: what there is goes out, and the
+ * client sees that it broke off. */
+static void answer_abandon(struct cf_call *call)
+{
+  struct cf_transport *transport = call->request->transport;
+  if (cf_response_flush(call->response) == CF_OK && transport->abandon != NULL)
+    transport->abandon(transport->context);
+}
+
+static void answer_problem(struct cf_call *call, enum cf_err err, const char *allow)
+{
+  static struct cf_log_rate rate;
+  struct cf_str members = call->members.err == CF_OK ? cf_buf_str(&call->members) : CF_STR("");
+  if (cf_err_status(err) >= 500 && err != CF_E_LEAVING && err != CF_E_PEER)
+    cf_log_rated(&rate, CF_LOG_ERROR, "a request could not be answered: %s: %s", cf_err_word(err),
+                 call->fault.detail);
+  if (call->response->started) {
+    answer_abandon(call);
+    return;
+  }
+  enum cf_err done = cf_response_problem(call->response, err, &call->fault, members);
+  if (done == CF_OK && err == CF_E_METHOD)
+    done = cf_response_header(call->response, "Allow", cf_str_from(allow));
+  if (done != CF_OK)
+    cf_log(CF_LOG_ERROR, "a problem could not be told: %s", cf_err_word(done));
+}
+
+static void call_serve(struct cf_call *call)
+{
+  char allow[32] = "";
+  enum cf_err err = call_dispatch(call, allow);
+  if (err == CF_E_ROUTE && is_bare_mount(call))
+    err = answer_redirect(call);
+  if (err == CF_E_TOKEN || err == CF_E_ROLE || err == CF_E_ORIGIN)
+    cf_access_refused(call, err);
+  if (err != CF_OK)
+    answer_problem(call, err, allow);
+  if (call->request->method != CF_HTTP_GET && call->request->method != CF_HTTP_HEAD)
+    cf_body_drain(call->request, DRAIN_MAX);
+  err = cf_response_end(call->response);
+  if (err != CF_OK && err != CF_E_PEER)
+    cf_log(CF_LOG_ERROR, "an answer could not be sent: %s", cf_err_word(err));
+}
+
+/* No memory for as much as a request. */
+static void answer_nomem(struct cf_transport *transport)
+{
+  static const char answer[] =
+      "Status: 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nRetry-After: 2\r\n\r\n"
+      "{\"type\":\"urn:counterfoil:no-memory\",\"title\":\"out of memory\",\"status\":503}\n";
+  if (transport->write(transport->context, answer, sizeof answer - 1) != CF_OK)
+    return;
+  if (transport->flush(transport->context) != CF_OK)
+    cf_log(CF_LOG_ERROR, "an answer could not be sent");
+}
+
+void cf_app_serve(struct cf_app *app, struct cf_transport *transport)
+{
+  struct serving *s = calloc(1, sizeof *s);
+  if (s == NULL) {
+    answer_nomem(transport);
+    return;
+  }
+  cf_request_init(&s->request, transport, cf_str_from(app->conf->base));
+  cf_response_init(&s->response, transport, s->request.method == CF_HTTP_HEAD);
+  s->call = (struct cf_call){.app = app,
+                             .request = &s->request,
+                             .response = &s->response,
+                             .now_us = cf_clock_now_us()};
+  cf_buf_init(&s->call.members, SIZE_MAX);
+  call_serve(&s->call);
+  cf_buf_fini(&s->call.members);
+  cf_identity_fini(&s->call.who);
+  cf_response_fini(&s->response);
+  cf_request_fini(&s->request);
+  free(s);
+}

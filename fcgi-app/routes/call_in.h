@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside fcgi-app: the application's state, a call under way, and the handlers
+ * of the table of routes. */
+#ifndef CF_ROUTES_CALL_IN_H
+#define CF_ROUTES_CALL_IN_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "fcgi-app/routes/app.h"
+#include "fcgi-app/who/auth.h"
+#include "fcgi-app/http/body.h"
+#include "fcgi-app/http/http.h"
+#include "fcgi-app/routes/loss_in.h"
+#include "fcgi-app/page/page.h"
+#include "fcgi-app/routes/route_in.h"
+
+struct cf_app {
+  const struct cf_conf *conf;
+  struct cf_ledger *ledger;
+  struct cf_auth *auth;
+  struct cf_body_pool *bodies;
+  struct cf_loss *loss;
+  struct cf_site *site;        /* NULL: its files could not be read */
+  pthread_mutex_t tokens_lock; /* one change of the tokens at a time */
+  pthread_mutex_t verify_lock; /* one full verify at a time */
+  atomic_bool leaving;
+};
+
+/* A request being answered. */
+struct cf_call {
+  struct cf_app *app;
+  struct cf_request *request;
+  struct cf_response *response;
+  const struct cf_route *route;
+  struct cf_str args[CF_ROUTE_ARGS_MAX]; /* what the pattern's braces took */
+  struct cf_identity who;
+  int64_t now_us;
+  struct cf_fault fault; /* words for an error that a handler gives */
+  struct cf_buf members; /* further members of that error's problem, JSON text */
+};
+
+/* Each handler answers in call->response and gives CF_OK, or gives an error
+ * that becomes a problem document with the words of call->fault and
+ * call->members. Role, parameters' names and readiness were checked from the
+ * route's row. */
+CF_MUST enum cf_err cf_handle_events_post(struct cf_call *call);
+CF_MUST enum cf_err cf_handle_events_get(struct cf_call *call);
+CF_MUST enum cf_err cf_handle_event_get(struct cf_call *call);
+CF_MUST enum cf_err cf_handle_verify(struct cf_call *call);
+CF_MUST enum cf_err cf_handle_receipt(struct cf_call *call);
+CF_MUST enum cf_err cf_handle_inclusion(struct cf_call *call);
+CF_MUST enum cf_err cf_handle_consistency(struct cf_call *call);
+CF_MUST enum cf_err cf_handle_keys(struct cf_call *call);
+CF_MUST enum cf_err cf_handle_checkpoint(struct cf_call *call);
+CF_MUST enum cf_err cf_handle_tile(struct cf_call *call);
+CF_MUST enum cf_err cf_handle_tokens_get(struct cf_call *call);
+CF_MUST enum cf_err cf_handle_tokens_post(struct cf_call *call);
+CF_MUST enum cf_err cf_handle_token_revoke(struct cf_call *call);
+CF_MUST enum cf_err cf_handle_whoami(struct cf_call *call);
+CF_MUST enum cf_err cf_handle_healthz(struct cf_call *call);
+CF_MUST enum cf_err cf_handle_readyz(struct cf_call *call);
+CF_MUST enum cf_err cf_handle_openapi(struct cf_call *call);
+CF_MUST enum cf_err cf_handle_page(struct cf_call *call);
+CF_MUST enum cf_err cf_handle_login_get(struct cf_call *call);
+CF_MUST enum cf_err cf_handle_login_post(struct cf_call *call);
+CF_MUST enum cf_err cf_handle_logout(struct cf_call *call);
+CF_MUST enum cf_err cf_handle_asset(struct cf_call *call);
+
+/* The page's files. CF_E_CONFIG where they could not be read at start. */
+CF_MUST enum cf_err cf_call_site(struct cf_call *call, const struct cf_site **site);
+
+/* What is answered is of the caller: end the answer with the text in b, or give
+ * b's error. */
+CF_MUST enum cf_err cf_call_answer(struct cf_call *call, int status, const char *type,
+                                   struct cf_buf *b);
+
+/* Leave an `access` record of what the caller did (query, read, verify,
+ * export): who, from where, the filter and the number of rows. filter may be
+ * empty. Nobody waits for it. */
+void cf_access_post(struct cf_call *call, const char *action, struct cf_str filter, uint64_t rows);
+/* The caller was refused with that error: known callers and strangers alike are
+ * coalesced per minute and address. */
+void cf_access_refused(struct cf_call *call, enum cf_err err);
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* Who am I, health, readiness, the description of the interface, the site's
+ * files (api.md, Routes). */
+#include "config.h"
+
+#include "fcgi-app/routes/call_in.h"
+#include "lib/record/json.h"
+
+/* ---- whoami ---- */
+
+static const char *via_word(enum cf_via via)
+{
+  static const char *const words[] =
+      {[CF_VIA_NOBODY] = "nobody", [CF_VIA_TOKEN] = "token",      [CF_VIA_BASIC] = "token",
+       [CF_VIA_COOKIE] = "cookie", [CF_VIA_TRUST] = "web-server", [CF_VIA_LOCAL] = "local"};
+  return words[via];
+}
+
+static void put_sources(struct cf_buf *b, const char *const *sources)
+{
+  cf_json_put_name(b, "sources");
+  cf_buf_putc(b, '[');
+  for (size_t i = 0; sources != NULL && sources[i] != NULL; i++) {
+    if (i > 0)
+      cf_buf_putc(b, ',');
+    cf_json_put_str(b, cf_str_from(sources[i]));
+  }
+  cf_buf_putc(b, ']');
+}
+
+/* The local admin also learns the ledger's key for the ids of imported lines,
+ * which they can read in its directory anyway. */
+static void put_import_key(struct cf_buf *b, const struct cf_call *call)
+{
+  if (call->who.via == CF_VIA_LOCAL)
+    cf_json_put_member_base64(b, "import_key", cf_ledger_import_key(call->app->ledger), CF_SEED_N);
+}
+
+enum cf_err cf_handle_whoami(struct cf_call *call)
+{
+  const struct cf_identity *who = &call->who;
+  struct cf_buf b;
+  cf_buf_init(&b, SIZE_MAX);
+  cf_buf_putc(&b, '{');
+  cf_json_put_member(&b, "name", who->user);
+  cf_json_put_member(&b, "via", cf_str_from(via_word(who->via)));
+  cf_json_put_member(&b, "credential", who->credential);
+  cf_json_put_name(&b, "roles");
+  cf_roles_put(&b, who->roles);
+  if (who->source.n > 0)
+    cf_json_put_member(&b, "source", who->source);
+  put_sources(&b, who->sources);
+  if (who->token != NULL && who->token->expires_us != CF_TIME_NONE)
+    cf_json_put_member_time(&b, "expires", who->token->expires_us);
+  cf_json_put_member(&b, "origin", cf_str_from(cf_ledger_vkey(call->app->ledger)->name));
+  put_import_key(&b, call);
+  cf_buf_puts(&b, "}\n");
+  enum cf_err err = cf_call_answer(call, 200, "application/json", &b);
+  cf_buf_fini(&b);
+  return err;
+}
+
+/* ---- health ---- */
+
+enum cf_err cf_handle_healthz(struct cf_call *call)
+{
+  enum cf_err err = cf_response_begin(call->response, 200, "application/json");
+  return err == CF_OK ? cf_response_put(call->response, CF_STR("{\"ok\":true}\n")) : err;
+}
+
+enum cf_err cf_handle_readyz(struct cf_call *call)
+{
+  struct cf_ledger_state state;
+  if (atomic_load(&call->app->leaving))
+    return cf_fail(&call->fault, CF_E_LEAVING, NULL, "the service is stopping");
+  cf_ledger_state(call->app->ledger, &state);
+  if (!state.space_ok)
+    return cf_fail(&call->fault, CF_E_NOTREADY, NULL,
+                   "the disk has less free space than min_free: events are refused");
+  enum cf_err err = cf_response_begin(call->response, 200, "application/json");
+  return err == CF_OK ? cf_response_put(call->response, CF_STR("{\"ready\":true}\n")) : err;
+}
+
+/* ---- files ---- */
+
+static enum cf_err answer_file(struct cf_call *call, struct cf_str name)
+{
+  const struct cf_site *site;
+  enum cf_err err = cf_call_site(call, &site);
+  if (err != CF_OK)
+    return err;
+  const struct cf_file *file = cf_site_file(site, name);
+  bool known = cf_request_has_etag(call->request, file->etag);
+  err = cf_response_status(call->response, known ? 304 : 200);
+  if (err == CF_OK)
+    err = cf_response_header(call->response, "Content-Type", cf_str_from(file->type));
+  if (err == CF_OK)
+    err = cf_response_header(call->response, "Cache-Control", CF_STR("no-cache"));
+  if (err == CF_OK)
+    err = cf_response_header(call->response, "ETag", cf_str_from(file->etag));
+  return err == CF_OK && !known ? cf_response_put(call->response, cf_buf_str(&file->text)) : err;
+}
+
+enum cf_err cf_handle_openapi(struct cf_call *call)
+{
+  return answer_file(call, CF_STR("openapi.json"));
+}
+
+enum cf_err cf_handle_asset(struct cf_call *call)
+{
+  bool shown = cf_str_is(call->args[0], "style.css") || cf_str_is(call->args[0], "app.js");
+  if (!shown)
+    return cf_fail(&call->fault, CF_E_NOTFOUND, NULL, "there is no such file");
+  return answer_file(call, call->args[0]);
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/* Checkpoint, keys, receipts, proofs, tiles (api.md, Routes; format.md, Tiles
+ * and Receipt). */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "fcgi-app/routes/call_in.h"
+#include "lib/evidence/opening.h"
+#include "lib/base/codec.h"
+#include "lib/record/json.h"
+#include "lib/evidence/receipt.h"
+
+/* ---- checkpoint and keys ---- */
+
+enum cf_err cf_handle_checkpoint(struct cf_call *call)
+{
+  struct cf_checkpoint checkpoint;
+  struct cf_buf note;
+  cf_buf_init(&note, CF_NOTE_MAX);
+  enum cf_err err = cf_checkpoint_get(call->app->ledger, &note, &checkpoint);
+  if (err == CF_OK)
+    err = cf_call_answer(call, 200, "text/plain; charset=utf-8", &note);
+  cf_buf_fini(&note);
+  return err;
+}
+
+enum cf_err cf_handle_keys(struct cf_call *call)
+{
+  struct cf_buf vkey;
+  struct cf_buf b;
+  cf_buf_init(&vkey, 1024);
+  cf_buf_init(&b, 4096);
+  cf_vkey_put(cf_ledger_vkey(call->app->ledger), &vkey);
+  cf_buf_puts(&b, "{\"keys\":[{");
+  cf_json_put_member(&b, "vkey", cf_buf_str(&vkey));
+  cf_buf_puts(&b, ",\"from\":0,\"until\":null}]}\n");
+  enum cf_err err =
+      vkey.err != CF_OK ? vkey.err : cf_call_answer(call, 200, "application/json", &b);
+  cf_buf_fini(&vkey);
+  cf_buf_fini(&b);
+  return err;
+}
+
+/* ---- receipts ---- */
+
+static bool may_write(const struct cf_identity *who, struct cf_str source)
+{
+  if (cf_str_eq(who->source, source))
+    return true;
+  for (const char *const *allowed = who->sources; allowed != NULL && *allowed != NULL; allowed++) {
+    struct cf_str pattern = cf_str_from(*allowed);
+    bool prefix = pattern.n > 0 && pattern.p[pattern.n - 1] == '*';
+    if (prefix)
+      pattern.n--;
+    if (prefix ? cf_str_starts(source, pattern) : cf_str_eq(source, pattern))
+      return true;
+  }
+  return false;
+}
+
+/* A writer gets receipts for the events of its own sources; that others exist
+ * is no secret. */
+static enum cf_err check_own(struct cf_call *call, const struct cf_record *record)
+{
+  struct cf_values values;
+  cf_values_init(&values);
+  enum cf_err err = cf_values_get(record, &values);
+  if (err == CF_OK && (record->kind != CF_K_EVENT || !may_write(&call->who, values.v[CF_M_SOURCE])))
+    err = cf_fail(&call->fault, CF_E_ROLE, NULL,
+                  "this record is not of your source; receipts of others need the role `auditor`");
+  cf_values_fini(&values);
+  return err;
+}
+
+static enum cf_err check_receipt(struct cf_call *call, uint64_t seq)
+{
+  struct cf_opening opening;
+  struct cf_view *view = NULL;
+  if (cf_roles_have(call->who.roles, CF_ROLE_AUDITOR))
+    return CF_OK;
+  cf_opening_init(&opening);
+  enum cf_err err = cf_view_get(call->app->ledger, &view);
+  if (err == CF_OK)
+    err = cf_opening_get(&opening, view, seq, &call->fault);
+  if (err == CF_OK)
+    err = check_own(call, opening.record);
+  cf_view_put(view);
+  cf_opening_fini(&opening);
+  return err;
+}
+
+enum cf_err cf_handle_receipt(struct cf_call *call)
+{
+  uint64_t seq;
+  struct cf_buf b;
+  if (cf_u64_parse(call->args[0], UINT64_MAX, &seq) != CF_OK)
+    return cf_fail(&call->fault, CF_E_NOTFOUND, NULL,
+                   "a record's place in the path is its seq, a number");
+  cf_buf_init(&b, SIZE_MAX);
+  enum cf_err err = check_receipt(call, seq);
+  if (err == CF_OK)
+    err = cf_receipt_get(call->app->ledger, seq, &b, &call->fault);
+  if (err == CF_OK)
+    err = cf_call_answer(call, 200, "text/plain; charset=utf-8", &b);
+  if (err == CF_OK) {
+    cf_buf_reset(&b);
+    cf_buf_putf(&b, "receipt=%llu", (unsigned long long)seq);
+    cf_access_post(call, "read", cf_buf_str(&b), 1);
+  }
+  cf_buf_fini(&b);
+  return err;
+}
+
+/* ---- proofs ---- */
+
+/* A required integer parameter. */
+static enum cf_err param_number(struct cf_call *call, const char *name, uint64_t *value)
+{
+  bool present = false;
+  enum cf_err err = cf_request_u64(call->request, name, &present, value, &call->fault);
+  return err == CF_OK && !present
+             ? cf_fail(&call->fault, CF_E_PARAMETER, name, "%s is required", name)
+             : err;
+}
+
+static enum cf_err answer_proof(struct cf_call *call, const char *first_name, uint64_t first,
+                                const char *second_name, uint64_t second,
+                                const struct cf_proof *proof)
+{
+  struct cf_buf b;
+  cf_buf_init(&b, SIZE_MAX);
+  cf_buf_putc(&b, '{');
+  cf_json_put_member_u64(&b, first_name, first);
+  cf_json_put_member_u64(&b, second_name, second);
+  cf_json_put_name(&b, "hashes");
+  cf_proof_put(proof, &b);
+  cf_buf_puts(&b, "}\n");
+  enum cf_err err = cf_call_answer(call, 200, "application/json", &b);
+  cf_buf_fini(&b);
+  return err;
+}
+
+typedef enum cf_err make_proof(const struct cf_hashes *hashes, uint64_t first, uint64_t second,
+                               struct cf_proof *proof);
+
+static enum cf_err prove(struct cf_call *call, const char *first_name, const char *second_name,
+                         make_proof *make)
+{
+  uint64_t first = 0;
+  uint64_t second = 0;
+  struct cf_view *view = NULL;
+  struct cf_hashes hashes;
+  struct cf_proof proof;
+  enum cf_err err = param_number(call, first_name, &first);
+  if (err == CF_OK)
+    err = param_number(call, second_name, &second);
+  if (err == CF_OK)
+    err = cf_view_get(call->app->ledger, &view);
+  if (err != CF_OK)
+    return err;
+  cf_view_hashes(view, &hashes);
+  if (second > cf_view_size(view))
+    err = cf_fail(&call->fault, CF_E_PARAMETER, second_name, "the ledger has %llu records",
+                  (unsigned long long)cf_view_size(view));
+  if (err == CF_OK)
+    err = make(&hashes, first, second, &proof);
+  if (err == CF_E_PARAMETER && call->fault.detail[0] == '\0')
+    err = cf_fail(&call->fault, err, first_name, "%s must lie within %s", first_name, second_name);
+  if (err == CF_OK)
+    err = answer_proof(call, first_name, first, second_name, second, &proof);
+  cf_view_put(view);
+  return err;
+}
+
+enum cf_err cf_handle_inclusion(struct cf_call *call)
+{
+  return prove(call, "seq", "size", cf_tree_inclusion);
+}
+
+enum cf_err cf_handle_consistency(struct cf_call *call)
+{
+  return prove(call, "first", "second", cf_tree_consistency);
+}
+
+/* ---- tiles ---- */
+
+/* Hashes or records of one entry of the level. */
+static uint64_t span_of(unsigned level)
+{
+  return level >= 8 ? UINT64_MAX : UINT64_C(1) << (CF_TILE_H * level);
+}
+
+static enum cf_err put_hashes(struct cf_view *view, const struct cf_tile *tile, struct cf_buf *b)
+{
+  struct cf_hashes hashes;
+  uint8_t *out = cf_buf_grow(b, (size_t)tile->width * CF_HASH_N);
+  if (out == NULL)
+    return b->err;
+  cf_view_hashes(view, &hashes);
+  return hashes.get(hashes.context, tile->level, tile->n * CF_TILE_W, tile->width, out);
+}
+
+static enum cf_err put_entries(struct cf_call *call, struct cf_view *view,
+                               const struct cf_tile *tile, struct cf_buf *b)
+{
+  struct cf_opening opening;
+  enum cf_err err = CF_OK;
+  cf_opening_init(&opening);
+  for (unsigned i = 0; i < tile->width && err == CF_OK; i++) {
+    uint8_t length[2];
+    err = cf_opening_get(&opening, view, tile->n * CF_TILE_W + i, &call->fault);
+    if (err == CF_OK)
+      err = cf_opening_leaf(&opening, view, &call->fault);
+    if (err != CF_OK)
+      break;
+    cf_u16_put(length, (uint16_t)opening.leaf.n);
+    cf_buf_put(b, length, sizeof length);
+    cf_buf_putstr(b, cf_buf_str(&opening.leaf));
+  }
+  cf_opening_fini(&opening);
+  return err;
+}
+
+/* Is all of the tile there? */
+static bool is_there(const struct cf_view *view, const struct cf_tile *tile)
+{
+  uint64_t entries = cf_view_size(view) / span_of(tile->entries ? 0 : tile->level);
+  return tile->n < entries / CF_TILE_W ||
+         (tile->n == entries / CF_TILE_W && tile->width <= entries % CF_TILE_W);
+}
+
+static enum cf_err put_tile(struct cf_call *call, const struct cf_tile *tile, struct cf_buf *b)
+{
+  struct cf_view *view = NULL;
+  enum cf_err err = cf_view_get(call->app->ledger, &view);
+  if (err != CF_OK)
+    return err;
+  if (!is_there(view, tile))
+    err = cf_fail(&call->fault, CF_E_NOTFOUND, NULL, "there is no such tile yet");
+  else
+    err = tile->entries ? put_entries(call, view, tile, b) : put_hashes(view, tile, b);
+  cf_view_put(view);
+  return err;
+}
+
+enum cf_err cf_handle_tile(struct cf_call *call)
+{
+  struct cf_tile tile;
+  struct cf_buf b;
+  struct cf_str path = {call->request->path.p + 1, call->request->path.n - 1};
+  if (cf_tile_path_parse(path, &tile) != CF_OK)
+    return cf_fail(&call->fault, CF_E_NOTFOUND, NULL,
+                   "tile/<level>/<N>[.p/<W>] or tile/entries/<N>[.p/<W>]");
+  cf_buf_init(&b, SIZE_MAX);
+  enum cf_err err = put_tile(call, &tile, &b);
+  if (err == CF_OK)
+    err = cf_call_answer(call, 200, "application/octet-stream", &b);
+  cf_buf_fini(&b);
+  return err;
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/* GET /v1/events and GET /v1/events/{seq} (api.md). */
+#include "config.h"
+
+#include <string.h>
+
+#include "fcgi-app/routes/call_in.h"
+#include "lib/evidence/opening.h"
+#include "lib/base/codec.h"
+#include "lib/output/output.h"
+#include "lib/record/json.h"
+#include "lib/evidence/receipt.h"
+
+#define PAGE_BUDGET_US INT64_C(10000000)
+
+/* ---- many ---- */
+
+/* The format that Accept asks for. */
+static enum cf_format accepted(const struct cf_request *rq)
+{
+  static const char *const types[] = {"application/json", "application/x-ndjson",
+                                      "application/ndjson", "text/csv"};
+  static const enum cf_format formats[] = {CF_FORMAT_JSON, CF_FORMAT_NDJSON, CF_FORMAT_NDJSON,
+                                           CF_FORMAT_CSV};
+  return formats[cf_request_prefers(rq, types, sizeof types / sizeof types[0])];
+}
+
+static enum cf_err choose_format(struct cf_call *call, struct cf_query *query,
+                                 enum cf_format *format)
+{
+  bool explicit_format;
+  *format = cf_query_format(query, &explicit_format);
+  if (explicit_format)
+    return CF_OK;
+  *format = accepted(call->request);
+  return cf_query_set_format(query, *format, &call->fault);
+}
+
+/* Rows on their way to the response, each sent whole. */
+struct stream {
+  struct cf_response *response;
+  struct cf_rows rows;
+  struct cf_buf text;
+};
+
+/* Send what was put together. */
+static enum cf_err pass_on(struct stream *stream)
+{
+  enum cf_err err = stream->text.err;
+  if (err == CF_OK)
+    err = cf_response_put(stream->response, cf_buf_str(&stream->text));
+  cf_buf_reset(&stream->text);
+  return err;
+}
+
+static enum cf_err put_row(void *context, const struct cf_record *record)
+{
+  struct stream *stream = context;
+  enum cf_err err = cf_rows_put(&stream->rows, record, &stream->text);
+  return err == CF_OK ? pass_on(stream) : err;
+}
+
+/* Link to the next page: this question, with another cursor. The headers may be
+ * gone already, which is no error: the cursor is in the answer too. */
+static void put_link(struct cf_call *call, const struct cf_page_end *end)
+{
+  struct cf_buf b;
+  if (end->cursor[0] == '\0' || call->response->started)
+    return;
+  cf_buf_init(&b, 8192);
+  cf_buf_puts(&b, "<events?");
+  for (size_t i = 0; i < call->request->params_n; i++) {
+    if (cf_str_is(call->request->params[i].name, "cursor"))
+      continue;
+    cf_url_put(&b, call->request->params[i].name);
+    cf_buf_putc(&b, '=');
+    cf_url_put(&b, call->request->params[i].value);
+    cf_buf_putc(&b, '&');
+  }
+  cf_buf_puts(&b, "cursor=");
+  cf_url_put(&b, cf_str_from(end->cursor));
+  cf_buf_puts(&b, ">; rel=\"next\"");
+  if (b.err == CF_OK && cf_response_header(call->response, "Link", cf_buf_str(&b)) != CF_OK)
+    call->response->err = CF_E_NOMEM;
+  cf_buf_fini(&b);
+}
+
+/* The store is damaged where the question leads: say where, and how to ask
+ * around it. */
+static enum cf_err tell_damage(struct cf_call *call, const struct cf_page_end *end)
+{
+  cf_json_put_member_u64(&call->members, "seq_from", end->damaged_from);
+  cf_json_put_member_u64(&call->members, "seq_to", end->damaged_to);
+  if (end->cursor[0] != '\0')
+    cf_json_put_member(&call->members, "next_cursor", cf_str_from(end->cursor));
+  return cf_fail(
+      &call->fault, CF_E_DAMAGED, NULL,
+      "records from seq %llu up to, not including, %llu cannot be read and may belong to the answer; ask for what is before them with seq_to=%llu and for what is after with seq_from=%llu",
+      (unsigned long long)end->damaged_from, (unsigned long long)end->damaged_to,
+      (unsigned long long)end->damaged_from, (unsigned long long)end->damaged_to);
+}
+
+static enum cf_err end_page(struct cf_call *call, struct stream *stream,
+                            const struct cf_page_end *end)
+{
+  struct cf_checkpoint checkpoint;
+  struct cf_buf note;
+  cf_buf_init(&note, CF_NOTE_MAX);
+  enum cf_err err = cf_checkpoint_get(call->app->ledger, &note, &checkpoint);
+  cf_buf_fini(&note);
+  put_link(call, end);
+  cf_rows_end(&stream->rows, end, err == CF_OK ? &checkpoint : NULL, &stream->text);
+  if (stream->rows.format == CF_FORMAT_JSON)
+    cf_buf_putc(&stream->text, '\n');
+  return pass_on(stream);
+}
+
+/* The answer has begun to be sent and cannot be finished. It ends in the middle
+ * of a value, so that nobody takes what there is for all. */
+static void break_off(struct cf_call *call, struct stream *stream, const struct cf_page_end *end,
+                      enum cf_err err)
+{
+  cf_buf_reset(&stream->text);
+  if (stream->rows.format == CF_FORMAT_JSON) {
+    cf_buf_puts(&stream->text, "\n,{\"error\":{");
+    cf_problem_put(&stream->text, err, &call->fault);
+  } else {
+    cf_rows_break(&stream->rows, end, err, &stream->text);
+    if (stream->rows.format == CF_FORMAT_CSV)
+      cf_buf_puts(&stream->text, "\"the answer breaks off here");
+    /* the line's closing brace and end */
+    else
+      cf_buf_cut(&stream->text, stream->text.n < 2 ? 0 : 2);
+  }
+  if (pass_on(stream) != CF_OK)
+    return; /* the client left, which the response remembers */
+}
+
+/* Headers, rows, end. */
+static enum cf_err page_give(struct cf_call *call, const struct cf_query *query,
+                             struct cf_view *view, struct stream *stream)
+{
+  struct cf_page_end end = {.rows = 0};
+  bool all = cf_query_limit(query) == CF_QUERY_LIMIT_ALL;
+  enum cf_err err = cf_response_begin(call->response, 200, cf_format_type(stream->rows.format));
+  cf_rows_begin(&stream->rows, &stream->text);
+  if (err == CF_OK)
+    err = pass_on(stream);
+  if (err == CF_OK)
+    err = cf_query_run(query, view, all ? INT64_MAX : PAGE_BUDGET_US, put_row, stream, &end);
+  if (err == CF_E_DAMAGED)
+    err = tell_damage(call, &end);
+  if (err == CF_OK)
+    err = end_page(call, stream, &end);
+  if (err != CF_OK && call->response->started)
+    break_off(call, stream, &end, err);
+  return err;
+}
+
+static const char *action_of(const struct cf_query *query, enum cf_format format)
+{
+  return format == CF_FORMAT_CSV || cf_query_limit(query) == CF_QUERY_LIMIT_ALL ? "export"
+                                                                                : "query";
+}
+
+static enum cf_err question_run(struct cf_call *call, struct cf_query *query)
+{
+  struct cf_view *view = NULL;
+  struct stream stream = {.response = call->response};
+  enum cf_format format;
+  enum cf_err err = choose_format(call, query, &format);
+  if (err == CF_OK)
+    err = cf_view_get(call->app->ledger, &view);
+  if (err != CF_OK)
+    return err;
+  cf_buf_init(&stream.text, SIZE_MAX);
+  cf_rows_init(&stream.rows, format, cf_query_fields(query));
+  err = page_give(call, query, view, &stream);
+  cf_access_post(call, action_of(query, format), cf_query_text(query), stream.rows.n);
+  cf_rows_fini(&stream.rows);
+  cf_buf_fini(&stream.text);
+  cf_view_put(view);
+  return err;
+}
+
+enum cf_err cf_handle_events_get(struct cf_call *call)
+{
+  struct cf_query *query = NULL;
+  enum cf_err err = cf_query_parse(call->request->params, call->request->params_n, NULL,
+                                   call->now_us, &query, &call->fault);
+  if (err == CF_OK)
+    err = question_run(call, query);
+  cf_query_free(query);
+  return err;
+}
+
+/* ---- one ---- */
+
+static enum cf_err put_proof(struct cf_call *call, const struct cf_opening *opening,
+                             struct cf_buf *b)
+{
+  struct cf_inclusion in;
+  cf_inclusion_init(&in);
+  enum cf_err err = cf_inclusion_get(&in, call->app->ledger, opening->record->seq, &call->fault);
+  if (err == CF_OK) {
+    cf_buf_cut(b, 1); /* the event's closing brace */
+    cf_opening_put(opening, b);
+    cf_json_put_name(b, "inclusion");
+    cf_buf_putc(b, '{');
+    cf_json_put_member_u64(b, "index", opening->record->seq);
+    cf_json_put_member_u64(b, "size", in.checkpoint.size);
+    cf_json_put_member_base64(b, "leaf_hash", opening->hash, CF_HASH_N);
+    cf_json_put_name(b, "hashes");
+    cf_proof_put(&in.proof, b);
+    cf_json_put_member(b, "checkpoint", cf_buf_str(&in.note));
+    cf_buf_puts(b, "}}");
+  }
+  cf_inclusion_fini(&in);
+  return err;
+}
+
+static enum cf_err answer_one(struct cf_call *call, const struct cf_opening *opening, bool proof)
+{
+  struct cf_buf b;
+  cf_buf_init(&b, SIZE_MAX);
+  cf_record_put_flat(opening->record, CF_FIELDS_ALL, &b);
+  enum cf_err err = b.err;
+  if (err == CF_OK && proof)
+    err = put_proof(call, opening, &b);
+  cf_buf_putc(&b, '\n');
+  if (err == CF_OK)
+    err = cf_call_answer(call, 200, "application/json", &b);
+  cf_buf_fini(&b);
+  return err;
+}
+
+/* A block that cannot be read: its seqs as members of the problem. */
+static void tell_block(struct cf_call *call, uint64_t seq)
+{
+  cf_json_put_member_u64(&call->members, "seq_from", seq - seq % CF_GROUP);
+  cf_json_put_member_u64(&call->members, "seq_to", seq - seq % CF_GROUP + CF_GROUP);
+}
+
+static enum cf_err read_one(struct cf_call *call, uint64_t seq, bool proof)
+{
+  struct cf_opening opening;
+  struct cf_view *view = NULL;
+  cf_opening_init(&opening);
+  enum cf_err err = cf_view_get(call->app->ledger, &view);
+  if (err == CF_OK)
+    err = cf_opening_get(&opening, view, seq, &call->fault);
+  if (err == CF_OK && proof)
+    err = cf_opening_leaf(&opening, view, &call->fault);
+  if (err == CF_OK)
+    err = answer_one(call, &opening, proof);
+  if (err == CF_E_DAMAGED)
+    tell_block(call, seq);
+  cf_view_put(view);
+  cf_opening_fini(&opening);
+  return err;
+}
+
+enum cf_err cf_handle_event_get(struct cf_call *call)
+{
+  struct cf_str text = call->args[0];
+  uint64_t seq;
+  bool proof = false;
+  enum cf_err err = cf_request_flag(call->request, "proof", &proof, &call->fault);
+  if (err == CF_OK && proof)
+    err = cf_auth_allow(call->app->auth, &call->who, CF_NEED_AUDITOR, &call->fault);
+  if (err == CF_OK && cf_u64_parse(text, UINT64_MAX, &seq) != CF_OK)
+    err = cf_fail(&call->fault, CF_E_NOTFOUND, NULL,
+                  "a record's place in the path is its seq, a number");
+  if (err == CF_OK)
+    err = read_one(call, seq, proof);
+  if (err == CF_OK) {
+    struct cf_buf filter;
+    cf_buf_init(&filter, 64);
+    cf_buf_putf(&filter, "seq=%llu%s", (unsigned long long)seq, proof ? "&proof=1" : "");
+    cf_access_post(call, "read", cf_buf_str(&filter), 1);
+    cf_buf_fini(&filter);
+  }
+  return err;
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/* GET and POST /v1/tokens, POST /v1/tokens/{id}/revoke: each change is a record
+ * and a row in one transaction (format.md, kind `token`). */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "fcgi-app/routes/call_in.h"
+#include "lib/base/codec.h"
+#include "lib/record/json.h"
+
+#define BODY_MAX   65536
+#define BODY_DEPTH 3
+
+/* ---- A change ---- */
+
+static void put_body(struct cf_buf *b, const struct cf_token *token, const char *what)
+{
+  cf_buf_putc(b, '{');
+  if (token->expires_us != CF_TIME_NONE)
+    cf_json_put_member_time(b, "expires", token->expires_us);
+  cf_json_put_member(b, "id", cf_str_from(token->id));
+  cf_json_put_member(b, "name", cf_str_from(token->name));
+  cf_json_put_name(b, "roles");
+  cf_roles_put(b, token->roles);
+  cf_json_put_member(b, "what", cf_str_from(what));
+  cf_buf_putc(b, '}');
+}
+
+/* The record of it. Who did is its source, as a name, and in any case its
+ * actor. */
+static enum cf_err make_record(struct cf_call *call, const struct cf_token *token, const char *what,
+                               struct cf_event *event)
+{
+  struct cf_builder *b = NULL;
+  struct cf_buf body;
+  cf_buf_init(&body, 4096);
+  put_body(&body, token, what);
+  enum cf_err err = body.err == CF_OK ? cf_builder_new(CF_K_TOKEN, &b) : body.err;
+  if (err == CF_OK) {
+    cf_builder_set(b, CF_M_SOURCE,
+                   call->who.source.n > 0 ? call->who.source : CF_STR("web-server"));
+    cf_builder_set_body(b, cf_buf_str(&body));
+    cf_builder_set(b, CF_M_USER, call->who.user);
+    cf_builder_set(b, CF_M_CREDENTIAL, call->who.credential);
+    err = cf_builder_end(b, event, &call->fault);
+  }
+  cf_builder_free(b);
+  cf_buf_fini(&body);
+  return err;
+}
+
+/* Record and row become durable together; only then the table in memory
+ * follows. */
+static enum cf_err token_commit(struct cf_call *call, const struct cf_token *token,
+                                const char *what)
+{
+  struct cf_event event;
+  struct cf_place place;
+  struct cf_buf row;
+  enum cf_err err = make_record(call, token, what, &event);
+  if (err != CF_OK)
+    return err;
+  cf_buf_init(&row, SIZE_MAX);
+  cf_token_put_row(token, &row);
+  const struct cf_event *events[] = {&event};
+  struct cf_row rows[] = {{CF_TABLE_TOKENS, cf_str_from(token->id), cf_buf_str(&row)}};
+  struct cf_append append = {.events = events, .n = 1, .rows = rows, .rows_n = 1, .places = &place};
+  err = row.err == CF_OK ? cf_ledger_append(call->app->ledger, &append) : row.err;
+  if (err == CF_OK)
+    err = cf_tokens_load(cf_auth_tokens(call->app->auth));
+  cf_buf_fini(&row);
+  cf_event_fini(&event);
+  return err;
+}
+
+/* ---- A new token ---- */
+
+struct order {
+  struct cf_call *call;
+  struct cf_token *token;
+};
+
+static enum cf_err order_bad(struct order *order, const char *member, const char *what)
+{
+  return cf_fail(&order->call->fault, CF_E_INVALID, member, "%s", what);
+}
+
+static enum cf_err take_roles(struct order *order, const struct cf_json *v)
+{
+  if (cf_json_type(v) != CF_JSON_ARRAY || cf_json_count(v) == 0)
+    return order_bad(order, "roles", "roles is a list of at least one role");
+  for (size_t i = 0; i < cf_json_count(v); i++) {
+    enum cf_role role = cf_role_find(cf_json_string(cf_json_element(v, i)));
+    if (role == CF_ROLE_N)
+      return order_bad(order, "roles", "a role is writer, reader, auditor, officer or admin");
+    order->token->roles |= 1u << role;
+  }
+  return CF_OK;
+}
+
+static enum cf_err take_sources(struct order *order, const struct cf_json *v)
+{
+  if (cf_json_type(v) != CF_JSON_ARRAY)
+    return order_bad(order, "sources", "sources is a list of names");
+  enum cf_err err = CF_OK;
+  for (size_t i = 0; i < cf_json_count(v) && err == CF_OK; i++)
+    err = cf_token_add_source(order->token, cf_json_string(cf_json_element(v, i)),
+                              &order->call->fault);
+  return err;
+}
+
+/* A time, or a span from now on. */
+static enum cf_err take_expires(struct order *order, const struct cf_json *v)
+{
+  int64_t span;
+  struct cf_str text = cf_json_string(v);
+  if (cf_span_parse(text, &span) == CF_OK && span < CF_TIME_MAX_US - order->call->now_us)
+    order->token->expires_us = order->call->now_us + span;
+  else if (cf_time_parse(text, &order->token->expires_us) != CF_OK)
+    return order_bad(order, "expires",
+                     "expires is a time like 2027-01-31T00:00:00Z, or a span like 90d");
+  return order->token->expires_us > order->call->now_us
+             ? CF_OK
+             : order_bad(order, "expires", "expires lies in the past");
+}
+
+static enum cf_err take_member(void *context, struct cf_str name, const struct cf_json *v)
+{
+  struct order *order = context;
+  if (cf_json_type(v) == CF_JSON_NULL)
+    return CF_OK;
+  if (cf_str_is(name, "name"))
+    return cf_token_set_name(order->token, cf_json_string(v), &order->call->fault);
+  if (cf_str_is(name, "roles"))
+    return take_roles(order, v);
+  if (cf_str_is(name, "sources"))
+    return take_sources(order, v);
+  if (cf_str_is(name, "expires"))
+    return take_expires(order, v);
+  char shown[80];
+  snprintf(shown, sizeof shown, "%.*s", (int)cf_utf8_head(name, sizeof shown - 1).n, name.p);
+  return order_bad(order, shown, "unknown member; a token has name, roles, sources, expires");
+}
+
+static enum cf_err read_order(struct order *order, struct cf_str text)
+{
+  struct cf_json *doc = NULL;
+  enum cf_err err = cf_json_parse(text, BODY_DEPTH, &doc, &order->call->fault);
+  if (err == CF_OK && cf_json_type(doc) != CF_JSON_OBJECT)
+    err = order_bad(order, NULL, "the body is one JSON object");
+  if (err == CF_OK)
+    err = cf_json_each(doc, take_member, order);
+  if (err == CF_OK && order->token->name == NULL)
+    err = order_bad(order, "name", "a token needs a name");
+  if (err == CF_OK && order->token->roles == 0)
+    err = order_bad(order, "roles", "a token needs at least one role");
+  cf_json_free(doc);
+  return err;
+}
+
+static enum cf_err answer_token(struct cf_call *call, int status, const struct cf_token *token,
+                                const char *text)
+{
+  struct cf_buf b;
+  cf_buf_init(&b, SIZE_MAX);
+  cf_buf_putc(&b, '{');
+  cf_token_put_members(token, &b);
+  if (text != NULL)
+    cf_json_put_member(&b, "token", cf_str_from(text));
+  cf_buf_puts(&b, "}\n");
+  enum cf_err err = cf_call_answer(call, status, "application/json", &b);
+  if (b.p != NULL)
+    cf_wipe(b.p, b.n);
+  cf_buf_fini(&b);
+  return err;
+}
+
+static enum cf_err token_create(struct cf_call *call, struct cf_str body)
+{
+  struct order order = {.call = call};
+  char text[CF_TOKEN_TEXT_MAX];
+  enum cf_err err = cf_token_new(&order.token);
+  if (err == CF_OK)
+    err = read_order(&order, body);
+  if (err == CF_OK)
+    err = cf_token_draw(order.token, text);
+  if (err == CF_OK) {
+    pthread_mutex_lock(&call->app->tokens_lock);
+    err = token_commit(call, order.token, "add");
+    pthread_mutex_unlock(&call->app->tokens_lock);
+  }
+  if (err == CF_OK)
+    err = answer_token(call, 201, order.token, text);
+  cf_wipe(text, sizeof text);
+  cf_token_put(order.token);
+  return err;
+}
+
+enum cf_err cf_handle_tokens_post(struct cf_call *call)
+{
+  struct cf_body body;
+  enum cf_err err = cf_body_read(call->app->bodies, call->request, BODY_MAX, &body, &call->fault);
+  if (err != CF_OK)
+    return err;
+  err = token_create(call, cf_buf_str(&body.data));
+  cf_body_fini(&body);
+  return err;
+}
+
+/* ---- revoking ---- */
+
+/* A copy that is revoked now. */
+static enum cf_err revoked_copy(const struct cf_token *token, int64_t now_us,
+                                struct cf_token **copy)
+{
+  struct cf_token *made = NULL;
+  enum cf_err err = cf_token_new(&made);
+  if (err == CF_OK)
+    err = cf_token_set_name(made, cf_str_from(token->name), NULL);
+  for (char **source = token->sources; err == CF_OK && *source != NULL; source++)
+    err = cf_token_add_source(made, cf_str_from(*source), NULL);
+  if (err != CF_OK) {
+    cf_token_put(made);
+    return err;
+  }
+  memcpy(made->id, token->id, sizeof made->id);
+  memcpy(made->hash, token->hash, sizeof made->hash);
+  made->roles = token->roles;
+  made->made_us = token->made_us;
+  made->expires_us = token->expires_us;
+  made->revoked_us = now_us;
+  *copy = made;
+  return CF_OK;
+}
+
+/* A second revocation changes nothing and is no error. */
+static enum cf_err token_revoke(struct cf_call *call, const struct cf_token *token)
+{
+  struct cf_token *copy = NULL;
+  if (token->revoked_us != CF_TIME_NONE)
+    return answer_token(call, 200, token, NULL);
+  enum cf_err err = revoked_copy(token, call->now_us, &copy);
+  if (err == CF_OK)
+    err = token_commit(call, copy, "revoke");
+  if (err == CF_OK)
+    err = answer_token(call, 200, copy, NULL);
+  cf_token_put(copy);
+  return err;
+}
+
+enum cf_err cf_handle_token_revoke(struct cf_call *call)
+{
+  pthread_mutex_lock(&call->app->tokens_lock);
+  struct cf_token *token = cf_tokens_get(cf_auth_tokens(call->app->auth), call->args[0]);
+  enum cf_err err = token == NULL
+                        ? cf_fail(&call->fault, CF_E_NOTFOUND, NULL, "there is no token of that id")
+                        : token_revoke(call, token);
+  cf_token_put(token);
+  pthread_mutex_unlock(&call->app->tokens_lock);
+  return err;
+}
+
+/* ---- the list ---- */
+
+static void put_one(void *context, const struct cf_token *token)
+{
+  struct cf_buf *b = context;
+  if (b->n > 0 && b->p[b->n - 1] != '[')
+    cf_buf_puts(b, ",\n");
+  cf_buf_putc(b, '{');
+  cf_token_put_members(token, b);
+  cf_buf_putc(b, '}');
+}
+
+enum cf_err cf_handle_tokens_get(struct cf_call *call)
+{
+  struct cf_buf b;
+  cf_buf_init(&b, SIZE_MAX);
+  cf_buf_puts(&b, "{\"tokens\":[");
+  cf_tokens_each(cf_auth_tokens(call->app->auth), put_one, &b);
+  cf_buf_puts(&b, "]}\n");
+  enum cf_err err = cf_call_answer(call, 200, "application/json", &b);
+  cf_buf_fini(&b);
+  return err;
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/* GET /v1/verify (api.md). */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "fcgi-app/routes/call_in.h"
+#include "lib/base/codec.h"
+#include "lib/evidence/verify_ledger.h"
+#include "lib/record/json.h"
+
+/* ---- what was asked ---- */
+
+static enum cf_err read_mode(struct cf_call *call, struct cf_verify_job *job)
+{
+  static const struct {
+    const char *name;
+    enum cf_verify_mode mode;
+  } modes[] = {{"quick", CF_VERIFY_QUICK}, {"range", CF_VERIFY_RANGE}, {"full", CF_VERIFY_FULL}};
+  struct cf_str value = CF_STR("full");
+  cf_request_get(call->request, "mode", &value);
+  for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+    if (!cf_str_is(value, modes[i].name))
+      continue;
+    job->mode = modes[i].mode;
+    return CF_OK;
+  }
+  return cf_fail(&call->fault, CF_E_PARAMETER, "mode", "mode is quick, range or full");
+}
+
+static enum cf_err read_range(struct cf_call *call, struct cf_verify_job *job)
+{
+  bool from;
+  bool to;
+  job->to = UINT64_MAX;
+  enum cf_err err = cf_request_u64(call->request, "seq_from", &from, &job->from, &call->fault);
+  if (err == CF_OK)
+    err = cf_request_u64(call->request, "seq_to", &to, &job->to, &call->fault);
+  if (err != CF_OK)
+    return err;
+  if ((from || to) && job->mode != CF_VERIFY_RANGE)
+    return cf_fail(&call->fault, CF_E_PARAMETER, from ? "seq_from" : "seq_to", "is for mode=range");
+  return job->from < job->to
+             ? CF_OK
+             : cf_fail(&call->fault, CF_E_PARAMETER, "seq_from", "seq_from is below seq_to");
+}
+
+/* Base64, base64url (with or without padding) or hex. */
+static bool parse_root(struct cf_str text, uint8_t root[CF_HASH_N])
+{
+  struct cf_buf b;
+  if (cf_hex_get_n(text, root, CF_HASH_N) == CF_OK ||
+      cf_base64_get_n(text, root, CF_HASH_N) == CF_OK)
+    return true;
+  if (text.n == 44 && text.p[43] == '=')
+    text.n--;
+  cf_buf_init(&b, CF_HASH_N);
+  bool ok = cf_base64url_get(text, &b) == CF_OK && b.n == CF_HASH_N;
+  for (size_t i = 0; ok && i < CF_HASH_N; i++)
+    root[i] = b.p[i];
+  cf_buf_fini(&b);
+  return ok;
+}
+
+static enum cf_err read_kept(struct cf_call *call, struct cf_verify_job *job)
+{
+  struct cf_str root;
+  bool has_size;
+  enum cf_err err = cf_request_u64(call->request, "size", &has_size, &job->kept_size, &call->fault);
+  bool has_root = cf_request_get(call->request, "root", &root);
+  if (err != CF_OK)
+    return err;
+  if (has_size != has_root)
+    return cf_fail(&call->fault, CF_E_PARAMETER, has_size ? "root" : "size",
+                   "size and root of a kept checkpoint go together");
+  if (has_root && !parse_root(root, job->kept_root))
+    return cf_fail(&call->fault, CF_E_PARAMETER, "root",
+                   "root is 32 bytes in base64, base64url or hex");
+  job->kept = has_root;
+  return CF_OK;
+}
+
+/* ---- the answer ---- */
+
+static void put_number_or_null(struct cf_buf *b, const char *name, bool given, uint64_t value)
+{
+  cf_json_put_name(b, name);
+  if (given)
+    cf_buf_put_u64(b, value);
+  else
+    cf_buf_puts(b, "null");
+}
+
+static void put_checked(struct cf_buf *b, const struct cf_verify_result *r)
+{
+  cf_json_put_name(b, "checked");
+  cf_buf_putc(b, '{');
+  cf_json_put_member_u64(b, "leaves", r->leaves);
+  cf_json_put_member_u64(b, "links", r->links);
+  cf_json_put_member_u64(b, "tiles", r->tiles);
+  cf_json_put_member_u64(b, "checkpoints", r->checkpoints);
+  cf_json_put_member_u64(b, "openings", r->openings);
+  cf_buf_putc(b, '}');
+  cf_json_put_name(b, "states");
+  cf_buf_putc(b, '{');
+  cf_json_put_member_u64(b, "present", r->present);
+  cf_json_put_member_u64(b, "erased", r->erased);
+  cf_json_put_member_u64(b, "expired", r->expired);
+  cf_buf_putc(b, '}');
+}
+
+static void put_errors(struct cf_buf *b, const struct cf_verify_result *r)
+{
+  cf_json_put_name(b, "errors");
+  cf_buf_putc(b, '[');
+  for (size_t i = 0; i < r->errors_n; i++) {
+    if (i > 0)
+      cf_buf_putc(b, ',');
+    cf_buf_putc(b, '{');
+    cf_json_put_member(b, "code", cf_str_from(cf_verdict_name(r->errors[i].verdict)));
+    put_number_or_null(b, "seq", r->errors[i].has_seq, r->errors[i].seq);
+    cf_json_put_member(b, "detail", cf_str_from(r->errors[i].detail));
+    cf_buf_putc(b, '}');
+  }
+  cf_buf_putc(b, ']');
+  if (r->errors_total > r->errors_n)
+    cf_json_put_member_u64(b, "errors_total", r->errors_total);
+}
+
+static void put_result(struct cf_buf *b, const struct cf_verify_job *job,
+                       const struct cf_verify_result *r)
+{
+  static const char *const modes[] =
+      {[CF_VERIFY_QUICK] = "quick", [CF_VERIFY_RANGE] = "range", [CF_VERIFY_FULL] = "full"};
+  cf_buf_putc(b, '{');
+  cf_json_put_member_bool(b, "ok", r->ok);
+  cf_json_put_member_bool(b, "complete", r->complete);
+  put_number_or_null(b, "next", r->has_next, r->next);
+  cf_json_put_member(b, "mode", cf_str_from(modes[job->mode]));
+  cf_json_put_member(b, "origin", cf_str_from(r->origin));
+  cf_json_put_member_u64(b, "size", r->size);
+  cf_json_put_member_base64(b, "root", r->root, CF_HASH_N);
+  cf_json_put_member_u64(b, "minimum", r->minimum);
+  put_checked(b, r);
+  put_number_or_null(b, "first_bad", r->has_first_bad, r->first_bad);
+  put_errors(b, r);
+  cf_json_put_member(b, "assurance", CF_STR("signed"));
+  cf_json_put_name(b, "seconds");
+  cf_buf_putf(b, "%lld.%06lld}\n", (long long)(r->elapsed_us / 1000000),
+              (long long)(r->elapsed_us % 1000000));
+}
+
+/* ---- the work ---- */
+
+static bool wants_progress(const struct cf_request *rq)
+{
+  static const char *const types[] = {"application/json", "application/x-ndjson",
+                                      "application/ndjson"};
+  return cf_request_prefers(rq, types, sizeof types / sizeof types[0]) > 0;
+}
+
+static void put_progress(void *context, uint64_t done, uint64_t of)
+{
+  struct cf_call *call = context;
+  struct cf_buf b;
+  cf_buf_init(&b, 80);
+  cf_buf_putf(&b, "{\"done\":%llu,\"of\":%llu}\n", (unsigned long long)done,
+              (unsigned long long)of);
+  if (cf_response_put(call->response, cf_buf_str(&b)) == CF_OK)
+    (void)cf_response_flush(call->response);
+  cf_buf_fini(&b);
+}
+
+/* A range behind the end holds nothing to judge: that it is whole would be no
+ * answer. A verdict against the ledger is one. */
+static enum cf_err check_range(struct cf_call *call, const struct cf_verify_job *job,
+                               const struct cf_verify_result *result)
+{
+  if (job->mode != CF_VERIFY_RANGE || !result->ok || job->from < result->size)
+    return CF_OK;
+  return cf_fail(&call->fault, CF_E_PARAMETER, "seq_from", "the ledger has %llu records",
+                 (unsigned long long)result->size);
+}
+
+static enum cf_err verdict_answer(struct cf_call *call, struct cf_verify_job *job,
+                                  struct cf_verify_result *result)
+{
+  struct cf_buf b;
+  bool progress = wants_progress(call->request);
+  cf_buf_init(&b, SIZE_MAX);
+  enum cf_err err = cf_response_begin(call->response, 200,
+                                      progress ? "application/x-ndjson" : "application/json");
+  if (progress) {
+    job->progress = put_progress;
+    job->progress_context = call;
+  }
+  if (err == CF_OK)
+    err = cf_verify_ledger(call->app->ledger, job, result, &call->fault);
+  if (err == CF_OK)
+    err = check_range(call, job, result);
+  if (err == CF_OK) {
+    put_result(&b, job, result);
+    err = b.err == CF_OK ? cf_response_put(call->response, cf_buf_str(&b)) : b.err;
+  }
+  cf_buf_fini(&b);
+  return err;
+}
+
+static enum cf_err ledger_verify(struct cf_call *call, struct cf_verify_job *job)
+{
+  struct cf_verify_result *result = calloc(1, sizeof *result);
+  if (result == NULL)
+    return CF_E_NOMEM;
+  enum cf_err err = verdict_answer(call, job, result);
+  if (err == CF_OK)
+    cf_access_post(call, "verify", cf_request_variable(call->request, "QUERY_STRING"),
+                   result->leaves);
+  free(result);
+  return err;
+}
+
+enum cf_err cf_handle_verify(struct cf_call *call)
+{
+  struct cf_verify_job job = {.budget_us = call->app->conf->verify_budget_us};
+  enum cf_err err = read_mode(call, &job);
+  if (err == CF_OK)
+    err = read_range(call, &job);
+  if (err == CF_OK)
+    err = read_kept(call, &job);
+  if (err != CF_OK)
+    return err;
+  if (job.mode == CF_VERIFY_QUICK)
+    return ledger_verify(call, &job);
+  if (pthread_mutex_trylock(&call->app->verify_lock) != 0)
+    return cf_fail(&call->fault, CF_E_BUSY, NULL, "another verify is under way");
+  err = ledger_verify(call, &job);
+  pthread_mutex_unlock(&call->app->verify_lock);
+  return err;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* What would be too many records of our own: refused events and refused
+ * callers, counted and told at most once a minute each (format.md, kinds `loss`
+ * and `access`). */
+#ifndef CF_ROUTES_LOSS_IN_H
+#define CF_ROUTES_LOSS_IN_H
+
+#include "lib/ledger/ledger.h"
+
+/* So many losses, and so many refusals, are told apart at a time; what comes
+ * beyond that is counted together. */
+#define CF_LOSS_MAX 128
+
+/* The first of a kind is told at once; what follows within a minute of it is
+ * one record, left when the minute is over. Thread-safe. */
+struct cf_loss;
+CF_MUST enum cf_err cf_loss_new(struct cf_ledger *ledger, struct cf_loss **loss); /* CF_E_NOMEM */
+/* Leaves what is still counted as records. */
+void cf_loss_free(struct cf_loss *loss);
+
+/* n events of an authenticated source were refused for a reason (a word of
+ * err.def). */
+void cf_loss_events(struct cf_loss *loss, struct cf_str source, const char *reason, uint64_t n,
+                    int64_t now_us);
+/* A caller was refused. ip may be empty; user and credential are empty for
+ * strangers; reason is a word of err.def. */
+void cf_loss_refusal(struct cf_loss *loss, const char *ip, struct cf_str user,
+                     struct cf_str credential, const char *reason, int64_t now_us);
+/* Leave the records whose minute is over. */
+void cf_loss_tick(struct cf_loss *loss, int64_t now_us);
+
+#endif

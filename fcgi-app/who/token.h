@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* Tokens and roles (api.md, Who may). A token is `cf_<id>_<secret>`; what is
+ * kept of it is the SHA-256 of its text. */
+#ifndef CF_WHO_TOKEN_H
+#define CF_WHO_TOKEN_H
+
+#include <stdatomic.h>
+
+#include "lib/ledger/ledger.h"
+
+/* ---- roles ---- */
+#define CF_ROLES(X) \
+  X(WRITER, "writer") \
+  X(READER, "reader") X(AUDITOR, "auditor") X(OFFICER, "officer") X(ADMIN, "admin")
+enum cf_role {
+#define CF_ROLE(symbol, name) CF_ROLE_##symbol,
+  CF_ROLES(CF_ROLE)
+#undef CF_ROLE
+      CF_ROLE_N
+};
+/* Does a holder of these roles (a mask of 1 << enum cf_role) have the role,
+ * itself or within another (admin has all, auditor is a reader)? */
+bool cf_roles_have(unsigned roles, enum cf_role role);
+/* The role of that name, or CF_ROLE_N. */
+enum cf_role cf_role_find(struct cf_str name);
+const char *cf_role_name(enum cf_role role);
+/* Append the roles as a JSON list of their names. */
+void cf_roles_put(struct cf_buf *b, unsigned roles);
+
+/* ---- a token ---- */
+#define CF_TOKEN_ID_N        10
+#define CF_TOKEN_TEXT_MAX    128
+#define CF_TOKEN_SOURCES_MAX 32
+
+/* Never changed once it is in a table; counted. */
+struct cf_token {
+  atomic_uint holders;
+  char id[CF_TOKEN_ID_N + 1];
+  char *name; /* who: a name as format.md has it; the source of its events */
+  unsigned roles;
+  /* other sources it may write, exact or a prefix that ends in '*';
+   * NULL-terminated */
+  char **sources;
+  uint8_t hash[CF_HASH_N]; /* of the whole text */
+  int64_t made_us;
+  int64_t expires_us; /* CF_TIME_NONE: never */
+  int64_t revoked_us; /* CF_TIME_NONE: not */
+};
+/* An empty one, made now, held once. CF_E_NOMEM. */
+CF_MUST enum cf_err cf_token_new(struct cf_token **token);
+/* Give it an id and a secret, both random; text ("cf_<id>_<secret>",
+ * NUL-terminated) is told only here, the token keeps its hash. CF_E_NOMEM. */
+CF_MUST enum cf_err cf_token_draw(struct cf_token *token, char text[CF_TOKEN_TEXT_MAX]);
+/* Let go; the last one frees. NULL is harmless. */
+void cf_token_put(struct cf_token *token);
+/* Check and copy a name or a source. CF_E_INVALID (member in fault.at),
+ * CF_E_NOMEM. */
+CF_MUST enum cf_err cf_token_set_name(struct cf_token *token, struct cf_str name,
+                                      struct cf_fault *fault);
+CF_MUST enum cf_err cf_token_add_source(struct cf_token *token, struct cf_str source,
+                                        struct cf_fault *fault);
+bool cf_token_valid(const struct cf_token *token, int64_t now_us);
+/* Append the members id, name, roles, sources, made, expires, revoked as JSON,
+ * without braces. */
+void cf_token_put_members(const struct cf_token *token, struct cf_buf *b);
+/* Append the value of its row in CF_TABLE_TOKENS; the key is its id. */
+void cf_token_put_row(const struct cf_token *token, struct cf_buf *b);
+
+/* ---- the table in memory ---- */
+struct cf_tokens;
+/* The tokens of the ledger. CF_E_NOMEM, CF_E_STORE, CF_E_SYNTAX (a row that is
+ * none). */
+CF_MUST enum cf_err cf_tokens_new(struct cf_ledger *ledger, struct cf_tokens **tokens);
+void cf_tokens_free(struct cf_tokens *tokens);
+/* Read them again after a change became durable; on an error the table stays as
+ * it was. */
+CF_MUST enum cf_err cf_tokens_load(struct cf_tokens *tokens);
+/* The token of that id, held for the caller, or NULL. */
+struct cf_token *cf_tokens_get(struct cf_tokens *tokens, struct cf_str id);
+/* The valid token whose text this is, held for the caller, or NULL. The
+ * comparison takes the same time whatever differs. */
+struct cf_token *cf_tokens_check(struct cf_tokens *tokens, struct cf_str text, int64_t now_us);
+/* Call each for all of them in order of id. */
+void cf_tokens_each(struct cf_tokens *tokens,
+                    void (*each)(void *context, const struct cf_token *token), void *context);
+
+#endif

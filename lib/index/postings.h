@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* Postings: which records of a unit (a generation of the tail, or a segment)
+ * have a value. The index in memory, sets of offsets, and the coding of lists
+ * in segments. */
+#ifndef CF_INDEX_POSTINGS_H
+#define CF_INDEX_POSTINGS_H
+
+#include "lib/record/record.h"
+
+/* What is indexed: the indexed members (by their enum cf_member), the UTC hour
+ * of the effective time, and the kind. */
+#define CF_I_DATE CF_M_N
+#define CF_I_KIND (CF_M_N + 1)
+#define CF_I_N    (CF_M_N + 2)
+/* bytes of a key; longer values are cut, and rechecked on the record */
+#define CF_INDEX_VALUE_MAX 200
+#define CF_OFFSET_MAX      (1u << 24)      /* offsets are below it */
+bool cf_index_exists(unsigned index);      /* false for members that are not indexed */
+const char *cf_index_name(unsigned index); /* "user", "date", "kind", … */
+
+/* The key under which a value is found; keys of one index sort as bytes in the
+ * order of their meaning. ip: its 16 bytes; status: two bytes big-endian; date:
+ * "2026-11-24T02"; else the value, in which byte 0x00 becomes 01 01 and 0x01
+ * becomes 01 02, cut (cutting and these escapes keep order and prefixes).
+ * Writes at most CF_INDEX_VALUE_MAX bytes, returns how many. value is as
+ * cf_values_get gives it. */
+size_t cf_index_key(unsigned index, struct cf_str value, uint8_t out[CF_INDEX_VALUE_MAX]);
+size_t cf_index_date_key(int64_t effective_us, uint8_t out[CF_INDEX_VALUE_MAX]);
+
+/* One condition on an index: first ≤ key ≤ last as bytes (first = last: that
+ * value), or, with prefix, keys that begin with first. Not for `id`, which has
+ * fingerprints. */
+struct cf_term {
+  unsigned index;
+  struct cf_str first, last;
+  bool prefix;
+};
+
+bool cf_term_has(const struct cf_term *term, struct cf_str key); /* does it hold for that key? */
+
+/* A set of offsets below n. */
+struct cf_bits {
+  uint64_t *w;
+  uint32_t n;
+};
+CF_MUST enum cf_err cf_bits_new(uint32_t n, struct cf_bits *bits); /* empty; CF_E_NOMEM */
+void cf_bits_free(struct cf_bits *bits);
+void cf_bits_set(struct cf_bits *bits, uint32_t offset);
+void cf_bits_set_range(struct cf_bits *bits, uint32_t from, uint32_t to); /* from ≤ offset < to */
+bool cf_bits_has(const struct cf_bits *bits, uint32_t offset);
+void cf_bits_and(struct cf_bits *bits, const struct cf_bits *other); /* of the same n */
+uint32_t cf_bits_count(const struct cf_bits *bits);
+/* The first set offset ≥ from, or the last one ≤ from; UINT32_MAX where there
+ * is none. */
+uint32_t cf_bits_next(const struct cf_bits *bits, uint32_t from);
+uint32_t cf_bits_prev(const struct cf_bits *bits, uint32_t from);
+
+/* The index of a generation in memory. One writer; the caller's lock keeps
+ * readers apart from it. */
+struct cf_index;
+/* fingerprint_key: 16 secret bytes of the ledger, for ids. CF_E_NOMEM. */
+CF_MUST enum cf_err cf_index_new(const uint8_t fingerprint_key[16], struct cf_index **index);
+void cf_index_free(struct cf_index *index);
+/* Enter a record. offset grows and is below CF_OFFSET_MAX. CF_E_NOMEM (the
+ * index is then not usable further). */
+CF_MUST enum cf_err cf_index_add(struct cf_index *index, uint32_t offset, const struct cf_record *r,
+                                 const struct cf_values *values);
+/* Add to bits the offsets below bits->n and at least from that match. */
+void cf_index_match(const struct cf_index *index, const struct cf_term *term, uint32_t from,
+                    struct cf_bits *bits);
+/* Call each offset whose id has this fingerprint (rechecked by the caller),
+ * oldest first; stops when each gives false. */
+void cf_index_find_id(const struct cf_index *index, uint64_t fingerprint,
+                      bool (*each)(void *context, uint32_t offset), void *context);
+size_t cf_index_memory(const struct cf_index *index);                          /* bytes, about */
+uint64_t cf_index_fingerprint(const struct cf_index *index, struct cf_str id); /* under its key */
+
+/* The keyed fingerprint of an id (SipHash-2-4). */
+uint64_t cf_id_fingerprint(const uint8_t key[16], struct cf_str id);
+
+/* Walk an index in order of its keys, for building a segment: the i-th value's
+ * key and ascending offsets below limit. */
+CF_MUST enum cf_err cf_index_each(const struct cf_index *index, unsigned which, uint32_t limit,
+                                  enum cf_err (*each)(void *context, struct cf_str key,
+                                                      const uint32_t *offsets, uint32_t n),
+                                  void *context);
+/* (fingerprint, offset) pairs below limit in order of fingerprint, then
+ * offset. */
+CF_MUST enum cf_err cf_index_each_id(const struct cf_index *index, uint32_t limit,
+                                     enum cf_err (*each)(void *context, uint64_t fingerprint,
+                                                         uint32_t offset),
+                                     void *context);
+
+/* Lists as chunks of at most 128 offsets (delta varints), or a bitmap over at
+ * most 4,096 offsets where that is smaller. A chunk's first offset is not in
+ * it: its key has it. */
+#define CF_CHUNK_MAX 128
+/* How many of the n ≥ 1 ascending offsets the next chunk takes (1..n). */
+uint32_t cf_chunk_take(const uint32_t *offsets, uint32_t n);
+/* Append the chunk of n offsets, as many as cf_chunk_take said. */
+void cf_chunk_put(struct cf_buf *b, const uint32_t *offsets, uint32_t n);
+/* Add a chunk's offsets ≥ from and < bits->n to bits; gives its count and its
+ * last offset. CF_E_SYNTAX: not what cf_chunk_put writes for ascending offsets
+ * below limit (at most CF_OFFSET_MAX); bits may then hold some of them. */
+CF_MUST enum cf_err cf_chunk_get(uint32_t first, struct cf_str chunk, uint32_t limit, uint32_t from,
+                                 struct cf_bits *bits, uint32_t *count, uint32_t *last);
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* Lines of access logs: which format a line is in, lines that are in none, and
+ * the event written. */
+#include "config.h"
+
+#include "lib/input/logline.h"
+
+#include <string.h>
+
+#include "lib/input/logline_in.h"
+#include "lib/base/codec.h"
+#include "lib/record/event.h"
+
+#define TEXT_MAX (1U << 24) /* a line of CF_LINE_MAX bytes, each escaped, is far below */
+/* bytes of `message` as JSON text, so that the record stays below
+ * CF_LEAF_MAX */
+#define MESSAGE_JSON_MAX 49152
+
+void cf_logline_init(struct cf_logline *l)
+{
+  *l = (struct cf_logline){.format = CF_LOG_TEXT};
+  cf_buf_init(&l->text, TEXT_MAX);
+  cf_buf_init(&l->attributes, TEXT_MAX);
+}
+
+void cf_logline_fini(struct cf_logline *l)
+{
+  cf_buf_fini(&l->text);
+  cf_buf_fini(&l->attributes);
+  cf_json_free(l->doc);
+  l->doc = NULL;
+}
+
+static void empty(struct cf_logline *l)
+{
+  memset(l->v, 0, sizeof l->v);
+  cf_buf_reset(&l->text);
+  cf_buf_reset(&l->attributes);
+  cf_json_free(l->doc);
+  l->doc = NULL;
+}
+
+/* ---- lines ---- */
+
+/* The longest head of a well-formed text that is within `message`'s limit and,
+ * as JSON, within ours. */
+static struct cf_str message_head(struct cf_str s)
+{
+  struct cf_buf json;
+  size_t max = (size_t)cf_member_table[CF_M_MESSAGE].limit;
+  cf_buf_init(&json, MESSAGE_JSON_MAX);
+  for (s = cf_utf8_head(s, max);; s = cf_utf8_head(s, s.n / 2)) {
+    cf_buf_reset(&json);
+    cf_json_put_str(&json, s);
+    if (json.err != CF_E_FULL)
+      break;
+  }
+  cf_buf_fini(&json);
+  return s;
+}
+
+enum cf_err cf_logline_text(struct cf_logline *l, struct cf_str line, bool cut)
+{
+  empty(l);
+  l->format = CF_LOG_TEXT;
+  /* Room for a NUL's place: an empty line is a value, not an absent one. */
+  cf_utf8_put(&l->text, line);
+  const char *p = cf_buf_cstr(&l->text);
+  struct cf_str whole = {p, l->text.n}, head = message_head(whole);
+  if (cut || head.n < whole.n)
+    cf_buf_puts(&l->attributes, "{\"truncated\":[\"message\"]}");
+  if (l->text.err != CF_OK || l->attributes.err != CF_OK)
+    return CF_E_NOMEM;
+  l->v[CF_M_MESSAGE] = head;
+  l->v[CF_M_ACTION] = CF_STR("log.line");
+  if (l->attributes.n > 0)
+    l->v[CF_M_ATTRIBUTES] = cf_buf_str(&l->attributes);
+  return CF_OK;
+}
+
+/* An event needs one of these three (api.md, POST /v1/events). */
+static void complete(struct cf_logline *l)
+{
+  if (l->attributes.n > 0)
+    l->v[CF_M_ATTRIBUTES] = cf_buf_str(&l->attributes);
+  if (l->v[CF_M_METHOD].p == NULL && l->v[CF_M_ACTION].p == NULL && l->v[CF_M_MESSAGE].p == NULL)
+    l->v[CF_M_ACTION] = l->format == CF_LOG_ACCESS ? CF_STR("http.request") : CF_STR("log.line");
+}
+
+/* Behind a byte order mark. */
+static struct cf_str unmarked(struct cf_str line)
+{
+  return cf_str_starts(line, CF_STR("\xef\xbb\xbf")) ? (struct cf_str){line.p + 3, line.n - 3}
+                                                     : line;
+}
+
+static bool looks_json(struct cf_str s)
+{
+  size_t i = 0;
+  while (i < s.n && (s.p[i] == ' ' || s.p[i] == '\t'))
+    i++;
+  return i < s.n && s.p[i] == '{';
+}
+
+enum cf_err cf_logline_parse(struct cf_logline *l, struct cf_str line)
+{
+  struct cf_str s = unmarked(line);
+  empty(l);
+  bool json = looks_json(s);
+  enum cf_err err = json ? cf_logline_json(l, s) : cf_logline_access(l, s);
+  if (err == CF_E_SYNTAX)
+    return cf_logline_text(l, line, false);
+  if (err != CF_OK)
+    return err;
+  l->format = json ? CF_LOG_JSON : CF_LOG_ACCESS;
+  complete(l);
+  return CF_OK;
+}
+
+/* ---- the event ---- */
+
+static void put_value(const struct cf_logline *l, enum cf_member m, struct cf_buf *b)
+{
+  cf_json_put_name(b, cf_member_table[m].name);
+  if (cf_member_table[m].type == CF_T_INTEGER || m == CF_M_ATTRIBUTES)
+    cf_buf_putstr(b, l->v[m]);
+  else
+    cf_json_put_str(b, l->v[m]);
+}
+
+void cf_logline_put(const struct cf_logline *l, struct cf_str source, struct cf_str id,
+                    struct cf_buf *b)
+{
+  cf_buf_putc(b, '{');
+  cf_json_put_member(b, cf_member_table[CF_M_SOURCE].name, source);
+  cf_json_put_member(b, cf_member_table[CF_M_ID].name, id);
+  for (unsigned m = 0; m < CF_M_N; m++)
+    if (l->v[m].p != NULL)
+      put_value(l, (enum cf_member)m, b);
+  cf_buf_puts(b, "}\n");
+}
+
+/* A line of SURE_N bytes in access format always makes an acceptable event:
+ * even all escaped it is within every limit that ?long=cut does not mend. */
+#define SURE_N 2048
+
+static enum cf_err acceptable(struct cf_str event, struct cf_str source)
+{
+  const struct cf_event_rules rules = {.source = source, .cut_long = true};
+  struct cf_event parsed;
+  struct cf_fault fault;
+  enum cf_err err = cf_event_parse(event, &rules, &parsed, &fault);
+  if (err == CF_OK)
+    cf_event_fini(&parsed);
+  return err;
+}
+
+enum cf_err cf_logline_event(struct cf_logline *l, struct cf_str line, bool cut,
+                             struct cf_str source, struct cf_str id, struct cf_buf *b)
+{
+  size_t start = b->n;
+  enum cf_err err = cut ? cf_logline_text(l, line, true) : cf_logline_parse(l, line);
+  if (err != CF_OK)
+    return err;
+  cf_logline_put(l, source, id, b);
+  if (b->err != CF_OK || l->format == CF_LOG_TEXT ||
+      (l->format == CF_LOG_ACCESS && line.n <= SURE_N))
+    return b->err;
+  err = acceptable((struct cf_str){(const char *)b->p + start, b->n - start}, source);
+  if (err == CF_OK || err == CF_E_NOMEM)
+    return err;
+  cf_buf_cut(b, b->n - start);
+  err = cf_logline_text(l, line, false);
+  if (err == CF_OK)
+    cf_logline_put(l, source, id, b);
+  return err != CF_OK ? err : b->err;
+}

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+/* The queue: requests wait, one of them leads a group into the ledger, and
+ * nobody is answered before the log is on disk.
+ *
+ * A leader takes what is waiting, commits it without sync, flushes the log and
+ * answers all of it. The next one begins when the flush has returned, so that
+ * what came meanwhile shares a transaction and an fsync, or at once when a lot
+ * is waiting: then it commits while this one flushes. `durable` is the largest
+ * size committed before a flush that has returned. A waiter sleeps on a
+ * semaphore of its own, and needs no lock when it is woken. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/diag.h"
+#include "lib/record/control.h"
+#include "lib/ledger/ledger_in.h"
+
+#define GROUP_MAX 1024 /* requests a leader takes */
+/* so much text waiting is committed while the group before it flushes */
+#define AHEAD_BYTES (128u << 10)
+
+enum cf_err cf_queue_init(struct cf_queue *queue)
+{
+  memset(queue, 0, sizeof *queue);
+  (void)pthread_mutex_init(&queue->lock, NULL);
+  (void)pthread_cond_init(&queue->idle, NULL);
+  queue->tail = &queue->head;
+  queue->posted = calloc(CF_POSTED_MAX, sizeof *queue->posted);
+  return queue->posted == NULL ? CF_E_NOMEM : CF_OK;
+}
+
+void cf_queue_fini(struct cf_queue *queue)
+{
+  for (size_t i = 0; i < queue->posted_n; i++)
+    cf_event_fini(&queue->posted[i]);
+  free(queue->posted);
+  (void)pthread_cond_destroy(&queue->idle);
+  (void)pthread_mutex_destroy(&queue->lock);
+}
+
+/* ---- what was posted ---- */
+
+void cf_ledger_post(struct cf_ledger *l, struct cf_event *event)
+{
+  struct cf_queue *q = &l->queue;
+  (void)pthread_mutex_lock(&q->lock);
+  bool taken = q->posted_n < CF_POSTED_MAX;
+  if (taken)
+    q->posted[q->posted_n++] = *event;
+  else
+    q->posted_dropped++;
+  (void)pthread_mutex_unlock(&q->lock);
+  if (!taken)
+    cf_event_fini(event);
+  *event = (struct cf_event){0};
+}
+
+/* Posted events on their way, as an append of their own. */
+struct posted {
+  struct cf_append append;
+  struct cf_event *event;
+  const struct cf_event **pointer;
+  size_t n;
+};
+
+static void posted_fini(struct posted *p)
+{
+  for (size_t i = 0; i < p->n; i++)
+    cf_event_fini(&p->event[i]);
+  free(p->event);
+  free(p->pointer);
+  free(p->append.places);
+}
+
+/* Under queue.lock. Without memory they stay where they are. */
+static void posted_take(struct cf_queue *q, struct posted *p)
+{
+  *p = (struct posted){.n = 0};
+  size_t n = q->posted_n;
+  if (n == 0)
+    return;
+  p->event = malloc(n * sizeof *p->event);
+  p->pointer = malloc(n * sizeof *p->pointer);
+  p->append.places = calloc(n, sizeof *p->append.places);
+  if (p->event == NULL || p->pointer == NULL || p->append.places == NULL)
+    return;
+  for (size_t i = 0; i < n; i++) {
+    p->event[i] = q->posted[i];
+    p->pointer[i] = &p->event[i];
+  }
+  p->n = n;
+  p->append.n = n;
+  p->append.events = p->pointer;
+  q->posted_n = 0;
+}
+
+/* ---- waiting ---- */
+
+/* Unlock the queue, and let the first one that waits lead, if it is time. It is
+ * woken without the lock, which it takes at once. */
+static void release(struct cf_queue *q)
+{
+  struct cf_waiter *next = NULL;
+  if (!q->leading && q->head != NULL && (q->flushing == 0 || q->bytes >= AHEAD_BYTES)) {
+    next = q->head;
+    next->leads = true;
+    q->leading = true;
+  }
+  (void)pthread_mutex_unlock(&q->lock);
+  if (next != NULL)
+    (void)sem_post(&next->wake);
+}
+
+/* Under queue.lock: n have their answer. */
+static void leave(struct cf_queue *q, size_t n)
+{
+  q->inside -= (unsigned)n;
+  if (q->inside == 0)
+    (void)pthread_cond_broadcast(&q->idle);
+}
+
+static void sleep_until_woken(struct cf_waiter *w)
+{
+  while (sem_wait(&w->wake) != 0)
+    ;
+}
+
+/* ---- leading ---- */
+
+struct group {
+  struct cf_waiter *waiter[GROUP_MAX];
+  struct cf_append *append[GROUP_MAX + 1]; /* the waiters', and the posted ones' */
+  size_t n, appends_n;
+  struct posted posted;
+};
+
+static size_t event_bytes(const struct cf_event *e)
+{
+  size_t n = e->record.public_text.n;
+  for (unsigned c = 0; c < CF_C_N; c++)
+    n += e->record.payload[c].n;
+  return n;
+}
+
+static size_t append_bytes(const struct cf_append *a)
+{
+  size_t n = 0;
+  for (size_t i = 0; i < a->n; i++)
+    n += event_bytes(a->events[i]);
+  return n;
+}
+
+/* Under queue.lock. */
+static struct cf_waiter *waiter_take(struct cf_queue *q)
+{
+  struct cf_waiter *w = q->head;
+  q->head = w->next;
+  if (q->head == NULL)
+    q->tail = &q->head;
+  q->bytes -= w->bytes;
+  return w;
+}
+
+/* Under queue.lock: what waits, up to the limits, and at least one. */
+static void group_take(struct cf_queue *q, struct group *g)
+{
+  size_t bytes = 0;
+  g->n = g->appends_n = 0;
+  while (q->head != NULL && g->n < GROUP_MAX &&
+         (g->n == 0 || bytes + q->head->bytes <= CF_GROUP_BYTES)) {
+    struct cf_waiter *w = waiter_take(q);
+    bytes += w->bytes;
+    g->waiter[g->n++] = w;
+    g->append[g->appends_n++] = w->append;
+  }
+  posted_take(q, &g->posted);
+  if (g->posted.n > 0)
+    g->append[g->appends_n++] = &g->posted.append;
+}
+
+/* Do too many frozen generations wait, or too large ones? */
+static bool roller_is_behind(const struct cf_layout *layout)
+{
+  size_t memory = 0;
+  for (size_t i = 0; i + 1 < layout->tails_n; i++)
+    memory += cf_tail_memory(layout->tails[i]);
+  return layout->tails_n > CF_TAILS_MAX || memory > CF_FROZEN_MEMORY_MAX;
+}
+
+/* Wait while the roller has too much before it. CF_E_SPACE when it cannot get
+ * rid of it. */
+static enum cf_err wait_for_roller(struct cf_ledger *l)
+{
+  (void)pthread_mutex_lock(&l->look);
+  while (roller_is_behind(l->layout) && !l->roll_failed && !l->roller_gone)
+    (void)pthread_cond_wait(&l->rolled, &l->look);
+  bool stuck = roller_is_behind(l->layout) && l->roll_failed;
+  (void)pthread_mutex_unlock(&l->look);
+  return stuck ? CF_E_SPACE : CF_OK;
+}
+
+static enum cf_err group_commit(struct cf_ledger *l, const struct group *g, uint64_t *size)
+{
+  enum cf_err err = wait_for_roller(l);
+  if (err == CF_OK) {
+    (void)pthread_mutex_lock(&l->commit);
+    err = cf_plan_run(l, g->append, g->appends_n);
+    *size = l->size;
+    (void)pthread_mutex_unlock(&l->commit);
+  }
+  if (err == CF_E_SPACE)
+    (void)cf_space_release(l);
+  return err;
+}
+
+/* What is committed goes to disk, while the next group may be committed. */
+static void group_flush(struct cf_ledger *l, uint64_t size)
+{
+  struct cf_queue *q = &l->queue;
+  (void)pthread_mutex_lock(&q->lock);
+  q->leading = false;
+  q->flushing++;
+  release(q);
+  cf_bdb_flush(l->env);
+  cf_publish(l, size);
+  (void)pthread_mutex_lock(&q->lock);
+  q->flushing--;
+}
+
+/* Commit, flush, publish, hand the lead on. */
+static enum cf_err group_run(struct cf_ledger *l, struct group *g)
+{
+  uint64_t size = 0;
+  enum cf_err err = group_commit(l, g, &size);
+  if (err == CF_OK) {
+    group_flush(l, size);
+  } else {
+    (void)pthread_mutex_lock(&l->queue.lock);
+    l->queue.leading = false;
+    /* nobody waits who could try again, and one that cannot be taken must not
+     * fail the next group too */
+    l->queue.posted_dropped += g->posted.n;
+  }
+  for (size_t i = 0; i < g->n; i++)
+    g->append[i]->size = size;
+  leave(&l->queue, g->n);
+  release(&l->queue);
+  return err;
+}
+
+/* Without memory for a group only the one that would lead fails. */
+static enum cf_err lead_not(struct cf_queue *q)
+{
+  (void)waiter_take(q);
+  q->leading = false;
+  leave(q, 1);
+  release(q);
+  return CF_E_NOMEM;
+}
+
+/* By the first one that waits, who is in the group that it leads. The others
+ * are woken when nothing of the ledger is needed any more. */
+static enum cf_err lead(struct cf_ledger *l, const struct cf_waiter *leader)
+{
+  struct group *g = malloc(sizeof *g);
+  (void)pthread_mutex_lock(&l->queue.lock);
+  if (g == NULL)
+    return lead_not(&l->queue);
+  group_take(&l->queue, g);
+  (void)pthread_mutex_unlock(&l->queue.lock);
+  enum cf_err err = group_run(l, g);
+  posted_fini(&g->posted);
+  for (size_t i = 0; i < g->n; i++) {
+    if (g->waiter[i] == leader)
+      continue;
+    g->waiter[i]->err = err;
+    (void)sem_post(&g->waiter[i]->wake);
+  }
+  free(g);
+  return err;
+}
+
+static bool brings_events(const struct cf_append *a)
+{
+  for (size_t i = 0; i < a->n; i++)
+    if (a->events[i]->record.kind == CF_K_EVENT)
+      return true;
+  return false;
+}
+
+/* Under queue.lock: may an append begin? What is no client's event may use the
+ * last space: a token must be revocable. */
+static enum cf_err admit(struct cf_ledger *l, const struct cf_append *a, bool control)
+{
+  if (!control && atomic_load(&l->leaving))
+    return CF_E_LEAVING;
+  return !brings_events(a) || cf_space_ok(l) ? CF_OK : CF_E_SPACE;
+}
+
+static enum cf_err enqueue(struct cf_ledger *l, struct cf_append *append, bool control)
+{
+  struct cf_queue *q = &l->queue;
+  struct cf_waiter w = {.append = append, .bytes = append_bytes(append)};
+  (void)sem_init(&w.wake, 0, 0);
+  (void)pthread_mutex_lock(&q->lock);
+  enum cf_err err = admit(l, append, control);
+  if (err == CF_OK) {
+    q->inside++;
+    q->bytes += w.bytes;
+    *q->tail = &w;
+    q->tail = &w.next;
+  }
+  release(q);
+  if (err == CF_OK) {
+    sleep_until_woken(&w);
+    err = w.leads ? lead(l, &w) : w.err;
+  }
+  (void)sem_destroy(&w.wake);
+  return err;
+}
+
+enum cf_err cf_ledger_append(struct cf_ledger *ledger, struct cf_append *append)
+{
+  return enqueue(ledger, append, false);
+}
+
+void cf_append_posted(struct cf_ledger *l)
+{
+  (void)pthread_mutex_lock(&l->queue.lock);
+  bool any = l->queue.posted_n > 0;
+  (void)pthread_mutex_unlock(&l->queue.lock);
+  struct cf_append nothing = {.n = 0};
+  if (any && enqueue(l, &nothing, true) != CF_OK)
+    cf_log(CF_LOG_WARNING, "records of access or loss could not be written");
+}
+
+/* ---- the log's own records ---- */
+
+enum cf_err cf_append_service(struct cf_ledger *l, const char *what)
+{
+  struct cf_event event = {0};
+  enum cf_err err = cf_control_service(l->software, what, &event);
+  if (err != CF_OK)
+    return err;
+  const struct cf_event *pointer = &event;
+  struct cf_place place;
+  struct cf_append append = {.events = &pointer, .n = 1, .places = &place};
+  err = enqueue(l, &append, true);
+  cf_event_fini(&event);
+  return err;
+}

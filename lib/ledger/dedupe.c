@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/* Idempotent ids: which of a group's (source, id) have been recorded within the
+ * window? Fingerprints say where to look, the record says whether it is so.
+ *
+ * A group is asked as a whole, segment by segment: a segment's filter is then
+ * read through the processor's cache once for all of them. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/diag.h"
+#include "lib/ledger/ledger_in.h"
+
+/* records with one fingerprint that are looked at in one go: many sources may
+ * share an id */
+#define CANDIDATES_MAX 64
+/* looks that find damage: what else the segment may have is not looked for, or
+ * one that cannot be read would hold up all who append */
+#define DAMAGED_MAX 256
+
+struct dedupe {
+  struct cf_ledger *l;
+  struct cf_ask *ask;
+  uint32_t n;
+  int64_t now_us;
+  struct cf_view *view; /* up to what is committed; made when the first record must be looked at */
+  struct cf_block *block; /* the last one opened */
+  uint64_t block_first;   /* its first seq, or UINT64_MAX */
+  struct cf_values values;
+  uint64_t *fingerprint; /* of the asks that are still open, and which they are */
+  uint32_t *open, *maybe;
+  uint32_t damaged; /* looks at the segment that found damage */
+};
+
+struct candidates {
+  size_t skip; /* so many were looked at before */
+  size_t n;
+  uint32_t offset[CANDIDATES_MAX];
+};
+
+static bool offset_collect(void *context, uint32_t offset)
+{
+  struct candidates *c = context;
+  if (c->skip > 0) {
+    c->skip--;
+    return true;
+  }
+  if (c->n == CANDIDATES_MAX)
+    return false;
+  c->offset[c->n++] = offset;
+  return true;
+}
+
+/* ---- looking at a record ---- */
+
+static enum cf_err open_block(struct dedupe *d, uint64_t seq)
+{
+  uint64_t first = seq - seq % CF_GROUP;
+  enum cf_err err = CF_OK;
+  if (d->block_first == first)
+    return CF_OK;
+  d->block_first = UINT64_MAX;
+  if (d->view == NULL)
+    err = cf_view_at(d->l, d->l->size, &d->view);
+  if (err == CF_OK)
+    err = cf_view_block(d->view, seq, d->block);
+  if (err == CF_OK)
+    d->block_first = first;
+  return err;
+}
+
+static enum cf_err ask_tell(struct dedupe *d, struct cf_ask *ask, const struct cf_record *r)
+{
+  struct cf_hashes hashes;
+  cf_view_hashes(d->view, &hashes);
+  enum cf_err err = hashes.get(hashes.context, 0, r->seq, 1, ask->hash);
+  if (err != CF_OK)
+    return err;
+  ask->found = true;
+  ask->same = cf_record_same(ask->content, r);
+  ask->seq = r->seq;
+  ask->recorded_us = r->recorded_us;
+  return CF_OK;
+}
+
+/* ---- the window ---- */
+
+static bool is_too_far_back(const struct dedupe *d, uint64_t seq)
+{
+  return d->l->size - seq > d->l->conf->dedupe_records;
+}
+
+static bool is_too_old(const struct dedupe *d, int64_t recorded_us)
+{
+  return d->now_us - recorded_us >= d->l->conf->dedupe_window_us;
+}
+
+/* Is the record at seq the one? Then the ask says so. */
+static enum cf_err candidate_check(struct dedupe *d, struct cf_ask *ask, uint64_t seq)
+{
+  enum cf_err err = open_block(d, seq);
+  if (err != CF_OK)
+    return err;
+  const struct cf_record *r = &d->block->record[seq % CF_GROUP];
+  if (r->kind != CF_K_EVENT || is_too_far_back(d, seq) || is_too_old(d, r->recorded_us))
+    return CF_OK;
+  err = cf_values_get(r, &d->values);
+  if (err != CF_OK || !cf_str_eq(d->values.v[CF_M_SOURCE], ask->source) ||
+      !cf_str_eq(d->values.v[CF_M_ID], ask->id))
+    return err;
+  return ask_tell(d, ask, r);
+}
+
+/* ---- where to look ---- */
+
+/* A unit: exactly one of the two. */
+struct place {
+  struct cf_tail *tail;
+  const struct cf_segment_meta *segment;
+};
+
+/* What a damaged segment cannot tell is not there, an event taken twice is
+ * better than one refused for ever; what it can tell still counts. */
+static enum cf_err pass_damage(struct dedupe *d, struct place place, enum cf_err err)
+{
+  if (err != CF_E_DAMAGED || place.segment == NULL)
+    return err;
+  d->damaged++;
+  return CF_OK;
+}
+
+static enum cf_err check_all(struct dedupe *d, struct place place, struct cf_ask *ask,
+                             uint64_t first, const struct candidates *c)
+{
+  enum cf_err err = CF_OK;
+  for (size_t i = 0; err == CF_OK && i < c->n && !ask->found; i++)
+    err = pass_damage(d, place, candidate_check(d, ask, first + c->offset[i]));
+  return err;
+}
+
+static enum cf_err collect_in(struct cf_segment *segment, uint64_t fingerprint, size_t skip,
+                              struct candidates *c)
+{
+  *c = (struct candidates){.skip = skip};
+  return cf_segment_find_id(segment, fingerprint, offset_collect, c);
+}
+
+static enum cf_err collect_from(struct dedupe *d, struct place place, uint64_t fingerprint,
+                                size_t skip, struct candidates *c)
+{
+  enum cf_err err = CF_OK;
+  if (place.segment != NULL) {
+    CF_SEGMENT_READ(d->l->pool, place.segment, err, segment,
+                    collect_in(segment, fingerprint, skip, c))
+    return err;
+  }
+  *c = (struct candidates){.skip = skip};
+  cf_tail_find_id(place.tail, fingerprint, offset_collect, c);
+  return CF_OK;
+}
+
+static enum cf_err search_unit(struct dedupe *d, struct place place, struct cf_ask *ask)
+{
+  uint64_t first = place.tail != NULL ? cf_tail_meta(place.tail)->first : place.segment->first;
+  struct candidates c;
+  size_t seen = 0;
+  do {
+    enum cf_err err = collect_from(d, place, ask->fingerprint, seen, &c);
+    if (err == CF_OK)
+      err = check_all(d, place, ask, first, &c);
+    if (err != CF_OK)
+      return err;
+    seen += c.n;
+  } while (!ask->found && c.n == CANDIDATES_MAX);
+  return CF_OK;
+}
+
+static enum cf_err search_tails(struct dedupe *d, struct cf_ask *ask)
+{
+  const struct cf_layout *layout = d->l->layout;
+  enum cf_err err = CF_OK;
+  for (size_t i = layout->tails_n; err == CF_OK && i-- > 0 && !ask->found;)
+    err = search_unit(d, (struct place){.tail = layout->tails[i]}, ask);
+  return err;
+}
+
+static enum cf_err search_segment(struct dedupe *d, const struct cf_segment_meta *meta,
+                                  struct cf_ask *ask)
+{
+  const struct place place = {.segment = meta};
+  return pass_damage(d, place, search_unit(d, place, ask));
+}
+
+/* The asks that are still open, for one segment. */
+static uint32_t gather_open(struct dedupe *d)
+{
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < d->n; i++)
+    if (!d->ask[i].found) {
+      d->open[n] = i;
+      d->fingerprint[n++] = d->ask[i].fingerprint;
+    }
+  return n;
+}
+
+/* Those of the open asks that the segment may have; a filter that is not in
+ * memory comes there with the first search. */
+static enum cf_err asks_screen(struct dedupe *d, const struct cf_segment_meta *meta,
+                               uint32_t open_n, uint32_t *maybe_n)
+{
+  if (cf_segment_screen_ids(d->l->pool, meta, d->fingerprint, open_n, d->maybe, maybe_n))
+    return CF_OK;
+  enum cf_err err = search_segment(d, meta, &d->ask[d->open[0]]);
+  if (err != CF_OK ||
+      cf_segment_screen_ids(d->l->pool, meta, d->fingerprint, open_n, d->maybe, maybe_n))
+    return err;
+  for (*maybe_n = 0; *maybe_n < open_n; (*maybe_n)++)
+    d->maybe[*maybe_n] = *maybe_n;
+  return CF_OK;
+}
+
+static enum cf_err search_one_segment(struct dedupe *d, const struct cf_segment_meta *meta,
+                                      uint32_t open_n)
+{
+  uint32_t maybe_n = 0;
+  d->damaged = 0;
+  enum cf_err err = asks_screen(d, meta, open_n, &maybe_n);
+  for (uint32_t i = 0; err == CF_OK && i < maybe_n && d->damaged < DAMAGED_MAX; i++) {
+    struct cf_ask *ask = &d->ask[d->open[d->maybe[i]]];
+    if (!ask->found)
+      err = search_segment(d, meta, ask);
+  }
+  return err;
+}
+
+/* Back to where not even a segment's newest record is within dedupe_records.
+ * Where the clock was wrong for a while, a segment of that while may be too old
+ * and those before it not. */
+static enum cf_err search_segments(struct dedupe *d)
+{
+  const struct cf_layout *layout = d->l->layout;
+  enum cf_err err = CF_OK;
+  for (size_t i = layout->segments_n; err == CF_OK && i-- > 0;) {
+    const struct cf_segment_meta *meta = &layout->segments[i];
+    if (is_too_far_back(d, meta->end - 1))
+      break;
+    if (is_too_old(d, meta->recorded_max_us))
+      continue;
+    uint32_t open_n = gather_open(d);
+    if (open_n == 0)
+      break;
+    err = search_one_segment(d, meta, open_n);
+  }
+  return err;
+}
+
+enum cf_err cf_dedupe(struct cf_ledger *l, struct cf_ask *ask, uint32_t n, int64_t now_us)
+{
+  if (n == 0)
+    return CF_OK;
+  struct dedupe d = {.l = l, .ask = ask, .n = n, .now_us = now_us, .block_first = UINT64_MAX};
+  d.block = malloc(sizeof *d.block);
+  d.fingerprint = malloc(n * sizeof *d.fingerprint);
+  d.open = malloc(n * sizeof *d.open);
+  d.maybe = malloc(n * sizeof *d.maybe);
+  cf_values_init(&d.values);
+  enum cf_err err = d.block == NULL || d.fingerprint == NULL || d.open == NULL || d.maybe == NULL
+                        ? CF_E_NOMEM
+                        : CF_OK;
+  if (d.block != NULL)
+    cf_block_init(d.block);
+  for (uint32_t i = 0; err == CF_OK && i < n; i++)
+    err = search_tails(&d, &ask[i]);
+  if (err == CF_OK)
+    err = search_segments(&d);
+  if (d.block != NULL)
+    cf_block_fini(d.block);
+  cf_values_fini(&d.values);
+  cf_view_put(d.view);
+  free(d.block);
+  free(d.fingerprint);
+  free(d.open);
+  free(d.maybe);
+  return err;
+}

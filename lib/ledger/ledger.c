@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: MIT */
+/* The ledger's life: init, open, close, state. */
+#include "config.h"
+
+#include "lib/ledger/ledger.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/diag.h"
+#include "lib/base/file.h"
+#include "lib/record/control.h"
+#include "lib/ledger/ledger_in.h"
+
+#define UNFINISHED "unfinished" /* a file in DATA from init's first step to its last */
+
+static void ledger_free(struct cf_ledger *l)
+{
+  cf_layout_put(l->layout);
+  cf_segment_pool_free(l->pool);
+  cf_levels_fini(&l->levels);
+  cf_meta_close(l);
+  cf_bdb_env_close(l->env);
+  cf_signer_close(l->signer);
+  cf_queue_fini(&l->queue);
+  cf_wipe(l->import_key, sizeof l->import_key);
+  cf_wipe(l->salt_key, sizeof l->salt_key);
+  if (l->lock_fd >= 0)
+    (void)close(l->lock_fd); /* and with it the lock */
+  if (l->directory >= 0)
+    (void)close(l->directory);
+  free(l->segments_path);
+  free(l->software);
+  pthread_mutex_t *const mutexes[] = {&l->commit, &l->look, &l->seal, &l->nap};
+  for (size_t i = 0; i < sizeof mutexes / sizeof mutexes[0]; i++)
+    (void)pthread_mutex_destroy(mutexes[i]);
+  (void)pthread_cond_destroy(&l->rolled);
+  (void)pthread_cond_destroy(&l->wake);
+  free(l);
+}
+
+static enum cf_err ledger_new(const struct cf_conf *conf, const char *software,
+                              struct cf_ledger **ledger)
+{
+  struct cf_ledger *l = calloc(1, sizeof *l);
+  if (l == NULL)
+    return CF_E_NOMEM;
+  l->conf = conf;
+  l->directory = l->lock_fd = -1;
+  pthread_mutex_t *const mutexes[] = {&l->commit, &l->look, &l->seal, &l->nap};
+  for (size_t i = 0; i < sizeof mutexes / sizeof mutexes[0]; i++)
+    (void)pthread_mutex_init(mutexes[i], NULL);
+  (void)pthread_cond_init(&l->rolled, NULL);
+  pthread_condattr_t monotonic;
+  (void)pthread_condattr_init(&monotonic);
+  (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  (void)pthread_cond_init(&l->wake, &monotonic);
+  (void)pthread_condattr_destroy(&monotonic);
+  cf_levels_init(&l->levels, NULL);
+  l->software = strdup(software);
+  if (cf_queue_init(&l->queue) != CF_OK || l->software == NULL ||
+      asprintf(&l->segments_path, "%s/segments", conf->data) < 0) {
+    l->segments_path = NULL;
+    ledger_free(l);
+    return CF_E_NOMEM;
+  }
+  *ledger = l;
+  return CF_OK;
+}
+
+/* ---- the directory ---- */
+
+/* Open DATA; it must be ours, and nobody else may write to it. */
+static enum cf_err open_directory(struct cf_ledger *l, struct cf_fault *fault)
+{
+  const char *data = l->conf->data;
+  l->directory = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (l->directory < 0 && errno == ENOENT)
+    return cf_fail(fault, CF_E_NOTFOUND, data,
+                   "there is no ledger: make one with `counterfoil init`");
+  if (l->directory < 0)
+    return cf_fail_errno(fault, CF_E_SYSTEM, data, "cannot open the data directory");
+  struct stat st;
+  if (fstat(l->directory, &st) != 0)
+    return cf_fail_errno(fault, CF_E_SYSTEM, data, "cannot look at the data directory");
+  if (st.st_uid != geteuid())
+    return cf_fail(
+        fault, CF_E_CONFIG, data,
+        "the data directory belongs to uid %lu and this process is uid %lu: run as its owner",
+        (unsigned long)st.st_uid, (unsigned long)geteuid());
+  if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+    return cf_fail(fault, CF_E_CONFIG, data, "others may write to the data directory: chmod 0700");
+  return CF_OK;
+}
+
+/* An open-file-description lock: it goes with the descriptor, whatever kills
+ * the process. */
+static enum cf_err take_lock(struct cf_ledger *l, struct cf_fault *fault)
+{
+  l->lock_fd = openat(l->directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (l->lock_fd < 0)
+    return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "cannot open the file `lock`");
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  if (fcntl(l->lock_fd, F_OFD_SETLK, &lock) == 0)
+    return CF_OK;
+  if (errno == EAGAIN || errno == EACCES)
+    return cf_fail(fault, CF_E_LOCKED, l->conf->data, "another process owns the ledger");
+  return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "cannot lock the ledger");
+}
+
+static enum cf_err open_env(struct cf_ledger *l, enum cf_bdb_open how, bool spare,
+                            struct cf_fault *fault)
+{
+  char *path = NULL;
+  if (asprintf(&path, "%s/env", l->conf->data) < 0)
+    return CF_E_NOMEM;
+  struct stat st;
+  enum cf_err err = CF_OK;
+  if (stat(path, &st) != 0)
+    err = cf_fail(fault, CF_E_NOTFOUND, l->conf->data,
+                  "there is no ledger: make one with `counterfoil init`");
+  if (err == CF_OK)
+    err = cf_bdb_env_open(path, CF_ENV_CACHE, spare, &l->env, fault);
+  if (err == CF_OK)
+    err = cf_meta_open(l, how, fault);
+  if (err == CF_OK)
+    l->levels.rows = l->tiles;
+  free(path);
+  return err;
+}
+
+/* Recovery that fails may want for space, and does not always say so: it is
+ * tried once more with the least that it needs, and the reserve given up. */
+static enum cf_err recover_env(struct cf_ledger *l, struct cf_fault *fault)
+{
+  enum cf_err err = open_env(l, CF_BDB_READ, cf_space_free(l) < l->conf->min_free, fault);
+  if (err == CF_E_SPACE || err == CF_E_DAMAGED) {
+    (void)cf_space_release(l);
+    cf_meta_close(l);
+    cf_bdb_env_close(l->env);
+    l->env = NULL;
+    err = open_env(l, CF_BDB_READ, true, fault);
+  }
+  if (err == CF_E_DAMAGED && cf_space_free(l) < CF_ENV_CACHE)
+    return cf_fail(fault, CF_E_SPACE, l->conf->data,
+                   "the database cannot be recovered, and there is hardly any space: free some");
+  return err;
+}
+
+/* ---- init ---- */
+
+static enum cf_err check_conf(const struct cf_conf *conf, struct cf_fault *fault)
+{
+  if (conf->segment_records % CF_TILE_W != 0 || conf->segment_records > CF_SEGMENT_RECORDS_MAX)
+    return cf_fail(fault, CF_E_CONFIG, "segment_records", "a multiple of 256, at most %u",
+                   CF_SEGMENT_RECORDS_MAX);
+  return CF_OK;
+}
+
+static enum cf_err make_directory(const char *path, struct cf_fault *fault)
+{
+  if (mkdir(path, 0700) == 0 || errno == EEXIST)
+    return CF_OK;
+  return cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot make the directory");
+}
+
+/* An existing DATA must hold nothing, or what an init that was cut short has
+ * left: then *again is set. */
+static enum cf_err check_empty(struct cf_ledger *l, bool *again, struct cf_fault *fault)
+{
+  int fd = openat(l->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *d = fd < 0 ? NULL : fdopendir(fd);
+  if (d == NULL) {
+    if (fd >= 0)
+      (void)close(fd);
+    return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "cannot read the data directory");
+  }
+  bool any = false;
+  *again = false;
+  for (struct dirent *e; (e = readdir(d)) != NULL;) {
+    any |= strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+           strcmp(e->d_name, "lock") != 0;
+    *again |= strcmp(e->d_name, UNFINISHED) == 0;
+  }
+  (void)closedir(d);
+  return any && !*again ? cf_fail(fault, CF_E_CONFLICT, l->conf->data,
+                                  "the data directory is not empty: a new ledger wants a new one")
+                        : CF_OK;
+}
+
+/* Remove a directory of files that an init has left. */
+static enum cf_err clear_directory(struct cf_ledger *l, const char *name, struct cf_fault *fault)
+{
+  int fd = openat(l->directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0 && errno == ENOENT)
+    return CF_OK;
+  DIR *d = fd < 0 ? NULL : fdopendir(fd);
+  if (d != NULL) {
+    for (struct dirent *e; (e = readdir(d)) != NULL;)
+      (void)unlinkat(fd, e->d_name, 0);
+    (void)closedir(d);
+  } else if (fd >= 0) {
+    (void)close(fd);
+  }
+  return unlinkat(l->directory, name, AT_REMOVEDIR) == 0
+             ? CF_OK
+             : cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "cannot remove %s", name);
+}
+
+static enum cf_err make_tree(struct cf_ledger *l, struct cf_fault *fault)
+{
+  static const char *const names[] = {"env", "segments"};
+  int fd = openat(l->directory, UNFINISHED, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0 || close(fd) != 0 || fsync(l->directory) != 0)
+    return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "cannot write to the data directory");
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    enum cf_err err = clear_directory(l, names[i], fault);
+    if (err != CF_OK)
+      return err;
+    if (mkdirat(l->directory, names[i], 0700) != 0)
+      return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "cannot make %s", names[i]);
+  }
+  return CF_OK;
+}
+
+/* The ledger can be opened from here on. */
+static enum cf_err init_finish(struct cf_ledger *l, struct cf_fault *fault)
+{
+  if (unlinkat(l->directory, UNFINISHED, 0) == 0 && fsync(l->directory) == 0 &&
+      cf_file_sync_name(l->conf->data))
+    return CF_OK;
+  return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "cannot write to the data directory");
+}
+
+/* The signer's key. Where an init was cut short behind it, it is there already,
+ * and has signed nothing. */
+static enum cf_err make_signer(struct cf_ledger *l, bool again, struct cf_fault *fault)
+{
+  struct cf_checkpoint last;
+  enum cf_err err = cf_signer_create(l->conf->signer, cf_str_from(l->origin), NULL, fault);
+  bool kept = err == CF_E_CONFLICT && again;
+  if (err == CF_OK || kept)
+    err = cf_signer_open(l->conf->signer, cf_str_from(l->origin), &l->signer, fault);
+  if (err == CF_OK && kept && cf_signer_last(l->signer, &last))
+    return cf_fail(fault, CF_E_CONFLICT, l->conf->signer,
+                   "this key has signed another ledger: a new ledger wants a new one");
+  return err;
+}
+
+/* Record 0, as this ledger's signer and name make it. */
+static enum cf_err make_genesis(struct cf_ledger *l, struct cf_event *event)
+{
+  const struct cf_vkey *vkey = cf_signer_vkey(l->signer);
+  struct cf_buf text;
+  cf_buf_init(&text, 1024);
+  cf_vkey_put(vkey, &text);
+  enum cf_err err =
+      text.err != CF_OK ? text.err : cf_control_genesis(cf_buf_str(&text), vkey->name, event);
+  cf_buf_fini(&text);
+  return err;
+}
+
+static enum cf_err put_genesis(struct cf_ledger *l)
+{
+  struct cf_event event = {0};
+  struct cf_bdb_txn *txn = NULL;
+  enum cf_err err = make_genesis(l, &event);
+  if (err == CF_OK)
+    err = cf_bdb_txn_begin(l->env, &txn);
+  if (err == CF_OK)
+    err = cf_meta_put_secrets(l, txn);
+  if (err == CF_OK) {
+    err = cf_bdb_txn_commit(txn);
+    txn = NULL;
+  }
+  cf_bdb_txn_abort(txn);
+  const struct cf_event *pointer = &event;
+  struct cf_place place;
+  struct cf_append append = {.events = &pointer, .n = 1, .places = &place};
+  if (err == CF_OK)
+    err = cf_ledger_append(l, &append);
+  cf_event_fini(&event);
+  return err;
+}
+
+static enum cf_err init_inside(struct cf_ledger *l, struct cf_fault *fault)
+{
+  bool again = false;
+  enum cf_err err = open_directory(l, fault);
+  if (err == CF_OK)
+    err = check_empty(l, &again, fault);
+  if (err == CF_OK)
+    err = take_lock(l, fault);
+  if (err == CF_OK)
+    err = check_empty(l, &again, fault); /* another init may have been first */
+  if (err == CF_OK)
+    err = make_tree(l, fault);
+  if (err == CF_OK)
+    err = make_signer(l, again, fault);
+  if (err == CF_OK)
+    err = open_env(l, CF_BDB_CREATE, false, fault);
+  if (err == CF_OK)
+    err = cf_layout_make(NULL, 0, NULL, 0, &l->layout);
+  if (err != CF_OK)
+    return err;
+  for (unsigned i = 0; i < CF_LEVELS_N; i++)
+    cf_edge_init(&l->filling.acc[i]);
+  err = put_genesis(l);
+  return err == CF_OK ? init_finish(l, fault)
+                      : cf_fail(fault, err, l->conf->data, "the first record could not be written");
+}
+
+enum cf_err cf_ledger_init(const struct cf_conf *conf, struct cf_fault *fault)
+{
+  struct cf_ledger *l = NULL;
+  if (conf->origin == NULL || !cf_origin_ok(cf_str_from(conf->origin)))
+    return cf_fail(
+        fault, CF_E_CONFIG, "origin",
+        "give the ledger a name: `origin`, 1 to 255 printable characters without space and +, for example audit.example.org/main");
+  enum cf_err err = check_conf(conf, fault);
+  if (err == CF_OK)
+    err = make_directory(conf->data, fault);
+  if (err == CF_OK)
+    err = ledger_new(conf, "", &l);
+  if (err != CF_OK)
+    return err;
+  memcpy(l->origin, conf->origin, strlen(conf->origin) + 1);
+  err = init_inside(l, fault);
+  ledger_free(l);
+  return err;
+}
+
+/* ---- open and close ---- */
+
+/* The key of the signer must be the one that record 0 names. */
+static enum cf_err check_genesis(struct cf_ledger *l, struct cf_fault *fault)
+{
+  struct cf_view *view = NULL;
+  struct cf_block *block = calloc(1, sizeof *block);
+  struct cf_event wanted = {0};
+  enum cf_err err = block == NULL ? CF_E_NOMEM : cf_view_at(l, l->size, &view);
+  if (err != CF_OK)
+    goto out;
+  cf_block_init(block);
+  err = cf_view_block(view, 0, block);
+  if (err == CF_OK)
+    err = make_genesis(l, &wanted);
+  if (err == CF_OK && !cf_str_eq(wanted.record.public_text, block->record[0].public_text))
+    err = cf_fail(
+        fault, CF_E_CONFIG, l->conf->signer,
+        "the signer's key is not the one this ledger began with: point `signer` to the right directory");
+  else if (err == CF_E_DAMAGED) {
+    cf_log(
+        CF_LOG_ERROR,
+        "record 0 cannot be read: that this is its signer's ledger is known by what was signed last only");
+    err = CF_OK;
+  }
+  cf_block_fini(block);
+out:
+  cf_event_fini(&wanted);
+  cf_view_put(view);
+  free(block);
+  return err;
+}
+
+static enum cf_err open_signer(struct cf_ledger *l, struct cf_fault *fault)
+{
+  if (l->conf->origin != NULL && strcmp(l->conf->origin, l->origin) != 0)
+    return cf_fail(fault, CF_E_CONFIG, "origin", "this ledger is %s: an origin cannot be changed",
+                   l->origin);
+  enum cf_err err = cf_signer_open(l->conf->signer, cf_str_from(l->origin), &l->signer, fault);
+  /* not by an owner of this ledger, whose lock is ours: nobody to wait for */
+  if (err == CF_E_LOCKED)
+    return cf_fail(
+        fault, CF_E_CONFIG, l->conf->signer,
+        "the owner of another ledger, or of another copy of this one, signs with this key: each wants a signer of its own");
+  if (err == CF_OK)
+    err = check_genesis(l, fault);
+  return err == CF_OK ? cf_seal_load(l, fault) : err;
+}
+
+static enum cf_err start_threads(struct cf_ledger *l, struct cf_fault *fault)
+{
+  l->clerk_runs = pthread_create(&l->clerk, NULL, cf_clerk_main, l) == 0;
+  l->roller_runs = pthread_create(&l->roller, NULL, cf_roller_main, l) == 0;
+  return l->clerk_runs && l->roller_runs
+             ? CF_OK
+             : cf_fail(fault, CF_E_SYSTEM, NULL,
+                       "cannot start a thread: raise the limit of processes");
+}
+
+static void stop_threads(struct cf_ledger *l)
+{
+  (void)pthread_mutex_lock(&l->nap);
+  l->stop = true;
+  (void)pthread_cond_broadcast(&l->wake);
+  (void)pthread_mutex_unlock(&l->nap);
+  if (l->clerk_runs)
+    (void)pthread_join(l->clerk, NULL);
+  if (l->roller_runs)
+    (void)pthread_join(l->roller, NULL);
+  l->clerk_runs = l->roller_runs = false;
+}
+
+static enum cf_err open_inside(struct cf_ledger *l, struct cf_fault *fault)
+{
+  enum cf_err err = open_directory(l, fault);
+  if (err == CF_OK)
+    err = take_lock(l, fault);
+  if (err == CF_OK && faccessat(l->directory, UNFINISHED, F_OK, 0) == 0)
+    err = cf_fail(fault, CF_E_NOTFOUND, l->conf->data,
+                  "its making was cut short: run `counterfoil init` again");
+  if (err == CF_OK)
+    err = recover_env(l, fault);
+  if (err == CF_OK)
+    err = cf_recover(l, fault);
+  if (err == CF_OK)
+    err = open_signer(l, fault);
+  if (err == CF_OK)
+    err = cf_recover_sweep(l, fault);
+  if (err != CF_OK)
+    return err;
+  if (!cf_space_reserve(l))
+    cf_log(CF_LOG_WARNING, "there is no space for the reserve");
+  err = start_threads(l, fault);
+  if (err == CF_OK)
+    err = cf_append_service(l, "start");
+  if (err != CF_OK)
+    return cf_fail(fault, err, l->conf->data, "the start could not be recorded: %s",
+                   cf_err_title(err));
+  struct cf_buf note;
+  cf_buf_init(&note, CF_NOTE_MAX);
+  err = cf_ledger_seal(l, l->size, &note, fault);
+  cf_buf_fini(&note);
+  return err;
+}
+
+enum cf_err cf_ledger_open(const struct cf_conf *conf, const char *software,
+                           struct cf_ledger **ledger, struct cf_fault *fault)
+{
+  struct cf_ledger *l = NULL;
+  enum cf_err err = check_conf(conf, fault);
+  if (err == CF_OK)
+    err = ledger_new(conf, software, &l);
+  if (err != CF_OK)
+    return err;
+  err = open_inside(l, fault);
+  if (err == CF_OK) {
+    *ledger = l;
+    return CF_OK;
+  }
+  stop_threads(l);
+  ledger_free(l);
+  return err;
+}
+
+/* New appends are refused; those inside are waited for. */
+static void queue_drain(struct cf_ledger *l)
+{
+  atomic_store(&l->leaving, true);
+  (void)pthread_mutex_lock(&l->queue.lock);
+  while (l->queue.inside > 0)
+    (void)pthread_cond_wait(&l->queue.idle, &l->queue.lock);
+  (void)pthread_mutex_unlock(&l->queue.lock);
+}
+
+void cf_ledger_close(struct cf_ledger *l)
+{
+  if (l == NULL)
+    return;
+  queue_drain(l);
+  stop_threads(l);
+  cf_append_posted(l);
+  struct cf_buf note;
+  struct cf_fault fault = {0};
+  cf_buf_init(&note, CF_NOTE_MAX);
+  enum cf_err err = cf_append_service(l, "stop");
+  if (err == CF_OK)
+    err = cf_ledger_seal(l, l->size, &note, &fault);
+  if (err != CF_OK)
+    cf_log(CF_LOG_ERROR, "the stop could not be recorded and sealed (%s): %s", cf_err_word(err),
+           fault.detail);
+  cf_buf_fini(&note);
+  ledger_free(l);
+}
+
+/* ---- state ---- */
+
+int cf_ledger_directory(const struct cf_ledger *ledger)
+{
+  return ledger->directory;
+}
+
+const struct cf_vkey *cf_ledger_vkey(const struct cf_ledger *ledger)
+{
+  return cf_signer_vkey(ledger->signer);
+}
+
+const uint8_t *cf_ledger_import_key(const struct cf_ledger *ledger)
+{
+  return ledger->import_key;
+}
+
+void cf_ledger_state(struct cf_ledger *l, struct cf_ledger_state *state)
+{
+  *state = (struct cf_ledger_state){.free_bytes = cf_space_free(l)};
+  state->space_ok = state->free_bytes >= l->conf->min_free;
+  (void)pthread_mutex_lock(&l->look);
+  state->size = l->durable;
+  state->segments = l->layout->segments_n;
+  for (size_t i = 0; i < l->layout->segments_n; i++)
+    state->segment_bytes += l->layout->segments[i].bytes;
+  state->tail_records =
+      l->durable -
+      (l->layout->segments_n > 0 ? l->layout->segments[l->layout->segments_n - 1].end : 0);
+  state->roll_failed = l->roll_failed;
+  state->damaged = l->damaged_n;
+  (void)pthread_mutex_unlock(&l->look);
+  (void)pthread_mutex_lock(&l->seal);
+  state->sealed = l->sealed;
+  state->sealed_us = l->sealed_us;
+  (void)pthread_mutex_unlock(&l->seal);
+  (void)pthread_mutex_lock(&l->queue.lock);
+  state->posted_dropped = l->queue.posted_dropped;
+  (void)pthread_mutex_unlock(&l->queue.lock);
+}

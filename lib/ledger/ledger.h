@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* The ledger: one data directory, one chain, one owner. Append, seal, look
+ * (architecture.md, The store).
+ *
+ * Everything is thread-safe, if not said otherwise. A failing fsync, log flush
+ * or checkpoint ends the process; recovery decides. */
+#ifndef CF_LEDGER_LEDGER_H
+#define CF_LEDGER_LEDGER_H
+
+#include "lib/base/conf.h"
+#include "lib/proof/verify.h"
+#include "lib/record/event.h"
+#include "lib/segment/block.h"
+#include "lib/index/postings.h"
+
+struct cf_ledger;
+
+/* ---- life ---- */
+
+/* Make a new ledger in conf->data (created 0700 if missing; must be empty, or
+ * what a call that was killed has left): the signer's key, and record 0.
+ * CF_E_CONFLICT where there is one already, CF_E_LOCKED, CF_E_CONFIG,
+ * CF_E_SYSTEM, CF_E_SPACE. */
+CF_MUST enum cf_err cf_ledger_init(const struct cf_conf *conf, struct cf_fault *fault);
+
+/* Become the owner: lock, recover, check against what the signer signed, record
+ * the start, seal. conf must outlive the ledger. software goes into the start
+ * record ("counterfoil 0.1.0"). CF_E_LOCKED: another process owns it (nothing
+ * was touched). CF_E_NOTFOUND: there is no ledger. CF_E_ROLLBACK: the data is
+ * older than what was signed. CF_E_CONFIG: wrong owner of DATA, another origin,
+ * a DB_CONFIG … CF_E_DAMAGED, CF_E_SYSTEM, CF_E_SPACE. The fault says what to
+ * do next. */
+CF_MUST enum cf_err cf_ledger_open(const struct cf_conf *conf, const char *software,
+                                   struct cf_ledger **ledger, struct cf_fault *fault);
+/* Record the stop, seal, close, unlock. Nobody may be inside another function.
+ * NULL is harmless. */
+void cf_ledger_close(struct cf_ledger *ledger);
+
+/* The descriptor of the data directory, to reach files in it. Borrowed. */
+int cf_ledger_directory(const struct cf_ledger *ledger);
+const struct cf_vkey *cf_ledger_vkey(const struct cf_ledger *ledger);
+/* The ledger's secret for deterministic ids of imported lines (meta, import
+ * key). */
+const uint8_t *cf_ledger_import_key(const struct cf_ledger *ledger); /* CF_SEED_N bytes */
+
+/* ---- append ---- */
+
+/* Where an event went. */
+struct cf_place {
+  /* CF_OK, or CF_E_CONFLICT: the same id with other content (seq is the
+   * other's) */
+  enum cf_err err;
+  bool duplicate; /* it was there already, durable, with the same content */
+  uint64_t seq;
+  int64_t recorded_us;
+  uint8_t leaf_hash[CF_HASH_N];
+};
+/* A row of a table of the ledger's environment, written in the same
+ * transaction. */
+enum cf_table { CF_TABLE_TOKENS, CF_TABLE_N };
+struct cf_row {
+  enum cf_table table;
+  struct cf_str key, value;
+};
+
+/* One request, one transaction. The caller owns everything in it. */
+struct cf_append {
+  const struct cf_event *const *events; /* n of them; the log's own kinds too */
+  size_t n;
+  const struct cf_row *rows; /* rows_n of them; may be NULL */
+  size_t rows_n;
+  struct cf_place *places; /* out: n of them */
+  uint64_t size;           /* out: a durable size that covers them all */
+};
+/* Append; returns when everything in it is durable. Duplicates are looked for
+ * by (source, id) among events within dedupe_window. CF_E_SPACE: below
+ * min_free, where it brings events of clients (nothing was taken); CF_E_NOMEM,
+ * CF_E_STORE: nothing was taken; CF_E_LEAVING. */
+CF_MUST enum cf_err cf_ledger_append(struct cf_ledger *ledger, struct cf_append *append);
+
+/* Leave a record of our own (access, loss, …) to be appended soon, with whoever
+ * comes next or by the ledger's own thread; nobody waits for it. Takes event's
+ * text (it is empty afterwards). A bounded number wait; beyond it the event is
+ * dropped and counted (cf_ledger_state). */
+void cf_ledger_post(struct cf_ledger *ledger, struct cf_event *event);
+
+/* ---- seal ---- */
+
+/* The newest signed checkpoint, appended to note; never goes back. */
+CF_MUST enum cf_err cf_ledger_checkpoint(struct cf_ledger *ledger, struct cf_buf *note);
+/* One that covers size (which must be durable); signs now if need be; callers
+ * share one seal. CF_E_PARAMETER, the signer's errors. */
+CF_MUST enum cf_err cf_ledger_seal(struct cf_ledger *ledger, uint64_t size, struct cf_buf *note,
+                                   struct cf_fault *fault);
+
+/* ---- state ---- */
+struct cf_ledger_state {
+  uint64_t size;         /* durable */
+  uint64_t sealed;       /* of the newest checkpoint */
+  int64_t sealed_us;     /* when */
+  uint64_t tail_records; /* not yet in segments */
+  uint64_t segments;
+  uint64_t segment_bytes;
+  uint64_t free_bytes; /* of the data directory's file system, for us */
+  bool space_ok;       /* free_bytes ≥ min_free */
+  uint64_t posted_dropped;
+  bool roll_failed; /* the last try to write a segment failed; it is tried again */
+  uint64_t damaged; /* segments in which damage was seen since the start */
+};
+void cf_ledger_state(struct cf_ledger *ledger, struct cf_ledger_state *state);
+
+/* Call each(context, key, value) for the rows of a table in order of their
+ * keys, stopping at its first error, which is given. */
+CF_MUST enum cf_err cf_ledger_each_row(struct cf_ledger *ledger, enum cf_table table,
+                                       enum cf_err (*each)(void *context, struct cf_str key,
+                                                           struct cf_str value),
+                                       void *context);
+
+/* ---- look ---- */
+
+/* A snapshot: a durable size, the segments and generations that hold it. Cheap;
+ * holds no lock and no transaction; segments replaced meanwhile stay
+ * readable. */
+struct cf_view;
+CF_MUST enum cf_err cf_view_get(struct cf_ledger *ledger, struct cf_view **view); /* CF_E_NOMEM */
+void cf_view_put(struct cf_view *view); /* NULL is harmless */
+uint64_t cf_view_size(const struct cf_view *view);
+
+/* Units: segments and generations in ascending order, without gaps from seq 0
+ * (or the minimum) to the size. */
+struct cf_unit {
+  uint64_t first, end;              /* first ≤ seq < end */
+  int64_t time_min_us, time_max_us; /* effective times */
+  int64_t recorded_min_us, recorded_max_us;
+  bool segment;
+};
+size_t cf_view_units(const struct cf_view *view);
+void cf_view_unit(const struct cf_view *view, size_t i, struct cf_unit *unit);
+
+/* Add the offsets (from the unit's first) that match the term, at least from
+ * and below bits->n. CF_E_DAMAGED where the index cannot be read: the caller
+ * then checks records. */
+CF_MUST enum cf_err cf_view_match(struct cf_view *view, size_t i, const struct cf_term *term,
+                                  uint32_t from, struct cf_bits *bits);
+/* The same for an exact id, by its fingerprint. */
+CF_MUST enum cf_err cf_view_match_id(struct cf_view *view, size_t i, struct cf_str id,
+                                     uint32_t from, struct cf_bits *bits);
+/* Effective times of n records from offset on. */
+CF_MUST enum cf_err cf_view_times(struct cf_view *view, size_t i, uint32_t offset, uint32_t n,
+                                  int64_t *out);
+/* Open the block of the aligned 64 that holds seq; it holds records seq & ~63 …
+ * up to the view's size. CF_E_NOTFOUND beyond the size, CF_E_DAMAGED. */
+CF_MUST enum cf_err cf_view_block(struct cf_view *view, uint64_t seq, struct cf_block *block);
+
+/* Hashes of all tile levels, for trees and proofs over the view. The view must
+ * outlive it. */
+void cf_view_hashes(struct cf_view *view, struct cf_hashes *hashes);
+
+/* The ledger as the verifier sees it when its head is of that size, which the
+ * view holds: checkpoints that were kept later are not shown. Release with
+ * cf_view_source_free. */
+struct cf_view_source;
+CF_MUST enum cf_err cf_view_source_new(struct cf_view *view, uint64_t size,
+                                       struct cf_view_source **vs, struct cf_verify_source *source);
+void cf_view_source_free(struct cf_view_source *vs);
+
+#endif

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/* The ledger from inside: what ledger.c, append.c, plan.c, dedupe.c, seal.c,
+ * roll.c, view.c and recover.c share. Nobody outside lib/ledger includes it.
+ *
+ * Locks, in the order in which they may be taken:
+ *   seal      one signature at a time
+ *   queue     requests that wait for a leader
+ *   commit    the one writer: whoever has a transaction, the image of the tail,
+ *             the filling tiles
+ *   look      the layout and the durable size, for a moment */
+#ifndef CF_LEDGER_LEDGER_IN_H
+#define CF_LEDGER_LEDGER_IN_H
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+
+#include "lib/proof/signer.h"
+#include "lib/ledger/levels_in.h"
+#include "lib/ledger/tail_in.h"
+
+#define CF_TAILS_MAX         8 /* frozen generations that wait for the roller before appends wait */
+#define CF_FROZEN_MEMORY_MAX ((size_t)128 << 20) /* and how much memory they may take */
+#define CF_GROUP_BYTES       (8u << 20) /* what a leader takes from the queue, bytes of text */
+#define CF_POSTED_MAX        4096       /* events that wait with nobody waiting for them */
+#define CF_DAMAGED_MAX       64         /* damaged segments that are told apart */
+#define CF_ENV_CACHE         (16u << 20)
+
+/* Which segments and generations hold the records: immutable, counted, replaced
+ * whole. */
+struct cf_layout {
+  atomic_uint refs;
+  size_t segments_n, tails_n;
+  struct cf_segment_meta *segments;
+  struct cf_tail **tails;
+};
+
+/* One request in the queue. */
+struct cf_waiter {
+  struct cf_append *append;
+  enum cf_err err;
+  size_t bytes;
+  bool leads; /* it is woken to lead, not because it has its answer */
+  sem_t wake;
+  struct cf_waiter *next;
+};
+
+struct cf_queue {
+  pthread_mutex_t lock;
+  pthread_cond_t idle; /* signalled when the last one left */
+  struct cf_waiter *head, **tail;
+  size_t bytes;            /* of text, of all that wait */
+  bool leading;            /* somebody was told to lead and has not committed yet */
+  unsigned flushing;       /* groups that are committed and not yet on disk */
+  unsigned inside;         /* appends without an answer */
+  struct cf_event *posted; /* CF_POSTED_MAX of room */
+  size_t posted_n;
+  uint64_t posted_dropped;
+};
+
+struct cf_ledger {
+  const struct cf_conf *conf;
+  int directory; /* DATA */
+  int lock_fd;
+  char *segments_path;
+
+  struct cf_bdb_env *env;
+  struct cf_bdb *meta, *catalogue, *tiles, *checkpoints, *table[CF_TABLE_N];
+  uint8_t import_key[CF_SEED_N];
+  uint8_t fingerprint_key[16];
+  char origin[CF_ORIGIN_MAX + 1];
+  char *software;
+
+  struct cf_queue queue;
+  atomic_bool leaving;
+
+  pthread_mutex_t commit;
+  uint64_t size; /* committed */
+  int64_t last_recorded_us;
+  uint64_t generation; /* number of the newest one */
+  uint8_t last_hash[CF_HASH_N];
+  uint8_t salt_key[CF_SALTKEY_N];
+  struct cf_filling filling;
+  struct cf_levels levels;
+  struct cf_tail *tail; /* the newest generation; the layout's last */
+
+  pthread_mutex_t look;
+  struct cf_layout *layout;
+  uint64_t durable;
+  pthread_cond_t rolled; /* with look: a frozen generation became a segment, or could not */
+  bool roll_failed, roller_gone;
+  uint64_t damaged[CF_DAMAGED_MAX]; /* first seqs of segments in which damage was seen */
+  size_t damaged_n;
+  struct cf_segment_pool *pool;
+
+  pthread_mutex_t seal;
+  struct cf_signer *signer;
+  uint64_t sealed;
+  int64_t sealed_us;
+
+  pthread_t clerk, roller; /* seals, posts, checkpoints; writes segments */
+  bool clerk_runs, roller_runs;
+  bool was_short;      /* the clerk's: it has seen less space than min_free */
+  pthread_mutex_t nap; /* how the two sleep: stop and roll_due, with wake */
+  pthread_cond_t wake;
+  bool stop, roll_due;
+  int64_t space_checked_us; /* under queue.lock */
+  bool space_ok;
+};
+
+/* meta.c: rows of the tables. All within txn. */
+struct cf_head {
+  uint64_t size;
+  int64_t last_recorded_us;
+  uint64_t generation;
+  uint8_t last_hash[CF_HASH_N];
+};
+CF_MUST enum cf_err cf_meta_put_head(struct cf_ledger *l, struct cf_bdb_txn *txn,
+                                     const struct cf_head *head);
+CF_MUST enum cf_err cf_meta_get_head(struct cf_ledger *l, struct cf_head *head);
+CF_MUST enum cf_err cf_meta_put_tail(struct cf_ledger *l, struct cf_bdb_txn *txn,
+                                     const struct cf_tail_meta *meta);
+CF_MUST enum cf_err cf_meta_del_tail(struct cf_ledger *l, struct cf_bdb_txn *txn,
+                                     const struct cf_tail_meta *meta);
+CF_MUST enum cf_err cf_meta_each_tail(struct cf_ledger *l,
+                                      enum cf_err (*each)(void *context,
+                                                          const struct cf_tail_meta *meta),
+                                      void *context);
+CF_MUST enum cf_err cf_meta_put_segment(struct cf_ledger *l, struct cf_bdb_txn *txn,
+                                        const struct cf_segment_meta *meta);
+CF_MUST enum cf_err cf_meta_each_segment(struct cf_ledger *l,
+                                         enum cf_err (*each)(void *context,
+                                                             const struct cf_segment_meta *meta),
+                                         void *context);
+/* Secrets and the origin: made at init, read at open. */
+CF_MUST enum cf_err cf_meta_put_secrets(struct cf_ledger *l, struct cf_bdb_txn *txn);
+CF_MUST enum cf_err cf_meta_get_secrets(struct cf_ledger *l);
+/* The first kept checkpoint of at least size: its size, and its note appended.
+ * CF_E_NOTFOUND. */
+CF_MUST enum cf_err cf_meta_checkpoint(struct cf_ledger *l, uint64_t size, uint64_t *found,
+                                       struct cf_buf *note);
+CF_MUST enum cf_err cf_meta_open(struct cf_ledger *l, enum cf_bdb_open how, struct cf_fault *fault);
+void cf_meta_close(struct cf_ledger *l);
+
+/* space.c */
+/* under queue.lock; asks the system at most five times a second */
+bool cf_space_ok(struct cf_ledger *l);
+uint64_t cf_space_free(const struct cf_ledger *l);
+/* make the reserve file where there is none and space for it; false where that
+ * failed */
+bool cf_space_reserve(struct cf_ledger *l);
+/* by the clerk, now and then: make the reserve again when there was too little
+ * space and is no more */
+void cf_space_watch(struct cf_ledger *l);
+/* give the reserve back to the file system; false where there is none */
+bool cf_space_release(struct cf_ledger *l);
+
+/* plan.c: one group's way into the ledger. */
+/* under commit: commits, applies; not yet durable */
+CF_MUST enum cf_err cf_plan_run(struct cf_ledger *l, struct cf_append *const *group, size_t n);
+/* dedupe.c: for each ask, is a record with its (source, id) committed within
+ * the window? found and what follows are written. */
+struct cf_ask {
+  struct cf_str source, id;
+  uint64_t fingerprint; /* of the id */
+  const struct cf_record *content;
+  bool found, same; /* same: its content is equal */
+  uint64_t seq;
+  int64_t recorded_us;
+  uint8_t hash[CF_HASH_N];
+};
+/* under commit */
+CF_MUST enum cf_err cf_dedupe(struct cf_ledger *l, struct cf_ask *ask, uint32_t n, int64_t now_us);
+
+/* view.c */
+struct cf_view {
+  struct cf_ledger *l;
+  struct cf_layout *layout;
+  uint64_t size;
+};
+struct cf_layout *cf_layout_get(struct cf_ledger *l); /* counted */
+void cf_layout_put(struct cf_layout *layout);
+/* A new layout: what the current one has, with the last segments_add and tails
+ * replaced. Takes references of its own. */
+CF_MUST enum cf_err cf_layout_make(const struct cf_segment_meta *segments, size_t segments_n,
+                                   struct cf_tail *const *tails, size_t tails_n,
+                                   struct cf_layout **layout);
+void cf_layout_swap(struct cf_ledger *l, struct cf_layout *layout); /* takes it */
+/* A snapshot up to a size that need not be durable; for the writer. */
+void cf_publish(struct cf_ledger *l, uint64_t size); /* everything below size is on disk */
+CF_MUST enum cf_err cf_view_at(struct cf_ledger *l, uint64_t size, struct cf_view **view);
+
+/* seal.c, roll.c: the two threads' work. */
+void *cf_clerk_main(void *ledger);
+void *cf_roller_main(void *ledger);
+void cf_roller_wake(struct cf_ledger *l);
+/* end a generation that is older than segment_span, or takes too much memory */
+void cf_clerk_end_tail(struct cf_ledger *l);
+/* check the recovered size against what was signed */
+CF_MUST enum cf_err cf_seal_load(struct cf_ledger *l, struct cf_fault *fault);
+
+/* recover.c */
+CF_MUST enum cf_err cf_recover(struct cf_ledger *l, struct cf_fault *fault);
+/* remove files that nobody names; only when it is known that this is the newest
+ * data */
+CF_MUST enum cf_err cf_recover_sweep(struct cf_ledger *l, struct cf_fault *fault);
+
+/* append.c */
+CF_MUST enum cf_err cf_queue_init(struct cf_queue *queue);
+void cf_queue_fini(struct cf_queue *queue);
+void cf_append_posted(struct cf_ledger *l); /* lead what was posted, if nobody else does */
+/* durable when it returns */
+CF_MUST enum cf_err cf_append_service(struct cf_ledger *l, const char *what);
+
+#endif

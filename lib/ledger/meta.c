@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/* The ledger's tables: their names, and the rows of `meta` and `catalogue`.
+ *
+ * meta holds `head`, `secrets`, `origin`, and one `tail` || u64 number for each
+ * generation; catalogue holds u64 first → segment. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/codec.h"
+#include "lib/ledger/ledger_in.h"
+
+static const char *const table_files[CF_TABLE_N] = {[CF_TABLE_TOKENS] = "tokens"};
+
+#define TAIL_PREFIX "tail"
+#define TAIL_KEY_N  (sizeof TAIL_PREFIX - 1 + 8)
+
+static struct cf_str str(const void *p, size_t n)
+{
+  return (struct cf_str){p, n};
+}
+
+static enum cf_err open_table(struct cf_ledger *l, const char *file, enum cf_bdb_open how,
+                              struct cf_bdb **db, struct cf_fault *fault)
+{
+  enum cf_err err = cf_bdb_open(l->env, NULL, file, NULL, how, 4096, db);
+  if (err == CF_E_NOTFOUND)
+    return cf_fail(fault, err, file, "there is no ledger in %s: make one with `counterfoil init`",
+                   l->conf->data);
+  return err == CF_OK ? CF_OK
+                      : cf_fail(fault, err, file, "cannot open the table in %s/env", l->conf->data);
+}
+
+enum cf_err cf_meta_open(struct cf_ledger *l, enum cf_bdb_open how, struct cf_fault *fault)
+{
+  struct {
+    const char *file;
+    struct cf_bdb **db;
+  } const fixed[] = {
+      {"meta", &l->meta},
+      {"catalogue", &l->catalogue},
+      {"tiles", &l->tiles},
+      {"checkpoints", &l->checkpoints},
+  };
+  for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
+    enum cf_err err = open_table(l, fixed[i].file, how, fixed[i].db, fault);
+    if (err != CF_OK)
+      return err;
+  }
+  for (size_t i = 0; i < CF_TABLE_N; i++) {
+    enum cf_err err = open_table(l, table_files[i], CF_BDB_CREATE, &l->table[i], fault);
+    if (err != CF_OK)
+      return err;
+  }
+  return CF_OK;
+}
+
+void cf_meta_close(struct cf_ledger *l)
+{
+  struct cf_bdb **const all[] = {&l->meta, &l->catalogue, &l->tiles, &l->checkpoints};
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+    cf_bdb_close(*all[i]);
+    *all[i] = NULL;
+  }
+  for (size_t i = 0; i < CF_TABLE_N; i++) {
+    cf_bdb_close(l->table[i]);
+    l->table[i] = NULL;
+  }
+}
+
+/* ---- head ---- */
+
+enum cf_err cf_meta_put_head(struct cf_ledger *l, struct cf_bdb_txn *txn,
+                             const struct cf_head *head)
+{
+  uint8_t v[24 + CF_HASH_N];
+  cf_u64_put(v, head->size);
+  cf_u64_put(v + 8, (uint64_t)head->last_recorded_us);
+  cf_u64_put(v + 16, head->generation);
+  memcpy(v + 24, head->last_hash, CF_HASH_N);
+  return cf_bdb_put(l->meta, txn, CF_STR("head"), str(v, sizeof v));
+}
+
+/* Read a row of a known length. */
+static enum cf_err get_fixed(struct cf_ledger *l, struct cf_str key, uint8_t *out, size_t n)
+{
+  struct cf_buf b;
+  cf_buf_init(&b, 4096);
+  enum cf_err err = cf_bdb_get(l->meta, NULL, key, &b);
+  if (err == CF_OK && b.n != n)
+    err = CF_E_DAMAGED;
+  if (err == CF_OK)
+    memcpy(out, b.p, n);
+  cf_buf_fini(&b);
+  return err;
+}
+
+enum cf_err cf_meta_get_head(struct cf_ledger *l, struct cf_head *head)
+{
+  uint8_t v[24 + CF_HASH_N];
+  enum cf_err err = get_fixed(l, CF_STR("head"), v, sizeof v);
+  if (err != CF_OK)
+    return err;
+  head->size = cf_u64_get(v);
+  head->last_recorded_us = (int64_t)cf_u64_get(v + 8);
+  head->generation = cf_u64_get(v + 16);
+  memcpy(head->last_hash, v + 24, CF_HASH_N);
+  return CF_OK;
+}
+
+/* ---- secrets ---- */
+
+enum cf_err cf_meta_put_secrets(struct cf_ledger *l, struct cf_bdb_txn *txn)
+{
+  uint8_t v[CF_SEED_N + 16];
+  cf_random(v, sizeof v);
+  memcpy(l->import_key, v, CF_SEED_N);
+  memcpy(l->fingerprint_key, v + CF_SEED_N, 16);
+  enum cf_err err = cf_bdb_put(l->meta, txn, CF_STR("secrets"), str(v, sizeof v));
+  cf_wipe(v, sizeof v);
+  return err != CF_OK ? err : cf_bdb_put(l->meta, txn, CF_STR("origin"), cf_str_from(l->origin));
+}
+
+enum cf_err cf_meta_get_secrets(struct cf_ledger *l)
+{
+  uint8_t v[CF_SEED_N + 16];
+  enum cf_err err = get_fixed(l, CF_STR("secrets"), v, sizeof v);
+  if (err != CF_OK)
+    return err;
+  memcpy(l->import_key, v, CF_SEED_N);
+  memcpy(l->fingerprint_key, v + CF_SEED_N, 16);
+  cf_wipe(v, sizeof v);
+  struct cf_buf b;
+  cf_buf_init(&b, CF_ORIGIN_MAX + 1);
+  err = cf_bdb_get(l->meta, NULL, CF_STR("origin"), &b);
+  if (err == CF_OK && !cf_origin_ok(cf_buf_str(&b)))
+    err = CF_E_DAMAGED;
+  if (err == CF_OK) {
+    memcpy(l->origin, b.p, b.n);
+    l->origin[b.n] = 0;
+  }
+  cf_buf_fini(&b);
+  return err;
+}
+
+/* ---- generations ---- */
+
+static void tail_key(uint64_t number, uint8_t key[TAIL_KEY_N])
+{
+  memcpy(key, TAIL_PREFIX, sizeof TAIL_PREFIX - 1);
+  cf_u64_put(key + sizeof TAIL_PREFIX - 1, number);
+}
+
+enum cf_err cf_meta_put_tail(struct cf_ledger *l, struct cf_bdb_txn *txn,
+                             const struct cf_tail_meta *meta)
+{
+  uint8_t key[TAIL_KEY_N], v[16];
+  tail_key(meta->number, key);
+  cf_u64_put(v, meta->first);
+  cf_u64_put(v + 8, meta->limit);
+  return cf_bdb_put(l->meta, txn, str(key, sizeof key), str(v, sizeof v));
+}
+
+enum cf_err cf_meta_del_tail(struct cf_ledger *l, struct cf_bdb_txn *txn,
+                             const struct cf_tail_meta *meta)
+{
+  uint8_t key[TAIL_KEY_N];
+  tail_key(meta->number, key);
+  return cf_bdb_del(l->meta, txn, str(key, sizeof key));
+}
+
+/* Walk a table from seek on; each gives CF_E_NOTFOUND to end early and well. */
+static enum cf_err table_walk(struct cf_bdb *db, struct cf_str seek,
+                              enum cf_err (*each)(void *context, struct cf_str key,
+                                                  struct cf_str value),
+                              void *context)
+{
+  struct cf_bdb_cursor *cursor = NULL;
+  enum cf_err err = cf_bdb_cursor_open(db, &cursor);
+  struct cf_str key, value;
+  enum cf_bdb_move move = seek.n > 0 ? CF_BDB_AT_LEAST : CF_BDB_FIRST;
+  while (err == CF_OK && (err = cf_bdb_cursor_move(cursor, move, seek, &key, &value)) == CF_OK) {
+    err = each(context, key, value);
+    move = CF_BDB_NEXT;
+  }
+  cf_bdb_cursor_close(cursor);
+  return err == CF_E_NOTFOUND ? CF_OK : err;
+}
+
+struct tails {
+  enum cf_err (*each)(void *context, const struct cf_tail_meta *meta);
+  void *context;
+};
+
+static enum cf_err one_tail(void *context, struct cf_str key, struct cf_str value)
+{
+  const struct tails *w = context;
+  if (!cf_str_starts(key, CF_STR(TAIL_PREFIX)))
+    return CF_E_NOTFOUND;
+  if (key.n != TAIL_KEY_N || value.n != 16)
+    return CF_E_DAMAGED;
+  const uint8_t *v = (const uint8_t *)value.p;
+  struct cf_tail_meta meta = {
+      .number = cf_u64_get((const uint8_t *)key.p + sizeof TAIL_PREFIX - 1),
+      .first = cf_u64_get(v),
+      .limit = cf_u64_get(v + 8),
+  };
+  if (meta.first % CF_TILE_W != 0 || meta.limit % CF_TILE_W != 0 || meta.limit <= meta.first ||
+      meta.limit - meta.first > UINT32_MAX / 2)
+    return CF_E_DAMAGED;
+  return w->each(w->context, &meta);
+}
+
+enum cf_err cf_meta_each_tail(struct cf_ledger *l,
+                              enum cf_err (*each)(void *context, const struct cf_tail_meta *meta),
+                              void *context)
+{
+  struct tails w = {each, context};
+  return table_walk(l->meta, CF_STR(TAIL_PREFIX), one_tail, &w);
+}
+
+/* ---- segments ---- */
+
+enum cf_err cf_meta_put_segment(struct cf_ledger *l, struct cf_bdb_txn *txn,
+                                const struct cf_segment_meta *meta)
+{
+  uint8_t key[8];
+  cf_u64_put(key, meta->first);
+  struct cf_buf b;
+  cf_buf_init(&b, 4096);
+  cf_segment_meta_put(meta, &b);
+  enum cf_err err =
+      b.err != CF_OK ? b.err : cf_bdb_put(l->catalogue, txn, str(key, sizeof key), cf_buf_str(&b));
+  cf_buf_fini(&b);
+  return err;
+}
+
+struct segments {
+  enum cf_err (*each)(void *context, const struct cf_segment_meta *meta);
+  void *context;
+};
+
+static enum cf_err one_segment(void *context, struct cf_str key, struct cf_str value)
+{
+  const struct segments *w = context;
+  struct cf_segment_meta meta;
+  enum cf_err err = cf_segment_meta_get(value, &meta);
+  if (err != CF_OK || key.n != 8 || cf_u64_get((const uint8_t *)key.p) != meta.first)
+    return CF_E_DAMAGED;
+  return w->each(w->context, &meta);
+}
+
+enum cf_err cf_meta_each_segment(struct cf_ledger *l,
+                                 enum cf_err (*each)(void *context,
+                                                     const struct cf_segment_meta *meta),
+                                 void *context)
+{
+  struct segments w = {each, context};
+  return table_walk(l->catalogue, (struct cf_str){0}, one_segment, &w);
+}
+
+enum cf_err cf_ledger_each_row(struct cf_ledger *l, enum cf_table table,
+                               enum cf_err (*each)(void *context, struct cf_str key,
+                                                   struct cf_str value),
+                               void *context)
+{
+  return table_walk(l->table[table], (struct cf_str){0}, each, context);
+}
+
+enum cf_err cf_meta_checkpoint(struct cf_ledger *l, uint64_t size, uint64_t *found,
+                               struct cf_buf *note)
+{
+  uint8_t seek[8];
+  cf_u64_put(seek, size);
+  struct cf_bdb_cursor *cursor = NULL;
+  struct cf_str key, value;
+  enum cf_err err = cf_bdb_cursor_open(l->checkpoints, &cursor);
+  if (err == CF_OK)
+    err = cf_bdb_cursor_move(cursor, CF_BDB_AT_LEAST, str(seek, sizeof seek), &key, &value);
+  if (err == CF_OK && (key.n != 8 || value.n < 8))
+    err = CF_E_DAMAGED;
+  if (err == CF_OK) {
+    *found = cf_u64_get((const uint8_t *)key.p);
+    cf_buf_put(note, value.p + 8, value.n - 8);
+    err = note->err;
+  }
+  cf_bdb_cursor_close(cursor);
+  return err;
+}

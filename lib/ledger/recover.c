@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/* What a start does with what it finds: tables, catalogue, generations, tree,
+ * and files that nobody names. */
+#include "config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/diag.h"
+#include "lib/ledger/ledger_in.h"
+
+#define FILTER_BITS 11         /* a little more than an id in a filter takes */
+#define FILTERS_MIN (1u << 20) /* bytes */
+
+/* What is gathered before the first layout is made. */
+struct found {
+  struct cf_ledger *l;
+  struct cf_fault *fault;
+  struct cf_segment_meta *segments;
+  size_t segments_n, segments_cap;
+  struct cf_tail **tails;
+  size_t tails_n, tails_cap;
+  uint64_t end; /* of what was found so far, in order */
+};
+
+static enum cf_err gap(struct found *f, uint64_t at)
+{
+  return cf_fail(
+      f->fault, CF_E_DAMAGED, f->l->conf->data,
+      "records from seq %llu on are missing where seq %llu is expected: restore the data directory from a backup",
+      (unsigned long long)f->end, (unsigned long long)at);
+}
+
+static void *more(void *array, size_t n, size_t *cap, size_t size)
+{
+  if (n < *cap)
+    return array;
+  size_t wanted = *cap == 0 ? 64 : *cap * 2;
+  void *grown = realloc(array, wanted * size);
+  if (grown != NULL)
+    *cap = wanted;
+  return grown;
+}
+
+static enum cf_err add_segment(void *context, const struct cf_segment_meta *meta)
+{
+  struct found *f = context;
+  if (meta->first != f->end || meta->end <= meta->first)
+    return gap(f, meta->first);
+  struct cf_segment_meta *grown = more(f->segments, f->segments_n, &f->segments_cap, sizeof *grown);
+  if (grown == NULL)
+    return CF_E_NOMEM;
+  f->segments = grown;
+  f->segments[f->segments_n++] = *meta;
+  f->end = meta->end;
+  return CF_OK;
+}
+
+static enum cf_err add_tail(void *context, const struct cf_tail_meta *meta)
+{
+  struct found *f = context;
+  if (meta->first != f->end)
+    return gap(f, meta->first);
+  struct cf_tail **grown = more(f->tails, f->tails_n, &f->tails_cap, sizeof *grown);
+  if (grown == NULL)
+    return CF_E_NOMEM;
+  f->tails = grown;
+  enum cf_err err =
+      cf_tail_load(f->l->env, meta, f->l->fingerprint_key, &f->tails[f->tails_n], f->fault);
+  if (err != CF_OK)
+    return err;
+  f->end = cf_tail_end(f->tails[f->tails_n++]);
+  return CF_OK;
+}
+
+static void found_fini(struct found *f)
+{
+  for (size_t i = 0; i < f->tails_n; i++)
+    cf_tail_unref(f->tails[i]); /* the layout has its own references */
+  free(f->tails);
+  free(f->segments);
+}
+
+static enum cf_err files_gather(struct cf_ledger *l, struct cf_fault *fault)
+{
+  struct found f = {.l = l, .fault = fault};
+  enum cf_err err = cf_meta_each_segment(l, add_segment, &f);
+  if (err == CF_OK)
+    err = cf_meta_each_tail(l, add_tail, &f);
+  if (err == CF_OK && f.end != l->size)
+    err = gap(&f, l->size);
+  if (err == CF_OK)
+    err = cf_layout_make(f.segments, f.segments_n, f.tails, f.tails_n, &l->layout);
+  if (err == CF_OK)
+    l->tail = f.tails_n > 0 ? f.tails[f.tails_n - 1] : NULL;
+  found_fini(&f);
+  return err;
+}
+
+/* ---- files that nobody names ---- */
+
+static bool named(const struct cf_ledger *l, const char *file)
+{
+  char name[64];
+  for (size_t i = 0; i < l->layout->segments_n; i++) {
+    cf_segment_name(&l->layout->segments[i], name);
+    if (strcmp(name, file) == 0)
+      return true;
+  }
+  return false;
+}
+
+static enum cf_err leftovers_sweep(struct cf_ledger *l, struct cf_fault *fault)
+{
+  DIR *d = opendir(l->segments_path);
+  if (d == NULL)
+    return cf_fail_errno(fault, CF_E_SYSTEM, l->segments_path,
+                         "cannot read the directory of segments");
+  for (struct dirent *e; (e = readdir(d)) != NULL;)
+    if (e->d_name[0] != '.' && !named(l, e->d_name)) {
+      cf_log(CF_LOG_INFO, "removing %s: the catalogue does not name it", e->d_name);
+      if (unlinkat(dirfd(d), e->d_name, 0) != 0)
+        cf_log(CF_LOG_WARNING, "cannot remove %s: %s", e->d_name, strerror(errno));
+    }
+  (void)closedir(d);
+  return CF_OK;
+}
+
+static bool is_tail(const struct cf_ledger *l, const char *file)
+{
+  char name[32];
+  for (size_t i = 0; i < l->layout->tails_n; i++) {
+    cf_tail_file_name(cf_tail_meta(l->layout->tails[i])->number, name);
+    if (strcmp(name, file) == 0)
+      return true;
+  }
+  return false;
+}
+
+/* The database removes it, for what recovery wrote to it would be missed at the
+ * next checkpoint. One whose removal was cut short it does not know any
+ * more. */
+static void remove_tail(struct cf_ledger *l, int directory, const char *file)
+{
+  cf_log(CF_LOG_INFO, "removing %s: it became a segment", file);
+  if (cf_bdb_remove(l->env, NULL, file) != CF_OK && unlinkat(directory, file, 0) != 0 &&
+      errno != ENOENT)
+    cf_log(CF_LOG_WARNING, "cannot remove %s: %s", file, strerror(errno));
+}
+
+/* Files of generations that became segments, where the process ended before it
+ * had removed them. Recovery has ended with a checkpoint, so that the log needs
+ * them no more. */
+static enum cf_err sweep_tails(struct cf_ledger *l, struct cf_fault *fault)
+{
+  int fd = openat(l->directory, "env", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *d = fd < 0 ? NULL : fdopendir(fd);
+  if (d == NULL) {
+    if (fd >= 0)
+      (void)close(fd);
+    return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data,
+                         "cannot read the directory of the database");
+  }
+  for (struct dirent *e; (e = readdir(d)) != NULL;)
+    if (cf_str_starts(cf_str_from(e->d_name), CF_STR("tail-")) && !is_tail(l, e->d_name))
+      remove_tail(l, dirfd(d), e->d_name);
+  (void)closedir(d);
+  return CF_OK;
+}
+
+enum cf_err cf_recover_sweep(struct cf_ledger *l, struct cf_fault *fault)
+{
+  enum cf_err err = leftovers_sweep(l, fault);
+  return err == CF_OK ? sweep_tails(l, fault) : err;
+}
+
+/* ---- the whole ---- */
+
+static enum cf_err read_tree(struct cf_ledger *l, struct cf_fault *fault)
+{
+  struct cf_view *view = NULL;
+  struct cf_hashes hashes;
+  enum cf_err err = cf_levels_load(&l->levels, l->size, fault);
+  if (err == CF_OK)
+    err = cf_view_at(l, l->size, &view);
+  if (err != CF_OK)
+    return err;
+  cf_view_hashes(view, &hashes);
+  err = cf_filling_init(&l->filling, &hashes, l->size);
+  cf_view_put(view);
+  return err == CF_OK
+             ? CF_OK
+             : cf_fail(
+                   fault, err, l->conf->data,
+                   "the newest leaf hashes cannot be read: restore the damaged segment from a backup");
+}
+
+enum cf_err cf_recover(struct cf_ledger *l, struct cf_fault *fault)
+{
+  struct cf_head head;
+  enum cf_err err = cf_meta_get_head(l, &head);
+  if (err == CF_OK)
+    err = cf_meta_get_secrets(l);
+  if (err == CF_E_NOTFOUND)
+    return cf_fail(
+        fault, err, l->conf->data,
+        "the ledger was never finished: remove the directory and make it again with `counterfoil init`");
+  if (err != CF_OK)
+    return cf_fail(fault, err, l->conf->data,
+                   "the ledger's head cannot be read: restore the data directory from a backup");
+  l->size = head.size;
+  l->last_recorded_us = head.last_recorded_us;
+  l->generation = head.generation;
+  memcpy(l->last_hash, head.last_hash, CF_HASH_N);
+  cf_random(l->salt_key, sizeof l->salt_key);
+  err = cf_segment_pool_new(l->segments_path, l->conf->cache, l->fingerprint_key, &l->pool);
+  if (err == CF_OK) {
+    cf_segment_pool_bloom_budget(l->pool, l->conf->dedupe_records / 8 * FILTER_BITS + FILTERS_MIN);
+    err = files_gather(l, fault);
+  }
+  if (err == CF_OK)
+    err = read_tree(l, fault);
+  if (err == CF_OK)
+    l->durable = l->size;
+  return err;
+}

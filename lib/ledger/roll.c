@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/* Rolling: the thread that turns frozen generations into segments, oldest first
+ * (architecture.md, The store). */
+#include "config.h"
+
+#include <errno.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/base/codec.h"
+#include "lib/base/diag.h"
+#include "lib/ledger/ledger_in.h"
+
+#define RETRY_S 5
+/* twice what a full generation of ordinary events takes */
+#define TAIL_MEMORY_MAX ((size_t)160 << 20)
+
+void cf_roller_wake(struct cf_ledger *l)
+{
+  (void)pthread_mutex_lock(&l->nap);
+  l->roll_due = true;
+  (void)pthread_cond_broadcast(&l->wake);
+  (void)pthread_mutex_unlock(&l->nap);
+}
+
+/* Sleep until there may be work, or for a while after a failure; false when the
+ * ledger is closing. */
+static bool wait_for_work(struct cf_ledger *l, bool failed)
+{
+  struct timespec until;
+  (void)clock_gettime(CLOCK_MONOTONIC, &until);
+  until.tv_sec += RETRY_S;
+  (void)pthread_mutex_lock(&l->nap);
+  int rc = 0;
+  while (!l->stop && (failed || !l->roll_due) && rc != ETIMEDOUT)
+    rc = pthread_cond_timedwait(&l->wake, &l->nap, &until);
+  l->roll_due = false;
+  bool stop = l->stop;
+  (void)pthread_mutex_unlock(&l->nap);
+  return !stop;
+}
+
+/* The newest kept checkpoint at or below end; empty where there is none. */
+static enum cf_err newest_checkpoint(struct cf_ledger *l, uint64_t end, struct cf_buf *note)
+{
+  uint8_t seek[8];
+  cf_u64_put(seek, end);
+  struct cf_bdb_cursor *cursor = NULL;
+  struct cf_str key, value;
+  enum cf_err err = cf_bdb_cursor_open(l->checkpoints, &cursor);
+  if (err == CF_OK)
+    err = cf_bdb_cursor_move(cursor, CF_BDB_AT_MOST,
+                             (struct cf_str){(const char *)seek, sizeof seek}, &key, &value);
+  if (err == CF_OK && value.n > 8)
+    cf_buf_put(note, value.p + 8, value.n - 8);
+  cf_bdb_cursor_close(cursor);
+  return err == CF_E_NOTFOUND ? CF_OK : err;
+}
+
+static enum cf_err segment_build(struct cf_ledger *l, struct cf_tail *tail,
+                                 struct cf_segment_meta *meta, struct cf_fault *fault)
+{
+  struct cf_unit unit;
+  (void)cf_tail_ranges(tail, &unit);
+  *meta = (struct cf_segment_meta){.first = unit.first,
+                                   .end = unit.end,
+                                   .time_min_us = unit.time_min_us,
+                                   .time_max_us = unit.time_max_us,
+                                   .recorded_min_us = unit.recorded_min_us,
+                                   .recorded_max_us = unit.recorded_max_us};
+  struct cf_buf note;
+  cf_buf_init(&note, CF_NOTE_MAX);
+  enum cf_err err = newest_checkpoint(l, unit.end, &note);
+  if (err == CF_OK) {
+    struct cf_segment_source source;
+    cf_tail_segment_source(tail, &source);
+    source.checkpoint = cf_buf_str(&note);
+    err = cf_segment_build(l->segments_path, &source, meta, fault);
+  }
+  cf_buf_fini(&note);
+  return err;
+}
+
+/* Under commit: the catalogue names the segment, and nothing names the
+ * generation any more. */
+static enum cf_err segment_enter(struct cf_ledger *l, const struct cf_tail *tail,
+                                 const struct cf_segment_meta *meta)
+{
+  struct cf_bdb_txn *txn = NULL;
+  enum cf_err err = cf_bdb_txn_begin(l->env, &txn);
+  if (err == CF_OK)
+    err = cf_meta_put_segment(l, txn, meta);
+  if (err == CF_OK)
+    err = cf_meta_del_tail(l, txn, cf_tail_meta(tail));
+  if (err == CF_OK) {
+    err = cf_bdb_txn_commit(txn);
+    txn = NULL;
+  }
+  cf_bdb_txn_abort(txn);
+  return err;
+}
+
+/* Only when what segment_enter() did is on disk: a removal that a crash cuts
+ * short takes the file with it, whether its transaction was committed or not
+ * (Berkeley DB 5.3). A file that stays is removed at the next start. */
+static void remove_file(struct cf_ledger *l, struct cf_tail *tail)
+{
+  char file[32];
+  cf_tail_file_name(cf_tail_meta(tail)->number, file);
+  cf_tail_close_file(tail);
+  if (cf_bdb_remove(l->env, NULL, file) != CF_OK)
+    cf_log(CF_LOG_WARNING, "%s could not be removed; the next start does it", file);
+}
+
+/* Under commit: readers see the segment in the generation's place. */
+static enum cf_err layout_show(struct cf_ledger *l, const struct cf_segment_meta *meta)
+{
+  const struct cf_layout *old = l->layout;
+  struct cf_segment_meta *segments = malloc((old->segments_n + 1) * sizeof *segments);
+  if (segments == NULL)
+    return CF_E_NOMEM;
+  if (old->segments_n > 0)
+    memcpy(segments, old->segments, old->segments_n * sizeof *segments);
+  segments[old->segments_n] = *meta;
+  struct cf_layout *layout = NULL;
+  enum cf_err err =
+      cf_layout_make(segments, old->segments_n + 1, old->tails + 1, old->tails_n - 1, &layout);
+  if (err == CF_OK)
+    cf_layout_swap(l, layout);
+  free(segments);
+  return err;
+}
+
+static enum cf_err tail_roll(struct cf_ledger *l, struct cf_tail *tail, struct cf_fault *fault)
+{
+  struct cf_segment_meta meta;
+  cf_bdb_flush(l->env); /* the generation is committed whole: now it is durable too */
+  cf_publish(l, cf_tail_meta(tail)->limit);
+  enum cf_err err = segment_build(l, tail, &meta, fault);
+  if (err != CF_OK)
+    return err;
+  (void)pthread_mutex_lock(&l->commit);
+  err = segment_enter(l, tail, &meta);
+  (void)pthread_mutex_unlock(&l->commit);
+  if (err != CF_OK)
+    return err;
+  cf_bdb_flush(l->env);
+  (void)pthread_mutex_lock(&l->commit);
+  if (layout_show(l, &meta) != CF_OK)
+    cf_die("out of memory while a segment was entered: restart the service");
+  (void)pthread_mutex_unlock(&l->commit);
+  remove_file(l, tail);
+  return CF_OK;
+}
+
+static void rolled_tell(struct cf_ledger *l, bool failed, bool gone)
+{
+  (void)pthread_mutex_lock(&l->look);
+  l->roll_failed = failed;
+  l->roller_gone = gone;
+  (void)pthread_cond_broadcast(&l->rolled);
+  (void)pthread_mutex_unlock(&l->look);
+}
+
+/* The oldest generation, when a newer one has taken over; with a reference. */
+static struct cf_tail *oldest_frozen(struct cf_ledger *l)
+{
+  (void)pthread_mutex_lock(&l->commit); /* so that what was committed is in its image whole */
+  const struct cf_layout *layout = l->layout;
+  struct cf_tail *tail = layout->tails_n > 1 ? layout->tails[0] : NULL;
+  if (tail != NULL)
+    cf_tail_ref(tail);
+  (void)pthread_mutex_unlock(&l->commit);
+  return tail;
+}
+
+static bool stopping(struct cf_ledger *l)
+{
+  (void)pthread_mutex_lock(&l->nap);
+  bool stop = l->stop;
+  (void)pthread_mutex_unlock(&l->nap);
+  return stop;
+}
+
+/* An image is many small pieces: without this its pages stay with the process
+ * until the next one needs them. */
+static void give_memory_back(void)
+{
+#ifdef __GLIBC__
+  (void)malloc_trim(0);
+#endif
+}
+
+/* Roll until nothing is frozen; false after a failure. */
+static bool roll_all(struct cf_ledger *l)
+{
+  struct cf_tail *tail;
+  while (!stopping(l) && (tail = oldest_frozen(l)) != NULL) {
+    struct cf_fault fault = {0};
+    enum cf_err err = tail_roll(l, tail, &fault);
+    if (err != CF_OK)
+      cf_log(CF_LOG_ERROR, "a segment could not be written (%s): %s; it is tried again",
+             cf_err_word(err), fault.detail);
+    cf_tail_unref(tail);
+    give_memory_back();
+    rolled_tell(l, err != CF_OK, false);
+    if (err != CF_OK)
+      return false;
+  }
+  return true;
+}
+
+void *cf_roller_main(void *ledger)
+{
+  struct cf_ledger *l = ledger;
+  bool ok = roll_all(l); /* what an earlier owner left */
+  while (wait_for_work(l, !ok))
+    ok = roll_all(l);
+  rolled_tell(l, !ok, true);
+  return NULL;
+}
+
+/* ---- before a generation is full ---- */
+
+static enum cf_err set_limit(struct cf_ledger *l, uint64_t limit)
+{
+  struct cf_tail_meta meta = *cf_tail_meta(l->tail);
+  meta.limit = limit;
+  struct cf_bdb_txn *txn = NULL;
+  enum cf_err err = cf_bdb_txn_begin(l->env, &txn);
+  if (err == CF_OK)
+    err = cf_meta_put_tail(l, txn, &meta);
+  if (err == CF_OK) {
+    err = cf_bdb_txn_commit(txn);
+    txn = NULL;
+  }
+  cf_bdb_txn_abort(txn);
+  if (err == CF_OK)
+    cf_tail_set_limit(l->tail, limit);
+  return err;
+}
+
+/* Too old, or, with long values that are all different, too large. */
+static bool is_over(struct cf_ledger *l, const struct cf_unit *unit)
+{
+  return cf_clock_now_us() - unit->recorded_min_us >= l->conf->segment_span_us ||
+         cf_tail_memory(l->tail) > TAIL_MEMORY_MAX;
+}
+
+void cf_clerk_end_tail(struct cf_ledger *l)
+{
+  (void)pthread_mutex_lock(&l->commit);
+  struct cf_unit unit;
+  if (l->tail != NULL && cf_tail_ranges(l->tail, &unit) && unit.end - unit.first >= CF_TILE_W &&
+      is_over(l, &unit)) {
+    uint64_t limit = (unit.end + CF_TILE_W - 1) / CF_TILE_W * CF_TILE_W;
+    if (limit < cf_tail_meta(l->tail)->limit && set_limit(l, limit) != CF_OK)
+      cf_log(CF_LOG_WARNING, "an old tail could not be ended; it is tried again");
+  }
+  (void)pthread_mutex_unlock(&l->commit);
+}

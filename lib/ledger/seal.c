@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/* Seals, and the clerk: the thread that signs a grown head, writes what was
+ * posted, checkpoints the database and thins out old checkpoints. */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/base/codec.h"
+#include "lib/base/diag.h"
+#include "lib/ledger/ledger_in.h"
+
+#define NAP_US            INT64_C(100000)
+#define BDB_CHECKPOINT_KB 32768u
+#define DAY_US            (24 * CF_HOUR_US)
+#define PRUNE_BATCH       4096
+
+/* ---- seals ---- */
+
+/* Keep a checkpoint: u64 size → u64 time, note. */
+static enum cf_err checkpoint_keep(struct cf_ledger *l, uint64_t size, struct cf_str note)
+{
+  uint8_t key[8], time[8];
+  cf_u64_put(key, size);
+  cf_u64_put(time, (uint64_t)cf_clock_now_us());
+  struct cf_buf value;
+  cf_buf_init(&value, CF_NOTE_MAX + 8);
+  cf_buf_put(&value, time, sizeof time);
+  cf_buf_putstr(&value, note);
+  struct cf_bdb_txn *txn = NULL;
+  (void)pthread_mutex_lock(&l->commit);
+  enum cf_err err = value.err != CF_OK ? value.err : cf_bdb_txn_begin(l->env, &txn);
+  if (err == CF_OK)
+    err = cf_bdb_put(l->checkpoints, txn, (struct cf_str){(const char *)key, sizeof key},
+                     cf_buf_str(&value));
+  if (err == CF_OK) {
+    err = cf_bdb_txn_commit(txn);
+    txn = NULL;
+  }
+  cf_bdb_txn_abort(txn);
+  (void)pthread_mutex_unlock(&l->commit);
+  cf_buf_fini(&value);
+  return err;
+}
+
+/* What is left of the disk is for this too. */
+static enum cf_err head_sign(struct cf_ledger *l, uint64_t size, const uint8_t root[CF_HASH_N],
+                             const struct cf_hashes *hashes, struct cf_buf *note,
+                             struct cf_fault *fault)
+{
+  enum cf_err err = cf_signer_sign(l->signer, size, root, hashes, note, fault);
+  if (err == CF_E_SPACE && cf_space_release(l))
+    err = cf_signer_sign(l->signer, size, root, hashes, note, fault);
+  return err;
+}
+
+/* Under seal: sign the durable head. */
+static enum cf_err seal_now(struct cf_ledger *l, struct cf_fault *fault)
+{
+  struct cf_view *view = NULL;
+  struct cf_hashes hashes;
+  uint8_t root[CF_HASH_N];
+  struct cf_buf note;
+  cf_buf_init(&note, CF_NOTE_MAX);
+  enum cf_err err = cf_view_get(l, &view);
+  if (err != CF_OK)
+    goto out;
+  cf_view_hashes(view, &hashes);
+  err = cf_tree_root(&hashes, cf_view_size(view), root);
+  if (err == CF_OK)
+    err = head_sign(l, cf_view_size(view), root, &hashes, &note, fault);
+  if (err != CF_OK)
+    goto out;
+  l->sealed = cf_view_size(view);
+  l->sealed_us = cf_clock_now_us();
+  if (checkpoint_keep(l, l->sealed, cf_buf_str(&note)) != CF_OK)
+    cf_log(CF_LOG_WARNING, "a checkpoint could not be kept; it was signed all the same");
+out:
+  cf_view_put(view);
+  cf_buf_fini(&note);
+  return err;
+}
+
+enum cf_err cf_ledger_seal(struct cf_ledger *l, uint64_t size, struct cf_buf *note,
+                           struct cf_fault *fault)
+{
+  (void)pthread_mutex_lock(&l->look);
+  uint64_t durable = l->durable;
+  (void)pthread_mutex_unlock(&l->look);
+  if (size > durable)
+    return cf_fail(fault, CF_E_PARAMETER, "size", "the ledger has %llu records",
+                   (unsigned long long)durable);
+  (void)pthread_mutex_lock(&l->seal);
+  enum cf_err err = l->sealed < size || l->sealed == 0 ? seal_now(l, fault) : CF_OK;
+  if (err == CF_OK) {
+    cf_buf_putstr(note, cf_signer_note(l->signer));
+    err = note->err;
+  }
+  (void)pthread_mutex_unlock(&l->seal);
+  return err;
+}
+
+enum cf_err cf_ledger_checkpoint(struct cf_ledger *l, struct cf_buf *note)
+{
+  return cf_ledger_seal(l, 0, note, NULL);
+}
+
+enum cf_err cf_seal_load(struct cf_ledger *l, struct cf_fault *fault)
+{
+  struct cf_checkpoint last;
+  if (!cf_signer_last(l->signer, &last))
+    return CF_OK;
+  const char *advice =
+      "the data is older than, or other than, what was signed: put the newest data back, or keep this copy as evidence";
+  if (last.size > l->size)
+    return cf_fail(fault, CF_E_ROLLBACK, l->conf->signer,
+                   "%llu records were signed and %llu are here; %s", (unsigned long long)last.size,
+                   (unsigned long long)l->size, advice);
+  struct cf_view *view = NULL;
+  struct cf_hashes hashes;
+  uint8_t root[CF_HASH_N];
+  enum cf_err err = cf_view_at(l, l->size, &view);
+  if (err != CF_OK)
+    return err;
+  cf_view_hashes(view, &hashes);
+  err = cf_tree_root(&hashes, last.size, root);
+  cf_view_put(view);
+  if (err != CF_OK)
+    return cf_fail(fault, err, l->conf->data,
+                   "the tree's hashes cannot be read: restore the damaged segment from a backup");
+  if (!cf_equal(root, last.root, CF_HASH_N))
+    return cf_fail(fault, CF_E_ROLLBACK, l->conf->signer,
+                   "the signed root at size %llu is not this ledger's; %s",
+                   (unsigned long long)last.size, advice);
+  return CF_OK;
+}
+
+/* ---- thinning ---- */
+
+struct thinning {
+  int64_t before_us, now_us;
+  int64_t hour_us; /* the hour that has its one checkpoint */
+  uint64_t size[PRUNE_BATCH];
+  size_t n;
+};
+
+/* Of what is older than a day, the first of each hour stays. What is younger
+ * ends the walk, but not what is of the future: the clock was ahead. */
+static enum cf_err thin_row(struct thinning *t, struct cf_str key, struct cf_str value)
+{
+  if (key.n != 8 || value.n < 8)
+    return CF_E_DAMAGED;
+  int64_t time = (int64_t)cf_u64_get((const uint8_t *)value.p);
+  if (t->n == PRUNE_BATCH || (time >= t->before_us && time <= t->now_us))
+    return CF_E_NOTFOUND;
+  if (time > t->now_us)
+    return CF_OK;
+  if (cf_time_hour(time) != t->hour_us)
+    t->hour_us = cf_time_hour(time);
+  else
+    t->size[t->n++] = cf_u64_get((const uint8_t *)key.p);
+  return CF_OK;
+}
+
+static enum cf_err thin_delete(struct cf_ledger *l, const struct thinning *t)
+{
+  struct cf_bdb_txn *txn = NULL;
+  (void)pthread_mutex_lock(&l->commit);
+  enum cf_err err = cf_bdb_txn_begin(l->env, &txn);
+  for (size_t i = 0; err == CF_OK && i < t->n; i++) {
+    uint8_t key[8];
+    cf_u64_put(key, t->size[i]);
+    err = cf_bdb_del(l->checkpoints, txn, (struct cf_str){(const char *)key, sizeof key});
+  }
+  if (err == CF_OK) {
+    err = cf_bdb_txn_commit(txn);
+    txn = NULL;
+  }
+  cf_bdb_txn_abort(txn);
+  (void)pthread_mutex_unlock(&l->commit);
+  return err;
+}
+
+/* Returns whether there may be more. */
+static bool checkpoints_thin(struct cf_ledger *l)
+{
+  int64_t now_us = cf_clock_now_us();
+  struct thinning t = {.before_us = now_us - DAY_US, .now_us = now_us, .hour_us = INT64_MIN};
+  struct cf_bdb_cursor *cursor = NULL;
+  struct cf_str none = {0}, key, value;
+  enum cf_err err = cf_bdb_cursor_open(l->checkpoints, &cursor);
+  for (enum cf_bdb_move move = CF_BDB_FIRST; err == CF_OK; move = CF_BDB_NEXT) {
+    err = cf_bdb_cursor_move(cursor, move, none, &key, &value);
+    if (err == CF_OK)
+      err = thin_row(&t, key, value);
+  }
+  cf_bdb_cursor_close(cursor);
+  if (err == CF_E_NOTFOUND && t.n > 0)
+    err = thin_delete(l, &t);
+  if (err != CF_OK && err != CF_E_NOTFOUND)
+    cf_log(CF_LOG_WARNING, "old checkpoints could not be thinned out: %s", cf_err_word(err));
+  return err == CF_OK && t.n == PRUNE_BATCH;
+}
+
+/* ---- the clerk ---- */
+
+/* Sleep until woken or t_us from now; false when the ledger is closing. */
+static bool clerk_nap(struct cf_ledger *l, int64_t t_us)
+{
+  struct timespec until;
+  (void)clock_gettime(CLOCK_MONOTONIC, &until);
+  int64_t ns = until.tv_nsec + t_us % 1000000 * 1000;
+  until.tv_sec += t_us / 1000000 + ns / 1000000000;
+  until.tv_nsec = ns % 1000000000;
+  (void)pthread_mutex_lock(&l->nap);
+  int rc = 0;
+  while (!l->stop && rc != ETIMEDOUT)
+    rc = pthread_cond_timedwait(&l->wake, &l->nap, &until);
+  bool stop = l->stop;
+  (void)pthread_mutex_unlock(&l->nap);
+  return !stop;
+}
+
+static void seal_if_grown(struct cf_ledger *l, int64_t *next_us)
+{
+  int64_t now = cf_clock_mono_us();
+  if (now < *next_us)
+    return;
+  (void)pthread_mutex_lock(&l->look);
+  uint64_t durable = l->durable;
+  (void)pthread_mutex_unlock(&l->look);
+  struct cf_buf note;
+  struct cf_fault fault = {0};
+  cf_buf_init(&note, CF_NOTE_MAX);
+  enum cf_err err = cf_ledger_seal(l, durable, &note, &fault);
+  if (err != CF_OK)
+    cf_log(CF_LOG_ERROR, "the head could not be signed: %s",
+           fault.detail[0] != 0 ? fault.detail : cf_err_title(err));
+  cf_buf_fini(&note);
+  *next_us = now + l->conf->checkpoint_interval_us;
+}
+
+void *cf_clerk_main(void *ledger)
+{
+  struct cf_ledger *l = ledger;
+  int64_t next_seal_us = 0, next_thin_us = 0, next_slow_us = 0;
+  while (clerk_nap(l, NAP_US)) {
+    cf_append_posted(l);
+    seal_if_grown(l, &next_seal_us);
+    int64_t now = cf_clock_mono_us();
+    if (now >= next_slow_us) {
+      if (cf_bdb_checkpoint(l->env, BDB_CHECKPOINT_KB, 1) == CF_E_SPACE)
+        (void)cf_space_release(l);
+      cf_space_watch(l);
+      cf_clerk_end_tail(l);
+      next_slow_us = now + 1000000;
+    }
+    if (now >= next_thin_us) {
+      next_thin_us = checkpoints_thin(l) ? now : now + CF_HOUR_US;
+    }
+  }
+  return NULL;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* Free space: events are refused while there is little, and a reserve file is
+ * given up so that recovery, seals and the stop record still find room where a
+ * quota hides what is left. */
+#include "config.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/diag.h"
+#include "lib/ledger/ledger_in.h"
+
+#define RESERVE_BYTES (16 << 20)
+#define CHECK_US      INT64_C(200000)
+
+uint64_t cf_space_free(const struct cf_ledger *l)
+{
+  struct statvfs s;
+  return fstatvfs(l->directory, &s) == 0 ? (uint64_t)s.f_bavail * s.f_frsize : 0;
+}
+
+bool cf_space_ok(struct cf_ledger *l)
+{
+  int64_t now = cf_clock_mono_us();
+  if (l->space_checked_us != 0 && now - l->space_checked_us < CHECK_US)
+    return l->space_ok;
+  bool ok = cf_space_free(l) >= l->conf->min_free;
+  if (l->space_checked_us != 0 && ok != l->space_ok)
+    cf_log(CF_LOG_WARNING, ok ? "there is space again: events are taken"
+                              : "less space than min_free: events are refused");
+  l->space_ok = ok;
+  l->space_checked_us = now;
+  return ok;
+}
+
+static bool has_reserve(const struct cf_ledger *l)
+{
+  struct stat st;
+  return fstatat(l->directory, "reserve", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+         st.st_size >= RESERVE_BYTES;
+}
+
+bool cf_space_reserve(struct cf_ledger *l)
+{
+  if (has_reserve(l) || cf_space_free(l) < l->conf->min_free + RESERVE_BYTES)
+    return true;
+  int fd = openat(l->directory, "reserve", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  bool made = fd >= 0 && posix_fallocate(fd, 0, RESERVE_BYTES) == 0;
+  if (fd >= 0)
+    (void)close(fd);
+  if (fd >= 0 && !made)
+    (void)unlinkat(l->directory, "reserve", 0);
+  return made;
+}
+
+/* Where a quota hides what is left nobody sees it come back: a try would take
+ * it from the log for a moment, which ends the process. */
+void cf_space_watch(struct cf_ledger *l)
+{
+  uint64_t left = cf_space_free(l);
+  if (left < l->conf->min_free) {
+    l->was_short = true;
+  } else if (l->was_short && left >= l->conf->min_free + RESERVE_BYTES) {
+    l->was_short = false;
+    if (!cf_space_reserve(l))
+      cf_log(CF_LOG_WARNING, "there is no space for the reserve");
+  }
+}
+
+bool cf_space_release(struct cf_ledger *l)
+{
+  if (unlinkat(l->directory, "reserve", 0) != 0)
+    return false;
+  cf_log(CF_LOG_WARNING, "out of space: the reserve was given up; free some space");
+  return true;
+}

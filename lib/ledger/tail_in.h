@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* A generation of the tail: the newest records, as a database file written
+ * commit by commit and as an image in memory that answers reads
+ * (architecture.md, The store).
+ *
+ * The file `tail-<number>` holds pieces: u64 first seq → the records of one
+ * append that lie in one aligned 64, with their leaf hashes. It is read only at
+ * start. The image has one writer; readers take its lock for moments and never
+ * touch the database. A generation may hold records that are not durable yet:
+ * readers stay below the durable size by themselves. */
+#ifndef CF_LEDGER_TAIL_IN_H
+#define CF_LEDGER_TAIL_IN_H
+
+#include "lib/segment/bdb.h"
+#include "lib/segment/block.h"
+#include "lib/ledger/ledger.h"
+#include "lib/segment/segment.h"
+
+/* What the ledger's meta table knows of a generation. */
+struct cf_tail_meta {
+  uint64_t number;
+  uint64_t first; /* a multiple of 256 */
+  uint64_t limit; /* the next generation begins here; a multiple of 256 */
+};
+
+/* One record on its way in. */
+struct cf_fresh {
+  struct cf_record record;
+  uint8_t hash[CF_HASH_N];
+};
+struct cf_bytes {
+  uint8_t *p; /* on the heap, or NULL */
+  size_t n;
+};
+/* The consecutive records of one append in one aligned 64, salted under one
+ * key. */
+struct cf_piece {
+  const struct cf_fresh *fresh;
+  unsigned n;
+  uint8_t key[CF_SALTKEY_N];
+  /* of all 64, made by cf_tail_put, taken by cf_tail_apply; else the caller's
+   * to free */
+  struct cf_bytes block;
+};
+
+struct cf_tail;
+
+/* An empty image for meta, of one reference. open names its file in env:
+ * created within txn when create is set, else read and checked whole.
+ * CF_E_NOMEM, CF_E_STORE, CF_E_SPACE, CF_E_DAMAGED (with the place in
+ * fault). */
+CF_MUST enum cf_err cf_tail_create(struct cf_bdb_env *env, struct cf_bdb_txn *txn,
+                                   const struct cf_tail_meta *meta,
+                                   const uint8_t fingerprint_key[16], struct cf_tail **tail);
+CF_MUST enum cf_err cf_tail_load(struct cf_bdb_env *env, const struct cf_tail_meta *meta,
+                                 const uint8_t fingerprint_key[16], struct cf_tail **tail,
+                                 struct cf_fault *fault);
+void cf_tail_ref(struct cf_tail *tail);
+/* Give a reference back; the last one frees the image. */
+void cf_tail_unref(struct cf_tail *tail);
+/* Close the database file; the image stays readable. For the writer, when the
+ * generation is frozen and before its file is removed. */
+void cf_tail_close_file(struct cf_tail *tail);
+void cf_tail_file_name(uint64_t number, char out[32]);
+
+/* Writer: put a piece into the file, in txn. */
+CF_MUST enum cf_err cf_tail_put(struct cf_tail *tail, struct cf_bdb_txn *txn,
+                                struct cf_piece *piece);
+/* Writer: enter a committed piece into the image. CF_E_NOMEM: the image is then
+ * behind the file, and the process must end. */
+CF_MUST enum cf_err cf_tail_apply(struct cf_tail *tail, struct cf_piece *piece);
+
+const struct cf_tail_meta *cf_tail_meta(const struct cf_tail *tail);
+/* Writer: end the generation early. limit is a multiple of 256, not below what
+ * it holds. */
+void cf_tail_set_limit(struct cf_tail *tail, uint64_t limit);
+/* The end of what the image holds. */
+uint64_t cf_tail_end(struct cf_tail *tail);
+/* Its ranges of times over what it holds; false where it is empty. */
+bool cf_tail_ranges(struct cf_tail *tail, struct cf_unit *unit);
+size_t cf_tail_memory(struct cf_tail *tail);
+
+/* Readers. Offsets count from the generation's first seq; the caller asks only
+ * for what the image holds. */
+/* appends the bytes of block i, also of the one still open */
+CF_MUST enum cf_err cf_tail_block(struct cf_tail *tail, uint32_t i, struct cf_buf *b);
+void cf_tail_hashes(struct cf_tail *tail, uint32_t offset, uint32_t n, uint8_t *out);
+void cf_tail_times(struct cf_tail *tail, uint32_t offset, uint32_t n, int64_t *out);
+void cf_tail_match(struct cf_tail *tail, const struct cf_term *term, uint32_t from,
+                   struct cf_bits *bits);
+void cf_tail_find_id(struct cf_tail *tail, uint64_t fingerprint,
+                     bool (*each)(void *context, uint32_t offset), void *context);
+
+/* The frozen generation as a source for cf_segment_build. */
+void cf_tail_segment_source(struct cf_tail *tail, struct cf_segment_source *source);
+
+#endif

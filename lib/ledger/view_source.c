@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* The ledger as the verifier sees it: each leaf rebuilt from what is stored,
+ * beside the hash that is kept for it. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/codec.h"
+#include "lib/ledger/ledger_in.h"
+
+struct cf_view_source {
+  struct cf_view *view;
+  uint64_t size; /* of the head */
+  uint64_t next; /* size from which the next kept checkpoint is looked for */
+};
+
+/* A worker's scratch: one tile. */
+struct worker {
+  struct cf_block block;
+  struct cf_buf text;
+  size_t at[CF_TILE_W + 1]; /* where each leaf of the tile begins in text */
+};
+
+static enum cf_err worker_new(void *context, void **worker)
+{
+  (void)context;
+  struct worker *w = calloc(1, sizeof *w);
+  if (w == NULL)
+    return CF_E_NOMEM;
+  cf_block_init(&w->block);
+  cf_buf_init(&w->text, (size_t)CF_TILE_W * (CF_LEAF_MAX + 1));
+  *worker = w;
+  return CF_OK;
+}
+
+static void worker_free(void *context, void *worker)
+{
+  (void)context;
+  struct worker *w = worker;
+  cf_block_fini(&w->block);
+  cf_buf_fini(&w->text);
+  free(w);
+}
+
+/* The kept hashes of [first, first + n), 64 at a time so that damage costs no
+ * more than it must. */
+static enum cf_err kept_hashes(struct cf_view *v, uint64_t first, size_t n,
+                               struct cf_verify_leaf *out)
+{
+  struct cf_hashes hashes;
+  uint8_t row[CF_GROUP * CF_HASH_N];
+  cf_view_hashes(v, &hashes);
+  for (size_t at = 0; at < n; at += CF_GROUP) {
+    size_t count = n - at < CF_GROUP ? n - at : CF_GROUP;
+    enum cf_err err = hashes.get(hashes.context, 0, first + at, count, row);
+    if (err != CF_OK && err != CF_E_DAMAGED)
+      return err;
+    for (size_t i = 0; i < count; i++) {
+      out[at + i].hash_readable = err == CF_OK;
+      if (err == CF_OK)
+        memcpy(out[at + i].hash, row + i * CF_HASH_N, CF_HASH_N);
+    }
+  }
+  return CF_OK;
+}
+
+/* Rebuild one leaf; prev is what the ledger keeps for its predecessor. Where
+ * the kept hash cannot be read, the computed one stands in for the next leaf's
+ * prev. */
+static void leaf_rebuild(struct worker *w, unsigned i, const uint8_t prev[CF_HASH_N],
+                         struct cf_verify_leaf *out)
+{
+  const struct cf_record *r = &w->block.record[i];
+  uint8_t salts[CF_C_N][CF_HASH_N], hash[CF_HASH_N];
+  cf_block_salts(&w->block, i, salts);
+  cf_leaf_put(r, prev, (const uint8_t(*)[CF_HASH_N])salts, &w->text, hash);
+  out->readable = true;
+  if (!out->hash_readable)
+    memcpy(out->hash, hash, CF_HASH_N);
+  for (unsigned c = 0; c < CF_C_N; c++)
+    if (r->gone[c] != NULL)
+      out->erased |= (uint8_t)(1u << c);
+}
+
+/* A leaf's hash as it is kept or, where that cannot be read, as it was
+ * computed; NULL where neither is known. */
+static const uint8_t *known_hash(const struct cf_verify_leaf *leaf)
+{
+  return leaf->hash_readable || leaf->readable ? leaf->hash : NULL;
+}
+
+/* The leaves of one block; before is the hash in front of it, NULL where nobody
+ * knows it: then its first leaf cannot be judged. */
+static enum cf_err leaves_of_block(struct cf_view *v, struct worker *w, uint64_t first, size_t n,
+                                   const uint8_t *before, struct cf_verify_leaf *out, size_t *at)
+{
+  enum cf_err err = cf_view_block(v, first, &w->block);
+  if (err != CF_OK && err != CF_E_DAMAGED)
+    return err;
+  bool readable = err == CF_OK;
+  for (size_t i = 0; i < n; i++) {
+    const uint8_t *prev = i > 0 ? known_hash(&out[i - 1]) : before;
+    at[i] = w->text.n;
+    if (readable && i < w->block.n && prev != NULL)
+      leaf_rebuild(w, (unsigned)i, prev, &out[i]);
+  }
+  return w->text.err;
+}
+
+/* The kept hash of the leaf before first; *known is false where it cannot be
+ * read. */
+static enum cf_err hash_before(struct cf_view *v, uint64_t first, uint8_t hash[CF_HASH_N],
+                               bool *known)
+{
+  enum cf_err err = CF_OK;
+  memset(hash, 0, CF_HASH_N);
+  if (first > 0) {
+    struct cf_hashes hashes;
+    cf_view_hashes(v, &hashes);
+    err = hashes.get(hashes.context, 0, first - 1, 1, hash);
+  }
+  *known = err == CF_OK;
+  return err == CF_E_DAMAGED ? CF_OK : err;
+}
+
+static enum cf_err leaves(void *context, void *worker, uint64_t first, size_t n,
+                          struct cf_verify_leaf *out)
+{
+  struct cf_view *v = ((struct cf_view_source *)context)->view;
+  struct worker *w = worker;
+  uint8_t before[CF_HASH_N];
+  bool known = false;
+  memset(out, 0, n * sizeof *out);
+  cf_buf_reset(&w->text);
+  enum cf_err err = hash_before(v, first, before, &known);
+  if (err == CF_OK)
+    err = kept_hashes(v, first, n, out);
+  for (size_t i = 0; err == CF_OK && i < n; i += CF_GROUP) {
+    size_t count = n - i < CF_GROUP ? n - i : CF_GROUP;
+    const uint8_t *front = i > 0 ? known_hash(&out[i - 1]) : known ? before : NULL;
+    err = leaves_of_block(v, w, first + i, count, front, out + i, w->at + i);
+  }
+  if (err != CF_OK)
+    return err;
+  w->at[n] = w->text.n;
+  for (size_t i = 0; i < n; i++)
+    if (out[i].readable)
+      out[i].leaf = (struct cf_str){(const char *)w->text.p + w->at[i], w->at[i + 1] - w->at[i]};
+  return CF_OK;
+}
+
+static enum cf_err tiles(void *context, unsigned level, uint64_t first, size_t n, uint8_t *out)
+{
+  struct cf_hashes hashes;
+  cf_view_hashes(((struct cf_view_source *)context)->view, &hashes);
+  return hashes.get(hashes.context, level, first, n, out);
+}
+
+/* Kept checkpoints are walked in order, so the i-th is found from the one
+ * before. */
+static enum cf_err checkpoint(void *context, size_t i, struct cf_buf *note)
+{
+  struct cf_view_source *s = context;
+  if (i == 0)
+    s->next = 0;
+  uint64_t size = 0;
+  enum cf_err err = cf_meta_checkpoint(s->view->l, s->next, &size, note);
+  if (err == CF_OK && size > s->size)
+    err = CF_E_NOTFOUND; /* newer than the head */
+  s->next = size + 1;
+  return err;
+}
+
+enum cf_err cf_view_source_new(struct cf_view *view, uint64_t size, struct cf_view_source **vs,
+                               struct cf_verify_source *source)
+{
+  struct cf_view_source *s = calloc(1, sizeof *s);
+  if (s == NULL)
+    return CF_E_NOMEM;
+  s->view = view;
+  s->size = size;
+  *source = (struct cf_verify_source){.context = s,
+                                      .worker_new = worker_new,
+                                      .worker_free = worker_free,
+                                      .leaves = leaves,
+                                      .tiles = {tiles, s},
+                                      .checkpoint = checkpoint};
+  *vs = s;
+  return CF_OK;
+}
+
+void cf_view_source_free(struct cf_view_source *vs)
+{
+  free(vs);
+}

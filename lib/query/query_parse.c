@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: MIT */
+/* Parameters into a filter: one table of those that stand alone, and the
+ * indexed members with their endings. */
+#include "config.h"
+
+#include "lib/query/query_in.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/codec.h"
+
+#define TEXT_MAX     (UINT32_C(1) << 20) /* of a filter as text */
+#define SEQ_MAX      UINT64_C(9223372036854775807)
+#define KIND_DEFAULT (UINT32_C(1) << CF_K_EVENT)
+#define KIND_ALL     ((UINT32_C(1) << CF_K_N) - 1)
+
+/* The parameters that stand alone; those up to SEQ_TO go into the filter's text
+ * as they were sent. */
+enum single {
+  FROM,
+  TO,
+  RECORDED_FROM,
+  RECORDED_TO,
+  SEQ_FROM,
+  SEQ_TO,
+  KIND,
+  SORT,
+  ORDER,
+  LIMIT,
+  CURSOR,
+  FIELDS,
+  FORMAT,
+  SINGLE_N
+};
+
+struct parse {
+  struct cf_query *query;
+  struct cf_fault *fault;
+  int64_t now_us;
+  char at[128]; /* the name of the parameter being read */
+  bool given[SINGLE_N];
+  struct cf_str sent[SINGLE_N]; /* as it was sent, borrowed; the last one of a list */
+  size_t values;
+};
+
+#define REFUSE(parse, ...) cf_fail((parse)->fault, CF_E_PARAMETER, (parse)->at, __VA_ARGS__)
+
+/* ---- parameters that stand alone ---- */
+
+static enum cf_err parse_time(struct parse *p, struct cf_str s, int64_t *t_us)
+{
+  if (cf_time_parse_bound(s, p->now_us, t_us) != CF_OK)
+    return REFUSE(
+        p,
+        "not a time: write RFC 3339 (2026-11-24T02:00:00Z), a date, an epoch number, or relative to now (-24h, -7d)");
+  return CF_OK;
+}
+
+static enum cf_err parse_seq(struct parse *p, struct cf_str s, uint64_t *seq)
+{
+  if (cf_u64_parse(s, SEQ_MAX, seq) != CF_OK)
+    return REFUSE(p, "not a sequence number");
+  return CF_OK;
+}
+
+/* One of two words. */
+static enum cf_err parse_either(struct parse *p, struct cf_str s, const char *no, const char *yes,
+                                bool *chosen)
+{
+  if (!cf_str_is(s, no) && !cf_str_is(s, yes))
+    return REFUSE(p, "must be %s or %s", no, yes);
+  *chosen = cf_str_is(s, yes);
+  return CF_OK;
+}
+
+static enum cf_err parse_limit(struct parse *p, struct cf_str s, uint64_t *limit)
+{
+  if (cf_str_is(s, "all")) {
+    *limit = CF_QUERY_LIMIT_ALL;
+    return CF_OK;
+  }
+  uint64_t v;
+  if (cf_u64_parse(s, CF_QUERY_LIMIT_MAX, &v) != CF_OK || v == 0)
+    return REFUSE(p, "must be 1 to %d, or all (with format=ndjson or csv)", CF_QUERY_LIMIT_MAX);
+  *limit = v;
+  return CF_OK;
+}
+
+static enum cf_err parse_format(struct parse *p, struct cf_str s)
+{
+  static const char *const names[] =
+      {[CF_FORMAT_JSON] = "json", [CF_FORMAT_NDJSON] = "ndjson", [CF_FORMAT_CSV] = "csv"};
+
+  for (unsigned f = 0; f < sizeof names / sizeof *names; f++) {
+    if (cf_str_is(s, names[f])) {
+      p->query->format = (enum cf_format)f;
+      p->query->explicit_format = true;
+      return CF_OK;
+    }
+  }
+  return REFUSE(p, "must be json, ndjson or csv");
+}
+
+/* Call take for the items of a comma list; an empty list is one empty item. */
+static enum cf_err each_item(struct parse *p, struct cf_str list,
+                             enum cf_err (*take)(struct parse *p, struct cf_str item,
+                                                 void *context),
+                             void *context)
+{
+  for (;;) {
+    const char *comma = list.n == 0 ? NULL : memchr(list.p, ',', list.n);
+    struct cf_str item = {list.p, comma == NULL ? list.n : (size_t)(comma - list.p)};
+    if (++p->values > CF_QUERY_VALUES_MAX)
+      return REFUSE(p, "more than %d values in one question", CF_QUERY_VALUES_MAX);
+    enum cf_err err = take(p, item, context);
+    if (err != CF_OK || comma == NULL)
+      return err;
+    list = (struct cf_str){comma + 1, list.n - item.n - 1};
+  }
+}
+
+static enum cf_err refuse_kind(struct parse *p)
+{
+  struct cf_buf names;
+
+  cf_buf_init(&names, sizeof p->fault->detail);
+  for (unsigned k = 0; k < CF_K_N; k++)
+    cf_buf_putf(&names, " %s", cf_kind_table[k].name);
+  enum cf_err err = REFUSE(p, "no such kind; there are: all%s", cf_buf_cstr(&names));
+  cf_buf_fini(&names);
+  return err;
+}
+
+static enum cf_err take_kind(struct parse *p, struct cf_str item, void *context)
+{
+  (void)context;
+  enum cf_kind kind = cf_kind_find(item);
+  if (kind == CF_K_N && !cf_str_is(item, "all"))
+    return refuse_kind(p);
+  p->query->kinds |= kind == CF_K_N ? KIND_ALL : UINT32_C(1) << kind;
+  return CF_OK;
+}
+
+/* Members that every event has, whether asked for or not. */
+static bool always_given(struct cf_str field)
+{
+  return cf_str_is(field, "seq") || cf_str_is(field, "recorded") || cf_str_is(field, "kind") ||
+         cf_str_is(field, "erased");
+}
+
+static enum cf_err refuse_field(struct parse *p, struct cf_str item)
+{
+  struct cf_buf names;
+
+  cf_buf_init(&names, sizeof p->fault->detail);
+  cf_member_suggest(item, &names);
+  enum cf_err err =
+      REFUSE(p, "no such member: seq, recorded, kind and erased are always given; could it be: %s",
+             cf_buf_cstr(&names));
+  cf_buf_fini(&names);
+  return err;
+}
+
+static enum cf_err take_field(struct parse *p, struct cf_str item, void *context)
+{
+  (void)context;
+  enum cf_member member = cf_member_find(item);
+  if (member == CF_M_N)
+    return always_given(item) ? CF_OK : refuse_field(p, item);
+  p->query->fields |= UINT32_C(1) << member;
+  return CF_OK;
+}
+
+/* A row a parameter: its name, and whether it may be repeated. */
+static const struct single_row {
+  const char *name;
+  bool list;
+} singles[SINGLE_N] = {
+    [FROM] = {"from", false},
+    [TO] = {"to", false},
+    [RECORDED_FROM] = {"recorded_from", false},
+    [RECORDED_TO] = {"recorded_to", false},
+    [SEQ_FROM] = {"seq_from", false},
+    [SEQ_TO] = {"seq_to", false},
+    [KIND] = {"kind", true},
+    [SORT] = {"sort", false},
+    [ORDER] = {"order", false},
+    [LIMIT] = {"limit", false},
+    [CURSOR] = {"cursor", false},
+    [FIELDS] = {"fields", true},
+    [FORMAT] = {"format", false},
+};
+
+/* A first list of kinds or fields takes the place of the default. The cursor
+ * waits until the filter is whole. */
+static enum cf_err set_single(struct parse *p, enum single which, struct cf_str s)
+{
+  struct cf_query *q = p->query;
+
+  switch (which) {
+  case FROM: return parse_time(p, s, &q->from_us);
+  case TO: return parse_time(p, s, &q->to_us);
+  case RECORDED_FROM: return parse_time(p, s, &q->recorded_from_us);
+  case RECORDED_TO: return parse_time(p, s, &q->recorded_to_us);
+  case SEQ_FROM: return parse_seq(p, s, &q->seq_from);
+  case SEQ_TO: return parse_seq(p, s, &q->seq_to);
+  case KIND: q->kinds = p->given[KIND] ? q->kinds : 0; return each_item(p, s, take_kind, NULL);
+  case SORT: return parse_either(p, s, "seq", "time", &q->by_time);
+  case ORDER: return parse_either(p, s, "desc", "asc", &q->ascending);
+  case LIMIT: return parse_limit(p, s, &q->limit);
+  case CURSOR: return CF_OK;
+  case FIELDS:
+    q->fields = p->given[FIELDS] ? q->fields : 0;
+    return each_item(p, s, take_field, NULL);
+  case FORMAT: return parse_format(p, s);
+  case SINGLE_N: break;
+  }
+  return CF_OK;
+}
+
+static enum single find_single(struct cf_str name)
+{
+  unsigned i = 0;
+
+  while (i < SINGLE_N && !cf_str_is(name, singles[i].name))
+    i++;
+  return (enum single)i;
+}
+
+static enum cf_err take_single(struct parse *p, enum single which, struct cf_str value)
+{
+  if (p->given[which] && !singles[which].list)
+    return REFUSE(p, "given twice");
+  enum cf_err err = set_single(p, which, value);
+  p->given[which] = true;
+  p->sent[which] = value;
+  return err;
+}
+
+/* ---- parameters of members ---- */
+
+static bool ending_strip(struct cf_str *name, const char *ending)
+{
+  size_t n = strlen(ending);
+
+  if (name->n < n || memcmp(name->p + name->n - n, ending, n) != 0)
+    return false;
+  name->n -= n;
+  return true;
+}
+
+/* The member and the operation that a name means; false where it means none. */
+static bool read_name(struct cf_str name, enum cf_member *member, enum cf_op *op)
+{
+  if (cf_str_is(name, "q")) {
+    *member = CF_M_N;
+    *op = CF_OP_CONTAINS;
+    return true;
+  }
+  *op = ending_strip(&name, ".not")      ? CF_OP_NOT
+        : ending_strip(&name, ".prefix") ? CF_OP_PREFIX
+                                         : CF_OP_IS;
+  *member = cf_member_find(name);
+  return *member != CF_M_N && cf_member_table[*member].indexed;
+}
+
+static struct cf_condition *find_condition(struct cf_query *q, enum cf_member member, enum cf_op op)
+{
+  size_t i = 0;
+
+  while (i < q->conditions_n && (q->conditions[i].member != member || q->conditions[i].op != op))
+    i++;
+  if (i == q->conditions_n)
+    q->conditions[q->conditions_n++] = cf_condition_make(member, op);
+  return &q->conditions[i];
+}
+
+static enum cf_err take_value(struct parse *p, struct cf_str item, void *context)
+{
+  return cf_condition_add(context, item, p->at, p->fault);
+}
+
+/* Tokens, integers and words hold no comma: those three take lists. */
+static bool takes_list(const struct cf_condition *c)
+{
+  return c->member == CF_M_METHOD || c->member == CF_M_STATUS || c->member == CF_M_OUTCOME;
+}
+
+static enum cf_err take_condition(struct parse *p, enum cf_member member, enum cf_op op,
+                                  struct cf_str value)
+{
+  if (member == CF_M_IP && op == CF_OP_PREFIX)
+    return REFUSE(p, "no such parameter: ip takes a CIDR block (ip=192.0.2.0/24)");
+  struct cf_condition *c = find_condition(p->query, member, op);
+  if (takes_list(c))
+    return each_item(p, value, take_value, c);
+  if (++p->values > CF_QUERY_VALUES_MAX)
+    return REFUSE(p, "more than %d values in one question", CF_QUERY_VALUES_MAX);
+  return take_value(p, value, c);
+}
+
+/* ---- names that are none ---- */
+
+static void put_likely(struct cf_str name, struct cf_str known, bool all, struct cf_buf *b)
+{
+  if (!all && !cf_name_resembles(name, known))
+    return;
+  cf_buf_puts(b, b->n == 0 ? "" : ", ");
+  cf_buf_putstr(b, known);
+}
+
+static void name_suggest(struct cf_str name, bool all, struct cf_buf *b)
+{
+  for (unsigned i = 0; i < SINGLE_N; i++)
+    put_likely(name, cf_str_from(singles[i].name), all, b);
+  for (unsigned m = 0; m < CF_M_N; m++)
+    if (cf_member_table[m].indexed)
+      put_likely(name, cf_str_from(cf_member_table[m].name), all, b);
+  put_likely(name, CF_STR("q"), all, b);
+}
+
+static enum cf_err refuse_name(struct parse *p, struct cf_str name)
+{
+  struct cf_str base = cf_str_cut(&name, '.');
+  enum cf_member member = cf_member_find(base);
+  struct cf_buf names;
+
+  if (member != CF_M_N && cf_member_table[member].indexed)
+    return REFUSE(p, "no such parameter: %s takes the endings .not%s", cf_member_table[member].name,
+                  member == CF_M_IP ? "" : " and .prefix");
+  if (member != CF_M_N)
+    return REFUSE(p, "no such parameter: records are not chosen by %s; q searches all text",
+                  cf_member_table[member].name);
+  cf_buf_init(&names, sizeof p->fault->detail);
+  name_suggest(base, false, &names);
+  bool likely = names.n > 0;
+  if (!likely)
+    name_suggest(base, true, &names);
+  enum cf_err err = REFUSE(p, "no such parameter; %s: %s", likely ? "could it be" : "there are",
+                           cf_buf_cstr(&names));
+  cf_buf_fini(&names);
+  return err;
+}
+
+static enum cf_err take_param(struct parse *p, const struct cf_param *param)
+{
+  enum single which = find_single(param->name);
+  enum cf_member member;
+  enum cf_op op;
+
+  snprintf(p->at, sizeof p->at, "%.*s",
+           (int)(param->name.n < sizeof p->at ? param->name.n : sizeof p->at),
+           param->name.n == 0 ? "" : param->name.p);
+  if (which != SINGLE_N)
+    return take_single(p, which, param->value);
+  if (read_name(param->name, &member, &op))
+    return take_condition(p, member, op, param->value);
+  return refuse_name(p, param->name);
+}
+
+/* ---- the whole ---- */
+
+static void put_kinds(uint32_t kinds, struct cf_buf *b)
+{
+  if (kinds == KIND_ALL)
+    cf_query_put_pair(b, "kind", "", CF_STR("all"));
+  for (unsigned k = 0; k < CF_K_N && kinds != KIND_ALL && kinds != KIND_DEFAULT; k++)
+    if ((kinds >> k & 1) != 0)
+      cf_query_put_pair(b, "kind", "", cf_str_from(cf_kind_table[k].name));
+}
+
+static void put_filter(const struct parse *p, struct cf_buf *b)
+{
+  const struct cf_query *q = p->query;
+
+  for (unsigned i = FROM; i <= SEQ_TO; i++)
+    if (p->given[i])
+      cf_query_put_pair(b, singles[i].name, "", p->sent[i]);
+  for (size_t i = 0; i < q->conditions_n; i++)
+    cf_condition_put(&q->conditions[i], b);
+  put_kinds(q->kinds, b);
+  if (q->by_time)
+    cf_query_put_pair(b, "sort", "", CF_STR("time"));
+  if (q->ascending)
+    cf_query_put_pair(b, "order", "", CF_STR("asc"));
+}
+
+static enum cf_err check_limit(const struct cf_query *q, struct cf_fault *fault)
+{
+  if (q->limit == CF_QUERY_LIMIT_ALL && q->format == CF_FORMAT_JSON)
+    return cf_fail(
+        fault, CF_E_PARAMETER, "limit",
+        "all is for streamed formats: ask for format=ndjson or format=csv, or page with the cursor");
+  return CF_OK;
+}
+
+/* Canonical order, the text and what follows from it. */
+static enum cf_err query_finish(struct parse *p)
+{
+  struct cf_query *q = p->query;
+  uint8_t hash[CF_HASH_N];
+
+  for (size_t i = 0; i < q->conditions_n; i++)
+    cf_condition_sort(&q->conditions[i]);
+  qsort(q->conditions, q->conditions_n, sizeof *q->conditions, cf_condition_compare);
+  put_filter(p, &q->text);
+  if (q->text.err != CF_OK)
+    return q->text.err == CF_E_FULL
+               ? cf_fail(p->fault, CF_E_PARAMETER, NULL, "the filter is longer than %u bytes",
+                         (unsigned)TEXT_MAX)
+               : q->text.err;
+  cf_sha256_1(q->text.p, q->text.n, hash);
+  memcpy(q->digest, hash, sizeof q->digest);
+  q->start = cf_spot_start(q);
+  enum cf_err err = p->given[CURSOR] ? cf_cursor_get(q, p->sent[CURSOR], &q->start) : CF_OK;
+  if (err == CF_E_CURSOR)
+    return cf_fail(p->fault, err, "cursor",
+                   "not a cursor of this filter, sort and order: begin without one");
+  return err == CF_OK && q->explicit_format ? check_limit(q, p->fault) : err;
+}
+
+static bool is_ignored(const char *const *ignore, struct cf_str name)
+{
+  for (; ignore != NULL && *ignore != NULL; ignore++)
+    if (cf_str_is(name, *ignore))
+      return true;
+  return false;
+}
+
+static void query_prepare(struct cf_query *q)
+{
+  *q = (struct cf_query){
+      .kinds = KIND_DEFAULT,
+      .from_us = INT64_MIN,
+      .to_us = INT64_MAX,
+      .recorded_from_us = INT64_MIN,
+      .recorded_to_us = INT64_MAX,
+      .seq_to = UINT64_MAX,
+      .limit = 100,
+      .fields = CF_FIELDS_ALL,
+  };
+  cf_buf_init(&q->text, TEXT_MAX);
+}
+
+enum cf_err cf_query_parse(const struct cf_param *params, size_t n, const char *const *ignore,
+                           int64_t now_us, struct cf_query **query, struct cf_fault *fault)
+{
+  struct parse p = {.query = malloc(sizeof *p.query), .fault = fault, .now_us = now_us};
+  enum cf_err err = CF_OK;
+
+  if (p.query == NULL)
+    return CF_E_NOMEM;
+  query_prepare(p.query);
+  if (n > CF_QUERY_PARAMS_MAX)
+    err = cf_fail(fault, CF_E_PARAMETER, NULL, "more than %d parameters", CF_QUERY_PARAMS_MAX);
+  for (size_t i = 0; i < n && err == CF_OK; i++)
+    if (!is_ignored(ignore, params[i].name))
+      err = take_param(&p, &params[i]);
+  if (err == CF_OK)
+    err = query_finish(&p);
+  if (err == CF_OK)
+    *query = p.query;
+  else
+    cf_query_free(p.query);
+  return err;
+}
+
+void cf_query_free(struct cf_query *query)
+{
+  if (query == NULL)
+    return;
+  for (size_t i = 0; i < query->conditions_n; i++)
+    cf_condition_free(&query->conditions[i]);
+  cf_buf_fini(&query->text);
+  free(query);
+}
+
+enum cf_format cf_query_format(const struct cf_query *query, bool *explicit_format)
+{
+  if (explicit_format != NULL)
+    *explicit_format = query->explicit_format;
+  return query->format;
+}
+
+enum cf_err cf_query_set_format(struct cf_query *query, enum cf_format format,
+                                struct cf_fault *fault)
+{
+  query->format = format;
+  return check_limit(query, fault);
+}
+
+uint32_t cf_query_fields(const struct cf_query *query)
+{
+  return query->fields;
+}
+
+uint64_t cf_query_limit(const struct cf_query *query)
+{
+  return query->limit;
+}
+
+struct cf_str cf_query_text(const struct cf_query *query)
+{
+  return cf_buf_str(&query->text);
+}

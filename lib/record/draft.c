@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/* Values checked, brought into canonical form, and written as a record's texts
+ * (format.md, Members). */
+#include "config.h"
+
+#include "lib/record/draft_in.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/codec.h"
+#include "lib/record/canon_in.h"
+#include "lib/record/json.h"
+#include "lib/record/values.h"
+
+#define SCRATCH_MAX (8u << 20)
+#define TEXTS_MAX   (1u << 20)
+
+void cf_parts_init(struct cf_parts *parts, enum cf_kind kind)
+{
+  memset(parts, 0, sizeof *parts);
+  parts->kind = kind;
+  parts->time_us = CF_TIME_NONE;
+  cf_buf_init(&parts->scratch, SCRATCH_MAX);
+}
+
+void cf_parts_fini(struct cf_parts *parts)
+{
+  cf_buf_fini(&parts->scratch);
+}
+
+void cf_parts_reset(struct cf_parts *parts)
+{
+  memset(parts->member, 0, sizeof parts->member);
+  parts->body.set = false;
+  parts->cut = 0;
+  parts->time_us = CF_TIME_NONE;
+  cf_buf_reset(&parts->scratch);
+}
+
+/* ---- values ---- */
+
+struct cf_str cf_parts_get(const struct cf_parts *parts, const struct cf_part *part)
+{
+  if (!part->set || part->n == 0)
+    return (struct cf_str){"", 0};
+  return (struct cf_str){part->p != NULL ? part->p : (const char *)parts->scratch.p + part->at,
+                         part->n};
+}
+
+void cf_parts_set_scratch(struct cf_parts *parts, struct cf_part *part, size_t at)
+{
+  *part = (struct cf_part){.at = at, .n = parts->scratch.n - at, .set = true};
+}
+
+static enum cf_err part_keep(struct cf_parts *parts, struct cf_part *part, struct cf_str s,
+                             bool copy)
+{
+  size_t at = parts->scratch.n;
+  *part = (struct cf_part){.p = s.p, .n = s.n, .set = true};
+  if (!copy)
+    return CF_OK;
+  cf_buf_putstr(&parts->scratch, s);
+  cf_parts_set_scratch(parts, part, at);
+  return parts->scratch.err;
+}
+
+static enum cf_err invalid(struct cf_fault *fault, enum cf_member m)
+{
+  const struct cf_member_row *row = &cf_member_table[m];
+  static const char *const wanted[] = {
+      [CF_T_NAME] = "must be 1 to 128 letters, digits or . _ : / @ + = -",
+      [CF_T_TIME] = "must be an RFC 3339 time or a number",
+      [CF_T_TOKEN] = "must be a token of RFC 9110, at most 32 bytes",
+      [CF_T_INTEGER] = "must be an integer from 0 to",
+      [CF_T_WORD] = "must be success, failure or unknown",
+      [CF_T_TEXT] = "must be text of at most",
+      [CF_T_ADDRESS] = "must be an IPv4 or IPv6 address without a zone",
+      [CF_T_OBJECT] = "must be an object of at most",
+  };
+  if (row->type == CF_T_INTEGER)
+    return cf_fail(fault, CF_E_INVALID, row->name, "%s %llu", wanted[row->type],
+                   (unsigned long long)row->limit);
+  if (row->type != CF_T_TEXT && row->type != CF_T_OBJECT)
+    return cf_fail(fault, CF_E_INVALID, row->name, "%s", wanted[row->type]);
+  return cf_fail(fault, CF_E_INVALID, row->name, "%s %llu bytes", wanted[row->type],
+                 (unsigned long long)row->limit);
+}
+
+static enum cf_err set_text(struct cf_parts *parts, enum cf_member m, struct cf_str s,
+                            struct cf_fault *fault)
+{
+  uint64_t limit = cf_member_table[m].limit;
+  struct cf_part *part = &parts->member[m];
+  /* Mending needs no more of the text than could be kept, and never shortens
+   * it. */
+  struct cf_str head = s.n > limit ? cf_utf8_head(s, (size_t)limit) : s;
+  bool mend = !cf_utf8_ok(head), longer = head.n < s.n;
+  if (longer && !parts->cut_long)
+    return invalid(fault, m);
+  size_t at = parts->scratch.n;
+  if (mend) {
+    cf_utf8_put(&parts->scratch, head);
+    if (parts->scratch.err != CF_OK)
+      return parts->scratch.err;
+    cf_parts_set_scratch(parts, part, at);
+    longer = longer || part->n > limit;
+    if (part->n > limit && !parts->cut_long)
+      return invalid(fault, m);
+    part->n = cf_utf8_head(cf_parts_get(parts, part), (size_t)limit).n;
+  }
+  if (longer)
+    parts->cut |= 1u << m;
+  return mend ? CF_OK : part_keep(parts, part, head, parts->own);
+}
+
+static enum cf_err set_token(struct cf_parts *parts, enum cf_member m, struct cf_str s)
+{
+  char upper[64];
+  for (size_t i = 0; i < s.n; i++)
+    upper[i] = s.p[i] >= 'a' && s.p[i] <= 'z' ? (char)(s.p[i] - ('a' - 'A')) : s.p[i];
+  return part_keep(parts, &parts->member[m], (struct cf_str){upper, s.n}, true);
+}
+
+static enum cf_err set_address(struct cf_parts *parts, enum cf_member m, struct cf_str s,
+                               struct cf_fault *fault)
+{
+  char text[46];
+  if (cf_address_canonical(s, text) != CF_OK)
+    return invalid(fault, m);
+  struct cf_str canonical = cf_str_from(text);
+  bool same = cf_str_eq(canonical, s);
+  return part_keep(parts, &parts->member[m], same ? s : canonical, !same || parts->own);
+}
+
+enum cf_err cf_parts_set(struct cf_parts *parts, enum cf_member m, struct cf_str value,
+                         struct cf_fault *fault)
+{
+  enum cf_type type = cf_member_table[m].type;
+  if (type == CF_T_TEXT)
+    return set_text(parts, m, value, fault);
+  if (type == CF_T_ADDRESS)
+    return set_address(parts, m, value, fault);
+  if (!cf_value_ok(m, value))
+    return invalid(fault, m);
+  if (type == CF_T_TOKEN)
+    return set_token(parts, m, value);
+  if (type == CF_T_TIME && cf_time_parse_strict(value, &parts->time_us) != CF_OK)
+    return invalid(fault, m);
+  return part_keep(parts, &parts->member[m], value, parts->own);
+}
+
+enum cf_err cf_parts_set_time(struct cf_parts *parts, int64_t t_us)
+{
+  char text[CF_TIME_TEXT_N + 1];
+  cf_time_format(t_us, text);
+  parts->time_us = t_us;
+  return part_keep(parts, &parts->member[CF_M_TIME], (struct cf_str){text, CF_TIME_TEXT_N}, true);
+}
+
+/* ---- the whole ---- */
+
+static enum cf_err default_outcome(struct cf_parts *parts)
+{
+  struct cf_str status = cf_parts_get(parts, &parts->member[CF_M_STATUS]);
+  uint64_t v = 0;
+  const char *word = "unknown";
+  if (parts->member[CF_M_STATUS].set && cf_u64_parse(status, 999, &v) == CF_OK)
+    word = v < 400 ? "success" : "failure";
+  return part_keep(parts, &parts->member[CF_M_OUTCOME], cf_str_from(word), false);
+}
+
+static enum cf_err set_defaults(struct cf_parts *parts)
+{
+  enum cf_err err = CF_OK;
+  if (cf_kind_table[parts->kind].members != CF_PUBLIC_EVENT)
+    return CF_OK;
+  if (parts->kind == CF_K_ACCESS && !parts->member[CF_M_SOURCE].set)
+    err = part_keep(parts, &parts->member[CF_M_SOURCE], CF_STR("counterfoil"), false);
+  if (err == CF_OK && !parts->member[CF_M_OUTCOME].set)
+    err = default_outcome(parts);
+  return err;
+}
+
+static bool allowed(const struct cf_kind_row *row, unsigned m)
+{
+  enum cf_compartment c = cf_member_table[m].compartment;
+  if (c != CF_C_PUBLIC)
+    return (row->compartments & 1u << c) != 0;
+  return row->members == CF_PUBLIC_EVENT || (row->members == CF_PUBLIC_SOURCE && m == CF_M_SOURCE);
+}
+
+static enum cf_err check_members(const struct cf_parts *parts, struct cf_fault *fault)
+{
+  const struct cf_kind_row *row = &cf_kind_table[parts->kind];
+  const struct cf_part *member = parts->member;
+  for (unsigned m = 0; m < CF_M_N; m++)
+    if (member[m].set && !allowed(row, m))
+      return cf_fail(fault, CF_E_INVALID, cf_member_table[m].name, "does not belong to kind %s",
+                     row->name);
+  if (row->members == CF_PUBLIC_EVENT && !member[CF_M_ACTION].set && !member[CF_M_METHOD].set &&
+      !member[CF_M_MESSAGE].set)
+    return cf_fail(fault, CF_E_INVALID, "action",
+                   "one of action, method and message must be there");
+  return CF_OK;
+}
+
+static void put_value(struct cf_buf *b, enum cf_type type, struct cf_str s)
+{
+  if (type == CF_T_TEXT) {
+    cf_json_put_str(b, s);
+  } else if (type == CF_T_INTEGER || type == CF_T_OBJECT) {
+    cf_buf_putstr(b, s);
+  } else {
+    cf_buf_putc(b, '"');
+    cf_buf_putstr(b, s);
+    cf_buf_putc(b, '"');
+  }
+}
+
+/* Append the members of a compartment, from *m on in the table, which moves
+ * behind them. */
+static void put_members(const struct cf_parts *parts, enum cf_compartment compartment, unsigned *m,
+                        struct cf_buf *b)
+{
+  size_t start = b->n;
+  for (; *m < CF_M_N && cf_member_table[*m].compartment == compartment; ++*m) {
+    if (!parts->member[*m].set)
+      continue;
+    if (b->n > start)
+      cf_buf_putc(b, ',');
+    cf_buf_putstr(b, cf_member_keys[*m]);
+    put_value(b, cf_member_table[*m].type, cf_parts_get(parts, &parts->member[*m]));
+  }
+}
+
+static size_t parts_estimate(const struct cf_parts *parts)
+{
+  size_t n = 64 + parts->body.n;
+  for (unsigned m = 0; m < CF_M_N; m++)
+    if (parts->member[m].set)
+      n += cf_member_keys[m].n + 3 + parts->member[m].n;
+  return n;
+}
+
+/* Write all texts one behind the other and note where each ends. */
+static void put_texts(const struct cf_parts *parts, struct cf_buf *b, size_t ends[CF_C_N + 1])
+{
+  unsigned m = 0;
+  size_t reserve = parts_estimate(parts);
+  if (cf_buf_grow(b, reserve) != NULL)
+    cf_buf_cut(b, reserve);
+  put_members(parts, CF_C_PUBLIC, &m, b);
+  if (parts->body.set) {
+    cf_json_put_name(b, "body");
+    cf_buf_putstr(b, cf_parts_get(parts, &parts->body));
+  }
+  ends[0] = b->n;
+  for (unsigned c = 0; c < CF_C_N; c++) {
+    size_t start = b->n;
+    cf_buf_putc(b, '{');
+    put_members(parts, (enum cf_compartment)c, &m, b);
+    if (b->n == start + 1)
+      cf_buf_cut(b, 1);
+    else
+      cf_buf_putc(b, '}');
+    ends[c + 1] = b->n;
+  }
+}
+
+static void part_point(struct cf_record *r, const char *text, const size_t ends[CF_C_N + 1])
+{
+  r->public_text = (struct cf_str){text, ends[0]};
+  for (unsigned c = 0; c < CF_C_N; c++)
+    r->payload[c] = (struct cf_str){text + ends[c], ends[c + 1] - ends[c]};
+}
+
+static enum cf_err check_record(const struct cf_record *r, struct cf_fault *fault)
+{
+  int64_t t;
+  struct cf_fault why = {.at = ""};
+  size_t n = cf_record_size(r);
+  if (n > CF_LEAF_MAX)
+    return cf_fail(fault, CF_E_INVALID, NULL, "the record would take %zu bytes, more than %d", n,
+                   CF_LEAF_MAX);
+  if (cf_public_check(r->kind, r->public_text, &t, &why) != CF_OK)
+    return cf_fail(fault, CF_E_INVALID, why.at, "%s", why.detail);
+  return CF_OK;
+}
+
+static enum cf_err parts_encode(const struct cf_parts *parts, struct cf_event *event,
+                                struct cf_fault *fault)
+{
+  struct cf_buf b;
+  size_t ends[CF_C_N + 1];
+  struct cf_record r = {.kind = parts->kind, .time_us = parts->time_us};
+  cf_buf_init(&b, TEXTS_MAX);
+  put_texts(parts, &b, ends);
+  enum cf_err err = b.err == CF_E_FULL
+                        ? cf_fail(fault, CF_E_INVALID, NULL,
+                                  "the record would be larger than %d bytes", CF_LEAF_MAX)
+                        : b.err;
+  if (err == CF_OK) {
+    part_point(&r, (const char *)b.p, ends);
+    err = check_record(&r, fault);
+  }
+  char *text = err == CF_OK ? cf_buf_take(&b) : NULL;
+  cf_buf_fini(&b);
+  if (text == NULL)
+    return err == CF_OK ? CF_E_NOMEM : err;
+  part_point(&r, text, ends);
+  *event = (struct cf_event){.record = r, .text = text};
+  return CF_OK;
+}
+
+enum cf_err cf_parts_end(struct cf_parts *parts, struct cf_event *event, struct cf_fault *fault)
+{
+  enum cf_err err = set_defaults(parts);
+  if (err == CF_OK)
+    err = check_members(parts, fault);
+  return err == CF_OK ? parts_encode(parts, event, fault) : err;
+}
+
+void cf_event_fini(struct cf_event *event)
+{
+  free(event->text);
+  memset(event, 0, sizeof *event);
+}

@@ -1,0 +1,593 @@
+/* SPDX-License-Identifier: MIT */
+/* Berkeley DB 5.3: environments, transactions, btrees, cursors. The library's
+ * result codes become ours in result_classify(), and nowhere else. */
+#include "config.h"
+
+#include "lib/segment/bdb.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <db.h>
+
+#include "lib/base/diag.h"
+#include "lib/segment/bdb_file_in.h"
+
+#define FILE_MODE  0640
+#define LOG_BUFFER (16u << 20)
+#define LOG_FILE   (64u << 20) /* at least four buffers */
+/* pages and their objects: twenty times what a batch of 16 MiB touches; each
+ * costs 130 bytes from the start */
+#define LOCKS_MAX      100000
+#define LOCK_WAIT_US   20000000
+#define PAGE_MAX       (32u << 10)
+#define FILE_PAGES_MIN 16
+#define VALUE_FIRST    4096 /* room offered for a value before its size is known */
+#define KEY_FIRST      256
+
+struct cf_bdb_env {
+  DB_ENV *env;
+  bool transactional;
+  atomic_bool spoiled; /* a file environment whose pages cannot be trusted */
+  atomic_bool failed;  /* something was refused: no checkpoint at the end */
+};
+
+struct cf_bdb_txn {
+  DB_TXN *txn;
+  struct cf_bdb_env *env;
+};
+
+struct cf_bdb {
+  DB *db;
+  struct cf_bdb_env *env;
+};
+
+struct cf_bdb_cursor {
+  DBC *cursor;
+  struct cf_bdb_env *env;
+  DBT key, value; /* memory of the cursor's own, ulen bytes */
+};
+
+/* ---- what the library calls ---- */
+
+static void install_calls(void)
+{
+  CF_ASSERT(db_env_set_func_fsync(cf_bdb_file_sync) == 0);
+  CF_ASSERT(db_env_set_func_open(cf_bdb_file_open) == 0);
+  CF_ASSERT(db_env_set_func_pread(cf_bdb_file_read) == 0);
+  CF_ASSERT(db_env_set_func_write(cf_bdb_file_write) == 0);
+}
+
+/* On a full disk, or in a damaged file, the library has something to say of
+ * every page. */
+static struct cf_log_rate rate;
+
+static void on_error(const DB_ENV *env, const char *prefix, const char *message)
+{
+  (void)prefix;
+  (void)env;
+  cf_log_rated(&rate, CF_LOG_WARNING, "berkeley db: %s", message);
+}
+
+static void on_message(const DB_ENV *env, const char *message)
+{
+  (void)env;
+  cf_log_rated(&rate, CF_LOG_INFO, "berkeley db: %s", message);
+}
+
+/* ---- results ---- */
+
+/* In a file of its own whatever the library cannot make sense of is damage: it
+ * was written whole, synced and read back. */
+static enum cf_err classify_odd(struct cf_bdb_env *env, int result, const char *what)
+{
+  cf_log_rated(&rate, CF_LOG_ERROR, "berkeley db: %s: %s", what, db_strerror(result));
+  if (result == DB_LOCK_DEADLOCK || result == DB_LOCK_NOTGRANTED)
+    return CF_E_STORE;
+  atomic_store(&env->failed, true);
+  if (env->transactional)
+    return CF_E_STORE;
+  if (result == EMFILE || result == ENFILE || result == EACCES || result == EPERM ||
+      result == EROFS)
+    return CF_E_STORE;
+  atomic_store(&env->spoiled, true);
+  return CF_E_DAMAGED;
+}
+
+static enum cf_err result_classify(struct cf_bdb_env *env, int result, const char *what)
+{
+  switch (result) {
+  case 0: return CF_OK;
+  case DB_NOTFOUND:
+  case ENOENT: return CF_E_NOTFOUND;
+  case ENOMEM: return CF_E_NOMEM;
+  case ENOSPC:
+  case EDQUOT:
+  case EFBIG: atomic_store(&env->failed, true); return CF_E_SPACE;
+  case DB_RUNRECOVERY:
+    if (env->transactional)
+      cf_die("berkeley db: %s: %s", what, db_strerror(result));
+    break;
+  default: break;
+  }
+  return classify_odd(env, result, what);
+}
+
+static bool spoiled(struct cf_bdb_env *env)
+{
+  return atomic_load(&env->spoiled);
+}
+
+/* ---- environments ---- */
+
+static int set_transactional(DB_ENV *env, uint64_t cache)
+{
+  int result;
+
+  if ((result = env->set_cachesize(env, (uint32_t)(cache >> 30),
+                                   (uint32_t)(cache & ((1u << 30) - 1)), 1)) != 0 ||
+      (result = env->set_lg_bsize(env, LOG_BUFFER)) != 0 ||
+      (result = env->set_lg_max(env, LOG_FILE)) != 0 ||
+      (result = env->set_lk_max_locks(env, LOCKS_MAX)) != 0 ||
+      (result = env->set_lk_max_objects(env, LOCKS_MAX)) != 0 ||
+      (result = env->set_lk_detect(env, DB_LOCK_DEFAULT)) != 0 ||
+      (result = env->set_timeout(env, LOCK_WAIT_US, DB_SET_LOCK_TIMEOUT)) != 0)
+    return result;
+  return env->set_flags(env, DB_TXN_NOSYNC, 1);
+}
+
+/* A page that fails its checksum marks the whole environment as in panic, after
+ * which the library would not even free its handles: DB_NOPANIC makes it go on,
+ * and `spoiled` keeps us from asking it anything more. */
+static int set_file(DB_ENV *env, uint64_t cache)
+{
+  const uint64_t least = (uint64_t)FILE_PAGES_MIN * PAGE_MAX;
+  int result;
+
+  if (cache < least)
+    cache = least;
+  if ((result = env->set_cachesize(env, (uint32_t)(cache >> 30),
+                                   (uint32_t)(cache & ((1u << 30) - 1)), 1)) != 0 ||
+      (result = env->set_mp_mmapsize(env, 1)) != 0)
+    return result;
+  return env->set_flags(env, DB_NOPANIC, 1);
+}
+
+static enum cf_err env_new(bool transactional, struct cf_bdb_env **out)
+{
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  struct cf_bdb_env *env = calloc(1, sizeof *env);
+
+  pthread_once(&once, install_calls);
+  if (env == NULL || db_env_create(&env->env, 0) != 0) {
+    free(env);
+    return CF_E_NOMEM;
+  }
+  env->transactional = transactional;
+  env->env->set_errcall(env->env, on_error);
+  env->env->set_msgcall(env->env, on_message);
+  *out = env;
+  return CF_OK;
+}
+
+/* Why an environment cannot be opened: recovery that fails must not end the
+ * process, its operator has to read the reason. */
+static enum cf_err open_failed(int result, const char *directory, struct cf_fault *fault)
+{
+  enum cf_err err = CF_E_STORE;
+
+  if (result == ENOMEM)
+    err = CF_E_NOMEM;
+  else if (result == ENOSPC || result == EDQUOT)
+    err = CF_E_SPACE;
+  else if (result == DB_RUNRECOVERY || result == DB_CHKSUM_FAIL)
+    err = CF_E_DAMAGED;
+  return cf_fail(fault, err, directory, "the database environment cannot be opened: %s",
+                 db_strerror(result));
+}
+
+static enum cf_err home_check(const char *directory, struct cf_fault *fault)
+{
+  char *path = NULL;
+
+  if (access(directory, R_OK | W_OK | X_OK) != 0)
+    return cf_fail_errno(fault, CF_E_STORE, directory, "the database directory cannot be used");
+  if (asprintf(&path, "%s/DB_CONFIG", directory) < 0)
+    return CF_E_NOMEM;
+  bool exists = faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+  free(path);
+  return exists ? cf_fail(fault, CF_E_CONFIG, directory,
+                          "a file DB_CONFIG there would override the program's settings: remove it")
+                : CF_OK;
+}
+
+enum cf_err cf_bdb_env_open(const char *directory, uint64_t cache, bool spare,
+                            struct cf_bdb_env **out, struct cf_fault *fault)
+{
+  const uint32_t flags = DB_CREATE | DB_INIT_MPOOL | DB_INIT_LOG | DB_INIT_LOCK | DB_INIT_TXN |
+                         DB_PRIVATE | DB_THREAD | DB_RECOVER;
+  struct cf_bdb_env *env = NULL;
+
+  enum cf_err err = home_check(directory, fault);
+  if (err == CF_OK)
+    err = env_new(true, &env);
+  if (err != CF_OK)
+    return err;
+  int result = set_transactional(env->env, cache);
+  cf_bdb_file_spare(spare);
+  if (result == 0)
+    result = env->env->open(env->env, directory, flags, FILE_MODE);
+  cf_bdb_file_spare(false);
+  if (result != 0) {
+    env->env->close(env->env, 0);
+    free(env);
+    return open_failed(result, directory, fault);
+  }
+  *out = env;
+  return CF_OK;
+}
+
+enum cf_err cf_bdb_env_open_file(uint64_t cache, struct cf_bdb_env **out, struct cf_fault *fault)
+{
+  struct cf_bdb_env *env = NULL;
+
+  enum cf_err err = env_new(false, &env);
+  if (err != CF_OK)
+    return err;
+  int result = set_file(env->env, cache);
+  if (result == 0)
+    result = env->env->open(env->env, NULL, DB_INIT_MPOOL | DB_PRIVATE | DB_THREAD | DB_CREATE, 0);
+  if (result != 0) {
+    env->env->close(env->env, 0);
+    free(env);
+    return open_failed(result, NULL, fault);
+  }
+  *out = env;
+  return CF_OK;
+}
+
+void cf_bdb_env_close(struct cf_bdb_env *env)
+{
+  if (env == NULL)
+    return;
+  if (env->transactional && !atomic_load(&env->failed) && cf_bdb_checkpoint(env, 0, 0) != CF_OK)
+    cf_log(CF_LOG_WARNING, "berkeley db: no space for a checkpoint; the next start recovers");
+  int result = env->env->close(env->env, 0);
+  if (result != 0)
+    cf_log(CF_LOG_WARNING, "berkeley db: closing an environment: %s", db_strerror(result));
+  free(env);
+}
+
+/* ---- transactions ---- */
+
+enum cf_err cf_bdb_txn_begin(struct cf_bdb_env *env, struct cf_bdb_txn **out)
+{
+  struct cf_bdb_txn *txn = malloc(sizeof *txn);
+
+  if (txn == NULL)
+    return CF_E_NOMEM;
+  txn->env = env;
+  enum cf_err err =
+      result_classify(env, env->env->txn_begin(env->env, NULL, &txn->txn, 0), "begin");
+  if (err != CF_OK) {
+    free(txn);
+    return err;
+  }
+  *out = txn;
+  return CF_OK;
+}
+
+enum cf_err cf_bdb_txn_commit(struct cf_bdb_txn *txn)
+{
+  enum cf_err err = result_classify(txn->env, txn->txn->commit(txn->txn, DB_TXN_NOSYNC), "commit");
+
+  free(txn);
+  return err;
+}
+
+void cf_bdb_txn_abort(struct cf_bdb_txn *txn)
+{
+  if (txn == NULL)
+    return;
+  int result = txn->txn->abort(txn->txn);
+  if (result != 0)
+    cf_die("berkeley db: abort: %s", db_strerror(result));
+  free(txn);
+}
+
+void cf_bdb_flush(struct cf_bdb_env *env)
+{
+  int result = env->env->log_flush(env->env, NULL);
+
+  if (result != 0)
+    cf_die("berkeley db: flush: %s", db_strerror(result));
+}
+
+/* A page that found no space stays in memory, and the log has it. */
+enum cf_err cf_bdb_checkpoint(struct cf_bdb_env *env, uint32_t kbytes, uint32_t minutes)
+{
+  int result = env->env->txn_checkpoint(env->env, kbytes, minutes, 0);
+
+  if (result == ENOSPC || result == EDQUOT || result == EFBIG)
+    return CF_E_SPACE;
+  if (result != 0)
+    cf_die("berkeley db: checkpoint: %s", db_strerror(result));
+  result = env->env->log_archive(env->env, NULL, DB_ARCH_REMOVE);
+  if (result != 0)
+    cf_die("berkeley db: removing old logs: %s", db_strerror(result));
+  return CF_OK;
+}
+
+/* ---- databases ---- */
+
+static int open_db(DB *db, struct cf_bdb_env *env, DB_TXN *txn, const char *file, const char *name,
+                   enum cf_bdb_open how, uint32_t page)
+{
+  uint32_t flags = DB_THREAD;
+  int result = db->set_flags(db, DB_CHKSUM);
+
+  if (result == 0 && how == CF_BDB_CREATE)
+    result = db->set_pagesize(db, page);
+  if (result != 0)
+    return result;
+  if (how == CF_BDB_CREATE)
+    flags |= DB_CREATE;
+  else if (!env->transactional)
+    flags |= DB_RDONLY;
+  if (env->transactional && txn == NULL)
+    flags |= DB_AUTO_COMMIT;
+  cf_bdb_file_watch(flags & DB_RDONLY);
+  result = db->open(db, txn, file, name, DB_BTREE, flags, FILE_MODE);
+  cf_bdb_file_watch(false);
+  if (result != 0)
+    return result;
+  uint32_t have = 0;
+  if ((result = db->get_flags(db, &have)) != 0)
+    return result;
+  return have & DB_CHKSUM ? 0 : DB_CHKSUM_FAIL;
+}
+
+enum cf_err cf_bdb_open(struct cf_bdb_env *env, struct cf_bdb_txn *txn, const char *file,
+                        const char *name, enum cf_bdb_open how, uint32_t page, struct cf_bdb **out)
+{
+  if (spoiled(env))
+    return CF_E_DAMAGED;
+  struct cf_bdb *db = malloc(sizeof *db);
+  if (db == NULL)
+    return CF_E_NOMEM;
+  db->env = env;
+  int result = db_create(&db->db, env->env, 0);
+  if (result != 0) {
+    free(db);
+    return result_classify(env, result, "create");
+  }
+  result = open_db(db->db, env, txn == NULL ? NULL : txn->txn, file, name, how, page);
+  if (result != 0) {
+    cf_bdb_close(db);
+    return result_classify(env, result, name == NULL ? file : name);
+  }
+  *out = db;
+  return CF_OK;
+}
+
+/* Without a sync: the log has what a transactional database holds, and a file
+ * that was not synced is not wanted. */
+void cf_bdb_close(struct cf_bdb *db)
+{
+  if (db == NULL)
+    return;
+  int result = db->db->close(db->db, DB_NOSYNC);
+  if (result != 0 && !spoiled(db->env))
+    (void)result_classify(db->env, result, "close");
+  free(db);
+}
+
+enum cf_err cf_bdb_sync(struct cf_bdb *db)
+{
+  return spoiled(db->env) ? CF_E_DAMAGED
+                          : result_classify(db->env, db->db->sync(db->db, 0), "sync");
+}
+
+/* A new file is written under a name of the library's own, and renamed. */
+void cf_bdb_discard(const char *path)
+{
+  const char *name = strrchr(path, '/') == NULL ? path : strrchr(path, '/') + 1;
+  char *temporary = NULL;
+
+  (void)unlink(path);
+  if (asprintf(&temporary, "%.*s__db.%s", (int)(name - path), path, name) < 0)
+    return;
+  (void)unlink(temporary);
+  free(temporary);
+}
+
+enum cf_err cf_bdb_remove(struct cf_bdb_env *env, struct cf_bdb_txn *txn, const char *file)
+{
+  int result = env->env->dbremove(env->env, txn == NULL ? NULL : txn->txn, file, NULL,
+                                  txn == NULL ? DB_AUTO_COMMIT : 0);
+
+  return result_classify(env, result, file);
+}
+
+/* A slice as the library's argument: it only reads it, but has no const. */
+static DBT dbt_of(struct cf_str s)
+{
+  union {
+    const void *from;
+    void *to;
+  } p = {.from = s.p};
+  DBT dbt;
+
+  CF_ASSERT(s.n <= UINT32_MAX);
+  memset(&dbt, 0, sizeof dbt);
+  dbt.data = p.to;
+  dbt.size = (uint32_t)s.n;
+  return dbt;
+}
+
+static DB_TXN *txn_of(struct cf_bdb_txn *txn)
+{
+  return txn == NULL ? NULL : txn->txn;
+}
+
+enum cf_err cf_bdb_put(struct cf_bdb *db, struct cf_bdb_txn *txn, struct cf_str key,
+                       struct cf_str value)
+{
+  if (spoiled(db->env))
+    return CF_E_DAMAGED;
+  DBT k = dbt_of(key);
+  DBT v = dbt_of(value);
+  return result_classify(db->env, db->db->put(db->db, txn_of(txn), &k, &v, 0), "put");
+}
+
+enum cf_err cf_bdb_del(struct cf_bdb *db, struct cf_bdb_txn *txn, struct cf_str key)
+{
+  if (spoiled(db->env))
+    return CF_E_DAMAGED;
+  DBT k = dbt_of(key);
+  return result_classify(db->env, db->db->del(db->db, txn_of(txn), &k, 0), "delete");
+}
+
+/* One try with room for n bytes. *need is the value's size. */
+static enum cf_err get_into(struct cf_bdb *db, DB_TXN *txn, DBT *key, struct cf_buf *value,
+                            size_t n, size_t *need)
+{
+  DBT v;
+
+  cf_buf_reset(value);
+  memset(&v, 0, sizeof v);
+  v.flags = DB_DBT_USERMEM;
+  v.data = cf_buf_grow(value, n);
+  v.ulen = (uint32_t)n;
+  if (v.data == NULL)
+    return value->err;
+  int result = db->db->get(db->db, txn, key, &v, 0);
+  *need = v.size;
+  cf_buf_cut(value, result == 0 ? n - v.size : n);
+  return result == DB_BUFFER_SMALL ? CF_E_FULL : result_classify(db->env, result, "get");
+}
+
+enum cf_err cf_bdb_get(struct cf_bdb *db, struct cf_bdb_txn *txn, struct cf_str key,
+                       struct cf_buf *value)
+{
+  if (spoiled(db->env))
+    return CF_E_DAMAGED;
+  DBT k = dbt_of(key);
+  size_t room = value->cap > VALUE_FIRST ? value->cap - 1 : VALUE_FIRST;
+  size_t need = 0;
+  if (room > value->max)
+    room = value->max;
+  enum cf_err err = get_into(db, txn_of(txn), &k, value, room, &need);
+  if (err == CF_E_FULL && need > room)
+    err = get_into(db, txn_of(txn), &k, value, need, &need);
+  return err;
+}
+
+/* ---- cursors ---- */
+
+static bool dbt_reserve(DBT *dbt, size_t n)
+{
+  if (n <= dbt->ulen)
+    return true;
+  size_t room = n > UINT32_MAX / 2 ? n : 2 * n;
+  void *p = room > UINT32_MAX ? NULL : realloc(dbt->data, room);
+  if (p == NULL)
+    return false;
+  dbt->data = p;
+  dbt->ulen = (uint32_t)room;
+  return true;
+}
+
+enum cf_err cf_bdb_cursor_open(struct cf_bdb *db, struct cf_bdb_cursor **out)
+{
+  if (spoiled(db->env))
+    return CF_E_DAMAGED;
+  struct cf_bdb_cursor *cursor = calloc(1, sizeof *cursor);
+  if (cursor == NULL)
+    return CF_E_NOMEM;
+  cursor->env = db->env;
+  cursor->key.flags = DB_DBT_USERMEM;
+  cursor->value.flags = DB_DBT_USERMEM;
+  enum cf_err err = CF_E_NOMEM;
+  if (dbt_reserve(&cursor->key, KEY_FIRST) && dbt_reserve(&cursor->value, VALUE_FIRST))
+    err = result_classify(db->env, db->db->cursor(db->db, NULL, &cursor->cursor, 0), "cursor");
+  if (err != CF_OK) {
+    cf_bdb_cursor_close(cursor);
+    return err;
+  }
+  *out = cursor;
+  return CF_OK;
+}
+
+void cf_bdb_cursor_close(struct cf_bdb_cursor *cursor)
+{
+  if (cursor == NULL)
+    return;
+  int result = cursor->cursor == NULL ? 0 : cursor->cursor->close(cursor->cursor);
+  if (result != 0 && !spoiled(cursor->env))
+    (void)result_classify(cursor->env, result, "closing a cursor");
+  free(cursor->key.data);
+  free(cursor->value.data);
+  free(cursor);
+}
+
+/* The library's move, tried again with more room where key or value did not
+ * fit: a move that fails leaves the cursor where it was. */
+static int move_with_room(struct cf_bdb_cursor *cursor, uint32_t flag, struct cf_str seek)
+{
+  for (int tries = 0; tries < 8; tries++) {
+    if (flag == DB_SET_RANGE) {
+      if (!dbt_reserve(&cursor->key, seek.n))
+        return ENOMEM;
+      if (seek.n > 0)
+        memcpy(cursor->key.data, seek.p, seek.n);
+      cursor->key.size = (uint32_t)seek.n;
+    }
+    int result = cursor->cursor->get(cursor->cursor, &cursor->key, &cursor->value, flag);
+    if (result != DB_BUFFER_SMALL)
+      return result;
+    size_t key_n = cursor->key.size;
+    size_t value_n = cursor->value.size;
+    if (!dbt_reserve(&cursor->key, key_n) || !dbt_reserve(&cursor->value, value_n))
+      return ENOMEM;
+  }
+  return EINVAL;
+}
+
+/* The library has no such move: the first key ≥ seek, and one back unless that
+ * is it. */
+static int move_at_most(struct cf_bdb_cursor *cursor, struct cf_str seek)
+{
+  int result = move_with_room(cursor, DB_SET_RANGE, seek);
+
+  if (result == DB_NOTFOUND)
+    return move_with_room(cursor, DB_LAST, seek);
+  if (result != 0 || cf_str_eq((struct cf_str){cursor->key.data, cursor->key.size}, seek))
+    return result;
+  return move_with_room(cursor, DB_PREV, seek);
+}
+
+enum cf_err cf_bdb_cursor_move(struct cf_bdb_cursor *cursor, enum cf_bdb_move move,
+                               struct cf_str seek, struct cf_str *key, struct cf_str *value)
+{
+  static const uint32_t flags[] = {[CF_BDB_FIRST] = DB_FIRST,
+                                   [CF_BDB_LAST] = DB_LAST,
+                                   [CF_BDB_NEXT] = DB_NEXT,
+                                   [CF_BDB_PREV] = DB_PREV,
+                                   [CF_BDB_AT_LEAST] = DB_SET_RANGE};
+  if (spoiled(cursor->env))
+    return CF_E_DAMAGED;
+  int result = move == CF_BDB_AT_MOST ? move_at_most(cursor, seek)
+                                      : move_with_room(cursor, flags[move], seek);
+  if (result != 0)
+    return result_classify(cursor->env, result, "cursor");
+  *key = (struct cf_str){cursor->key.data, cursor->key.size};
+  *value = (struct cf_str){cursor->value.data, cursor->value.size};
+  return CF_OK;
+}

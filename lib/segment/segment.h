@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* Segments: immutable Berkeley DB files, each holding a range of records for
+ * good (architecture.md, The store).
+ *
+ * Named sub-databases: `blocks` (u32 block number → block), `hashes` (u32 row →
+ * 16 leaf hashes), `times` (u32 row → 256 effective times), `info`, `counts`,
+ * and one secondary index for each indexed member, `date` and `kind`: (value,
+ * u32 first offset) → chunk of offsets; `id` is packed fingerprints. Offsets
+ * count from the segment's first seq. Pages are 16 KiB in small segments and 32
+ * KiB in others.
+ *
+ * Errors: CF_E_DAMAGED where the file does not hold what it should, found by
+ * the read that depends on it. The handle is then spent, and every read of it
+ * by whoever holds it ends so: release it, acquire anew, and what lies outside
+ * the damaged page can still be read. What a handle of one's own finds damaged
+ * is damaged. */
+#ifndef CF_SEGMENT_SEGMENT_H
+#define CF_SEGMENT_SEGMENT_H
+
+#include "lib/segment/block.h"
+#include "lib/index/postings.h"
+
+/* What the catalogue knows of a segment. Nothing here comes from a
+ * compartment. */
+struct cf_segment_meta {
+  uint64_t first, end;              /* seqs first ≤ seq < end; multiples of 256 */
+  uint64_t generation;              /* counts rewrites: the file is <first>-<end>-<generation> */
+  int64_t time_min_us, time_max_us; /* effective times */
+  int64_t recorded_min_us, recorded_max_us;
+  uint64_t bytes; /* of the file */
+};
+void cf_segment_meta_put(const struct cf_segment_meta *meta, struct cf_buf *b);
+/* CF_E_SYNTAX */
+CF_MUST enum cf_err cf_segment_meta_get(struct cf_str s, struct cf_segment_meta *meta);
+/* decimal numbers, 20 digits with leading zeros for the seqs */
+void cf_segment_name(const struct cf_segment_meta *meta, char out[64]);
+
+/* Where a new segment's content comes from: a frozen generation, or an older
+ * segment being rewritten. */
+struct cf_segment_source {
+  void *context;
+  /* Append the bytes of the block that begins at first + 64·i. */
+  enum cf_err (*block)(void *context, uint32_t i, struct cf_buf *b);
+  /* n leaf hashes from offset on. */
+  enum cf_err (*hashes)(void *context, uint32_t offset, uint32_t n, uint8_t *out);
+  enum cf_err (*times)(void *context, uint32_t offset, uint32_t n, int64_t *out);
+  const struct cf_index *index;
+  struct cf_str checkpoint; /* the newest note at or below its end; may be empty */
+};
+/* Write, sync and read back the file directory/<name> under a temporary name,
+ * then rename it and fsync the directory. meta->bytes is filled in. An fsync
+ * that fails ends the process. CF_E_SPACE and CF_E_STORE leave nothing
+ * behind. */
+CF_MUST enum cf_err cf_segment_build(const char *directory, const struct cf_segment_source *source,
+                                     struct cf_segment_meta *meta, struct cf_fault *fault);
+
+/* Open files, a bounded number: least recently used ones that nobody holds are
+ * closed. Thread-safe. */
+struct cf_segment_pool;
+struct cf_segment;
+CF_MUST enum cf_err cf_segment_pool_new(const char *directory, uint64_t cache,
+                                        const uint8_t fingerprint_key[16],
+                                        struct cf_segment_pool **pool);
+void cf_segment_pool_free(struct cf_segment_pool *pool); /* nothing may be held */
+/* Borrow the segment's handle; several threads may hold it. CF_E_DAMAGED also
+ * where the file is missing or not the one that meta names. */
+CF_MUST enum cf_err cf_segment_acquire(struct cf_segment_pool *pool,
+                                       const struct cf_segment_meta *meta,
+                                       struct cf_segment **segment);
+/* A handle of one's own, which no other reader can spend; to be released too.
+ * It costs opening the file. */
+CF_MUST enum cf_err cf_segment_acquire_alone(struct cf_segment_pool *pool,
+                                             const struct cf_segment_meta *meta,
+                                             struct cf_segment **segment);
+void cf_segment_release(struct cf_segment_pool *pool, struct cf_segment *segment);
+/* err = read, an expression that reads by the handle s. Where that is spent it
+ * is evaluated once more, with a handle of its own: CF_E_DAMAGED is then about
+ * what this read needs, whatever others find beside it. */
+#define CF_SEGMENT_READ(pool, meta, err, s, read) \
+  for (int cf_try = 0; cf_try < 2; cf_try++) { \
+    struct cf_segment *s = NULL; \
+    (err) = cf_try == 0 ? cf_segment_acquire((pool), (meta), &s) \
+                        : cf_segment_acquire_alone((pool), (meta), &s); \
+    if ((err) == CF_OK) { \
+      (err) = (read); \
+      cf_segment_release((pool), s); \
+    } \
+    if ((err) != CF_E_DAMAGED) \
+      break; \
+  }
+/* Which of the n fingerprints may the segment have, by its filter in memory?
+ * Their places go to maybe (room for n); the others it surely has not, and
+ * there is no need to acquire it for them. false: the filter is not in memory;
+ * a cf_segment_find_id brings it there. */
+CF_MUST bool cf_segment_screen_ids(struct cf_segment_pool *pool, const struct cf_segment_meta *meta,
+                                   const uint64_t *fingerprints, uint32_t n, uint32_t *maybe,
+                                   uint32_t *maybe_n);
+/* How much memory filters may take, in bytes; half of the cache if not said. */
+void cf_segment_pool_bloom_budget(struct cf_segment_pool *pool, size_t bytes);
+/* Forget a replaced or removed file's handle; it is closed when its last holder
+ * lets go. */
+void cf_segment_pool_drop(struct cf_segment_pool *pool, const struct cf_segment_meta *meta);
+
+/* The bytes of block i replace b's content. */
+CF_MUST enum cf_err cf_segment_block(struct cf_segment *s, uint32_t i, struct cf_buf *b);
+/* n leaf hashes / effective times from offset on; out holds n of them. */
+CF_MUST enum cf_err cf_segment_hashes(struct cf_segment *s, uint32_t offset, uint32_t n,
+                                      uint8_t *out);
+CF_MUST enum cf_err cf_segment_times(struct cf_segment *s, uint32_t offset, uint32_t n,
+                                     int64_t *out);
+/* Add the offsets ≥ from and < bits->n that match the term. */
+CF_MUST enum cf_err cf_segment_match(struct cf_segment *s, const struct cf_term *term,
+                                     uint32_t from, struct cf_bits *bits);
+/* As cf_index_find_id. The filter in memory answers most negatives without a
+ * read of the index. */
+CF_MUST enum cf_err cf_segment_find_id(struct cf_segment *s, uint64_t fingerprint,
+                                       bool (*each)(void *context, uint32_t offset), void *context);
+
+#endif

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: MIT */
+/* Access log lines into events: formats, escapes, hostile lines, and that every
+ * line becomes an event the ledger accepts. */
+#include "config.h"
+
+#include "lib/input/lines.h"
+#include "lib/input/logline.h"
+#include "lib/base/codec.h"
+#include "lib/record/event.h"
+#include "tests/unit/cf_test.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#define T    "[17/May/2015:10:05:03 +0000]"
+#define TIME "\"time\":\"2015-05-17T10:05:03.000000Z\""
+
+/* A line and its event's members behind source and id. */
+struct row {
+  const char *line;
+  const char *event;
+};
+
+static struct cf_logline line;
+static struct cf_buf event;
+
+static void setup(void)
+{
+  cf_logline_init(&line);
+  cf_buf_init(&event, 1U << 24);
+}
+
+static void teardown(void)
+{
+  cf_logline_fini(&line);
+  cf_buf_fini(&event);
+}
+
+/* The ledger takes it, as the importer sends it. */
+static void assert_acceptable(struct cf_str text)
+{
+  const struct cf_event_rules rules = {.source = CF_STR("s"), .cut_long = true};
+  struct cf_event parsed;
+  struct cf_fault fault = {.at = ""};
+  enum cf_err err = cf_event_parse(text, &rules, &parsed, &fault);
+  ck_assert_msg(err == CF_OK, "%s: %s in %.*s", fault.at, fault.detail,
+                (int)(text.n < 400 ? text.n : 400), text.p);
+  cf_event_fini(&parsed);
+}
+
+static const char *make(struct cf_str text, bool cut)
+{
+  cf_buf_reset(&event);
+  ck_assert_ok(cf_logline_event(&line, text, cut, CF_STR("s"), CF_STR("i"), &event));
+  assert_acceptable(cf_buf_str(&event));
+  return cf_buf_cstr(&event);
+}
+
+static void assert_row(struct cf_str text, const char *members)
+{
+  char want[8192];
+  snprintf(want, sizeof want, "{\"source\":\"s\",\"id\":\"i\",%s}\n", members);
+  ck_assert_str_eq(make(text, false), want);
+}
+
+/* ---- access format ---- */
+
+#define END "\"bytes\":2326,\"protocol\":\"HTTP/1.0\""
+static const struct row access_rows[] = {
+    {"192.0.2.1 - frank " T " \"GET /a.gif HTTP/1.0\" 200 2326", TIME
+     ",\"method\":\"GET\",\"status\":200,\"user\":\"frank\",\"ip\":\"192.0.2.1\",\"resource\":\"/a.gif\"," END},
+    {"192.0.2.1 - - " T " \"GET /a?b=c?d HTTP/1.0\" 304 - \"http://r/\" \"Mozilla/4.08 [en]\"", TIME
+     ",\"method\":\"GET\",\"status\":304,\"ip\":\"192.0.2.1\",\"user_agent\":\"Mozilla/4.08 [en]\",\"referer\":\"http://r/\",\"resource\":\"/a\",\"query\":\"b=c?d\",\"protocol\":\"HTTP/1.0\""},
+    {"2001:DB8:0:0::1 - - " T " \"HEAD / HTTP/2.0\" 200 0 \"-\" \"-\"", TIME
+     ",\"method\":\"HEAD\",\"status\":200,\"ip\":\"2001:db8::1\",\"resource\":\"/\",\"bytes\":0,\"protocol\":\"HTTP/2.0\""},
+    {"::ffff:192.0.2.7 - - " T " \"GET / HTTP/1.1\" 200 1 \"\" \"\"", TIME
+     ",\"method\":\"GET\",\"status\":200,\"ip\":\"192.0.2.7\",\"user_agent\":\"\",\"referer\":\"\",\"resource\":\"/\",\"bytes\":1,\"protocol\":\"HTTP/1.1\""},
+    /* virtual hosts */
+    {"www.example.org:443 192.0.2.1 - - " T " \"GET / HTTP/1.0\" 200 2326 \"-\" \"-\"", TIME
+     ",\"method\":\"GET\",\"status\":200,\"ip\":\"192.0.2.1\",\"resource\":\"/\",\"host\":\"www.example.org\"," END
+     ",\"attributes\":{\"port\":\"443\"}"},
+    {"www.example.org 192.0.2.1 - - " T " \"GET / HTTP/1.0\" 200 2326", TIME
+     ",\"method\":\"GET\",\"status\":200,\"ip\":\"192.0.2.1\",\"resource\":\"/\",\"host\":\"www.example.org\"," END},
+    {"127.0.1.1:80 ::1 - - " T " \"GET / HTTP/1.0\" 200 2326", TIME
+     ",\"method\":\"GET\",\"status\":200,\"ip\":\"::1\",\"resource\":\"/\",\"host\":\"127.0.1.1\"," END
+     ",\"attributes\":{\"port\":\"80\"}"},
+    {"[::1]:8080 ::1 - - " T " \"GET / HTTP/1.0\" 200 2326", TIME
+     ",\"method\":\"GET\",\"status\":200,\"ip\":\"::1\",\"resource\":\"/\",\"host\":\"[::1]\"," END
+     ",\"attributes\":{\"port\":\"8080\"}"},
+    {"127.0.0.1 192.0.2.1 - - " T " \"GET / HTTP/1.0\" 200 2326", TIME
+     ",\"method\":\"GET\",\"status\":200,\"ip\":\"192.0.2.1\",\"resource\":\"/\",\"host\":\"127.0.0.1\"," END},
+    {"127.0.0.1 localhost:8080 - " T " \"GET / HTTP/1.0\" 200 2326 \"-\" \"-\"", TIME
+     ",\"method\":\"GET\",\"status\":200,\"ip\":\"127.0.0.1\",\"resource\":\"/\",\"host\":\"localhost\"," END
+     ",\"attributes\":{\"port\":\"8080\"}"},
+    {"vhost.example.org client.example.net - - " T " \"GET / HTTP/1.0\" 200 2326", TIME
+     ",\"method\":\"GET\",\"status\":200,\"resource\":\"/\",\"host\":\"vhost.example.org\"," END
+     ",\"attributes\":{\"client_host\":\"client.example.net\"}"},
+    {"- 192.0.2.1 - - " T " \"GET / HTTP/1.0\" 200 2326",
+     TIME ",\"method\":\"GET\",\"status\":200,\"ip\":\"192.0.2.1\",\"resource\":\"/\"," END},
+    /* clients, ident names, users */
+    {"client.example.net - - " T " \"GET / HTTP/1.0\" 200 2326",
+     TIME ",\"method\":\"GET\",\"status\":200,\"resource\":\"/\"," END
+          ",\"attributes\":{\"client_host\":\"client.example.net\"}"},
+    {"fe80::1%eth0 - - " T " \"GET / HTTP/1.0\" 200 2326",
+     TIME ",\"method\":\"GET\",\"status\":200,\"resource\":\"/\"," END
+          ",\"attributes\":{\"client_host\":\"fe80::1%eth0\"}"},
+    {"192.0.2.1, 198.51.100.2 - - " T " \"GET / HTTP/1.0\" 200 2326",
+     TIME ",\"method\":\"GET\",\"status\":200,\"ip\":\"192.0.2.1\",\"resource\":\"/\"," END
+          ",\"attributes\":{\"forwarded_for\":\"192.0.2.1, 198.51.100.2\"}"},
+    {"192.0.2.1 root frank " T " \"GET / HTTP/1.0\" 200 2326", TIME
+     ",\"method\":\"GET\",\"status\":200,\"user\":\"frank\",\"ip\":\"192.0.2.1\",\"resource\":\"/\"," END
+     ",\"attributes\":{\"ident\":\"root\"}"},
+    {"192.0.2.1 - John Q. Doe " T " \"GET / HTTP/1.0\" 200 2326", TIME
+     ",\"method\":\"GET\",\"status\":200,\"user\":\"John Q. Doe\",\"ip\":\"192.0.2.1\",\"resource\":\"/\"," END},
+    {"192.0.2.1 - \"\" " T " \"GET / HTTP/1.0\" 401 2326", TIME
+     ",\"method\":\"GET\",\"status\":401,\"user\":\"\",\"ip\":\"192.0.2.1\",\"resource\":\"/\"," END},
+    {"192.0.2.1 - a\\\"b\\\\c\\xc3\\xa9 " T " \"GET / HTTP/1.0\" 200 2326", TIME
+     ",\"method\":\"GET\",\"status\":200,\"user\":\"a\\\"b\\\\c\xc3\xa9\",\"ip\":\"192.0.2.1\",\"resource\":\"/\"," END},
+    {"192.0.2.1 " T " \"GET / HTTP/1.0\" 200 2326",
+     TIME ",\"method\":\"GET\",\"status\":200,\"ip\":\"192.0.2.1\",\"resource\":\"/\"," END},
+    {"- - - " T " \"GET / HTTP/1.0\" 200 2326",
+     TIME ",\"method\":\"GET\",\"status\":200,\"resource\":\"/\"," END},
+    {"unix: - - " T " \"GET / HTTP/1.0\" 200 2326",
+     TIME ",\"method\":\"GET\",\"status\":200,\"resource\":\"/\"," END
+          ",\"attributes\":{\"client_host\":\"unix:\"}"},
+    /* a user that plays a line of its own: its quotes are escaped, the true
+   * bracket has a bare one behind it */
+    {"192.0.2.1 - x [01/Jan/2001:00:00:00 +0000] \\\"GET /forged HTTP/1.1\\\" 200 1 " T
+     " \"GET /true HTTP/1.0\" 401 2326",
+     TIME
+     ",\"method\":\"GET\",\"status\":401,\"user\":\"x [01/Jan/2001:00:00:00 +0000] \\\"GET /forged HTTP/1.1\\\" 200 1\",\"ip\":\"192.0.2.1\",\"resource\":\"/true\"," END},
+    /* requests */
+    {"192.0.2.1 - - " T " \"-\" 408 -",
+     TIME ",\"action\":\"http.request\",\"status\":408,\"ip\":\"192.0.2.1\""},
+    {"192.0.2.1 - - " T " \"\" 400 0",
+     TIME ",\"action\":\"http.request\",\"status\":400,\"ip\":\"192.0.2.1\",\"bytes\":0"},
+    {"192.0.2.1 - - " T " \"GET /old\" 200 5", TIME
+     ",\"method\":\"GET\",\"status\":200,\"ip\":\"192.0.2.1\",\"resource\":\"/old\",\"bytes\":5"},
+    {"192.0.2.1 - - " T " \"GET \" 400 5",
+     TIME ",\"method\":\"GET\",\"status\":400,\"ip\":\"192.0.2.1\",\"resource\":\"\",\"bytes\":5"},
+    {"192.0.2.1 - - " T " \"GET HTTP/1.0\" 400 2326",
+     TIME ",\"method\":\"GET\",\"status\":400,\"ip\":\"192.0.2.1\",\"resource\":\"\"," END},
+    {"192.0.2.1 - - " T " \"GET  HTTP/1.0\" 400 2326",
+     TIME ",\"method\":\"GET\",\"status\":400,\"ip\":\"192.0.2.1\",\"resource\":\"\"," END},
+    {"192.0.2.1 - - " T " \"GET /a b?c d HTTP/1.0\" 404 2326", TIME
+     ",\"method\":\"GET\",\"status\":404,\"ip\":\"192.0.2.1\",\"resource\":\"/a b\",\"query\":\"c d\"," END},
+    {"192.0.2.1 - - " T " \"GET /? HTTP/1.0\" 200 2326", TIME
+     ",\"method\":\"GET\",\"status\":200,\"ip\":\"192.0.2.1\",\"resource\":\"/\",\"query\":\"\"," END},
+    {"192.0.2.1 - - " T " \"OPTIONS sip:nm SIP/2.0\" 400 9", TIME
+     ",\"method\":\"OPTIONS\",\"status\":400,\"ip\":\"192.0.2.1\",\"resource\":\"sip:nm\",\"bytes\":9,\"protocol\":\"SIP/2.0\""},
+    {"192.0.2.1 - - " T " \"\\x16\\x03\\x01\\x02\" 400 226", TIME
+     ",\"status\":400,\"ip\":\"192.0.2.1\",\"bytes\":226,\"message\":\"\\u0016\\u0003\\u0001\\u0002\""},
+    {"192.0.2.1 - - " T " \"\\x16\\x03 GET / HTTP/1.0\" 400 226", TIME
+     ",\"status\":400,\"ip\":\"192.0.2.1\",\"bytes\":226,\"message\":\"\\u0016\\u0003 GET / HTTP/1.0\""},
+    {"192.0.2.1 - - " T " \"quit\" 400 226",
+     TIME ",\"status\":400,\"ip\":\"192.0.2.1\",\"bytes\":226,\"message\":\"quit\""},
+    {"192.0.2.1 - - " T " \"GET /a\"b\" 99 HTTP/1.0\" 200 2326 \"-\" \"-\"", TIME
+     ",\"method\":\"GET\",\"status\":200,\"ip\":\"192.0.2.1\",\"resource\":\"/a\\\"b\\\" 99\"," END},
+    {"192.0.2.1 - - " T " \"GET / HTTP/1.0\" - 2326",
+     TIME ",\"method\":\"GET\",\"ip\":\"192.0.2.1\",\"resource\":\"/\"," END},
+    {"192.0.2.1 - - " T " \"GET / HTTP/1.0\" 200", TIME
+     ",\"method\":\"GET\",\"status\":200,\"ip\":\"192.0.2.1\",\"resource\":\"/\",\"protocol\":\"HTTP/1.0\""},
+/* referers, user agents and what follows */
+#define GET "192.0.2.1 - - " T " \"GET / HTTP/1.0\" 200 2326"
+#define GOT(more) \
+  TIME ",\"method\":\"GET\",\"status\":200,\"ip\":\"192.0.2.1\"," more "\"resource\":\"/\"," END
+    {GET " \"-\" \"a\\\"b\\\\c\\x22\\x5C\\n\\t\\r\\b\\v\\f\\a\\q\\x4\\\"",
+     GOT("\"user_agent\":\"a\\\"b\\\\c\\\"\\\\\\n\\t\\r\\b\\u000b\\f\\u0007\\\\q\\\\x4\\\"\",") ",\"attributes\":{\"unterminated\":\"user_agent\"}"},
+    {GET " \"-\" \"a\\\"b\\\\c\\x22\\x5C\\n\\t\\r\\b\\v\\f\\a\\q\\x4\"",
+     GOT("\"user_agent\":\"a\\\"b\\\\c\\\"\\\\\\n\\t\\r\\b\\u000b\\f\\u0007\\\\q\\\\x4\",")},
+    {GET " \"-\" \"\\xff\xfe\"", GOT("\"user_agent\":\"\xef\xbf\xbd\xef\xbf\xbd\",")},
+    {GET " \"-\" \"Mozilla \"x\" (y)\"", GOT("\"user_agent\":\"Mozilla \\\"x\\\" (y)\",")},
+    {GET " \"-\" \"a\" \"b\" c\"", GOT("\"user_agent\":\"a\\\" \\\"b\\\" c\",")},
+    {GET " \"-\" \"ua\" \"198.51.100.1\"",
+     GOT("\"user_agent\":\"ua\",") ",\"attributes\":{\"extra\":\"\\\"198.51.100.1\\\"\"}"},
+    {GET " \"-\" \"ua\" 0.004 \"up\\x41\" -",
+     GOT("\"user_agent\":\"ua\",") ",\"attributes\":{\"extra\":\"0.004 \\\"up\\\\x41\\\" -\"}"},
+    {GET " \"-\" \"cut he",
+     GOT("\"user_agent\":\"cut he\",") ",\"attributes\":{\"unterminated\":\"user_agent\"}"},
+    {GET " \"-\"", GOT("")},
+    {GET " \"http://a/\"b\" \"ua\"", GOT("\"user_agent\":\"ua\",\"referer\":\"http://a/\\\"b\",")},
+    {GET " 0.123 -", GOT("") ",\"attributes\":{\"extra\":\"0.123 -\"}"},
+    {GET " \"half", GOT("") ",\"attributes\":{\"extra\":\"\\\"half\"}"},
+    {GET " ", GOT("")},
+    {"\xef\xbb\xbf" GET, GOT("")},
+};
+
+START_TEST(test_access)
+{
+  const struct row *row = &access_rows[_i];
+  assert_row(cf_str_from(row->line), row->event);
+  ck_assert_int_eq(line.format, CF_LOG_ACCESS);
+}
+END_TEST
+
+static const struct {
+  const char *text;
+  const char *time; /* NULL: none, so the line is text */
+} times[] = {
+    {"17/May/2015:10:05:03 +0000", "2015-05-17T10:05:03.000000Z"},
+    {"17/May/2015:10:05:03.5 +0000", "2015-05-17T10:05:03.500000Z"},
+    {"17/May/2015:10:05:03.1234567 +0000", "2015-05-17T10:05:03.123456Z"},
+    {"01/Jan/2026:00:30:00 +0530", "2025-12-31T19:00:00.000000Z"},
+    {"31/Dec/2025:23:30:00 -0100", "2026-01-01T00:30:00.000000Z"},
+    {"30/Jun/2012:23:59:60 +0000", "2012-06-30T23:59:59.999999Z"},
+    {"30/Jun/2012:23:59:60.5 +0000", "2012-06-30T23:59:59.999999Z"},
+    {"2015-05-17T10:05:03+02:00", "2015-05-17T08:05:03.000000Z"},
+    {"29/Feb/2015:10:05:03 +0000", NULL},
+    {"17/Mai/2015:10:05:03 +0000", NULL},
+    {"17/May/2015:24:05:03 +0000", NULL},
+    {"17/May/2015:10:05:03 +00:00", NULL},
+    {"17/May/2015:10:05:03", NULL},
+    {"1431857103", NULL},
+    {"", NULL},
+};
+
+START_TEST(test_times)
+{
+  char text[256];
+  snprintf(text, sizeof text, "192.0.2.1 - - [%s] \"GET / HTTP/1.1\" 200 1", times[_i].text);
+  make(cf_str_from(text), false);
+  ck_assert_int_eq(line.format, times[_i].time != NULL ? CF_LOG_ACCESS : CF_LOG_TEXT);
+  if (times[_i].time != NULL)
+    ck_assert_bytes(line.v[CF_M_TIME].p, line.v[CF_M_TIME].n, times[_i].time,
+                    strlen(times[_i].time));
+}
+END_TEST
+
+/* ---- JSON lines ---- */
+
+static const struct row json_rows[] = {
+    {"{\"time\":\"2015-05-17T10:05:03Z\",\"user\":\"alice\",\"method\":\"GET\",\"resource\":\"/a?b\",\"status\":200,\"bytes\":7,\"attributes\":{\"k\":[1,null]},\"x\":1.50}",
+     TIME
+     ",\"method\":\"GET\",\"status\":200,\"user\":\"alice\",\"resource\":\"/a?b\",\"bytes\":7,\"attributes\":{\"k\":[1,null],\"x\":1.50}"},
+    {"{\"time_local\":\"17/May/2015:10:05:03 +0000\",\"remote_addr\":\"192.0.2.1\",\"remote_user\":\"\",\"request\":\"POST /p?q=1 HTTP/2.0\",\"status\": \"201\",\"body_bytes_sent\":\"12\","
+     "\"request_time\":\"0.0423\",\"http_referrer\":\"\",\"http_user_agent\":\"ua\",\"http_host\":\"h.example:8443\",\"upstream\":\"u\"}",
+     TIME
+     ",\"method\":\"POST\",\"status\":201,\"ip\":\"192.0.2.1\",\"user_agent\":\"ua\",\"resource\":\"/p\",\"query\":\"q=1\",\"host\":\"h.example\",\"bytes\":12,\"duration_us\":42300,"
+     "\"protocol\":\"HTTP/2.0\",\"attributes\":{\"port\":\"8443\",\"upstream\":\"u\"}"},
+    {"{\"@timestamp\":1431857103,\"clientIp\":\"2001:DB8::1\",\"verb\":\"GET\",\"uri\":\"/x?y\",\"response\":404,\"agent\":\"-\",\"bytes\":\"-\",\"duration_ms\":1.5}",
+     TIME
+     ",\"method\":\"GET\",\"status\":404,\"ip\":\"2001:db8::1\",\"resource\":\"/x\",\"query\":\"y\",\"duration_us\":1500"},
+    {"{\"msec\":\"1431857103.000\",\"request_uri\":\"/a?b\",\"uri\":\"/a\",\"args\":\"b\",\"request_method\":\"GET\"}",
+     TIME ",\"method\":\"GET\",\"resource\":\"/a\",\"query\":\"b\""},
+    /* apache's escapes, raw control characters, bytes that are no UTF-8 */
+    {"{\"method\":\"GET\",\"user_agent\":\"a\\x22\\x5c\\x0a\\v\\a\\q\t\\\"\\u00e9\",\"user\":\"\\xc3\\xa9\xff\"}",
+     "\"method\":\"GET\",\"user\":\"\xc3\xa9\xef\xbf\xbd\",\"user_agent\":\"a\\\"\\\\\\n\\u000b\\u0007\\\\q\\t\\\"\xc3\xa9\""},
+    {"{\"method\":\"GET\",\"user\":\"\xff\"}", "\"method\":\"GET\",\"user\":\"\xef\xbf\xbd\""},
+    {"{\"msg\":\"hello\",\"level\":\"info\",\"none\":null}",
+     "\"message\":\"hello\",\"attributes\":{\"level\":\"info\"}"},
+    {"  {\"level\":\"info\"}  ", "\"action\":\"log.line\",\"attributes\":{\"level\":\"info\"}"},
+    {"{}", "\"action\":\"log.line\""},
+    /* what is no value of a member is an attribute, and so are the line's own
+   * source and id */
+    {"{\"source\":\"x\",\"id\":7,\"source_seq\":8,\"status\":1000,\"ip\":\"nobody\",\"method\":\"GE T\",\"time\":\"noon\",\"action\":\"a b\",\"outcome\":\"ok\",\"user\":{\"n\":1},\"message\":\"m\"}",
+     "\"source_seq\":8,\"message\":\"m\",\"attributes\":{\"action\":\"a b\",\"id\":7,\"ip\":\"nobody\",\"method\":\"GE T\",\"outcome\":\"ok\",\"source\":\"x\",\"status\":1000,\"time\":\"noon\","
+     "\"user\":{\"n\":1}}"},
+    {"{\"message\":\"m\",\"user\":true,\"attributes\":\"text\",\"request_time\":5,\"duration_ms\":\"x\"}",
+     "\"user\":\"true\",\"message\":\"m\",\"attributes\":{\"attributes\":\"text\",\"duration_ms\":\"x\",\"request_time\":5}"},
+    {"{\"request\":\"\\u0016\\u0003\",\"status\":400}",
+     "\"status\":400,\"message\":\"\\u0016\\u0003\""},
+    {"{\"method\":\"GET\",\"request\":{\"uri\":\"/\"}}",
+     "\"method\":\"GET\",\"attributes\":{\"request\":{\"uri\":\"/\"}}"},
+    {"{\"request_method\":\"GET\",\"request\":\"POST / HTTP/1.1\"}",
+     "\"method\":\"GET\",\"attributes\":{\"request\":\"POST / HTTP/1.1\"}"},
+    {"{\"message\":\"nul \\u0000\"}", "\"message\":\"nul \\u0000\""},
+};
+
+START_TEST(test_json)
+{
+  const struct row *row = &json_rows[_i];
+  assert_row(cf_str_from(row->line), row->event);
+  ck_assert_int_eq(line.format, CF_LOG_JSON);
+}
+END_TEST
+
+/* ---- lines that are neither ---- */
+
+static const char *const text_rows[] = {
+    "",
+    " ",
+    "hello",
+    "#Fields: date time",
+    "[Sun May 17 10:05:03 2015] [error] [client 192.0.2.1] boo",
+    "192.0.2.1 - - [17/May/2015:10:05:03 +0000]",
+    "192.0.2.1 - - [17/May/2015:10:05:03 +0000] \"GET /",
+    "192.0.2.1 - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" abc 1",
+    "192.0.2.1 - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 1000 1",
+    "192.0.2.1 - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 99999999999999999999",
+    "192.0.2.1 - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\\\" 200 1",
+    "[17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 1",
+    "{\"a\":1",
+    "{\"a\":1} x",
+    "{\"a\":1,\"a\":2}",
+    "{\"a\":1,\"attributes\":{\"a\":2}}",
+    "{\"a\\x00\":1}",
+    "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":1}}}}}}}}}",
+    "{\"\\",
+    "{\"\\x",
+    "\\\"\\",
+};
+
+START_TEST(test_text)
+{
+  struct cf_str text = cf_str_from(text_rows[_i]);
+  struct cf_buf want;
+  cf_buf_init(&want, 1024);
+  cf_buf_puts(&want, "\"action\":\"log.line\"");
+  cf_json_put_member(&want, "message", text);
+  assert_row(text, cf_buf_cstr(&want));
+  ck_assert_int_eq(line.format, CF_LOG_TEXT);
+  cf_buf_fini(&want);
+}
+END_TEST
+
+START_TEST(test_nul_bytes)
+{
+  const char *text = make((struct cf_str){"a\0b", 3}, false);
+  ck_assert_ptr_nonnull(strstr(text, "\"message\":\"a\\u0000b\""));
+  text = make((struct cf_str){"192.0.2.1 - - " T " \"GET /\0 HTTP/1.1\" 200 1",
+                              sizeof "192.0.2.1 - - " T " \"GET /\0 HTTP/1.1\" 200 1" - 1},
+              false);
+  ck_assert_ptr_nonnull(strstr(text, "\"resource\":\"/\\u0000\""));
+}
+END_TEST
+
+/* ---- long ones ---- */
+
+static char *repeat(const char *head, const char *unit, size_t times_n, const char *tail)
+{
+  struct cf_buf b;
+  cf_buf_init(&b, 1U << 24);
+  cf_buf_puts(&b, head);
+  for (size_t i = 0; i < times_n; i++)
+    cf_buf_puts(&b, unit);
+  cf_buf_puts(&b, tail);
+  return cf_buf_take(&b);
+}
+
+#define HEAD "192.0.2.1 - - " T " \"GET /"
+#define TAIL " HTTP/1.1\" 200 1 \"-\" \"-\""
+static const struct {
+  const char *head, *unit;
+  size_t n;
+  const char *tail;
+  enum cf_log_format format;
+} long_rows[] = {
+    {HEAD, "a", 65536, TAIL, CF_LOG_ACCESS},
+    {HEAD, "a", 3000, TAIL, CF_LOG_ACCESS},
+    {HEAD, "\xff", 9000, TAIL, CF_LOG_ACCESS},
+    {HEAD, "\\x01", 4000, TAIL, CF_LOG_ACCESS},
+    {HEAD, "\\x01", 9000, "\" 200 1 \"\\x01\" \"-\"", CF_LOG_ACCESS},
+    {HEAD "?", "\x01", 9000, TAIL, CF_LOG_ACCESS},
+    /* attributes would be too large */
+    {HEAD " HTTP/1.1\" 200 1 \"-\" \"-\"", " \"x\"", 5000, "", CF_LOG_TEXT},
+    {HEAD "\" 200 1 \"-\" \"-\"", " \x01", 1000, "", CF_LOG_ACCESS},
+    {"", "x", CF_LINE_MAX, "", CF_LOG_TEXT},
+    {"", "\x01", CF_LINE_MAX, "", CF_LOG_TEXT},
+    {"", "\xff", CF_LINE_MAX, "", CF_LOG_TEXT},
+    {"", "[", CF_LINE_MAX, "", CF_LOG_TEXT},
+    {HEAD, "\" ", 100000, "", CF_LOG_TEXT},
+    {HEAD "\" 200 1 \"-\" \"", "\" ", 100000, "x\"", CF_LOG_TEXT},
+    {"{\"message\":\"", "m", 100000, "\"}", CF_LOG_JSON},
+    {"{\"user\":\"", "u", 2000, "\",\"message\":\"m\"}", CF_LOG_JSON},
+    {"{\"message\":\"m\",\"k\":\"", "v", 20000, "\"}", CF_LOG_TEXT},
+    {"{\"message\":\"m\",\"k\":", "[", 100, "", CF_LOG_TEXT},
+};
+
+START_TEST(test_long)
+{
+  char *text = repeat(long_rows[_i].head, long_rows[_i].unit, long_rows[_i].n, long_rows[_i].tail);
+  const char *got = make(cf_str_from(text), false);
+  ck_assert_int_eq(line.format, long_rows[_i].format);
+  /* The importer, or the server with ?long=cut, names what does not fit. */
+  if (line.format == CF_LOG_TEXT && strlen(text) > 16384)
+    ck_assert_ptr_nonnull(strstr(got, "\"attributes\":{\"truncated\":[\"message\"]}}"));
+  free(text);
+}
+END_TEST
+
+START_TEST(test_cut_line_is_text)
+{
+  const char *got = make(CF_STR(GET), true);
+  ck_assert_int_eq(line.format, CF_LOG_TEXT);
+  ck_assert_ptr_nonnull(strstr(got, "\"attributes\":{\"truncated\":[\"message\"]}}"));
+}
+END_TEST
+
+/* Each line of a table, cut at every byte and with every byte changed, still
+ * makes an acceptable event. */
+static void mangle(const char *text)
+{
+  size_t n = strlen(text);
+  char *copy = strdup(text);
+  for (size_t i = 0; i < n; i++)
+    make((struct cf_str){text, i}, false);
+  for (size_t i = 0; i < n; i++) {
+    static const char bytes[] = {'"', '\\', ' ', '[', '\0', '\n', '{', '\xff', '-', '0'};
+    copy[i] = bytes[i % sizeof bytes];
+    make((struct cf_str){copy, n}, false);
+    copy[i] = text[i];
+  }
+  free(copy);
+}
+
+START_TEST(test_mangled)
+{
+  for (size_t i = 0; i < CF_COUNT(access_rows); i++)
+    mangle(access_rows[i].line);
+  for (size_t i = 0; i < CF_COUNT(json_rows); i++)
+    mangle(json_rows[i].line);
+}
+END_TEST
+
+/* ---- A real log, where one is at hand ---- */
+
+START_TEST(test_real_log)
+{
+  const char *path = getenv("CF_REAL_LOG");
+  if (path == NULL)
+    return;
+  struct cf_lines lines;
+  struct cf_line one;
+  size_t n = 1, lines_n = 0;
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  ck_assert_int_ge(fd, 0);
+  cf_lines_init(&lines, 0);
+  while (n > 0) {
+    ck_assert_ok(cf_lines_read(&lines, fd, &n));
+    for (; cf_lines_take(&lines, false, &one); lines_n++) {
+      make(one.text, one.cut);
+      ck_assert_msg(line.format == CF_LOG_ACCESS, "%.*s", (int)one.text.n, one.text.p);
+    }
+  }
+  ck_assert_uint_gt(lines_n, 0);
+  cf_lines_fini(&lines);
+  close(fd);
+}
+END_TEST
+
+int main(void)
+{
+  const struct cf_test tests[] = {
+      {.tcase = "lines",
+       .test = test_access,
+       .loops = CF_COUNT(access_rows),
+       .setup = setup,
+       .teardown = teardown},
+      {.tcase = "lines", .test = test_times, .loops = CF_COUNT(times)},
+      {.tcase = "lines", .test = test_json, .loops = CF_COUNT(json_rows)},
+      {.tcase = "lines", .test = test_text, .loops = CF_COUNT(text_rows)},
+      {.tcase = "lines", .test = test_nul_bytes},
+      {.tcase = "lines", .test = test_long, .loops = CF_COUNT(long_rows)},
+      {.tcase = "lines", .test = test_cut_line_is_text},
+      {.tcase = "lines", .test = test_mangled},
+      {.tcase = "lines", .test = test_real_log},
+  };
+  return cf_test_run("logline", tests, CF_COUNT(tests));
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/* Rows as JSON, NDJSON and CSV: exact texts, and hostile text that comes back
+ * whole from JSON and runs nothing in a spreadsheet or a terminal. */
+#include "config.h"
+
+#include "lib/output/output.h"
+#include "lib/record/json.h"
+#include "tests/unit/cf_test.h"
+
+#define HOUR    "2026-11-24T02:00:00.000000Z"
+#define HOUR_US INT64_C(1795485600000000)
+
+static const uint8_t gone[CF_HASH_N] = {7};
+
+/* A plain event, one with an erased compartment, one of the log's own. */
+static struct cf_record records[3];
+
+static void setup(void)
+{
+  records[0] = (struct cf_record){
+      .seq = 1,
+      .recorded_us = HOUR_US,
+      .kind = CF_K_EVENT,
+      .time_us = HOUR_US,
+      .public_text = CF_STR("\"source\":\"web\",\"time\":\"" HOUR
+                            "\",\"method\":\"GET\",\"status\":404,\"outcome\":\"failure\""),
+      .payload = {CF_STR("{\"user\":\"a\\\"b,c\"}"), CF_STR("{\"ip\":\"192.0.2.1\"}"),
+                  CF_STR("{\"resource\":\"/x\",\"host\":\"\"}"),
+                  CF_STR("{\"bytes\":12,\"message\":\"=1+1\",\"attributes\":{\"k\":\"v\"}}")},
+  };
+  records[1] = (struct cf_record){
+      .seq = 2,
+      .recorded_us = HOUR_US,
+      .kind = CF_K_EVENT,
+      .time_us = CF_TIME_NONE,
+      .public_text = CF_STR("\"source\":\"web\",\"action\":\"login\",\"outcome\":\"unknown\""),
+      .gone = {gone, NULL, NULL, gone},
+  };
+  records[2] = (struct cf_record){
+      .seq = 18446744073709551615u,
+      .recorded_us = HOUR_US,
+      .kind = CF_K_LOSS,
+      .time_us = CF_TIME_NONE,
+      .public_text = CF_STR("\"source\":\"web\",\"body\":{\"count\":3,\"reason\":\"shed\"}"),
+  };
+}
+
+static const struct cf_page_end middle = {.rows = 3,
+                                          .has_more = true,
+                                          .cursor = "AbC-_1",
+                                          .damaged_from = 64,
+                                          .damaged_to = 128};
+static const struct cf_page_end last = {.rows = 3};
+
+/* The whole of an answer; with err it breaks off. */
+static char *answer(enum cf_format format, uint32_t fields, const struct cf_page_end *end,
+                    const struct cf_checkpoint *checkpoint, enum cf_err err)
+{
+  struct cf_rows rows;
+  struct cf_buf b;
+
+  cf_buf_init(&b, SIZE_MAX);
+  cf_rows_init(&rows, format, fields);
+  cf_rows_begin(&rows, &b);
+  for (size_t i = 0; i < CF_COUNT(records); i++)
+    ck_assert_ok(cf_rows_put(&rows, &records[i], &b));
+  ck_assert_uint_eq(rows.n, CF_COUNT(records));
+  if (err == CF_OK)
+    cf_rows_end(&rows, end, checkpoint, &b);
+  else
+    cf_rows_break(&rows, end, err, &b);
+  cf_rows_fini(&rows);
+  ck_assert_err(b.err, CF_OK);
+  return cf_buf_take(&b);
+}
+
+static void check(char *got, const char *want)
+{
+  ck_assert_str_eq(got, want);
+  free(got);
+}
+
+#define ROW0 \
+  "{\"seq\":1,\"recorded\":\"" HOUR "\",\"kind\":\"event\",\"source\":\"web\",\"time\":\"" HOUR \
+  "\",\"method\":\"GET\",\"status\":404,\"outcome\":\"failure\",\"user\":\"a\\\"b,c\",\"ip\":\"192.0.2.1\",\"resource\":\"/x\",\"host\":\"\",\"bytes\":12,\"message\":\"=1+1\",\"attributes\":{\"k\":\"v\"}}"
+#define ROW1 \
+  "{\"seq\":2,\"recorded\":\"" HOUR \
+  "\",\"kind\":\"event\",\"source\":\"web\",\"action\":\"login\",\"outcome\":\"unknown\",\"erased\":[\"actor\",\"detail\"]}"
+#define ROW2 \
+  "{\"seq\":18446744073709551615,\"recorded\":\"" HOUR \
+  "\",\"kind\":\"loss\",\"source\":\"web\",\"body\":{\"count\":3,\"reason\":\"shed\"}}"
+
+START_TEST(test_json)
+{
+  struct cf_checkpoint checkpoint = {.size = 99};
+  const char *root = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+  char want[4096];
+
+  snprintf(
+      want, sizeof want,
+      "{\"events\":[" ROW0 "," ROW1 "," ROW2
+      "],\"next_cursor\":\"AbC-_1\",\"has_more\":true,\"checkpoint\":{\"size\":99,\"root\":\"%s\"}}",
+      root);
+  check(answer(CF_FORMAT_JSON, CF_FIELDS_ALL, &middle, &checkpoint, CF_OK), want);
+  check(answer(CF_FORMAT_JSON, 1u << CF_M_USER, &last, NULL, CF_OK),
+        "{\"events\":[{\"seq\":1,\"recorded\":\"" HOUR
+        "\",\"kind\":\"event\",\"user\":\"a\\\"b,c\"},"
+        "{\"seq\":2,\"recorded\":\"" HOUR
+        "\",\"kind\":\"event\",\"erased\":[\"actor\",\"detail\"]},"
+        "{\"seq\":18446744073709551615,\"recorded\":\"" HOUR
+        "\",\"kind\":\"loss\"}],\"next_cursor\":null,\"has_more\":false}");
+}
+END_TEST
+
+START_TEST(test_ndjson)
+{
+  check(answer(CF_FORMAT_NDJSON, CF_FIELDS_ALL, &middle, NULL, CF_OK),
+        ROW0 "\n" ROW1 "\n" ROW2 "\n{\"next_cursor\":\"AbC-_1\",\"has_more\":true}\n");
+  check(answer(CF_FORMAT_NDJSON, CF_FIELDS_ALL, &last, NULL, CF_OK),
+        ROW0 "\n" ROW1 "\n" ROW2 "\n{\"next_cursor\":null,\"has_more\":false}\n");
+  check(
+      answer(CF_FORMAT_NDJSON, 0, &middle, NULL, CF_E_DAMAGED),
+      "{\"seq\":1,\"recorded\":\"" HOUR "\",\"kind\":\"event\"}\n{\"seq\":2,\"recorded\":\"" HOUR
+      "\",\"kind\":\"event\",\"erased\":[\"actor\",\"detail\"]}\n"
+      "{\"seq\":18446744073709551615,\"recorded\":\"" HOUR "\",\"kind\":\"loss\"}\n"
+      "{\"error\":{\"type\":\"urn:counterfoil:store-damaged\",\"title\":\"a part of the store is damaged\",\"status\":500,\"detail\":\"the answer breaks off here\","
+      "\"seq_from\":64,\"seq_to\":128},\"next_cursor\":\"AbC-_1\"}\n");
+}
+END_TEST
+
+#define CSV_NAMES \
+  "seq,recorded,kind,source,source_seq,id,time,action,method,status,outcome,user,session,credential,ip,user_agent,referer,resource,query,host," \
+  "request_id,bytes,duration_us,protocol,message,attributes,body,erased\r\n"
+
+START_TEST(test_csv)
+{
+  check(
+      answer(CF_FORMAT_CSV, CF_FIELDS_ALL, &middle, NULL, CF_OK), CSV_NAMES
+      "1," HOUR ",event,web,,," HOUR
+      ",,GET,404,failure,\"a\"\"b,c\",,,192.0.2.1,,,/x,,\"\",,12,,,'=1+1,\"{\"\"k\"\":\"\"v\"\"}\",,\r\n"
+      "2," HOUR ",event,web,,,,login,,,unknown,,,,,,,,,,,,,,,,,actor detail\r\n"
+      "18446744073709551615," HOUR
+      ",loss,web,,,,,,,,,,,,,,,,,,,,,,,\"{\"\"count\"\":3,\"\"reason\"\":\"\"shed\"\"}\",\r\n"
+      "# next_cursor=AbC-_1\r\n# has_more=true\r\n");
+  check(answer(CF_FORMAT_CSV, 1u << CF_M_USER | 1u << CF_M_STATUS, &last, NULL, CF_OK),
+        "seq,recorded,kind,status,user,erased\r\n1," HOUR ",event,404,\"a\"\"b,c\",\r\n2," HOUR
+        ",event,,,actor detail\r\n18446744073709551615," HOUR
+        ",loss,,,\r\n# next_cursor=\r\n# has_more=false\r\n");
+  check(
+      answer(CF_FORMAT_CSV, 0, &middle, NULL, CF_E_DAMAGED),
+      "seq,recorded,kind,erased\r\n1," HOUR ",event,\r\n2," HOUR
+      ",event,actor detail\r\n18446744073709551615," HOUR ",loss,\r\n"
+      "# error=store-damaged: a part of the store is damaged\r\n# seq_from=64\r\n# seq_to=128\r\n# next_cursor=AbC-_1\r\n");
+}
+END_TEST
+
+/* ---- hostile text ---- */
+
+static const struct {
+  struct cf_str text;
+  const char *cell; /* in CSV */
+} hostile[] = {
+    {CF_STR("plain"), "plain"},
+    {CF_STR(""), "\"\""},
+    {CF_STR("=cmd|' /C calc'!A0"), "'=cmd|' /C calc'!A0"},
+    {CF_STR("+1"), "'+1"},
+    {CF_STR("-1"), "'-1"},
+    {CF_STR("-"), "'-"},
+    {CF_STR("@SUM(A1)"), "'@SUM(A1)"},
+    {CF_STR("\t=1"), "\"'\t=1\""},
+    {CF_STR("\r=1"), "\"'\r=1\""},
+    {CF_STR("\n=1"), "\"\n=1\""},
+    {CF_STR("=\"a\",1"), "\"'=\"\"a\"\",1\""},
+    {CF_STR("a=1"), "a=1"},
+    {CF_STR(" =1"), "\" =1\""},
+    {CF_STR("'=1"), "'=1"},
+    {CF_STR("a,b"), "\"a,b\""},
+    {CF_STR("a\r\nb"), "\"a\r\nb\""},
+    {CF_STR("\x1b[2J\x1b]0;x\x07"), "\\u001b[2J\\u001b]0;x\\u0007"},
+    {CF_STR("\xc2\x9b"
+            "31m"),
+     "\\u009b31m"},
+    {CF_STR("\x7f\0x"), "\\u007f\\u0000x"},
+    {CF_STR("\xc2\xa0\xc3\xab\xe2\x82\xac\xf0\x9f\x94\x91"),
+     "\xc2\xa0\xc3\xab\xe2\x82\xac\xf0\x9f\x94\x91"},
+    {CF_STR("# next_cursor=x"), "# next_cursor=x"},
+    {CF_STR("\xe2\x80\xae"
+            "txt.exe"),
+     "\xe2\x80\xae"
+     "txt.exe"},
+    {CF_STR("</script><script>alert(1)</script>"), "</script><script>alert(1)</script>"},
+};
+
+static struct cf_record record_of(struct cf_str user, struct cf_buf *payload)
+{
+  struct cf_record r = {.seq = 5,
+                        .recorded_us = HOUR_US,
+                        .kind = CF_K_EVENT,
+                        .time_us = CF_TIME_NONE,
+                        .public_text = CF_STR("\"outcome\":\"unknown\"")};
+
+  cf_buf_init(payload, SIZE_MAX);
+  cf_buf_putc(payload, '{');
+  cf_json_put_member(payload, "user", user);
+  cf_buf_putc(payload, '}');
+  r.payload[CF_C_ACTOR] = cf_buf_str(payload);
+  return r;
+}
+
+START_TEST(test_hostile_json)
+{
+  struct cf_buf payload, b;
+  struct cf_record r = record_of(hostile[_i].text, &payload);
+  struct cf_rows rows;
+  struct cf_json *doc;
+  struct cf_fault fault;
+
+  cf_buf_init(&b, SIZE_MAX);
+  cf_rows_init(&rows, CF_FORMAT_JSON, CF_FIELDS_ALL);
+  cf_rows_begin(&rows, &b);
+  ck_assert_ok(cf_rows_put(&rows, &r, &b));
+  ck_assert_ok(cf_rows_put(&rows, &r, &b));
+  cf_rows_end(&rows, &last, NULL, &b);
+  ck_assert_ok(cf_json_parse(cf_buf_str(&b), 8, &doc, &fault));
+  const struct cf_json *events = cf_json_member(doc, "events");
+  ck_assert_uint_eq(cf_json_count(events), 2);
+  for (size_t i = 0; i < 2; i++) {
+    struct cf_str user = cf_json_string(cf_json_member(cf_json_element(events, i), "user"));
+    ck_assert_bytes(user.p, user.n, hostile[_i].text.p, hostile[_i].text.n);
+  }
+  for (size_t i = 0; i < b.n; i++)
+    ck_assert_uint_ge(b.p[i], 0x20); /* nothing below U+0020 stands raw: a line is a line */
+  cf_json_free(doc);
+  cf_rows_fini(&rows);
+  cf_buf_fini(&b);
+  cf_buf_fini(&payload);
+}
+END_TEST
+
+START_TEST(test_hostile_csv)
+{
+  struct cf_buf payload, b;
+  struct cf_record r = record_of(hostile[_i].text, &payload);
+  struct cf_rows rows;
+  char want[512];
+
+  cf_buf_init(&b, SIZE_MAX);
+  cf_rows_init(&rows, CF_FORMAT_CSV, 1u << CF_M_USER);
+  ck_assert_ok(cf_rows_put(&rows, &r, &b));
+  snprintf(want, sizeof want, "5," HOUR ",event,%s,\r\n", hostile[_i].cell);
+  ck_assert_bytes(b.p, b.n, want, strlen(want));
+  cf_rows_fini(&rows);
+  cf_buf_fini(&b);
+  cf_buf_fini(&payload);
+}
+END_TEST
+
+/* Errors come out: a full buffer, text that is not canonical. */
+START_TEST(test_errors)
+{
+  struct cf_rows rows;
+  struct cf_buf b;
+  struct cf_record broken = records[0];
+
+  for (unsigned f = CF_FORMAT_JSON; f <= CF_FORMAT_CSV; f++) {
+    cf_rows_init(&rows, (enum cf_format)f, CF_FIELDS_ALL);
+    cf_buf_init(&b, 20);
+    ck_assert_err(cf_rows_put(&rows, &records[0], &b), CF_E_FULL);
+    cf_rows_fini(&rows);
+    cf_buf_fini(&b);
+  }
+  broken.payload[CF_C_ACTOR] = CF_STR("{\"user\":\"x}");
+  cf_rows_init(&rows, CF_FORMAT_CSV, CF_FIELDS_ALL);
+  cf_buf_init(&b, SIZE_MAX);
+  ck_assert_err(cf_rows_put(&rows, &broken, &b), CF_E_SYNTAX);
+  ck_assert_uint_eq(b.n, 0);
+  cf_rows_fini(&rows);
+  cf_buf_fini(&b);
+}
+END_TEST
+
+START_TEST(test_types)
+{
+  ck_assert_str_eq(cf_format_type(CF_FORMAT_JSON), "application/json");
+  ck_assert_str_eq(cf_format_type(CF_FORMAT_NDJSON), "application/x-ndjson");
+  ck_assert_ptr_nonnull(strstr(cf_format_type(CF_FORMAT_CSV), "text/csv"));
+}
+END_TEST
+
+int main(void)
+{
+  const struct cf_test tests[] = {
+      {.tcase = "frames", .test = test_json, .setup = setup},
+      {.tcase = "frames", .test = test_ndjson},
+      {.tcase = "frames", .test = test_csv},
+      {.tcase = "frames", .test = test_errors},
+      {.tcase = "frames", .test = test_types},
+      {.tcase = "hostile", .test = test_hostile_json, .loops = CF_COUNT(hostile)},
+      {.tcase = "hostile", .test = test_hostile_csv, .loops = CF_COUNT(hostile)},
+  };
+  return cf_test_run("format", tests, CF_COUNT(tests));
+}

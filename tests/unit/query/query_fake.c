@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* A view of records in memory that finds by looking at each. */
+#include "config.h"
+
+#include "tests/unit/query/query_fake.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void measure(const struct fake *f, struct cf_unit *u)
+{
+  u->time_min_us = u->recorded_min_us = INT64_MAX;
+  u->time_max_us = u->recorded_max_us = INT64_MIN;
+  for (uint64_t seq = u->first; seq < u->end; seq++) {
+    int64_t t = f->facts[seq].time_us, r = f->facts[seq].record.recorded_us;
+    u->time_min_us = t < u->time_min_us ? t : u->time_min_us;
+    u->time_max_us = t > u->time_max_us ? t : u->time_max_us;
+    u->recorded_min_us = r < u->recorded_min_us ? r : u->recorded_min_us;
+    u->recorded_max_us = r > u->recorded_max_us ? r : u->recorded_max_us;
+  }
+}
+
+void fake_view(struct fake *f, uint64_t size, size_t units_n, struct cf_view *view)
+{
+  memset(view, 0, sizeof *view);
+  view->fake = f;
+  view->size = size;
+  for (uint64_t first = 0; first < size;) {
+    uint64_t n = (1 + fake_random(f, 2 * size / 64 / units_n + 1)) * 64;
+    if (first + n > size || view->units_n == FAKE_UNITS_MAX - 1)
+      n = size - first;
+    struct cf_unit *u = &view->units[view->units_n++];
+    *u = (struct cf_unit){.first = first, .end = first + n};
+    measure(f, u);
+    first += n;
+  }
+}
+
+uint64_t cf_view_size(const struct cf_view *view)
+{
+  return view->size;
+}
+size_t cf_view_units(const struct cf_view *view)
+{
+  return view->units_n;
+}
+void cf_view_unit(const struct cf_view *view, size_t i, struct cf_unit *unit)
+{
+  *unit = view->units[i];
+}
+
+/* The key under which an index has a record, as postings.h tells; false where
+ * it has none. */
+static bool key_of(const struct fake_fact *fact, unsigned index, uint8_t key[CF_INDEX_VALUE_MAX],
+                   size_t *n)
+{
+  char text[CF_TIME_TEXT_N + 1];
+  struct cf_str value;
+
+  if (index == CF_I_DATE) {
+    cf_time_format(fact->time_us, text);
+    value = (struct cf_str){text, 13}; /* by hand: the form of an hour is a contract */
+  } else if (index == CF_I_KIND) {
+    value = cf_str_from(cf_kind_table[fact->record.kind].name);
+  } else {
+    if (fact->pick[index] == FAKE_ABSENT)
+      return false;
+    value = fake_pool(index, fact->pick[index]);
+  }
+  *n = cf_index_key(index, value, key);
+  return true;
+}
+
+static bool key_matches(const struct cf_term *term, const uint8_t *key, size_t n)
+{
+  struct cf_str k = {(const char *)key, n};
+
+  if (term->prefix)
+    return cf_str_starts(k, term->first);
+  return cf_str_cmp(term->first, k) <= 0 && cf_str_cmp(k, term->last) <= 0;
+}
+
+enum cf_err cf_view_match(struct cf_view *view, size_t i, const struct cf_term *term, uint32_t from,
+                          struct cf_bits *bits)
+{
+  view->matches++;
+  for (uint32_t offset = from; offset < bits->n; offset++) {
+    uint8_t key[CF_INDEX_VALUE_MAX];
+    size_t n;
+    if (view->index_damaged[i][term->index] && offset > bits->n / 2)
+      return CF_E_DAMAGED; /* in the middle: a part was found already */
+    if (key_of(&view->fake->facts[view->units[i].first + offset], term->index, key, &n) &&
+        key_matches(term, key, n))
+      cf_bits_set(bits, offset);
+  }
+  return view->index_damaged[i][term->index] ? CF_E_DAMAGED : CF_OK;
+}
+
+enum cf_err cf_view_match_id(struct cf_view *view, size_t i, struct cf_str id, uint32_t from,
+                             struct cf_bits *bits)
+{
+  view->matches++;
+  for (uint32_t offset = from; offset < bits->n && !view->index_damaged[i][CF_M_ID]; offset++) {
+    const struct fake_fact *fact = &view->fake->facts[view->units[i].first + offset];
+    bool same = fact->pick[CF_M_ID] != FAKE_ABSENT &&
+                cf_str_eq(id, fake_pool(CF_M_ID, fact->pick[CF_M_ID]));
+    if (same || offset % 97 == 0) /* a fingerprint may lie */
+      cf_bits_set(bits, offset);
+  }
+  return view->index_damaged[i][CF_M_ID] ? CF_E_DAMAGED : CF_OK;
+}
+
+enum cf_err cf_view_times(struct cf_view *view, size_t i, uint32_t offset, uint32_t n, int64_t *out)
+{
+  const struct cf_unit *u = &view->units[i];
+
+  if (n == 0 || u->first + offset + n > u->end)
+    abort();
+  for (uint32_t k = 0; k < n; k++)
+    out[k] =
+        view->times_damaged[i] ? INT64_C(77) : view->fake->facts[u->first + offset + k].time_us;
+  return view->times_damaged[i] ? CF_E_DAMAGED : CF_OK;
+}
+
+enum cf_err cf_view_block(struct cf_view *view, uint64_t seq, struct cf_block *block)
+{
+  uint64_t first = seq & ~UINT64_C(63);
+
+  if (seq >= view->size)
+    return CF_E_NOTFOUND;
+  if (view->block_damaged != NULL && view->block_damaged[seq / 64])
+    return CF_E_DAMAGED;
+  view->blocks_read++;
+  block->first = first;
+  block->n = (unsigned)(view->size - first < 64 ? view->size - first : 64);
+  block->n -= view->blocks_short;
+  for (unsigned i = 0; i < block->n; i++)
+    block->record[i] = view->fake->facts[first + i].record;
+  return CF_OK;
+}

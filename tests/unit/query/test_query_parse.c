@@ -1,0 +1,592 @@
+/* SPDX-License-Identifier: MIT */
+/* Parameters: what is taken and what it means, what is refused and what is said
+ * of it; cursors. */
+#include "config.h"
+
+#include "lib/query/query_in.h"
+#include "lib/record/json.h"
+#include "tests/unit/cf_test.h"
+#include "tests/unit/query/query_ask.h"
+
+/* ---- taken: the canonical text ---- */
+
+static const struct {
+  const char *url;
+  const char *text;
+} good[] = {
+    {"", ""},
+    {"user=alice", "user=alice"},
+    {"user=bob&user=alice&user=bob", "user=alice&user=bob"},
+    {"user=", "user="},
+    {"user=a%00b", "user=a%00b"},
+    {"user=%ff%22", "user=%EF%BF%BD%22"},
+    {"user=a,b", "user=a%2Cb"},
+    {"user.not=x&user.prefix=y&user=z", "user=z&user.prefix=y&user.not=x"},
+    {"user.prefix=", "user.prefix="},
+    {"method=get,POST&method=put", "method=GET&method=POST&method=PUT"},
+    {"method.not=get,head", "method.not=GET&method.not=HEAD"},
+    {"method.prefix=p", "method.prefix=P"},
+    {"status=404", "status=404"},
+    {"status=4xx,500-599&status=200", "status=200&status=4xx&status=500-599"},
+    {"status=0", "status=0"},
+    {"status=999", "status=999"},
+    {"status=9XX", "status=9XX"},
+    {"status=000-999", "status=000-999"},
+    {"status.not=2xx", "status.not=2xx"},
+    {"status.prefix=4", "status.prefix=4"},
+    {"outcome=success,failure,unknown", "outcome=failure&outcome=success&outcome=unknown"},
+    {"outcome.prefix=s", "outcome.prefix=s"},
+    {"ip=192.0.2.1", "ip=192.0.2.1"},
+    {"ip=::ffff:192.0.2.1", "ip=192.0.2.1"},
+    {"ip=2001:DB8:0::1", "ip=2001%3Adb8%3A%3A1"},
+    {"ip=10.0.0.0/8&ip.not=10.1.0.0/16", "ip=10.0.0.0%2F8&ip.not=10.1.0.0%2F16"},
+    {"ip=::/0", "ip=%3A%3A%2F0"},
+    {"action=login&resource=/a+b&host=h&source=s&id=i&request_id=r&session=t&credential=c",
+     "id=i&request_id=r&session=t&credential=c&resource=%2Fa%20b&host=h&action=login&source=s"},
+    {"q=HeLLo", "q=hello"},
+    {"q=b&q=a", "q=a&q=b"},
+    {"kind=event", ""},
+    {"kind=all", "kind=all"},
+    {"kind=event,all", "kind=all"},
+    {"kind=access,event&kind=service", "kind=event&kind=access&kind=service"},
+    {"from=2026-01-01&to=2026-01-02T03:04:05%2B02:00",
+     "from=2026-01-01&to=2026-01-02T03%3A04%3A05%2B02%3A00"},
+    {"from=-24h&to=now", "from=-24h&to=now"},
+    {"recorded_from=1700000000&recorded_to=1700000000.5",
+     "recorded_from=1700000000&recorded_to=1700000000.5"},
+    {"seq_from=0&seq_to=9223372036854775807", "seq_from=0&seq_to=9223372036854775807"},
+    {"sort=seq&order=desc", ""},
+    {"sort=time&order=asc", "sort=time&order=asc"},
+    {"limit=1&fields=user&format=csv", ""},
+    {"limit=10000&fields=user,ip&fields=seq,recorded,kind,erased", ""},
+    {"limit=all&format=csv", ""},
+    {"limit=all&format=ndjson", ""},
+    {"limit=all", ""}, /* Accept may still ask for a streamed format */
+    {"user=z&order=asc&from=-1h", "from=-1h&user=z&order=asc"},
+};
+
+START_TEST(test_good)
+{
+  struct cf_query *query;
+  struct cf_fault fault = {{0}, {0}};
+  enum cf_err err = ask_parse(good[_i].url, NULL, &query, &fault);
+
+  ck_assert_msg(err == CF_OK, "%s: %s: %s", good[_i].url, fault.at, fault.detail);
+  struct cf_str text = cf_query_text(query);
+  ck_assert_msg(cf_str_is(text, good[_i].text), "%s: %.*s", good[_i].url, (int)text.n,
+                text.n == 0 ? "" : text.p);
+  cf_query_free(query);
+
+  /* The text is a question too, and means the same. */
+  ck_assert_ok(ask_parse(good[_i].text, NULL, &query, &fault));
+  ck_assert(cf_str_is(cf_query_text(query), good[_i].text));
+  cf_query_free(query);
+}
+END_TEST
+
+/* ---- refused ---- */
+
+static const struct {
+  const char *url;
+  const char *at;
+  const char *says; /* is in the detail */
+} bad[] = {
+    {"usr=alice", "usr", "user"},
+    {"frm=x", "frm", "from"},
+    {"statuss=1", "statuss", "status"},
+    {"zzzzzz=1", "zzzzzz", "there are: from, to"},
+    {"=1", "", "there are"},
+    {"User=x", "User", "user"},
+    {"user.nto=x", "user.nto", ".not"},
+    {"user.not.not=x", "user.not.not", ".not"},
+    {"user.=x", "user.", ".prefix"},
+    {"ip.prefix=10.", "ip.prefix", "CIDR"},
+    {"ip.nope=10.", "ip.nope", ".not"},
+    {"message=x", "message", "q searches"},
+    {"time.prefix=x", "time.prefix", "not chosen by time"},
+    {"q.not=x", "q.not", "there are"},
+    {"kind.not=event", "kind.not", "kind"},
+    {"seq=1", "seq", "seq_from"},
+    {"ip=1.2.3", "ip", "address"},
+    {"ip=1.2.3.4/33", "ip", "address"},
+    {"ip=1.2.3.4/", "ip", "address"},
+    {"ip=1.2.3.4/x", "ip", "address"},
+    {"ip=fe80::1%25eth0", "ip", "address"},
+    {"ip=", "ip", "address"},
+    {"ip.not=host", "ip.not", "address"},
+    {"status=", "status", "status"},
+    {"status=1000", "status", "status"},
+    {"status=0200", "status", "status"},
+    {"status=-1", "status", "status"},
+    {"status=4x", "status", "status"},
+    {"status=4xxx", "status", "status"},
+    {"status=499-400", "status", "status"},
+    {"status=400-", "status", "status"},
+    {"status=-400", "status", "status"},
+    {"status=400-499-500", "status", "status"},
+    {"status=200,", "status", "status"},
+    {"status.not=ok", "status.not", "status"},
+    {"method=", "method", "characters"},
+    {"method=GET,,PUT", "method", "characters"},
+    {"method=a%20b", "method", "characters"},
+    {"outcome=ok", "outcome", "success, failure or unknown"},
+    {"outcome=Success", "outcome", "success"},
+    {"source=a%20b", "source", "characters"},
+    {"id=", "id", "characters"},
+    {"action=a,b", "action", "characters"},
+    {"q=", "q", "1 to 1024"},
+    {"kind=", "kind", "genesis"},
+    {"kind=events", "kind", "event"},
+    {"kind=event,", "kind", "all"},
+    {"from=yesterday", "from", "RFC 3339"},
+    {"from=", "from", "RFC 3339"},
+    {"to=2026-02-30", "to", "RFC 3339"},
+    {"recorded_to=-5x", "recorded_to", "RFC 3339"},
+    {"from=-1h&from=-2h", "from", "twice"},
+    {"seq_from=-1", "seq_from", "sequence"},
+    {"seq_to=9223372036854775808", "seq_to", "sequence"},
+    {"seq_to=1x", "seq_to", "sequence"},
+    {"sort=user", "sort", "seq or time"},
+    {"sort=time&sort=time", "sort", "twice"},
+    {"order=up", "order", "desc or asc"},
+    {"limit=0", "limit", "10000"},
+    {"limit=10001", "limit", "10000"},
+    {"limit=ten", "limit", "10000"},
+    {"limit=", "limit", "10000"},
+    {"limit=all&format=json", "limit", "ndjson"},
+    {"fields=user,nme", "fields", "always given"},
+    {"fields=usr", "fields", "user"},
+    {"fields=", "fields", "no such member"},
+    {"format=xml", "format", "ndjson"},
+    {"format=", "format", "json"},
+};
+
+START_TEST(test_bad)
+{
+  struct cf_query *query = NULL;
+  struct cf_fault fault = {{0}, {0}};
+
+  ck_assert_err(ask_parse(bad[_i].url, NULL, &query, &fault), CF_E_PARAMETER);
+  ck_assert_ptr_null(query);
+  ck_assert_str_eq(fault.at, bad[_i].at);
+  ck_assert_msg(strstr(fault.detail, bad[_i].says) != NULL, "%s: %s", bad[_i].url, fault.detail);
+  ck_assert_err(ask_parse(bad[_i].url, NULL, &query, NULL), CF_E_PARAMETER);
+}
+END_TEST
+
+START_TEST(test_ignored)
+{
+  const char *const ignore[] = {"by", "interval", "kind", NULL};
+  struct cf_query *query;
+  struct cf_fault fault;
+
+  ck_assert_ok(ask_parse("by=user&interval=1h&user=x&kind=nonsense", ignore, &query, &fault));
+  ck_assert(cf_str_is(cf_query_text(query), "user=x"));
+  ck_assert_uint_eq(query->kinds, 1u << CF_K_EVENT);
+  cf_query_free(query);
+  ck_assert_err(ask_parse("by=user&top=3", ignore, &query, &fault), CF_E_PARAMETER);
+  ck_assert_str_eq(fault.at, "top");
+}
+END_TEST
+
+/* ---- limits ---- */
+
+static enum cf_err parse_many(const char *piece, unsigned n, struct cf_fault *fault)
+{
+  struct cf_buf url;
+  struct cf_query *query;
+
+  cf_buf_init(&url, SIZE_MAX);
+  for (unsigned i = 0; i < n; i++)
+    cf_buf_putf(&url, "%s&", piece);
+  enum cf_err err = ask_parse(cf_buf_cstr(&url), NULL, &query, fault);
+  cf_buf_fini(&url);
+  if (err == CF_OK)
+    cf_query_free(query);
+  return err;
+}
+
+START_TEST(test_limits)
+{
+  struct cf_fault fault;
+
+  ck_assert_ok(parse_many("user=x", 0, &fault));
+  ck_assert_ok(parse_many("user=x", 256, &fault));
+  ck_assert_err(parse_many("user=x", 257, &fault), CF_E_PARAMETER);
+  ck_assert_ok(parse_many("status=1,2,3,4", 250, &fault));
+  ck_assert_err(parse_many("status=1,2,3,4", 251, &fault), CF_E_PARAMETER);
+  ck_assert_err(parse_many("fields=user,user,user,user,user", 250, &fault), CF_E_PARAMETER);
+  ck_assert_str_eq(fault.at, "fields");
+}
+END_TEST
+
+START_TEST(test_long_values)
+{
+  static char url[40000];
+  struct cf_query *query;
+  struct cf_fault fault;
+  static const struct {
+    const char *name;
+    size_t max;
+  } rows[] = {{"user", 1024}, {"session", 256},      {"resource", 8192}, {"id", 128},
+              {"method", 32}, {"user.prefix", 1024}, {"q", 1024}};
+
+  for (size_t i = 0; i < CF_COUNT(rows); i++) {
+    for (size_t over = 0; over < 2; over++) {
+      size_t n = (size_t)snprintf(url, sizeof url, "%s=", rows[i].name);
+      memset(url + n, 'a', rows[i].max + over);
+      url[n + rows[i].max + over] = 0;
+      enum cf_err err = ask_parse(url, NULL, &query, &fault);
+      ck_assert_err(err, over == 0 ? CF_OK : CF_E_PARAMETER);
+      if (err == CF_OK)
+        cf_query_free(query);
+      else
+        ck_assert_str_eq(fault.at, rows[i].name);
+    }
+  }
+}
+END_TEST
+
+/* A hostile name comes back cut and whole in UTF-8. */
+START_TEST(test_long_name)
+{
+  char url[400];
+  struct cf_query *query;
+  struct cf_fault fault;
+
+  for (unsigned shift = 0; shift < 4; shift++) {
+    memset(url, 'x', shift);
+    for (size_t i = shift; i + 2 < sizeof url - 1; i += 2)
+      memcpy(url + i, "\xc3\xab", 3);
+    ck_assert_err(ask_parse(url, NULL, &query, &fault), CF_E_PARAMETER);
+    ck_assert(cf_utf8_ok(cf_str_from(fault.at)));
+    ck_assert_uint_gt(strlen(fault.at), 70);
+  }
+}
+END_TEST
+
+/* ---- meaning beyond the filter ---- */
+
+START_TEST(test_fields)
+{
+  struct cf_query *query;
+  struct cf_fault fault;
+
+  ck_assert_ok(ask_parse("", NULL, &query, &fault));
+  ck_assert_uint_eq(cf_query_fields(query), CF_FIELDS_ALL);
+  ck_assert_uint_eq(cf_query_limit(query), 100);
+  cf_query_free(query);
+  ck_assert_ok(ask_parse("fields=seq", NULL, &query, &fault));
+  ck_assert_uint_eq(cf_query_fields(query), 0);
+  cf_query_free(query);
+  ck_assert_ok(ask_parse("fields=user,attributes&fields=message", NULL, &query, &fault));
+  ck_assert_uint_eq(cf_query_fields(query),
+                    1u << CF_M_USER | 1u << CF_M_ATTRIBUTES | 1u << CF_M_MESSAGE);
+  cf_query_free(query);
+}
+END_TEST
+
+START_TEST(test_format)
+{
+  struct cf_query *query;
+  struct cf_fault fault;
+  bool given;
+
+  ck_assert_ok(ask_parse("limit=all", NULL, &query, &fault));
+  ck_assert_int_eq(cf_query_format(query, &given), CF_FORMAT_JSON);
+  ck_assert(!given);
+  ck_assert_err(cf_query_set_format(query, CF_FORMAT_JSON, &fault), CF_E_PARAMETER);
+  ck_assert_str_eq(fault.at, "limit");
+  ck_assert_ok(cf_query_set_format(query, CF_FORMAT_CSV, &fault));
+  ck_assert_int_eq(cf_query_format(query, NULL), CF_FORMAT_CSV);
+  ck_assert_uint_eq(cf_query_limit(query), CF_QUERY_LIMIT_ALL);
+  cf_query_free(query);
+  ck_assert_ok(ask_parse("format=ndjson", NULL, &query, &fault));
+  ck_assert_int_eq(cf_query_format(query, &given), CF_FORMAT_NDJSON);
+  ck_assert(given);
+  cf_query_free(query);
+}
+END_TEST
+
+START_TEST(test_times)
+{
+  struct cf_query *query;
+  struct cf_fault fault;
+
+  ck_assert_ok(
+      ask_parse("from=-24h&to=now&recorded_from=1969-12-31&recorded_to=1970-01-01T00:00:00.5Z",
+                NULL, &query, &fault));
+  ck_assert_int_eq(query->from_us, ASK_NOW_US - 24 * CF_HOUR_US);
+  ck_assert_int_eq(query->to_us, ASK_NOW_US);
+  ck_assert_int_eq(query->recorded_from_us, -24 * CF_HOUR_US);
+  ck_assert_int_eq(query->recorded_to_us, 500000);
+  cf_query_free(query);
+}
+END_TEST
+
+/* ---- cursors ---- */
+
+static const struct cf_spot spots[] = {
+    {0, 0},
+    {1700000000000000, 1},
+    {-62135596800000000, UINT64_MAX},
+    {INT64_MIN, 12345},
+    {INT64_MAX, 1},
+    {-1, 255},
+};
+
+static void cursor_of(const char *url, struct cf_spot spot, char out[128])
+{
+  struct cf_query *query;
+  struct cf_fault fault;
+
+  ck_assert_ok(ask_parse(url, NULL, &query, &fault));
+  ck_assert_ok(cf_cursor_put(query, spot, out));
+  ck_assert_uint_gt(strlen(out), 20);
+  for (const char *p = out; *p != 0; p++)
+    ck_assert(strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", *p) !=
+              NULL);
+  cf_query_free(query);
+}
+
+static enum cf_err parse_with_cursor(const char *url, const char *cursor, struct cf_spot *spot,
+                                     struct cf_fault *fault)
+{
+  char whole[512];
+  struct cf_query *query;
+
+  snprintf(whole, sizeof whole, "%s&cursor=%s", url, cursor);
+  enum cf_err err = ask_parse(whole[0] == '&' ? whole + 1 : whole, NULL, &query, fault);
+  if (err == CF_OK) {
+    *spot = query->start;
+    cf_query_free(query);
+  }
+  return err;
+}
+
+START_TEST(test_cursor_round)
+{
+  static const char *const urls[] = {"", "user=a", "order=asc", "sort=time&user=a",
+                                     "sort=time&order=asc&from=-1h"};
+  char cursor[128];
+  struct cf_spot spot;
+  struct cf_fault fault;
+
+  for (size_t i = 0; i < CF_COUNT(urls); i++) {
+    bool by_time = strstr(urls[i], "sort=time") != NULL;
+    cursor_of(urls[i], spots[_i], cursor);
+    ck_assert_ok(parse_with_cursor(urls[i], cursor, &spot, &fault));
+    ck_assert_uint_eq(spot.seq, spots[_i].seq);
+    ck_assert_int_eq(spot.time_us, by_time ? spots[_i].time_us : 0);
+  }
+}
+END_TEST
+
+/* The same question in other words takes the cursor; another question does
+ * not. */
+START_TEST(test_cursor_binds)
+{
+  static const struct {
+    const char *made, *asked;
+    bool good;
+  } rows[] = {
+      {"user=a&user=b", "user=b&user=a&limit=3&fields=ip&format=json", true},
+      {"method=get", "method=GET", true},
+      {"kind=event", "", true},
+      {"from=-1h", "from=-1h", true},
+      {"from=-1h", "from=-2h", false},
+      {"user=a", "user=b", false},
+      {"user=a", "user.not=a", false},
+      {"user=a", "user=a&user=b", false},
+      {"user=a", "", false},
+      {"", "kind=all", false},
+      {"", "order=asc", false},
+      {"order=asc", "", false},
+      {"", "sort=time", false},
+      {"sort=time", "sort=time&order=asc", false},
+      {"user=a&q=b", "user=b&q=a", false},
+      {"user=a%26q%3Db", "user=a&q=b", false},
+  };
+  char cursor[128];
+  struct cf_spot spot;
+  struct cf_fault fault;
+
+  for (size_t i = 0; i < CF_COUNT(rows); i++) {
+    cursor_of(rows[i].made, spots[1], cursor);
+    ck_assert_err(parse_with_cursor(rows[i].asked, cursor, &spot, &fault),
+                  rows[i].good ? CF_OK : CF_E_CURSOR);
+    if (!rows[i].good)
+      ck_assert_str_eq(fault.at, "cursor");
+  }
+}
+END_TEST
+
+START_TEST(test_cursor_broken)
+{
+  static const char *const broken[] = {"", "x", "AAAA", "!!!!", "AAAAAAAAAAAAAAAAAAAAAAAA", "%00"};
+  char cursor[128];
+  struct cf_spot spot;
+  struct cf_fault fault;
+
+  for (size_t i = 0; i < CF_COUNT(broken); i++)
+    ck_assert_err(parse_with_cursor("user=a", broken[i], &spot, &fault), CF_E_CURSOR);
+  cursor_of("user=a", spots[1], cursor);
+  size_t n = strlen(cursor);
+  for (size_t i = 0; i < 11; i++) { /* version and digest */
+    char kept = cursor[i];
+    cursor[i] = kept == 'A' ? 'B' : 'A';
+    ck_assert_err(parse_with_cursor("user=a", cursor, &spot, &fault), CF_E_CURSOR);
+    cursor[i] = kept;
+  }
+  ck_assert_ok(parse_with_cursor("user=a", cursor, &spot, &fault));
+  cursor[n - 1] = 0;
+  ck_assert_err(parse_with_cursor("user=a", cursor, &spot, &fault), CF_E_CURSOR);
+}
+END_TEST
+
+/* ---- records against filters ---- */
+
+/* {"actor":…} texts of one event; what each question says of it. */
+static const struct {
+  const char *url;
+  bool pass;
+} asked[] = {
+    {"", true},
+    {"user=a%22b", true},
+    {"user=a", false},
+    {"user=x&user=a%22b", true},
+    {"user.not=a%22b", false},
+    {"user.not=A%22b", true},
+    {"user.prefix=a", true},
+    {"user.prefix=A", false},
+    {"session.not=s", true},
+    {"session.prefix=", false},
+    {"session=", false},
+    {"host=", true},
+    {"host.prefix=", true},
+    {"host.not=", false},
+    {"method=get", true},
+    {"method.prefix=ge", true},
+    {"status=404", true},
+    {"status=4xx", true},
+    {"status=400-403,405-500", false},
+    {"status.not=5xx", true},
+    {"status.prefix=40", true},
+    {"status.prefix=44", false},
+    {"ip=192.0.2.0/24", true},
+    {"ip=192.0.2.7", true},
+    {"ip=192.0.2.8/29", false},
+    {"ip=2001:db8::/32", false},
+    {"ip.not=10.0.0.0/8", true},
+    {"ip.not=::/0", false},
+    {"ip=::ffff:192.0.2.0/120", true},
+    {"outcome=failure", true},
+    {"q=CURL", true},
+    {"q=%22B", true},
+    {"q=get", false}, /* the method is no text member */
+    {"q=zz&q=mozilla", true},
+    {"from=2026-11-24T01:00:00Z&to=2026-11-24T01:00:00.000001Z", true},
+    {"from=2026-11-24T01:00:00.000001Z", false},
+    {"to=2026-11-24T01:00:00Z", false},
+    {"recorded_from=2026-11-24T02:00:00Z", true},
+    {"recorded_to=2026-11-24T02:00:00Z", false},
+    {"seq_from=7&seq_to=8", true},
+    {"seq_from=8", false},
+    {"seq_to=7", false},
+    {"kind=access", false},
+    {"kind=access,event", true},
+    {"kind=all", true},
+    {"sort=time&order=asc&limit=1", true},
+};
+
+static const struct cf_record sample = {
+    .seq = 7,
+    .recorded_us = INT64_C(1795485600000000),
+    .kind = CF_K_EVENT,
+    .time_us = INT64_C(1795482000000000),
+    .public_text =
+        {"\"time\":\"2026-11-24T01:00:00.000000Z\",\"method\":\"GET\",\"status\":404,\"outcome\":\"failure\"",
+         82},
+    .payload = {{"{\"user\":\"a\\\"b\"}", 15},
+                {"{\"ip\":\"192.0.2.7\",\"user_agent\":\"Mozilla cUrl\"}", 46},
+                {"{\"host\":\"\"}", 11},
+                {NULL, 0}},
+};
+
+START_TEST(test_record)
+{
+  struct cf_record record = sample;
+  struct cf_values values;
+  struct cf_query *query;
+  struct cf_fault fault;
+  bool pass;
+
+  record.public_text.n = strlen(record.public_text.p);
+  for (unsigned c = 0; c < CF_C_N; c++)
+    record.payload[c].n = record.payload[c].p == NULL ? 0 : strlen(record.payload[c].p);
+  cf_values_init(&values);
+  ck_assert_ok(ask_parse(asked[_i].url, NULL, &query, &fault));
+  ck_assert_ok(cf_query_test(query, &record, &values, &pass));
+  ck_assert_msg(pass == asked[_i].pass, "%s: %d", asked[_i].url, pass);
+  cf_query_free(query);
+  cf_values_fini(&values);
+}
+END_TEST
+
+/* A needle is found wherever it stands in a long text, also across the places
+ * where the search cuts it. */
+START_TEST(test_needles)
+{
+  static char text[12000];
+  struct cf_query *query;
+  struct cf_fault fault;
+  struct cf_values values;
+  struct cf_record record = sample;
+  struct cf_buf payload;
+  bool pass;
+
+  cf_values_init(&values);
+  ck_assert_ok(ask_parse("q=needLE", NULL, &query, &fault));
+  for (size_t at = 0; at + 6 <= sizeof text; at += (at + 16) % 4096 < 32 ? 1 : 7) {
+    memset(text, 'n', sizeof text);
+    memcpy(text + at, "NeedLe", 6);
+    cf_buf_init(&payload, SIZE_MAX);
+    cf_buf_putc(&payload, '{');
+    cf_json_put_member(&payload, "message", (struct cf_str){text, sizeof text});
+    cf_buf_putc(&payload, '}');
+    record.payload[CF_C_DETAIL] = cf_buf_str(&payload);
+    record.payload[CF_C_ACTOR].n = record.payload[CF_C_CLIENT].n = record.payload[CF_C_RESOURCE].n =
+        record.public_text.n = 0;
+    ck_assert_ok(cf_query_test(query, &record, &values, &pass));
+    ck_assert_msg(pass, "at %zu", at);
+    memcpy(text + at, "NeedLf", 6);
+    memcpy(payload.p + sizeof "{\"message\":\"" - 1, text, sizeof text);
+    ck_assert_ok(cf_query_test(query, &record, &values, &pass));
+    ck_assert(!pass);
+    cf_buf_fini(&payload);
+  }
+  cf_query_free(query);
+  cf_values_fini(&values);
+}
+END_TEST
+
+int main(void)
+{
+  const struct cf_test tests[] = {
+      {.tcase = "parameters", .test = test_good, .loops = CF_COUNT(good)},
+      {.tcase = "parameters", .test = test_bad, .loops = CF_COUNT(bad)},
+      {.tcase = "parameters", .test = test_ignored},
+      {.tcase = "limits", .test = test_limits},
+      {.tcase = "limits", .test = test_long_values},
+      {.tcase = "limits", .test = test_long_name},
+      {.tcase = "meaning", .test = test_fields},
+      {.tcase = "meaning", .test = test_format},
+      {.tcase = "meaning", .test = test_times},
+      {.tcase = "cursor", .test = test_cursor_round, .loops = CF_COUNT(spots)},
+      {.tcase = "cursor", .test = test_cursor_binds},
+      {.tcase = "cursor", .test = test_cursor_broken},
+      {.tcase = "record", .test = test_record, .loops = CF_COUNT(asked)},
+      {.tcase = "record", .test = test_needles},
+  };
+  return cf_test_run("filter", tests, CF_COUNT(tests));
+}

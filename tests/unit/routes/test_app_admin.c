@@ -1,0 +1,563 @@
+/* SPDX-License-Identifier: MIT */
+/* Tokens, whoami, health, verify, receipts, proofs, tiles, and what every route
+ * has in common: 401, 403, 404, 405 with Allow, unknown parameters. */
+#include "config.h"
+
+#include "fcgi-app/routes/route_in.h"
+#include "lib/base/codec.h"
+#include "lib/proof/note.h"
+#include "tests/unit/routes/app_stage.h"
+
+static const char *admin;
+static const char *writer;
+static const char *reader;
+static const char *auditor;
+
+static void setup(void)
+{
+  stage_setup();
+  admin = make_token("root", "[\"admin\"]", "");
+  writer = make_token("web1", "[\"writer\"]", "");
+  reader = make_token("ron", "[\"reader\"]", "");
+  auditor = make_token("eve", "[\"auditor\"]", "");
+}
+
+static void feed(int n)
+{
+  struct cf_buf b;
+  cf_buf_init(&b, SIZE_MAX);
+  for (int i = 0; i < n; i++)
+    cf_buf_putf(&b, "{\"action\":\"read\",\"user\":\"u%d\"}\n", i);
+  ck_answer(ask((struct ask){.method = "POST",
+                             .path = "/v1/events?batch=1",
+                             .token = writer,
+                             .body = cf_buf_cstr(&b),
+                             .body_n = b.n}),
+            200);
+  cf_buf_fini(&b);
+}
+
+/* ---- every route ---- */
+
+/* A path of the route, with something for its braces. */
+static const char *path_of(const struct cf_route *route)
+{
+  static char path[64];
+  const char *brace = strchr(route->pattern, '{');
+  if (brace == NULL)
+    return route->pattern;
+  const char *end = strchr(brace, '}');
+  const char *sample = strstr(brace, "...") != NULL      ? "0/000.p/1"
+                       : strncmp(brace, "{file", 5) == 0 ? "style.css"
+                                                         : "0";
+  snprintf(path, sizeof path, "%.*s%s%s", (int)(brace - route->pattern), route->pattern, sample,
+           end + 1);
+  return path;
+}
+
+static bool is_open(const struct cf_route *route)
+{
+  return route->need == CF_NEED_NOBODY || route->need == CF_NEED_PAGE ||
+         route->need == CF_NEED_CHECKPOINT;
+}
+
+static int ask_route(const struct cf_route *route, const char *token, const char *query)
+{
+  char path[128];
+  snprintf(path, sizeof path, "%s%s", path_of(route), query);
+  return ask((struct ask){.method = route->method == CF_HTTP_POST ? "POST" : "GET",
+                          .path = path,
+                          .token = token,
+                          .body = route->method == CF_HTTP_POST ? "{}" : NULL});
+}
+
+START_TEST(test_nobody)
+{
+  for (size_t i = 0; i < cf_route_table_n; i++) {
+    const struct cf_route *route = &cf_route_table[i];
+    if (is_open(route))
+      continue;
+    ck_answer(ask_route(route, NULL, ""), 401);
+    ck_assert_str_eq(header("WWW-Authenticate"), "Bearer");
+    ck_answer(ask_route(route, "cf_abcdefghjk_wrong", ""), 401);
+    ck_answer(ask((struct ask){.method = route->method == CF_HTTP_POST ? "POST" : "GET",
+                               .path = path_of(route),
+                               .door = CF_DOOR_RELAY}),
+              401);
+  }
+}
+END_TEST
+
+/* What a role does not reach. */
+START_TEST(test_wrong_role)
+{
+  for (size_t i = 0; i < cf_route_table_n; i++) {
+    const struct cf_route *route = &cf_route_table[i];
+    bool for_writer = is_open(route) || route->need == CF_NEED_KNOWN ||
+                      route->need == CF_NEED_WRITER || route->need == CF_NEED_RECEIPT;
+    bool for_reader =
+        is_open(route) || route->need == CF_NEED_KNOWN || route->need == CF_NEED_READER;
+    bool for_auditor = for_reader || route->need == CF_NEED_AUDITOR ||
+                       route->need == CF_NEED_RECEIPT || route->need == CF_NEED_TILES;
+    if (!for_writer)
+      ck_answer(ask_route(route, writer, ""), 403);
+    if (!for_reader)
+      ck_answer(ask_route(route, reader, ""), 403);
+    if (!for_auditor)
+      ck_answer(ask_route(route, auditor, ""), 403);
+    int status = ask_route(route, admin, "");
+    ck_assert_msg(status != 401 && status != 403, "%s: %d for the admin", route->pattern, status);
+  }
+}
+END_TEST
+
+START_TEST(test_unknown_parameter)
+{
+  for (size_t i = 0; i < cf_route_table_n; i++) {
+    ck_answer(ask_route(&cf_route_table[i], admin, "?no_such_thing=1"), 400);
+    ck_assert_str_eq(header("X-Content-Type-Options"), "nosniff");
+    if (strstr(header("Content-Type"), "json") != NULL)
+      ck_value("parameter", "no_such_thing");
+    else
+      ck_contains("no_such_thing");
+  }
+}
+END_TEST
+
+static const struct {
+  const char *method, *path, *allow;
+} refused_methods[] = {
+    {"PUT", "/v1/events", "POST, GET, HEAD"},
+    {"DELETE", "/v1/tokens", "GET, HEAD, POST"},
+    {"POST", "/v1/verify", "GET, HEAD"},
+    {"OPTIONS", "/", "GET, HEAD"},
+    {"GET", "/logout", "POST"},
+    {"PATCH", "/v1/events/0", "GET, HEAD"},
+};
+
+START_TEST(test_method)
+{
+  for (size_t i = 0; i < CF_COUNT(refused_methods); i++) {
+    ck_answer(ask((struct ask){.method = refused_methods[i].method,
+                               .path = refused_methods[i].path,
+                               .token = admin}),
+              405);
+    ck_assert_str_eq(header("Allow"), refused_methods[i].allow);
+  }
+  ck_answer(ask((struct ask){.method = "PUT", .path = "/nope", .token = admin}), 404);
+  ck_value("type", "urn:counterfoil:no-route");
+}
+END_TEST
+
+/* A browser that sends its password by itself does so for the forms of any
+ * page. */
+START_TEST(test_cross_origin)
+{
+  char basic[256] = "Basic ";
+  struct cf_buf pair, coded;
+  cf_buf_init(&pair, 256);
+  cf_buf_init(&coded, 256);
+  cf_buf_putf(&pair, "x:%s", admin);
+  cf_base64_put(&coded, pair.p, pair.n);
+  strcat(basic, cf_buf_cstr(&coded));
+  struct ask question = {.method = "POST",
+                         .path = "/v1/tokens",
+                         .body = "{\"name\":\"mallory\",\"roles\":[\"admin\"]}",
+                         .vars = {"HTTP_AUTHORIZATION", basic, "HTTP_ORIGIN",
+                                  "https://evil.example"}};
+  ck_answer(ask(question), 403);
+  ck_value("type", "urn:counterfoil:cross-origin");
+  question.vars[3] = "https://audit.example.org";
+  ck_answer(ask(question), 201);
+  cf_buf_fini(&pair);
+  cf_buf_fini(&coded);
+}
+END_TEST
+
+START_TEST(test_open_routes)
+{
+  ck_answer(get("/healthz", NULL), 200);
+  ck_value("ok", "true");
+  ck_answer(get("/readyz", NULL), 200);
+  ck_value("ready", "true");
+  ck_answer(get("/openapi.json", NULL), 200);
+  ck_value("openapi", "3.1.0");
+  ck_answer(get("/checkpoint", NULL), 200);
+  ck_assert_str_eq(header("Content-Type"), "text/plain; charset=utf-8");
+  ck_assert_str_eq(header("Cache-Control"), "no-store");
+  stage_set("public", "none");
+  ck_answer(get("/checkpoint", NULL), 401);
+  ck_answer(get("/checkpoint", auditor), 200);
+  ck_answer(get("/tile/0/000.p/1", NULL), 401);
+  stage_set("public", "tiles");
+  ck_answer(get("/tile/0/000.p/1", NULL), 200);
+  cf_app_leave(stage_app);
+  ck_answer(get("/readyz", NULL), 503);
+  ck_answer(get("/healthz", NULL), 200);
+  ck_answer(ask((struct ask){.method = "POST", .path = "/v1/tokens", .token = admin, .body = "{}"}),
+            503);
+}
+END_TEST
+
+/* ---- tokens ---- */
+
+START_TEST(test_token_life)
+{
+  char token[128];
+  char path[64];
+  ck_answer(
+      post(
+          "/v1/tokens", admin,
+          "{\"name\":\"web2\",\"roles\":[\"reader\",\"writer\"],\"sources\":[\"a*\"],\"expires\":\"2099-01-01T00:00:00+01:00\"}"),
+      201);
+  ck_value("name", "web2");
+  ck_value("roles.0", "writer");
+  ck_value("roles.1", "reader");
+  ck_value("expires", "2098-12-31T23:00:00.000000Z");
+  ck_assert_uint_eq(strlen(value("id")), 10);
+  snprintf(token, sizeof token, "%s", value("token"));
+  snprintf(path, sizeof path, "/v1/tokens/%s/revoke", value("id"));
+  ck_answer(get("/v1/whoami", token), 200);
+  ck_value("name", "web2");
+  ck_value("roles.1", "reader");
+  ck_value("sources.0", "a*");
+  ck_value("import_key", "null");
+  stage_reopen();
+  ck_answer(get("/v1/whoami", token), 200);
+  ck_answer(get("/v1/tokens", admin), 200);
+  ck_lacks(token);
+  ck_lacks("hash");
+  ck_contains("\"name\":\"web2\"");
+  ck_answer(post(path, admin, ""), 200);
+  ck_assert_str_ne(value("revoked"), "null");
+  ck_answer(get("/v1/whoami", token), 401);
+  ck_answer(post(path, admin, ""), 200); /* once more changes nothing */
+  stage_reopen();
+  ck_answer(get("/v1/whoami", token), 401);
+  ck_answer(post("/v1/tokens/nosuchtokn/revoke", admin, ""), 404);
+  ck_answer(get("/v1/events?kind=token&order=asc&limit=100", reader), 200);
+  ck_assert_uint_eq(cf_json_count(member("events")), 6);
+  ck_value("events.4.source", "root");
+  ck_value("events.4.body.what", "add");
+  ck_value("events.4.body.expires", "2098-12-31T23:00:00.000000Z");
+  ck_value("events.5.body.what", "revoke");
+  ck_value("events.5.body.name", "web2");
+  ck_value("events.5.user", "root");
+  ck_lacks(token + 14);
+}
+END_TEST
+
+static const struct {
+  const char *body, *member;
+} bad_tokens[] = {
+    {"", "null"},
+    {"[]", "null"},
+    {"{}", "name"},
+    {"{\"name\":\"x\"}", "roles"},
+    {"{\"name\":\"x\",\"roles\":[]}", "roles"},
+    {"{\"name\":\"x\",\"roles\":\"reader\"}", "roles"},
+    {"{\"name\":\"x\",\"roles\":[\"king\"]}", "roles"},
+    {"{\"name\":\"x y\",\"roles\":[\"reader\"]}", "name"},
+    {"{\"name\":\"counterfoil\",\"roles\":[\"reader\"]}", "name"},
+    {"{\"name\":\"x\",\"roles\":[\"reader\"],\"role\":\"admin\"}", "role"},
+    {"{\"name\":\"x\",\"roles\":[\"writer\"],\"sources\":[\"counterfoil\"]}", "sources"},
+    {"{\"name\":\"x\",\"roles\":[\"writer\"],\"sources\":[\"a b\"]}", "sources"},
+    {"{\"name\":\"x\",\"roles\":[\"writer\"],\"expires\":\"2001-01-01T00:00:00Z\"}", "expires"},
+    {"{\"name\":\"x\",\"roles\":[\"writer\"],\"expires\":\"soon\"}", "expires"},
+    {"{\"name\":\"x\",\"name\":\"y\",\"roles\":[\"writer\"]}", NULL},
+};
+
+START_TEST(test_bad_token)
+{
+  for (size_t i = 0; i < CF_COUNT(bad_tokens); i++) {
+    ck_answer(post("/v1/tokens", admin, bad_tokens[i].body), 422);
+    if (bad_tokens[i].member != NULL)
+      ck_value("member", bad_tokens[i].member);
+  }
+  ck_answer(get("/v1/events?kind=token&limit=100", reader), 200);
+  ck_assert_uint_eq(cf_json_count(member("events")), 4);
+}
+END_TEST
+
+START_TEST(test_whoami)
+{
+  ck_answer(get("/v1/whoami", writer), 200);
+  ck_value("name", "web1");
+  ck_value("source", "web1");
+  ck_value("via", "token");
+  ck_value("origin", "test.example.org/log");
+  ck_answer(ask((struct ask){.path = "/v1/whoami", .door = CF_DOOR_ADMIN}), 200);
+  ck_value("via", "local");
+  ck_value("roles.0", "admin");
+  ck_assert_uint_eq(strlen(value("import_key")), 44);
+}
+END_TEST
+
+/* ---- verify ---- */
+
+START_TEST(test_verify)
+{
+  feed(600);
+  ck_answer(get("/v1/events?limit=1", reader), 200);
+  ck_answer(get("/checkpoint", NULL), 200);
+  ck_answer(get("/v1/verify", auditor), 200);
+  ck_value("ok", "true");
+  ck_value("complete", "true");
+  ck_value("mode", "full");
+  ck_value("next", "null");
+  ck_value("first_bad", "null");
+  ck_value("assurance", "signed");
+  ck_value("origin", "test.example.org/log");
+  ck_assert_int_eq(number("checked.leaves"), number("size"));
+  ck_assert_uint_eq(cf_json_count(member("errors")), 0);
+  ck_answer(get("/v1/verify?mode=quick", auditor), 200);
+  ck_value("ok", "true");
+  ck_answer(get("/v1/verify?mode=range&seq_from=10&seq_to=300", auditor), 200);
+  ck_value("ok", "true");
+  ck_value("mode", "range");
+  ck_assert_int_eq(number("checked.leaves"), 512);
+  ck_answer(post("/v1/events", writer, "{\"action\":\"new\"}"), 201); /* hardly signed yet */
+  long long last = number("seq");
+  char path[64];
+  snprintf(path, sizeof path, "/v1/verify?mode=range&seq_from=%lld", last);
+  ck_answer(get(path, auditor), 200);
+  ck_assert_int_gt(number("size"), last);
+  ck_assert_int_gt(number("checked.leaves"), 0);
+}
+END_TEST
+
+START_TEST(test_verify_kept)
+{
+  char path[256];
+  char root[64];
+  feed(3);
+  ck_answer(get("/v1/verify", auditor), 200);
+  long long size = number("size");
+  snprintf(root, sizeof root, "%s", value("root"));
+  feed(3);
+  struct cf_buf url;
+  cf_buf_init(&url, 256);
+  cf_url_put(&url, cf_str_from(root));
+  snprintf(path, sizeof path, "/v1/verify?size=%lld&root=%s", size, cf_buf_cstr(&url));
+  cf_buf_fini(&url);
+  ck_answer(get(path, auditor), 200);
+  ck_value("ok", "true");
+  uint8_t bytes[CF_HASH_N];
+  ck_assert_ok(cf_base64_get_n(cf_str_from(root), bytes, CF_HASH_N));
+  snprintf(path, sizeof path, "/v1/verify?mode=quick&size=%lld&root=%s", size,
+           cf_test_hex(bytes, CF_HASH_N));
+  ck_answer(get(path, auditor), 200);
+  ck_value("ok", "true");
+  bytes[0] ^= 1;
+  snprintf(path, sizeof path, "/v1/verify?mode=quick&size=%lld&root=%s", size,
+           cf_test_hex(bytes, CF_HASH_N));
+  ck_answer(get(path, auditor), 200);
+  ck_value("ok", "false");
+  ck_value("errors.0.code", "INCONSISTENT_HEAD");
+  ck_answer(
+      get("/v1/verify?mode=quick&size=1000000&root=0000000000000000000000000000000000000000000000000000000000000000",
+          auditor),
+      200);
+  ck_value("ok", "false");
+  ck_answer(
+      get("/v1/verify?mode=range&seq_from=999999&size=1000000&root=0000000000000000000000000000000000000000000000000000000000000000",
+          auditor),
+      200);
+  ck_value("errors.0.code", "ROLLBACK");
+}
+END_TEST
+
+static const struct {
+  const char *query, *parameter;
+} bad_verifies[] = {
+    {"mode=deep", "mode"},
+    {"mode=", "mode"},
+    {"size=1", "root"},
+    {"root=00", "size"},
+    {"size=1&root=00", "root"},
+    {"seq_from=1", "seq_from"},
+    {"mode=full&seq_to=4", "seq_to"},
+    {"mode=range&seq_from=4&seq_to=4", "seq_from"},
+    {"size=x&root=00", "size"},
+    {"mode=range&seq_from=1000000", "seq_from"},
+};
+
+START_TEST(test_bad_verify)
+{
+  for (size_t i = 0; i < CF_COUNT(bad_verifies); i++) {
+    char path[128];
+    snprintf(path, sizeof path, "/v1/verify?%s", bad_verifies[i].query);
+    ck_answer(get(path, auditor), 400);
+    ck_value("parameter", bad_verifies[i].parameter);
+  }
+}
+END_TEST
+
+START_TEST(test_progress)
+{
+  feed(600);
+  ck_answer(ask((struct ask){.path = "/v1/verify",
+                             .token = auditor,
+                             .vars = {"HTTP_ACCEPT", "application/x-ndjson"}}),
+            200);
+  ck_assert_str_eq(header("Content-Type"), "application/x-ndjson");
+  const char *last = strrchr(content(), '{');
+  ck_assert_ptr_nonnull(last);
+  ck_contains("{\"ok\":true,\"complete\":true");
+  ck_assert_int_eq(content()[strlen(content()) - 1], '\n');
+}
+END_TEST
+
+/* A second verify, asked while the first one tells its progress. */
+static enum cf_err (*write_on)(void *context, const void *p, size_t n);
+static int second;
+
+static enum cf_err write_and_ask(void *context, const void *p, size_t n)
+{
+  if (second == 0) {
+    struct cf_memory m;
+    char bearer[160];
+    cf_memory_init(&m, CF_DOOR_WEB);
+    snprintf(bearer, sizeof bearer, "Bearer %s", auditor);
+    ck_assert_ok(cf_memory_param(&m, "REQUEST_METHOD", "GET"));
+    ck_assert_ok(cf_memory_param(&m, "PATH_INFO", "/v1/verify"));
+    ck_assert_ok(cf_memory_param(&m, "HTTP_AUTHORIZATION", bearer));
+    cf_app_serve(stage_app, &m.transport);
+    second = cf_memory_status(&m);
+    ck_assert_uint_gt(cf_memory_header(&m, "Retry-After").n, 0);
+    cf_memory_fini(&m);
+  }
+  return write_on(context, p, n);
+}
+
+START_TEST(test_busy)
+{
+  struct cf_memory m;
+  char bearer[160];
+  feed(600);
+  cf_memory_init(&m, CF_DOOR_WEB);
+  snprintf(bearer, sizeof bearer, "Bearer %s", auditor);
+  ck_assert_ok(cf_memory_param(&m, "REQUEST_METHOD", "GET"));
+  ck_assert_ok(cf_memory_param(&m, "PATH_INFO", "/v1/verify"));
+  ck_assert_ok(cf_memory_param(&m, "HTTP_ACCEPT", "application/x-ndjson"));
+  ck_assert_ok(cf_memory_param(&m, "HTTP_AUTHORIZATION", bearer));
+  write_on = m.transport.write;
+  m.transport.write = write_and_ask;
+  second = 0;
+  cf_app_serve(stage_app, &m.transport);
+  ck_assert_int_eq(cf_memory_status(&m), 200);
+  ck_assert_int_eq(second, 429);
+  cf_memory_fini(&m);
+}
+END_TEST
+
+/* ---- receipts, proofs, tiles ---- */
+
+START_TEST(test_receipts)
+{
+  char path[64];
+  const char *other = make_token("web2", "[\"writer\"]", "");
+  ck_answer(post("/v1/events", writer, "{\"action\":\"x\",\"user\":\"alice\"}"), 201);
+  snprintf(path, sizeof path, "/v1/receipts/%lld", number("seq"));
+  ck_answer(get(path, writer), 200);
+  ck_assert_int_eq(strncmp(content(), "c2sp.org/tlog-proof@v1\nextra ", 29), 0);
+  ck_answer(get(path, auditor), 200);
+  ck_answer(get(path, other), 403);
+  ck_answer(get(path, reader), 403);
+  ck_answer(get("/v1/receipts/0", writer), 403);
+  ck_answer(get("/v1/receipts/0", auditor), 200);
+  ck_answer(get("/v1/receipts/9999", auditor), 404);
+  ck_answer(get("/v1/receipts/9999", writer), 404);
+  ck_answer(get("/v1/receipts/x", auditor), 404);
+}
+END_TEST
+
+START_TEST(test_proofs)
+{
+  feed(20);
+  ck_answer(get("/v1/proofs/inclusion?seq=3&size=8", auditor), 200);
+  ck_assert_uint_eq(cf_json_count(member("hashes")), 3);
+  ck_answer(get("/v1/proofs/inclusion?seq=8&size=8", auditor), 400);
+  ck_answer(get("/v1/proofs/inclusion?seq=3&size=800", auditor), 400);
+  ck_value("parameter", "size");
+  ck_answer(get("/v1/proofs/inclusion?seq=3", auditor), 400);
+  ck_answer(get("/v1/proofs/consistency?first=3&second=8", auditor), 200);
+  ck_assert_uint_gt(cf_json_count(member("hashes")), 0);
+  ck_answer(get("/v1/proofs/consistency?first=8&second=3", auditor), 400);
+  ck_answer(get("/v1/proofs/consistency?first=8&second=8", auditor), 200);
+  ck_assert_uint_eq(cf_json_count(member("hashes")), 0);
+}
+END_TEST
+
+START_TEST(test_keys)
+{
+  struct cf_vkey vkey;
+  ck_answer(get("/v1/keys", writer), 200);
+  ck_assert_ok(cf_vkey_parse(cf_str_from(value("keys.0.vkey")), &vkey));
+  ck_value("keys.0.from", "0");
+  ck_value("keys.0.until", "null");
+  struct cf_str text;
+  ck_answer(get("/checkpoint", NULL), 200);
+  ck_assert_ok(cf_note_check(cf_memory_content(&stage_answer), &vkey, &text));
+}
+END_TEST
+
+/* A full tile of leaf hashes folds to the first hash of the next level; entries
+ * hash to the leaf hashes. */
+START_TEST(test_tiles)
+{
+  uint8_t leaves[256 * CF_HASH_N];
+  uint8_t root[CF_HASH_N];
+  feed(300);
+  ck_answer(get("/tile/0/000", auditor), 200);
+  ck_assert_str_eq(header("Content-Type"), "application/octet-stream");
+  ck_assert_uint_eq(cf_memory_content(&stage_answer).n, sizeof leaves);
+  memcpy(leaves, cf_memory_content(&stage_answer).p, sizeof leaves);
+  cf_fold(leaves, 256, root);
+  ck_answer(get("/tile/1/000.p/1", auditor), 200);
+  ck_assert_bytes(cf_memory_content(&stage_answer).p, cf_memory_content(&stage_answer).n, root,
+                  CF_HASH_N);
+  ck_answer(get("/tile/entries/000", auditor), 200);
+  struct cf_str left = cf_memory_content(&stage_answer);
+  for (size_t i = 0; i < 256; i++) {
+    uint8_t hash[CF_HASH_N];
+    size_t n = cf_u16_get((const uint8_t *)left.p);
+    cf_leaf_hash((struct cf_str){left.p + 2, n}, hash);
+    ck_assert_bytes(hash, CF_HASH_N, leaves + i * CF_HASH_N, CF_HASH_N);
+    left = (struct cf_str){left.p + 2 + n, left.n - 2 - n};
+  }
+  ck_assert_uint_eq(left.n, 0);
+  ck_answer(get("/tile/0/001.p/20", auditor), 200);
+  ck_answer(get("/tile/0/001.p/200", auditor), 404);
+  ck_answer(get("/tile/0/001", auditor), 404);
+  ck_answer(get("/tile/1/000", auditor), 404);
+  ck_answer(get("/tile/0/1", auditor), 404);
+  ck_answer(get("/tile/entries/001.p/200", auditor), 404);
+  ck_answer(get("/tile/9/000.p/1", auditor), 404);
+}
+END_TEST
+
+int main(void)
+{
+  const struct cf_test tests[] = {
+      {.tcase = "every", .test = test_nobody, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "every", .test = test_wrong_role},
+      {.tcase = "every", .test = test_unknown_parameter},
+      {.tcase = "every", .test = test_method},
+      {.tcase = "every", .test = test_cross_origin},
+      {.tcase = "every", .test = test_open_routes},
+      {.tcase = "tokens", .test = test_token_life, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "tokens", .test = test_bad_token},
+      {.tcase = "tokens", .test = test_whoami},
+      {.tcase = "verify", .test = test_verify, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "verify", .test = test_verify_kept},
+      {.tcase = "verify", .test = test_bad_verify},
+      {.tcase = "verify", .test = test_progress},
+      {.tcase = "verify", .test = test_busy},
+      {.tcase = "proofs", .test = test_receipts, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "proofs", .test = test_proofs},
+      {.tcase = "proofs", .test = test_keys},
+      {.tcase = "proofs", .test = test_tiles},
+  };
+  return cf_test_run("app_admin", tests, CF_COUNT(tests));
+}

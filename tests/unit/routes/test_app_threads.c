@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* Many requests at once: writers, readers, verifiers, changing tokens. Nothing
+ * acknowledged is missing or double, one full verify runs at a time, nobody
+ * else is disturbed. */
+#include "config.h"
+
+#include <pthread.h>
+
+#include "tests/unit/routes/app_stage.h"
+
+#define WRITERS 6
+#define OTHERS  6
+#define ROUNDS  40
+
+static char writer[128];
+static char auditor[128];
+static char admin[128];
+
+static void setup(void)
+{
+  stage_setup();
+  snprintf(writer, sizeof writer, "%s", make_token("web1", "[\"writer\"]", ""));
+  snprintf(auditor, sizeof auditor, "%s", make_token("eve", "[\"auditor\"]", ""));
+  snprintf(admin, sizeof admin, "%s", make_token("root", "[\"admin\"]", ""));
+}
+
+/* One request of its own; gives the status, and the answer to be finished by
+ * the caller. */
+static int ask_alone(struct cf_memory *m, const char *method, const char *path, const char *query,
+                     const char *token, const char *body)
+{
+  char bearer[160];
+  cf_memory_init(m, CF_DOOR_WEB);
+  snprintf(bearer, sizeof bearer, "Bearer %s", token);
+  ck_assert_ok(cf_memory_param(m, "REQUEST_METHOD", method));
+  ck_assert_ok(cf_memory_param(m, "PATH_INFO", path));
+  ck_assert_ok(cf_memory_param(m, "QUERY_STRING", query));
+  ck_assert_ok(cf_memory_param(m, "HTTP_AUTHORIZATION", bearer));
+  cf_memory_body(m, cf_str_from(body));
+  cf_app_serve(stage_app, &m->transport);
+  return cf_memory_status(m);
+}
+
+static int status_of(const char *method, const char *path, const char *query, const char *token,
+                     const char *body)
+{
+  struct cf_memory m;
+  int status = ask_alone(&m, method, path, query, token, body);
+  cf_memory_fini(&m);
+  return status;
+}
+
+static void *write_events(void *arg)
+{
+  for (int i = 0; i < ROUNDS; i++) {
+    char body[256];
+    snprintf(body, sizeof body,
+             "[{\"action\":\"x\",\"id\":\"%d-%d\"},{\"action\":\"x\",\"id\":\"shared-%d\"}]",
+             *(int *)arg, i, i);
+    ck_assert_int_eq(status_of("POST", "/v1/events", "return=seqs", writer, body), 200);
+  }
+  return NULL;
+}
+
+static void *read_things(void *arg)
+{
+  (void)arg;
+  for (int i = 0; i < ROUNDS; i++) {
+    ck_assert_int_eq(status_of("GET", "/v1/events", i % 2 ? "action=x&limit=50" : "id=shared-3",
+                               auditor, ""),
+                     200);
+    ck_assert_int_eq(status_of("GET", "/v1/verify", "mode=quick", auditor, ""), 200);
+    int full = status_of("GET", "/v1/verify", "", auditor, "");
+    ck_assert(full == 200 || full == 429);
+    ck_assert_int_eq(status_of("GET", "/", "", auditor, ""), 200);
+    ck_assert_int_eq(status_of("GET", "/v1/receipts/0", "", auditor, ""), 200);
+    ck_assert_int_eq(status_of("GET", "/v1/events", "", "cf_nobody_atall", ""), 401);
+  }
+  return NULL;
+}
+
+static void *change_tokens(void *arg)
+{
+  (void)arg;
+  for (int i = 0; i < ROUNDS / 4; i++) {
+    struct cf_memory m;
+    char path[80];
+    ck_assert_int_eq(ask_alone(&m, "POST", "/v1/tokens", "", admin,
+                               "{\"name\":\"t\",\"roles\":[\"reader\"]}"),
+                     201);
+    struct cf_str text = cf_memory_content(&m);
+    const char *at = memmem(text.p, text.n, "\"id\":\"", 6);
+    ck_assert_ptr_nonnull(at);
+    snprintf(path, sizeof path, "/v1/tokens/%.10s/revoke", at + 6);
+    cf_memory_fini(&m);
+    ck_assert_int_eq(status_of("POST", path, "", admin, ""), 200);
+    cf_app_tick(stage_app);
+  }
+  return NULL;
+}
+
+START_TEST(test_at_once)
+{
+  pthread_t threads[WRITERS + OTHERS + 1];
+  int numbers[WRITERS];
+  for (int i = 0; i < WRITERS; i++) {
+    numbers[i] = i;
+    ck_assert_int_eq(pthread_create(&threads[i], NULL, write_events, &numbers[i]), 0);
+  }
+  for (int i = 0; i < OTHERS; i++)
+    ck_assert_int_eq(pthread_create(&threads[WRITERS + i], NULL, read_things, NULL), 0);
+  ck_assert_int_eq(pthread_create(&threads[WRITERS + OTHERS], NULL, change_tokens, NULL), 0);
+  for (size_t i = 0; i < CF_COUNT(threads); i++)
+    ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+  ck_answer(get("/v1/events?action=x&limit=10000", auditor), 200);
+  ck_assert_uint_eq(cf_json_count(member("events")), WRITERS * ROUNDS + ROUNDS);
+  ck_answer(get("/v1/events?kind=token&limit=10000", auditor), 200);
+  ck_assert_uint_eq(cf_json_count(member("events")), 3 + 2 * (ROUNDS / 4));
+  ck_answer(get("/v1/verify", auditor), 200);
+  ck_value("ok", "true");
+}
+END_TEST
+
+int main(void)
+{
+  const struct cf_test tests[] = {
+      {.tcase = "threads", .test = test_at_once, .setup = setup, .teardown = stage_teardown},
+  };
+  return cf_test_run("app_threads", tests, CF_COUNT(tests));
+}

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "fcgi-app/http/body.h"
-#include "fcgi-app/door/memory.h"
+#include "fcgi-app/http/memory.h"
 #include "fcgi-app/page/page.h"
 #include "fcgi-app/routes/route_in.h"
 #include "fcgi-app/who/session.h"

@@ -19,9 +19,8 @@ libs=()
 case $target in
   logline) sources=("$root"/lib/input/{lines,logline*}.c) ;;
   request)
-    sources=("$root"/lib/{index,proof,segment,ledger,query,evidence,output}/*.c "$root"/fcgi-app/{http,who,page,routes}/*.c
-      "$root"/fcgi-app/door/memory.c)
-    libs=(-ldb-5.3 -lfcgi -lz)
+    sources=("$root"/lib/{index,proof,segment,ledger,query,evidence,output}/*.c "$root"/fcgi-app/{http,who,page,routes}/*.c)
+    libs=(-ldb-5.3 -lz)
     ;;
 esac
 

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fcgi-app/door/memory.h"
+#include "fcgi-app/http/memory.h"
 #include "lib/base/codec.h"
 #include "lib/base/pack.h"
 #include "tests/unit/cf_test.h"

@@ -4,7 +4,7 @@
 #include "config.h"
 
 #include "fcgi-app/http/http.h"
-#include "fcgi-app/door/memory.h"
+#include "fcgi-app/http/memory.h"
 #include "lib/record/json.h"
 #include "tests/unit/cf_test.h"
 

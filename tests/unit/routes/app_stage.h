@@ -5,7 +5,7 @@
 #define CF_TEST_APP_STAGE_H
 
 #include "fcgi-app/routes/app.h"
-#include "fcgi-app/door/memory.h"
+#include "fcgi-app/http/memory.h"
 #include "lib/record/json.h"
 #include "tests/unit/ledger/ledger_stage.h"
 

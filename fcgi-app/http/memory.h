@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A transport over memory: a request put together by hand, its answer kept in a
  * buffer. For the command in its own process, and for tests. */
-#ifndef CF_DOOR_MEMORY_H
-#define CF_DOOR_MEMORY_H
+#ifndef CF_HTTP_MEMORY_H
+#define CF_HTTP_MEMORY_H
 
 #include "fcgi-app/http/transport.h"
 

@@ -2,7 +2,7 @@
 /* The transport over memory. */
 #include "config.h"
 
-#include "fcgi-app/door/memory.h"
+#include "fcgi-app/http/memory.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Holds the source tree's rules; prints a line a violation and ends with 1 when there is one.
+# Holds the source tree's rules; prints a line a violation and ends with 1 when there is one, with 2 when it could not look.
 #   check-includes.sh [TREE]
-# 1. #include goes only downwards: fcgi-app, query, store, proof, record, base; own files are named from the root.
-# 2. A third-party header has one owner.
-# 3. Every .c of the layers begins with config.h.
-# 4. Every source names its licence.
+# 1. #include goes only where house.sh lets the folder go; own files are named from the root.
+# 2. A header NOUN_in.h is private to its folder, and to the tests in a directory of the folder's name, such as tests/unit/query/ for
+#    lib/query: a test of another folder that knows it would break with what it does not test.
+# 3. A third-party header has one owner.
+# 4. Every .c of the house begins with config.h.
+# 5. Every source names its licence.
 set -euo pipefail
 
+# shellcheck source=tests/house.sh
+. "$(dirname "$0")/house.sh"
 tree=${1:-$(dirname "$0")/..}
 cd "$tree"
 
@@ -24,14 +28,9 @@ sources() { # the files of the given name patterns, builds and version control l
 mapfile -t code < <(sources '*.c' '*.h' '*.def')
 [ "${#code[@]}" -gt 0 ] || { echo "no sources under $tree" >&2; exit 2; }
 
-includes=$(awk '
+status=0
+includes=$(awk "$house_awk"'
   function bad(what) { printf "%s:%d: %s\n", FILENAME, FNR, what; faults = 1 }
-  function rank(path,   part) {
-    split(path, part, "/")
-    if (part[1] == "lib") return (part[2] in level) ? level[part[2]] : 0
-    if (part[1] == "fcgi-app") return level["app"]
-    return (part[1] == "tests") ? level["tests"] : 0
-  }
   # The rule for one third-party header: the space-separated files or folders that may include it.
   function owners(header) {
     if (header ~ /^(fcgiapp|fcgi_stdio|fcgi_config|fcgios|fcgimisc|fastcgi)\.h$/) return "fcgi-app/door/fcgi.c tests/bench/empty.c"
@@ -49,13 +48,23 @@ includes=$(awk '
       if (FILENAME == owner[i] || (owner[i] ~ /\/$/ && index(FILENAME, owner[i]) == 1)) return 1
     return 0
   }
-  BEGIN {
-    n = split("base record index proof input segment ledger query evidence output app tests", name, " ")
-    for (i = 1; i <= n; i++) level[name[i]] = i
+  # May this file include the private header of the folder home?
+  function inside(home) {
+    if (house_of(FILENAME) == home) return 1
+    sub(/.*\//, "", home)
+    return FILENAME ~ /^tests\// && index(FILENAME, "/" home "/") > 0
   }
+  function own_header(header,   here, there) {
+    here = house_of(FILENAME)
+    there = house_of(header)
+    if (there == "") bad(header " is in no folder of the house")
+    else if (here != "" && !((here, there) in house_may)) bad(here " may not use " there ": " header)
+    else if (header ~ /_in\.h$/ && !inside(there)) bad("only " there " and its tests may include " header)
+  }
+  BEGIN { house_read() }
   FNR == 1 {
     first = ""
-    if (rank(FILENAME) == 0) bad("is in no layer")
+    if (house_of(FILENAME) == "") bad("is in no folder of the house")
   }
   /^[ \t]*#[ \t]*include/ {
     text = $0
@@ -71,12 +80,16 @@ includes=$(awk '
     list = owners(text)
     if (list != "") {
       if (!owned(list)) bad("only " list " may include " text)
-    } else if (rank(text) > 0) {
-      if (rank(text) > rank(FILENAME)) bad("must not include the higher layer of " text)
-    } else if (open == "\"" && text != "config.h") bad("\"" text "\" is not named from the root of the tree")
+    } else if (text ~ /^(lib|fcgi-app|tests)\//) own_header(text)
+    else if (open == "\"" && text != "config.h") bad("\"" text "\" is not named from the root of the tree")
   }
   END { exit faults }
-' "${code[@]}") || true
+' "${code[@]}") || status=$?
+# An awk that failed has not looked, whatever it printed.
+case $status:${includes:+faults} in
+  0: | 1:faults) ;;
+  *) echo "cannot read the includes of $tree (awk: $status)" >&2; exit 2 ;;
+esac
 
 licences=$(
   for file in "${code[@]}"; do

@@ -12,7 +12,7 @@ failed=0
 good_tree() {
   cd "$tmp"
   rm -rf "$tmp/tree"
-  mkdir -p "$tmp/tree"/{lib/{base,record,index,proof,input,segment,ledger,query,evidence,output},tests/unit/query} \
+  mkdir -p "$tmp/tree"/{lib/{base,record,index,proof,input,segment,ledger,query,evidence,output},tests/{fuzz,unit/query}} \
     "$tmp/tree"/fcgi-app/{http,who,page,routes,door,command}
   cd "$tmp/tree"
   printf '%s\n' "$spdx" '#include <stdint.h>' >lib/base/buf.h
@@ -25,6 +25,7 @@ good_tree() {
   printf '%s\n' "$spdx" '#include "config.h"' '#include "lib/input/lines.h"' '#include "fcgi-app/door/fcgi.h"' >fcgi-app/command/cli.c
   printf '%s\n' "$spdx" '#include <check.h>' '#include "fcgi-app/http/http.h"' >tests/unit/test_http.c
   printf '%s\n' "$spdx" '#include "lib/query/walk_in.h"' '#include "tests/unit/cf_test.h"' >tests/unit/query/test_walk.c
+  printf '%s\n' "$spdx" '#include "lib/query/walk_in.h"' >tests/fuzz/fuzz_walk.c
 }
 
 expect() { # expect STATUS TEXT: the checker ends so and, where TEXT is given, says so

@@ -23,7 +23,7 @@ good_tree() {
   printf '%s\n' "$spdx" '#include "config.h"' '#include "lib/query/walk_in.h"' '#include "lib/segment/bdb.h"' >lib/query/walk.c
   printf '%s\n' "$spdx" '#include "config.h"' '#include "lib/segment/bdb.h"' '#include "lib/base/buf.h"' >fcgi-app/door/fcgi.c
   printf '%s\n' "$spdx" '#include "config.h"' '#include "lib/input/lines.h"' '#include "fcgi-app/door/fcgi.h"' >fcgi-app/command/cli.c
-  printf '%s\n' "$spdx" '#include <check.h>' '#include "fcgi-app/http/http.h"' >tests/unit/http/test_request.c
+  printf '%s\n' "$spdx" '#include <check.h>' '#include "fcgi-app/http/http.h"' >tests/unit/test_http.c
   printf '%s\n' "$spdx" '#include "lib/query/walk_in.h"' '#include "tests/unit/cf_test.h"' >tests/unit/query/test_walk.c
   printf '%s\n' "$spdx" '#include "lib/query/walk_in.h"' >tests/fuzz/fuzz_walk.c
 }
@@ -63,14 +63,14 @@ plant lib/ledger/ledger.c '#include "lib/input/lines.h"' '5: lib/ledger may not 
 plant fcgi-app/door/fcgi.c '#include "lib/store/old.h"' '5: lib/store/old.h is in no folder of the house'
 plant fcgi-app/door/fcgi.c '#include "fcgi-app/old.h"' '5: fcgi-app/old.h is in no folder of the house'
 plant lib/ledger/ledger.c '#include "lib/segment/segment_in.h"' '5: only lib/segment and its tests may include lib/segment/segment_in.h'
-plant tests/unit/http/test_request.c '#include "lib/query/walk_in.h"' '4: only lib/query and its tests may include'
+plant tests/unit/test_http.c '#include "lib/query/walk_in.h"' '4: only lib/query and its tests may include'
 plant tests/unit/query/test_walk.c '#include "lib/segment/segment_in.h"' '4: only lib/segment and its tests may include'
 plant fcgi-app/http/http.c '#include <fcgiapp.h>' '3: only fcgi-app/door/fcgi.c tests/bench/empty.c may'
 plant lib/record/event.c '#include <json-c/json.h>' '3: only lib/record/json.c may'
 plant lib/proof/signer.c '#include <openssl/evp.h>' '3: only lib/base/crypto.c may'
 plant lib/ledger/meta.c '#include <db.h>' '3: only lib/segment/bdb.c lib/segment/bdb.h may'
 plant lib/segment/block.c '#include "zstd.h"' '3: only lib/base/pack.c may'
-plant tests/unit/http/test_request.c '#include <zlib.h>' '4: only fcgi-app/http/body.c may'
+plant tests/unit/test_http.c '#include <zlib.h>' '4: only fcgi-app/http/body.c may'
 plant lib/base/buf.c '#include <check.h>' '3: only tests/ may'
 plant lib/base/buf.c '#include "buf.h"' '3: "buf.h" is not named from the root'
 plant lib/base/buf.c '#include CF_HEADER' '3: #include of a macro'

@@ -7,8 +7,6 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-#include "lib/record/scan.h"
-
 /* bytes of a body whose memory is given back: the allocator would keep it, in
  * each of its arenas */
 #define LARGE (UINT64_C(2) << 20)
@@ -66,13 +64,14 @@ static enum cf_err refuse(struct cf_ingest *in, struct cf_item *item, enum cf_er
 }
 
 /* One step of the scan; *more is false at the body's end. */
-static enum cf_err read_one(struct cf_ingest *in, struct cf_scan *scan, uint64_t max, bool *more,
+static enum cf_err read_one(struct cf_ingest *in, struct cf_scan *scan,
+                            struct cf_scan_members *members, uint64_t max, bool *more,
                             struct cf_fault *words)
 {
   struct cf_fault fault = {{0}, {0}};
   struct cf_str text = CF_STR("");
   *more = true;
-  enum cf_err err = cf_scan_next(scan, &text, more, &fault);
+  enum cf_err err = cf_scan_next(scan, &text, members, more, &fault);
   if (err == CF_OK && !*more)
     return CF_OK;
   if (in->n == max)
@@ -82,7 +81,7 @@ static enum cf_err read_one(struct cf_ingest *in, struct cf_scan *scan, uint64_t
   if (item == NULL)
     return CF_E_NOMEM;
   if (err == CF_OK)
-    err = cf_event_parse(text, &in->rules, &item->event, &fault);
+    err = cf_event_read(text, members, &in->rules, &item->event, &fault);
   return err == CF_OK || err == CF_E_NOMEM ? err : refuse(in, item, err, &fault);
 }
 
@@ -90,12 +89,15 @@ enum cf_err cf_ingest_read(struct cf_ingest *in, struct cf_str body, uint64_t ma
                            struct cf_fault *fault)
 {
   struct cf_scan scan;
+  struct cf_scan_members members;
   bool more = true;
   enum cf_err err = CF_OK;
   in->bytes = body.n;
   cf_scan_init(&scan, body);
+  cf_scan_members_init(&members);
   while (more && err == CF_OK)
-    err = read_one(in, &scan, max, &more, fault);
+    err = read_one(in, &scan, &members, max, &more, fault);
+  cf_scan_members_fini(&members);
   in->batch = in->batch || scan.shape != CF_SCAN_SINGLE || in->n > 1;
   return err;
 }

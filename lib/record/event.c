@@ -11,7 +11,7 @@
 #include "lib/record/canon_in.h"
 #include "lib/record/json.h"
 #include "lib/record/draft_in.h"
-#include "lib/record/scan.h"
+#include "lib/record/scan_in.h"
 
 #define PAIRS_FIXED 24
 
@@ -311,15 +311,12 @@ static enum cf_err set_attributes(struct parse *parse)
 
 /* ---- event ---- */
 
-static enum cf_err take_event(struct parse *parse, struct cf_event *out)
+static enum cf_err take_event(struct parse *parse, const struct cf_scan_members *members,
+                              struct cf_event *out)
 {
-  struct cf_scan_members members;
-  enum cf_err err = cf_scan_object(parse->text, CF_SCAN_DEPTH, &members, parse->fault);
-  if (err == CF_E_INVALID)
-    err = cf_fail(parse->fault, err, NULL, "an event must be an object");
-  for (size_t i = 0; err == CF_OK && i < members.n; i++)
-    err = take_member(parse, &members.v[i]);
-  cf_scan_members_fini(&members);
+  enum cf_err err = CF_OK;
+  for (size_t i = 0; err == CF_OK && i < members->n; i++)
+    err = take_member(parse, &members->v[i]);
   if (err == CF_OK && !parse->parts.member[CF_M_SOURCE].set)
     err = set_source(parse, parse->rules->source);
   if (err == CF_OK)
@@ -327,15 +324,30 @@ static enum cf_err take_event(struct parse *parse, struct cf_event *out)
   return err == CF_OK ? cf_parts_end(&parse->parts, out, parse->fault) : err;
 }
 
-enum cf_err cf_event_parse(struct cf_str text, const struct cf_event_rules *rules,
-                           struct cf_event *event, struct cf_fault *fault)
+enum cf_err cf_event_read(struct cf_str text, const struct cf_scan_members *members,
+                          const struct cf_event_rules *rules, struct cf_event *event,
+                          struct cf_fault *fault)
 {
+  if (!is_object(text))
+    return cf_fail(fault, CF_E_INVALID, NULL, "an event must be an object");
   struct parse parse = {.rules = rules, .text = text, .fault = fault};
   cf_parts_init(&parse.parts, CF_K_EVENT);
   cf_buf_init(&parse.plain, SIZE_MAX / 2);
   parse.parts.cut_long = rules->cut_long;
-  enum cf_err err = take_event(&parse, event);
+  enum cf_err err = take_event(&parse, members, event);
   cf_buf_fini(&parse.plain);
   cf_parts_fini(&parse.parts);
   return err == CF_E_FULL ? cf_fail(fault, CF_E_INVALID, NULL, "the event is too large") : err;
+}
+
+enum cf_err cf_event_parse(struct cf_str text, const struct cf_event_rules *rules,
+                           struct cf_event *event, struct cf_fault *fault)
+{
+  struct cf_scan_members members;
+  cf_scan_members_init(&members);
+  enum cf_err err = cf_scan_object(text, CF_SCAN_DEPTH, &members, fault);
+  if (err == CF_OK || err == CF_E_INVALID)
+    err = cf_event_read(cf_scan_space(text), &members, rules, event, fault);
+  cf_scan_members_fini(&members);
+  return err;
 }

@@ -5,6 +5,7 @@
 #define CF_RECORD_EVENT_H
 
 #include "lib/record/record.h"
+#include "lib/record/scan.h"
 
 struct cf_event_rules {
   struct cf_str source; /* the token's name: what an event without `source` gets */
@@ -23,10 +24,15 @@ struct cf_event {
   char *text; /* what the record's slices point into */
 };
 
-/* Parse, check and encode one event's text (as cf_scan_next gives it).
+/* Check and encode one event, its text and members as cf_scan_next gives them.
  * CF_E_INVALID or CF_E_SYNTAX with the member's name in fault.at and one
  * sentence in fault.detail (for an unknown member: the names it could be);
  * CF_E_NOMEM. On success the caller owns *event (cf_event_fini). */
+CF_MUST enum cf_err cf_event_read(struct cf_str text, const struct cf_scan_members *members,
+                                  const struct cf_event_rules *rules, struct cf_event *event,
+                                  struct cf_fault *fault);
+/* The same of a text that nobody has scanned yet: CF_E_SYNTAX also where it is
+ * not one JSON value. */
 CF_MUST enum cf_err cf_event_parse(struct cf_str text, const struct cf_event_rules *rules,
                                    struct cf_event *event, struct cf_fault *fault);
 void cf_event_fini(struct cf_event *event);

@@ -455,10 +455,8 @@ struct cf_str cf_scan_space(struct cf_str s)
   return (struct cf_str){p, s.n - (size_t)(p - s.p)};
 }
 
-/* members may be NULL. */
-static enum cf_err scan_run(struct cf_str text, unsigned depth_max, struct cf_scan_members *members,
-                            struct cf_str *value, struct cf_str *rest, bool *whole,
-                            struct cf_fault *fault)
+enum cf_err cf_scan_one(struct cf_str text, unsigned depth_max, struct cf_scan_members *members,
+                        struct cf_scan_one *one, struct cf_fault *fault)
 {
   struct state s;
   if (text.n == 0)
@@ -474,13 +472,15 @@ static enum cf_err scan_run(struct cf_str text, unsigned depth_max, struct cf_sc
   s.names_n = 0;
   s.names_max = NAMES_FIXED;
   s.members = members;
+  if (members != NULL)
+    members->n = 0;
   const char *from = s.p;
-  *whole = scan_any(&s);
+  one->whole = scan_any(&s);
   if (s.names != s.fixed)
     free(s.names);
-  if (*whole) {
-    *value = (struct cf_str){from, (size_t)(s.p - from)};
-    *rest = (struct cf_str){s.p, (size_t)(s.end - s.p)};
+  if (one->whole) {
+    one->value = (struct cf_str){from, (size_t)(s.p - from)};
+    one->rest = (struct cf_str){s.p, (size_t)(s.end - s.p)};
   }
   if (s.err == CF_E_NOMEM)
     return cf_fail(fault, CF_E_NOMEM, NULL, "no memory for the names of an object");
@@ -490,27 +490,24 @@ static enum cf_err scan_run(struct cf_str text, unsigned depth_max, struct cf_sc
                  s.wrong);
 }
 
-enum cf_err cf_scan_one(struct cf_str text, unsigned depth_max, struct cf_str *value,
-                        struct cf_str *rest, bool *whole, struct cf_fault *fault)
-{
-  return scan_run(text, depth_max, NULL, value, rest, whole, fault);
-}
-
 enum cf_err cf_scan_object(struct cf_str s, unsigned depth_max, struct cf_scan_members *members,
                            struct cf_fault *fault)
 {
-  struct cf_str value, rest;
-  bool whole;
+  struct cf_scan_one one;
+  enum cf_err err = cf_scan_one(s, depth_max, members, &one, fault);
+  if (err != CF_OK)
+    return err;
+  struct cf_str rest = cf_scan_space(one.rest);
+  if (rest.n > 0)
+    return cf_fail(fault, CF_E_SYNTAX, NULL, "at byte %zu: more than one JSON value", s.n - rest.n);
+  return *one.value.p == '{' ? CF_OK : cf_fail(fault, CF_E_INVALID, NULL, "must be an object");
+}
+
+void cf_scan_members_init(struct cf_scan_members *members)
+{
   members->v = members->fixed;
   members->n = 0;
   members->max = CF_SCAN_FIXED;
-  enum cf_err err = scan_run(s, depth_max, members, &value, &rest, &whole, fault);
-  if (err != CF_OK)
-    return err;
-  rest = cf_scan_space(rest);
-  if (rest.n > 0)
-    return cf_fail(fault, CF_E_SYNTAX, NULL, "at byte %zu: more than one JSON value", s.n - rest.n);
-  return *value.p == '{' ? CF_OK : cf_fail(fault, CF_E_INVALID, NULL, "must be an object");
 }
 
 void cf_scan_members_fini(struct cf_scan_members *members)
@@ -535,12 +532,11 @@ void cf_scan_text(struct cf_str inside, struct cf_buf *b)
 enum cf_err cf_scan_value(struct cf_str s, unsigned depth_max, struct cf_str *value,
                           struct cf_str *rest, struct cf_fault *fault)
 {
-  struct cf_str got, left;
-  bool whole;
-  enum cf_err err = cf_scan_one(s, depth_max, &got, &left, &whole, fault);
+  struct cf_scan_one one;
+  enum cf_err err = cf_scan_one(s, depth_max, NULL, &one, fault);
   if (err != CF_OK)
     return err;
-  *value = got;
-  *rest = left;
+  *value = one.value;
+  *rest = one.rest;
   return CF_OK;
 }

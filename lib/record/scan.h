@@ -33,12 +33,13 @@ struct cf_scan_members {
   size_t n, max;
   struct cf_scan_member fixed[CF_SCAN_FIXED];
 };
-/* Check that s is one JSON object and nothing else, and give its members; they
- * point into s. CF_E_INVALID: a value of another type; CF_E_SYNTAX and
- * CF_E_NOMEM as above. To be ended by cf_scan_members_fini in any case. */
+void cf_scan_members_init(struct cf_scan_members *members);
+void cf_scan_members_fini(struct cf_scan_members *members);
+/* Check that s is one JSON object and nothing else, and give its members, in
+ * the place of those that were there; they point into s. CF_E_INVALID: a value
+ * of another type; CF_E_SYNTAX and CF_E_NOMEM as above. */
 CF_MUST enum cf_err cf_scan_object(struct cf_str s, unsigned depth_max,
                                    struct cf_scan_members *members, struct cf_fault *fault);
-void cf_scan_members_fini(struct cf_scan_members *members);
 /* Append what the inside of a checked string stands for: escapes are read, lone
  * surrogates become U+FFFD, ill-formed bytes stay. Never longer than what was
  * sent. */
@@ -57,13 +58,15 @@ struct cf_scan {
 };
 void cf_scan_init(struct cf_scan *scan, struct cf_str body);
 
-/* The next event's text. *more is false when there was none left. CF_E_SYNTAX:
- * one event (or the rest of the body) is not well-formed, with the reason in
- * fault; call again: in a SEQUENCE scanning goes on at the next line that is
- * not indented and does not begin with a closing bracket; in an ARRAY or
- * WRAPPER whose structure is broken nothing is left (an element that is
+/* The next event's text, and its members in the place of those that were there:
+ * none where it is no object. *more is false when there was none left.
+ * CF_E_SYNTAX: one event (or the rest of the body) is not well-formed, with the
+ * reason in fault; call again: in a SEQUENCE scanning goes on at the next line
+ * that is not indented and does not begin with a closing bracket; in an ARRAY
+ * or WRAPPER whose structure is broken nothing is left (an element that is
  * well-formed JSON with, say, a duplicate name costs only itself). */
-CF_MUST enum cf_err cf_scan_next(struct cf_scan *scan, struct cf_str *event, bool *more,
+CF_MUST enum cf_err cf_scan_next(struct cf_scan *scan, struct cf_str *event,
+                                 struct cf_scan_members *members, bool *more,
                                  struct cf_fault *fault);
 
 #endif

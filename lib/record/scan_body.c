@@ -62,8 +62,8 @@ static struct cf_str next_line(struct cf_str s)
   }
 }
 
-static enum cf_err next_value(struct cf_scan *scan, struct cf_str *event, bool *more,
-                              struct cf_fault *fault)
+static enum cf_err next_value(struct cf_scan *scan, struct cf_str *event,
+                              struct cf_scan_members *members, bool *more, struct cf_fault *fault)
 {
   scan->left = cf_scan_space(scan->left);
   if (scan->left.n == 0) {
@@ -74,13 +74,12 @@ static enum cf_err next_value(struct cf_scan *scan, struct cf_str *event, bool *
   if (scan->begun)
     scan->shape = CF_SCAN_SEQUENCE;
   scan->begun = true;
-  struct cf_str value, rest;
-  bool whole;
-  enum cf_err err = cf_scan_one(scan->left, CF_SCAN_DEPTH, &value, &rest, &whole, fault);
-  scan->left = whole ? rest : next_line(scan->left);
+  struct cf_scan_one one;
+  enum cf_err err = cf_scan_one(scan->left, CF_SCAN_DEPTH, members, &one, fault);
+  scan->left = one.whole ? one.rest : next_line(scan->left);
   if (err != CF_OK)
     return err;
-  *event = value;
+  *event = one.value;
   *more = true;
   return CF_OK;
 }
@@ -101,8 +100,8 @@ static enum cf_err end_array(struct cf_scan *scan, bool *more, struct cf_fault *
   return CF_OK;
 }
 
-static enum cf_err next_element(struct cf_scan *scan, struct cf_str *event, bool *more,
-                                struct cf_fault *fault)
+static enum cf_err next_element(struct cf_scan *scan, struct cf_str *event,
+                                struct cf_scan_members *members, bool *more, struct cf_fault *fault)
 {
   if (text_take(&scan->left, CF_STR("]")))
     return end_array(scan, more, fault);
@@ -112,27 +111,27 @@ static enum cf_err next_element(struct cf_scan *scan, struct cf_str *event, bool
     scan->ended = true;
     return cf_fail(fault, CF_E_SYNTAX, NULL, "behind an event of the list: a comma or ] expected");
   }
-  struct cf_str value, rest;
-  bool whole;
-  enum cf_err err = cf_scan_one(scan->left, CF_SCAN_DEPTH, &value, &rest, &whole, fault);
-  if (whole)
-    scan->left = rest;
+  struct cf_scan_one one;
+  enum cf_err err = cf_scan_one(scan->left, CF_SCAN_DEPTH, members, &one, fault);
+  if (one.whole)
+    scan->left = one.rest;
   else
     scan->ended = true;
   if (err != CF_OK)
     return err;
-  *event = value;
+  *event = one.value;
   *more = true;
   return CF_OK;
 }
 
-enum cf_err cf_scan_next(struct cf_scan *scan, struct cf_str *event, bool *more,
-                         struct cf_fault *fault)
+enum cf_err cf_scan_next(struct cf_scan *scan, struct cf_str *event,
+                         struct cf_scan_members *members, bool *more, struct cf_fault *fault)
 {
   if (scan->ended) {
     *more = false;
     return CF_OK;
   }
   bool list = scan->shape == CF_SCAN_ARRAY || scan->shape == CF_SCAN_WRAPPER;
-  return list ? next_element(scan, event, more, fault) : next_value(scan, event, more, fault);
+  return list ? next_element(scan, event, members, more, fault)
+              : next_value(scan, event, members, more, fault);
 }

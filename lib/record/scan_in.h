@@ -8,9 +8,15 @@
 /* s without the white space that it begins with. */
 struct cf_str cf_scan_space(struct cf_str s);
 
-/* As cf_scan_value; *whole is set, on error too, when the value's end was
- * found, and value and rest with it. */
-CF_MUST enum cf_err cf_scan_one(struct cf_str text, unsigned depth_max, struct cf_str *value,
-                                struct cf_str *rest, bool *whole, struct cf_fault *fault);
+/* One value at the start of a text. */
+struct cf_scan_one {
+  struct cf_str value, rest; /* where whole is set */
+  bool whole;                /* the value's end was found, though it may be refused */
+};
+/* As cf_scan_value; *one is set on error too. The members of an object are put
+ * to members, which may be NULL. */
+CF_MUST enum cf_err cf_scan_one(struct cf_str text, unsigned depth_max,
+                                struct cf_scan_members *members, struct cf_scan_one *one,
+                                struct cf_fault *fault);
 
 #endif

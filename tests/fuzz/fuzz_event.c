@@ -115,11 +115,18 @@ static void check_other_way(struct cf_str text, const struct cf_event_rules *rul
   cf_json_free(doc);
 }
 
-static void check_event(struct cf_str text, const struct cf_event_rules *rules)
+/* As a request reads it, which an event's text by itself gives, too. */
+static void check_event(struct cf_str text, const struct cf_scan_members *members,
+                        const struct cf_event_rules *rules)
 {
-  struct cf_event event;
+  struct cf_event event, alone;
   struct cf_fault fault = {.at = ""};
-  enum cf_err err = cf_event_parse(text, rules, &event, &fault);
+  enum cf_err err = cf_event_read(text, members, rules, &event, &fault);
+  CF_ASSERT(cf_event_parse(text, rules, &alone, NULL) == err);
+  if (err == CF_OK) {
+    CF_ASSERT(cf_record_same(&event.record, &alone.record));
+    cf_event_fini(&alone);
+  }
   if (err != CF_OK) {
     CF_ASSERT((err == CF_E_INVALID || err == CF_E_SYNTAX) && fault.detail[0] != 0);
     check_other_way(text, rules, NULL);
@@ -146,14 +153,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                  .unknown_to_attributes = data[0] & 1,
                                  .cut_long = data[0] & 2};
   struct cf_scan scan;
+  struct cf_scan_members members;
   struct cf_fault fault;
   size_t steps = 0;
   cf_scan_init(&scan, (struct cf_str){(const char *)data + 1, size - 1});
+  cf_scan_members_init(&members);
   for (bool more = true; more; steps++) {
     struct cf_str event;
     CF_ASSERT(steps <= 2 * size + 2);
-    if (cf_scan_next(&scan, &event, &more, &fault) == CF_OK && more)
-      check_event(event, &rules);
+    if (cf_scan_next(&scan, &event, &members, &more, &fault) == CF_OK && more)
+      check_event(event, &members, &rules);
   }
+  cf_scan_members_fini(&members);
   return 0;
 }

@@ -377,11 +377,13 @@ START_TEST(test_nothing)
 {
   struct cf_str nothing = {NULL, 0}, event;
   struct cf_scan scan;
+  struct cf_scan_members members;
   struct cf_fault fault;
   bool more = true;
   ck_assert(!scans(nothing, &fault));
   cf_scan_init(&scan, nothing);
-  ck_assert_ok(cf_scan_next(&scan, &event, &more, &fault));
+  cf_scan_members_init(&members);
+  ck_assert_ok(cf_scan_next(&scan, &event, &members, &more, &fault));
   ck_assert(!more);
 }
 END_TEST
@@ -411,6 +413,7 @@ START_TEST(test_object)
   };
   struct cf_scan_members members;
   struct cf_fault fault;
+  cf_scan_members_init(&members);
   ck_assert_ok(cf_scan_object(
       CF_STR(
           " { \"a\" : [1, {\"x\":2}] ,\"\\u0062\":\"\\\"\",\"\xff\": {\"y\" : {\"z\":3}},\"\xc3\xa9\":-1.5e3 , \"\":null} \n"),
@@ -444,6 +447,7 @@ START_TEST(test_no_object)
 {
   struct cf_scan_members members;
   struct cf_fault fault;
+  cf_scan_members_init(&members);
   ck_assert_err(cf_scan_object(no_objects[_i].text, 3, &members, &fault), no_objects[_i].err);
   ck_assert_str_eq(fault.detail, no_objects[_i].detail);
   cf_scan_members_fini(&members);
@@ -503,6 +507,7 @@ START_TEST(test_many_members)
     cf_buf_putc(&b, '}');
     ck_assert_msg(scans(cf_buf_str(&b), &fault) == (n <= CF_SCAN_MEMBERS), "%u: %s", n,
                   fault.detail);
+    cf_scan_members_init(&members);
     ck_assert_err(cf_scan_object(cf_buf_str(&b), 1, &members, &fault),
                   n <= CF_SCAN_MEMBERS ? CF_OK : CF_E_SYNTAX);
     ck_assert_uint_eq(members.n, n < CF_SCAN_MEMBERS ? n : CF_SCAN_MEMBERS);
@@ -587,14 +592,35 @@ static const struct {
     {"{\"x\":1,\"events\":[1]}", "{\"x\":1,\"events\":[1]}", SINGLE},
 };
 
+/* The members are those that the event's text has by itself. */
+static void check_members(struct cf_str event, const struct cf_scan_members *got)
+{
+  struct cf_scan_members want;
+  struct cf_fault fault;
+  cf_scan_members_init(&want);
+  enum cf_err err = cf_scan_object(event, CF_SCAN_DEPTH, &want, &fault);
+  ck_assert(err == CF_OK || (err == CF_E_INVALID && want.n == 0));
+  ck_assert_uint_eq(got->n, want.n);
+  for (size_t i = 0; i < want.n; i++) {
+    ck_assert_ptr_eq(got->v[i].name.p, want.v[i].name.p);
+    ck_assert_uint_eq(got->v[i].name.n, want.v[i].name.n);
+    ck_assert_ptr_eq(got->v[i].value.p, want.v[i].value.p);
+    ck_assert_uint_eq(got->v[i].value.n, want.v[i].value.n);
+    ck_assert_int_eq(got->v[i].plain, want.v[i].plain);
+  }
+  cf_scan_members_fini(&want);
+}
+
 static void run_body(struct cf_str body, struct cf_buf *out, int *shape)
 {
   struct cf_scan scan;
+  struct cf_scan_members members;
   struct cf_fault fault;
   cf_scan_init(&scan, body);
+  cf_scan_members_init(&members);
   for (bool more = true; more;) {
     struct cf_str event = {NULL, 0};
-    enum cf_err err = cf_scan_next(&scan, &event, &more, &fault);
+    enum cf_err err = cf_scan_next(&scan, &event, &members, &more, &fault);
     if (err == CF_OK && !more)
       break;
     if (out->n > 0)
@@ -603,7 +629,10 @@ static void run_body(struct cf_str body, struct cf_buf *out, int *shape)
       cf_buf_putstr(out, event);
     else
       cf_buf_putc(out, '!');
+    if (err == CF_OK)
+      check_members(event, &members);
   }
+  cf_scan_members_fini(&members);
   *shape = (int)scan.shape;
 }
 

@@ -218,10 +218,19 @@ static void put_value(struct cf_buf *b, enum cf_type type, struct cf_str s)
   }
 }
 
+/* An indexed member's value begins at `at` and, with quotes where it has any,
+ * ends b. Where it has escapes nothing is noted: it is longer then. */
+static void note_value(const struct cf_buf *b, size_t at, struct cf_str s, struct cf_event_value *v)
+{
+  size_t quote = b->err == CF_OK && b->p[at] == '"';
+  if (b->n - at == s.n + 2 * quote)
+    *v = (struct cf_event_value){(uint32_t)(at + quote), (uint32_t)s.n};
+}
+
 /* Append the members of a compartment, from *m on in the table, which moves
  * behind them. */
 static void put_members(const struct cf_parts *parts, enum cf_compartment compartment, unsigned *m,
-                        struct cf_buf *b)
+                        struct cf_buf *b, struct cf_event_value value[CF_M_N])
 {
   size_t start = b->n;
   for (; *m < CF_M_N && cf_member_table[*m].compartment == compartment; ++*m) {
@@ -230,7 +239,25 @@ static void put_members(const struct cf_parts *parts, enum cf_compartment compar
     if (b->n > start)
       cf_buf_putc(b, ',');
     cf_buf_putstr(b, cf_member_keys[*m]);
-    put_value(b, cf_member_table[*m].type, cf_parts_get(parts, &parts->member[*m]));
+    struct cf_str s = cf_parts_get(parts, &parts->member[*m]);
+    size_t at = b->n;
+    put_value(b, cf_member_table[*m].type, s);
+    if (cf_member_table[*m].indexed)
+      note_value(b, at, s, &value[*m]);
+  }
+}
+
+/* Append the indexed members' values that have not been noted: those with
+ * escapes in the texts. */
+static void put_decoded(const struct cf_parts *parts, struct cf_buf *b,
+                        struct cf_event_value value[CF_M_N])
+{
+  for (unsigned m = 0; m < CF_M_N; m++) {
+    if (!cf_member_table[m].indexed || !parts->member[m].set || value[m].at > 0)
+      continue;
+    size_t at = b->n;
+    cf_buf_putstr(b, cf_parts_get(parts, &parts->member[m]));
+    value[m] = (struct cf_event_value){(uint32_t)at, (uint32_t)(b->n - at)};
   }
 }
 
@@ -243,14 +270,16 @@ static size_t parts_estimate(const struct cf_parts *parts)
   return n;
 }
 
-/* Write all texts one behind the other and note where each ends. */
-static void put_texts(const struct cf_parts *parts, struct cf_buf *b, size_t ends[CF_C_N + 1])
+/* Write all texts one behind the other and note where each ends, and where
+ * values stand. */
+static void put_texts(const struct cf_parts *parts, struct cf_buf *b, size_t ends[CF_C_N + 1],
+                      struct cf_event_value value[CF_M_N])
 {
   unsigned m = 0;
   size_t reserve = parts_estimate(parts);
   if (cf_buf_grow(b, reserve) != NULL)
     cf_buf_cut(b, reserve);
-  put_members(parts, CF_C_PUBLIC, &m, b);
+  put_members(parts, CF_C_PUBLIC, &m, b, value);
   if (parts->body.set) {
     cf_json_put_name(b, "body");
     cf_buf_putstr(b, cf_parts_get(parts, &parts->body));
@@ -259,7 +288,7 @@ static void put_texts(const struct cf_parts *parts, struct cf_buf *b, size_t end
   for (unsigned c = 0; c < CF_C_N; c++) {
     size_t start = b->n;
     cf_buf_putc(b, '{');
-    put_members(parts, (enum cf_compartment)c, &m, b);
+    put_members(parts, (enum cf_compartment)c, &m, b, value);
     if (b->n == start + 1)
       cf_buf_cut(b, 1);
     else
@@ -293,23 +322,26 @@ static enum cf_err parts_encode(const struct cf_parts *parts, struct cf_event *e
 {
   struct cf_buf b;
   size_t ends[CF_C_N + 1];
-  struct cf_record r = {.kind = parts->kind, .time_us = parts->time_us};
+  struct cf_event made = {.record = {.kind = parts->kind, .time_us = parts->time_us}};
   cf_buf_init(&b, TEXTS_MAX);
-  put_texts(parts, &b, ends);
+  put_texts(parts, &b, ends, made.value);
   enum cf_err err = b.err == CF_E_FULL
                         ? cf_fail(fault, CF_E_INVALID, NULL,
                                   "the record would be larger than %d bytes", CF_LEAF_MAX)
                         : b.err;
   if (err == CF_OK) {
-    part_point(&r, (const char *)b.p, ends);
-    err = check_record(&r, fault);
+    part_point(&made.record, (const char *)b.p, ends);
+    err = check_record(&made.record, fault);
   }
-  char *text = err == CF_OK ? cf_buf_take(&b) : NULL;
+  if (err == CF_OK) {
+    put_decoded(parts, &b, made.value);
+    made.text = cf_buf_take(&b);
+  }
   cf_buf_fini(&b);
-  if (text == NULL)
+  if (made.text == NULL)
     return err == CF_OK ? CF_E_NOMEM : err;
-  part_point(&r, text, ends);
-  *event = (struct cf_event){.record = r, .text = text};
+  part_point(&made.record, made.text, ends);
+  *event = made;
   return CF_OK;
 }
 

@@ -18,11 +18,28 @@ struct cf_event_rules {
   bool cut_long;
 };
 
-/* A record that owns its texts. */
+/* Where a value stands in an event's text, in bytes; at = 0: there is none. */
+struct cf_event_value {
+  uint32_t at, n;
+};
+
+/* A record that owns its texts, and what its maker knows of them, so that
+ * nobody looks for it there. */
 struct cf_event {
   struct cf_record record;
-  char *text; /* what the record's slices point into */
+  /* What the record's slices point into; behind it the values that have escapes
+   * in it. */
+  char *text;
+  struct cf_event_value value[CF_M_N]; /* of the indexed members */
 };
+
+/* The value of an indexed member as cf_values_get gives it: decoded, .p = NULL
+ * where absent. Points into the event's text. */
+static inline struct cf_str cf_event_get(const struct cf_event *event, enum cf_member m)
+{
+  const struct cf_event_value *v = &event->value[m];
+  return (struct cf_str){v->at == 0 ? NULL : event->text + v->at, v->n};
+}
 
 /* Check and encode one event, its text and members as cf_scan_next gives them.
  * CF_E_INVALID or CF_E_SYNTAX with the member's name in fault.at and one

@@ -56,15 +56,22 @@ static void check_stored(const struct cf_record *r)
   cf_buf_fini(&b);
 }
 
-/* Each value that can be judged by itself is one. */
-static void check_values(const struct cf_record *r)
+/* Each value that can be judged by itself is one, and travels with the event
+ * where it is indexed. */
+static void check_values(const struct cf_event *event)
 {
+  const struct cf_record *r = &event->record;
   struct cf_values values;
   cf_values_init(&values);
   CF_ASSERT(cf_values_get(r, &values) == CF_OK);
   for (unsigned m = 0; m < CF_M_N; m++)
     if (values.v[m].p != NULL)
       CF_ASSERT(cf_value_ok((enum cf_member)m, values.v[m]));
+  for (unsigned m = 0; m < CF_M_N; m++) {
+    struct cf_str got = cf_event_get(event, (enum cf_member)m);
+    struct cf_str want = cf_member_table[m].indexed ? values.v[m] : (struct cf_str){NULL, 0};
+    CF_ASSERT((got.p == NULL) == (want.p == NULL) && cf_str_eq(got, want));
+  }
   CF_ASSERT(values.v[CF_M_SOURCE].n > 0 && values.v[CF_M_OUTCOME].n > 0);
   cf_values_fini(&values);
 }
@@ -137,7 +144,7 @@ static void check_event(struct cf_str text, const struct cf_scan_members *member
   check_texts(&event.record);
   check_leaf(&event.record);
   check_stored(&event.record);
-  check_values(&event.record);
+  check_values(&event);
   check_again(&event.record, rules);
   check_other_way(text, rules, &event.record);
   cf_event_fini(&event);

@@ -212,6 +212,29 @@ static void check_strict(const struct cf_record *r)
       ck_assert_ok(cf_payload_check((enum cf_compartment)c, r->payload[c], &fault));
 }
 
+/* What travels with an event is what its texts give. */
+static void check_carried(const struct cf_event *event)
+{
+  struct cf_values values;
+  cf_values_init(&values);
+  ck_assert_ok(cf_values_get(&event->record, &values));
+  for (unsigned m = 0; m < CF_M_N; m++) {
+    struct cf_str got = cf_event_get(event, (enum cf_member)m), want = values.v[m];
+    if (!cf_member_table[m].indexed)
+      want = (struct cf_str){NULL, 0};
+    ck_assert_msg((got.p == NULL) == (want.p == NULL), "%s is there in one only",
+                  cf_member_table[m].name);
+    ck_assert_bytes(got.p, got.n, want.p, want.n);
+  }
+  cf_values_fini(&values);
+}
+
+static void check_event(const struct cf_event *event)
+{
+  check_strict(&event->record);
+  check_carried(event);
+}
+
 START_TEST(test_taken)
 {
   struct cf_event event;
@@ -222,7 +245,7 @@ START_TEST(test_taken)
   check_text(event.record.public_text, taken[_i].public_text);
   for (unsigned c = 0; c < CF_C_N; c++)
     check_text(event.record.payload[c], taken[_i].payload[c]);
-  check_strict(&event.record);
+  check_event(&event);
   cf_event_fini(&event);
 }
 END_TEST
@@ -358,7 +381,7 @@ START_TEST(test_text_limit)
     else
       ck_assert_str_eq(fault.at, row->name);
     ck_assert_ok(cf_event_parse(cf_buf_str(&text), &cutting, &event, &fault));
-    check_strict(&event.record);
+    check_event(&event);
     ck_assert_int_eq(memmem(event.record.payload[CF_C_DETAIL].p,
                             event.record.payload[CF_C_DETAIL].n, "truncated", 9) != NULL,
                      (int)more);
@@ -470,7 +493,7 @@ START_TEST(test_many_unknown)
   cf_buf_puts(&text, "}}");
   enum cf_err err = cf_event_parse(cf_buf_str(&text), &loose, &event, &fault);
   ck_assert_msg(err == CF_OK, "%s: %s", fault.at, fault.detail);
-  check_strict(&event.record);
+  check_event(&event);
   cf_event_fini(&event);
 }
 END_TEST
@@ -494,11 +517,59 @@ START_TEST(test_damaged)
       ck_assert(err == CF_OK || err == CF_E_SYNTAX || err == CF_E_INVALID);
       if (err != CF_OK)
         continue;
-      check_strict(&event.record);
+      check_event(&event);
       cf_event_fini(&event);
     }
   }
   free(copy);
+}
+END_TEST
+
+static unsigned roll(unsigned below)
+{
+  static uint64_t dice = 88172645463325252u;
+  dice ^= dice >> 12;
+  dice ^= dice << 25;
+  dice ^= dice >> 27;
+  return (unsigned)(dice * UINT64_C(2685821657736338717) >> 33) % below;
+}
+
+/* A string of pieces that stand for themselves and of pieces that do not. */
+static void put_odd_string(unsigned pieces)
+{
+  static const char *const odd[] =
+      {"a",       "/x?y",    "\xc3\xa9", "\\\"",    "\\\\",           "\\/",     "\\u0000", "\\n",
+       "\\u001f", "\\u0041", "\xff",     "\\ud800", "\\ud83d\\ude00", "\xe2\x80"};
+  cf_buf_putc(&text, '"');
+  for (unsigned i = 0; i < pieces; i++)
+    cf_buf_puts(&text, odd[roll(roll(2) == 0 ? 3 : CF_COUNT(odd))]);
+  cf_buf_putc(&text, '"');
+}
+
+/* Any texts in any of the members. */
+START_TEST(test_odd_texts)
+{
+  for (unsigned round = 0; round < cf_test_rounds(4000); round++) {
+    struct cf_event event;
+    struct cf_fault fault = {.at = ""};
+    cf_buf_reset(&text);
+    cf_buf_puts(&text, "{\"action\":\"a\"");
+    if (roll(2) == 0)
+      cf_buf_putf(&text, ",\"status\":%u,\"ip\":\"192.0.2.%u\"", roll(1000), roll(256));
+    if (roll(2) == 0)
+      cf_buf_putf(&text, ",\"id\":\"\\u0069%u\",\"time\":%u", round, roll(2000000000));
+    for (unsigned m = 0; m < CF_M_N; m++) {
+      if (cf_member_table[m].type != CF_T_TEXT || roll(2) == 0)
+        continue;
+      cf_buf_putf(&text, ",\"%s\":", cf_member_table[m].name);
+      put_odd_string(roll(roll(8) == 0 ? 300 : 8));
+    }
+    cf_buf_putc(&text, '}');
+    enum cf_err err = cf_event_parse(cf_buf_str(&text), &cutting, &event, &fault);
+    ck_assert_msg(err == CF_OK, "%s: %s in %s", fault.at, fault.detail, cf_buf_cstr(&text));
+    check_event(&event);
+    cf_event_fini(&event);
+  }
 }
 END_TEST
 
@@ -599,7 +670,7 @@ START_TEST(test_builder_body)
     ck_assert_msg(err == (bodies[_i].ok ? CF_OK : CF_E_INVALID), "%s: %s %s", cf_err_word(err),
                   fault.at, fault.detail);
     if (err == CF_OK)
-      check_strict(&event.record);
+      check_event(&event);
     if (err == CF_OK)
       cf_event_fini(&event);
     else
@@ -657,7 +728,7 @@ START_TEST(test_builder_members)
   check_text(event.record.payload[CF_C_DETAIL],
              "{\"bytes\":9007199254740991,\"attributes\":{\"filter\":\"user=alice\",\"rows\":3}}");
   ck_assert_int_eq(event.record.time_us, 1);
-  check_strict(&event.record);
+  check_event(&event);
   cf_event_fini(&event);
   cf_builder_free(b);
 }
@@ -742,6 +813,7 @@ int main(void)
       {.tcase = "limits", .test = test_huge, .loops = 4},
       {.tcase = "limits", .test = test_many_unknown},
       {.tcase = "limits", .test = test_damaged},
+      {.tcase = "limits", .test = test_odd_texts},
       {.tcase = "builder",
        .test = test_builder_body,
        .loops = CF_COUNT(bodies),

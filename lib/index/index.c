@@ -179,12 +179,47 @@ enum cf_err cf_index_each_id(const struct cf_index *index, uint32_t limit,
 
 /* ---- records ---- */
 
+static void put_key(struct cf_buf *b, unsigned which, struct cf_str value)
+{
+  uint8_t key[2 + CF_INDEX_VALUE_MAX];
+
+  key[0] = (uint8_t)which;
+  key[1] = (uint8_t)cf_index_key(which, value, key + 2);
+  cf_buf_put(b, key, 2u + key[1]);
+}
+
+void cf_index_keys_put(const uint8_t fingerprint_key[16], enum cf_kind kind,
+                       const struct cf_str value[CF_M_N], struct cf_buf *b,
+                       struct cf_index_keys *keys)
+{
+  size_t at = b->n;
+
+  put_key(b, CF_I_KIND, cf_str_from(cf_kind_table[kind].name));
+  for (unsigned m = 0; m < CF_M_N; m++)
+    if (cf_member_table[m].indexed && m != CF_M_ID && value[m].p != NULL)
+      put_key(b, m, value[m]);
+  *keys = (struct cf_index_keys){.has_id = value[CF_M_ID].p != NULL};
+  if (keys->has_id)
+    keys->fingerprint = cf_id_fingerprint(fingerprint_key, value[CF_M_ID]);
+  if (b->err == CF_OK)
+    keys->keys = (struct cf_str){(const char *)b->p + at, b->n - at};
+}
+
+void cf_index_keys_settle(const struct cf_buf *b, struct cf_index_keys *keys, size_t n)
+{
+  const char *p = (const char *)b->p;
+
+  for (size_t i = 0; i < n && b->err == CF_OK; i++) {
+    keys[i].keys.p = p;
+    p += keys[i].keys.n;
+  }
+}
+
 /* A record's way into the tables. */
 struct adding {
   struct cf_index *index;
   unsigned n;
   struct cf_adding table[CF_I_N];
-  uint8_t key[CF_I_N][CF_INDEX_VALUE_MAX];
 };
 
 static void chunk_begin(struct adding *a, unsigned which, const uint8_t *key, size_t n)
@@ -205,29 +240,21 @@ static void begin_date(struct adding *a, int64_t effective_us)
   chunk_begin(a, CF_I_DATE, index->date_key, index->date_n);
 }
 
-static void begin_member(struct adding *a, unsigned which, struct cf_str value)
+enum cf_err cf_index_add(struct cf_index *index, uint32_t offset, int64_t effective_us,
+                         const struct cf_index_keys *keys)
 {
-  uint8_t *key = a->key[a->n];
-
-  chunk_begin(a, which, key, cf_index_key(which, value, key));
-}
-
-enum cf_err cf_index_add(struct cf_index *index, uint32_t offset, const struct cf_record *r,
-                         const struct cf_values *values)
-{
+  const uint8_t *p = (const uint8_t *)keys->keys.p, *end = p + keys->keys.n;
   struct adding a;
   enum cf_err err = CF_OK;
 
   CF_ASSERT(offset < CF_OFFSET_MAX);
   a.index = index;
   a.n = 0;
-  begin_date(&a, cf_record_effective_us(r));
-  begin_member(&a, CF_I_KIND, cf_str_from(cf_kind_table[r->kind].name));
-  for (unsigned m = 0; m < CF_M_N; m++)
-    if (cf_member_table[m].indexed && m != CF_M_ID && values->v[m].p != NULL)
-      begin_member(&a, m, values->v[m]);
-  if (values->v[CF_M_ID].p != NULL)
-    err = ids_add(&index->ids, cf_index_fingerprint(index, values->v[CF_M_ID]), offset);
+  begin_date(&a, effective_us);
+  for (; p < end; p += 2 + p[1])
+    chunk_begin(&a, p[0], p + 2, p[1]);
+  if (keys->has_id)
+    err = ids_add(&index->ids, keys->fingerprint, offset);
   for (unsigned i = 0; i < a.n; i++)
     cf_table_look(&a.table[i]);
   for (unsigned i = 0; i < a.n && err == CF_OK; i++)

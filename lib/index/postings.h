@@ -61,10 +61,25 @@ struct cf_index;
 /* fingerprint_key: 16 secret bytes of the ledger, for ids. CF_E_NOMEM. */
 CF_MUST enum cf_err cf_index_new(const uint8_t fingerprint_key[16], struct cf_index **index);
 void cf_index_free(struct cf_index *index);
+/* What an index takes of a record beside its effective time. */
+struct cf_index_keys {
+  struct cf_str keys; /* one behind the other: number of the index, length (a byte each), bytes */
+  bool has_id;
+  uint64_t fingerprint; /* of the id */
+};
+/* Append the keys of a record of that kind and with those values (as
+ * cf_values_get and cf_event_get give them) to b; keys points there, until b
+ * grows. Check b->err. Wants no lock: whoever brings a record makes them before
+ * it waits for one. */
+void cf_index_keys_put(const uint8_t fingerprint_key[16], enum cf_kind kind,
+                       const struct cf_str value[CF_M_N], struct cf_buf *b,
+                       struct cf_index_keys *keys);
+/* Point those of n records, which are all that b holds, to where it is now. */
+void cf_index_keys_settle(const struct cf_buf *b, struct cf_index_keys *keys, size_t n);
 /* Enter a record. offset grows and is below CF_OFFSET_MAX. CF_E_NOMEM (the
  * index is then not usable further). */
-CF_MUST enum cf_err cf_index_add(struct cf_index *index, uint32_t offset, const struct cf_record *r,
-                                 const struct cf_values *values);
+CF_MUST enum cf_err cf_index_add(struct cf_index *index, uint32_t offset, int64_t effective_us,
+                                 const struct cf_index_keys *keys);
 /* Add to bits the offsets below bits->n and at least from that match. */
 void cf_index_match(const struct cf_index *index, const struct cf_term *term, uint32_t from,
                     struct cf_bits *bits);

@@ -40,6 +40,32 @@ void cf_queue_fini(struct cf_queue *queue)
   (void)pthread_mutex_destroy(&queue->lock);
 }
 
+/* ---- keys ---- */
+
+enum cf_err cf_event_keys_make(const struct cf_ledger *l, const struct cf_event *const *events,
+                               size_t n, struct cf_event_keys *keys)
+{
+  cf_buf_init(&keys->bytes, SIZE_MAX / 2);
+  keys->each = malloc((n + 1) * sizeof *keys->each);
+  if (keys->each == NULL)
+    return CF_E_NOMEM;
+  for (size_t i = 0; i < n; i++) {
+    struct cf_str value[CF_M_N];
+    for (unsigned m = 0; m < CF_M_N; m++)
+      value[m] = cf_event_get(events[i], (enum cf_member)m);
+    cf_index_keys_put(l->fingerprint_key, events[i]->record.kind, value, &keys->bytes,
+                      &keys->each[i]);
+  }
+  cf_index_keys_settle(&keys->bytes, keys->each, n);
+  return keys->bytes.err;
+}
+
+void cf_event_keys_fini(struct cf_event_keys *keys)
+{
+  free(keys->each);
+  cf_buf_fini(&keys->bytes);
+}
+
 /* ---- what was posted ---- */
 
 void cf_ledger_post(struct cf_ledger *l, struct cf_event *event)
@@ -60,6 +86,7 @@ void cf_ledger_post(struct cf_ledger *l, struct cf_event *event)
 /* Posted events on their way, as an append of their own. */
 struct posted {
   struct cf_append append;
+  struct cf_intake intake;
   struct cf_event *event;
   const struct cf_event **pointer;
   size_t n;
@@ -72,6 +99,7 @@ static void posted_fini(struct posted *p)
   free(p->event);
   free(p->pointer);
   free(p->append.places);
+  cf_event_keys_fini(&p->intake.keys);
 }
 
 /* Under queue.lock. Without memory they stay where they are. */
@@ -93,6 +121,7 @@ static void posted_take(struct cf_queue *q, struct posted *p)
   p->n = n;
   p->append.n = n;
   p->append.events = p->pointer;
+  p->intake.append = &p->append;
   q->posted_n = 0;
 }
 
@@ -131,8 +160,8 @@ static void sleep_until_woken(struct cf_waiter *w)
 
 struct group {
   struct cf_waiter *waiter[GROUP_MAX];
-  struct cf_append *append[GROUP_MAX + 1]; /* the waiters', and the posted ones' */
-  size_t n, appends_n;
+  const struct cf_intake *intake[GROUP_MAX + 1]; /* the waiters', and the posted ones' */
+  size_t n, intakes_n;
   struct posted posted;
 };
 
@@ -167,17 +196,17 @@ static struct cf_waiter *waiter_take(struct cf_queue *q)
 static void group_take(struct cf_queue *q, struct group *g)
 {
   size_t bytes = 0;
-  g->n = g->appends_n = 0;
+  g->n = g->intakes_n = 0;
   while (q->head != NULL && g->n < GROUP_MAX &&
          (g->n == 0 || bytes + q->head->bytes <= CF_GROUP_BYTES)) {
     struct cf_waiter *w = waiter_take(q);
     bytes += w->bytes;
     g->waiter[g->n++] = w;
-    g->append[g->appends_n++] = w->append;
+    g->intake[g->intakes_n++] = &w->intake;
   }
   posted_take(q, &g->posted);
   if (g->posted.n > 0)
-    g->append[g->appends_n++] = &g->posted.append;
+    g->intake[g->intakes_n++] = &g->posted.intake;
 }
 
 /* Do too many frozen generations wait, or too large ones? */
@@ -201,12 +230,15 @@ static enum cf_err wait_for_roller(struct cf_ledger *l)
   return stuck ? CF_E_SPACE : CF_OK;
 }
 
-static enum cf_err group_commit(struct cf_ledger *l, const struct group *g, uint64_t *size)
+static enum cf_err group_commit(struct cf_ledger *l, struct group *g, uint64_t *size)
 {
+  struct posted *posted = &g->posted;
   enum cf_err err = wait_for_roller(l);
+  if (err == CF_OK && posted->n > 0)
+    err = cf_event_keys_make(l, posted->pointer, posted->n, &posted->intake.keys);
   if (err == CF_OK) {
     (void)pthread_mutex_lock(&l->commit);
-    err = cf_plan_run(l, g->append, g->appends_n);
+    err = cf_plan_run(l, g->intake, g->intakes_n);
     *size = l->size;
     (void)pthread_mutex_unlock(&l->commit);
   }
@@ -244,7 +276,7 @@ static enum cf_err group_run(struct cf_ledger *l, struct group *g)
     l->queue.posted_dropped += g->posted.n;
   }
   for (size_t i = 0; i < g->n; i++)
-    g->append[i]->size = size;
+    g->intake[i]->append->size = size;
   leave(&l->queue, g->n);
   release(&l->queue);
   return err;
@@ -299,25 +331,35 @@ static enum cf_err admit(struct cf_ledger *l, const struct cf_append *a, bool co
   return !brings_events(a) || cf_space_ok(l) ? CF_OK : CF_E_SPACE;
 }
 
-static enum cf_err enqueue(struct cf_ledger *l, struct cf_append *append, bool control)
+static enum cf_err wait_in_queue(struct cf_ledger *l, struct cf_waiter *w, bool control)
 {
   struct cf_queue *q = &l->queue;
-  struct cf_waiter w = {.append = append, .bytes = append_bytes(append)};
-  (void)sem_init(&w.wake, 0, 0);
+  (void)sem_init(&w->wake, 0, 0);
   (void)pthread_mutex_lock(&q->lock);
-  enum cf_err err = admit(l, append, control);
+  enum cf_err err = admit(l, w->intake.append, control);
   if (err == CF_OK) {
     q->inside++;
-    q->bytes += w.bytes;
-    *q->tail = &w;
-    q->tail = &w.next;
+    q->bytes += w->bytes;
+    *q->tail = w;
+    q->tail = &w->next;
   }
   release(q);
   if (err == CF_OK) {
-    sleep_until_woken(&w);
-    err = w.leads ? lead(l, &w) : w.err;
+    sleep_until_woken(w);
+    err = w->leads ? lead(l, w) : w->err;
   }
-  (void)sem_destroy(&w.wake);
+  (void)sem_destroy(&w->wake);
+  return err;
+}
+
+/* All that can be done without a lock is done before. */
+static enum cf_err enqueue(struct cf_ledger *l, struct cf_append *append, bool control)
+{
+  struct cf_waiter w = {.intake.append = append, .bytes = append_bytes(append)};
+  enum cf_err err = cf_event_keys_make(l, append->events, append->n, &w.intake.keys);
+  if (err == CF_OK)
+    err = wait_in_queue(l, &w, control);
+  cf_event_keys_fini(&w.intake.keys);
   return err;
 }
 

@@ -35,9 +35,28 @@ struct cf_layout {
   struct cf_tail **tails;
 };
 
+/* What the indexes take of n events. Made by the thread that brings them,
+ * before it waits: no lock is held for it. */
+struct cf_event_keys {
+  struct cf_index_keys *each; /* n of them */
+  struct cf_buf bytes;        /* what they point into */
+};
+/* CF_E_NOMEM. To be ended by cf_event_keys_fini in any case, which is harmless
+ * on a zeroed one. */
+CF_MUST enum cf_err cf_event_keys_make(const struct cf_ledger *l,
+                                       const struct cf_event *const *events, size_t n,
+                                       struct cf_event_keys *keys);
+void cf_event_keys_fini(struct cf_event_keys *keys);
+
+/* An append on its way. */
+struct cf_intake {
+  struct cf_append *append;
+  struct cf_event_keys keys; /* of append->events */
+};
+
 /* One request in the queue. */
 struct cf_waiter {
-  struct cf_append *append;
+  struct cf_intake intake;
   enum cf_err err;
   size_t bytes;
   bool leads; /* it is woken to lead, not because it has its answer */
@@ -157,7 +176,8 @@ bool cf_space_release(struct cf_ledger *l);
 
 /* plan.c: one group's way into the ledger. */
 /* under commit: commits, applies; not yet durable */
-CF_MUST enum cf_err cf_plan_run(struct cf_ledger *l, struct cf_append *const *group, size_t n);
+CF_MUST enum cf_err cf_plan_run(struct cf_ledger *l, const struct cf_intake *const *group,
+                                size_t n);
 /* dedupe.c: for each ask, is a record with its (source, id) committed within
  * the window? found and what follows are written. */
 struct cf_ask {

@@ -23,6 +23,7 @@
 /* An event of the group and what becomes of it. */
 struct item {
   const struct cf_event *event;
+  const struct cf_index_keys *keys;
   struct cf_place *place;
   struct cf_ask *ask; /* NULL: it has no id */
 };
@@ -58,38 +59,24 @@ struct plan {
   struct cf_tail **tail; /* generations born in this transaction */
   size_t tails_n;
   struct cf_event clock; /* a `clock` record in front, where the clock was set back */
+  struct cf_event_keys clock_keys;
 };
 
 /* ---- who is new ---- */
 
-/* `"name":"value"` of a NAME member inside a canonical public text: its value
- * needs no unescaping. */
-static struct cf_str public_name(struct cf_str text, struct cf_str pattern)
-{
-  const char *p = text.n >= pattern.n ? memmem(text.p, text.n, pattern.p, pattern.n) : NULL;
-  if (p == NULL)
-    return (struct cf_str){0};
-  const char *from = p + pattern.n;
-  const char *end = memchr(from, '"', text.n - (size_t)(from - text.p));
-  return end == NULL ? (struct cf_str){0} : (struct cf_str){from, (size_t)(end - from)};
-}
-
-static void item_init(struct plan *p, const struct cf_event *event, struct cf_place *place)
+static void item_init(struct plan *p, const struct cf_event *event,
+                      const struct cf_index_keys *keys, struct cf_place *place)
 {
   struct item *item = &p->item[p->items_n++];
-  *item = (struct item){.event = event, .place = place};
-  struct cf_str id = event->record.kind == CF_K_EVENT
-                         ? public_name(event->record.public_text, CF_STR(",\"id\":\""))
-                         : (struct cf_str){0};
-  if (id.n == 0)
+  *item = (struct item){.event = event, .keys = keys, .place = place};
+  if (event->record.kind != CF_K_EVENT || !keys->has_id)
     return;
   p->asker[p->asks_n] = place;
   item->ask = &p->ask[p->asks_n++];
-  *item->ask =
-      (struct cf_ask){.source = public_name(event->record.public_text, CF_STR("\"source\":\"")),
-                      .id = id,
-                      .content = &event->record,
-                      .fingerprint = cf_id_fingerprint(p->l->fingerprint_key, id)};
+  *item->ask = (struct cf_ask){.source = cf_event_get(event, CF_M_SOURCE),
+                               .id = cf_event_get(event, CF_M_ID),
+                               .content = &event->record,
+                               .fingerprint = keys->fingerprint};
 }
 
 /* The earlier ask of the group with the same (source, id), or asks_n; enters
@@ -142,10 +129,12 @@ static bool begins_piece(const struct plan *p, uint64_t seq)
 }
 
 /* Give the next seq to an event: leaf, hash, and its piece. */
-static enum cf_err place_event(struct plan *p, const struct cf_event *event, struct cf_place *place)
+static enum cf_err place_event(struct plan *p, const struct cf_event *event,
+                               const struct cf_index_keys *keys, struct cf_place *place)
 {
   struct cf_fresh *f = &p->fresh[p->fresh_n];
   f->record = event->record;
+  f->keys = *keys;
   f->record.seq = p->size;
   f->record.recorded_us = p->now_us;
   if (p->size % CF_GROUP == 0)
@@ -176,10 +165,10 @@ static enum cf_err place_all(struct plan *p)
 {
   enum cf_err err = cf_dedupe(p->l, p->ask, p->asks_n, p->now_us);
   if (err == CF_OK && p->clock.text != NULL)
-    err = place_event(p, &p->clock, NULL);
+    err = place_event(p, &p->clock, p->clock_keys.each, NULL);
   for (size_t i = 0; err == CF_OK && i < p->items_n; i++) {
     if (!has_twin(p, &p->item[i]))
-      err = place_event(p, p->item[i].event, p->item[i].place);
+      err = place_event(p, p->item[i].event, p->item[i].keys, p->item[i].place);
   }
   return err;
 }
@@ -229,11 +218,11 @@ static enum cf_err write_pieces(struct plan *p)
   return CF_OK;
 }
 
-static enum cf_err write_rows(struct plan *p, struct cf_append *const *group, size_t n)
+static enum cf_err write_rows(struct plan *p, const struct cf_intake *const *group, size_t n)
 {
   for (size_t i = 0; i < n; i++)
-    for (size_t j = 0; j < group[i]->rows_n; j++) {
-      const struct cf_row *row = &group[i]->rows[j];
+    for (size_t j = 0; j < group[i]->append->rows_n; j++) {
+      const struct cf_row *row = &group[i]->append->rows[j];
       enum cf_err err = cf_bdb_put(p->l->table[row->table], p->txn, row->key, row->value);
       if (err != CF_OK)
         return err;
@@ -241,7 +230,7 @@ static enum cf_err write_rows(struct plan *p, struct cf_append *const *group, si
   return CF_OK;
 }
 
-static enum cf_err write_all(struct plan *p, struct cf_append *const *group, size_t n)
+static enum cf_err write_all(struct plan *p, const struct cf_intake *const *group, size_t n)
 {
   enum cf_err err = write_pieces(p);
   if (err == CF_OK)
@@ -329,11 +318,13 @@ static enum cf_err read_clock(struct plan *p)
     p->now_us = p->l->last_recorded_us;
     return CF_OK;
   }
-  return cf_control_service(p->l->software, "clock", &p->clock);
+  enum cf_err err = cf_control_service(p->l->software, "clock", &p->clock);
+  const struct cf_event *clock = &p->clock;
+  return err == CF_OK ? cf_event_keys_make(p->l, &clock, 1, &p->clock_keys) : err;
 }
 
-static enum cf_err plan_init(struct plan *p, struct cf_ledger *l, struct cf_append *const *group,
-                             size_t n)
+static enum cf_err plan_init(struct plan *p, struct cf_ledger *l,
+                             const struct cf_intake *const *group, size_t n)
 {
   memset(p, 0, sizeof *p);
   p->l = l;
@@ -345,7 +336,7 @@ static enum cf_err plan_init(struct plan *p, struct cf_ledger *l, struct cf_appe
   memcpy(p->salt_key, l->salt_key, CF_SALTKEY_N);
   size_t events = 0, slots = 16;
   for (size_t i = 0; i < n; i++)
-    events += group[i]->n;
+    events += group[i]->append->n;
   while (slots < events * 2)
     slots *= 2;
   p->own.mask = slots - 1;
@@ -360,8 +351,9 @@ static enum cf_err plan_init(struct plan *p, struct cf_ledger *l, struct cf_appe
       p->fresh == NULL || p->piece == NULL || p->tail == NULL)
     return CF_E_NOMEM;
   for (size_t i = 0; i < n; i++)
-    for (size_t j = 0; j < group[i]->n; j++)
-      item_init(p, group[i]->events[j], &group[i]->places[j]);
+    for (size_t j = 0; j < group[i]->append->n; j++)
+      item_init(p, group[i]->append->events[j], &group[i]->keys.each[j],
+                &group[i]->append->places[j]);
   return read_clock(p);
 }
 
@@ -384,9 +376,10 @@ static void plan_fini(struct plan *p, bool committed)
   cf_buf_fini(&p->leaf);
   cf_buf_fini(&p->done);
   cf_event_fini(&p->clock);
+  cf_event_keys_fini(&p->clock_keys);
 }
 
-enum cf_err cf_plan_run(struct cf_ledger *l, struct cf_append *const *group, size_t n)
+enum cf_err cf_plan_run(struct cf_ledger *l, const struct cf_intake *const *group, size_t n)
 {
   struct plan *p = malloc(sizeof *p);
   if (p == NULL)

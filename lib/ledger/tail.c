@@ -32,7 +32,6 @@ struct cf_tail {
   /* the writer's own */
   struct cf_block_writer piece;
   struct cf_buf piece_bytes;
-  struct cf_values values;
 };
 
 static uint32_t capacity(const struct cf_tail *t)
@@ -56,7 +55,6 @@ static void tail_free(struct cf_tail *t)
   cf_block_writer_fini(&t->open);
   cf_block_writer_fini(&t->piece);
   cf_buf_fini(&t->piece_bytes);
-  cf_values_fini(&t->values);
   cf_index_free(t->index);
   (void)pthread_rwlock_destroy(&t->lock);
   free(t);
@@ -87,7 +85,6 @@ static enum cf_err tail_new(const struct cf_tail_meta *meta, const uint8_t finge
   cf_block_writer_init(&t->open);
   cf_block_writer_init(&t->piece);
   cf_buf_init(&t->piece_bytes, PIECE_MAX);
-  cf_values_init(&t->values);
   /* Sized for the whole generation: pages that are never touched cost
    * nothing. */
   t->full = calloc(capacity(t) / CF_GROUP, sizeof *t->full);
@@ -243,13 +240,12 @@ static enum cf_err enter(struct cf_tail *t, const struct cf_fresh *f)
 {
   uint32_t offset = t->n;
   CF_ASSERT(f->record.seq == t->meta.first + offset && offset < capacity(t));
-  enum cf_err err = cf_values_get(&f->record, &t->values);
-  if (err == CF_OK)
-    err = cf_index_add(t->index, offset, &f->record, &t->values);
+  int64_t effective_us = cf_record_effective_us(&f->record);
+  enum cf_err err = cf_index_add(t->index, offset, effective_us, &f->keys);
   if (err != CF_OK)
     return err;
   memcpy(t->hashes + (size_t)offset * CF_HASH_N, f->hash, CF_HASH_N);
-  t->times[offset] = cf_record_effective_us(&f->record);
+  t->times[offset] = effective_us;
   widen(&t->ranges, offset == 0, &f->record);
   t->n = offset + 1;
   return CF_OK;
@@ -290,7 +286,10 @@ void cf_tail_set_limit(struct cf_tail *tail, uint64_t limit)
 
 struct loader {
   struct cf_tail *t;
+  const uint8_t *fingerprint_key;
   struct cf_block block;
+  struct cf_values values;
+  struct cf_buf keys; /* of the block's records */
   struct cf_fault *fault;
 };
 
@@ -315,18 +314,35 @@ static enum cf_err load_run(struct loader *l, const struct cf_fresh *fresh, unsi
   if (err == CF_OK)
     err = cf_tail_apply(l->t, &piece);
   free(piece.block.p);
-  return err == CF_E_SYNTAX ? damaged(l, l->block.first, "does not parse") : err;
+  return err;
+}
+
+/* The keys of the block's records, whose events have gone: from their texts. */
+static enum cf_err load_keys(struct loader *l, struct cf_index_keys keys[CF_GROUP])
+{
+  const struct cf_block *block = &l->block;
+  cf_buf_reset(&l->keys);
+  for (unsigned i = 0; i < block->n; i++) {
+    enum cf_err err = cf_values_get(&block->record[i], &l->values);
+    if (err != CF_OK)
+      return err == CF_E_SYNTAX ? damaged(l, block->first, "does not parse") : err;
+    cf_index_keys_put(l->fingerprint_key, block->record[i].kind, l->values.v, &l->keys, &keys[i]);
+  }
+  cf_index_keys_settle(&l->keys, keys, block->n);
+  return l->keys.err;
 }
 
 static enum cf_err load_records(struct loader *l, const uint8_t *hashes, struct cf_str bytes)
 {
   struct cf_fresh fresh[CF_GROUP];
+  struct cf_index_keys keys[CF_GROUP];
   const struct cf_block *block = &l->block;
-  for (unsigned i = 0; i < block->n; i++) {
+  enum cf_err err = load_keys(l, keys);
+  for (unsigned i = 0; err == CF_OK && i < block->n; i++) {
     fresh[i].record = block->record[i];
+    fresh[i].keys = keys[i];
     memcpy(fresh[i].hash, hashes + (size_t)i * CF_HASH_N, CF_HASH_N);
   }
-  enum cf_err err = CF_OK;
   for (unsigned run = 0; err == CF_OK && run < block->runs; run++) {
     unsigned from = block->run[run].from,
              end = run + 1 < block->runs ? block->run[run + 1].from : block->n;
@@ -372,8 +388,10 @@ enum cf_err cf_tail_load(struct cf_bdb_env *env, const struct cf_tail_meta *meta
                          const uint8_t fingerprint_key[16], struct cf_tail **tail,
                          struct cf_fault *fault)
 {
-  struct loader l = {.fault = fault};
+  struct loader l = {.fingerprint_key = fingerprint_key, .fault = fault};
   cf_block_init(&l.block);
+  cf_values_init(&l.values);
+  cf_buf_init(&l.keys, SIZE_MAX / 2);
   enum cf_err err = tail_new(meta, fingerprint_key, &l.t);
   if (err == CF_OK)
     err = open_file(l.t, env, NULL, CF_BDB_READ);
@@ -386,6 +404,8 @@ enum cf_err cf_tail_load(struct cf_bdb_env *env, const struct cf_tail_meta *meta
   else if (l.t != NULL)
     tail_free(l.t);
   cf_block_fini(&l.block);
+  cf_values_fini(&l.values);
+  cf_buf_fini(&l.keys);
   return err;
 }
 

@@ -26,6 +26,7 @@ struct cf_tail_meta {
 /* One record on its way in. */
 struct cf_fresh {
   struct cf_record record;
+  struct cf_index_keys keys;
   uint8_t hash[CF_HASH_N];
 };
 struct cf_bytes {

@@ -305,20 +305,25 @@ static void make_records(void)
 static struct cf_index *build_index(uint32_t n)
 {
   struct cf_index *index = NULL;
+  struct cf_buf b;
 
+  cf_buf_init(&b, 1 << 16);
   ck_assert_ok(cf_index_new(id_key, &index));
   for (uint32_t i = 0; i < n; i++) {
-    struct cf_record r = {.kind = i % 50 == 0 ? CF_K_ACCESS : CF_K_EVENT,
-                          .time_us = made[i].time_us};
-    struct cf_values values = {.v = {{NULL, 0}}};
+    struct cf_str value[CF_M_N] = {{NULL, 0}};
+    struct cf_index_keys made_keys;
     if (made[i].has_user)
-      values.v[CF_M_USER] = cf_str_from(made[i].user);
-    values.v[CF_M_PATH] = cf_str_from(made[i].path);
-    values.v[CF_M_ID] = cf_str_from(made[i].id);
-    values.v[CF_M_IP] = cf_str_from(made[i].ip);
-    values.v[CF_M_STATUS] = cf_str_from(made[i].status);
-    ck_assert_ok(cf_index_add(index, i, &r, &values));
+      value[CF_M_USER] = cf_str_from(made[i].user);
+    value[CF_M_PATH] = cf_str_from(made[i].path);
+    value[CF_M_ID] = cf_str_from(made[i].id);
+    value[CF_M_IP] = cf_str_from(made[i].ip);
+    value[CF_M_STATUS] = cf_str_from(made[i].status);
+    cf_buf_reset(&b);
+    cf_index_keys_put(id_key, i % 50 == 0 ? CF_K_ACCESS : CF_K_EVENT, value, &b, &made_keys);
+    ck_assert_ok(b.err);
+    ck_assert_ok(cf_index_add(index, i, made[i].time_us, &made_keys));
   }
+  cf_buf_fini(&b);
   return index;
 }
 

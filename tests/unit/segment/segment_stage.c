@@ -55,17 +55,23 @@ struct cf_index *segment_index_new(uint32_t n)
   struct cf_index *index = NULL;
   static char texts[FACT_MEMBERS_N][300];
   char id[300];
+  struct cf_buf b;
 
+  cf_buf_init(&b, 1 << 16);
   ck_assert_ok(cf_index_new(fact_ledger_key, &index));
   for (uint32_t i = 0; i < n; i++) {
-    struct cf_record r = {.kind = fact_kind(i), .time_us = fact_time(i)};
-    struct cf_values values = {.v = {{NULL, 0}}};
+    struct cf_str value[CF_M_N] = {{NULL, 0}};
+    struct cf_index_keys keys;
     for (size_t m = 0; m < FACT_MEMBERS_N; m++)
-      values.v[fact_members[m]] = fact_value(i, fact_members[m], texts[m]);
+      value[fact_members[m]] = fact_value(i, fact_members[m], texts[m]);
     if (fact_id(i, id).n > 0)
-      values.v[CF_M_ID] = fact_id(i, id);
-    ck_assert_ok(cf_index_add(index, i, &r, &values));
+      value[CF_M_ID] = fact_id(i, id);
+    cf_buf_reset(&b);
+    cf_index_keys_put(fact_ledger_key, fact_kind(i), value, &b, &keys);
+    ck_assert_ok(b.err);
+    ck_assert_ok(cf_index_add(index, i, fact_time(i), &keys));
   }
+  cf_buf_fini(&b);
   return index;
 }
 

@@ -78,7 +78,6 @@ static enum cf_err ask_tell(struct dedupe *d, struct cf_ask *ask, const struct c
   if (err != CF_OK)
     return err;
   ask->found = true;
-  ask->same = cf_record_same(ask->content, r);
   ask->seq = r->seq;
   ask->recorded_us = r->recorded_us;
   return CF_OK;
@@ -96,7 +95,8 @@ static bool is_too_old(const struct dedupe *d, int64_t recorded_us)
   return d->now_us - recorded_us >= d->l->conf->dedupe_window_us;
 }
 
-/* Is the record at seq the one? Then the ask says so. */
+/* Is the record at seq the one? Then the ask says so. Most that are sent again
+ * are the same: only where one is not, its names have to be looked at. */
 static enum cf_err candidate_check(struct dedupe *d, struct cf_ask *ask, uint64_t seq)
 {
   enum cf_err err = open_block(d, seq);
@@ -105,10 +105,13 @@ static enum cf_err candidate_check(struct dedupe *d, struct cf_ask *ask, uint64_
   const struct cf_record *r = &d->block->record[seq % CF_GROUP];
   if (r->kind != CF_K_EVENT || is_too_far_back(d, seq) || is_too_old(d, r->recorded_us))
     return CF_OK;
-  err = cf_values_get(r, &d->values);
-  if (err != CF_OK || !cf_str_eq(d->values.v[CF_M_SOURCE], ask->source) ||
-      !cf_str_eq(d->values.v[CF_M_ID], ask->id))
-    return err;
+  ask->same = cf_record_same(ask->content, r);
+  if (!ask->same) {
+    err = cf_values_get(r, &d->values);
+    if (err != CF_OK || !cf_str_eq(d->values.v[CF_M_SOURCE], ask->source) ||
+        !cf_str_eq(d->values.v[CF_M_ID], ask->id))
+      return err;
+  }
   return ask_tell(d, ask, r);
 }
 

@@ -304,15 +304,30 @@ static void part_point(struct cf_record *r, const char *text, const size_t ends[
     r->payload[c] = (struct cf_str){text + ends[c], ends[c + 1] - ends[c]};
 }
 
-static enum cf_err check_record(const struct cf_record *r, struct cf_fault *fault)
+/* Each value was checked when it was set; a body is somebody's text. */
+static enum cf_err check_public(const struct cf_parts *parts, const struct cf_record *r,
+                                struct cf_fault *fault)
 {
   int64_t t;
+  uint32_t members = 0;
+  if (parts->body.set || cf_kind_table[parts->kind].body[0] != 0)
+    return cf_public_check(r->kind, r->public_text, &t, fault);
+  for (unsigned m = 0; m < CF_M_N; m++)
+    if (parts->member[m].set && cf_member_table[m].compartment == CF_C_PUBLIC)
+      members |= 1u << m;
+  return cf_public_members_check(parts->kind, members,
+                                 cf_parts_get(parts, &parts->member[CF_M_SOURCE]), fault);
+}
+
+static enum cf_err check_record(const struct cf_parts *parts, const struct cf_record *r,
+                                struct cf_fault *fault)
+{
   struct cf_fault why = {.at = ""};
   size_t n = cf_record_size(r);
   if (n > CF_LEAF_MAX)
     return cf_fail(fault, CF_E_INVALID, NULL, "the record would take %zu bytes, more than %d", n,
                    CF_LEAF_MAX);
-  if (cf_public_check(r->kind, r->public_text, &t, &why) != CF_OK)
+  if (check_public(parts, r, &why) != CF_OK)
     return cf_fail(fault, CF_E_INVALID, why.at, "%s", why.detail);
   return CF_OK;
 }
@@ -331,7 +346,7 @@ static enum cf_err parts_encode(const struct cf_parts *parts, struct cf_event *e
                         : b.err;
   if (err == CF_OK) {
     part_point(&made.record, (const char *)b.p, ends);
-    err = check_record(&made.record, fault);
+    err = check_record(parts, &made.record, fault);
   }
   if (err == CF_OK) {
     put_decoded(parts, &b, made.value);

@@ -7,7 +7,7 @@
 
 #include "lib/base/codec.h"
 #include "lib/record/canon_in.h"
-#include "lib/record/record.h"
+#include "lib/record/values.h"
 
 /* What was found among a group of members. */
 struct found {
@@ -107,19 +107,19 @@ enum cf_err cf_payload_check(enum cf_compartment compartment, struct cf_str payl
 
 /* ---- public members ---- */
 
-static enum cf_err check_found(enum cf_kind kind, const struct found *found, struct cf_fault *fault)
+enum cf_err cf_public_members_check(enum cf_kind kind, uint32_t members, struct cf_str source,
+                                    struct cf_fault *fault)
 {
   const struct cf_kind_row *row = &cf_kind_table[kind];
-  uint32_t source = 1u << CF_M_SOURCE, outcome = 1u << CF_M_OUTCOME;
-  bool ours = cf_str_is(found->source, "counterfoil");
+  bool ours = cf_str_is(source, "counterfoil");
   if (row->members == CF_PUBLIC_NONE)
-    return found->members == 0 ? CF_OK : leaf_bad(fault, row->name, "has body only");
-  if ((found->members & source) == 0)
+    return members == 0 ? CF_OK : leaf_bad(fault, row->name, "has body only");
+  if ((members & 1u << CF_M_SOURCE) == 0)
     return leaf_bad(fault, "source", "is missing");
   if (row->members == CF_PUBLIC_SOURCE)
-    return found->members == source ? CF_OK
-                                    : leaf_bad(fault, row->name, "has source and body only");
-  if ((found->members & outcome) == 0)
+    return members == 1u << CF_M_SOURCE ? CF_OK
+                                        : leaf_bad(fault, row->name, "has source and body only");
+  if ((members & 1u << CF_M_OUTCOME) == 0)
     return leaf_bad(fault, "outcome", "is missing");
   return ours == (kind == CF_K_ACCESS)
              ? CF_OK
@@ -133,7 +133,7 @@ static enum cf_err take_public(struct cf_canon *c, enum cf_kind kind, int64_t *t
   bool body = cf_kind_table[kind].body[0] != 0;
   enum cf_err err = take_members(c, CF_C_PUBLIC, &found, fault);
   if (err == CF_OK)
-    err = check_found(kind, &found, fault);
+    err = cf_public_members_check(kind, found.members, found.source, fault);
   if (err == CF_OK && body) {
     if ((found.members != 0 && !cf_canon_char(c, ',')) || !cf_canon_text(c, "\"body\":"))
       return leaf_bad(fault, "body", "is missing");

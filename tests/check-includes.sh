@@ -4,8 +4,8 @@
 #   check-includes.sh [TREE]
 # 1. #include goes only where house.sh lets the folder go; own files are named from the root.
 # 2. A header NOUN_in.h is private to its folder, and to the tests in a directory of the folder's name, such as tests/unit/query/ for
-#    lib/query (a test of another folder that knows it would break with what it does not test), and to the fuzz targets, each of which
-#    enters one parser, wherever that is.
+#    lib/query (a test of another folder that knows it would break with what it does not test), and to fuzz targets and benches,
+#    each of which enters one piece, wherever that is.
 # 3. A third-party header has one owner.
 # 4. Every .c of the house begins with config.h.
 # 5. Every source names its licence.
@@ -53,7 +53,7 @@ includes=$(awk "$house_awk"'
   function inside(home) {
     if (house_of(FILENAME) == home) return 1
     sub(/.*\//, "", home)
-    return FILENAME ~ /^tests\// && (index(FILENAME, "/" home "/") > 0 || FILENAME ~ /^tests\/fuzz\//)
+    return FILENAME ~ /^tests\// && (index(FILENAME, "/" home "/") > 0 || FILENAME ~ /^tests\/(fuzz|bench)\//)
   }
   function own_header(header,   here, there) {
     here = house_of(FILENAME)

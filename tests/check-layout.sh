@@ -16,14 +16,17 @@ command -v "$formatter" >/dev/null || { echo "$formatter is not installed: ./boo
 mapfile -t code < <(find lib fcgi-app tests -type f \( -name '*.c' -o -name '*.h' \) | sort)
 mapfile -t tables < <(find lib fcgi-app -type f -name '*.def' | sort)
 [ "${#code[@]}" -gt 0 ] || { echo "no sources under $PWD" >&2; exit 2; }
-failed=0
 
 [ "$fix" = no ] || "$formatter" -i "${code[@]}"
-"$formatter" --dry-run -Werror "${code[@]}" 2>&1 | grep -F 'error:' && failed=1
 
 # A line behind the limit whose length is a string's stays: cut strings cannot be searched for.
-grep -nP '^.{101,}' "${code[@]}" | grep -vP ':\d+:.*"' && failed=1
-grep -nP '^(?= */\*|(?:  )* \*).{81,}' "${code[@]}" "${tables[@]}" && failed=1
-
-[ "$failed" = 1 ] || echo "${#code[@]} sources are laid out as .clang-format says"
-exit "$failed"
+faults=$(
+  formatted=$("$formatter" --dry-run -Werror "${code[@]}" 2>&1) || printf '%s\n' "$formatted" "$formatter is not content"
+  grep -nP '^.{101,}' "${code[@]}" | grep -vP ':\d+:.*"' || true
+  grep -nP '^(?= */\*|(?:  )* \*).{81,}' "${code[@]}" "${tables[@]}" || true
+)
+if [ -n "$faults" ]; then
+  printf '%s\n' "$faults"
+  exit 1
+fi
+echo "${#code[@]} sources are laid out as .clang-format says"

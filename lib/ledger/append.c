@@ -40,32 +40,6 @@ void cf_queue_fini(struct cf_queue *queue)
   (void)pthread_mutex_destroy(&queue->lock);
 }
 
-/* ---- keys ---- */
-
-enum cf_err cf_event_keys_make(const struct cf_ledger *l, const struct cf_event *const *events,
-                               size_t n, struct cf_event_keys *keys)
-{
-  cf_buf_init(&keys->bytes, SIZE_MAX / 2);
-  keys->each = malloc((n + 1) * sizeof *keys->each);
-  if (keys->each == NULL)
-    return CF_E_NOMEM;
-  for (size_t i = 0; i < n; i++) {
-    struct cf_str value[CF_M_N];
-    for (unsigned m = 0; m < CF_M_N; m++)
-      value[m] = cf_event_get(events[i], (enum cf_member)m);
-    cf_index_keys_put(l->fingerprint_key, events[i]->record.kind, value, &keys->bytes,
-                      &keys->each[i]);
-  }
-  cf_index_keys_settle(&keys->bytes, keys->each, n);
-  return keys->bytes.err;
-}
-
-void cf_event_keys_fini(struct cf_event_keys *keys)
-{
-  free(keys->each);
-  cf_buf_fini(&keys->bytes);
-}
-
 /* ---- what was posted ---- */
 
 void cf_ledger_post(struct cf_ledger *l, struct cf_event *event)
@@ -129,7 +103,7 @@ static void posted_take(struct cf_queue *q, struct posted *p)
 
 /* Unlock the queue, and let the first one that waits lead, if it is time. It is
  * woken without the lock, which it takes at once. */
-static void release(struct cf_queue *q)
+static void queue_release(struct cf_queue *q)
 {
   struct cf_waiter *next = NULL;
   if (!q->leading && q->head != NULL && (q->flushing == 0 || q->bytes >= AHEAD_BYTES)) {
@@ -143,7 +117,7 @@ static void release(struct cf_queue *q)
 }
 
 /* Under queue.lock: n have their answer. */
-static void leave(struct cf_queue *q, size_t n)
+static void queue_leave(struct cf_queue *q, size_t n)
 {
   q->inside -= (unsigned)n;
   if (q->inside == 0)
@@ -254,7 +228,7 @@ static void group_flush(struct cf_ledger *l, uint64_t size)
   (void)pthread_mutex_lock(&q->lock);
   q->leading = false;
   q->flushing++;
-  release(q);
+  queue_release(q);
   cf_bdb_flush(l->env);
   cf_publish(l, size);
   (void)pthread_mutex_lock(&q->lock);
@@ -277,29 +251,29 @@ static enum cf_err group_run(struct cf_ledger *l, struct group *g)
   }
   for (size_t i = 0; i < g->n; i++)
     g->intake[i]->append->size = size;
-  leave(&l->queue, g->n);
-  release(&l->queue);
+  queue_leave(&l->queue, g->n);
+  queue_release(&l->queue);
   return err;
 }
 
 /* Without memory for a group only the one that would lead fails. */
-static enum cf_err lead_not(struct cf_queue *q)
+static enum cf_err group_lead_not(struct cf_queue *q)
 {
   (void)waiter_take(q);
   q->leading = false;
-  leave(q, 1);
-  release(q);
+  queue_leave(q, 1);
+  queue_release(q);
   return CF_E_NOMEM;
 }
 
 /* By the first one that waits, who is in the group that it leads. The others
  * are woken when nothing of the ledger is needed any more. */
-static enum cf_err lead(struct cf_ledger *l, const struct cf_waiter *leader)
+static enum cf_err group_lead(struct cf_ledger *l, const struct cf_waiter *leader)
 {
   struct group *g = malloc(sizeof *g);
   (void)pthread_mutex_lock(&l->queue.lock);
   if (g == NULL)
-    return lead_not(&l->queue);
+    return group_lead_not(&l->queue);
   group_take(&l->queue, g);
   (void)pthread_mutex_unlock(&l->queue.lock);
   enum cf_err err = group_run(l, g);
@@ -324,7 +298,7 @@ static bool brings_events(const struct cf_append *a)
 
 /* Under queue.lock: may an append begin? What is no client's event may use the
  * last space: a token must be revocable. */
-static enum cf_err admit(struct cf_ledger *l, const struct cf_append *a, bool control)
+static enum cf_err append_admit(struct cf_ledger *l, const struct cf_append *a, bool control)
 {
   if (!control && atomic_load(&l->leaving))
     return CF_E_LEAVING;
@@ -336,24 +310,24 @@ static enum cf_err wait_in_queue(struct cf_ledger *l, struct cf_waiter *w, bool 
   struct cf_queue *q = &l->queue;
   (void)sem_init(&w->wake, 0, 0);
   (void)pthread_mutex_lock(&q->lock);
-  enum cf_err err = admit(l, w->intake.append, control);
+  enum cf_err err = append_admit(l, w->intake.append, control);
   if (err == CF_OK) {
     q->inside++;
     q->bytes += w->bytes;
     *q->tail = w;
     q->tail = &w->next;
   }
-  release(q);
+  queue_release(q);
   if (err == CF_OK) {
     sleep_until_woken(w);
-    err = w->leads ? lead(l, w) : w->err;
+    err = w->leads ? group_lead(l, w) : w->err;
   }
   (void)sem_destroy(&w->wake);
   return err;
 }
 
 /* All that can be done without a lock is done before. */
-static enum cf_err enqueue(struct cf_ledger *l, struct cf_append *append, bool control)
+static enum cf_err append_enqueue(struct cf_ledger *l, struct cf_append *append, bool control)
 {
   struct cf_waiter w = {.intake.append = append, .bytes = append_bytes(append)};
   enum cf_err err = cf_event_keys_make(l, append->events, append->n, &w.intake.keys);
@@ -365,7 +339,7 @@ static enum cf_err enqueue(struct cf_ledger *l, struct cf_append *append, bool c
 
 enum cf_err cf_ledger_append(struct cf_ledger *ledger, struct cf_append *append)
 {
-  return enqueue(ledger, append, false);
+  return append_enqueue(ledger, append, false);
 }
 
 void cf_append_posted(struct cf_ledger *l)
@@ -374,7 +348,7 @@ void cf_append_posted(struct cf_ledger *l)
   bool any = l->queue.posted_n > 0;
   (void)pthread_mutex_unlock(&l->queue.lock);
   struct cf_append nothing = {.n = 0};
-  if (any && enqueue(l, &nothing, true) != CF_OK)
+  if (any && append_enqueue(l, &nothing, true) != CF_OK)
     cf_log(CF_LOG_WARNING, "records of access or loss could not be written");
 }
 
@@ -389,7 +363,7 @@ enum cf_err cf_append_service(struct cf_ledger *l, const char *what)
   const struct cf_event *pointer = &event;
   struct cf_place place;
   struct cf_append append = {.events = &pointer, .n = 1, .places = &place};
-  err = enqueue(l, &append, true);
+  err = append_enqueue(l, &append, true);
   cf_event_fini(&event);
   return err;
 }

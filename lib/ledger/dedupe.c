@@ -21,7 +21,7 @@
 
 struct dedupe {
   struct cf_ledger *l;
-  struct cf_ask *ask;
+  struct cf_dedupe_ask *ask;
   uint32_t n;
   int64_t now_us;
   struct cf_view *view; /* up to what is committed; made when the first record must be looked at */
@@ -70,7 +70,7 @@ static enum cf_err open_block(struct dedupe *d, uint64_t seq)
   return err;
 }
 
-static enum cf_err ask_tell(struct dedupe *d, struct cf_ask *ask, const struct cf_record *r)
+static enum cf_err ask_tell(struct dedupe *d, struct cf_dedupe_ask *ask, const struct cf_record *r)
 {
   struct cf_hashes hashes;
   cf_view_hashes(d->view, &hashes);
@@ -97,7 +97,7 @@ static bool is_too_old(const struct dedupe *d, int64_t recorded_us)
 
 /* Is the record at seq the one? Then the ask says so. Most that are sent again
  * are the same: only where one is not, its names have to be looked at. */
-static enum cf_err candidate_check(struct dedupe *d, struct cf_ask *ask, uint64_t seq)
+static enum cf_err candidate_check(struct dedupe *d, struct cf_dedupe_ask *ask, uint64_t seq)
 {
   enum cf_err err = open_block(d, seq);
   if (err != CF_OK)
@@ -133,7 +133,7 @@ static enum cf_err pass_damage(struct dedupe *d, struct place place, enum cf_err
   return CF_OK;
 }
 
-static enum cf_err check_all(struct dedupe *d, struct place place, struct cf_ask *ask,
+static enum cf_err check_all(struct dedupe *d, struct place place, struct cf_dedupe_ask *ask,
                              uint64_t first, const struct candidates *c)
 {
   enum cf_err err = CF_OK;
@@ -163,7 +163,7 @@ static enum cf_err collect_from(struct dedupe *d, struct place place, uint64_t f
   return CF_OK;
 }
 
-static enum cf_err search_unit(struct dedupe *d, struct place place, struct cf_ask *ask)
+static enum cf_err search_unit(struct dedupe *d, struct place place, struct cf_dedupe_ask *ask)
 {
   uint64_t first = place.tail != NULL ? cf_tail_meta(place.tail)->first : place.segment->first;
   struct candidates c;
@@ -179,7 +179,7 @@ static enum cf_err search_unit(struct dedupe *d, struct place place, struct cf_a
   return CF_OK;
 }
 
-static enum cf_err search_tails(struct dedupe *d, struct cf_ask *ask)
+static enum cf_err search_tails(struct dedupe *d, struct cf_dedupe_ask *ask)
 {
   const struct cf_layout *layout = d->l->layout;
   enum cf_err err = CF_OK;
@@ -189,7 +189,7 @@ static enum cf_err search_tails(struct dedupe *d, struct cf_ask *ask)
 }
 
 static enum cf_err search_segment(struct dedupe *d, const struct cf_segment_meta *meta,
-                                  struct cf_ask *ask)
+                                  struct cf_dedupe_ask *ask)
 {
   const struct place place = {.segment = meta};
   return pass_damage(d, place, search_unit(d, place, ask));
@@ -230,7 +230,7 @@ static enum cf_err search_one_segment(struct dedupe *d, const struct cf_segment_
   d->damaged = 0;
   enum cf_err err = asks_screen(d, meta, open_n, &maybe_n);
   for (uint32_t i = 0; err == CF_OK && i < maybe_n && d->damaged < DAMAGED_MAX; i++) {
-    struct cf_ask *ask = &d->ask[d->open[d->maybe[i]]];
+    struct cf_dedupe_ask *ask = &d->ask[d->open[d->maybe[i]]];
     if (!ask->found)
       err = search_segment(d, meta, ask);
   }
@@ -258,7 +258,7 @@ static enum cf_err search_segments(struct dedupe *d)
   return err;
 }
 
-enum cf_err cf_dedupe(struct cf_ledger *l, struct cf_ask *ask, uint32_t n, int64_t now_us)
+enum cf_err cf_dedupe(struct cf_ledger *l, struct cf_dedupe_ask *ask, uint32_t n, int64_t now_us)
 {
   if (n == 0)
     return CF_OK;

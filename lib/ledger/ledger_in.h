@@ -180,7 +180,7 @@ CF_MUST enum cf_err cf_plan_run(struct cf_ledger *l, const struct cf_intake *con
                                 size_t n);
 /* dedupe.c: for each ask, is a record with its (source, id) committed within
  * the window? found and what follows are written. */
-struct cf_ask {
+struct cf_dedupe_ask {
   struct cf_str source, id;
   uint64_t fingerprint; /* of the id */
   const struct cf_record *content;
@@ -190,7 +190,8 @@ struct cf_ask {
   uint8_t hash[CF_HASH_N];
 };
 /* under commit */
-CF_MUST enum cf_err cf_dedupe(struct cf_ledger *l, struct cf_ask *ask, uint32_t n, int64_t now_us);
+CF_MUST enum cf_err cf_dedupe(struct cf_ledger *l, struct cf_dedupe_ask *ask, uint32_t n,
+                              int64_t now_us);
 
 /* view.c */
 struct cf_view {

@@ -25,7 +25,7 @@ struct item {
   const struct cf_event *event;
   const struct cf_index_keys *keys;
   struct cf_place *place;
-  struct cf_ask *ask; /* NULL: it has no id */
+  struct cf_dedupe_ask *ask; /* NULL: it has no id */
 };
 
 /* An open-addressed table of the group's own ids. */
@@ -39,7 +39,7 @@ struct plan {
   struct cf_bdb_txn *txn;
   struct item *item;
   size_t items_n;
-  struct cf_ask *ask;
+  struct cf_dedupe_ask *ask;
   struct cf_place **asker; /* the place that goes with each ask */
   uint32_t asks_n;
   struct own_ids own;
@@ -73,23 +73,23 @@ static void item_init(struct plan *p, const struct cf_event *event,
     return;
   p->asker[p->asks_n] = place;
   item->ask = &p->ask[p->asks_n++];
-  *item->ask = (struct cf_ask){.source = cf_event_get(event, CF_M_SOURCE),
-                               .id = cf_event_get(event, CF_M_ID),
-                               .content = &event->record,
-                               .fingerprint = keys->fingerprint};
+  *item->ask = (struct cf_dedupe_ask){.source = cf_event_get(event, CF_M_SOURCE),
+                                      .id = cf_event_get(event, CF_M_ID),
+                                      .content = &event->record,
+                                      .fingerprint = keys->fingerprint};
 }
 
 /* The earlier ask of the group with the same (source, id), or asks_n; enters
  * this one where there is none. */
 static uint32_t own_twin(struct plan *p, uint32_t index)
 {
-  const struct cf_ask *ask = &p->ask[index];
+  const struct cf_dedupe_ask *ask = &p->ask[index];
   for (size_t at = (size_t)ask->fingerprint & p->own.mask;; at = (at + 1) & p->own.mask) {
     if (p->own.slot[at] == 0) {
       p->own.slot[at] = index + 1;
       return p->asks_n;
     }
-    const struct cf_ask *other = &p->ask[p->own.slot[at] - 1];
+    const struct cf_dedupe_ask *other = &p->ask[p->own.slot[at] - 1];
     if (other->fingerprint == ask->fingerprint && cf_str_eq(other->id, ask->id) &&
         cf_str_eq(other->source, ask->source))
       return p->own.slot[at] - 1;
@@ -100,7 +100,7 @@ static uint32_t own_twin(struct plan *p, uint32_t index)
  * place says so. */
 static bool has_twin(struct plan *p, const struct item *item)
 {
-  const struct cf_ask *ask = item->ask;
+  const struct cf_dedupe_ask *ask = item->ask;
   if (ask == NULL)
     return false;
   if (ask->found) {
@@ -282,7 +282,7 @@ static enum cf_err apply_pieces(struct plan *p)
 }
 
 /* What is committed must be in the image too. */
-static void apply(struct plan *p)
+static void plan_apply(struct plan *p)
 {
   struct cf_ledger *l = p->l;
   if (p->fresh_n == 0)
@@ -398,7 +398,7 @@ enum cf_err cf_plan_run(struct cf_ledger *l, const struct cf_intake *const *grou
     committed = err == CF_OK;
   }
   if (committed)
-    apply(p);
+    plan_apply(p);
   cf_bdb_txn_abort(p->txn);
   plan_fini(p, committed);
   free(p);

@@ -192,7 +192,7 @@ enum cf_err cf_tail_put(struct cf_tail *tail, struct cf_bdb_txn *txn, struct cf_
                     cf_buf_str(&tail->piece_bytes));
 }
 
-static void widen(struct cf_unit *u, bool first, const struct cf_record *r)
+static void ranges_widen(struct cf_unit *u, bool first, const struct cf_record *r)
 {
   int64_t t = cf_record_effective_us(r);
   if (first || t < u->time_min_us)
@@ -236,7 +236,7 @@ static enum cf_err write_open(struct cf_tail *t, const struct cf_record *r,
 }
 
 /* All of a record but its bytes. */
-static enum cf_err enter(struct cf_tail *t, const struct cf_fresh *f)
+static enum cf_err record_enter(struct cf_tail *t, const struct cf_fresh *f)
 {
   uint32_t offset = t->n;
   CF_ASSERT(f->record.seq == t->meta.first + offset && offset < capacity(t));
@@ -246,7 +246,7 @@ static enum cf_err enter(struct cf_tail *t, const struct cf_fresh *f)
     return err;
   memcpy(t->hashes + (size_t)offset * CF_HASH_N, f->hash, CF_HASH_N);
   t->times[offset] = effective_us;
-  widen(&t->ranges, offset == 0, &f->record);
+  ranges_widen(&t->ranges, offset == 0, &f->record);
   t->n = offset + 1;
   return CF_OK;
 }
@@ -258,7 +258,7 @@ static enum cf_err apply_locked(struct cf_tail *t, struct cf_piece *piece)
     if (piece->block.p == NULL)
       err = write_open(t, &piece->fresh[i].record, piece->key);
     if (err == CF_OK)
-      err = enter(t, &piece->fresh[i]);
+      err = record_enter(t, &piece->fresh[i]);
   }
   if (err == CF_OK && piece->block.p != NULL)
     keep_block(t, t->n / CF_GROUP - 1, &piece->block);

@@ -4,6 +4,7 @@
 #define CF_PAGE_LISTING_H
 
 #include "fcgi-app/http/http.h"
+#include "lib/ledger/ledger.h"
 
 #define CF_LISTING_ROWS 50
 

@@ -4,7 +4,7 @@
 #ifndef CF_EVIDENCE_OPENING_H
 #define CF_EVIDENCE_OPENING_H
 
-#include "lib/ledger/ledger.h"
+#include "lib/ledger/view.h"
 
 /* A block and one record in it. */
 struct cf_opening {

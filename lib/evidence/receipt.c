@@ -6,6 +6,7 @@
 
 #include "lib/evidence/opening.h"
 #include "lib/base/codec.h"
+#include "lib/ledger/view.h"
 
 void cf_inclusion_init(struct cf_inclusion *in)
 {

@@ -5,6 +5,7 @@
 #define CF_EVIDENCE_RECEIPT_H
 
 #include "lib/ledger/ledger.h"
+#include "lib/proof/tree.h"
 
 /* A signed checkpoint that covers seq, and the path from seq's leaf to its
  * root. Seals where need be. */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lib/evidence/receipt.h"
+#include "lib/ledger/view.h"
 
 #define WORKERS_MAX 8
 

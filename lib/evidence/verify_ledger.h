@@ -4,6 +4,7 @@
 #define CF_EVIDENCE_VERIFY_LEDGER_H
 
 #include "lib/ledger/ledger.h"
+#include "lib/proof/verify.h"
 
 /* Judge the ledger against its newest checkpoint, with the mode, range, kept
  * checkpoint, budget and progress of the job; the rest of the job is filled in.

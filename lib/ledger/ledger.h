@@ -8,10 +8,8 @@
 #define CF_LEDGER_LEDGER_H
 
 #include "lib/base/conf.h"
-#include "lib/proof/verify.h"
+#include "lib/proof/note.h"
 #include "lib/record/event.h"
-#include "lib/segment/block.h"
-#include "lib/index/postings.h"
 
 struct cf_ledger;
 
@@ -118,50 +116,10 @@ CF_MUST enum cf_err cf_ledger_each_row(struct cf_ledger *ledger, enum cf_table t
 
 /* ---- look ---- */
 
-/* A snapshot: a durable size, the segments and generations that hold it. Cheap;
- * holds no lock and no transaction; segments replaced meanwhile stay
- * readable. */
+/* A snapshot (view.h): a durable size, the segments and generations that hold
+ * it. Cheap; holds no lock and no transaction; segments replaced meanwhile stay
+ * readable. To be put before the ledger is closed. CF_E_NOMEM. */
 struct cf_view;
-CF_MUST enum cf_err cf_view_get(struct cf_ledger *ledger, struct cf_view **view); /* CF_E_NOMEM */
-void cf_view_put(struct cf_view *view); /* NULL is harmless */
-uint64_t cf_view_size(const struct cf_view *view);
-
-/* Units: segments and generations in ascending order, without gaps from seq 0
- * (or the minimum) to the size. */
-struct cf_unit {
-  uint64_t first, end;              /* first ≤ seq < end */
-  int64_t time_min_us, time_max_us; /* effective times */
-  int64_t recorded_min_us, recorded_max_us;
-  bool segment;
-};
-size_t cf_view_units(const struct cf_view *view);
-void cf_view_unit(const struct cf_view *view, size_t i, struct cf_unit *unit);
-
-/* Add the offsets (from the unit's first) that match the term, at least from
- * and below bits->n. CF_E_DAMAGED where the index cannot be read: the caller
- * then checks records. */
-CF_MUST enum cf_err cf_view_match(struct cf_view *view, size_t i, const struct cf_term *term,
-                                  uint32_t from, struct cf_bits *bits);
-/* The same for an exact id, by its fingerprint. */
-CF_MUST enum cf_err cf_view_match_id(struct cf_view *view, size_t i, struct cf_str id,
-                                     uint32_t from, struct cf_bits *bits);
-/* Effective times of n records from offset on. */
-CF_MUST enum cf_err cf_view_times(struct cf_view *view, size_t i, uint32_t offset, uint32_t n,
-                                  int64_t *out);
-/* Open the block of the aligned 64 that holds seq; it holds records seq & ~63 …
- * up to the view's size. CF_E_NOTFOUND beyond the size, CF_E_DAMAGED. */
-CF_MUST enum cf_err cf_view_block(struct cf_view *view, uint64_t seq, struct cf_block *block);
-
-/* Hashes of all tile levels, for trees and proofs over the view. The view must
- * outlive it. */
-void cf_view_hashes(struct cf_view *view, struct cf_hashes *hashes);
-
-/* The ledger as the verifier sees it when its head is of that size, which the
- * view holds: checkpoints that were kept later are not shown. Release with
- * cf_view_source_free. */
-struct cf_view_source;
-CF_MUST enum cf_err cf_view_source_new(struct cf_view *view, uint64_t size,
-                                       struct cf_view_source **vs, struct cf_verify_source *source);
-void cf_view_source_free(struct cf_view_source *vs);
+CF_MUST enum cf_err cf_view_get(struct cf_ledger *ledger, struct cf_view **view);
 
 #endif

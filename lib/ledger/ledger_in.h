@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 
 #include "lib/proof/signer.h"
+#include "lib/ledger/ledger.h"
 #include "lib/ledger/levels_in.h"
 #include "lib/ledger/tail_in.h"
 
@@ -193,12 +194,7 @@ struct cf_dedupe_ask {
 CF_MUST enum cf_err cf_dedupe(struct cf_ledger *l, struct cf_dedupe_ask *ask, uint32_t n,
                               int64_t now_us);
 
-/* view.c */
-struct cf_view {
-  struct cf_ledger *l;
-  struct cf_layout *layout;
-  uint64_t size;
-};
+/* ledger_view.c */
 struct cf_layout *cf_layout_get(struct cf_ledger *l); /* counted */
 void cf_layout_put(struct cf_layout *layout);
 /* A new layout: what the current one has, with the last segments_add and tails

@@ -12,8 +12,7 @@
 #define CF_LEDGER_TAIL_IN_H
 
 #include "lib/segment/bdb.h"
-#include "lib/segment/block.h"
-#include "lib/ledger/ledger.h"
+#include "lib/ledger/view.h"
 #include "lib/segment/segment.h"
 
 /* What the ledger's meta table knows of a generation. */

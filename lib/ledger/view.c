@@ -1,107 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Layouts and views: the readers' counted snapshots, and reads that go to a
- * segment or to a generation as the seq has it. */
+/* Views of any kind: what lies beyond a view's size is not there. */
 #include "config.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-#include "lib/base/diag.h"
-#include "lib/ledger/ledger_in.h"
-
-#define BLOCK_BYTES_MAX ((size_t)CF_GROUP * (CF_LEAF_MAX + 1024u))
-
-/* ---- layouts ---- */
-
-static void layout_free(struct cf_layout *layout)
-{
-  for (size_t i = 0; i < layout->tails_n; i++)
-    cf_tail_unref(layout->tails[i]);
-  free(layout->tails);
-  free(layout->segments);
-  free(layout);
-}
-
-void cf_layout_put(struct cf_layout *layout)
-{
-  if (layout != NULL && atomic_fetch_sub(&layout->refs, 1) == 1)
-    layout_free(layout);
-}
-
-struct cf_layout *cf_layout_get(struct cf_ledger *l)
-{
-  (void)pthread_mutex_lock(&l->look);
-  struct cf_layout *layout = l->layout;
-  atomic_fetch_add(&layout->refs, 1);
-  (void)pthread_mutex_unlock(&l->look);
-  return layout;
-}
-
-enum cf_err cf_layout_make(const struct cf_segment_meta *segments, size_t segments_n,
-                           struct cf_tail *const *tails, size_t tails_n, struct cf_layout **layout)
-{
-  struct cf_layout *made = calloc(1, sizeof *made);
-  if (made == NULL)
-    return CF_E_NOMEM;
-  atomic_init(&made->refs, 1);
-  made->segments = malloc((segments_n + 1) * sizeof *segments);
-  made->tails = malloc((tails_n + 1) * sizeof *tails);
-  if (made->segments == NULL || made->tails == NULL) {
-    layout_free(made);
-    return CF_E_NOMEM;
-  }
-  if (segments_n > 0)
-    memcpy(made->segments, segments, segments_n * sizeof *segments);
-  made->segments_n = segments_n;
-  for (size_t i = 0; i < tails_n; i++) {
-    cf_tail_ref(tails[i]);
-    made->tails[i] = tails[i];
-  }
-  made->tails_n = tails_n;
-  *layout = made;
-  return CF_OK;
-}
-
-void cf_layout_swap(struct cf_ledger *l, struct cf_layout *layout)
-{
-  (void)pthread_mutex_lock(&l->look);
-  struct cf_layout *old = l->layout;
-  l->layout = layout;
-  (void)pthread_mutex_unlock(&l->look);
-  cf_layout_put(old);
-}
-
-/* ---- views ---- */
-
-static enum cf_err view_new(struct cf_ledger *l, const uint64_t *size, struct cf_view **view)
-{
-  struct cf_view *v = malloc(sizeof *v);
-  if (v == NULL)
-    return CF_E_NOMEM;
-  (void)pthread_mutex_lock(&l->look);
-  *v = (struct cf_view){.l = l, .layout = l->layout, .size = size != NULL ? *size : l->durable};
-  atomic_fetch_add(&v->layout->refs, 1);
-  (void)pthread_mutex_unlock(&l->look);
-  *view = v;
-  return CF_OK;
-}
-
-enum cf_err cf_view_get(struct cf_ledger *ledger, struct cf_view **view)
-{
-  return view_new(ledger, NULL, view);
-}
-
-enum cf_err cf_view_at(struct cf_ledger *l, uint64_t size, struct cf_view **view)
-{
-  return view_new(l, &size, view);
-}
+#include "lib/ledger/view.h"
 
 void cf_view_put(struct cf_view *view)
 {
-  if (view == NULL)
-    return;
-  cf_layout_put(view->layout);
-  free(view);
+  if (view != NULL)
+    view->calls->free(view);
 }
 
 uint64_t cf_view_size(const struct cf_view *view)
@@ -109,211 +15,61 @@ uint64_t cf_view_size(const struct cf_view *view)
   return view->size;
 }
 
-/* Where a unit's records are: exactly one of the two. */
-struct place {
-  const struct cf_segment_meta *segment;
-  struct cf_tail *tail;
-};
-
-static struct place unit_place(const struct cf_view *v, size_t i)
-{
-  const struct cf_layout *y = v->layout;
-  return i < y->segments_n ? (struct place){.segment = &y->segments[i]}
-                           : (struct place){.tail = y->tails[i - y->segments_n]};
-}
-
 size_t cf_view_units(const struct cf_view *view)
 {
-  const struct cf_layout *y = view->layout;
-  size_t n = y->segments_n + y->tails_n;
-  while (n > y->segments_n && cf_tail_meta(y->tails[n - y->segments_n - 1])->first >= view->size)
-    n--;
-  return n;
+  return view->calls->units(view);
 }
 
 void cf_view_unit(const struct cf_view *view, size_t i, struct cf_unit *unit)
 {
-  struct place p = unit_place(view, i);
-  if (p.segment != NULL)
-    *unit = (struct cf_unit){p.segment->first,
-                             p.segment->end,
-                             p.segment->time_min_us,
-                             p.segment->time_max_us,
-                             p.segment->recorded_min_us,
-                             p.segment->recorded_max_us,
-                             true};
-  else
-    (void)cf_tail_ranges(p.tail, unit);
+  view->calls->unit(view, i, unit);
   if (unit->end > view->size)
     unit->end = view->size;
-}
-
-/* Return what a read of a segment gives. */
-#define ON_SEGMENT(view, meta, s, read) \
-  do { \
-    enum cf_err on_err; \
-    CF_SEGMENT_READ((view)->l->pool, (meta), on_err, s, read) \
-    return seen((view)->l, (meta), on_err); \
-  } while (0)
-
-/* Damage is counted a segment once, and told with what to do. */
-static enum cf_err seen(struct cf_ledger *l, const struct cf_segment_meta *meta, enum cf_err err)
-{
-  if (err != CF_E_DAMAGED)
-    return err;
-  bool known = false;
-  (void)pthread_mutex_lock(&l->look);
-  for (size_t i = 0; i < l->damaged_n && !known; i++)
-    known = l->damaged[i] == meta->first;
-  known |= l->damaged_n == CF_DAMAGED_MAX;
-  if (!known)
-    l->damaged[l->damaged_n++] = meta->first;
-  (void)pthread_mutex_unlock(&l->look);
-  if (!known) {
-    char name[64];
-    cf_segment_name(meta, name);
-    cf_log(CF_LOG_ERROR, "damage found in segment %s: restore that file from a backup", name);
-  }
-  return err;
 }
 
 enum cf_err cf_view_match(struct cf_view *view, size_t i, const struct cf_term *term, uint32_t from,
                           struct cf_bits *bits)
 {
-  struct place p = unit_place(view, i);
-  if (p.segment != NULL)
-    ON_SEGMENT(view, p.segment, s, cf_segment_match(s, term, from, bits));
-  cf_tail_match(p.tail, term, from, bits);
-  return CF_OK;
-}
-
-struct id_match {
-  struct cf_bits *bits;
-  uint32_t from;
-};
-
-static bool add_match(void *context, uint32_t offset)
-{
-  const struct id_match *m = context;
-  if (offset >= m->from && offset < m->bits->n)
-    cf_bits_set(m->bits, offset);
-  return true;
+  return view->calls->match(view, i, term, from, bits);
 }
 
 enum cf_err cf_view_match_id(struct cf_view *view, size_t i, struct cf_str id, uint32_t from,
                              struct cf_bits *bits)
 {
-  struct place p = unit_place(view, i);
-  struct id_match m = {bits, from};
-  uint64_t fingerprint = cf_id_fingerprint(view->l->fingerprint_key, id);
-  if (p.segment != NULL)
-    ON_SEGMENT(view, p.segment, s, cf_segment_find_id(s, fingerprint, add_match, &m));
-  cf_tail_find_id(p.tail, fingerprint, add_match, &m);
-  return CF_OK;
+  return view->calls->match_id(view, i, id, from, bits);
 }
 
 enum cf_err cf_view_times(struct cf_view *view, size_t i, uint32_t offset, uint32_t n, int64_t *out)
 {
-  struct place p = unit_place(view, i);
-  if (p.segment != NULL)
-    ON_SEGMENT(view, p.segment, s, cf_segment_times(s, offset, n, out));
-  cf_tail_times(p.tail, offset, n, out);
-  return CF_OK;
-}
-
-/* The unit that holds seq: segments by binary search, then the few
- * generations. */
-static struct place place_find(const struct cf_view *v, uint64_t seq)
-{
-  const struct cf_layout *y = v->layout;
-  size_t low = 0, high = y->segments_n;
-  while (low < high) {
-    size_t middle = low + (high - low) / 2;
-    if (y->segments[middle].end <= seq)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  if (low < y->segments_n)
-    return seq >= y->segments[low].first ? unit_place(v, low) : (struct place){0};
-  for (size_t i = y->tails_n; i-- > 0;)
-    if (cf_tail_meta(y->tails[i])->first <= seq)
-      return (struct place){.tail = y->tails[i]};
-  return (struct place){0};
-}
-
-static enum cf_err segment_block(struct cf_view *v, const struct cf_segment_meta *meta,
-                                 uint64_t first, struct cf_buf *b)
-{
-  ON_SEGMENT(v, meta, s, cf_segment_block(s, (uint32_t)((first - meta->first) / CF_GROUP), b));
-}
-
-static enum cf_err block_bytes(struct cf_view *v, uint64_t first, struct cf_buf *b)
-{
-  struct place p = place_find(v, first);
-  if (p.segment != NULL)
-    return segment_block(v, p.segment, first, b);
-  if (p.tail == NULL)
-    return CF_E_EXPIRED;
-  return cf_tail_block(p.tail, (uint32_t)((first - cf_tail_meta(p.tail)->first) / CF_GROUP), b);
+  return view->calls->times(view, i, offset, n, out);
 }
 
 enum cf_err cf_view_block(struct cf_view *view, uint64_t seq, struct cf_block *block)
 {
   if (seq >= view->size)
     return CF_E_NOTFOUND;
-  uint64_t first = seq - seq % CF_GROUP,
-           wanted = view->size - first < CF_GROUP ? view->size - first : CF_GROUP;
-  struct cf_buf b;
-  cf_buf_init(&b, BLOCK_BYTES_MAX);
-  enum cf_err err = block_bytes(view, first, &b);
-  if (err == CF_OK) {
-    err = cf_block_open(block, first, cf_buf_str(&b));
-    struct place p = place_find(view, first);
-    if ((err == CF_E_SYNTAX || (err == CF_OK && block->n < wanted)) && p.segment != NULL)
-      err = seen(view->l, p.segment, CF_E_DAMAGED);
-    else if (err == CF_E_SYNTAX || (err == CF_OK && block->n < wanted))
-      err = CF_E_DAMAGED;
-  }
-  if (err == CF_OK && block->n > wanted)
-    block->n = (unsigned)wanted; /* what is not durable yet is not there */
-  cf_buf_fini(&b);
+  uint64_t first = seq - seq % CF_GROUP, most = view->size - first;
+  enum cf_err err = view->calls->block(view, first, block);
+  if (err == CF_OK && block->n > most)
+    block->n = (unsigned)most;
   return err;
 }
 
-static enum cf_err segment_hashes(struct cf_view *v, const struct cf_segment_meta *meta,
-                                  uint64_t first, uint32_t n, uint8_t *out)
+static enum cf_err hashes_get(void *context, unsigned level, uint64_t first, size_t n, uint8_t *out)
 {
-  ON_SEGMENT(v, meta, s, cf_segment_hashes(s, (uint32_t)(first - meta->first), n, out));
-}
-
-/* Units begin at multiples of 256, so a run inside one tile lies in one
- * unit. */
-static enum cf_err get_hashes(void *context, unsigned level, uint64_t first, size_t n, uint8_t *out)
-{
-  struct cf_view *v = context;
-  if (level >= CF_LEVELS_N || first + n > v->size >> (CF_TILE_H * level))
+  struct cf_view *view = context;
+  if (CF_TILE_H * level >= 64 || first + n > view->size >> (CF_TILE_H * level))
     return CF_E_NOTFOUND;
-  if (level > 0)
-    return cf_levels_get(&v->l->levels, level, first, n, out);
-  struct place p = place_find(v, first);
-  if (p.segment != NULL)
-    return segment_hashes(v, p.segment, first, (uint32_t)n, out);
-  if (p.tail == NULL)
-    return CF_E_EXPIRED;
-  cf_tail_hashes(p.tail, (uint32_t)(first - cf_tail_meta(p.tail)->first), (uint32_t)n, out);
-  return CF_OK;
+  return view->calls->hashes(view, level, first, n, out);
 }
 
 void cf_view_hashes(struct cf_view *view, struct cf_hashes *hashes)
 {
-  *hashes = (struct cf_hashes){get_hashes, view};
+  *hashes = (struct cf_hashes){hashes_get, view};
 }
 
-void cf_publish(struct cf_ledger *l, uint64_t size)
+enum cf_err cf_view_checkpoint(struct cf_view *view, uint64_t size, uint64_t *found,
+                               struct cf_buf *note)
 {
-  (void)pthread_mutex_lock(&l->look);
-  if (size > l->durable)
-    l->durable = size;
-  (void)pthread_mutex_unlock(&l->look);
+  return view->calls->checkpoint(view, size, found, note);
 }

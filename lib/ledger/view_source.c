@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The ledger as the verifier sees it: each leaf rebuilt from what is stored,
- * beside the hash that is kept for it. */
+/* A view as the verifier sees it: each leaf rebuilt from what is stored, beside
+ * the hash that is kept for it. */
 #include "config.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/codec.h"
-#include "lib/ledger/ledger_in.h"
+#include "lib/ledger/view.h"
+#include "lib/proof/verify.h"
 
 struct cf_view_source {
   struct cf_view *view;
@@ -165,7 +165,7 @@ static enum cf_err checkpoint(void *context, size_t i, struct cf_buf *note)
   if (i == 0)
     s->next = 0;
   uint64_t size = 0;
-  enum cf_err err = cf_meta_checkpoint(s->view->l, s->next, &size, note);
+  enum cf_err err = cf_view_checkpoint(s->view, s->next, &size, note);
   if (err == CF_OK && size > s->size)
     err = CF_E_NOTFOUND; /* newer than the head */
   s->next = size + 1;

@@ -5,6 +5,7 @@
 #ifndef CF_OUTPUT_OUTPUT_H
 #define CF_OUTPUT_OUTPUT_H
 
+#include "lib/proof/note.h"
 #include "lib/query/query.h"
 
 /* Content-Type of a format; a constant. */

@@ -9,7 +9,7 @@
 #ifndef CF_QUERY_QUERY_H
 #define CF_QUERY_QUERY_H
 
-#include "lib/ledger/ledger.h"
+#include "lib/ledger/view.h"
 
 #define CF_QUERY_PARAMS_MAX 256
 #define CF_QUERY_VALUES_MAX 1000

@@ -5,6 +5,8 @@
 #define CF_TEST_LEDGER_STAGE_H
 
 #include "lib/ledger/ledger.h"
+#include "lib/ledger/view.h"
+#include "lib/proof/verify.h"
 #include "tests/unit/cf_test.h"
 #include "tests/unit/temp_dir.h"
 

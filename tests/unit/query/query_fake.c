@@ -20,33 +20,19 @@ static void measure(const struct fake *f, struct cf_unit *u)
   }
 }
 
-void fake_view(struct fake *f, uint64_t size, size_t units_n, struct cf_view *view)
+static void view_free(struct cf_view *view)
 {
-  memset(view, 0, sizeof *view);
-  view->fake = f;
-  view->size = size;
-  for (uint64_t first = 0; first < size;) {
-    uint64_t n = (1 + fake_random(f, 2 * size / 64 / units_n + 1)) * 64;
-    if (first + n > size || view->units_n == FAKE_UNITS_MAX - 1)
-      n = size - first;
-    struct cf_unit *u = &view->units[view->units_n++];
-    *u = (struct cf_unit){.first = first, .end = first + n};
-    measure(f, u);
-    first += n;
-  }
+  (void)view;
 }
 
-uint64_t cf_view_size(const struct cf_view *view)
+static size_t view_units(const struct cf_view *view)
 {
-  return view->size;
+  return ((const struct fake_view *)view)->units_n;
 }
-size_t cf_view_units(const struct cf_view *view)
+
+static void view_unit(const struct cf_view *view, size_t i, struct cf_unit *unit)
 {
-  return view->units_n;
-}
-void cf_view_unit(const struct cf_view *view, size_t i, struct cf_unit *unit)
-{
-  *unit = view->units[i];
+  *unit = ((const struct fake_view *)view)->units[i];
 }
 
 /* The key under which an index has a record, as postings.h tells; false where
@@ -80,9 +66,11 @@ static bool key_matches(const struct cf_term *term, const uint8_t *key, size_t n
   return cf_str_cmp(term->first, k) <= 0 && cf_str_cmp(k, term->last) <= 0;
 }
 
-enum cf_err cf_view_match(struct cf_view *view, size_t i, const struct cf_term *term, uint32_t from,
-                          struct cf_bits *bits)
+static enum cf_err view_match(struct cf_view *v, size_t i, const struct cf_term *term,
+                              uint32_t from, struct cf_bits *bits)
 {
+  struct fake_view *view = (struct fake_view *)v;
+
   view->matches++;
   for (uint32_t offset = from; offset < bits->n; offset++) {
     uint8_t key[CF_INDEX_VALUE_MAX];
@@ -96,9 +84,11 @@ enum cf_err cf_view_match(struct cf_view *view, size_t i, const struct cf_term *
   return view->index_damaged[i][term->index] ? CF_E_DAMAGED : CF_OK;
 }
 
-enum cf_err cf_view_match_id(struct cf_view *view, size_t i, struct cf_str id, uint32_t from,
-                             struct cf_bits *bits)
+static enum cf_err view_match_id(struct cf_view *v, size_t i, struct cf_str id, uint32_t from,
+                                 struct cf_bits *bits)
 {
+  struct fake_view *view = (struct fake_view *)v;
+
   view->matches++;
   for (uint32_t offset = from; offset < bits->n && !view->index_damaged[i][CF_M_ID]; offset++) {
     const struct fake_fact *fact = &view->fake->facts[view->units[i].first + offset];
@@ -110,8 +100,10 @@ enum cf_err cf_view_match_id(struct cf_view *view, size_t i, struct cf_str id, u
   return view->index_damaged[i][CF_M_ID] ? CF_E_DAMAGED : CF_OK;
 }
 
-enum cf_err cf_view_times(struct cf_view *view, size_t i, uint32_t offset, uint32_t n, int64_t *out)
+static enum cf_err view_times(struct cf_view *v, size_t i, uint32_t offset, uint32_t n,
+                              int64_t *out)
 {
+  const struct fake_view *view = (const struct fake_view *)v;
   const struct cf_unit *u = &view->units[i];
 
   if (n == 0 || u->first + offset + n > u->end)
@@ -122,19 +114,58 @@ enum cf_err cf_view_times(struct cf_view *view, size_t i, uint32_t offset, uint3
   return view->times_damaged[i] ? CF_E_DAMAGED : CF_OK;
 }
 
-enum cf_err cf_view_block(struct cf_view *view, uint64_t seq, struct cf_block *block)
+static enum cf_err view_block(struct cf_view *v, uint64_t first, struct cf_block *block)
 {
-  uint64_t first = seq & ~UINT64_C(63);
+  struct fake_view *view = (struct fake_view *)v;
 
-  if (seq >= view->size)
-    return CF_E_NOTFOUND;
-  if (view->block_damaged != NULL && view->block_damaged[seq / 64])
+  if (view->block_damaged != NULL && view->block_damaged[first / 64])
     return CF_E_DAMAGED;
   view->blocks_read++;
   block->first = first;
-  block->n = (unsigned)(view->size - first < 64 ? view->size - first : 64);
+  block->n = (unsigned)(view->fake->n - first < 64 ? view->fake->n - first : 64);
   block->n -= view->blocks_short;
   for (unsigned i = 0; i < block->n; i++)
     block->record[i] = view->fake->facts[first + i].record;
   return CF_OK;
+}
+
+/* Nobody proves anything over it. */
+static enum cf_err view_hashes(struct cf_view *view, unsigned level, uint64_t first, size_t n,
+                               uint8_t *out)
+{
+  (void)view, (void)level, (void)first, (void)n, (void)out;
+  return CF_E_NOTFOUND;
+}
+
+static enum cf_err view_checkpoint(struct cf_view *view, uint64_t size, uint64_t *found,
+                                   struct cf_buf *note)
+{
+  (void)view, (void)size, (void)found, (void)note;
+  return CF_E_NOTFOUND;
+}
+
+static const struct cf_view_calls fake_calls = {.free = view_free,
+                                                .units = view_units,
+                                                .unit = view_unit,
+                                                .match = view_match,
+                                                .match_id = view_match_id,
+                                                .times = view_times,
+                                                .block = view_block,
+                                                .hashes = view_hashes,
+                                                .checkpoint = view_checkpoint};
+
+void fake_view_make(struct fake *f, uint64_t size, size_t units_n, struct fake_view *view)
+{
+  memset(view, 0, sizeof *view);
+  view->fake = f;
+  view->view = (struct cf_view){&fake_calls, size};
+  for (uint64_t first = 0; first < size;) {
+    uint64_t n = (1 + fake_random(f, 2 * size / 64 / units_n + 1)) * 64;
+    if (first + n > size || view->units_n == FAKE_UNITS_MAX - 1)
+      n = size - first;
+    struct cf_unit *u = &view->units[view->units_n++];
+    *u = (struct cf_unit){.first = first, .end = first + n};
+    measure(f, u);
+    first += n;
+  }
 }

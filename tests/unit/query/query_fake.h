@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* A store in memory in the place of the ledger's views, with faults to order,
- * so that the walk of lib/query can be held against a plain scan. It defines
- * the cf_view functions that lib/query uses. */
+/* A view of records in memory, with faults to order, so that the walk of
+ * lib/query can be held against a plain scan. */
 #ifndef CF_TEST_QUERY_FAKE_H
 #define CF_TEST_QUERY_FAKE_H
 
-#include "lib/ledger/ledger.h"
+#include "lib/ledger/view.h"
 #include "tests/unit/query/query_facts.h"
 
 #define FAKE_UNITS_MAX 64
 
-/* A view is of the first size records. */
-struct cf_view {
+/* Of the first view.size records; the caller's storage. */
+struct fake_view {
+  struct cf_view view;
   const struct fake *fake;
-  uint64_t size;
   struct cf_unit units[FAKE_UNITS_MAX];
   size_t units_n;
   bool index_damaged[FAKE_UNITS_MAX][CF_I_N];
@@ -24,6 +23,6 @@ struct cf_view {
   unsigned matches;
 };
 /* Cut at random multiples of 64 into about units_n units. */
-void fake_view(struct fake *f, uint64_t size, size_t units_n, struct cf_view *view);
+void fake_view_make(struct fake *f, uint64_t size, size_t units_n, struct fake_view *view);
 
 #endif

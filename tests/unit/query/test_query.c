@@ -33,7 +33,7 @@ static uint64_t rnd(uint64_t below)
   return fake_random(&fake, below);
 }
 
-static void injure(struct cf_view *view)
+static void injure(struct fake_view *view)
 {
   for (size_t i = 0; i < view->units_n; i++) {
     view->times_damaged[i] = rnd(3) == 0;
@@ -44,17 +44,17 @@ static void injure(struct cf_view *view)
 
 START_TEST(test_random)
 {
-  struct cf_view view;
+  struct fake_view view;
   struct question q;
 
   for (unsigned round = 0; round < cf_test_rounds(120); round++) {
-    fake_view(&fake, 1 + rnd(fake.n), 1 + rnd(12), &view);
+    fake_view_make(&fake, 1 + rnd(fake.n), 1 + rnd(12), &view);
     if (rnd(3) == 0)
       injure(&view);
     for (unsigned i = 0; i < 10; i++) {
       plain_random(&q);
-      struct list want = plain_answer(&q, view.size);
-      pages_all(&q, &view, &want);
+      struct list want = plain_answer(&q, view.view.size);
+      pages_all(&q, &view.view, &want);
       free(want.seq);
       cf_buf_fini(&q.url);
     }
@@ -86,21 +86,21 @@ static void ask_edge(struct cf_view *view, const char *name, int64_t t_us, unsig
 
 START_TEST(test_edges)
 {
-  struct cf_view view;
+  struct fake_view view;
 
-  fake_view(&fake, 1000, 6, &view);
+  fake_view_make(&fake, 1000, 6, &view);
   for (size_t i = 0; i < view.units_n; i++) {
     const struct cf_unit *u = &view.units[i];
     for (unsigned how = 0; how < 12; how++) {
       int64_t by = (int64_t)how / 4 - 1;
-      ask_edge(&view, "from", u->time_min_us + by, how);
-      ask_edge(&view, "from", u->time_max_us + by, how);
-      ask_edge(&view, "to", u->time_min_us + by, how);
-      ask_edge(&view, "to", u->time_max_us + by, how);
-      ask_edge(&view, "recorded_from", u->recorded_min_us + by, how);
-      ask_edge(&view, "recorded_from", u->recorded_max_us + by, how);
-      ask_edge(&view, "recorded_to", u->recorded_min_us + by, how);
-      ask_edge(&view, "recorded_to", u->recorded_max_us + by, how);
+      ask_edge(&view.view, "from", u->time_min_us + by, how);
+      ask_edge(&view.view, "from", u->time_max_us + by, how);
+      ask_edge(&view.view, "to", u->time_min_us + by, how);
+      ask_edge(&view.view, "to", u->time_max_us + by, how);
+      ask_edge(&view.view, "recorded_from", u->recorded_min_us + by, how);
+      ask_edge(&view.view, "recorded_from", u->recorded_max_us + by, how);
+      ask_edge(&view.view, "recorded_to", u->recorded_min_us + by, how);
+      ask_edge(&view.view, "recorded_to", u->recorded_max_us + by, how);
     }
   }
 }
@@ -135,12 +135,13 @@ END_TEST
 
 /* Rows before the damage are right, the damage is named, and without an error
  * nothing is missing. */
-static void one_damaged(const struct question *q, struct cf_view *view, const struct list *want)
+static void one_damaged(const struct question *q, struct fake_view *view, const struct list *want)
 {
   struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
+  uint64_t size = view->view.size;
   struct cf_page_end end;
 
-  enum cf_err err = pages_one(q, view, CF_QUERY_LIMIT_ALL, INT64_MAX, "", &got, &end);
+  enum cf_err err = pages_one(q, &view->view, CF_QUERY_LIMIT_ALL, INT64_MAX, "", &got, &end);
   ck_assert(err == CF_OK || err == CF_E_DAMAGED);
   pages_same(q, &got, want, "damaged");
   ck_assert_uint_eq(end.rows, got.n);
@@ -150,8 +151,7 @@ static void one_damaged(const struct question *q, struct cf_view *view, const st
   } else {
     ck_assert(view->block_damaged[end.damaged_from / 64]);
     ck_assert_uint_eq(end.damaged_from % 64, 0);
-    ck_assert_uint_eq(end.damaged_to,
-                      end.damaged_from + 64 < view->size ? end.damaged_from + 64 : view->size);
+    ck_assert_uint_eq(end.damaged_to, end.damaged_from + 64 < size ? end.damaged_from + 64 : size);
     ck_assert(end.has_more && end.cursor[0] != 0);
   }
   for (size_t i = 0; i < got.n; i++)
@@ -162,20 +162,20 @@ static void one_damaged(const struct question *q, struct cf_view *view, const st
 START_TEST(test_damaged_blocks)
 {
   static bool damaged[64];
-  struct cf_view view;
+  struct fake_view view;
   struct question q;
 
   for (unsigned round = 0; round < cf_test_rounds(60); round++) {
-    fake_view(&fake, 64 + rnd(fake.n - 64), 1 + rnd(8), &view);
+    fake_view_make(&fake, 64 + rnd(fake.n - 64), 1 + rnd(8), &view);
     memset(damaged, 0, sizeof damaged);
     for (uint64_t left = 1 + rnd(3); left > 0; left--)
-      damaged[rnd((view.size + 63) / 64)] = true;
+      damaged[rnd((view.view.size + 63) / 64)] = true;
     view.block_damaged = damaged;
     if (rnd(3) == 0)
       injure(&view);
     for (unsigned i = 0; i < 10; i++) {
       plain_random(&q);
-      struct list want = plain_answer(&q, view.size);
+      struct list want = plain_answer(&q, view.view.size);
       one_damaged(&q, &view, &want);
       free(want.seq);
       cf_buf_fini(&q.url);
@@ -189,7 +189,7 @@ END_TEST
 START_TEST(test_damage_elsewhere)
 {
   static bool damaged[64];
-  struct cf_view view;
+  struct fake_view view;
   struct cf_page_end end;
   struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
   struct question q;
@@ -208,7 +208,7 @@ START_TEST(test_damage_elsewhere)
       {"q=x", CF_E_DAMAGED},
   };
 
-  fake_view(&fake, fake.n, 1, &view);
+  fake_view_make(&fake, fake.n, 1, &view);
   damaged[10] = true;
   view.block_damaged = damaged;
   for (size_t i = 0; i < CF_COUNT(rows); i++) {
@@ -219,7 +219,7 @@ START_TEST(test_damage_elsewhere)
       /* the damaged block is of quiet times and holds no such action */
       for (uint64_t seq = 640; seq < 704; seq++)
         fake.facts[seq].time_us = FAKE_EPOCH_US;
-      ck_assert_err(pages_one(&q, &view, CF_QUERY_LIMIT_ALL, INT64_MAX, "", &got, &end),
+      ck_assert_err(pages_one(&q, &view.view, CF_QUERY_LIMIT_ALL, INT64_MAX, "", &got, &end),
                     rows[i].err);
       if (rows[i].err != CF_OK) {
         ck_assert_uint_eq(end.damaged_from, 640);
@@ -237,17 +237,18 @@ END_TEST
 START_TEST(test_lost_times)
 {
   static bool damaged[64] = {[3] = true};
-  struct cf_view view;
+  struct fake_view view;
   struct cf_page_end end;
   struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
   struct question q = plain_question("", true, true);
 
-  fake_view(&fake, fake.n, 1, &view);
+  fake_view_make(&fake, fake.n, 1, &view);
   view.times_damaged[0] = true;
-  ck_assert_ok(pages_one(&q, &view, CF_QUERY_LIMIT_ALL, INT64_MAX, "", &got, &end));
+  ck_assert_ok(pages_one(&q, &view.view, CF_QUERY_LIMIT_ALL, INT64_MAX, "", &got, &end));
   view.block_damaged = damaged;
   got.n = 0;
-  ck_assert_err(pages_one(&q, &view, CF_QUERY_LIMIT_ALL, INT64_MAX, "", &got, &end), CF_E_DAMAGED);
+  ck_assert_err(pages_one(&q, &view.view, CF_QUERY_LIMIT_ALL, INT64_MAX, "", &got, &end),
+                CF_E_DAMAGED);
   ck_assert_uint_eq(end.rows, 0);
   ck_assert_uint_eq(end.damaged_from, 192);
   cf_buf_fini(&q.url);
@@ -266,7 +267,7 @@ static bool is_new(uint64_t seq, uint64_t size)
 
 static void pages_while_growing(const struct question *q)
 {
-  struct cf_view view;
+  struct fake_view view;
   uint64_t first_size = 500 + rnd(1000), size = first_size;
   struct list want = plain_answer(q, size);
   struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
@@ -277,8 +278,8 @@ static void pages_while_growing(const struct question *q)
   do {
     char cursor[128];
     memcpy(cursor, end.cursor, sizeof cursor);
-    fake_view(&fake, size, 1 + rnd(12), &view);
-    ck_assert_ok(pages_one(q, &view, limit, INT64_MAX, cursor, &got, &end));
+    fake_view_make(&fake, size, 1 + rnd(12), &view);
+    ck_assert_ok(pages_one(q, &view.view, limit, INT64_MAX, cursor, &got, &end));
     size = size + rnd(200) < fake.n ? size + rnd(200) : fake.n;
     size = size > fake.n ? fake.n : size;
   } while (end.has_more);
@@ -310,7 +311,7 @@ END_TEST
  * them. */
 START_TEST(test_follow)
 {
-  struct cf_view view;
+  struct fake_view view;
   struct question q;
 
   for (unsigned round = 0; round < cf_test_rounds(120); round++) {
@@ -327,8 +328,8 @@ START_TEST(test_follow)
       do {
         char cursor[128];
         memcpy(cursor, end.cursor, sizeof cursor);
-        fake_view(&fake, size, 1 + rnd(12), &view);
-        ck_assert_ok(pages_one(&q, &view, 1 + rnd(100), INT64_MAX, cursor, &got, &end));
+        fake_view_make(&fake, size, 1 + rnd(12), &view);
+        ck_assert_ok(pages_one(&q, &view.view, 1 + rnd(100), INT64_MAX, cursor, &got, &end));
         ck_assert_str_ne(end.cursor, "");
       } while (end.has_more);
       if (size == fake.n)
@@ -348,7 +349,7 @@ END_TEST
  * older than records that were looked at and did not match. */
 START_TEST(test_late_record)
 {
-  struct cf_view view;
+  struct fake_view view;
   struct cf_page_end end;
   struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
   struct question q = plain_question("q=%3Cscript", true, true);
@@ -366,13 +367,13 @@ START_TEST(test_late_record)
         i == 1 ? CF_STR("{\"user_agent\":\"x\"}") : CF_STR("{\"user_agent\":\"<SCRIPT>\"}");
     fact->time_us = fact->record.time_us;
   }
-  fake_view(&fake, 2, 1, &view);
-  ck_assert_ok(pages_one(&q, &view, 10, INT64_MAX, "", &got, &end));
+  fake_view_make(&fake, 2, 1, &view);
+  ck_assert_ok(pages_one(&q, &view.view, 10, INT64_MAX, "", &got, &end));
   ck_assert_uint_eq(end.rows, 1);
-  fake_view(&fake, 3, 1, &view);
+  fake_view_make(&fake, 3, 1, &view);
   char cursor[128];
   memcpy(cursor, end.cursor, sizeof cursor);
-  ck_assert_ok(pages_one(&q, &view, 10, INT64_MAX, cursor, &got, &end));
+  ck_assert_ok(pages_one(&q, &view.view, 10, INT64_MAX, cursor, &got, &end));
   ck_assert_uint_eq(end.rows, 1);
   ck_assert_uint_eq(got.seq[1], 2);
   cf_buf_fini(&q.url);
@@ -386,22 +387,22 @@ END_TEST
  * end spares the next one everything. */
 START_TEST(test_budget)
 {
-  struct cf_view view;
+  struct fake_view view;
   struct cf_page_end end;
   struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
   struct question q = plain_question("user=nobody&to=2000-01-01", false, true);
 
-  fake_view(&fake, fake.n, 6, &view);
+  fake_view_make(&fake, fake.n, 6, &view);
   struct question all = plain_question("", false, true);
-  ck_assert_ok(pages_one(&all, &view, 1000, 0, "", &got, &end));
+  ck_assert_ok(pages_one(&all, &view.view, 1000, 0, "", &got, &end));
   ck_assert(end.has_more && end.rows <= 64);
   ck_assert_uint_eq(view.blocks_read, 1);
-  ck_assert_ok(pages_one(&q, &view, 1000, INT64_MAX, "", &got, &end));
+  ck_assert_ok(pages_one(&q, &view.view, 1000, INT64_MAX, "", &got, &end));
   ck_assert(!end.has_more);
   view.matches = 0;
   char cursor[128];
   memcpy(cursor, end.cursor, sizeof cursor);
-  ck_assert_ok(pages_one(&q, &view, 1000, INT64_MAX, cursor, &got, &end));
+  ck_assert_ok(pages_one(&q, &view.view, 1000, INT64_MAX, cursor, &got, &end));
   ck_assert_uint_eq(view.matches, 0);
   cf_buf_fini(&all.url);
   cf_buf_fini(&q.url);
@@ -412,14 +413,14 @@ END_TEST
 /* A block that does not hold the record that it should is damaged. */
 START_TEST(test_short_block)
 {
-  struct cf_view view;
+  struct fake_view view;
   struct cf_page_end end;
   struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
   struct question q = plain_question("seq_from=64&kind=all", false, true);
 
-  fake_view(&fake, fake.n, 1, &view);
+  fake_view_make(&fake, fake.n, 1, &view);
   view.blocks_short = true;
-  ck_assert_err(pages_one(&q, &view, 1000, INT64_MAX, "", &got, &end), CF_E_DAMAGED);
+  ck_assert_err(pages_one(&q, &view.view, 1000, INT64_MAX, "", &got, &end), CF_E_DAMAGED);
   ck_assert_uint_eq(end.rows, 63);
   ck_assert_uint_eq(end.damaged_from, 64);
   ck_assert_uint_eq(end.damaged_to, 128);
@@ -430,21 +431,21 @@ END_TEST
 
 START_TEST(test_empty)
 {
-  struct cf_view view;
+  struct fake_view view;
   struct cf_page_end end;
   struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
 
-  fake_view(&fake, 0, 1, &view);
+  fake_view_make(&fake, 0, 1, &view);
   for (unsigned how = 0; how < 4; how++) {
     struct question q = plain_question("", (how & 1) != 0, (how & 2) != 0);
-    ck_assert_ok(pages_one(&q, &view, 10, 0, "", &got, &end));
+    ck_assert_ok(pages_one(&q, &view.view, 10, 0, "", &got, &end));
     ck_assert_uint_eq(end.rows, 0);
     ck_assert(!end.has_more);
     ck_assert((end.cursor[0] != 0) == q.ascending);
     if (q.ascending) {
-      struct cf_view later;
-      fake_view(&fake, 100, 2, &later);
-      ck_assert_ok(pages_one(&q, &later, 1000, INT64_MAX, end.cursor, &got, &end));
+      struct fake_view later;
+      fake_view_make(&fake, 100, 2, &later);
+      ck_assert_ok(pages_one(&q, &later.view, 1000, INT64_MAX, end.cursor, &got, &end));
       ck_assert_uint_gt(end.rows, 10);
       got.n = 0;
     }
@@ -464,15 +465,15 @@ static enum cf_err refuse_row(void *context, const struct cf_record *record)
 
 START_TEST(test_row_error)
 {
-  struct cf_view view;
+  struct fake_view view;
   struct cf_query *query;
   struct cf_fault fault;
   struct cf_page_end end;
   unsigned left = 5;
 
-  fake_view(&fake, fake.n, 3, &view);
+  fake_view_make(&fake, fake.n, 3, &view);
   ck_assert_ok(ask_parse("sort=time", NULL, &query, &fault));
-  ck_assert_err(cf_query_run(query, &view, INT64_MAX, refuse_row, &left, &end), CF_E_PEER);
+  ck_assert_err(cf_query_run(query, &view.view, INT64_MAX, refuse_row, &left, &end), CF_E_PEER);
   ck_assert_uint_eq(end.rows, 5);
   cf_query_free(query);
 }
@@ -491,7 +492,7 @@ static enum cf_err count_row(void *context, const struct cf_record *record)
 START_TEST(test_bytes)
 {
   static char big[32768];
-  struct cf_view view;
+  struct fake_view view;
   struct cf_query *query;
   struct cf_fault fault;
   struct cf_page_end end;
@@ -504,9 +505,9 @@ START_TEST(test_bytes)
     fake.facts[i].record.kind = CF_K_EVENT;
     fake.facts[i].record.payload[CF_C_DETAIL] = (struct cf_str){big, sizeof big};
   }
-  fake_view(&fake, 1200, 3, &view);
+  fake_view_make(&fake, 1200, 3, &view);
   ck_assert_ok(ask_parse("order=asc&limit=10000", NULL, &query, &fault));
-  ck_assert_ok(cf_query_run(query, &view, INT64_MAX, count_row, &last, &end));
+  ck_assert_ok(cf_query_run(query, &view.view, INT64_MAX, count_row, &last, &end));
   per_page = CF_QUERY_BYTES_MAX / sizeof big;
   ck_assert_uint_le(end.rows, per_page);
   ck_assert_uint_ge(end.rows, per_page - 8);
@@ -514,7 +515,7 @@ START_TEST(test_bytes)
   cf_query_free(query);
   ck_assert_ok(ask_parse("order=asc&limit=all&format=ndjson", NULL, &query, &fault));
   last = UINT64_MAX;
-  ck_assert_ok(cf_query_run(query, &view, INT64_MAX, count_row, &last, &end));
+  ck_assert_ok(cf_query_run(query, &view.view, INT64_MAX, count_row, &last, &end));
   ck_assert_uint_eq(end.rows, 1200);
   ck_assert(!end.has_more);
   cf_query_free(query);
@@ -524,7 +525,7 @@ END_TEST
 /* Text that is not canonical is damage, not a missing row. */
 START_TEST(test_broken_text)
 {
-  struct cf_view view;
+  struct fake_view view;
   struct cf_query *query;
   struct cf_fault fault;
   struct cf_page_end end;
@@ -534,9 +535,9 @@ START_TEST(test_broken_text)
   r->kind = CF_K_EVENT;
   r->gone[CF_C_ACTOR] = NULL;
   r->payload[CF_C_ACTOR] = CF_STR("{\"user\":\"x}");
-  fake_view(&fake, fake.n, 1, &view);
+  fake_view_make(&fake, fake.n, 1, &view);
   ck_assert_ok(ask_parse("user.not=nobody&seq_from=100&seq_to=101", NULL, &query, &fault));
-  ck_assert_err(cf_query_run(query, &view, INT64_MAX, count_row, &last, &end), CF_E_DAMAGED);
+  ck_assert_err(cf_query_run(query, &view.view, INT64_MAX, count_row, &last, &end), CF_E_DAMAGED);
   ck_assert_uint_eq(end.damaged_from, 64);
   ck_assert_uint_eq(end.damaged_to, 128);
   cf_query_free(query);
@@ -562,17 +563,17 @@ START_TEST(test_cost)
       {"sort=time&action=nowhere", 0},
       {"user=nobody&status=2xx", 0},
   };
-  struct cf_view view;
+  struct fake_view view;
   struct cf_page_end end;
   struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
 
   for (size_t i = 0; i < CF_COUNT(rows); i++) {
     struct cf_query *query;
     struct cf_fault fault;
-    fake_view(&fake, fake.n, 4, &view);
+    fake_view_make(&fake, fake.n, 4, &view);
     ck_assert_ok(ask_parse(rows[i].url, NULL, &query, &fault));
     got.n = 0;
-    ck_assert_ok(cf_query_run(query, &view, INT64_MAX, pages_row, &got, &end));
+    ck_assert_ok(cf_query_run(query, &view.view, INT64_MAX, pages_row, &got, &end));
     ck_assert_msg(view.blocks_read <= rows[i].blocks, "%s: %u blocks", rows[i].url,
                   view.blocks_read);
     cf_query_free(query);
@@ -586,7 +587,7 @@ START_TEST(test_many_rounds)
 {
   enum { MANY = 150000 };
   struct fake many = {.facts = calloc(MANY, sizeof *many.facts), .n = MANY, .random = 1};
-  struct cf_view view;
+  struct fake_view view;
   struct cf_query *query;
   struct cf_fault fault;
   struct cf_page_end end;
@@ -605,9 +606,9 @@ START_TEST(test_many_rounds)
   fake = many;
   for (size_t i = 0; i < MANY; i++)
     fake.facts[i].record.public_text.p = fake.facts[1].record.public_text.p;
-  fake_view(&fake, MANY, 5, &view);
+  fake_view_make(&fake, MANY, 5, &view);
   ck_assert_ok(ask_parse("sort=time&order=asc&limit=all&format=csv", NULL, &query, &fault));
-  ck_assert_ok(cf_query_run(query, &view, INT64_MAX, pages_row, &got, &end));
+  ck_assert_ok(cf_query_run(query, &view.view, INT64_MAX, pages_row, &got, &end));
   ck_assert_uint_eq(end.rows, MANY);
   for (size_t i = 0; i < MANY; i++)
     ck_assert_int_eq(fake.facts[got.seq[i]].time_us, FAKE_EPOCH_US + (int64_t)i * 1000);

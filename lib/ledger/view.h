@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* A view: records up to a size, looked at without changing anything. Who asks
+ * (lib/query), opens records and proves (lib/evidence) needs no more than this.
+ *
+ * The ledger gives views of itself (cf_view_get, ledger.h). Another kind of
+ * store, segments elsewhere, gives its own: a struct that begins with struct
+ * cf_view, and a table of functions.
+ *
+ * A view holds no lock. Several threads may look through one at once where its
+ * kind allows it; the ledger's does. */
+#ifndef CF_LEDGER_VIEW_H
+#define CF_LEDGER_VIEW_H
+
+#include "lib/index/postings.h"
+#include "lib/proof/tree.h"
+#include "lib/segment/block.h"
+
+/* A run of records with indexes of its own. Units lie in ascending order,
+ * without gaps from seq 0 (or the minimum) to the size. */
+struct cf_unit {
+  uint64_t first, end;              /* first ≤ seq < end */
+  int64_t time_min_us, time_max_us; /* effective times */
+  int64_t recorded_min_us, recorded_max_us;
+  bool segment; /* it is in a file, for good */
+};
+
+struct cf_view {
+  const struct cf_view_calls *calls;
+  uint64_t size; /* does not change; read it by cf_view_size */
+};
+
+void cf_view_put(struct cf_view *view); /* NULL is harmless */
+uint64_t cf_view_size(const struct cf_view *view);
+
+/* ---- questions ---- */
+
+size_t cf_view_units(const struct cf_view *view);
+/* i < cf_view_units; its end is cut to the size. */
+void cf_view_unit(const struct cf_view *view, size_t i, struct cf_unit *unit);
+
+/* Add the offsets (from the unit's first) that match the term, at least from
+ * and below bits->n. CF_E_DAMAGED where the index cannot be read: the caller
+ * then checks records. CF_E_NOMEM. */
+CF_MUST enum cf_err cf_view_match(struct cf_view *view, size_t i, const struct cf_term *term,
+                                  uint32_t from, struct cf_bits *bits);
+/* The same for an exact id; offsets of other ids may be among them. */
+CF_MUST enum cf_err cf_view_match_id(struct cf_view *view, size_t i, struct cf_str id,
+                                     uint32_t from, struct cf_bits *bits);
+/* Effective times of n records from offset on, all within the unit.
+ * CF_E_DAMAGED, CF_E_NOMEM. */
+CF_MUST enum cf_err cf_view_times(struct cf_view *view, size_t i, uint32_t offset, uint32_t n,
+                                  int64_t *out);
+/* Open the block of the aligned 64 that holds seq; it holds records seq & ~63 …
+ * up to the view's size. CF_E_NOTFOUND beyond the size, CF_E_EXPIRED below the
+ * minimum, CF_E_DAMAGED, CF_E_NOMEM. */
+CF_MUST enum cf_err cf_view_block(struct cf_view *view, uint64_t seq, struct cf_block *block);
+
+/* ---- proofs ---- */
+
+/* Hashes of all tile levels, for trees and proofs over the view. The view must
+ * outlive it. What it gives: CF_E_NOTFOUND beyond the size, and the errors of
+ * cf_view_block. */
+void cf_view_hashes(struct cf_view *view, struct cf_hashes *hashes);
+/* The first kept checkpoint of at least size: its size, and its note appended.
+ * CF_E_NOTFOUND where there is none, CF_E_STORE, CF_E_NOMEM. */
+CF_MUST enum cf_err cf_view_checkpoint(struct cf_view *view, uint64_t size, uint64_t *found,
+                                       struct cf_buf *note);
+
+/* The view as the verifier sees it when its head is of that size, which the
+ * view holds: checkpoints that were kept later are not shown. Its workers look
+ * through the view at once. The view must outlive it; release with
+ * cf_view_source_free. CF_E_NOMEM. */
+struct cf_verify_source;
+struct cf_view_source;
+CF_MUST enum cf_err cf_view_source_new(struct cf_view *view, uint64_t size,
+                                       struct cf_view_source **vs, struct cf_verify_source *source);
+void cf_view_source_free(struct cf_view_source *vs); /* NULL is harmless */
+
+/* ---- a kind of view ---- */
+
+/* What a kind of view does; none is NULL. Each is called by the function above
+ * of its name and gives that one's errors. What is beyond the size need not be
+ * hidden: seqs are asked for below it only, and more than it holds is cut off
+ * what is given. */
+struct cf_view_calls {
+  /* By cf_view_put: release it all, view too. */
+  void (*free)(struct cf_view *view);
+  /* How many units begin below the size. */
+  size_t (*units)(const struct cf_view *view);
+  /* For each unit of a question, and for each that it asks of; reads nothing
+   * from a disk. */
+  void (*unit)(const struct cf_view *view, size_t i, struct cf_unit *unit);
+  /* For each value of a condition, a unit. What was set before an error counts
+   * for nothing. */
+  enum cf_err (*match)(struct cf_view *view, size_t i, const struct cf_term *term, uint32_t from,
+                       struct cf_bits *bits);
+  enum cf_err (*match_id)(struct cf_view *view, size_t i, struct cf_str id, uint32_t from,
+                          struct cf_bits *bits);
+  /* For runs of up to 256 records. What was written before an error counts for
+   * nothing. */
+  enum cf_err (*times)(struct cf_view *view, size_t i, uint32_t offset, uint32_t n, int64_t *out);
+  /* Open the block that begins at first, a multiple of 64 below the size. A
+   * block that holds fewer records than the view has of it is CF_E_DAMAGED. By
+   * the verifier's workers at once. */
+  enum cf_err (*block)(struct cf_view *view, uint64_t first, struct cf_block *block);
+  /* n ≤ 256 hashes of a tile level from index first on, 32 bytes each, all
+   * within one tile and below the size (struct cf_hashes). By the verifier's
+   * workers at once. */
+  enum cf_err (*hashes)(struct cf_view *view, unsigned level, uint64_t first, size_t n,
+                        uint8_t *out);
+  /* By the verifier, in one thread, with ascending sizes. */
+  enum cf_err (*checkpoint)(struct cf_view *view, uint64_t size, uint64_t *found,
+                            struct cf_buf *note);
+};
+
+#endif

@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Lines of access logs: which format a line is in, lines that are in none, and
- * the event written. */
+/* Lines of access logs: taken apart by their format, and the event written. */
 #include "config.h"
 
 #include "lib/input/logline.h"
-
-#include <string.h>
 
 #include "lib/input/logline_in.h"
 #include "lib/base/codec.h"
 #include "lib/record/event.h"
 
 #define TEXT_MAX (1U << 24) /* a line of CF_LINE_MAX bytes, each escaped, is far below */
-/* bytes of `message` as JSON text, so that the record stays below
- * CF_LEAF_MAX */
-#define MESSAGE_JSON_MAX 49152
 
 void cf_logline_init(struct cf_logline *l)
 {
@@ -31,52 +25,7 @@ void cf_logline_fini(struct cf_logline *l)
   l->doc = NULL;
 }
 
-static void empty(struct cf_logline *l)
-{
-  memset(l->v, 0, sizeof l->v);
-  cf_buf_reset(&l->text);
-  cf_buf_reset(&l->attributes);
-  cf_json_free(l->doc);
-  l->doc = NULL;
-}
-
 /* ---- lines ---- */
-
-/* The longest head of a well-formed text that is within `message`'s limit and,
- * as JSON, within ours. */
-static struct cf_str message_head(struct cf_str s)
-{
-  struct cf_buf json;
-  size_t max = (size_t)cf_member_table[CF_M_MESSAGE].limit;
-  cf_buf_init(&json, MESSAGE_JSON_MAX);
-  for (s = cf_utf8_head(s, max);; s = cf_utf8_head(s, s.n / 2)) {
-    cf_buf_reset(&json);
-    cf_json_put_str(&json, s);
-    if (json.err != CF_E_FULL)
-      break;
-  }
-  cf_buf_fini(&json);
-  return s;
-}
-
-enum cf_err cf_logline_text(struct cf_logline *l, struct cf_str line, bool cut)
-{
-  empty(l);
-  l->format = CF_LOG_TEXT;
-  /* Room for a NUL's place: an empty line is a value, not an absent one. */
-  cf_utf8_put(&l->text, line);
-  const char *p = cf_buf_cstr(&l->text);
-  struct cf_str whole = {p, l->text.n}, head = message_head(whole);
-  if (cut || head.n < whole.n)
-    cf_buf_puts(&l->attributes, "{\"truncated\":[\"message\"]}");
-  if (l->text.err != CF_OK || l->attributes.err != CF_OK)
-    return CF_E_NOMEM;
-  l->v[CF_M_MESSAGE] = head;
-  l->v[CF_M_ACTION] = CF_STR("log.line");
-  if (l->attributes.n > 0)
-    l->v[CF_M_ATTRIBUTES] = cf_buf_str(&l->attributes);
-  return CF_OK;
-}
 
 /* An event needs one of these three (api.md, POST /v1/events). */
 static void complete(struct cf_logline *l)
@@ -84,35 +33,19 @@ static void complete(struct cf_logline *l)
   if (l->attributes.n > 0)
     l->v[CF_M_ATTRIBUTES] = cf_buf_str(&l->attributes);
   if (l->v[CF_M_METHOD].p == NULL && l->v[CF_M_ACTION].p == NULL && l->v[CF_M_MESSAGE].p == NULL)
-    l->v[CF_M_ACTION] = l->format == CF_LOG_ACCESS ? CF_STR("http.request") : CF_STR("log.line");
-}
-
-/* Behind a byte order mark. */
-static struct cf_str unmarked(struct cf_str line)
-{
-  return cf_str_starts(line, CF_STR("\xef\xbb\xbf")) ? (struct cf_str){line.p + 3, line.n - 3}
-                                                     : line;
-}
-
-static bool looks_json(struct cf_str s)
-{
-  size_t i = 0;
-  while (i < s.n && (s.p[i] == ' ' || s.p[i] == '\t'))
-    i++;
-  return i < s.n && s.p[i] == '{';
+    l->v[CF_M_ACTION] = cf_input_table[l->format].action;
 }
 
 enum cf_err cf_logline_parse(struct cf_logline *l, struct cf_str line)
 {
-  struct cf_str s = unmarked(line);
-  empty(l);
-  bool json = looks_json(s);
-  enum cf_err err = json ? cf_logline_json(l, s) : cf_logline_access(l, s);
+  enum cf_log_format format = cf_input_sniff(line);
+  cf_logline_empty(l);
+  enum cf_err err = cf_input_table[format].take(l, line);
   if (err == CF_E_SYNTAX)
     return cf_logline_text(l, line, false);
   if (err != CF_OK)
     return err;
-  l->format = json ? CF_LOG_JSON : CF_LOG_ACCESS;
+  l->format = format;
   complete(l);
   return CF_OK;
 }

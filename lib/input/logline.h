@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One line of an access log, taken apart into values of an event's members.
  *
- * The format is found line by line:
+ * The format is found line by line (input.h):
  * - access: common and combined format, with or without a virtual host (`name`,
  *   `name:port`) before it or in the place of the ident name, with
  *   whatever stands behind the user agent; the time as [17/May/2015:10:05:03
@@ -25,10 +25,9 @@
 #define CF_INPUT_LOGLINE_H
 
 #include "lib/base/clock.h"
+#include "lib/input/input.h"
 #include "lib/record/json.h"
 #include "lib/record/schema.h"
-
-enum cf_log_format { CF_LOG_ACCESS, CF_LOG_JSON, CF_LOG_TEXT };
 
 struct cf_logline {
   enum cf_log_format format;

@@ -324,11 +324,17 @@ static void set_parts(struct cf_logline *l, const struct parts *parts)
     cf_buf_putc(&l->attributes, '}');
 }
 
-enum cf_err cf_logline_access(struct cf_logline *l, struct cf_str line)
+/* The time is in brackets. */
+bool cf_logline_access_sniff(struct cf_str line)
+{
+  return holds(line, '[');
+}
+
+enum cf_err cf_logline_access_take(struct cf_logline *l, struct cf_str line)
 {
   struct parts parts = {0};
   struct cf_str rest;
-  if (!cut_time(l, line, &parts, &rest) || !cut_request(rest, &parts, &rest))
+  if (!cut_time(l, cf_logline_unmark(line), &parts, &rest) || !cut_request(rest, &parts, &rest))
     return CF_E_SYNTAX;
   cut_rest(rest, &parts);
   if (cf_buf_grow(&l->text, line.n) == NULL)

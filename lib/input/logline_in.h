@@ -5,14 +5,21 @@
 
 #include "lib/input/logline.h"
 
-/* ---- logline_access.c, logline_json.c ---- */
+/* ---- logline_<name>.c ---- */
 
-/* Take the line apart as that format; l is empty. CF_E_SYNTAX: it is not that
- * format. CF_E_NOMEM. */
-CF_MUST enum cf_err cf_logline_access(struct cf_logline *l, struct cf_str line);
-CF_MUST enum cf_err cf_logline_json(struct cf_logline *l, struct cf_str line);
+/* The functions of each format (struct cf_input). */
+#define CF_INPUT(constant, name, action) \
+  bool cf_logline_##name##_sniff(struct cf_str line); \
+  CF_MUST enum cf_err cf_logline_##name##_take(struct cf_logline *l, struct cf_str line);
+#include "lib/input/input.def"
+#undef CF_INPUT
 
 /* ---- logline_values.c ---- */
+
+/* Forget what was taken apart before. */
+void cf_logline_empty(struct cf_logline *l);
+/* The line behind its byte order mark, where it has one. */
+struct cf_str cf_logline_unmark(struct cf_str line);
 
 /* Set `method`, `resource`, `query` and `protocol` from a decoded request line;
  * one that is none goes to `message`. */

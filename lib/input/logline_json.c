@@ -334,10 +334,19 @@ static enum cf_err put_attributes(struct taking *t)
   return err == CF_E_INVALID ? CF_E_SYNTAX : err;
 }
 
-enum cf_err cf_logline_json(struct cf_logline *l, struct cf_str line)
+bool cf_logline_json_sniff(struct cf_str line)
+{
+  struct cf_str s = cf_logline_unmark(line);
+  size_t i = 0;
+  while (i < s.n && (s.p[i] == ' ' || s.p[i] == '\t'))
+    i++;
+  return i < s.n && s.p[i] == '{';
+}
+
+enum cf_err cf_logline_json_take(struct cf_logline *l, struct cf_str line)
 {
   struct taking t = {.l = l};
-  enum cf_err err = line_parse(l, line);
+  enum cf_err err = line_parse(l, cf_logline_unmark(line));
   if (err != CF_OK)
     return err;
   size_t most = cf_json_members(l->doc) +

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Values that the formats of log lines share: times, addresses, hosts, request
+/* What the formats of log lines share: times, addresses, hosts, request
  * lines. */
 #include "config.h"
 
@@ -7,6 +7,21 @@
 
 #include "lib/input/logline_in.h"
 #include "lib/base/codec.h"
+
+void cf_logline_empty(struct cf_logline *l)
+{
+  memset(l->v, 0, sizeof l->v);
+  cf_buf_reset(&l->text);
+  cf_buf_reset(&l->attributes);
+  cf_json_free(l->doc);
+  l->doc = NULL;
+}
+
+struct cf_str cf_logline_unmark(struct cf_str line)
+{
+  return cf_str_starts(line, CF_STR("\xef\xbb\xbf")) ? (struct cf_str){line.p + 3, line.n - 3}
+                                                     : line;
+}
 
 enum cf_err cf_logline_ip(struct cf_logline *l, struct cf_str s)
 {

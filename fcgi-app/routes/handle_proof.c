@@ -9,6 +9,7 @@
 #include "lib/evidence/opening.h"
 #include "lib/base/codec.h"
 #include "lib/record/json.h"
+#include "lib/record/source.h"
 #include "lib/evidence/receipt.h"
 
 /* ---- checkpoint and keys ---- */
@@ -44,21 +45,6 @@ enum cf_err cf_handle_keys(struct cf_call *call)
 
 /* ---- receipts ---- */
 
-static bool may_write(const struct cf_identity *who, struct cf_str source)
-{
-  if (cf_str_eq(who->source, source))
-    return true;
-  for (const char *const *allowed = who->sources; allowed != NULL && *allowed != NULL; allowed++) {
-    struct cf_str pattern = cf_str_from(*allowed);
-    bool prefix = pattern.n > 0 && pattern.p[pattern.n - 1] == '*';
-    if (prefix)
-      pattern.n--;
-    if (prefix ? cf_str_starts(source, pattern) : cf_str_eq(source, pattern))
-      return true;
-  }
-  return false;
-}
-
 /* A writer gets receipts for the events of its own sources; that others exist
  * is no secret. */
 static enum cf_err check_own(struct cf_call *call, const struct cf_record *record)
@@ -66,7 +52,9 @@ static enum cf_err check_own(struct cf_call *call, const struct cf_record *recor
   struct cf_values values;
   cf_values_init(&values);
   enum cf_err err = cf_values_get(record, &values);
-  if (err == CF_OK && (record->kind != CF_K_EVENT || !may_write(&call->who, values.v[CF_M_SOURCE])))
+  bool own = err == CF_OK && record->kind == CF_K_EVENT &&
+             cf_source_allowed(values.v[CF_M_SOURCE], call->who.source, call->who.sources);
+  if (err == CF_OK && !own)
     err = cf_fail(&call->fault, CF_E_ROLE, NULL,
                   "this record is not of your source; receipts of others need the role `auditor`");
   cf_values_fini(&values);

@@ -12,6 +12,7 @@
 
 #include "fcgi-app/who/session.h"
 #include "lib/base/codec.h"
+#include "lib/record/source.h"
 
 #define CREDENTIALS_MAX 4096
 
@@ -208,7 +209,7 @@ static enum cf_err be_local(const struct cf_request *rq, struct cf_identity *who
   struct cf_str source = cf_request_variable(rq, "COUNTERFOIL_SOURCE");
   if (source.n == 0)
     source = CF_STR("admin");
-  if (!cf_value_ok(CF_M_SOURCE, source) || cf_str_is(source, "counterfoil"))
+  if (!cf_source_ok(source))
     return cf_fail(
         fault, CF_E_PARAMETER, "source",
         "a source is 1 to 128 of letters, digits and . _ : / @ + = -, and not `counterfoil`");
@@ -256,10 +257,9 @@ static void be_trusted(const struct cf_auth *auth, const struct cf_request *rq,
   const struct trusted *trusted = user.n > 0 ? find_trusted(auth, user) : NULL;
   if (trusted == NULL)
     return;
-  bool named = cf_value_ok(CF_M_SOURCE, user) && !cf_str_is(user, "counterfoil");
   *who = (struct cf_identity){.via = CF_VIA_TRUST,
                               .user = user,
-                              .source = named ? user : CF_STR(""),
+                              .source = cf_source_ok(user) ? user : CF_STR(""),
                               .credential = cf_str_from(auth->conf->trust)};
   who->roles = trusted->roles;
 }

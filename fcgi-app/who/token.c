@@ -9,6 +9,7 @@
 
 #include "lib/base/codec.h"
 #include "lib/record/json.h"
+#include "lib/record/source.h"
 
 #define SECRET_N 32
 
@@ -123,7 +124,7 @@ void cf_token_put(struct cf_token *token)
 
 enum cf_err cf_token_set_name(struct cf_token *token, struct cf_str name, struct cf_fault *fault)
 {
-  if (!cf_value_ok(CF_M_SOURCE, name) || cf_str_is(name, "counterfoil"))
+  if (!cf_source_ok(name))
     return cf_fail(
         fault, CF_E_INVALID, "name",
         "a name is 1 to 128 of letters, digits and . _ : / @ + = -, and not `counterfoil`");
@@ -135,23 +136,13 @@ enum cf_err cf_token_set_name(struct cf_token *token, struct cf_str name, struct
   return CF_OK;
 }
 
-/* A name, or a name's beginning followed by '*'. */
-static bool source_ok(struct cf_str source)
-{
-  if (cf_str_is(source, "*"))
-    return true;
-  if (source.n > 0 && source.p[source.n - 1] == '*')
-    source.n--;
-  return cf_value_ok(CF_M_SOURCE, source) && !cf_str_is(source, "counterfoil");
-}
-
 enum cf_err cf_token_add_source(struct cf_token *token, struct cf_str source,
                                 struct cf_fault *fault)
 {
   size_t n = 0;
   while (token->sources[n] != NULL)
     n++;
-  if (!source_ok(source))
+  if (!cf_source_pattern_ok(source))
     return cf_fail(fault, CF_E_INVALID, "sources",
                    "a source is a name, or the beginning of one followed by *");
   if (n == CF_TOKEN_SOURCES_MAX)

@@ -38,7 +38,7 @@ struct cf_token {
   char id[CF_TOKEN_ID_N + 1];
   char *name; /* who: a name as format.md has it; the source of its events */
   unsigned roles;
-  /* other sources it may write, exact or a prefix that ends in '*';
+  /* other sources it may write, patterns of cf_source_pattern_ok;
    * NULL-terminated */
   char **sources;
   uint8_t hash[CF_HASH_N]; /* of the whole text */

@@ -14,6 +14,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/codec.h"
 #include "lib/base/diag.h"
+#include "lib/record/source.h"
 
 #define BUFFER_MAX       (1U << 30)
 #define ANSWER_MAX       (1U << 24)
@@ -69,7 +70,7 @@ static enum cf_err allocate(struct cf_import *im)
 enum cf_err cf_import_new(const struct cf_import_rules *rules, struct cf_import **import,
                           struct cf_fault *fault)
 {
-  if (!cf_value_ok(CF_M_SOURCE, rules->source) || cf_str_is(rules->source, "counterfoil"))
+  if (!cf_source_ok(rules->source))
     return cf_fail(
         fault, CF_E_PARAMETER, "source",
         "a source is a name of up to 128 letters, digits and . _ : / @ + = -, but not counterfoil");

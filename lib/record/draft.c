@@ -11,6 +11,7 @@
 #include "lib/base/codec.h"
 #include "lib/record/canon_in.h"
 #include "lib/record/json.h"
+#include "lib/record/source.h"
 #include "lib/record/values.h"
 
 #define SCRATCH_MAX (8u << 20)
@@ -176,7 +177,7 @@ static enum cf_err set_defaults(struct cf_parts *parts)
   if (cf_kind_table[parts->kind].members != CF_PUBLIC_EVENT)
     return CF_OK;
   if (parts->kind == CF_K_ACCESS && !parts->member[CF_M_SOURCE].set)
-    err = part_keep(parts, &parts->member[CF_M_SOURCE], CF_STR("counterfoil"), false);
+    err = part_keep(parts, &parts->member[CF_M_SOURCE], CF_STR(CF_SOURCE_OWN), false);
   if (err == CF_OK && !parts->member[CF_M_OUTCOME].set)
     err = default_outcome(parts);
   return err;

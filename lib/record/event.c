@@ -12,6 +12,7 @@
 #include "lib/record/json.h"
 #include "lib/record/draft_in.h"
 #include "lib/record/scan_in.h"
+#include "lib/record/source.h"
 
 #define PAIRS_FIXED 24
 
@@ -50,29 +51,11 @@ static enum cf_err fail_unknown(struct parse *parse, struct cf_str name)
 
 /* ---- members ---- */
 
-static bool allowed_by(const char *pattern, struct cf_str source)
-{
-  size_t n = strlen(pattern);
-  if (n > 0 && pattern[n - 1] == '*')
-    return cf_str_starts(source, (struct cf_str){pattern, n - 1});
-  return cf_str_is(source, pattern);
-}
-
-static bool source_allowed(const struct cf_event_rules *rules, struct cf_str source)
-{
-  if (cf_str_eq(source, rules->source))
-    return true;
-  for (const char *const *p = rules->sources; p != NULL && *p != NULL; p++)
-    if (allowed_by(*p, source))
-      return true;
-  return false;
-}
-
 static enum cf_err set_source(struct parse *parse, struct cf_str source)
 {
-  if (cf_str_is(source, "counterfoil"))
+  if (cf_str_is(source, CF_SOURCE_OWN))
     return cf_fail(parse->fault, CF_E_INVALID, "source", "counterfoil is the log's own name");
-  if (!source_allowed(parse->rules, source))
+  if (!cf_source_allowed(source, parse->rules->source, parse->rules->sources))
     return cf_fail(parse->fault, CF_E_INVALID, "source", "this token may not write as that source");
   return cf_parts_set(&parse->parts, CF_M_SOURCE, source, parse->fault);
 }

@@ -9,8 +9,7 @@
 
 struct cf_event_rules {
   struct cf_str source; /* the token's name: what an event without `source` gets */
-  /* other sources allowed, an exact name or a prefix that ends in '*' ;
-   * NULL-terminated; may be NULL */
+  /* others that it may write as (cf_source_allowed) */
   const char *const *sources;
   bool unknown_to_attributes; /* ?unknown=attributes */
   /* ?long=cut: cut text (between UTF-8 sequences) and name it in

@@ -7,6 +7,7 @@
 
 #include "lib/base/codec.h"
 #include "lib/record/canon_in.h"
+#include "lib/record/source.h"
 #include "lib/record/values.h"
 
 /* What was found among a group of members. */
@@ -111,7 +112,7 @@ enum cf_err cf_public_members_check(enum cf_kind kind, uint32_t members, struct 
                                     struct cf_fault *fault)
 {
   const struct cf_kind_row *row = &cf_kind_table[kind];
-  bool ours = cf_str_is(source, "counterfoil");
+  bool ours = cf_str_is(source, CF_SOURCE_OWN);
   if (row->members == CF_PUBLIC_NONE)
     return members == 0 ? CF_OK : leaf_bad(fault, row->name, "has body only");
   if ((members & 1u << CF_M_SOURCE) == 0)

@@ -8,6 +8,7 @@
 
 #include "fcgi-app/routes/call_in.h"
 #include "lib/base/codec.h"
+#include "lib/record/control.h"
 #include "lib/record/json.h"
 
 #define BODY_MAX   65536
@@ -15,40 +16,25 @@
 
 /* ---- A change ---- */
 
-static void put_body(struct cf_buf *b, const struct cf_token *token, const char *what)
-{
-  cf_buf_putc(b, '{');
-  if (token->expires_us != CF_TIME_NONE)
-    cf_json_put_member_time(b, "expires", token->expires_us);
-  cf_json_put_member(b, "id", cf_str_from(token->id));
-  cf_json_put_member(b, "name", cf_str_from(token->name));
-  cf_json_put_name(b, "roles");
-  cf_roles_put(b, token->roles);
-  cf_json_put_member(b, "what", cf_str_from(what));
-  cf_buf_putc(b, '}');
-}
-
-/* The record of it. Who did is its source, as a name, and in any case its
- * actor. */
+/* The record of it. */
 static enum cf_err make_record(struct cf_call *call, const struct cf_token *token, const char *what,
                                struct cf_event *event)
 {
-  struct cf_builder *b = NULL;
-  struct cf_buf body;
-  cf_buf_init(&body, 4096);
-  put_body(&body, token, what);
-  enum cf_err err = body.err == CF_OK ? cf_builder_new(CF_K_TOKEN, &b) : body.err;
-  if (err == CF_OK) {
-    cf_builder_set(b, CF_M_SOURCE,
-                   call->who.source.n > 0 ? call->who.source : CF_STR("web-server"));
-    cf_builder_set_body(b, cf_buf_str(&body));
-    cf_builder_set(b, CF_M_USER, call->who.user);
-    cf_builder_set(b, CF_M_CREDENTIAL, call->who.credential);
-    err = cf_builder_end(b, event, &call->fault);
-  }
-  cf_builder_free(b);
-  cf_buf_fini(&body);
-  return err;
+  const char *roles[CF_ROLE_N + 1];
+  size_t n = 0;
+  for (enum cf_role role = 0; role < CF_ROLE_N; role++)
+    if ((token->roles & 1u << role) != 0)
+      roles[n++] = cf_role_name(role);
+  roles[n] = NULL;
+  struct cf_control_token change = {.what = what,
+                                    .source = call->who.source,
+                                    .user = call->who.user,
+                                    .credential = call->who.credential,
+                                    .id = token->id,
+                                    .name = token->name,
+                                    .roles = roles,
+                                    .expires_us = token->expires_us};
+  return cf_control_token(&change, event, &call->fault);
 }
 
 /* Record and row become durable together; only then the table in memory

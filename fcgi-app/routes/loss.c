@@ -11,7 +11,8 @@
 
 #include "lib/base/codec.h"
 #include "lib/base/diag.h"
-#include "lib/record/json.h"
+#include "lib/record/control.h"
+#include "lib/record/source.h"
 
 #define MINUTE_US INT64_C(60000000)
 #define TEXT_N    129
@@ -22,16 +23,15 @@ struct entry {
   char who[TEXT_N]; /* source, or user */
   char credential[TEXT_N];
   char ip[46];
-  const char *reason;
-  int64_t told_us; /* when it was last told */
-  uint64_t count;  /* since then */
-  int64_t first_us, last_us;
+  int64_t told_us;               /* when it was last told */
+  struct cf_control_tally tally; /* since then */
 };
 
 /* The last entry is for everything that found no other. */
 struct table {
   struct entry entries[CF_LOSS_MAX];
-  void (*tell)(struct cf_loss *loss, const struct entry *entry);
+  /* the record of an entry, as lib/record/control.h makes it */
+  enum cf_err (*make)(const struct entry *entry, struct cf_event *event, struct cf_fault *fault);
 };
 
 struct cf_loss {
@@ -43,75 +43,17 @@ struct cf_loss {
 
 /* ---- records ---- */
 
-/* Finish the record and leave it with the ledger. */
-static void record_post(struct cf_loss *loss, struct cf_builder *b)
+static enum cf_err make_loss(const struct entry *entry, struct cf_event *event,
+                             struct cf_fault *fault)
 {
-  struct cf_event event;
-  struct cf_fault fault;
-  enum cf_err err = cf_builder_end(b, &event, &fault);
-  if (err == CF_OK) {
-    cf_ledger_post(loss->ledger, &event);
-    cf_event_fini(&event);
-  } else {
-    cf_log(CF_LOG_ERROR, "a record of our own could not be made: %s: %s", cf_err_word(err),
-           fault.detail);
-  }
+  return cf_control_loss(cf_str_from(entry->who), &entry->tally, event, fault);
 }
 
-static void put_span(struct cf_buf *b, const struct entry *entry)
+static enum cf_err make_refusal(const struct entry *entry, struct cf_event *event,
+                                struct cf_fault *fault)
 {
-  cf_json_put_member_u64(b, "count", entry->count);
-  cf_json_put_member_time(b, "first", entry->first_us);
-  cf_json_put_member_time(b, "last", entry->last_us);
-}
-
-static void tell_loss(struct cf_loss *loss, const struct entry *entry)
-{
-  struct cf_builder *b;
-  if (cf_builder_new(CF_K_LOSS, &b) != CF_OK)
-    return;
-  struct cf_buf body;
-  cf_buf_init(&body, 1024);
-  cf_buf_putc(&body, '{');
-  put_span(&body, entry);
-  cf_json_put_member(&body, "reason", cf_str_from(entry->reason));
-  cf_buf_putc(&body, '}');
-  cf_builder_set(b, CF_M_SOURCE, cf_str_from(entry->who));
-  cf_builder_set_body(b, cf_buf_str(&body));
-  if (body.err == CF_OK)
-    record_post(loss, b);
-  cf_buf_fini(&body);
-  cf_builder_free(b);
-}
-
-static void set_text(struct cf_builder *b, enum cf_member member, const char *text)
-{
-  if (*text != '\0')
-    cf_builder_set(b, member, cf_str_from(text));
-}
-
-static void tell_refusal(struct cf_loss *loss, const struct entry *entry)
-{
-  struct cf_builder *b;
-  if (cf_builder_new(CF_K_ACCESS, &b) != CF_OK)
-    return;
-  struct cf_buf attributes;
-  cf_buf_init(&attributes, 1024);
-  cf_buf_putc(&attributes, '{');
-  put_span(&attributes, entry);
-  cf_json_put_member(&attributes, "reason", cf_str_from(entry->reason));
-  cf_buf_putc(&attributes, '}');
-  cf_builder_set(b, CF_M_SOURCE, CF_STR("counterfoil"));
-  cf_builder_set(b, CF_M_ACTION, CF_STR("refused"));
-  cf_builder_set(b, CF_M_OUTCOME, CF_STR("failure"));
-  set_text(b, CF_M_USER, entry->who);
-  set_text(b, CF_M_CREDENTIAL, entry->credential);
-  set_text(b, CF_M_IP, entry->ip);
-  cf_builder_set_object(b, cf_buf_str(&attributes));
-  if (attributes.err == CF_OK)
-    record_post(loss, b);
-  cf_buf_fini(&attributes);
-  cf_builder_free(b);
+  struct cf_control_who who = {cf_str_from(entry->who), cf_str_from(entry->credential), entry->ip};
+  return cf_control_refusal(&who, &entry->tally, event, fault);
 }
 
 /* ---- counting ---- */
@@ -127,7 +69,7 @@ static void copy_text(struct cf_str s, char out[TEXT_N])
 static bool entry_same(const struct entry *a, const struct entry *b)
 {
   return a->used && strcmp(a->who, b->who) == 0 && strcmp(a->credential, b->credential) == 0 &&
-         strcmp(a->ip, b->ip) == 0 && strcmp(a->reason, b->reason) == 0;
+         strcmp(a->ip, b->ip) == 0 && strcmp(a->tally.reason, b->tally.reason) == 0;
 }
 
 /* The entry for such a thing: its own, a fresh one, or the one for everything
@@ -157,9 +99,18 @@ static bool is_due(const struct entry *entry, int64_t now_us)
 static void entry_tell(struct cf_loss *loss, const struct table *table, struct entry *entry,
                        int64_t now_us)
 {
-  table->tell(loss, entry);
+  struct cf_event event;
+  struct cf_fault fault = {"", ""};
+  enum cf_err err = table->make(entry, &event, &fault);
+  if (err == CF_OK) {
+    cf_ledger_post(loss->ledger, &event);
+    cf_event_fini(&event);
+  } else {
+    cf_log(CF_LOG_ERROR, "a record of our own could not be made: %s: %s", cf_err_word(err),
+           fault.detail);
+  }
   entry->told_us = now_us;
-  entry->count = 0;
+  entry->tally.count = 0;
 }
 
 static void entry_count(struct cf_loss *loss, struct table *table, const struct entry *thing,
@@ -167,10 +118,10 @@ static void entry_count(struct cf_loss *loss, struct table *table, const struct 
 {
   pthread_mutex_lock(&loss->lock);
   struct entry *entry = place_for(table, thing);
-  if (entry->count == 0)
-    entry->first_us = now_us;
-  entry->last_us = now_us;
-  entry->count += n;
+  if (entry->tally.count == 0)
+    entry->tally.first_us = now_us;
+  entry->tally.last_us = now_us;
+  entry->tally.count += n;
   if (is_due(entry, now_us))
     entry_tell(loss, table, entry, now_us);
   pthread_mutex_unlock(&loss->lock);
@@ -179,7 +130,7 @@ static void entry_count(struct cf_loss *loss, struct table *table, const struct 
 void cf_loss_events(struct cf_loss *loss, struct cf_str source, const char *reason, uint64_t n,
                     int64_t now_us)
 {
-  struct entry thing = {.reason = reason, .told_us = INT64_MIN / 2};
+  struct entry thing = {.tally.reason = reason, .told_us = INT64_MIN / 2};
   if (n == 0)
     return;
   copy_text(source, thing.who);
@@ -189,7 +140,7 @@ void cf_loss_events(struct cf_loss *loss, struct cf_str source, const char *reas
 void cf_loss_refusal(struct cf_loss *loss, const char *ip, struct cf_str user,
                      struct cf_str credential, const char *reason, int64_t now_us)
 {
-  struct entry thing = {.reason = reason, .told_us = INT64_MIN / 2};
+  struct entry thing = {.tally.reason = reason, .told_us = INT64_MIN / 2};
   copy_text(user, thing.who);
   copy_text(credential, thing.credential);
   snprintf(thing.ip, sizeof thing.ip, "%s", ip);
@@ -202,7 +153,7 @@ static void table_sweep(struct cf_loss *loss, struct table *table, int64_t now_u
 {
   for (size_t i = 0; i < CF_LOSS_MAX; i++) {
     struct entry *entry = &table->entries[i];
-    if (entry->count > 0 && (all || is_due(entry, now_us)))
+    if (entry->tally.count > 0 && (all || is_due(entry, now_us)))
       entry_tell(loss, table, entry, now_us);
     else if (is_due(entry, now_us))
       entry->used = false;
@@ -221,7 +172,7 @@ void cf_loss_tick(struct cf_loss *loss, int64_t now_us)
 static void init_rest(struct table *table, const char *who)
 {
   struct entry *rest = &table->entries[CF_LOSS_MAX - 1];
-  rest->reason = "many";
+  rest->tally.reason = "many";
   rest->told_us = INT64_MIN / 2;
   strcpy(rest->who, who);
 }
@@ -232,9 +183,9 @@ enum cf_err cf_loss_new(struct cf_ledger *ledger, struct cf_loss **loss)
   if (made == NULL)
     return CF_E_NOMEM;
   made->ledger = ledger;
-  made->losses.tell = tell_loss;
-  made->refusals.tell = tell_refusal;
-  init_rest(&made->losses, "counterfoil");
+  made->losses.make = make_loss;
+  made->refusals.make = make_refusal;
+  init_rest(&made->losses, CF_SOURCE_OWN);
   init_rest(&made->refusals, "");
   CF_ASSERT(pthread_mutex_init(&made->lock, NULL) == 0);
   *loss = made;

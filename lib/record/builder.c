@@ -33,6 +33,11 @@ void cf_builder_free(struct cf_builder *b)
   free(b);
 }
 
+void cf_builder_cut_long(struct cf_builder *b)
+{
+  b->parts.cut_long = true;
+}
+
 static void member_set(struct cf_builder *b, enum cf_member member, struct cf_str value)
 {
   if (b->err == CF_OK)

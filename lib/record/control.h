@@ -6,9 +6,12 @@
 
 #include "lib/record/event.h"
 
-/* Each makes an event for cf_ledger_append, whose text is the caller's to free
- * with cf_event_fini. CF_E_NOMEM, and CF_E_FULL or CF_E_INVALID for values that
- * are beyond the members' limits. */
+/* Each makes an event for cf_ledger_append or cf_ledger_post, whose text is the
+ * caller's to free with cf_event_fini. User and credential come from outside:
+ * ill-formed bytes in them become U+FFFD, what is beyond a member's limit is
+ * cut between characters, and an empty one is absent. CF_E_NOMEM; CF_E_FULL,
+ * or CF_E_INVALID with the fault, for any other value that is not of its
+ * member's form. The fault may be NULL. */
 
 /* `genesis`, the first record: vkey is the text of the signer's verifier key,
  * origin the ledger's name. */
@@ -18,5 +21,46 @@ CF_MUST enum cf_err cf_control_genesis(struct cf_str vkey, const char *origin,
  * stop, clock. */
 CF_MUST enum cf_err cf_control_service(const char *software, const char *what,
                                        struct cf_event *event);
+
+/* Who asked, and from which address, "" where that is not known. */
+struct cf_control_who {
+  struct cf_str user, credential;
+  const char *ip;
+};
+/* `access`: somebody used the log. action: query, read, verify, export; filter:
+ * what was asked for, URL-encoded, of which 4,096 bytes are kept; rows: of the
+ * answer. */
+CF_MUST enum cf_err cf_control_access(const char *action, const struct cf_control_who *who,
+                                      struct cf_str filter, uint64_t rows, struct cf_event *event,
+                                      struct cf_fault *fault);
+
+/* What happened count times from first to last, and why: a word of err.def, or
+ * `many`. */
+struct cf_control_tally {
+  const char *reason;
+  uint64_t count;
+  int64_t first_us, last_us;
+};
+/* `access` with the action `refused`: somebody was turned away. */
+CF_MUST enum cf_err cf_control_refusal(const struct cf_control_who *who,
+                                       const struct cf_control_tally *tally, struct cf_event *event,
+                                       struct cf_fault *fault);
+/* `loss`: events of that source were not taken. */
+CF_MUST enum cf_err cf_control_loss(struct cf_str source, const struct cf_control_tally *tally,
+                                    struct cf_event *event, struct cf_fault *fault);
+
+/* `token`: a token was made or revoked. */
+struct cf_control_token {
+  const char *what; /* add, revoke */
+  /* Who did: its name as a source, empty where it has none (the record then
+   * says web-server), and its actor. */
+  struct cf_str source, user, credential;
+  /* The token: */
+  const char *id, *name;
+  const char *const *roles; /* names that end with NULL */
+  int64_t expires_us;       /* CF_TIME_NONE: never */
+};
+CF_MUST enum cf_err cf_control_token(const struct cf_control_token *token, struct cf_event *event,
+                                     struct cf_fault *fault);
 
 #endif

@@ -59,6 +59,9 @@ void cf_event_fini(struct cf_event *event);
 struct cf_builder;
 CF_MUST enum cf_err cf_builder_new(enum cf_kind kind, struct cf_builder **b); /* CF_E_NOMEM */
 void cf_builder_free(struct cf_builder *b);
+/* From now on cut text that is longer than its member's limit, between
+ * characters, instead of refusing it. */
+void cf_builder_cut_long(struct cf_builder *b);
 /* text types, INTEGER as decimal, TIME strict */
 void cf_builder_set(struct cf_builder *b, enum cf_member member, struct cf_str value);
 void cf_builder_set_u64(struct cf_builder *b, enum cf_member member, uint64_t value);

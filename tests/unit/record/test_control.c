@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/* The log's own records: the exact texts of each, and what values from outside
+ * can do to them. */
+#include "config.h"
+
+#include "lib/record/control.h"
+
+#include "tests/unit/cf_test.h"
+
+#define FFFD  "\xef\xbf\xbd"
+#define TEN   "0123456789"
+#define FIFTY TEN TEN TEN TEN TEN
+#define LONG  FIFTY FIFTY FIFTY FIFTY FIFTY /* 250 */
+
+static struct cf_event event;
+static struct cf_fault fault;
+
+static void check_text(struct cf_str got, const char *want)
+{
+  struct cf_str text = cf_str_from(want);
+  ck_assert_bytes(got.p, got.n, text.p, text.n);
+}
+
+/* The event is what it should be, and what a verifier takes; it is gone then.
+ * NULL: there is no such compartment. */
+static void check_event(enum cf_kind kind, const char *public_text, const char *const payload[])
+{
+  int64_t t;
+  const struct cf_record *record = &event.record;
+  ck_assert_int_eq(record->kind, kind);
+  check_text(record->public_text, public_text);
+  ck_assert_ok(cf_public_check(kind, record->public_text, &t, &fault));
+  for (unsigned c = 0; c < CF_C_N; c++) {
+    check_text(record->payload[c], payload[c]);
+    if (payload[c] != NULL)
+      ck_assert_ok(cf_payload_check((enum cf_compartment)c, record->payload[c], &fault));
+  }
+  cf_event_fini(&event);
+}
+
+static const char *const no_payload[CF_C_N] = {NULL};
+
+/* ---- of the log ---- */
+
+START_TEST(test_genesis)
+{
+  ck_assert_ok(cf_control_genesis(CF_STR("o+00+AA=="), "audit.example.org/\"main\"", &event));
+  check_event(CF_K_GENESIS,
+              "\"body\":{\"format\":\"counterfoil/v1\",\"key\":\"o+00+AA==\","
+              "\"origin\":\"audit.example.org/\\\"main\\\"\"}",
+              no_payload);
+  ck_assert_err(cf_control_genesis(CF_STR(""), "o", &event), CF_E_INVALID);
+}
+END_TEST
+
+START_TEST(test_service)
+{
+  static const char *const known[] = {"start", "stop", "clock"};
+  for (size_t i = 0; i < CF_COUNT(known); i++) {
+    char text[128];
+    snprintf(text, sizeof text, "\"body\":{\"software\":\"counterfoil 0.1.0\",\"what\":\"%s\"}",
+             known[i]);
+    ck_assert_ok(cf_control_service("counterfoil 0.1.0", known[i], &event));
+    check_event(CF_K_SERVICE, text, no_payload);
+  }
+  ck_assert_err(cf_control_service("counterfoil 0.1.0", "dance", &event), CF_E_INVALID);
+}
+END_TEST
+
+/* ---- of who asks it ---- */
+
+START_TEST(test_access)
+{
+  struct cf_control_who who = {CF_STR("al\"ice"), CF_STR("k3y"), "2001:db8::1"};
+  ck_assert_ok(cf_control_access("export", &who, CF_STR("user=alice&kind=all"), 12, &event, NULL));
+  check_event(CF_K_ACCESS,
+              "\"source\":\"counterfoil\",\"action\":\"export\",\"outcome\":\"success\"",
+              (const char *const[CF_C_N]){
+                  "{\"user\":\"al\\\"ice\",\"credential\":\"k3y\"}", "{\"ip\":\"2001:db8::1\"}",
+                  NULL, "{\"attributes\":{\"filter\":\"user=alice&kind=all\",\"rows\":12}}"});
+}
+END_TEST
+
+/* What is not known is absent, not empty. */
+START_TEST(test_access_of_nobody)
+{
+  struct cf_control_who who = {CF_STR(""), CF_STR(""), ""};
+  ck_assert_ok(cf_control_access("read", &who, CF_STR(""), 0, &event, NULL));
+  check_event(CF_K_ACCESS, "\"source\":\"counterfoil\",\"action\":\"read\",\"outcome\":\"success\"",
+              (const char *const[CF_C_N]){NULL, NULL, NULL,
+                                          "{\"attributes\":{\"filter\":\"\",\"rows\":0}}"});
+}
+END_TEST
+
+/* 4,095 letters and a character of two bytes, which does not fit. */
+START_TEST(test_access_long_filter)
+{
+  char filter[4098], detail[8192];
+  memset(filter, 'f', 4095);
+  strcpy(filter + 4095, "\xc3\xbc");
+  snprintf(detail, sizeof detail, "{\"attributes\":{\"filter\":\"%.4095s\",\"rows\":1}}", filter);
+  struct cf_control_who who = {CF_STR(""), CF_STR(""), ""};
+  ck_assert_ok(cf_control_access("query", &who, cf_str_from(filter), 1, &event, NULL));
+  check_event(CF_K_ACCESS,
+              "\"source\":\"counterfoil\",\"action\":\"query\",\"outcome\":\"success\"",
+              (const char *const[CF_C_N]){NULL, NULL, NULL, detail});
+}
+END_TEST
+
+/* Whoever somebody says that he is, his reading is told of: text is mended and
+ * cut, each of his 1,024 bytes in three. */
+START_TEST(test_access_hostile_who)
+{
+  char user[2048], actor[8192];
+  size_t n = (size_t)snprintf(actor, sizeof actor, "{\"user\":\"");
+  memset(user, 0xff, sizeof user);
+  for (size_t i = 0; i < 1024 / 3; i++)
+    n += (size_t)snprintf(actor + n, sizeof actor - n, "%s", FFFD);
+  snprintf(actor + n, sizeof actor - n, "\",\"credential\":\"%s%s\"}", LONG, "012345");
+  struct cf_control_who who = {{user, sizeof user}, CF_STR(LONG TEN), "192.0.2.7"};
+  ck_assert_ok(cf_control_access("read", &who, CF_STR("\xff\n"), 1, &event, NULL));
+  check_event(CF_K_ACCESS, "\"source\":\"counterfoil\",\"action\":\"read\",\"outcome\":\"success\"",
+              (const char *const[CF_C_N]){actor, "{\"ip\":\"192.0.2.7\"}", NULL,
+                                          "{\"attributes\":{\"filter\":\"" FFFD
+                                          "\\n\",\"rows\":1}}"});
+}
+END_TEST
+
+START_TEST(test_access_wrong)
+{
+  struct cf_control_who good = {CF_STR("u"), CF_STR("c"), "192.0.2.7"};
+  struct cf_control_who lost = {CF_STR("u"), CF_STR("c"), "nowhere"};
+  ck_assert_err(cf_control_access("a b", &good, CF_STR(""), 1, &event, &fault), CF_E_INVALID);
+  ck_assert_str_eq(fault.at, "action");
+  ck_assert_err(cf_control_access("read", &lost, CF_STR(""), 1, &event, &fault), CF_E_INVALID);
+  ck_assert_str_eq(fault.at, "ip");
+}
+END_TEST
+
+static const struct cf_control_tally tally = {.reason = "no-token",
+                                              .count = 7,
+                                              .first_us = 1,
+                                              .last_us = 60000000};
+
+START_TEST(test_refusal)
+{
+  struct cf_control_who who = {CF_STR("bob"), CF_STR(""), "192.0.2.7"};
+  ck_assert_ok(cf_control_refusal(&who, &tally, &event, NULL));
+  check_event(CF_K_ACCESS,
+              "\"source\":\"counterfoil\",\"action\":\"refused\",\"outcome\":\"failure\"",
+              (const char *const[CF_C_N]){
+                  "{\"user\":\"bob\"}", "{\"ip\":\"192.0.2.7\"}", NULL,
+                  "{\"attributes\":{\"count\":7,\"first\":\"1970-01-01T00:00:00.000001Z\","
+                  "\"last\":\"1970-01-01T00:01:00.000000Z\",\"reason\":\"no-token\"}}"});
+}
+END_TEST
+
+START_TEST(test_refusal_hostile_who)
+{
+  struct cf_control_who who = {CF_STR("a\x00\xff\x1b"), CF_STR(LONG "12345\xc3\xbc"), ""};
+  ck_assert_ok(cf_control_refusal(&who, &tally, &event, NULL));
+  check_event(CF_K_ACCESS,
+              "\"source\":\"counterfoil\",\"action\":\"refused\",\"outcome\":\"failure\"",
+              (const char *const[CF_C_N]){
+                  "{\"user\":\"a\\u0000" FFFD "\\u001b\",\"credential\":\"" LONG "12345\"}", NULL,
+                  NULL,
+                  "{\"attributes\":{\"count\":7,\"first\":\"1970-01-01T00:00:00.000001Z\","
+                  "\"last\":\"1970-01-01T00:01:00.000000Z\",\"reason\":\"no-token\"}}"});
+}
+END_TEST
+
+/* ---- of writers ---- */
+
+START_TEST(test_loss)
+{
+  ck_assert_ok(cf_control_loss(CF_STR("web1"), &tally, &event, NULL));
+  check_event(CF_K_LOSS,
+              "\"source\":\"web1\",\"body\":{\"count\":7,"
+              "\"first\":\"1970-01-01T00:00:00.000001Z\","
+              "\"last\":\"1970-01-01T00:01:00.000000Z\",\"reason\":\"no-token\"}",
+              no_payload);
+}
+END_TEST
+
+START_TEST(test_loss_wrong)
+{
+  struct cf_control_tally wordy = tally;
+  wordy.reason = "two words";
+  ck_assert_err(cf_control_loss(CF_STR("web1"), &wordy, &event, &fault), CF_E_INVALID);
+  ck_assert_err(cf_control_loss(CF_STR("web 1"), &tally, &event, &fault), CF_E_INVALID);
+  ck_assert_str_eq(fault.at, "source");
+  ck_assert_err(cf_control_loss(CF_STR(""), &tally, &event, &fault), CF_E_INVALID);
+}
+END_TEST
+
+static const char *const two_roles[] = {"writer", "auditor", NULL};
+static const char *const no_roles[] = {NULL};
+
+static struct cf_control_token change(void)
+{
+  return (struct cf_control_token){.what = "add",
+                                   .source = CF_STR("admin"),
+                                   .user = CF_STR("admin"),
+                                   .credential = CF_STR("local"),
+                                   .id = "abcdefgh23",
+                                   .name = "web1",
+                                   .roles = two_roles,
+                                   .expires_us = 1};
+}
+
+START_TEST(test_token)
+{
+  struct cf_control_token token = change();
+  ck_assert_ok(cf_control_token(&token, &event, NULL));
+  check_event(CF_K_TOKEN,
+              "\"source\":\"admin\",\"body\":{\"expires\":\"1970-01-01T00:00:00.000001Z\","
+              "\"id\":\"abcdefgh23\",\"name\":\"web1\",\"roles\":[\"writer\",\"auditor\"],"
+              "\"what\":\"add\"}",
+              (const char *const[CF_C_N]){"{\"user\":\"admin\",\"credential\":\"local\"}", NULL,
+                                          NULL, NULL});
+}
+END_TEST
+
+/* By a user of the web server, whose name is none of a source. */
+START_TEST(test_token_without_end)
+{
+  struct cf_control_token token = change();
+  token.what = "revoke";
+  token.source = CF_STR("");
+  token.user = CF_STR("CN=\xff" LONG LONG LONG LONG LONG);
+  token.credential = CF_STR("client_cert");
+  token.roles = no_roles;
+  token.expires_us = CF_TIME_NONE;
+  ck_assert_ok(cf_control_token(&token, &event, NULL));
+  check_event(
+      CF_K_TOKEN,
+      "\"source\":\"web-server\",\"body\":{\"id\":\"abcdefgh23\",\"name\":\"web1\",\"roles\":[],"
+      "\"what\":\"revoke\"}",
+      (const char *const[CF_C_N]){"{\"user\":\"CN=" FFFD LONG LONG LONG LONG TEN "01234567"
+                                  "\",\"credential\":\"client_cert\"}",
+                                  NULL, NULL, NULL});
+}
+END_TEST
+
+START_TEST(test_token_wrong)
+{
+  struct cf_control_token token = change();
+  token.name = "web 1";
+  ck_assert_err(cf_control_token(&token, &event, &fault), CF_E_INVALID);
+  ck_assert_str_eq(fault.at, "body");
+  token = change();
+  token.what = "steal";
+  ck_assert_err(cf_control_token(&token, &event, &fault), CF_E_INVALID);
+  token = change();
+  token.source = CF_STR("gr\xc3\xbc\xc3\x9f");
+  ck_assert_err(cf_control_token(&token, &event, &fault), CF_E_INVALID);
+  ck_assert_str_eq(fault.at, "source");
+}
+END_TEST
+
+int main(void)
+{
+  const struct cf_test tests[] = {
+      {.tcase = "log", .test = test_genesis},
+      {.tcase = "log", .test = test_service},
+      {.tcase = "who", .test = test_access},
+      {.tcase = "who", .test = test_access_of_nobody},
+      {.tcase = "who", .test = test_access_long_filter},
+      {.tcase = "who", .test = test_access_hostile_who},
+      {.tcase = "who", .test = test_access_wrong},
+      {.tcase = "who", .test = test_refusal},
+      {.tcase = "who", .test = test_refusal_hostile_who},
+      {.tcase = "writers", .test = test_loss},
+      {.tcase = "writers", .test = test_loss_wrong},
+      {.tcase = "writers", .test = test_token},
+      {.tcase = "writers", .test = test_token_without_end},
+      {.tcase = "writers", .test = test_token_wrong},
+  };
+  return cf_test_run("control", tests, CF_COUNT(tests));
+}

@@ -11,6 +11,7 @@
 #include "fcgi-app/door/fcgi_client.h"
 #include "fcgi-app/door/owner.h"
 #include "fcgi-app/door/socket.h"
+#include "fcgi-app/http/hidden.h"
 #include "lib/base/clock.h"
 #include "lib/base/codec.h"
 #include "lib/base/diag.h"
@@ -195,7 +196,7 @@ static enum cf_err add_params(struct cf_exchange *exchange, const struct cf_ask 
       {"QUERY_STRING", ask->query},
       {"CONTENT_TYPE", cf_str_from(ask->content_type)},
       {"HTTP_ACCEPT", cf_str_from(ask->accept)},
-      {"COUNTERFOIL_DOOR", CF_STR("cli")},
+      {CF_HIDDEN_DOOR, CF_STR(CF_HIDDEN_CLI)},
   };
   enum cf_err err = CF_OK;
 

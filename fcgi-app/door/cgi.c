@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fcgi-app/http/hidden.h"
 #include "lib/base/codec.h"
 
-#define HIDDEN    "COUNTERFOIL_"
 #define PENDING_N (16u << 10)
 
 static const char *cgi_param(void *context, const char *name)
@@ -19,7 +19,7 @@ static const char *cgi_param(void *context, const char *name)
   struct cf_cgi *cgi = context;
   size_t n = strlen(name);
 
-  if (strncmp(name, HIDDEN, sizeof HIDDEN - 1) == 0)
+  if (cf_hidden(name))
     return NULL;
   for (char **p = cgi->environment; *p != NULL; p++)
     if (strncmp(*p, name, n) == 0 && (*p)[n] == '=')
@@ -33,7 +33,7 @@ static enum cf_err cgi_each_param(void *context,
   enum cf_err err = CF_OK;
 
   for (char **p = ((struct cf_cgi *)context)->environment; err == CF_OK && *p != NULL; p++)
-    if (strncmp(*p, HIDDEN, sizeof HIDDEN - 1) != 0 && strchr(*p, '=') != NULL)
+    if (!cf_hidden(*p) && strchr(*p, '=') != NULL)
       err = each(arg, *p);
   return err;
 }

@@ -7,7 +7,7 @@
 #include "fcgi-app/http/transport.h"
 
 struct cf_cgi {
-  struct cf_transport transport; /* CF_DOOR_WEB; shows no COUNTERFOIL_* variable */
+  struct cf_transport transport; /* CF_DOOR_WEB */
   char **environment;
   int in, out;
   bool bounded; /* the body ends after `left` bytes, not where the descriptor does */

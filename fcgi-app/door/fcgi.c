@@ -31,6 +31,7 @@
 #include <unistd.h>
 
 #include "fcgi-app/door/socket.h"
+#include "fcgi-app/http/hidden.h"
 #include "lib/base/clock.h"
 #include "lib/base/diag.h"
 
@@ -43,7 +44,6 @@
 #define NUDGE_US        20000
 #define RETRY_US        100000 /* when there are no descriptors left */
 #define WRITE_MAX       (1 << 20)
-#define HIDDEN          "COUNTERFOIL_"
 #define RESPONDER       1
 /* of the allocator: in one of its own each worker would keep what its batches
  * took */
@@ -87,7 +87,7 @@ static const char *transport_param(void *context, const char *name)
 {
   struct worker *w = context;
 
-  if (strncmp(name, HIDDEN, sizeof HIDDEN - 1) == 0)
+  if (cf_hidden(name))
     return NULL;
   return FCGX_GetParam(name, w->request.envp);
 }
@@ -100,7 +100,7 @@ static enum cf_err transport_each_param(void *context,
   enum cf_err err = CF_OK;
 
   for (char **p = w->request.envp; err == CF_OK && *p != NULL; p++)
-    if (strncmp(*p, HIDDEN, sizeof HIDDEN - 1) != 0)
+    if (!cf_hidden(*p))
       err = each(arg, *p);
   return err;
 }
@@ -187,15 +187,15 @@ static void socket_limit(int fd, int which, time_t seconds)
 
 static enum cf_door door_of(struct worker *w)
 {
-  const char *mark = FCGX_GetParam("COUNTERFOIL_DOOR", w->request.envp);
+  const char *mark = FCGX_GetParam(CF_HIDDEN_DOOR, w->request.envp);
   unsigned uid;
 
   if (!w->server->job.owner_door || mark == NULL)
     return CF_DOOR_WEB;
-  if (strcmp(mark, "cli") == 0 && cf_socket_peer_uid(w->request.ipcFd, &uid) == CF_OK &&
+  if (strcmp(mark, CF_HIDDEN_CLI) == 0 && cf_socket_peer_uid(w->request.ipcFd, &uid) == CF_OK &&
       uid == w->server->job.uid)
     return CF_DOOR_ADMIN;
-  return strcmp(mark, "relay") == 0 ? CF_DOOR_RELAY : CF_DOOR_WEB;
+  return strcmp(mark, CF_HIDDEN_RELAY) == 0 ? CF_DOOR_RELAY : CF_DOOR_WEB;
 }
 
 /* Read what is left of the body, so that closing does not take the answer from

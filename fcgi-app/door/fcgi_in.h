@@ -13,14 +13,13 @@ bool cf_fcgi_is_cgi(void);
 struct cf_fcgi_job {
   int listener;     /* a listening stream socket; stays the caller's to close, after cf_fcgi_stop */
   unsigned threads; /* workers, at least 1 */
-  /* The owner's own door: COUNTERFOIL_DOOR is believed, `cli` from a peer of
-   * uid; stopping serves what is in the backlog, which needs a name that nobody
-   * finds any more. Otherwise it is a web server's: every request is
+  /* The owner's own door: CF_HIDDEN_DOOR is believed, CF_HIDDEN_CLI from a peer
+   * of uid; stopping serves what is in the backlog, which needs a name that
+   * nobody finds any more. Otherwise it is a web server's: every request is
    * CF_DOOR_WEB, and whoever listens after us serves the backlog. */
   bool owner_door;
   unsigned uid;
-  /* Answer one request; called in a worker's thread. The transport shows no
-   * COUNTERFOIL_* parameter. */
+  /* Answer one request; called in a worker's thread. */
   void (*serve)(void *context, struct cf_transport *transport);
   void *context;
 };

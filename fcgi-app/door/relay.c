@@ -10,10 +10,10 @@
 
 #include "fcgi-app/door/fcgi_client.h"
 #include "fcgi-app/door/socket.h"
+#include "fcgi-app/http/hidden.h"
 #include "lib/base/diag.h"
 #include "lib/record/json.h"
 
-#define HIDDEN        CF_STR("COUNTERFOIL_")
 #define SILENCE_US    INT64_C(120000000) /* of an owner, beyond what a verify may take */
 #define RETRY_AFTER_S 2
 
@@ -33,7 +33,7 @@ static enum cf_err add_param(void *arg, const char *assignment)
   struct cf_str value = cf_str_from(assignment);
   struct cf_str name = cf_str_cut(&value, '=');
 
-  if (cf_str_starts(name, HIDDEN) || cf_str_is(name, "FCGI_ROLE"))
+  if (cf_hidden(assignment) || cf_str_is(name, "FCGI_ROLE"))
     return CF_OK;
   return cf_exchange_param(arg, name, value);
 }
@@ -116,7 +116,7 @@ enum cf_err cf_relay_new(const struct cf_conf *conf, const struct cf_transport *
   if (err == CF_OK)
     err = transport->each_param(transport->context, add_param, r->exchange);
   if (err == CF_OK)
-    err = cf_exchange_param(r->exchange, CF_STR("COUNTERFOIL_DOOR"), CF_STR("relay"));
+    err = cf_exchange_param(r->exchange, CF_STR(CF_HIDDEN_DOOR), CF_STR(CF_HIDDEN_RELAY));
   if (err != CF_OK) {
     cf_relay_free(r);
     return err;

@@ -2,9 +2,9 @@
 /* A relay: passes a request that came to this process to the process that owns
  * the ledger, and its answer back (architecture.md, One owner, many doors).
  *
- * Both ways are streamed with bounded memory, whatever their size. Every
- * COUNTERFOIL_* parameter from outside is dropped and COUNTERFOIL_DOOR=relay
- * put in. */
+ * Both ways are streamed with bounded memory, whatever their size. Hidden
+ * parameters from outside (hidden.h) are dropped, and the one put in that says
+ * that a relay asks. */
 #ifndef CF_DOOR_RELAY_IN_H
 #define CF_DOOR_RELAY_IN_H
 

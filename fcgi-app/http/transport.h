@@ -16,7 +16,8 @@ enum cf_door {
 struct cf_transport {
   void *context;
   enum cf_door door;
-  /* A CGI variable, NUL-terminated and valid for the request, or NULL. */
+  /* A CGI variable, NUL-terminated and valid for the request, or NULL. Hidden
+   * ones (hidden.h) are not there, here and in each_param. */
   const char *(*param)(void *context, const char *name);
   /* Call each(arg, "NAME=value") for every variable; for relays. Stops at the
    * first error and gives it. */

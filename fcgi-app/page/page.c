@@ -12,6 +12,7 @@
 
 #include "lib/base/codec.h"
 #include "lib/base/crypto.h"
+#include "lib/base/file.h"
 
 #define FILE_MAX   (1 << 20)
 #define PIECES_MAX 512
@@ -44,19 +45,6 @@ struct cf_site {
 
 /* ---- files ---- */
 
-static enum cf_err read_all(int fd, struct cf_buf *b)
-{
-  for (;;) {
-    uint8_t *p = cf_buf_grow(b, 4096);
-    if (p == NULL)
-      return b->err;
-    ssize_t got = read(fd, p, 4096);
-    cf_buf_cut(b, got < 0 ? 4096 : 4096 - (size_t)got);
-    if (got <= 0)
-      return got < 0 ? CF_E_SYSTEM : CF_OK;
-  }
-}
-
 static void set_etag(struct cf_file *file)
 {
   uint8_t hash[CF_HASH_N];
@@ -75,7 +63,7 @@ static enum cf_err read_file(int directory, struct cf_file *file, struct cf_faul
   int fd = openat(directory, file->name, O_RDONLY | O_CLOEXEC);
   if (fd < 0)
     return cf_fail_errno(fault, CF_E_CONFIG, "www", "%s", file->name);
-  enum cf_err err = read_all(fd, &file->text);
+  enum cf_err err = cf_file_read_all(fd, &file->text);
   if (err == CF_E_SYSTEM)
     err = cf_fail_errno(fault, CF_E_CONFIG, "www", "%s", file->name);
   if (err == CF_E_FULL)

@@ -2,7 +2,6 @@
 /* Finding and reading the configuration file. */
 #include "config.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/base/conf.h"
+#include "lib/base/file.h"
 
 #define FILE_MAX   (256 * 1024)
 #define KEYS_MAX   64 /* more than the table has */
@@ -143,20 +143,15 @@ static enum cf_err check_file(const struct reading *r, int fd)
 
 static enum cf_err read_bytes(const struct reading *r, int fd, struct cf_buf *text)
 {
-  for (;;) {
-    char part[4096];
-    ssize_t n = read(fd, part, sizeof part);
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n < 0)
-      return cf_fail_errno(r->fault, CF_E_SYSTEM, r->path, "cannot read the configuration file");
-    if (n == 0)
-      return CF_OK;
-    cf_buf_put(text, part, (size_t)n);
-    if (text->err == CF_E_FULL)
-      return fail_at(r, 0, CF_E_CONFIG, "larger than 256 KiB; this is no configuration file");
-    if (text->err != CF_OK)
-      return cf_fail(r->fault, text->err, r->path, "no memory for the configuration file");
+  enum cf_err err = cf_file_read_all(fd, text);
+
+  switch (err) {
+  case CF_OK: return CF_OK;
+  case CF_E_SYSTEM:
+    return cf_fail_errno(r->fault, err, r->path, "cannot read the configuration file");
+  case CF_E_FULL:
+    return fail_at(r, 0, CF_E_CONFIG, "larger than 256 KiB; this is no configuration file");
+  default: return cf_fail(r->fault, err, r->path, "no memory for the configuration file");
   }
 }
 

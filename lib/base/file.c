@@ -1,14 +1,32 @@
 /* SPDX-License-Identifier: MIT */
-/* Whole writes, and names that last. */
+/* Whole reads and writes, and names that last. */
 #include "config.h"
 
 #include "lib/base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "lib/base/crypto.h"
+
+enum cf_err cf_file_read_all(int fd, struct cf_buf *b)
+{
+  char part[4096];
+  ssize_t n;
+  do {
+    n = read(fd, part, sizeof part);
+    if (n > 0)
+      cf_buf_put(b, part, (size_t)n);
+  } while ((n > 0 && b->err == CF_OK) || (n < 0 && errno == EINTR));
+  cf_wipe(part, sizeof part);
+  return n < 0 ? CF_E_SYSTEM : b->err;
+}
 
 bool cf_file_write(int fd, struct cf_str s)
 {
@@ -61,4 +79,51 @@ bool cf_file_sync_name(const char *path)
   if (fd < 0 && errno == EACCES)
     return sync_open(open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), syncfs);
   return sync_open(fd, fsync);
+}
+
+/* What errno says of a file that could not be written. */
+static enum cf_err write_error(void)
+{
+  return errno == ENOSPC || errno == EDQUOT ? CF_E_SPACE : CF_E_SYSTEM;
+}
+
+/* Remove what was begun, and give why it cannot be ended. */
+static enum cf_err file_drop(int directory, const char *path)
+{
+  int error = errno;
+  (void)unlinkat(directory, path, 0);
+  errno = error;
+  return write_error();
+}
+
+enum cf_err cf_file_put(int directory, const char *path, mode_t mode, struct cf_str s)
+{
+  int fd = openat(directory, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+  if (fd < 0)
+    return write_error();
+  enum cf_err err = CF_OK;
+  if (fchmod(fd, mode) != 0 || !cf_file_write(fd, s))
+    err = file_drop(directory, path);
+  else if (fsync(fd) != 0)
+    err = CF_E_UNKNOWN;
+  int error = errno;
+  close(fd);
+  errno = error;
+  return err;
+}
+
+enum cf_err cf_file_replace(int directory, const char *path, mode_t mode, struct cf_str s)
+{
+  char fresh[PATH_MAX];
+  if ((size_t)snprintf(fresh, sizeof fresh, "%s.new", path) >= sizeof fresh) {
+    errno = ENAMETOOLONG;
+    return CF_E_SYSTEM;
+  }
+  enum cf_err err = cf_file_put(directory, fresh, mode, s);
+  if (err != CF_OK)
+    return err;
+  if (renameat(directory, fresh, directory, path) != 0)
+    return file_drop(directory, fresh);
+  bool synced = directory == AT_FDCWD ? cf_file_sync_name(path) : fsync(directory) == 0;
+  return synced ? CF_OK : CF_E_UNKNOWN;
 }

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -42,31 +41,21 @@ void cf_marks_fini(struct cf_marks *marks)
 
 /* ---- reading ---- */
 
-static enum cf_err read_all(const char *file, struct cf_buf *b, int64_t *saved_us,
-                            struct cf_fault *fault)
+static enum cf_err read_state(const char *file, struct cf_buf *b, int64_t *saved_us,
+                              struct cf_fault *fault)
 {
   struct stat st;
   int fd = open(file, O_RDONLY | O_CLOEXEC);
   if (fd < 0)
     return errno == ENOENT ? CF_OK
                            : cf_fail_errno(fault, CF_E_SYSTEM, file, "cannot open the state file");
-  for (ssize_t got = 1; got > 0;) {
-    uint8_t *p = cf_buf_grow(b, 4096);
-    if (p == NULL)
-      break;
-    got = read(fd, p, 4096);
-    cf_buf_cut(b, 4096 - (got > 0 ? (size_t)got : 0));
-    if (got < 0)
-      b->err = CF_E_SYSTEM;
-  }
+  enum cf_err err = cf_file_read_all(fd, b);
+  if (err == CF_E_SYSTEM)
+    err = cf_fail_errno(fault, err, file, "cannot read the state file");
   if (fstat(fd, &st) == 0)
     *saved_us = (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000;
-  int at_fault = errno;
   close(fd);
-  errno = at_fault;
-  if (b->err == CF_E_SYSTEM)
-    return cf_fail_errno(fault, CF_E_SYSTEM, file, "cannot read the state file");
-  return b->err;
+  return err;
 }
 
 static bool head_ok(struct cf_str s)
@@ -118,7 +107,7 @@ enum cf_err cf_marks_load(const char *file, struct cf_marks *marks, struct cf_fa
   struct cf_marks found = {0};
   struct cf_buf b;
   cf_buf_init(&b, STATE_MAX);
-  enum cf_err err = read_all(file, &b, &found.saved_us, fault);
+  enum cf_err err = read_state(file, &b, &found.saved_us, fault);
   if (err == CF_OK) {
     err = add_lines(cf_buf_str(&b), &found);
     if (err == CF_E_SYNTAX)
@@ -147,36 +136,14 @@ static void put_marks(const struct cf_marks *marks, struct cf_buf *b)
   }
 }
 
-/* Write a new file and get it on disk. */
-static bool write_file(const char *name, struct cf_str text)
-{
-  int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (fd < 0)
-    return false;
-  bool good = cf_file_write(fd, text) && fsync(fd) == 0;
-  int at_fault = errno;
-  if (close(fd) != 0)
-    return false;
-  errno = at_fault;
-  return good;
-}
-
 enum cf_err cf_marks_save(const char *file, const struct cf_marks *marks, struct cf_fault *fault)
 {
-  struct cf_buf text, beside;
-  enum cf_err err = CF_OK;
+  struct cf_buf text;
   cf_buf_init(&text, STATE_MAX);
-  cf_buf_init(&beside, STATE_MAX);
   put_marks(marks, &text);
-  cf_buf_puts(&beside, file);
-  cf_buf_puts(&beside, ".new");
-  const char *name = cf_buf_cstr(&beside);
-  if (text.err != CF_OK || beside.err != CF_OK)
-    err = CF_E_NOMEM;
-  else if (!write_file(name, cf_buf_str(&text)) || rename(name, file) != 0 ||
-           !cf_file_sync_name(file))
+  enum cf_err err = text.err == CF_OK ? CF_OK : CF_E_NOMEM;
+  if (err == CF_OK && cf_file_replace(AT_FDCWD, file, 0600, cf_buf_str(&text)) != CF_OK)
     err = cf_fail_errno(fault, CF_E_SYSTEM, file, "cannot write the state file");
   cf_buf_fini(&text);
-  cf_buf_fini(&beside);
   return err;
 }

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -34,36 +33,18 @@ struct cf_signer {
 
 /* ---- files ---- */
 
-/* After a failed fsync nobody knows what is on disk, and asking again would
- * only seem to work. */
-static void sync_or_die(int fd, const char *what)
+/* Nobody knows what is on disk: no signature may follow. */
+static void die_of_sync(const char *what)
 {
-  if (fsync(fd) != 0)
-    cf_die("signer: fsync of %s failed: %s", what, strerror(errno));
+  cf_die("signer: fsync of %s failed: %s", what, strerror(errno));
 }
 
-/* What errno says of a file that could not be written. */
-static enum cf_err write_error(void)
+/* What came of writing `name`. */
+static enum cf_err written(enum cf_err err, const char *name, struct cf_fault *fault)
 {
-  return errno == ENOSPC || errno == EDQUOT ? CF_E_SPACE : CF_E_SYSTEM;
-}
-
-/* Write `name` whole and durable, over what was there. */
-static enum cf_err file_put(int directory, const char *name, mode_t mode, struct cf_str content,
-                            struct cf_fault *fault)
-{
-  int fd = openat(directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
-  if (fd < 0)
-    return cf_fail_errno(fault, write_error(), name, "the signer cannot create it");
-  bool good = fchmod(fd, mode) == 0 && cf_file_write(fd, content);
-  if (!good) {
-    enum cf_err err = cf_fail_errno(fault, write_error(), name, "the signer cannot write it");
-    close(fd);
-    return err;
-  }
-  sync_or_die(fd, name);
-  close(fd);
-  return CF_OK;
+  if (err == CF_E_UNKNOWN)
+    die_of_sync(name);
+  return err == CF_OK ? CF_OK : cf_fail_errno(fault, err, name, "the signer cannot write it");
 }
 
 /* Append the file's content to b and give its mode. CF_E_NOTFOUND where there
@@ -80,40 +61,16 @@ static enum cf_err file_get(int directory, const char *name, struct cf_buf *b, m
     return cf_fail_errno(fault, CF_E_SYSTEM, name, "the signer cannot open it");
   if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
     err = cf_fail(fault, CF_E_CONFIG, name, "not a regular file");
-  for (ssize_t n = 1; err == CF_OK && n > 0;) {
-    char part[1024];
-    do
-      n = read(fd, part, sizeof part);
-    while (n < 0 && errno == EINTR);
-    if (n < 0)
-      err = cf_fail_errno(fault, CF_E_SYSTEM, name, "the signer cannot read it");
-    if (n > 0)
-      cf_buf_put(b, part, (size_t)n);
-    cf_wipe(part, sizeof part);
-  }
-  close(fd);
-  if (err == CF_OK && b->err == CF_E_FULL)
-    err = cf_fail(fault, CF_E_CONFIG, name, "longer than %zu bytes", b->max);
   if (err == CF_OK)
-    err = b->err;
+    err = cf_file_read_all(fd, b);
+  if (err == CF_E_SYSTEM)
+    err = cf_fail_errno(fault, err, name, "the signer cannot read it");
+  if (err == CF_E_FULL)
+    err = cf_fail(fault, CF_E_CONFIG, name, "longer than %zu bytes", b->max);
+  close(fd);
   if (err == CF_OK)
     *mode = st.st_mode;
   return err;
-}
-
-/* Write `name` by way of `<name>.new`. */
-static enum cf_err file_replace(int directory, const char *name, mode_t mode, struct cf_str content,
-                                struct cf_fault *fault)
-{
-  char fresh[32];
-  snprintf(fresh, sizeof fresh, "%s.new", name);
-  enum cf_err err = file_put(directory, fresh, mode, content, fault);
-  if (err != CF_OK)
-    return err;
-  if (renameat(directory, fresh, directory, name) != 0)
-    return cf_fail_errno(fault, write_error(), name, "the signer cannot rename %s to it", fresh);
-  sync_or_die(directory, "its directory");
-  return CF_OK;
 }
 
 /* ---- key ---- */
@@ -187,8 +144,9 @@ static enum cf_err vkey_write(int directory, const struct cf_vkey *vkey, struct 
   cf_buf_init(&b, KEY_MAX);
   cf_vkey_put(vkey, &b);
   cf_buf_putc(&b, '\n');
-  enum cf_err err =
-      b.err != CF_OK ? b.err : file_replace(directory, "vkey", 0644, cf_buf_str(&b), fault);
+  enum cf_err err = b.err;
+  if (err == CF_OK)
+    err = written(cf_file_replace(directory, "vkey", 0644, cf_buf_str(&b)), "vkey", fault);
   cf_buf_fini(&b);
   return err;
 }
@@ -201,8 +159,9 @@ static enum cf_err key_write(int directory, const struct cf_vkey *vkey,
   struct cf_buf b;
   buf_secret(&b);
   key_put(vkey, seed, &b);
-  enum cf_err err =
-      b.err != CF_OK ? b.err : file_put(directory, "key.new", 0600, cf_buf_str(&b), fault);
+  enum cf_err err = b.err;
+  if (err == CF_OK)
+    err = written(cf_file_put(directory, "key.new", 0600, cf_buf_str(&b)), "key.new", fault);
   buf_wipe(&b);
   if (err != CF_OK)
     return err;
@@ -210,7 +169,8 @@ static enum cf_err key_write(int directory, const struct cf_vkey *vkey,
     err = errno == EEXIST ? cf_fail(fault, CF_E_CONFLICT, "key", "there is a key already")
                           : cf_fail_errno(fault, CF_E_SYSTEM, "key", "the signer cannot create it");
   unlinkat(directory, "key.new", 0);
-  sync_or_die(directory, "its directory");
+  if (fsync(directory) != 0)
+    die_of_sync("its directory");
   return err;
 }
 
@@ -281,7 +241,7 @@ enum cf_err cf_signer_create(const char *directory, struct cf_str origin, const 
   if (err == CF_OK)
     err = vkey_write(fd, &vkey, fault);
   if (err == CF_OK && !cf_file_sync_name(directory))
-    cf_die("signer: fsync of the directory of %s failed: %s", directory, strerror(errno));
+    die_of_sync("the directory above it");
 out:
   cf_wipe(own, sizeof own);
   close(fd);
@@ -468,7 +428,7 @@ static enum cf_err note_sign(struct cf_signer *signer, uint64_t size, const uint
   cf_buf_init(&note, CF_NOTE_MAX);
   enum cf_err err = note_make(signer, &checkpoint, &note);
   if (err == CF_OK)
-    err = file_replace(signer->fd, "state", 0600, cf_buf_str(&note), fault);
+    err = written(cf_file_replace(signer->fd, "state", 0600, cf_buf_str(&note)), "state", fault);
   if (err != CF_OK) {
     cf_buf_fini(&note);
     return err;

@@ -100,6 +100,12 @@ check_members() {
   same lib/record/schema.def "$tmp/table" doc/format.md "$tmp/format"
 }
 
+check_verdicts() {
+  sed -n 's/^CF_VERDICT(\([A-Z_]*\))/\1/p' lib/proof/verdict.def | sort >"$tmp/table"
+  awk '/^## /{on = ($0 == "## Verdicts"); next} /^$/{on = 0} on' doc/format.md | grep -o '`[A-Z_]*`' | tr -d '`' | sort >"$tmp/format"
+  same lib/proof/verdict.def "$tmp/table" doc/format.md "$tmp/format"
+}
+
 # ---- commands that the documents show
 
 # What stands in code, a piece a line, continued lines joined: indented lines, and what is between backticks.
@@ -160,6 +166,7 @@ check_options
 check_routes
 check_errors
 check_members
+check_verdicts
 shown >"$tmp/shown"
 check_commands
 check_targets

@@ -9,20 +9,11 @@
 #include "lib/proof/note.h"
 #include "lib/record/record.h"
 
-/* Verdicts (format.md, Verdicts), a row each. */
-/* clang-format off */
-#define CF_VERDICTS(X) \
-  X(CHECKPOINT_SIGNATURE) X(KEY_UNKNOWN) X(ORIGIN_MISMATCH) X(ROOT_MISMATCH) \
-  X(INCONSISTENT_HEAD) X(ROLLBACK) X(LEAF_HASH) X(LINK_BROKEN) X(INDEX_GAP) X(LEAF_FORMAT) \
-  X(TILE_MISMATCH) X(TIME_REGRESSION) X(OPENING_MISSING) X(OPENING_MISMATCH) X(OPENING_FORMAT) \
-  X(ERASED_BUT_PRESENT) X(ERASURE_UNAUTHORISED) X(PRUNED_UNAUTHORISED) X(INDEX_MISMATCH) \
-  X(STORE_DAMAGED) X(SOURCE_GAP) X(WITNESS_QUORUM)
-/* clang-format on */
 enum cf_verdict {
-#define CF_VERDICT(name) CF_V_##name,
-  CF_VERDICTS(CF_VERDICT)
+#define CF_VERDICT(symbol) CF_V_##symbol,
+#include "lib/proof/verdict.def"
 #undef CF_VERDICT
-      CF_V_N
+  CF_V_N
 };
 const char *cf_verdict_name(enum cf_verdict verdict);
 

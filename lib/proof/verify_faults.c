@@ -14,8 +14,8 @@
 const char *cf_verdict_name(enum cf_verdict verdict)
 {
   static const char *const names[CF_V_N] = {
-#define CF_VERDICT(name) #name,
-      CF_VERDICTS(CF_VERDICT)
+#define CF_VERDICT(symbol) #symbol,
+#include "lib/proof/verdict.def"
 #undef CF_VERDICT
   };
   return names[verdict];

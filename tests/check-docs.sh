@@ -59,7 +59,7 @@ check_options() {
 # ---- api.md against the tables and openapi.json
 
 route_lines() { # METHOD PATH PARAMETERS; "?" where the handler judges them
-  sed -n 's/^  {CF_HTTP_\([A-Z]*\), *"\([^"]*\)", *CF_NEED_[A-Z]*, *[a-z]*, *\(NULL\|"[^"]*"\), .*/\1 \2 \3/p' fcgi-app/routes/route.c | sed 's/\.\.\.}/}/; s/NULL$/?/; s/"//g'
+  sed -n 's/^CF_ROUTE(\([A-Z]*\), *"\([^"]*\)", *[A-Z]*, *[01], *\(NULL\|"[^"]*"\), .*/\1 \2 \3/p' fcgi-app/routes/route.def | sed 's/\.\.\.}/}/; s/NULL$/?/; s/"//g'
 }
 
 check_routes() {
@@ -67,14 +67,14 @@ check_routes() {
   route_lines | cut -d ' ' -f 1,2 | sort >"$tmp/table"
   sed -n 's/^| `\(GET\|POST\) \([^`]*\)` |.*/\1 \2/p' doc/api.md | sort >"$tmp/api"
   jq -r '.paths | to_entries[] | .key as $path | .value | keys[] | select(. == "get" or . == "post") | "\(ascii_upcase) \($path)"' www/openapi.json | sort >"$tmp/openapi"
-  same fcgi-app/routes/route.c "$tmp/table" doc/api.md "$tmp/api"
-  same fcgi-app/routes/route.c "$tmp/table" www/openapi.json "$tmp/openapi"
+  same fcgi-app/routes/route.def "$tmp/table" doc/api.md "$tmp/api"
+  same fcgi-app/routes/route.def "$tmp/table" www/openapi.json "$tmp/openapi"
   while read -r method path params; do
     jq -r --arg path "$path" --arg method "${method,,}" '. as $all | [.paths[$path].parameters[]?, .paths[$path][$method].parameters[]?] | .[]
       | if has("$ref") then (.["$ref"] | split("/")[-1]) as $name | $all.components.parameters[$name] else . end | select(.in == "query").name' www/openapi.json | sort >"$tmp/described"
     if [ "$params" != "?" ]; then
       tr ' ' '\n' <<<"$params" | sed '/^$/d' | sort >"$tmp/taken"
-      cmp -s "$tmp/taken" "$tmp/described" || same "fcgi-app/routes/route.c, $method $path" "$tmp/taken" "www/openapi.json, $method $path" "$tmp/described"
+      cmp -s "$tmp/taken" "$tmp/described" || same "fcgi-app/routes/route.def, $method $path" "$tmp/taken" "www/openapi.json, $method $path" "$tmp/described"
     fi
     while read -r name; do
       grep -qE "[\`?&]${name%%.*}([\`=.]|\$)" doc/api.md || complain "doc/api.md does not name the parameter $name of $method $path"

@@ -45,6 +45,7 @@ enum cf_err cf_app_new(const struct cf_conf *conf, struct cf_ledger *ledger, str
   struct cf_app *made = calloc(1, sizeof *made);
   if (made == NULL)
     return CF_E_NOMEM;
+  cf_route_check();
   made->conf = conf;
   made->ledger = ledger;
   atomic_init(&made->leaving, false);
@@ -128,7 +129,7 @@ static enum cf_err check_params(struct cf_call *call)
   return cf_request_only(call->request, call->route->params, &call->fault);
 }
 
-static enum cf_err call_dispatch(struct cf_call *call, char allow[32])
+static enum cf_err call_dispatch(struct cf_call *call, char allow[CF_ALLOW_MAX])
 {
   struct cf_request *rq = call->request;
   enum cf_err err = cf_route_find(rq->method, rq->path, &call->route, call->args, allow);
@@ -205,7 +206,7 @@ static void answer_problem(struct cf_call *call, enum cf_err err, const char *al
 
 static void call_serve(struct cf_call *call)
 {
-  char allow[32] = "";
+  char allow[CF_ALLOW_MAX] = "";
   enum cf_err err = call_dispatch(call, allow);
   if (err == CF_E_ROUTE && is_bare_mount(call))
     err = answer_redirect(call);

@@ -44,28 +44,10 @@ struct cf_call {
  * that becomes a problem document with the words of call->fault and
  * call->members. Role, parameters' names and readiness were checked from the
  * route's row. */
-CF_MUST enum cf_err cf_handle_events_post(struct cf_call *call);
-CF_MUST enum cf_err cf_handle_events_get(struct cf_call *call);
-CF_MUST enum cf_err cf_handle_event_get(struct cf_call *call);
-CF_MUST enum cf_err cf_handle_verify(struct cf_call *call);
-CF_MUST enum cf_err cf_handle_receipt(struct cf_call *call);
-CF_MUST enum cf_err cf_handle_inclusion(struct cf_call *call);
-CF_MUST enum cf_err cf_handle_consistency(struct cf_call *call);
-CF_MUST enum cf_err cf_handle_keys(struct cf_call *call);
-CF_MUST enum cf_err cf_handle_checkpoint(struct cf_call *call);
-CF_MUST enum cf_err cf_handle_tile(struct cf_call *call);
-CF_MUST enum cf_err cf_handle_tokens_get(struct cf_call *call);
-CF_MUST enum cf_err cf_handle_tokens_post(struct cf_call *call);
-CF_MUST enum cf_err cf_handle_token_revoke(struct cf_call *call);
-CF_MUST enum cf_err cf_handle_whoami(struct cf_call *call);
-CF_MUST enum cf_err cf_handle_healthz(struct cf_call *call);
-CF_MUST enum cf_err cf_handle_readyz(struct cf_call *call);
-CF_MUST enum cf_err cf_handle_openapi(struct cf_call *call);
-CF_MUST enum cf_err cf_handle_page(struct cf_call *call);
-CF_MUST enum cf_err cf_handle_login_get(struct cf_call *call);
-CF_MUST enum cf_err cf_handle_login_post(struct cf_call *call);
-CF_MUST enum cf_err cf_handle_logout(struct cf_call *call);
-CF_MUST enum cf_err cf_handle_asset(struct cf_call *call);
+#define CF_ROUTE(method, pattern, need, writes, params, handler) \
+  CF_MUST enum cf_err handler(struct cf_call *call);
+#include "fcgi-app/routes/route.def"
+#undef CF_ROUTE
 
 /* The page's files. CF_E_CONFIG where they could not be read at start. */
 CF_MUST enum cf_err cf_call_site(struct cf_call *call, const struct cf_site **site);

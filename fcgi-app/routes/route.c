@@ -7,35 +7,31 @@
 #include <string.h>
 
 #include "fcgi-app/routes/call_in.h"
+#include "lib/base/die.h"
 
 const struct cf_route cf_route_table[] = {
-    {CF_HTTP_POST, "/v1/events", CF_NEED_WRITER, true, "batch return unknown long receipt",
-     cf_handle_events_post},
-    {CF_HTTP_GET, "/v1/events", CF_NEED_READER, false, NULL, cf_handle_events_get},
-    {CF_HTTP_GET, "/v1/events/{seq}", CF_NEED_READER, false, "proof", cf_handle_event_get},
-    {CF_HTTP_GET, "/v1/verify", CF_NEED_AUDITOR, false, "mode seq_from seq_to size root",
-     cf_handle_verify},
-    {CF_HTTP_GET, "/v1/receipts/{seq}", CF_NEED_RECEIPT, false, "", cf_handle_receipt},
-    {CF_HTTP_GET, "/v1/proofs/inclusion", CF_NEED_AUDITOR, false, "seq size", cf_handle_inclusion},
-    {CF_HTTP_GET, "/v1/proofs/consistency", CF_NEED_AUDITOR, false, "first second",
-     cf_handle_consistency},
-    {CF_HTTP_GET, "/v1/keys", CF_NEED_KNOWN, false, "", cf_handle_keys},
-    {CF_HTTP_GET, "/v1/tokens", CF_NEED_ADMIN, false, "", cf_handle_tokens_get},
-    {CF_HTTP_POST, "/v1/tokens", CF_NEED_ADMIN, true, "", cf_handle_tokens_post},
-    {CF_HTTP_POST, "/v1/tokens/{id}/revoke", CF_NEED_ADMIN, true, "", cf_handle_token_revoke},
-    {CF_HTTP_GET, "/v1/whoami", CF_NEED_KNOWN, false, "", cf_handle_whoami},
-    {CF_HTTP_GET, "/checkpoint", CF_NEED_CHECKPOINT, false, "", cf_handle_checkpoint},
-    {CF_HTTP_GET, "/tile/{tile...}", CF_NEED_TILES, false, "", cf_handle_tile},
-    {CF_HTTP_GET, "/healthz", CF_NEED_NOBODY, false, "", cf_handle_healthz},
-    {CF_HTTP_GET, "/readyz", CF_NEED_NOBODY, false, "", cf_handle_readyz},
-    {CF_HTTP_GET, "/openapi.json", CF_NEED_NOBODY, false, "", cf_handle_openapi},
-    {CF_HTTP_GET, "/", CF_NEED_PAGE, false, NULL, cf_handle_page},
-    {CF_HTTP_GET, "/login", CF_NEED_PAGE, false, "", cf_handle_login_get},
-    {CF_HTTP_POST, "/login", CF_NEED_PAGE, false, "", cf_handle_login_post},
-    {CF_HTTP_POST, "/logout", CF_NEED_PAGE, false, "", cf_handle_logout},
-    {CF_HTTP_GET, "/assets/{file}", CF_NEED_NOBODY, false, "", cf_handle_asset},
+#define CF_ROUTE(method, pattern, need, writes, params, handler) \
+  {CF_HTTP_##method, pattern, CF_NEED_##need, writes, params, handler},
+#include "fcgi-app/routes/route.def"
+#undef CF_ROUTE
 };
 const size_t cf_route_table_n = sizeof cf_route_table / sizeof cf_route_table[0];
+
+/* The words of Allow, and their room, know these two. */
+#define CF_ROUTE(method, pattern, need, writes, params, handler) \
+  _Static_assert(CF_HTTP_##method == CF_HTTP_GET || CF_HTTP_##method == CF_HTTP_POST, pattern);
+#include "fcgi-app/routes/route.def"
+#undef CF_ROUTE
+
+void cf_route_check(void)
+{
+  for (size_t i = 0; i < cf_route_table_n; i++) {
+    size_t braces = 0;
+    for (const char *p = cf_route_table[i].pattern; *p != '\0'; p++)
+      braces += *p == '{';
+    CF_ASSERT(braces <= CF_ROUTE_ARGS_MAX);
+  }
+}
 
 /* Take "/segment" off the front of s, which begins with a slash. */
 static struct cf_str take_segment(struct cf_str *s)
@@ -69,24 +65,30 @@ static bool pattern_match(const char *pattern, struct cf_str path,
     } else {
       if (got.n == 0)
         return false;
+      CF_ASSERT(n < CF_ROUTE_ARGS_MAX);
       args[n++] = got;
     }
   }
   return want.n == 0 && path.n == 0;
 }
 
-static void allow_add(char allow[32], enum cf_http_method method)
+/* Each method once, in the order of the rows, though several patterns may match
+ * one path. */
+static void allow_add(char allow[CF_ALLOW_MAX], enum cf_http_method method)
 {
+  const char *words = method == CF_HTTP_GET ? "GET, HEAD" : "POST";
+  if (strstr(allow, words) != NULL)
+    return;
   if (*allow != '\0')
     strcat(allow, ", ");
-  strcat(allow, method == CF_HTTP_GET ? "GET, HEAD" : "POST");
+  strcat(allow, words);
 }
 
 enum cf_err cf_route_find(enum cf_http_method method, struct cf_str path,
                           const struct cf_route **route, struct cf_str args[CF_ROUTE_ARGS_MAX],
-                          char allow[32])
+                          char allow[CF_ALLOW_MAX])
 {
-  char methods[32] = "";
+  char methods[CF_ALLOW_MAX] = "";
   if (path.n > CF_PATH_MAX)
     return CF_E_ROUTE;
   if (method == CF_HTTP_HEAD)

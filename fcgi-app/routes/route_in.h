@@ -6,16 +6,16 @@
 #include "fcgi-app/who/auth.h"
 #include "fcgi-app/http/http.h"
 
-#define CF_ROUTE_ARGS_MAX 2
+#define CF_ROUTE_ARGS_MAX 2 /* braces of a pattern */
+#define CF_ALLOW_MAX      sizeof "GET, HEAD, POST"
 
 struct cf_call;
+/* What the columns mean: route.def. */
 struct cf_route {
-  enum cf_http_method method; /* GET (HEAD is the same) or POST */
-  const char *pattern; /* {name} takes one segment, {name...} at the end takes all that is left */
+  enum cf_http_method method;
+  const char *pattern;
   enum cf_need need;
-  bool writes; /* refused while the service is leaving */
-  /* names of its parameters between single spaces; NULL: the handler judges
-   * them */
+  bool writes;
   const char *params;
   enum cf_err (*handler)(struct cf_call *call);
 };
@@ -24,11 +24,15 @@ struct cf_route {
 extern const struct cf_route cf_route_table[];
 extern const size_t cf_route_table_n;
 
+/* Do the patterns keep to CF_ROUTE_ARGS_MAX? To be asked once, at the start: a
+ * row that does not is a bug, and ends the process. */
+void cf_route_check(void);
+
 /* The row for a method and path, with what its braces took in args (slices of
  * path). CF_E_ROUTE; CF_E_METHOD with the methods that the path does take in
  * allow, as for the header. */
 CF_MUST enum cf_err cf_route_find(enum cf_http_method method, struct cf_str path,
                                   const struct cf_route **route,
-                                  struct cf_str args[CF_ROUTE_ARGS_MAX], char allow[32]);
+                                  struct cf_str args[CF_ROUTE_ARGS_MAX], char allow[CF_ALLOW_MAX]);
 
 #endif

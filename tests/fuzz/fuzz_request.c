@@ -108,7 +108,7 @@ static void check_request(struct cf_memory *m, struct cf_request *rq)
   struct cf_str args[CF_ROUTE_ARGS_MAX];
   struct cf_str cookie, id;
   struct cf_fault fault = {{0}, {0}};
-  char allow[32];
+  char allow[CF_ALLOW_MAX];
   char ip[46];
   check_path(rq->mount);
   check_path(rq->path);

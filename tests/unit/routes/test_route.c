@@ -44,7 +44,7 @@ START_TEST(test_find)
 {
   const struct cf_route *route = NULL;
   struct cf_str args[CF_ROUTE_ARGS_MAX];
-  char allow[32] = "";
+  char allow[CF_ALLOW_MAX] = "";
   ck_assert_err(cf_route_find(finds[_i].method, cf_str_from(finds[_i].path), &route, args, allow),
                 finds[_i].err);
   if (finds[_i].err == CF_OK)
@@ -61,12 +61,29 @@ START_TEST(test_long_path)
   char path[CF_PATH_MAX + 2] = "/v1/events/";
   const struct cf_route *route = NULL;
   struct cf_str args[CF_ROUTE_ARGS_MAX];
-  char allow[32];
+  char allow[CF_ALLOW_MAX];
   memset(path + strlen(path), '1', sizeof path - 1 - strlen(path));
   ck_assert_err(cf_route_find(CF_HTTP_GET, (struct cf_str){path, CF_PATH_MAX + 1}, &route, args,
                               allow),
                 CF_E_ROUTE);
   ck_assert_ok(cf_route_find(CF_HTTP_GET, (struct cf_str){path, CF_PATH_MAX}, &route, args, allow));
+}
+END_TEST
+
+/* Every row is found by its own pattern, so no row stands behind one that takes
+ * its requests, and what its braces took is in args. */
+START_TEST(test_rows)
+{
+  cf_route_check();
+  for (size_t i = 0; i < cf_route_table_n; i++) {
+    const struct cf_route *row = &cf_route_table[i], *found = NULL;
+    struct cf_str args[CF_ROUTE_ARGS_MAX];
+    char allow[CF_ALLOW_MAX];
+    ck_assert_ok(cf_route_find(row->method, cf_str_from(row->pattern), &found, args, allow));
+    ck_assert_str_eq(found->pattern, row->pattern);
+    ck_assert_int_eq(found->method, row->method);
+    ck_assert_int_eq(args[0].n > 0, strchr(row->pattern, '{') != NULL);
+  }
 }
 END_TEST
 
@@ -232,6 +249,7 @@ int main(void)
   const struct cf_test tests[] = {
       {.tcase = "find", .test = test_find, .loops = CF_COUNT(finds)},
       {.tcase = "find", .test = test_long_path},
+      {.tcase = "find", .test = test_rows},
       {.tcase = "openapi", .test = test_described, .setup = read_doc, .teardown = free_doc},
       {.tcase = "openapi", .test = test_exists},
       {.tcase = "openapi", .test = test_parameters},

@@ -11,6 +11,8 @@
 #define CF_HIDDEN_DOOR  "COUNTERFOIL_DOOR"
 #define CF_HIDDEN_RELAY "relay"
 #define CF_HIDDEN_CLI   "cli"
+/* The source of the local admin's events, which are else admin's. */
+#define CF_HIDDEN_SOURCE "COUNTERFOIL_SOURCE"
 
 /* Is it the name of such a parameter, one that nobody outside may set? The name
  * may be followed by `=` and a value. */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "fcgi-app/http/hidden.h"
 #include "fcgi-app/who/session.h"
 #include "lib/base/codec.h"
 #include "lib/record/source.h"
@@ -206,7 +207,7 @@ static void be_token(struct cf_identity *who, enum cf_via via, struct cf_token *
 static enum cf_err be_local(const struct cf_request *rq, struct cf_identity *who,
                             struct cf_fault *fault)
 {
-  struct cf_str source = cf_request_variable(rq, "COUNTERFOIL_SOURCE");
+  struct cf_str source = cf_request_variable(rq, CF_HIDDEN_SOURCE);
   if (source.n == 0)
     source = CF_STR("admin");
   if (!cf_source_ok(source))

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "lib/base/codec.h"
+#include "lib/record/address.h"
 
 #define INTEGER_MAX UINT64_C(9007199254740991)
 

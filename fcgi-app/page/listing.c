@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/base/codec.h"
+#include "lib/record/values.h"
 
 #define BUDGET_US      INT64_C(5000000)
 #define DAY_US         (24 * CF_HOUR_US)

@@ -11,6 +11,7 @@
 #include "lib/record/json.h"
 #include "lib/record/source.h"
 #include "lib/evidence/receipt.h"
+#include "lib/record/values.h"
 
 /* ---- checkpoint and keys ---- */
 

@@ -10,6 +10,7 @@
 #include "lib/output/output.h"
 #include "lib/record/json.h"
 #include "lib/evidence/receipt.h"
+#include "lib/record/values.h"
 
 #define PAGE_BUDGET_US INT64_C(10000000)
 

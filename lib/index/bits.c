@@ -2,7 +2,7 @@
 /* Sets of offsets as bitmaps. Bits at and above n are never set. */
 #include "config.h"
 
-#include "lib/index/postings.h"
+#include "lib/index/bits.h"
 
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
 #ifndef CF_INDEX_INDEX_TABLE_IN_H
 #define CF_INDEX_INDEX_TABLE_IN_H
 
-#include "lib/index/postings.h"
+#include "lib/index/index.h"
 
 #define CF_FEW 2 /* offsets that need no memory of their own */
 

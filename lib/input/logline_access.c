@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "lib/base/codec.h"
+#include "lib/record/address.h"
 
 #define BRACKET_MAX 48 /* bytes within the time's brackets */
 

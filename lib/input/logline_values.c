@@ -7,6 +7,7 @@
 
 #include "lib/input/logline_in.h"
 #include "lib/base/codec.h"
+#include "lib/record/address.h"
 
 void cf_logline_empty(struct cf_logline *l)
 {

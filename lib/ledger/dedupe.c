@@ -11,6 +11,7 @@
 
 #include "lib/base/diag.h"
 #include "lib/ledger/ledger_in.h"
+#include "lib/record/values.h"
 
 /* records with one fingerprint that are looked at in one go: many sources may
  * share an id */

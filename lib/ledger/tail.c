@@ -13,6 +13,7 @@
 
 #include "lib/base/codec.h"
 #include "lib/base/diag.h"
+#include "lib/record/values.h"
 
 #define PIECE_MAX (CF_GROUP * (CF_LEAF_MAX + 1024u) + 4096u)
 

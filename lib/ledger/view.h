@@ -11,7 +11,8 @@
 #ifndef CF_LEDGER_VIEW_H
 #define CF_LEDGER_VIEW_H
 
-#include "lib/index/postings.h"
+#include "lib/index/bits.h"
+#include "lib/index/index.h"
 #include "lib/proof/tree.h"
 #include "lib/segment/block.h"
 

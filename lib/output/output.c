@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/record/json.h"
+#include "lib/record/values.h"
 
 const char *cf_format_type(enum cf_format format)
 {

@@ -7,6 +7,7 @@
 
 #include "lib/proof/note.h"
 #include "lib/query/query.h"
+#include "lib/record/values.h"
 
 /* Content-Type of a format; a constant. */
 const char *cf_format_type(enum cf_format format);

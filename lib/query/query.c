@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "lib/query/walk_in.h"
+#include "lib/record/values.h"
 
 #include <stdlib.h>
 

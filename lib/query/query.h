@@ -10,6 +10,7 @@
 #define CF_QUERY_QUERY_H
 
 #include "lib/ledger/view.h"
+#include "lib/record/values.h"
 
 #define CF_QUERY_PARAMS_MAX 256
 #define CF_QUERY_VALUES_MAX 1000

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/base/codec.h"
+#include "lib/record/address.h"
 
 #define WINDOW 4096 /* bytes made lower-case at a time, besides what a needle overlaps */
 

@@ -7,6 +7,7 @@
 
 #include "lib/base/codec.h"
 #include "lib/record/schema.h"
+#include "lib/record/address.h"
 
 static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 

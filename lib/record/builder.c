@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/record/builder.h"
 #include "lib/record/canon_in.h"
 #include "lib/record/draft_in.h"
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "lib/base/codec.h"
-#include "lib/record/values.h"
+#include "lib/record/record_in.h"
 
 #define BASE64_HASH_N 44
 

@@ -76,26 +76,6 @@ CF_MUST enum cf_err cf_payload_check(enum cf_compartment compartment, struct cf_
 CF_MUST enum cf_err cf_public_check(enum cf_kind kind, struct cf_str public_text, int64_t *time_us,
                                     struct cf_fault *fault);
 
-/* The values of a record's members. Strings are decoded, integers, times and
- * attributes are their JSON text; .p = NULL where absent. Slices point into the
- * record's texts or into scratch. */
-struct cf_values {
-  struct cf_str v[CF_M_N];
-  struct cf_buf scratch;
-};
-void cf_values_init(struct cf_values *values); /* an empty one; reusable for record after record */
-void cf_values_fini(struct cf_values *values);
-/* Take a record apart. Fast path for canonical text; CF_E_SYNTAX where it is
- * not, CF_E_NOMEM. */
-CF_MUST enum cf_err cf_values_get(const struct cf_record *r, struct cf_values *values);
-
-/* Append the flat event of api.md: seq, recorded, kind, the members in order
- * (for kinds with a body: source, body, …), `erased` (names) where it applies.
- * fields is a mask of 1 << enum cf_member, or CF_FIELDS_ALL; seq, recorded,
- * kind and `erased` are always there, `body` only with CF_FIELDS_ALL. */
-#define CF_FIELDS_ALL UINT32_MAX
-void cf_record_put_flat(const struct cf_record *r, uint32_t fields, struct cf_buf *b);
-
 /* Append a record's stored bytes: kind, masks, recorded as a difference to
  * base_us, texts, commitments of what is gone. Not part of the format that
  * outsiders see. */

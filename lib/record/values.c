@@ -6,11 +6,12 @@
  * sure that it never leaves them. */
 #include "config.h"
 
-#include "lib/record/values.h"
+#include "lib/record/record_in.h"
 
 #include <string.h>
 
 #include "lib/record/json.h"
+#include "lib/record/values.h"
 
 const struct cf_str cf_member_keys[CF_M_N] = {
 #define CF_MEMBER(symbol, name, type, compartment, indexed, limit) \

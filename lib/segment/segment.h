@@ -18,7 +18,8 @@
 #define CF_SEGMENT_SEGMENT_H
 
 #include "lib/segment/block.h"
-#include "lib/index/postings.h"
+#include "lib/index/bits.h"
+#include "lib/index/index.h"
 
 /* What the catalogue knows of a segment. Nothing here comes from a
  * compartment. */

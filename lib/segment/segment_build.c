@@ -4,6 +4,7 @@
  * compared by digests, renamed, and its directory synced. */
 #include "config.h"
 
+#include "lib/index/postings.h"
 #include "lib/segment/bloom_in.h"
 #include "lib/segment/segment_in.h"
 

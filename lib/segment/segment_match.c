@@ -4,6 +4,7 @@
  * neighbours on the way must be in sequence. */
 #include "config.h"
 
+#include "lib/index/postings.h"
 #include "lib/segment/bloom_in.h"
 #include "lib/segment/segment_in.h"
 

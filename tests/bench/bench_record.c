@@ -11,6 +11,7 @@
 #include "lib/record/event.h"
 #include "lib/record/json.h"
 #include "lib/record/scan.h"
+#include "lib/record/values.h"
 
 #define TURNS 200000
 

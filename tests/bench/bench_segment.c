@@ -12,6 +12,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/segment/segment.h"
+#include "lib/record/values.h"
 
 #define TEXT 1024
 

@@ -13,6 +13,7 @@
 #include "lib/record/json.h"
 #include "lib/record/scan.h"
 #include "tests/fuzz/fuzz.h"
+#include "lib/record/values.h"
 
 #define RECORDED INT64_C(1795485602000000)
 

@@ -8,8 +8,10 @@
 
 #include "lib/base/codec.h"
 #include "lib/base/diag.h"
+#include "lib/record/builder.h"
 #include "lib/record/event.h"
 #include "tests/fuzz/fuzz.h"
+#include "lib/record/values.h"
 
 static void check_leaf(struct cf_str text)
 {

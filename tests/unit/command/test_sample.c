@@ -7,6 +7,7 @@
 #include "lib/base/codec.h"
 #include "lib/record/event.h"
 #include "tests/unit/cf_test.h"
+#include "lib/record/values.h"
 
 #define N      20000
 #define DAY_US (24 * CF_HOUR_US)

@@ -4,6 +4,8 @@
 #include "config.h"
 
 #include "lib/base/codec.h"
+#include "lib/index/bits.h"
+#include "lib/index/index.h"
 #include "lib/index/postings.h"
 #include "lib/index/siphash_in.h"
 #include "tests/unit/cf_test.h"

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "tests/unit/ledger/ledger_stage.h"
+#include "lib/record/values.h"
 
 #include <stdarg.h>
 #include <unistd.h>

@@ -5,7 +5,9 @@
 
 #include "lib/record/event.h"
 
+#include "lib/record/builder.h"
 #include "tests/unit/cf_test.h"
+#include "lib/record/values.h"
 
 #define S(text) \
   { \

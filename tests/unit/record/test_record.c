@@ -4,10 +4,12 @@
 #include "config.h"
 
 #include "lib/base/codec.h"
+#include "lib/record/builder.h"
 #include "lib/record/event.h"
 #include "lib/record/json.h"
 
 #include "tests/unit/cf_test.h"
+#include "lib/record/values.h"
 
 #define S(text) \
   { \

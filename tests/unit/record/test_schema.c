@@ -6,6 +6,7 @@
 #include "lib/record/schema.h"
 
 #include "tests/unit/cf_test.h"
+#include "lib/record/address.h"
 
 START_TEST(test_members_found_by_name)
 {

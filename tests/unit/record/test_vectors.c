@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include "lib/base/codec.h"
+#include "lib/record/builder.h"
 #include "lib/record/event.h"
 #include "lib/record/json.h"
 

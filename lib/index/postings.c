@@ -12,8 +12,8 @@
 #define BITMAP_MAX  (BITMAP_SPAN / 8)
 #define CHUNK_COST  24 /* what a chunk takes in a btree page beside its bytes, about */
 
-/* A chunk: varint count·2 + bitmap; then the differences to the offset before, less one,
- * as varints; or bits from the first offset on, lowest first. */
+/* A chunk: varint count·2 + bitmap; then the differences to the offset before,
+ * less one, as varints; or bits from the first offset on, lowest first. */
 
 static uint32_t varint_n(uint32_t v)
 {

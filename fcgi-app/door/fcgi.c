@@ -34,6 +34,7 @@
 #include "fcgi-app/http/hidden.h"
 #include "lib/base/clock.h"
 #include "lib/base/diag.h"
+#include "lib/base/thread.h"
 
 #define WAKE            SIGUSR2
 #define FIRST_BYTES_MS  5000    /* of a connection, and between the requests of a kept one */
@@ -403,26 +404,15 @@ static void prepare_process(void)
 #endif
 }
 
-/* Start the workers with every signal blocked. */
 static enum cf_err start_threads(struct cf_fcgi *server)
 {
-  pthread_attr_t attributes;
-  sigset_t all, old;
-  int failed = 0;
+  enum cf_err err = CF_OK;
 
-  if (pthread_attr_init(&attributes) != 0)
-    return CF_E_NOMEM;
-  pthread_attr_setstacksize(&attributes, STACK_N);
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &old);
-  while (failed == 0 && server->threads_n < server->job.threads) {
-    failed = pthread_create(&server->threads[server->threads_n], &attributes, worker_main, server);
-    if (failed == 0)
-      server->threads_n++;
+  while (err == CF_OK && server->threads_n < server->job.threads) {
+    err = cf_thread_start(&server->threads[server->threads_n], STACK_N, worker_main, server, NULL);
+    server->threads_n += err == CF_OK;
   }
-  pthread_sigmask(SIG_SETMASK, &old, NULL);
-  pthread_attr_destroy(&attributes);
-  return failed == 0 ? CF_OK : CF_E_SYSTEM;
+  return err;
 }
 
 enum cf_err cf_fcgi_start(const struct cf_fcgi_job *job, struct cf_fcgi **server,

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -16,6 +15,7 @@
 #include "fcgi-app/door/fcgi_in.h"
 #include "fcgi-app/door/socket.h"
 #include "lib/base/diag.h"
+#include "lib/base/thread.h"
 
 #define SOFTWARE PACKAGE_NAME " " PACKAGE_VERSION
 
@@ -71,10 +71,10 @@ static void end_init(pthread_cond_t *end)
 
 static enum cf_err start_ticker(struct cf_owner *owner, struct cf_fault *fault)
 {
-  if (pthread_create(&owner->ticker, NULL, owner_tick, owner) != 0)
-    return cf_fail(fault, CF_E_SYSTEM, NULL, "cannot start a thread");
-  owner->ticks = true;
-  return CF_OK;
+  enum cf_err err = cf_thread_start(&owner->ticker, 0, owner_tick, owner, fault);
+
+  owner->ticks = err == CF_OK;
+  return err;
 }
 
 static void stop_ticker(struct cf_owner *owner)
@@ -137,18 +137,6 @@ static enum cf_err open_all(struct cf_owner *owner, struct cf_fault *fault)
   return err;
 }
 
-/* The threads that this starts leave signals to the program's own. */
-static enum cf_err open_quietly(struct cf_owner *owner, struct cf_fault *fault)
-{
-  sigset_t all, old;
-
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &old);
-  enum cf_err err = open_all(owner, fault);
-  pthread_sigmask(SIG_SETMASK, &old, NULL);
-  return err;
-}
-
 enum cf_err cf_owner_open(const struct cf_conf *conf, struct cf_owner **owner,
                           struct cf_fault *fault)
 {
@@ -160,7 +148,7 @@ enum cf_err cf_owner_open(const struct cf_conf *conf, struct cf_owner **owner,
   o->listener = -1;
   pthread_mutex_init(&o->lock, NULL);
   end_init(&o->end);
-  enum cf_err err = open_quietly(o, fault);
+  enum cf_err err = open_all(o, fault);
   if (err != CF_OK) {
     if (cf_owner_close(o, INT64_MAX) != CF_OK)
       cf_die("the owner's workers do not end");

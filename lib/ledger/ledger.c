@@ -15,6 +15,7 @@
 
 #include "lib/base/diag.h"
 #include "lib/base/file.h"
+#include "lib/base/thread.h"
 #include "lib/record/control.h"
 #include "lib/ledger/ledger_in.h"
 
@@ -387,12 +388,13 @@ static enum cf_err open_signer(struct cf_ledger *l, struct cf_fault *fault)
 
 static enum cf_err start_threads(struct cf_ledger *l, struct cf_fault *fault)
 {
-  l->clerk_runs = pthread_create(&l->clerk, NULL, cf_clerk_main, l) == 0;
-  l->roller_runs = pthread_create(&l->roller, NULL, cf_roller_main, l) == 0;
-  return l->clerk_runs && l->roller_runs
-             ? CF_OK
-             : cf_fail(fault, CF_E_SYSTEM, NULL,
-                       "cannot start a thread: raise the limit of processes");
+  enum cf_err err = cf_thread_start(&l->clerk, 0, cf_clerk_main, l, fault);
+  l->clerk_runs = err == CF_OK;
+  if (err == CF_OK) {
+    err = cf_thread_start(&l->roller, 0, cf_roller_main, l, fault);
+    l->roller_runs = err == CF_OK;
+  }
+  return err;
 }
 
 static void stop_threads(struct cf_ledger *l)

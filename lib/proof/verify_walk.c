@@ -3,11 +3,11 @@
  * thread folds them in order. */
 #include "config.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/thread.h"
 #include "lib/proof/verify_in.h"
 
 #define WORKERS_MAX 64
@@ -85,19 +85,16 @@ static void *worker_main(void *context)
   return NULL;
 }
 
-/* Start up to n workers, which take no signals. Fewer are enough; none is
- * CF_E_SYSTEM. */
+/* Start up to n workers. Fewer are enough; none is CF_E_SYSTEM. */
 static enum cf_err workers_start(struct walk *w, pthread_t *threads, unsigned n, unsigned *started)
 {
-  sigset_t all, old;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &old);
-  for (*started = 0; *started < n; (*started)++)
-    if (pthread_create(&threads[*started], NULL, worker_main, w) != 0)
-      break;
-  pthread_sigmask(SIG_SETMASK, &old, NULL);
-  return *started > 0 ? CF_OK
-                      : cf_fail(w->run->fault, CF_E_SYSTEM, NULL, "no thread could be started");
+  enum cf_err err = CF_OK;
+  *started = 0;
+  while (err == CF_OK && *started < n) {
+    err = cf_thread_start(&threads[*started], 0, worker_main, w, w->run->fault);
+    *started += err == CF_OK;
+  }
+  return *started > 0 ? CF_OK : err;
 }
 
 /* ---- the folding side ---- */

@@ -82,7 +82,7 @@ void cf_condition_put(const struct cf_condition *c, struct cf_buf *b);
 /* Append `name` `ending` `=` value in the same way. */
 void cf_query_put_pair(struct cf_buf *b, const char *name, const char *ending, struct cf_str value);
 
-/* ---- match.c ---- */
+/* ---- query_test.c ---- */
 
 /* Does what stands around a record's text pass: kind, seq and both times? */
 bool cf_query_test_frame(const struct cf_query *query, const struct cf_record *record);

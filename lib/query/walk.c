@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A walk over a view's units: the records at its spots, looked at and given,
- * and what of a unit may hold some. The orders are walk_seq.c and bytime.c. */
+ * and what of a unit may hold some. The orders are walk_seq.c and
+ * walk_time.c. */
 #include "config.h"
 
 #include "lib/query/walk_in.h"

@@ -68,7 +68,7 @@ CF_MUST enum cf_err cf_walk_examine(struct cf_walk *w, struct cf_spot spot);
 /* Give the page in the order of seqs. CF_E_NOMEM and what the others give. */
 CF_MUST enum cf_err cf_walk_by_seq(struct cf_walk *w);
 
-/* ---- bytime.c ---- */
+/* ---- walk_time.c ---- */
 
 /* Give the page in the order of effective times. CF_E_NOMEM and what the others
  * give. */

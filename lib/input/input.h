@@ -6,6 +6,9 @@
 
 #include "lib/base/buf.h"
 
+/* The action of a line of which nothing else is known. */
+#define CF_ACTION_LINE "log.line"
+
 struct cf_logline;
 
 enum cf_log_format {

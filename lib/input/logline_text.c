@@ -40,7 +40,7 @@ enum cf_err cf_logline_text(struct cf_logline *l, struct cf_str line, bool cut)
   if (l->text.err != CF_OK || l->attributes.err != CF_OK)
     return CF_E_NOMEM;
   l->v[CF_M_MESSAGE] = head;
-  l->v[CF_M_ACTION] = cf_input_table[CF_LOG_TEXT].action;
+  l->v[CF_M_ACTION] = CF_STR(CF_ACTION_LINE);
   if (l->attributes.n > 0)
     l->v[CF_M_ATTRIBUTES] = cf_buf_str(&l->attributes);
   return CF_OK;

@@ -17,7 +17,7 @@ work=$build/fuzz-$target
 sources=()
 libs=()
 case $target in
-  logline) sources=("$root"/lib/input/{lines,logline*}.c) ;;
+  logline) sources=("$root"/lib/input/{input,lines,logline*}.c) ;;
   request)
     sources=("$root"/lib/{index,proof,segment,ledger,query,evidence,output}/*.c "$root"/fcgi-app/{http,who,page,routes}/*.c)
     libs=(-ldb-5.3 -lz)

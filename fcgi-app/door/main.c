@@ -10,8 +10,8 @@
 #include "fcgi-app/door/cgi_in.h"
 #include "fcgi-app/door/fcgi_in.h"
 #include "fcgi-app/door/privilege.h"
-#include "fcgi-app/door/relay_in.h"
 #include "fcgi-app/door/service.h"
+#include "fcgi-app/http/problem.h"
 #include "lib/base/diag.h"
 
 #define PROGRAM    "counterfoil.fcgi"
@@ -94,7 +94,7 @@ static int option_complain(bool cgi, enum cf_err err, const struct cf_fault *fau
   if (!cgi || getenv("GATEWAY_INTERFACE") == NULL)
     return EXIT_USAGE;
   cf_cgi_init(&request, environ, STDIN_FILENO, STDOUT_FILENO);
-  cf_relay_refuse(&request.transport, err);
+  cf_problem_answer(&request.transport, err);
   return cf_cgi_fini(&request) == CF_OK ? 0 : EXIT_USAGE;
 }
 

@@ -11,11 +11,8 @@
 #include "fcgi-app/door/fcgi_client.h"
 #include "fcgi-app/door/socket.h"
 #include "fcgi-app/http/hidden.h"
-#include "lib/base/diag.h"
-#include "lib/record/json.h"
 
-#define SILENCE_US    INT64_C(120000000) /* of an owner, beyond what a verify may take */
-#define RETRY_AFTER_S 2
+#define SILENCE_US INT64_C(120000000) /* of an owner, beyond what a verify may take */
 
 struct cf_relay {
   const struct cf_conf *conf;
@@ -177,39 +174,4 @@ enum cf_err cf_relay_try(struct cf_relay *relay, struct cf_fault *fault)
   err = cf_exchange_run(relay->exchange, fd, &io);
   close(fd);
   return error_judge(relay, err);
-}
-
-/* ---- refusing ---- */
-
-static void put_problem(struct cf_buf *b, enum cf_err err)
-{
-  struct cf_buf type;
-
-  cf_buf_init(&type, 256);
-  cf_buf_putf(&type, "urn:counterfoil:%s", cf_err_word(err));
-  cf_buf_putc(b, '{');
-  cf_json_put_member(b, "type", cf_buf_str(&type));
-  cf_json_put_member(b, "title", cf_str_from(cf_err_title(err)));
-  cf_json_put_member_u64(b, "status", (uint64_t)cf_err_status(err));
-  cf_buf_puts(b, "}\n");
-  cf_buf_fini(&type);
-}
-
-void cf_relay_refuse(const struct cf_transport *t, enum cf_err err)
-{
-  struct cf_buf b;
-  int status = cf_err_status(err);
-
-  cf_buf_init(&b, 4096);
-  cf_buf_putf(
-      &b,
-      "Status: %d %s\r\nContent-Type: application/problem+json\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n",
-      status, cf_err_title(err));
-  if (status == 503 && err != CF_E_UNKNOWN)
-    cf_buf_putf(&b, "Retry-After: %d\r\n", RETRY_AFTER_S);
-  cf_buf_puts(&b, "\r\n");
-  put_problem(&b, err);
-  if (b.err == CF_OK && t->write(t->context, b.p, b.n) == CF_OK && t->flush(t->context) != CF_OK)
-    cf_log(CF_LOG_INFO, "the client left before it could be told: %s", cf_err_title(err));
-  cf_buf_fini(&b);
 }

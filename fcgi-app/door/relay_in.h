@@ -32,8 +32,4 @@ CF_MUST enum cf_err cf_relay_try(struct cf_relay *relay, struct cf_fault *fault)
  * comes first. Valid as long as relay. */
 const struct cf_transport *cf_relay_transport(struct cf_relay *relay);
 
-/* Answer a request that could not be served: err's problem as JSON, with
- * Retry-After where trying again is right. */
-void cf_relay_refuse(const struct cf_transport *transport, enum cf_err err);
-
 #endif

@@ -17,6 +17,7 @@
 #include "fcgi-app/door/owner.h"
 #include "fcgi-app/door/relay_in.h"
 #include "fcgi-app/door/service_in.h"
+#include "fcgi-app/http/problem.h"
 #include "lib/base/clock.h"
 #include "lib/base/diag.h"
 
@@ -205,6 +206,6 @@ void cf_service_serve(struct cf_service *service, struct cf_transport *transport
     if (transport->abandon != NULL)
       transport->abandon(transport->context);
   } else if (err != CF_OK) {
-    cf_relay_refuse(transport, err);
+    cf_problem_answer(transport, err);
   }
 }

@@ -124,15 +124,4 @@ enum cf_err cf_response_flush(struct cf_response *rs);
  * request. */
 enum cf_err cf_response_end(struct cf_response *rs);
 
-/* Make the answer a problem document (RFC 9457) of that error, with the words
- * of fault (may be NULL); `members` is JSON text of further members without a
- * comma around it, may be empty. 401 gets WWW-Authenticate, 429 and 503
- * Retry-After. Where the body has begun to be sent nothing can be done:
- * CF_E_REQUEST. */
-CF_MUST enum cf_err cf_response_problem(struct cf_response *rs, enum cf_err err,
-                                        const struct cf_fault *fault, struct cf_str members);
-
-/* Append the members of a problem document, without braces. */
-void cf_problem_put(struct cf_buf *b, enum cf_err err, const struct cf_fault *fault);
-
 #endif

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The response: headers, a body that is held back for a while, problem
- * documents. */
+/* The response: headers, and a body that is held back for a while. */
 #include "config.h"
 
 #include <stdio.h>
 
 #include "fcgi-app/http/http.h"
-#include "lib/record/json.h"
 
 #define HEADERS_MAX 32768
 
@@ -156,63 +154,4 @@ enum cf_err cf_response_end(struct cf_response *rs)
   if (!rs->started)
     response_start(rs, true);
   return rs->err;
-}
-
-/* ---- problems ---- */
-
-/* Which member of the problem names what was at fault; NULL: none. */
-static const char *at_name(enum cf_err err)
-{
-  switch (err) {
-  case CF_E_PARAMETER:
-  case CF_E_CURSOR: return "parameter";
-  case CF_E_SYNTAX:
-  case CF_E_INVALID: return "member";
-  default: return NULL;
-  }
-}
-
-void cf_problem_put(struct cf_buf *b, enum cf_err err, const struct cf_fault *fault)
-{
-  const char *at = at_name(err);
-  cf_json_put_name(b, "type");
-  cf_buf_putf(b, "\"urn:counterfoil:%s\"", cf_err_word(err));
-  cf_json_put_member(b, "title", cf_str_from(cf_err_title(err)));
-  cf_json_put_member_u64(b, "status", (uint64_t)cf_err_status(err));
-  if (fault != NULL && fault->detail[0] != '\0')
-    cf_json_put_member(b, "detail", cf_str_from(fault->detail));
-  if (fault != NULL && fault->at[0] != '\0' && at != NULL)
-    cf_json_put_member(b, at, cf_str_from(fault->at));
-}
-
-static enum cf_err problem_headers(struct cf_response *rs, int status)
-{
-  enum cf_err err = cf_response_begin(rs, status, "application/problem+json");
-  if (err == CF_OK && status == 401)
-    err = cf_response_header(rs, "WWW-Authenticate", CF_STR("Bearer"));
-  if (err == CF_OK && (status == 429 || status == 503))
-    err = cf_response_header(rs, "Retry-After", CF_STR("2"));
-  return err;
-}
-
-enum cf_err cf_response_problem(struct cf_response *rs, enum cf_err err,
-                                const struct cf_fault *fault, struct cf_str members)
-{
-  enum cf_err done = cf_response_restart(rs);
-  if (done == CF_OK)
-    done = problem_headers(rs, cf_err_status(err));
-  if (done != CF_OK)
-    return done;
-  struct cf_buf b;
-  cf_buf_init(&b, SIZE_MAX);
-  cf_buf_putc(&b, '{');
-  cf_problem_put(&b, err, fault);
-  if (members.n > 0) {
-    cf_buf_putc(&b, ',');
-    cf_buf_putstr(&b, members);
-  }
-  cf_buf_puts(&b, "}\n");
-  done = b.err == CF_OK ? cf_response_put(rs, cf_buf_str(&b)) : b.err;
-  cf_buf_fini(&b);
-  return done;
 }

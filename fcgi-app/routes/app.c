@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "fcgi-app/http/problem.h"
 #include "fcgi-app/routes/call_in.h"
 #include "fcgi-app/who/session.h"
 #include "lib/base/diag.h"
@@ -221,23 +222,11 @@ static void call_serve(struct cf_call *call)
     cf_log(CF_LOG_ERROR, "an answer could not be sent: %s", cf_err_word(err));
 }
 
-/* No memory for as much as a request. */
-static void answer_nomem(struct cf_transport *transport)
-{
-  static const char answer[] =
-      "Status: 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nRetry-After: 2\r\n\r\n"
-      "{\"type\":\"urn:counterfoil:no-memory\",\"title\":\"out of memory\",\"status\":503}\n";
-  if (transport->write(transport->context, answer, sizeof answer - 1) != CF_OK)
-    return;
-  if (transport->flush(transport->context) != CF_OK)
-    cf_log(CF_LOG_ERROR, "an answer could not be sent");
-}
-
 void cf_app_serve(struct cf_app *app, struct cf_transport *transport)
 {
   struct serving *s = calloc(1, sizeof *s);
   if (s == NULL) {
-    answer_nomem(transport);
+    cf_problem_answer(transport, CF_E_NOMEM);
     return;
   }
   cf_request_init(&s->request, transport, cf_str_from(app->conf->base));

@@ -9,6 +9,7 @@
 #include "lib/base/codec.h"
 #include "lib/output/output.h"
 #include "lib/record/json.h"
+#include "lib/record/problem.h"
 #include "lib/evidence/receipt.h"
 #include "lib/record/values.h"
 

@@ -69,6 +69,11 @@ void cf_buf_init(struct cf_buf *b, size_t max)
   *b = (struct cf_buf){.max = max};
 }
 
+void cf_buf_fixed(struct cf_buf *b, void *p, size_t n)
+{
+  *b = (struct cf_buf){.p = p, .cap = n, .max = n - 1};
+}
+
 void cf_buf_fini(struct cf_buf *b)
 {
   free(b->p);

@@ -44,6 +44,9 @@ struct cf_buf {
 
 /* An empty buffer of at most max bytes; allocates nothing. */
 void cf_buf_init(struct cf_buf *b, size_t max);
+/* An empty buffer in n > 0 bytes of the caller's, of at most n - 1; allocates
+ * nothing, and has nothing to free or to take. */
+void cf_buf_fixed(struct cf_buf *b, void *p, size_t n);
 /* Free its memory. Harmless on a zeroed or finished buffer. */
 void cf_buf_fini(struct cf_buf *b);
 /* Empty it and clear the error; keeps the memory. */

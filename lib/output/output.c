@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/record/json.h"
+#include "lib/record/problem.h"
 #include "lib/record/values.h"
 
 const char *cf_format_type(enum cf_format format)
@@ -240,10 +241,7 @@ static void break_csv(const struct cf_page_end *end, enum cf_err err, struct cf_
 static void break_ndjson(const struct cf_page_end *end, enum cf_err err, struct cf_buf *b)
 {
   cf_buf_puts(b, "{\"error\":{");
-  cf_buf_putf(b, "\"type\":\"urn:counterfoil:%s\"", cf_err_word(err));
-  cf_json_put_member(b, "title", cf_str_from(cf_err_title(err)));
-  cf_json_put_member_u64(b, "status", (uint64_t)cf_err_status(err));
-  cf_json_put_member(b, "detail", CF_STR("the answer breaks off here"));
+  cf_problem_put(b, err, &(struct cf_fault){.detail = "the answer breaks off here"});
   if (err == CF_E_DAMAGED) {
     cf_json_put_member_u64(b, "seq_from", end->damaged_from);
     cf_json_put_member_u64(b, "seq_to", end->damaged_to);

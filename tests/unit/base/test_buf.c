@@ -89,6 +89,32 @@ START_TEST(test_buf_max)
 }
 END_TEST
 
+/* In the caller's memory, of which not a byte is left, and none touched
+ * beyond. */
+START_TEST(test_buf_fixed)
+{
+  char room[12];
+  struct cf_buf b;
+
+  memset(room, '#', sizeof room);
+  cf_buf_fixed(&b, room, 10);
+  cf_buf_puts(&b, "abcd");
+  cf_buf_putf(&b, "%d", 12345);
+  ck_assert_ok(b.err);
+  ck_assert_str_eq(cf_buf_cstr(&b), "abcd12345");
+  ck_assert_ptr_eq(b.p, room);
+  cf_buf_putc(&b, 'x');
+  ck_assert_err(b.err, CF_E_FULL);
+  ck_assert_uint_eq(b.n, 9);
+  cf_buf_reset(&b);
+  cf_buf_putf(&b, "%s", "0123456789");
+  ck_assert_err(b.err, CF_E_FULL);
+  ck_assert_uint_eq(b.n, 0);
+  ck_assert_ptr_eq(b.p, room);
+  ck_assert_bytes(room + 10, 2u, "##", 2u);
+}
+END_TEST
+
 START_TEST(test_buf_sticky)
 {
   struct cf_buf b;
@@ -278,6 +304,7 @@ int main(void)
       {.tcase = "str", .test = test_str_cut},
       {.tcase = "str", .test = test_str_dup},
       {.tcase = "buf", .test = test_buf_max, .loops = 70},
+      {.tcase = "buf", .test = test_buf_fixed},
       {.tcase = "buf", .test = test_buf_sticky},
       {.tcase = "buf", .test = test_buf_huge, .loops = 4},
       {.tcase = "buf", .test = test_buf_putf},

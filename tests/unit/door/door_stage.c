@@ -13,6 +13,7 @@
 #include "fcgi-app/door/fcgi_client.h"
 #include "fcgi-app/door/relay_in.h"
 #include "fcgi-app/door/socket.h"
+#include "fcgi-app/http/problem.h"
 
 #define ANSWER_MAX  (40u << 20)
 #define PATIENCE_US INT64_C(100000000)
@@ -110,7 +111,7 @@ static void serve_relay(void *context, struct cf_transport *t)
   if (err == CF_E_PEER)
     t->abandon(t->context);
   else if (err != CF_OK)
-    cf_relay_refuse(t, err);
+    cf_problem_answer(t, err);
 }
 
 void door_start_owner(void)

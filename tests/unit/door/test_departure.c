@@ -218,26 +218,6 @@ START_TEST(test_taken_over)
 }
 END_TEST
 
-START_TEST(test_refuse)
-{
-  struct request r = {.method = "GET"};
-  struct cf_transport t = request_transport;
-
-  t.context = &r;
-  cf_buf_init(&r.answer, 10000);
-  cf_relay_refuse(&t, CF_E_NOTREADY);
-  ck_assert_ptr_nonnull(strstr(cf_buf_cstr(&r.answer), "Status: 503 "));
-  ck_assert_ptr_nonnull(strstr(cf_buf_cstr(&r.answer), "\r\nRetry-After: "));
-  ck_assert_ptr_nonnull(
-      strstr(cf_buf_cstr(&r.answer), "\r\n\r\n{\"type\":\"urn:counterfoil:not-ready\","));
-  cf_buf_reset(&r.answer);
-  cf_relay_refuse(&t, CF_E_UNKNOWN);
-  ck_assert_ptr_null(strstr(cf_buf_cstr(&r.answer), "Retry-After"));
-  ck_assert_ptr_nonnull(strstr(cf_buf_cstr(&r.answer), "urn:counterfoil:outcome-unknown"));
-  cf_buf_fini(&r.answer);
-}
-END_TEST
-
 /* ---- sockets ---- */
 
 /* A data door_directory whose path is longer than a socket address holds. */
@@ -352,7 +332,6 @@ int main(void)
        .setup = door_set_up,
        .teardown = door_tear_down},
       {.tcase = "departing", .test = test_taken_over},
-      {.tcase = "departing", .test = test_refuse},
       {.tcase = "departing", .test = test_long_path},
       {.tcase = "departing", .test = test_owner_socket},
       {.tcase = "departing", .test = test_web_socket},

@@ -283,7 +283,6 @@ START_TEST(test_late_header)
   ck_assert_err(cf_response_header(&response, "Link", CF_STR("x")), CF_E_REQUEST);
   ck_assert_err(cf_response_status(&response, 404), CF_E_REQUEST);
   ck_assert_err(cf_response_restart(&response), CF_E_REQUEST);
-  ck_assert_err(cf_response_problem(&response, CF_E_DAMAGED, NULL, CF_STR("")), CF_E_REQUEST);
   ck_assert_ok(cf_response_end(&response));
   ck_assert_int_eq(cf_memory_status(&memory), 200);
   ck_assert(cf_str_is(cf_memory_content(&memory), "hello"));
@@ -336,45 +335,6 @@ START_TEST(test_client_left)
 }
 END_TEST
 
-/* ---- problems ---- */
-
-static const struct {
-  enum cf_err err;
-  const char *at, *want, *header, *value;
-} problems[] = {
-    {CF_E_PARAMETER, "limit",
-     "{\"type\":\"urn:counterfoil:bad-parameter\",\"title\":\"bad parameter\",\"status\":400,\"detail\":\"<\\u0001\\\">\",\"parameter\":\"limit\",\"n\":1}\n",
-     "Cache-Control", "no-store"},
-    {CF_E_INVALID, "ip",
-     "{\"type\":\"urn:counterfoil:invalid-event\",\"title\":\"no acceptable event\",\"status\":422,\"detail\":\"<\\u0001\\\">\",\"member\":\"ip\",\"n\":1}\n",
-     "Content-Type", "application/problem+json"},
-    {CF_E_TOKEN, NULL,
-     "{\"type\":\"urn:counterfoil:no-token\",\"title\":\"no valid token\",\"status\":401,\"detail\":\"<\\u0001\\\">\",\"n\":1}\n",
-     "WWW-Authenticate", "Bearer"},
-    {CF_E_BUSY, NULL,
-     "{\"type\":\"urn:counterfoil:busy\",\"title\":\"one at a time\",\"status\":429,\"detail\":\"<\\u0001\\\">\",\"n\":1}\n",
-     "Retry-After", "2"},
-    {CF_E_LEAVING, NULL,
-     "{\"type\":\"urn:counterfoil:leaving\",\"title\":\"the service is stopping\",\"status\":503,\"detail\":\"<\\u0001\\\">\",\"n\":1}\n",
-     "Retry-After", "2"},
-    {CF_E_CONFIG, "data",
-     "{\"type\":\"urn:counterfoil:bad-config\",\"title\":\"the configuration is not usable\",\"status\":503,\"detail\":\"<\\u0001\\\">\",\"n\":1}\n",
-     "Retry-After", "2"},
-};
-
-START_TEST(test_problem)
-{
-  ck_assert_ok(cf_response_put(&response, CF_STR("half an answer that went wrong")));
-  enum cf_err err = cf_fail(&fault, problems[_i].err, problems[_i].at, "<\x01\">");
-  ck_assert_ok(cf_response_problem(&response, err, &fault, CF_STR("\"n\":1")));
-  ck_assert_ok(cf_response_end(&response));
-  struct cf_str body = cf_memory_content(&memory);
-  ck_assert_bytes(body.p, body.n, problems[_i].want, strlen(problems[_i].want));
-  ck_assert_int_eq(cf_memory_status(&memory), cf_err_status(problems[_i].err));
-  ck_assert(cf_str_is(cf_memory_header(&memory, problems[_i].header), problems[_i].value));
-}
-END_TEST
-
 int main(void)
 {
   const struct cf_test tests[] = {
@@ -398,7 +358,6 @@ int main(void)
       {.tcase = "response", .test = test_hold},
       {.tcase = "response", .test = test_bad_header, .loops = CF_COUNT(bad_headers)},
       {.tcase = "response", .test = test_client_left},
-      {.tcase = "response", .test = test_problem, .loops = CF_COUNT(problems)},
   };
   return cf_test_run("http", tests, CF_COUNT(tests));
 }

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* An error as the answer to a request: a problem document. */
+#ifndef CF_HTTP_PROBLEM_H
+#define CF_HTTP_PROBLEM_H
+
+#include "fcgi-app/http/http.h"
+#include "lib/record/problem.h"
+
+/* Make the response a problem document of that error, with the words of fault
+ * (may be NULL); `members` is JSON text of further members without a comma
+ * around it, may be empty. 401 gets WWW-Authenticate, and what may be tried
+ * again Retry-After. Where the body has begun to be sent nothing can be done:
+ * CF_E_REQUEST. */
+CF_MUST enum cf_err cf_response_problem(struct cf_response *rs, enum cf_err err,
+                                        const struct cf_fault *fault, struct cf_str members);
+
+/* The same as the whole answer to a request that there was no serving; takes no
+ * heap memory, for that may be why. */
+void cf_problem_answer(const struct cf_transport *transport, enum cf_err err);
+
+#endif

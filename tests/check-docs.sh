@@ -82,6 +82,14 @@ check_routes() {
   done < <(route_lines)
 }
 
+check_formats() { # names, and the media types that Accept asks by
+  sed -n 's/^CF_OUTPUT([a-z]*, *"\([a-z]*\)", *"\([^"]*\)",.*/\1\n\2/p' lib/output/output.def | sort >"$tmp/table"
+  sed -n 's/^| `format` | \(.*\) |$/\1/p' doc/api.md | grep -o '`[a-z/-]*`' | tr -d '`' | sort >"$tmp/api"
+  jq -r '.paths["/v1/events"].get | (.parameters[] | select(.name == "format").schema.enum[]), (.responses["200"].content | keys[])' www/openapi.json | sort >"$tmp/openapi"
+  same lib/output/output.def "$tmp/table" doc/api.md "$tmp/api"
+  same lib/output/output.def "$tmp/table" www/openapi.json "$tmp/openapi"
+}
+
 # Words that no client of HTTP sees yet.
 unseen='expired|bad-signature|bad-proof'
 
@@ -164,6 +172,7 @@ check_command
 check_fcgi
 check_options
 check_routes
+check_formats
 check_errors
 check_members
 check_verdicts

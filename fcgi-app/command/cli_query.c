@@ -15,8 +15,7 @@
 #define DEPTH      16
 
 static const struct cf_cli_option options[] = {
-    {"json", NULL,
-     "the answer as GET /v1/events gives it (the filters format=ndjson and format=csv do so too)"},
+    {"json", NULL, "the answer as GET /v1/events gives it; a filter format=NAME does so too"},
     {NULL, NULL, NULL},
 };
 

@@ -17,25 +17,51 @@
 
 /* ---- many ---- */
 
-/* The format that Accept asks for. */
-static enum cf_format accepted(const struct cf_request *rq)
+/* The parameter `format`. */
+static enum cf_err take_format(void *context, struct cf_str value, struct cf_fault *fault)
 {
-  static const char *const types[] = {"application/json", "application/x-ndjson",
-                                      "application/ndjson", "text/csv"};
-  static const enum cf_format formats[] = {CF_FORMAT_JSON, CF_FORMAT_NDJSON, CF_FORMAT_NDJSON,
-                                           CF_FORMAT_CSV};
-  return formats[cf_request_prefers(rq, types, sizeof types / sizeof types[0])];
+  const struct cf_output **output = context;
+  struct cf_buf names;
+  if (*output != NULL)
+    return cf_fail(fault, CF_E_PARAMETER, "format", "given twice");
+  *output = cf_output_find(value);
+  if (*output != NULL)
+    return CF_OK;
+  cf_buf_init(&names, sizeof fault->detail);
+  cf_output_put_names("", false, &names);
+  enum cf_err err = cf_fail(fault, CF_E_PARAMETER, "format", "must be %s", cf_buf_cstr(&names));
+  cf_buf_fini(&names);
+  return err;
 }
 
-static enum cf_err choose_format(struct cf_call *call, struct cf_query *query,
-                                 enum cf_format *format)
+/* The format that Accept asks for. */
+static const struct cf_output *accepted(const struct cf_request *rq)
 {
-  bool explicit_format;
-  *format = cf_query_format(query, &explicit_format);
-  if (explicit_format)
+  const struct cf_output *outputs[CF_OUTPUT_N * CF_OUTPUT_TYPES_N];
+  const char *types[CF_OUTPUT_N * CF_OUTPUT_TYPES_N];
+  size_t n = 0;
+  for (size_t i = 0; i < CF_OUTPUT_N; i++)
+    for (size_t k = 0; k < CF_OUTPUT_TYPES_N; k++) {
+      outputs[n] = &cf_output_table[i];
+      types[n] = cf_output_table[i].types[k];
+      n += types[n] != NULL;
+    }
+  return outputs[cf_request_prefers(rq, types, n)];
+}
+
+static enum cf_err check_limit(const struct cf_query *query, const struct cf_output *output,
+                               struct cf_fault *fault)
+{
+  struct cf_buf names;
+  if (cf_query_limit(query) != CF_QUERY_LIMIT_ALL || output->streams)
     return CF_OK;
-  *format = accepted(call->request);
-  return cf_query_set_format(query, *format, &call->fault);
+  cf_buf_init(&names, sizeof fault->detail);
+  cf_output_put_names("format=", true, &names);
+  enum cf_err err = cf_fail(fault, CF_E_PARAMETER, "limit",
+                            "all is for streamed formats: ask for %s, or page with the cursor",
+                            cf_buf_cstr(&names));
+  cf_buf_fini(&names);
+  return err;
 }
 
 /* Rows on their way to the response, each sent whole. */
@@ -112,28 +138,15 @@ static enum cf_err end_page(struct cf_call *call, struct stream *stream,
   cf_buf_fini(&note);
   put_link(call, end);
   cf_rows_end(&stream->rows, end, err == CF_OK ? &checkpoint : NULL, &stream->text);
-  if (stream->rows.format == CF_FORMAT_JSON)
-    cf_buf_putc(&stream->text, '\n');
   return pass_on(stream);
 }
 
-/* The answer has begun to be sent and cannot be finished. It ends in the middle
- * of a value, so that nobody takes what there is for all. */
+/* The answer has begun to be sent and cannot be finished. */
 static void break_off(struct cf_call *call, struct stream *stream, const struct cf_page_end *end,
                       enum cf_err err)
 {
   cf_buf_reset(&stream->text);
-  if (stream->rows.format == CF_FORMAT_JSON) {
-    cf_buf_puts(&stream->text, "\n,{\"error\":{");
-    cf_problem_put(&stream->text, err, &call->fault);
-  } else {
-    cf_rows_break(&stream->rows, end, err, &stream->text);
-    if (stream->rows.format == CF_FORMAT_CSV)
-      cf_buf_puts(&stream->text, "\"the answer breaks off here");
-    /* the line's closing brace and end */
-    else
-      cf_buf_cut(&stream->text, stream->text.n < 2 ? 0 : 2);
-  }
+  cf_rows_break(&stream->rows, end, err, &call->fault, &stream->text);
   if (pass_on(stream) != CF_OK)
     return; /* the client left, which the response remembers */
 }
@@ -144,7 +157,7 @@ static enum cf_err page_give(struct cf_call *call, const struct cf_query *query,
 {
   struct cf_page_end end = {.rows = 0};
   bool all = cf_query_limit(query) == CF_QUERY_LIMIT_ALL;
-  enum cf_err err = cf_response_begin(call->response, 200, cf_format_type(stream->rows.format));
+  enum cf_err err = cf_response_begin(call->response, 200, stream->rows.output->content_type);
   cf_rows_begin(&stream->rows, &stream->text);
   if (err == CF_OK)
     err = pass_on(stream);
@@ -159,26 +172,19 @@ static enum cf_err page_give(struct cf_call *call, const struct cf_query *query,
   return err;
 }
 
-static const char *action_of(const struct cf_query *query, enum cf_format format)
-{
-  return format == CF_FORMAT_CSV || cf_query_limit(query) == CF_QUERY_LIMIT_ALL ? "export"
-                                                                                : "query";
-}
-
-static enum cf_err question_run(struct cf_call *call, struct cf_query *query)
+static enum cf_err question_run(struct cf_call *call, struct cf_query *query,
+                                const struct cf_output *output)
 {
   struct cf_view *view = NULL;
   struct stream stream = {.response = call->response};
-  enum cf_format format;
-  enum cf_err err = choose_format(call, query, &format);
-  if (err == CF_OK)
-    err = cf_view_get(call->app->ledger, &view);
+  bool exported = output->exports || cf_query_limit(query) == CF_QUERY_LIMIT_ALL;
+  enum cf_err err = cf_view_get(call->app->ledger, &view);
   if (err != CF_OK)
     return err;
   cf_buf_init(&stream.text, SIZE_MAX);
-  cf_rows_init(&stream.rows, format, cf_query_fields(query));
+  cf_rows_init(&stream.rows, output, cf_query_fields(query));
   err = page_give(call, query, view, &stream);
-  cf_access_post(call, action_of(query, format), cf_query_text(query), stream.rows.n);
+  cf_access_post(call, exported ? "export" : "query", cf_query_text(query), stream.rows.n);
   cf_rows_fini(&stream.rows);
   cf_buf_fini(&stream.text);
   cf_view_put(view);
@@ -188,10 +194,16 @@ static enum cf_err question_run(struct cf_call *call, struct cf_query *query)
 enum cf_err cf_handle_events_get(struct cf_call *call)
 {
   struct cf_query *query = NULL;
-  enum cf_err err = cf_query_parse(call->request->params, call->request->params_n, NULL,
+  const struct cf_output *output = NULL;
+  const struct cf_query_own own[] = {{"format", take_format, &output}, {NULL, NULL, NULL}};
+  enum cf_err err = cf_query_parse(call->request->params, call->request->params_n, own,
                                    call->now_us, &query, &call->fault);
+  if (err == CF_OK && output == NULL)
+    output = accepted(call->request);
   if (err == CF_OK)
-    err = question_run(call, query);
+    err = check_limit(query, output, &call->fault);
+  if (err == CF_OK)
+    err = question_run(call, query, output);
   cf_query_free(query);
   return err;
 }

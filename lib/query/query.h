@@ -26,24 +26,26 @@ struct cf_param {
 
 struct cf_query;
 
-/* Parse all parameters but those named in ignore (NULL-terminated, may be NULL;
- * for routes that add their own). CF_E_PARAMETER with the parameter's name in
- * fault.at and what would be right in fault.detail; CF_E_CURSOR where a cursor
- * belongs to another filter, sort or order. now_us resolves relative times.
- * Limits: 256 parameters, 1,000 values. The query copies what it needs. */
+/* A parameter that the caller takes itself. */
+struct cf_query_own {
+  const char *name; /* NULL: the list ends */
+  /* Called each time it was sent, in its turn among the others. An error ends
+   * the parsing, and is given. */
+  enum cf_err (*take)(void *context, struct cf_str value, struct cf_fault *fault);
+  void *context;
+};
+
+/* Parse all parameters; those in own (may be NULL) go to the caller.
+ * CF_E_PARAMETER with the parameter's name in fault.at and what would be right
+ * in fault.detail; CF_E_CURSOR where a cursor belongs to another filter, sort
+ * or order; the errors of own. now_us resolves relative times. Limits: 256
+ * parameters, 1,000 values. The query copies what it needs. */
 CF_MUST enum cf_err cf_query_parse(const struct cf_param *params, size_t n,
-                                   const char *const *ignore, int64_t now_us,
+                                   const struct cf_query_own *own, int64_t now_us,
                                    struct cf_query **query, struct cf_fault *fault);
 void cf_query_free(struct cf_query *query); /* NULL is harmless */
 
-enum cf_format { CF_FORMAT_JSON, CF_FORMAT_NDJSON, CF_FORMAT_CSV };
-/* What was asked, beyond the filter. explicit_format (may be NULL): it was
- * given as a parameter; else it is JSON until cf_query_set_format. */
-enum cf_format cf_query_format(const struct cf_query *query, bool *explicit_format);
-/* From Accept; to be called whenever the format was not explicit, with JSON
- * too: CF_E_PARAMETER where `limit=all` was asked, which JSON does not take. */
-CF_MUST enum cf_err cf_query_set_format(struct cf_query *query, enum cf_format format,
-                                        struct cf_fault *fault);
+/* What was asked, beyond the filter. */
 uint32_t cf_query_fields(const struct cf_query *query); /* for cf_record_put_flat */
 uint64_t cf_query_limit(const struct cf_query *query);  /* CF_QUERY_LIMIT_ALL: all */
 /* The filter as text for the access record: the parameters that choose and

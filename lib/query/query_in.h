@@ -55,8 +55,6 @@ struct cf_query {
   bool by_time, ascending;
   uint64_t limit;
   uint32_t fields;
-  enum cf_format format;
-  bool explicit_format;
   struct cf_buf text;          /* cf_query_text */
   uint8_t digest[CF_DIGEST_N]; /* of text: what a cursor is bound to */
   struct cf_spot start;        /* from the cursor, or before everything */

@@ -32,13 +32,13 @@ enum single {
   LIMIT,
   CURSOR,
   FIELDS,
-  FORMAT,
   SINGLE_N
 };
 
 struct parse {
   struct cf_query *query;
   struct cf_fault *fault;
+  const struct cf_query_own *own;
   int64_t now_us;
   char at[128]; /* the name of the parameter being read */
   bool given[SINGLE_N];
@@ -84,24 +84,9 @@ static enum cf_err parse_limit(struct parse *p, struct cf_str s, uint64_t *limit
   }
   uint64_t v;
   if (cf_u64_parse(s, CF_QUERY_LIMIT_MAX, &v) != CF_OK || v == 0)
-    return REFUSE(p, "must be 1 to %d, or all (with format=ndjson or csv)", CF_QUERY_LIMIT_MAX);
+    return REFUSE(p, "must be 1 to %d, or all (in a streamed format)", CF_QUERY_LIMIT_MAX);
   *limit = v;
   return CF_OK;
-}
-
-static enum cf_err parse_format(struct parse *p, struct cf_str s)
-{
-  static const char *const names[] =
-      {[CF_FORMAT_JSON] = "json", [CF_FORMAT_NDJSON] = "ndjson", [CF_FORMAT_CSV] = "csv"};
-
-  for (unsigned f = 0; f < sizeof names / sizeof *names; f++) {
-    if (cf_str_is(s, names[f])) {
-      p->query->format = (enum cf_format)f;
-      p->query->explicit_format = true;
-      return CF_OK;
-    }
-  }
-  return REFUSE(p, "must be json, ndjson or csv");
 }
 
 /* Call take for the items of a comma list; an empty list is one empty item. */
@@ -191,7 +176,6 @@ static const struct single_row {
     [LIMIT] = {"limit", false},
     [CURSOR] = {"cursor", false},
     [FIELDS] = {"fields", true},
-    [FORMAT] = {"format", false},
 };
 
 /* A first list of kinds or fields takes the place of the default. The cursor
@@ -215,7 +199,6 @@ static enum cf_err set_single(struct parse *p, enum single which, struct cf_str 
   case FIELDS:
     q->fields = p->given[FIELDS] ? q->fields : 0;
     return each_item(p, s, take_field, NULL);
-  case FORMAT: return parse_format(p, s);
   case SINGLE_N: break;
   }
   return CF_OK;
@@ -312,10 +295,12 @@ static void put_likely(struct cf_str name, struct cf_str known, bool all, struct
   cf_buf_putstr(b, known);
 }
 
-static void name_suggest(struct cf_str name, bool all, struct cf_buf *b)
+static void name_suggest(const struct parse *p, struct cf_str name, bool all, struct cf_buf *b)
 {
   for (unsigned i = 0; i < SINGLE_N; i++)
     put_likely(name, cf_str_from(singles[i].name), all, b);
+  for (const struct cf_query_own *own = p->own; own->name != NULL; own++)
+    put_likely(name, cf_str_from(own->name), all, b);
   for (unsigned m = 0; m < CF_M_N; m++)
     if (cf_member_table[m].indexed)
       put_likely(name, cf_str_from(cf_member_table[m].name), all, b);
@@ -335,10 +320,10 @@ static enum cf_err refuse_name(struct parse *p, struct cf_str name)
     return REFUSE(p, "no such parameter: records are not chosen by %s; q searches all text",
                   cf_member_table[member].name);
   cf_buf_init(&names, sizeof p->fault->detail);
-  name_suggest(base, false, &names);
+  name_suggest(p, base, false, &names);
   bool likely = names.n > 0;
   if (!likely)
-    name_suggest(base, true, &names);
+    name_suggest(p, base, true, &names);
   enum cf_err err = REFUSE(p, "no such parameter; %s: %s", likely ? "could it be" : "there are",
                            cf_buf_cstr(&names));
   cf_buf_fini(&names);
@@ -354,6 +339,9 @@ static enum cf_err take_param(struct parse *p, const struct cf_param *param)
   snprintf(p->at, sizeof p->at, "%.*s",
            (int)(param->name.n < sizeof p->at ? param->name.n : sizeof p->at),
            param->name.n == 0 ? "" : param->name.p);
+  for (const struct cf_query_own *own = p->own; own->name != NULL; own++)
+    if (cf_str_is(param->name, own->name))
+      return own->take(own->context, param->value, p->fault);
   if (which != SINGLE_N)
     return take_single(p, which, param->value);
   if (read_name(param->name, &member, &op))
@@ -388,15 +376,6 @@ static void put_filter(const struct parse *p, struct cf_buf *b)
     cf_query_put_pair(b, "order", "", CF_STR("asc"));
 }
 
-static enum cf_err check_limit(const struct cf_query *q, struct cf_fault *fault)
-{
-  if (q->limit == CF_QUERY_LIMIT_ALL && q->format == CF_FORMAT_JSON)
-    return cf_fail(
-        fault, CF_E_PARAMETER, "limit",
-        "all is for streamed formats: ask for format=ndjson or format=csv, or page with the cursor");
-  return CF_OK;
-}
-
 /* Canonical order, the text and what follows from it. */
 static enum cf_err query_finish(struct parse *p)
 {
@@ -416,18 +395,10 @@ static enum cf_err query_finish(struct parse *p)
   memcpy(q->digest, hash, sizeof q->digest);
   q->start = cf_spot_start(q);
   enum cf_err err = p->given[CURSOR] ? cf_cursor_get(q, p->sent[CURSOR], &q->start) : CF_OK;
-  if (err == CF_E_CURSOR)
-    return cf_fail(p->fault, err, "cursor",
-                   "not a cursor of this filter, sort and order: begin without one");
-  return err == CF_OK && q->explicit_format ? check_limit(q, p->fault) : err;
-}
-
-static bool is_ignored(const char *const *ignore, struct cf_str name)
-{
-  for (; ignore != NULL && *ignore != NULL; ignore++)
-    if (cf_str_is(name, *ignore))
-      return true;
-  return false;
+  return err != CF_E_CURSOR
+             ? err
+             : cf_fail(p->fault, err, "cursor",
+                       "not a cursor of this filter, sort and order: begin without one");
 }
 
 static void query_prepare(struct cf_query *q)
@@ -445,10 +416,14 @@ static void query_prepare(struct cf_query *q)
   cf_buf_init(&q->text, TEXT_MAX);
 }
 
-enum cf_err cf_query_parse(const struct cf_param *params, size_t n, const char *const *ignore,
+enum cf_err cf_query_parse(const struct cf_param *params, size_t n, const struct cf_query_own *own,
                            int64_t now_us, struct cf_query **query, struct cf_fault *fault)
 {
-  struct parse p = {.query = malloc(sizeof *p.query), .fault = fault, .now_us = now_us};
+  static const struct cf_query_own none[] = {{NULL, NULL, NULL}};
+  struct parse p = {.query = malloc(sizeof *p.query),
+                    .fault = fault,
+                    .own = own != NULL ? own : none,
+                    .now_us = now_us};
   enum cf_err err = CF_OK;
 
   if (p.query == NULL)
@@ -457,8 +432,7 @@ enum cf_err cf_query_parse(const struct cf_param *params, size_t n, const char *
   if (n > CF_QUERY_PARAMS_MAX)
     err = cf_fail(fault, CF_E_PARAMETER, NULL, "more than %d parameters", CF_QUERY_PARAMS_MAX);
   for (size_t i = 0; i < n && err == CF_OK; i++)
-    if (!is_ignored(ignore, params[i].name))
-      err = take_param(&p, &params[i]);
+    err = take_param(&p, &params[i]);
   if (err == CF_OK)
     err = query_finish(&p);
   if (err == CF_OK)
@@ -476,20 +450,6 @@ void cf_query_free(struct cf_query *query)
     cf_condition_free(&query->conditions[i]);
   cf_buf_fini(&query->text);
   free(query);
-}
-
-enum cf_format cf_query_format(const struct cf_query *query, bool *explicit_format)
-{
-  if (explicit_format != NULL)
-    *explicit_format = query->explicit_format;
-  return query->format;
-}
-
-enum cf_err cf_query_set_format(struct cf_query *query, enum cf_format format,
-                                struct cf_fault *fault)
-{
-  query->format = format;
-  return check_limit(query, fault);
 }
 
 uint32_t cf_query_fields(const struct cf_query *query)

@@ -53,14 +53,15 @@ static const struct cf_page_end middle = {.rows = 3,
 static const struct cf_page_end last = {.rows = 3};
 
 /* The whole of an answer; with err it breaks off. */
-static char *answer(enum cf_format format, uint32_t fields, const struct cf_page_end *end,
+static char *answer(const char *format, uint32_t fields, const struct cf_page_end *end,
                     const struct cf_checkpoint *checkpoint, enum cf_err err)
 {
+  struct cf_fault fault = {"", "these words"};
   struct cf_rows rows;
   struct cf_buf b;
 
   cf_buf_init(&b, SIZE_MAX);
-  cf_rows_init(&rows, format, fields);
+  cf_rows_init(&rows, cf_output_find(cf_str_from(format)), fields);
   cf_rows_begin(&rows, &b);
   for (size_t i = 0; i < CF_COUNT(records); i++)
     ck_assert_ok(cf_rows_put(&rows, &records[i], &b));
@@ -68,7 +69,7 @@ static char *answer(enum cf_format format, uint32_t fields, const struct cf_page
   if (err == CF_OK)
     cf_rows_end(&rows, end, checkpoint, &b);
   else
-    cf_rows_break(&rows, end, err, &b);
+    cf_rows_break(&rows, end, err, &fault, &b);
   cf_rows_fini(&rows);
   ck_assert_err(b.err, CF_OK);
   return cf_buf_take(&b);
@@ -99,32 +100,38 @@ START_TEST(test_json)
   snprintf(
       want, sizeof want,
       "{\"events\":[" ROW0 "," ROW1 "," ROW2
-      "],\"next_cursor\":\"AbC-_1\",\"has_more\":true,\"checkpoint\":{\"size\":99,\"root\":\"%s\"}}",
+      "],\"next_cursor\":\"AbC-_1\",\"has_more\":true,\"checkpoint\":{\"size\":99,\"root\":\"%s\"}}\n",
       root);
-  check(answer(CF_FORMAT_JSON, CF_FIELDS_ALL, &middle, &checkpoint, CF_OK), want);
-  check(answer(CF_FORMAT_JSON, 1u << CF_M_USER, &last, NULL, CF_OK),
+  check(answer("json", CF_FIELDS_ALL, &middle, &checkpoint, CF_OK), want);
+  check(answer("json", 1u << CF_M_USER, &last, NULL, CF_OK),
         "{\"events\":[{\"seq\":1,\"recorded\":\"" HOUR
         "\",\"kind\":\"event\",\"user\":\"a\\\"b,c\"},"
         "{\"seq\":2,\"recorded\":\"" HOUR
         "\",\"kind\":\"event\",\"erased\":[\"actor\",\"detail\"]},"
         "{\"seq\":18446744073709551615,\"recorded\":\"" HOUR
-        "\",\"kind\":\"loss\"}],\"next_cursor\":null,\"has_more\":false}");
+        "\",\"kind\":\"loss\"}],\"next_cursor\":null,\"has_more\":false}\n");
+  check(
+      answer("json", 0, &middle, NULL, CF_E_DAMAGED),
+      "{\"events\":[{\"seq\":1,\"recorded\":\"" HOUR "\",\"kind\":\"event\"},"
+      "{\"seq\":2,\"recorded\":\"" HOUR "\",\"kind\":\"event\",\"erased\":[\"actor\",\"detail\"]},"
+      "{\"seq\":18446744073709551615,\"recorded\":\"" HOUR "\",\"kind\":\"loss\"}\n"
+      ",{\"error\":{\"type\":\"urn:counterfoil:store-damaged\",\"title\":\"a part of the store is damaged\",\"status\":500,\"detail\":\"these words\"");
 }
 END_TEST
 
 START_TEST(test_ndjson)
 {
-  check(answer(CF_FORMAT_NDJSON, CF_FIELDS_ALL, &middle, NULL, CF_OK),
+  check(answer("ndjson", CF_FIELDS_ALL, &middle, NULL, CF_OK),
         ROW0 "\n" ROW1 "\n" ROW2 "\n{\"next_cursor\":\"AbC-_1\",\"has_more\":true}\n");
-  check(answer(CF_FORMAT_NDJSON, CF_FIELDS_ALL, &last, NULL, CF_OK),
+  check(answer("ndjson", CF_FIELDS_ALL, &last, NULL, CF_OK),
         ROW0 "\n" ROW1 "\n" ROW2 "\n{\"next_cursor\":null,\"has_more\":false}\n");
   check(
-      answer(CF_FORMAT_NDJSON, 0, &middle, NULL, CF_E_DAMAGED),
+      answer("ndjson", 0, &middle, NULL, CF_E_DAMAGED),
       "{\"seq\":1,\"recorded\":\"" HOUR "\",\"kind\":\"event\"}\n{\"seq\":2,\"recorded\":\"" HOUR
       "\",\"kind\":\"event\",\"erased\":[\"actor\",\"detail\"]}\n"
       "{\"seq\":18446744073709551615,\"recorded\":\"" HOUR "\",\"kind\":\"loss\"}\n"
       "{\"error\":{\"type\":\"urn:counterfoil:store-damaged\",\"title\":\"a part of the store is damaged\",\"status\":500,\"detail\":\"the answer breaks off here\","
-      "\"seq_from\":64,\"seq_to\":128},\"next_cursor\":\"AbC-_1\"}\n");
+      "\"seq_from\":64,\"seq_to\":128},\"next_cursor\":\"AbC-_1\"");
 }
 END_TEST
 
@@ -135,22 +142,22 @@ END_TEST
 START_TEST(test_csv)
 {
   check(
-      answer(CF_FORMAT_CSV, CF_FIELDS_ALL, &middle, NULL, CF_OK), CSV_NAMES
+      answer("csv", CF_FIELDS_ALL, &middle, NULL, CF_OK), CSV_NAMES
       "1," HOUR ",event,web,,," HOUR
       ",,GET,404,failure,\"a\"\"b,c\",,,192.0.2.1,,,/x,,\"\",,12,,,'=1+1,\"{\"\"k\"\":\"\"v\"\"}\",,\r\n"
       "2," HOUR ",event,web,,,,login,,,unknown,,,,,,,,,,,,,,,,,actor detail\r\n"
       "18446744073709551615," HOUR
       ",loss,web,,,,,,,,,,,,,,,,,,,,,,,\"{\"\"count\"\":3,\"\"reason\"\":\"\"shed\"\"}\",\r\n"
       "# next_cursor=AbC-_1\r\n# has_more=true\r\n");
-  check(answer(CF_FORMAT_CSV, 1u << CF_M_USER | 1u << CF_M_STATUS, &last, NULL, CF_OK),
+  check(answer("csv", 1u << CF_M_USER | 1u << CF_M_STATUS, &last, NULL, CF_OK),
         "seq,recorded,kind,status,user,erased\r\n1," HOUR ",event,404,\"a\"\"b,c\",\r\n2," HOUR
         ",event,,,actor detail\r\n18446744073709551615," HOUR
         ",loss,,,\r\n# next_cursor=\r\n# has_more=false\r\n");
   check(
-      answer(CF_FORMAT_CSV, 0, &middle, NULL, CF_E_DAMAGED),
+      answer("csv", 0, &middle, NULL, CF_E_DAMAGED),
       "seq,recorded,kind,erased\r\n1," HOUR ",event,\r\n2," HOUR
       ",event,actor detail\r\n18446744073709551615," HOUR ",loss,\r\n"
-      "# error=store-damaged: a part of the store is damaged\r\n# seq_from=64\r\n# seq_to=128\r\n# next_cursor=AbC-_1\r\n");
+      "# error=store-damaged: a part of the store is damaged\r\n# seq_from=64\r\n# seq_to=128\r\n# next_cursor=AbC-_1\r\n\"the answer breaks off here");
 }
 END_TEST
 
@@ -216,7 +223,7 @@ START_TEST(test_hostile_json)
   struct cf_fault fault;
 
   cf_buf_init(&b, SIZE_MAX);
-  cf_rows_init(&rows, CF_FORMAT_JSON, CF_FIELDS_ALL);
+  cf_rows_init(&rows, cf_output_find(CF_STR("json")), CF_FIELDS_ALL);
   cf_rows_begin(&rows, &b);
   ck_assert_ok(cf_rows_put(&rows, &r, &b));
   ck_assert_ok(cf_rows_put(&rows, &r, &b));
@@ -228,7 +235,7 @@ START_TEST(test_hostile_json)
     struct cf_str user = cf_json_string(cf_json_member(cf_json_element(events, i), "user"));
     ck_assert_bytes(user.p, user.n, hostile[_i].text.p, hostile[_i].text.n);
   }
-  for (size_t i = 0; i < b.n; i++)
+  for (size_t i = 0; i + 1 < b.n; i++)
     ck_assert_uint_ge(b.p[i], 0x20); /* nothing below U+0020 stands raw: a line is a line */
   cf_json_free(doc);
   cf_rows_fini(&rows);
@@ -245,7 +252,7 @@ START_TEST(test_hostile_csv)
   char want[512];
 
   cf_buf_init(&b, SIZE_MAX);
-  cf_rows_init(&rows, CF_FORMAT_CSV, 1u << CF_M_USER);
+  cf_rows_init(&rows, cf_output_find(CF_STR("csv")), 1u << CF_M_USER);
   ck_assert_ok(cf_rows_put(&rows, &r, &b));
   snprintf(want, sizeof want, "5," HOUR ",event,%s,\r\n", hostile[_i].cell);
   ck_assert_bytes(b.p, b.n, want, strlen(want));
@@ -262,15 +269,15 @@ START_TEST(test_errors)
   struct cf_buf b;
   struct cf_record broken = records[0];
 
-  for (unsigned f = CF_FORMAT_JSON; f <= CF_FORMAT_CSV; f++) {
-    cf_rows_init(&rows, (enum cf_format)f, CF_FIELDS_ALL);
+  for (size_t f = 0; f < CF_OUTPUT_N; f++) {
+    cf_rows_init(&rows, &cf_output_table[f], CF_FIELDS_ALL);
     cf_buf_init(&b, 20);
     ck_assert_err(cf_rows_put(&rows, &records[0], &b), CF_E_FULL);
     cf_rows_fini(&rows);
     cf_buf_fini(&b);
   }
   broken.payload[CF_C_ACTOR] = CF_STR("{\"user\":\"x}");
-  cf_rows_init(&rows, CF_FORMAT_CSV, CF_FIELDS_ALL);
+  cf_rows_init(&rows, cf_output_find(CF_STR("csv")), CF_FIELDS_ALL);
   cf_buf_init(&b, SIZE_MAX);
   ck_assert_err(cf_rows_put(&rows, &broken, &b), CF_E_SYNTAX);
   ck_assert_uint_eq(b.n, 0);
@@ -279,11 +286,50 @@ START_TEST(test_errors)
 }
 END_TEST
 
+/* ---- the table ---- */
+
+START_TEST(test_find)
+{
+  static const char *const none[] = {"", "JSON", "jso", "jsonn", "xml", "text/csv"};
+
+  for (size_t i = 0; i < CF_OUTPUT_N; i++)
+    ck_assert_ptr_eq(cf_output_find(cf_str_from(cf_output_table[i].name)), &cf_output_table[i]);
+  for (size_t i = 0; i < CF_COUNT(none); i++)
+    ck_assert_ptr_null(cf_output_find(cf_str_from(none[i])));
+  ck_assert_str_eq(cf_output_table[0].name, "json");
+}
+END_TEST
+
+START_TEST(test_names)
+{
+  struct cf_buf b;
+
+  cf_buf_init(&b, SIZE_MAX);
+  cf_output_put_names("", false, &b);
+  ck_assert_str_eq(cf_buf_cstr(&b), "json, ndjson or csv");
+  cf_buf_reset(&b);
+  cf_output_put_names("format=", true, &b);
+  ck_assert_str_eq(cf_buf_cstr(&b), "format=ndjson or format=csv");
+  cf_buf_fini(&b);
+}
+END_TEST
+
+/* An answer is of a type that asks for it; no two formats share one. */
 START_TEST(test_types)
 {
-  ck_assert_str_eq(cf_format_type(CF_FORMAT_JSON), "application/json");
-  ck_assert_str_eq(cf_format_type(CF_FORMAT_NDJSON), "application/x-ndjson");
-  ck_assert_ptr_nonnull(strstr(cf_format_type(CF_FORMAT_CSV), "text/csv"));
+  ck_assert_str_eq(cf_output_find(CF_STR("ndjson"))->content_type, "application/x-ndjson");
+  for (size_t i = 0; i < CF_OUTPUT_N; i++) {
+    const struct cf_output *output = &cf_output_table[i];
+    ck_assert_int_eq(strncmp(output->content_type, output->types[0],
+                             strcspn(output->content_type, ";")),
+                     0);
+    for (size_t k = 0; k < i; k++)
+      for (size_t t = 0; t < CF_OUTPUT_TYPES_N * CF_OUTPUT_TYPES_N; t++) {
+        const char *a = output->types[t % CF_OUTPUT_TYPES_N];
+        const char *b = cf_output_table[k].types[t / CF_OUTPUT_TYPES_N];
+        ck_assert(a == NULL || b == NULL || strcmp(a, b) != 0);
+      }
+  }
 }
 END_TEST
 
@@ -294,7 +340,9 @@ int main(void)
       {.tcase = "frames", .test = test_ndjson},
       {.tcase = "frames", .test = test_csv},
       {.tcase = "frames", .test = test_errors},
-      {.tcase = "frames", .test = test_types},
+      {.tcase = "table", .test = test_find},
+      {.tcase = "table", .test = test_names},
+      {.tcase = "table", .test = test_types},
       {.tcase = "hostile", .test = test_hostile_json, .loops = CF_COUNT(hostile)},
       {.tcase = "hostile", .test = test_hostile_csv, .loops = CF_COUNT(hostile)},
   };

@@ -11,7 +11,7 @@
 #define ASK_PARAMS_MAX 2048
 
 /* Parse a query string (percent-decoded here). */
-static inline enum cf_err ask_parse(const char *url, const char *const *ignore,
+static inline enum cf_err ask_parse(const char *url, const struct cf_query_own *own,
                                     struct cf_query **query, struct cf_fault *fault)
 {
   static struct cf_param params[ASK_PARAMS_MAX];
@@ -34,7 +34,7 @@ static inline enum cf_err ask_parse(const char *url, const char *const *ignore,
     }
     params[n++] = (struct cf_param){name, value};
   }
-  enum cf_err err = cf_query_parse(params, n, ignore, ASK_NOW_US, query, fault);
+  enum cf_err err = cf_query_parse(params, n, own, ASK_NOW_US, query, fault);
   cf_buf_fini(&text);
   return err;
 }

@@ -28,7 +28,7 @@ enum cf_err pages_one(const struct question *q, struct cf_view *view, uint64_t l
   char number[32];
   struct cf_buf text = q->url;
 
-  snprintf(number, sizeof number, limit == CF_QUERY_LIMIT_ALL ? "all&format=csv" : "%llu",
+  snprintf(number, sizeof number, limit == CF_QUERY_LIMIT_ALL ? "all" : "%llu",
            (unsigned long long)limit);
   snprintf(url, sizeof url, "%s%slimit=%s%s%s", cf_buf_cstr(&text), text.n == 0 ? "" : "&", number,
            cursor[0] == 0 ? "" : "&cursor=", cursor);

@@ -513,7 +513,7 @@ START_TEST(test_bytes)
   ck_assert_uint_ge(end.rows, per_page - 8);
   ck_assert(end.has_more);
   cf_query_free(query);
-  ck_assert_ok(ask_parse("order=asc&limit=all&format=ndjson", NULL, &query, &fault));
+  ck_assert_ok(ask_parse("order=asc&limit=all", NULL, &query, &fault));
   last = UINT64_MAX;
   ck_assert_ok(cf_query_run(query, &view.view, INT64_MAX, count_row, &last, &end));
   ck_assert_uint_eq(end.rows, 1200);
@@ -607,7 +607,7 @@ START_TEST(test_many_rounds)
   for (size_t i = 0; i < MANY; i++)
     fake.facts[i].record.public_text.p = fake.facts[1].record.public_text.p;
   fake_view_make(&fake, MANY, 5, &view);
-  ck_assert_ok(ask_parse("sort=time&order=asc&limit=all&format=csv", NULL, &query, &fault));
+  ck_assert_ok(ask_parse("sort=time&order=asc&limit=all", NULL, &query, &fault));
   ck_assert_ok(cf_query_run(query, &view.view, INT64_MAX, pages_row, &got, &end));
   ck_assert_uint_eq(end.rows, MANY);
   for (size_t i = 0; i < MANY; i++)

@@ -57,11 +57,9 @@ static const struct {
     {"seq_from=0&seq_to=9223372036854775807", "seq_from=0&seq_to=9223372036854775807"},
     {"sort=seq&order=desc", ""},
     {"sort=time&order=asc", "sort=time&order=asc"},
-    {"limit=1&fields=user&format=csv", ""},
+    {"limit=1&fields=user", ""},
     {"limit=10000&fields=user,ip&fields=seq,recorded,kind,erased", ""},
-    {"limit=all&format=csv", ""},
-    {"limit=all&format=ndjson", ""},
-    {"limit=all", ""}, /* Accept may still ask for a streamed format */
+    {"limit=all", ""},
     {"user=z&order=asc&from=-1h", "from=-1h&user=z&order=asc"},
 };
 
@@ -153,12 +151,10 @@ static const struct {
     {"limit=10001", "limit", "10000"},
     {"limit=ten", "limit", "10000"},
     {"limit=", "limit", "10000"},
-    {"limit=all&format=json", "limit", "ndjson"},
     {"fields=user,nme", "fields", "always given"},
     {"fields=usr", "fields", "user"},
     {"fields=", "fields", "no such member"},
-    {"format=xml", "format", "ndjson"},
-    {"format=", "format", "json"},
+    {"format=json", "format", "there are: from, to"}, /* a parameter of the route's */
 };
 
 START_TEST(test_bad)
@@ -174,18 +170,44 @@ START_TEST(test_bad)
 }
 END_TEST
 
-START_TEST(test_ignored)
+/* Parameters of the caller's own: taken in their turn, each time they are sent,
+ * before those of the same name, and named with the others. */
+static enum cf_err note_own(void *context, struct cf_str value, struct cf_fault *fault)
 {
-  const char *const ignore[] = {"by", "interval", "kind", NULL};
+  struct cf_buf *seen = context;
+
+  cf_buf_putstr(seen, value);
+  cf_buf_putc(seen, ' ');
+  return cf_str_is(value, "bad") ? cf_fail(fault, CF_E_PARAMETER, "by", "is bad") : CF_OK;
+}
+
+START_TEST(test_own)
+{
+  struct cf_buf seen;
+  const struct cf_query_own own[] = {{"by", note_own, &seen},
+                                     {"kind", note_own, &seen},
+                                     {NULL, NULL, NULL}};
   struct cf_query *query;
   struct cf_fault fault;
 
-  ck_assert_ok(ask_parse("by=user&interval=1h&user=x&kind=nonsense", ignore, &query, &fault));
+  cf_buf_init(&seen, SIZE_MAX);
+  ck_assert_ok(ask_parse("by=user&by=ip&user=x&kind=nonsense", own, &query, &fault));
   ck_assert(cf_str_is(cf_query_text(query), "user=x"));
   ck_assert_uint_eq(query->kinds, 1u << CF_K_EVENT);
   cf_query_free(query);
-  ck_assert_err(ask_parse("by=user&top=3", ignore, &query, &fault), CF_E_PARAMETER);
-  ck_assert_str_eq(fault.at, "top");
+  ck_assert_str_eq(cf_buf_cstr(&seen), "user ip nonsense ");
+  cf_buf_reset(&seen);
+  ck_assert_err(ask_parse("by=a&usr=b&by=bad", own, &query, &fault), CF_E_PARAMETER);
+  ck_assert_str_eq(fault.at, "usr");
+  ck_assert_err(ask_parse("by=bad&usr=b", own, &query, &fault), CF_E_PARAMETER);
+  ck_assert_str_eq(fault.at, "by");
+  ck_assert_str_eq(fault.detail, "is bad");
+  ck_assert_str_eq(cf_buf_cstr(&seen), "a bad ");
+  ck_assert_err(ask_parse("byy=1", own, &query, &fault), CF_E_PARAMETER);
+  ck_assert_ptr_nonnull(strstr(fault.detail, "could it be: by"));
+  ck_assert_err(ask_parse("zzzzzz=1", own, &query, &fault), CF_E_PARAMETER);
+  ck_assert_ptr_nonnull(strstr(fault.detail, "fields, by, kind, source"));
+  cf_buf_fini(&seen);
 }
 END_TEST
 
@@ -286,25 +308,20 @@ START_TEST(test_fields)
 }
 END_TEST
 
-START_TEST(test_format)
+START_TEST(test_limit)
 {
+  static const struct {
+    const char *url;
+    uint64_t limit;
+  } rows[] = {{"", 100}, {"limit=1", 1}, {"limit=10000", 10000}, {"limit=all", CF_QUERY_LIMIT_ALL}};
   struct cf_query *query;
   struct cf_fault fault;
-  bool given;
 
-  ck_assert_ok(ask_parse("limit=all", NULL, &query, &fault));
-  ck_assert_int_eq(cf_query_format(query, &given), CF_FORMAT_JSON);
-  ck_assert(!given);
-  ck_assert_err(cf_query_set_format(query, CF_FORMAT_JSON, &fault), CF_E_PARAMETER);
-  ck_assert_str_eq(fault.at, "limit");
-  ck_assert_ok(cf_query_set_format(query, CF_FORMAT_CSV, &fault));
-  ck_assert_int_eq(cf_query_format(query, NULL), CF_FORMAT_CSV);
-  ck_assert_uint_eq(cf_query_limit(query), CF_QUERY_LIMIT_ALL);
-  cf_query_free(query);
-  ck_assert_ok(ask_parse("format=ndjson", NULL, &query, &fault));
-  ck_assert_int_eq(cf_query_format(query, &given), CF_FORMAT_NDJSON);
-  ck_assert(given);
-  cf_query_free(query);
+  for (size_t i = 0; i < CF_COUNT(rows); i++) {
+    ck_assert_ok(ask_parse(rows[i].url, NULL, &query, &fault));
+    ck_assert_uint_eq(cf_query_limit(query), rows[i].limit);
+    cf_query_free(query);
+  }
 }
 END_TEST
 
@@ -390,7 +407,7 @@ START_TEST(test_cursor_binds)
     const char *made, *asked;
     bool good;
   } rows[] = {
-      {"user=a&user=b", "user=b&user=a&limit=3&fields=ip&format=json", true},
+      {"user=a&user=b", "user=b&user=a&limit=3&fields=ip", true},
       {"method=get", "method=GET", true},
       {"kind=event", "", true},
       {"from=-1h", "from=-1h", true},
@@ -575,12 +592,12 @@ int main(void)
   const struct cf_test tests[] = {
       {.tcase = "parameters", .test = test_good, .loops = CF_COUNT(good)},
       {.tcase = "parameters", .test = test_bad, .loops = CF_COUNT(bad)},
-      {.tcase = "parameters", .test = test_ignored},
+      {.tcase = "parameters", .test = test_own},
       {.tcase = "limits", .test = test_limits},
       {.tcase = "limits", .test = test_long_values},
       {.tcase = "limits", .test = test_long_name},
       {.tcase = "meaning", .test = test_fields},
-      {.tcase = "meaning", .test = test_format},
+      {.tcase = "meaning", .test = test_limit},
       {.tcase = "meaning", .test = test_times},
       {.tcase = "cursor", .test = test_cursor_round, .loops = CF_COUNT(spots)},
       {.tcase = "cursor", .test = test_cursor_binds},

@@ -154,6 +154,9 @@ static const struct {
     {"/v1/events", "*/*", "application/json"},
     {"/v1/events", "text/html, application/json", "application/json"},
     {"/v1/events", "application/x-ndjson", "application/x-ndjson"},
+    {"/v1/events", "application/ndjson", "application/x-ndjson"},
+    {"/v1/events", "image/png", "application/json"},
+    {"/v1/events?limit=all", "text/csv", "text/csv; charset=utf-8"},
     {"/v1/events", "text/csv;q=1, application/json", "text/csv; charset=utf-8"},
     {"/v1/events", "application/json;q=0.5, text/csv", "text/csv; charset=utf-8"},
     {"/v1/events?format=ndjson", "text/csv", "application/x-ndjson"},
@@ -171,6 +174,36 @@ START_TEST(test_format)
               200);
     ck_assert_int_eq(strncmp(header("Content-Type"), formats[i].type, strlen(formats[i].type)), 0);
   }
+}
+END_TEST
+
+/* What is said of a format, and its turn among the other parameters. */
+static const struct {
+  const char *query, *parameter, *detail;
+} bad_formats[] = {
+    {"format=xml", "format", "must be json, ndjson or csv"},
+    {"format=", "format", "must be json, ndjson or csv"},
+    {"format=CSV", "format", "must be json, ndjson or csv"},
+    {"format=csv&format=csv", "format", "given twice"},
+    {"format=csv&format=xml", "format", "given twice"},
+    {"format=xml&frm=x", "format", "must be json, ndjson or csv"},
+    {"frm=x&format=xml", "frm", "no such parameter; could it be: from"},
+    {"frmat=csv", "frmat", "no such parameter; could it be: format"},
+    {"limit=all", "limit",
+     "all is for streamed formats: ask for format=ndjson or format=csv, or page with the cursor"},
+    {"limit=all&format=json", "limit",
+     "all is for streamed formats: ask for format=ndjson or format=csv, or page with the cursor"},
+    {"limit=all&cursor=x", "cursor",
+     "not a cursor of this filter, sort and order: begin without one"},
+};
+
+START_TEST(test_bad_format)
+{
+  char path[128];
+  snprintf(path, sizeof path, "/v1/events?%s", bad_formats[_i].query);
+  ck_answer(get(path, reader), 400);
+  ck_value("parameter", bad_formats[_i].parameter);
+  ck_value("detail", bad_formats[_i].detail);
 }
 END_TEST
 
@@ -484,6 +517,7 @@ int main(void)
       {.tcase = "question", .test = test_bad_question},
       {.tcase = "question", .test = test_head},
       {.tcase = "format", .test = test_format, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "format", .test = test_bad_format, .loops = CF_COUNT(bad_formats)},
       {.tcase = "format", .test = test_all},
       {.tcase = "format", .test = test_long_answer},
       {.tcase = "format", .test = test_hostile},

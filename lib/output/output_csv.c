@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* CSV (RFC 4180): a line of names, an event a line, and lines `# name=value` at
+ * the end.
+ *
+ * A cell that a spreadsheet would run (leading = + - @, tab, CR) gets a '
+ * before it, control characters other than tab, CR and LF are written as
+ * \u00xx, an empty text is "" and what is absent is nothing; a `body` column
+ * stands in whole events (CF_FIELDS_ALL) only. */
+#include "config.h"
+
+#include "lib/output/output_in.h"
+
+#include <string.h>
+
+/* ---- cells ---- */
+
+static bool runs(struct cf_str cell)
+{
+  return cell.n > 0 && memchr("=+-@\t\r", cell.p[0], 6) != NULL;
+}
+
+static bool needs_quotes(struct cf_str cell)
+{
+  if (cell.n == 0)
+    return cell.p != NULL;
+  if (cell.p[0] == ' ' || cell.p[cell.n - 1] == ' ')
+    return true;
+  for (size_t i = 0; i < cell.n; i++)
+    if (memchr("\",\r\n\t", cell.p[i], 5) != NULL)
+      return true;
+  return false;
+}
+
+/* The control character that begins at p: C0 but tab, CR and LF, DEL, or C1
+ * (two bytes in UTF-8). Gives its bytes, 0 where there is none. */
+static size_t control(const uint8_t *p, size_t n, unsigned *code)
+{
+  *code = *p;
+  if (*p == 0x7f || (*p < 0x20 && memchr("\t\r\n", *p, 3) == NULL))
+    return 1;
+  if (n < 2 || *p != 0xc2 || p[1] < 0x80 || p[1] > 0x9f)
+    return 0;
+  *code = p[1];
+  return 2;
+}
+
+static void put_cell_text(struct cf_buf *b, struct cf_str cell)
+{
+  const uint8_t *p = (const uint8_t *)cell.p;
+
+  for (size_t i = 0; i < cell.n;) {
+    unsigned code;
+    size_t n = control(p + i, cell.n - i, &code);
+    if (n > 0) {
+      cf_buf_putf(b, "\\u%04x", code);
+    } else {
+      cf_buf_puts(b, p[i] == '"' ? "\"" : "");
+      cf_buf_putc(b, (char)p[i]);
+      n = 1;
+    }
+    i += n;
+  }
+}
+
+static void put_cell(struct cf_buf *b, struct cf_str cell)
+{
+  bool quotes = needs_quotes(cell);
+
+  cf_buf_puts(b, quotes ? "\"" : "");
+  cf_buf_puts(b, runs(cell) ? "'" : "");
+  put_cell_text(b, cell);
+  cf_buf_puts(b, quotes ? "\"" : "");
+}
+
+/* ---- lines ---- */
+
+static bool is_chosen(const struct cf_rows *rows, unsigned member)
+{
+  return (rows->fields >> member & 1) != 0;
+}
+
+static void csv_begin(const struct cf_rows *rows, struct cf_buf *b)
+{
+  cf_buf_puts(b, "seq,recorded,kind");
+  for (unsigned m = 0; m < CF_M_N; m++)
+    if (is_chosen(rows, m))
+      cf_buf_putf(b, ",%s", cf_member_table[m].name);
+  cf_buf_puts(b, rows->fields == CF_FIELDS_ALL ? ",body,erased\r\n" : ",erased\r\n");
+}
+
+/* The body of a kind that has one. `source`, all that can stand before it,
+ * holds no quotes. */
+static struct cf_str body_of(const struct cf_record *record)
+{
+  static const char key[] = "\"body\":";
+  struct cf_str text = record->public_text;
+  const char *at = cf_kind_table[record->kind].body[0] == 0 || text.n == 0
+                       ? NULL
+                       : memmem(text.p, text.n, key, sizeof key - 1);
+
+  if (at == NULL)
+    return (struct cf_str){NULL, 0};
+  at += sizeof key - 1;
+  return (struct cf_str){at, (size_t)(text.p + text.n - at)};
+}
+
+static void put_erased(const struct cf_record *record, struct cf_buf *b)
+{
+  const char *between = "";
+
+  for (unsigned c = 0; c < CF_C_N; c++) {
+    if (record->gone[c] == NULL)
+      continue;
+    cf_buf_puts(b, between);
+    cf_buf_puts(b, cf_compartment_names[c]);
+    between = " ";
+  }
+}
+
+static enum cf_err csv_row(struct cf_rows *rows, const struct cf_record *record, struct cf_buf *b)
+{
+  char recorded[CF_TIME_TEXT_N + 1];
+  enum cf_err err = cf_values_get(record, &rows->values);
+
+  if (err != CF_OK)
+    return err;
+  cf_time_format(record->recorded_us, recorded);
+  cf_buf_put_u64(b, record->seq);
+  cf_buf_putf(b, ",%s,%s", recorded, cf_kind_table[record->kind].name);
+  for (unsigned m = 0; m < CF_M_N; m++) {
+    if (!is_chosen(rows, m))
+      continue;
+    cf_buf_putc(b, ',');
+    put_cell(b, rows->values.v[m]);
+  }
+  cf_buf_putc(b, ',');
+  if (rows->fields == CF_FIELDS_ALL) {
+    put_cell(b, body_of(record));
+    cf_buf_putc(b, ',');
+  }
+  put_erased(record, b);
+  cf_buf_puts(b, "\r\n");
+  return CF_OK;
+}
+
+static void csv_end(const struct cf_page_end *end, const struct cf_checkpoint *checkpoint,
+                    struct cf_buf *b)
+{
+  (void)checkpoint;
+  cf_buf_putf(b, "# next_cursor=%s\r\n# has_more=%s\r\n", end->cursor,
+              end->has_more ? "true" : "false");
+}
+
+/* The last line opens a quote. */
+static void csv_break(const struct cf_page_end *end, enum cf_err err, const struct cf_fault *fault,
+                      struct cf_buf *b)
+{
+  (void)fault;
+  cf_buf_putf(b, "# error=%s: %s\r\n", cf_err_word(err), cf_err_title(err));
+  if (err == CF_E_DAMAGED)
+    cf_buf_putf(b, "# seq_from=%llu\r\n# seq_to=%llu\r\n", (unsigned long long)end->damaged_from,
+                (unsigned long long)end->damaged_to);
+  cf_buf_putf(b, "# next_cursor=%s\r\n\"the answer breaks off here", end->cursor);
+}
+
+const struct cf_output_calls cf_output_csv = {
+    .begin = csv_begin,
+    .row = csv_row,
+    .end = csv_end,
+    .break_off = csv_break,
+};

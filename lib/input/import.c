@@ -45,7 +45,8 @@ struct cf_import {
   struct cf_logline line;
   struct cf_buf raw;                    /* lines as they stand in their files */
   struct batch *batch;                  /* what was added */
-  struct batch *sending, *again;        /* on the way, and what of it has to be sent again */
+  struct batch *spare[2];               /* for what has to be sent again, in turn */
+  struct batch *sending, *again;        /* of these three: on the way, and what of it is refused */
   struct cf_import_counts counts, sent; /* of all batches, and of the one on the way */
 };
 
@@ -54,16 +55,16 @@ struct cf_import {
 static enum cf_err allocate(struct cf_import *im)
 {
   im->batch = calloc(1, sizeof *im->batch);
-  im->sending = calloc(1, sizeof *im->sending);
-  im->again = calloc(1, sizeof *im->again);
+  im->spare[0] = calloc(1, sizeof *im->spare[0]);
+  im->spare[1] = calloc(1, sizeof *im->spare[1]);
   im->source = cf_str_dup(im->rules.source);
-  if (im->batch == NULL || im->sending == NULL || im->again == NULL || im->source == NULL)
+  if (im->batch == NULL || im->spare[0] == NULL || im->spare[1] == NULL || im->source == NULL)
     return CF_E_NOMEM;
   im->rules.source = cf_str_from(im->source);
   cf_buf_init(&im->raw, BUFFER_MAX);
   cf_buf_init(&im->batch->body, BUFFER_MAX);
-  cf_buf_init(&im->sending->body, BUFFER_MAX);
-  cf_buf_init(&im->again->body, BUFFER_MAX);
+  cf_buf_init(&im->spare[0]->body, BUFFER_MAX);
+  cf_buf_init(&im->spare[1]->body, BUFFER_MAX);
   return CF_OK;
 }
 
@@ -99,8 +100,8 @@ void cf_import_free(struct cf_import *im)
   if (im == NULL)
     return;
   free_batch(im->batch);
-  free_batch(im->sending);
-  free_batch(im->again);
+  free_batch(im->spare[0]);
+  free_batch(im->spare[1]);
   free(im->source);
   cf_buf_fini(&im->raw);
   cf_logline_fini(&im->line);
@@ -343,32 +344,22 @@ static void empty(struct batch *batch)
   batch->n = 0;
 }
 
-/* The next round: what was put aside is sent, and the other batch takes what
- * will be put aside. */
+/* The next round: what was put aside is sent, and a spare batch takes what will
+ * be put aside. The one that was added to stays as it is. */
 static void turn(struct cf_import *im)
 {
-  struct batch *done = im->sending;
   im->sending = im->again;
-  im->again = done;
-  empty(done);
-}
-
-static enum cf_err copy_batch(struct batch *to, const struct batch *from)
-{
-  empty(to);
-  cf_buf_putstr(&to->body, cf_buf_str(&from->body));
-  memcpy(to->entries, from->entries, from->n * sizeof from->entries[0]);
-  to->n = from->n;
-  return to->body.err;
+  im->again = im->spare[im->sending == im->spare[0]];
+  empty(im->again);
 }
 
 enum cf_err cf_import_send(struct cf_import *im, struct cf_fault *fault)
 {
   size_t lines = im->batch->n;
+  enum cf_err err = CF_OK;
   im->sent = (struct cf_import_counts){0};
-  empty(im->again);
-  enum cf_err err = copy_batch(im->sending, im->batch);
-  for (; err == CF_OK && im->sending->n > 0; turn(im))
+  im->again = im->batch; /* what the first round sends */
+  for (turn(im); err == CF_OK && im->sending->n > 0; turn(im))
     err = send_range(im, 0, im->sending->n, fault);
   if (err != CF_OK)
     return err;

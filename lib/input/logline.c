@@ -73,9 +73,23 @@ void cf_logline_put(const struct cf_logline *l, struct cf_str source, struct cf_
   cf_buf_puts(b, "}\n");
 }
 
-/* A line of SURE_N bytes in access format always makes an acceptable event:
- * even all escaped it is within every limit that ?long=cut does not mend. */
+/* A line of SURE_N bytes always makes an acceptable event: even all escaped,
+ * six bytes for one, it is within every limit that ?long=cut does not mend. But
+ * a text that is cut is named in attributes.truncated, and a line that names
+ * its attributes itself, as those in access format do not, may have one of that
+ * name: its texts must be within their limits even if each byte of theirs is
+ * ill-formed and takes three. */
 #define SURE_N 2048
+
+static bool surely_acceptable(const struct cf_logline *l, struct cf_str line)
+{
+  if (line.n > SURE_N)
+    return false;
+  for (unsigned m = 0; m < CF_M_N && l->format != CF_LOG_ACCESS; m++)
+    if (cf_member_table[m].type == CF_T_TEXT && 3 * l->v[m].n > cf_member_table[m].limit)
+      return false;
+  return true;
+}
 
 static enum cf_err acceptable(struct cf_str event, struct cf_str source)
 {
@@ -96,8 +110,7 @@ enum cf_err cf_logline_event(struct cf_logline *l, struct cf_str line, bool cut,
   if (err != CF_OK)
     return err;
   cf_logline_put(l, source, id, b);
-  if (b->err != CF_OK || l->format == CF_LOG_TEXT ||
-      (l->format == CF_LOG_ACCESS && line.n <= SURE_N))
+  if (b->err != CF_OK || l->format == CF_LOG_TEXT || surely_acceptable(l, line))
     return b->err;
   err = acceptable((struct cf_str){(const char *)b->p + start, b->n - start}, source);
   if (err == CF_OK || err == CF_E_NOMEM)

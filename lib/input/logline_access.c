@@ -209,13 +209,34 @@ static void member_set(struct cf_logline *l, enum cf_member m, struct cf_str raw
     l->v[m] = escapes_decode(l, raw);
 }
 
-static void attribute_add(struct cf_logline *l, const char *name, struct cf_str raw)
+/* What goes into attributes. In the order of their names, which is the
+ * canonical one: the ledger takes such a text as it is. */
+enum other { CLIENT_HOST, EXTRA, FORWARDED_FOR, IDENT, PORT, UNTERMINATED, OTHERS_N };
+static const char *const other_names[OTHERS_N] = {"client_host", "extra", "forwarded_for",
+                                                  "ident",       "port",  "unterminated"};
+
+struct others {
+  struct cf_str v[OTHERS_N];
+};
+
+static void other_add(struct cf_logline *l, struct others *others, enum other which,
+                      struct cf_str raw)
 {
-  if (raw.n == 0 || cf_str_is(raw, "-"))
-    return;
-  if (l->attributes.n == 0)
-    cf_buf_putc(&l->attributes, '{');
-  cf_json_put_member(&l->attributes, name, escapes_decode(l, raw));
+  if (raw.n > 0 && !cf_str_is(raw, "-"))
+    others->v[which] = escapes_decode(l, raw);
+}
+
+static void put_others(const struct others *others, struct cf_buf *b)
+{
+  for (unsigned i = 0; i < OTHERS_N; i++) {
+    if (others->v[i].p == NULL)
+      continue;
+    if (b->n == 0)
+      cf_buf_putc(b, '{');
+    cf_json_put_member(b, other_names[i], others->v[i]);
+  }
+  if (b->n > 0)
+    cf_buf_putc(b, '}');
 }
 
 /* ---- what stands before the time ---- */
@@ -272,16 +293,16 @@ static bool is_host(struct cf_str s)
   return cf_str_is(s, "localhost") || holds(s, '.') || holds(s, ':');
 }
 
-static void set_client(struct cf_logline *l, struct cf_str client)
+static void set_client(struct cf_logline *l, struct others *others, struct cf_str client)
 {
   struct cf_str list = client, first = cf_str_cut(&list, ',');
   if (cf_logline_ip(l, first) != CF_OK)
-    attribute_add(l, "client_host", client);
+    other_add(l, others, CLIENT_HOST, client);
   else if (list.n > 0)
-    attribute_add(l, "forwarded_for", client);
+    other_add(l, others, FORWARDED_FOR, client);
 }
 
-static void set_front(struct cf_logline *l, struct cf_str s)
+static void set_front(struct cf_logline *l, struct others *others, struct cf_str s)
 {
   struct front front;
   struct cf_str port;
@@ -290,8 +311,8 @@ static void set_front(struct cf_logline *l, struct cf_str s)
     front.vhost = front.ident;
     front.ident.n = 0;
   }
-  set_client(l, front.client);
-  attribute_add(l, "ident", front.ident);
+  set_client(l, others, front.client);
+  other_add(l, others, IDENT, front.ident);
   /* Apache's way to write a name of no bytes */
   if (cf_str_is(front.user, "\"\""))
     front.user.n = 0;
@@ -301,28 +322,24 @@ static void set_front(struct cf_logline *l, struct cf_str s)
   front.vhost = cf_logline_host(front.vhost, &port);
   if (front.vhost.n > 0)
     member_set(l, CF_M_HOST, front.vhost);
-  attribute_add(l, "port", port);
+  other_add(l, others, PORT, port);
 }
 
 static void set_parts(struct cf_logline *l, const struct parts *parts)
 {
-  set_front(l, parts->front);
+  struct others others = {.v = {{NULL, 0}}};
+  set_front(l, &others, parts->front);
   cf_logline_request(l, escapes_decode(l, parts->request));
   member_set(l, CF_M_STATUS, parts->status);
   member_set(l, CF_M_BYTES, parts->bytes);
   member_set(l, CF_M_REFERER, parts->referer);
   member_set(l, CF_M_USER_AGENT, parts->user_agent);
-  if (parts->extra.n > 0) {
-    struct cf_str extra =
+  if (parts->extra.n > 0)
+    others.v[EXTRA] =
         parts->extra.p[0] == ' ' ? behind(parts->extra, parts->extra.p + 1) : parts->extra;
-    if (l->attributes.n == 0)
-      cf_buf_putc(&l->attributes, '{');
-    cf_json_put_member(&l->attributes, "extra", extra);
-  }
   if (parts->unterminated)
-    attribute_add(l, "unterminated", CF_STR("user_agent"));
-  if (l->attributes.n > 0)
-    cf_buf_putc(&l->attributes, '}');
+    other_add(l, &others, UNTERMINATED, CF_STR("user_agent"));
+  put_others(&others, &l->attributes);
 }
 
 /* The time is in brackets. */

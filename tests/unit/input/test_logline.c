@@ -36,6 +36,17 @@ static void teardown(void)
   cf_buf_fini(&event);
 }
 
+/* Attributes are in canonical form, and taken as they are; but to what is cut
+ * its name is added. */
+static void assert_as_sent(const struct cf_record *r)
+{
+  struct cf_str sent = line.v[CF_M_ATTRIBUTES], got = r->payload[CF_C_DETAIL];
+  if (sent.n == 0 || memmem(got.p, got.n, "\"truncated\":[", 13) != NULL)
+    return;
+  ck_assert_uint_gt(got.n, sent.n + 1);
+  ck_assert_bytes(got.p + got.n - 1 - sent.n, sent.n, sent.p, sent.n);
+}
+
 /* The ledger takes it, as the importer sends it. */
 static void assert_acceptable(struct cf_str text)
 {
@@ -45,6 +56,7 @@ static void assert_acceptable(struct cf_str text)
   enum cf_err err = cf_event_parse(text, &rules, &parsed, &fault);
   ck_assert_msg(err == CF_OK, "%s: %s in %.*s", fault.at, fault.detail,
                 (int)(text.n < 400 ? text.n : 400), text.p);
+  assert_as_sent(&parsed.record);
   cf_event_fini(&parsed);
 }
 
@@ -179,6 +191,10 @@ static const struct row access_rows[] = {
      GOT("\"user_agent\":\"cut he\",") ",\"attributes\":{\"unterminated\":\"user_agent\"}"},
     {GET " \"-\"", GOT("")},
     {GET " \"http://a/\"b\" \"ua\"", GOT("\"user_agent\":\"ua\",\"referer\":\"http://a/\\\"b\",")},
+    {"h.example:443 192.0.2.1, 198.51.100.2 root - " T " \"GET / HTTP/1.1\" 200 1 \"-\" \"ua\" x y",
+     TIME
+     ",\"method\":\"GET\",\"status\":200,\"ip\":\"192.0.2.1\",\"user_agent\":\"ua\",\"resource\":\"/\",\"host\":\"h.example\",\"bytes\":1,\"protocol\":\"HTTP/1.1\""
+     ",\"attributes\":{\"extra\":\"x y\",\"forwarded_for\":\"192.0.2.1, 198.51.100.2\",\"ident\":\"root\",\"port\":\"443\"}"},
     {GET " 0.123 -", GOT("") ",\"attributes\":{\"extra\":\"0.123 -\"}"},
     {GET " \"half", GOT("") ",\"attributes\":{\"extra\":\"\\\"half\"}"},
     {GET " ", GOT("")},
@@ -364,6 +380,12 @@ static const struct {
     {"{\"user\":\"", "u", 2000, "\",\"message\":\"m\"}", CF_LOG_JSON},
     {"{\"message\":\"m\",\"k\":\"", "v", 20000, "\"}", CF_LOG_TEXT},
     {"{\"message\":\"m\",\"k\":", "[", 100, "", CF_LOG_TEXT},
+    {"{\"message\":\"m\",\"k\":\"", "\x01", 2000, "\"}", CF_LOG_JSON},
+    /* What is cut would be named in an attribute that is there already. */
+    {"{\"message\":\"m\",\"truncated\":1,\"host\":\"", "h", 256, "\"}", CF_LOG_JSON},
+    {"{\"message\":\"m\",\"truncated\":1,\"host\":\"", "h", 257, "\"}", CF_LOG_TEXT},
+    {"{\"message\":\"m\",\"truncated\":1,\"user\":\"", "\xff", 341, "\"}", CF_LOG_JSON},
+    {"{\"message\":\"m\",\"truncated\":1,\"user\":\"", "\xff", 342, "\"}", CF_LOG_TEXT},
 };
 
 START_TEST(test_long)

@@ -4,7 +4,6 @@
 
 #include "lib/output/output_in.h"
 
-#include "lib/record/json.h"
 #include "lib/record/values.h"
 
 const struct cf_output cf_output_table[CF_OUTPUT_N] = {
@@ -73,16 +72,4 @@ void cf_rows_break(const struct cf_rows *rows, const struct cf_page_end *end, en
                    const struct cf_fault *fault, struct cf_buf *b)
 {
   rows->output->calls->break_off(end, err, fault, b);
-}
-
-/* ---- for the formats made of JSON ---- */
-
-void cf_output_put_cursor(const struct cf_page_end *end, struct cf_buf *b)
-{
-  if (end->cursor[0] != 0) {
-    cf_json_put_member(b, "next_cursor", cf_str_from(end->cursor));
-  } else {
-    cf_json_put_name(b, "next_cursor");
-    cf_buf_puts(b, "null");
-  }
 }

@@ -28,7 +28,7 @@ struct cf_output_calls {
 #include "lib/output/output.def"
 #undef CF_OUTPUT
 
-/* ---- for the formats made of JSON ---- */
+/* ---- output_json.c ---- */
 
 /* Append the member `next_cursor`: null where there is none. */
 void cf_output_put_cursor(const struct cf_page_end *end, struct cf_buf *b);

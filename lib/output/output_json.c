@@ -6,6 +6,16 @@
 #include "lib/record/json.h"
 #include "lib/record/problem.h"
 
+void cf_output_put_cursor(const struct cf_page_end *end, struct cf_buf *b)
+{
+  if (end->cursor[0] != 0) {
+    cf_json_put_member(b, "next_cursor", cf_str_from(end->cursor));
+  } else {
+    cf_json_put_name(b, "next_cursor");
+    cf_buf_puts(b, "null");
+  }
+}
+
 static void json_begin(const struct cf_rows *rows, struct cf_buf *b)
 {
   (void)rows;

@@ -259,7 +259,16 @@ const struct cf_cli_command cf_cli_query = {
     .details =
         "Filters are --NAME=VALUE or NAME=VALUE, for example --user=alice --method=POST,PUT --from=-24h --status=4xx\n"
         "--resource.prefix=/admin --ip=192.0.2.0/24 --limit=20 --order=asc. The table shows some members, with control\n"
-        "characters escaped; --json shows all.\n",
+        "characters escaped; --json shows all.\n\n"
+        "Beside q and the members, which take the endings .not and .prefix, there are:\n"
+#define CF_PARAM(symbol, name, parser, field, list, in_text, help) "  " name ": " help "\n"
+#include "lib/query/query.def"
+#undef CF_PARAM
+        "  format:"
+#define CF_OUTPUT(symbol, name, type, alias, content_type, streams, exports) " " name
+#include "lib/output/output.def"
+#undef CF_OUTPUT
+        "\n",
     .options = options,
     .takes_any = true,
     .args_max = 256,

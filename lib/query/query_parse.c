@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Parameters into a filter: one table of those that stand alone, and the
+/* Parameters into a filter: those of query.def, the caller's own, and the
  * indexed members with their endings. */
 #include "config.h"
 
@@ -17,22 +17,11 @@
 #define KIND_DEFAULT (UINT32_C(1) << CF_K_EVENT)
 #define KIND_ALL     ((UINT32_C(1) << CF_K_N) - 1)
 
-/* The parameters that stand alone; those up to SEQ_TO go into the filter's text
- * as they were sent. */
-enum single {
-  FROM,
-  TO,
-  RECORDED_FROM,
-  RECORDED_TO,
-  SEQ_FROM,
-  SEQ_TO,
-  KIND,
-  SORT,
-  ORDER,
-  LIMIT,
-  CURSOR,
-  FIELDS,
-  SINGLE_N
+enum param {
+#define CF_PARAM(symbol, name, parser, field, list, in_text, help) PARAM_##symbol,
+#include "lib/query/query.def"
+#undef CF_PARAM
+  PARAM_N
 };
 
 struct parse {
@@ -41,14 +30,14 @@ struct parse {
   const struct cf_query_own *own;
   int64_t now_us;
   char at[128]; /* the name of the parameter being read */
-  bool given[SINGLE_N];
-  struct cf_str sent[SINGLE_N]; /* as it was sent, borrowed; the last one of a list */
+  bool given[PARAM_N];
+  struct cf_str sent[PARAM_N]; /* as it was sent, borrowed; the last one of a list */
   size_t values;
 };
 
 #define REFUSE(parse, ...) cf_fail((parse)->fault, CF_E_PARAMETER, (parse)->at, __VA_ARGS__)
 
-/* ---- parameters that stand alone ---- */
+/* ---- the parsers of query.def ---- */
 
 static enum cf_err parse_time(struct parse *p, struct cf_str s, int64_t *t_us)
 {
@@ -74,6 +63,16 @@ static enum cf_err parse_either(struct parse *p, struct cf_str s, const char *no
     return REFUSE(p, "must be %s or %s", no, yes);
   *chosen = cf_str_is(s, yes);
   return CF_OK;
+}
+
+static enum cf_err parse_sort(struct parse *p, struct cf_str s, bool *by_time)
+{
+  return parse_either(p, s, "seq", "time", by_time);
+}
+
+static enum cf_err parse_order(struct parse *p, struct cf_str s, bool *ascending)
+{
+  return parse_either(p, s, "desc", "asc", ascending);
 }
 
 static enum cf_err parse_limit(struct parse *p, struct cf_str s, uint64_t *limit)
@@ -121,12 +120,20 @@ static enum cf_err refuse_kind(struct parse *p)
 
 static enum cf_err take_kind(struct parse *p, struct cf_str item, void *context)
 {
-  (void)context;
+  uint32_t *kinds = context;
   enum cf_kind kind = cf_kind_find(item);
   if (kind == CF_K_N && !cf_str_is(item, "all"))
     return refuse_kind(p);
-  p->query->kinds |= kind == CF_K_N ? KIND_ALL : UINT32_C(1) << kind;
+  *kinds |= kind == CF_K_N ? KIND_ALL : UINT32_C(1) << kind;
   return CF_OK;
+}
+
+/* A first list takes the place of the default. */
+static enum cf_err parse_kinds(struct parse *p, struct cf_str s, uint32_t *kinds)
+{
+  if (!p->given[PARAM_KIND])
+    *kinds = 0;
+  return each_item(p, s, take_kind, kinds);
 }
 
 /* Members that every event has, whether asked for or not. */
@@ -151,73 +158,66 @@ static enum cf_err refuse_field(struct parse *p, struct cf_str item)
 
 static enum cf_err take_field(struct parse *p, struct cf_str item, void *context)
 {
-  (void)context;
+  uint32_t *fields = context;
   enum cf_member member = cf_member_find(item);
   if (member == CF_M_N)
     return always_given(item) ? CF_OK : refuse_field(p, item);
-  p->query->fields |= UINT32_C(1) << member;
+  *fields |= UINT32_C(1) << member;
   return CF_OK;
 }
 
-/* A row a parameter: its name, and whether it may be repeated. */
-static const struct single_row {
+static enum cf_err parse_fields(struct parse *p, struct cf_str s, uint32_t *fields)
+{
+  if (!p->given[PARAM_FIELDS])
+    *fields = 0;
+  return each_item(p, s, take_field, fields);
+}
+
+/* It is read when the filter is whole. */
+static enum cf_err parse_cursor(struct parse *p, struct cf_str s, struct cf_spot *start)
+{
+  (void)p;
+  (void)s;
+  (void)start;
+  return CF_OK;
+}
+
+/* ---- their table ---- */
+
+/* Each row's parser, applied to its field. */
+#define CF_PARAM(symbol, name, parser, field, list, in_text, help) \
+  static enum cf_err field##_set(struct parse *p, struct cf_str s) \
+  { \
+    return parser(p, s, &p->query->field); \
+  }
+#include "lib/query/query.def"
+#undef CF_PARAM
+
+static const struct param_row {
   const char *name;
-  bool list;
-} singles[SINGLE_N] = {
-    [FROM] = {"from", false},
-    [TO] = {"to", false},
-    [RECORDED_FROM] = {"recorded_from", false},
-    [RECORDED_TO] = {"recorded_to", false},
-    [SEQ_FROM] = {"seq_from", false},
-    [SEQ_TO] = {"seq_to", false},
-    [KIND] = {"kind", true},
-    [SORT] = {"sort", false},
-    [ORDER] = {"order", false},
-    [LIMIT] = {"limit", false},
-    [CURSOR] = {"cursor", false},
-    [FIELDS] = {"fields", true},
+  enum cf_err (*set)(struct parse *p, struct cf_str s);
+  bool list, in_text;
+} param_table[PARAM_N] = {
+#define CF_PARAM(symbol, name, parser, field, list, in_text, help) \
+  {name, field##_set, list, in_text},
+#include "lib/query/query.def"
+#undef CF_PARAM
 };
 
-/* A first list of kinds or fields takes the place of the default. The cursor
- * waits until the filter is whole. */
-static enum cf_err set_single(struct parse *p, enum single which, struct cf_str s)
-{
-  struct cf_query *q = p->query;
-
-  switch (which) {
-  case FROM: return parse_time(p, s, &q->from_us);
-  case TO: return parse_time(p, s, &q->to_us);
-  case RECORDED_FROM: return parse_time(p, s, &q->recorded_from_us);
-  case RECORDED_TO: return parse_time(p, s, &q->recorded_to_us);
-  case SEQ_FROM: return parse_seq(p, s, &q->seq_from);
-  case SEQ_TO: return parse_seq(p, s, &q->seq_to);
-  case KIND: q->kinds = p->given[KIND] ? q->kinds : 0; return each_item(p, s, take_kind, NULL);
-  case SORT: return parse_either(p, s, "seq", "time", &q->by_time);
-  case ORDER: return parse_either(p, s, "desc", "asc", &q->ascending);
-  case LIMIT: return parse_limit(p, s, &q->limit);
-  case CURSOR: return CF_OK;
-  case FIELDS:
-    q->fields = p->given[FIELDS] ? q->fields : 0;
-    return each_item(p, s, take_field, NULL);
-  case SINGLE_N: break;
-  }
-  return CF_OK;
-}
-
-static enum single find_single(struct cf_str name)
+static enum param find_param(struct cf_str name)
 {
   unsigned i = 0;
 
-  while (i < SINGLE_N && !cf_str_is(name, singles[i].name))
+  while (i < PARAM_N && !cf_str_is(name, param_table[i].name))
     i++;
-  return (enum single)i;
+  return (enum param)i;
 }
 
-static enum cf_err take_single(struct parse *p, enum single which, struct cf_str value)
+static enum cf_err set_param(struct parse *p, enum param which, struct cf_str value)
 {
-  if (p->given[which] && !singles[which].list)
+  if (p->given[which] && !param_table[which].list)
     return REFUSE(p, "given twice");
-  enum cf_err err = set_single(p, which, value);
+  enum cf_err err = param_table[which].set(p, value);
   p->given[which] = true;
   p->sent[which] = value;
   return err;
@@ -297,8 +297,8 @@ static void put_likely(struct cf_str name, struct cf_str known, bool all, struct
 
 static void name_suggest(const struct parse *p, struct cf_str name, bool all, struct cf_buf *b)
 {
-  for (unsigned i = 0; i < SINGLE_N; i++)
-    put_likely(name, cf_str_from(singles[i].name), all, b);
+  for (unsigned i = 0; i < PARAM_N; i++)
+    put_likely(name, cf_str_from(param_table[i].name), all, b);
   for (const struct cf_query_own *own = p->own; own->name != NULL; own++)
     put_likely(name, cf_str_from(own->name), all, b);
   for (unsigned m = 0; m < CF_M_N; m++)
@@ -332,7 +332,7 @@ static enum cf_err refuse_name(struct parse *p, struct cf_str name)
 
 static enum cf_err take_param(struct parse *p, const struct cf_param *param)
 {
-  enum single which = find_single(param->name);
+  enum param which = find_param(param->name);
   enum cf_member member;
   enum cf_op op;
 
@@ -342,8 +342,8 @@ static enum cf_err take_param(struct parse *p, const struct cf_param *param)
   for (const struct cf_query_own *own = p->own; own->name != NULL; own++)
     if (cf_str_is(param->name, own->name))
       return own->take(own->context, param->value, p->fault);
-  if (which != SINGLE_N)
-    return take_single(p, which, param->value);
+  if (which != PARAM_N)
+    return set_param(p, which, param->value);
   if (read_name(param->name, &member, &op))
     return take_condition(p, member, op, param->value);
   return refuse_name(p, param->name);
@@ -364,9 +364,9 @@ static void put_filter(const struct parse *p, struct cf_buf *b)
 {
   const struct cf_query *q = p->query;
 
-  for (unsigned i = FROM; i <= SEQ_TO; i++)
-    if (p->given[i])
-      cf_query_put_pair(b, singles[i].name, "", p->sent[i]);
+  for (unsigned i = 0; i < PARAM_N; i++)
+    if (param_table[i].in_text && p->given[i])
+      cf_query_put_pair(b, param_table[i].name, "", p->sent[i]);
   for (size_t i = 0; i < q->conditions_n; i++)
     cf_condition_put(&q->conditions[i], b);
   put_kinds(q->kinds, b);
@@ -394,7 +394,8 @@ static enum cf_err query_finish(struct parse *p)
   cf_sha256_1(q->text.p, q->text.n, hash);
   memcpy(q->digest, hash, sizeof q->digest);
   q->start = cf_spot_start(q);
-  enum cf_err err = p->given[CURSOR] ? cf_cursor_get(q, p->sent[CURSOR], &q->start) : CF_OK;
+  enum cf_err err =
+      p->given[PARAM_CURSOR] ? cf_cursor_get(q, p->sent[PARAM_CURSOR], &q->start) : CF_OK;
   return err != CF_E_CURSOR
              ? err
              : cf_fail(p->fault, err, "cursor",

@@ -170,6 +170,44 @@ START_TEST(test_bad)
 }
 END_TEST
 
+/* A row of query.def is given once, or as often as one likes. */
+static const struct {
+  const char *name;
+  bool list, in_text;
+} params[] = {
+#define CF_PARAM(symbol, name, parser, field, list, in_text, help) {name, list, in_text},
+#include "lib/query/query.def"
+#undef CF_PARAM
+};
+
+/* A value that each takes. */
+static const char *const taken[CF_COUNT(params)] = {"now", "now", "now",  "now", "7",  "9",
+                                                    "all", "seq", "desc", "1",   NULL, "user"};
+
+START_TEST(test_rows)
+{
+  char cursor[128], url[512];
+  struct cf_query *query;
+  struct cf_fault fault;
+
+  ck_assert_ok(ask_parse("", NULL, &query, &fault));
+  ck_assert_ok(cf_cursor_put(query, (struct cf_spot){0, 5}, cursor));
+  cf_query_free(query);
+  const char *name = params[_i].name, *value = taken[_i] != NULL ? taken[_i] : cursor;
+  snprintf(url, sizeof url, "%s=%s", name, value);
+  ck_assert_ok(ask_parse(url, NULL, &query, &fault));
+  if (params[_i].in_text)
+    ck_assert(cf_str_is(cf_query_text(query), url));
+  cf_query_free(query);
+  snprintf(url, sizeof url, "%s=%s&%s=%s", name, value, name, value);
+  ck_assert_err(ask_parse(url, NULL, &query, &fault), params[_i].list ? CF_OK : CF_E_PARAMETER);
+  if (params[_i].list)
+    cf_query_free(query);
+  else
+    ck_assert_str_eq(fault.detail, "given twice");
+}
+END_TEST
+
 /* Parameters of the caller's own: taken in their turn, each time they are sent,
  * before those of the same name, and named with the others. */
 static enum cf_err note_own(void *context, struct cf_str value, struct cf_fault *fault)
@@ -592,6 +630,7 @@ int main(void)
   const struct cf_test tests[] = {
       {.tcase = "parameters", .test = test_good, .loops = CF_COUNT(good)},
       {.tcase = "parameters", .test = test_bad, .loops = CF_COUNT(bad)},
+      {.tcase = "parameters", .test = test_rows, .loops = CF_COUNT(params)},
       {.tcase = "parameters", .test = test_own},
       {.tcase = "limits", .test = test_limits},
       {.tcase = "limits", .test = test_long_values},

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "fcgi-app/door/privilege.h"
-#include "lib/base/codec.h"
+#include "lib/base/utf8.h"
 #include "lib/base/diag.h"
 #include "lib/record/json.h"
 

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "fcgi-app/command/cli_in.h"
-#include "lib/base/codec.h"
 #include "lib/base/crypto.h"
 #include "lib/record/json.h"
 

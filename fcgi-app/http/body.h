@@ -4,7 +4,7 @@
 #ifndef CF_HTTP_BODY_H
 #define CF_HTTP_BODY_H
 
-#include "fcgi-app/http/http.h"
+#include "fcgi-app/http/request.h"
 
 #define CF_BODY_INFLATE 8 /* a body may inflate to so many times its limit */
 

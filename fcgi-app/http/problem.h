@@ -3,7 +3,7 @@
 #ifndef CF_HTTP_PROBLEM_H
 #define CF_HTTP_PROBLEM_H
 
-#include "fcgi-app/http/http.h"
+#include "fcgi-app/http/response.h"
 #include "lib/record/problem.h"
 
 /* Make the response a problem document of that error, with the words of fault

@@ -2,12 +2,13 @@
 /* The request: method, path, parameters, as CGI variables tell them. */
 #include "config.h"
 
-#include "fcgi-app/http/http.h"
+#include "fcgi-app/http/request.h"
 
 #include <string.h>
 #include <strings.h>
 
 #include "lib/base/codec.h"
+#include "lib/base/utf8.h"
 #include "lib/record/address.h"
 
 #define INTEGER_MAX UINT64_C(9007199254740991)

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "fcgi-app/http/http.h"
+#include "fcgi-app/http/response.h"
 
 #define HEADERS_MAX 32768
 

@@ -3,7 +3,7 @@
 #ifndef CF_PAGE_LISTING_H
 #define CF_PAGE_LISTING_H
 
-#include "fcgi-app/http/http.h"
+#include "fcgi-app/http/request.h"
 #include "lib/ledger/ledger.h"
 
 #define CF_LISTING_ROWS 50

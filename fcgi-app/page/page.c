@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/base/codec.h"
+#include "lib/base/utf8.h"
 #include "lib/base/crypto.h"
 #include "lib/base/file.h"
 

@@ -11,7 +11,6 @@
 #include "fcgi-app/page/listing.h"
 #include "fcgi-app/who/session.h"
 #include "fcgi-app/page/page_view.h"
-#include "lib/base/codec.h"
 #include "lib/evidence/receipt.h"
 #include "lib/evidence/verify_ledger.h"
 

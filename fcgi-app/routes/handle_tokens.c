@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "fcgi-app/routes/call_in.h"
-#include "lib/base/codec.h"
+#include "lib/base/utf8.h"
 #include "lib/record/control.h"
 #include "lib/record/json.h"
 

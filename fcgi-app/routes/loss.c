@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/codec.h"
+#include "lib/base/utf8.h"
 #include "lib/base/diag.h"
 #include "lib/record/control.h"
 #include "lib/record/source.h"

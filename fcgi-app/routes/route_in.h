@@ -4,7 +4,7 @@
 #define CF_ROUTES_ROUTE_IN_H
 
 #include "fcgi-app/who/auth.h"
-#include "fcgi-app/http/http.h"
+#include "fcgi-app/http/request.h"
 
 #define CF_ROUTE_ARGS_MAX 2 /* braces of a pattern */
 #define CF_ALLOW_MAX      sizeof "GET, HEAD, POST"

@@ -3,7 +3,7 @@
 #ifndef CF_WHO_AUTH_H
 #define CF_WHO_AUTH_H
 
-#include "fcgi-app/http/http.h"
+#include "fcgi-app/http/request.h"
 #include "fcgi-app/who/token.h"
 
 enum cf_via {

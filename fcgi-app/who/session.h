@@ -5,7 +5,7 @@
 #ifndef CF_WHO_SESSION_H
 #define CF_WHO_SESSION_H
 
-#include "fcgi-app/http/http.h"
+#include "fcgi-app/http/request.h"
 #include "fcgi-app/who/token.h"
 
 #define CF_COOKIE_NAME "counterfoil"

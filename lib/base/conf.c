@@ -10,6 +10,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/codec.h"
+#include "lib/base/utf8.h"
 
 #define SIZE_MOST (UINT64_C(1) << 50)
 #define KEY_MAX   32 /* longer words are no misspelt option */

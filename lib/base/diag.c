@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "lib/base/clock.h"
-#include "lib/base/codec.h"
+#include "lib/base/utf8.h"
 
 #define TEXT_MAX  1024 /* of a message, before it is escaped */
 #define MINUTE_US 60000000

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/base/codec.h"
+#include "lib/base/utf8.h"
 
 struct row {
   const char *word;

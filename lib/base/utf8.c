@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "lib/base/codec.h"
+#include "lib/base/utf8.h"
 
 /* The bounds of the second byte for the first bytes that narrow them: no
  * over-long form, no surrogate, nothing above U+10FFFF. */

@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-#include "lib/base/codec.h"
 #include "lib/record/json.h"
 
 void cf_opening_init(struct cf_opening *o)

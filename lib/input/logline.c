@@ -5,7 +5,6 @@
 #include "lib/input/logline.h"
 
 #include "lib/input/logline_in.h"
-#include "lib/base/codec.h"
 #include "lib/record/event.h"
 
 #define TEXT_MAX (1U << 24) /* a line of CF_LINE_MAX bytes, each escaped, is far below */

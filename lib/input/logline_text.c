@@ -4,7 +4,7 @@
 
 #include "lib/input/logline_in.h"
 
-#include "lib/base/codec.h"
+#include "lib/base/utf8.h"
 
 /* bytes of `message` as JSON text, so that the record stays below
  * CF_LEAF_MAX */

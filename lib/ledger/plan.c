@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/codec.h"
 #include "lib/base/diag.h"
 #include "lib/record/control.h"
 #include "lib/ledger/ledger_in.h"

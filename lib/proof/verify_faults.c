@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/base/codec.h"
+#include "lib/base/utf8.h"
 #include "lib/proof/verify_in.h"
 
 /* so that many of one kind leave room for the others */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lib/base/codec.h"
+#include "lib/base/utf8.h"
 #include "lib/record/address.h"
 
 #define TEXT_MAX (UINT32_C(1) << 20) /* of a value as sent, before its own limit is looked at */

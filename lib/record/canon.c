@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/base/codec.h"
+#include "lib/base/utf8.h"
 #include "lib/record/text_in.h"
 
 #define NUMBER_MAX 40

@@ -4,7 +4,7 @@
 
 #include "lib/record/control.h"
 
-#include "lib/base/codec.h"
+#include "lib/base/utf8.h"
 #include "lib/record/builder.h"
 #include "lib/record/json.h"
 #include "lib/record/source.h"

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lib/base/codec.h"
+#include "lib/base/utf8.h"
 #include "lib/record/address.h"
 #include "lib/record/canon_in.h"
 #include "lib/record/json.h"

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/codec.h"
+#include "lib/base/utf8.h"
 #include "lib/record/canon_in.h"
 #include "lib/record/json.h"
 #include "lib/record/draft_in.h"

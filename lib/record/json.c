@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/codec.h"
+#include "lib/base/utf8.h"
 #include "lib/record/scan_in.h"
 
 #define NUMBER_MAX  40 /* bytes of a number's text in attributes (format.md) */

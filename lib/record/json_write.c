@@ -5,6 +5,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/codec.h"
+#include "lib/base/utf8.h"
 #include "lib/record/json.h"
 #include "lib/record/text_in.h"
 

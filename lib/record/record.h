@@ -5,6 +5,7 @@
 #define CF_RECORD_RECORD_H
 
 #include "lib/base/clock.h"
+#include "lib/base/codec.h"
 #include "lib/base/crypto.h"
 #include "lib/record/schema.h"
 

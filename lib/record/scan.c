@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/codec.h"
+#include "lib/base/utf8.h"
 #include "lib/record/scan_in.h"
 #include "lib/record/text_in.h"
 

@@ -9,6 +9,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/codec.h"
+#include "lib/base/utf8.h"
 #include "lib/record/address.h"
 
 const struct cf_member_row cf_member_table[CF_M_N] = {

@@ -10,10 +10,11 @@
 
 #include "fcgi-app/http/body.h"
 #include "fcgi-app/http/memory.h"
+#include "fcgi-app/http/response.h"
 #include "fcgi-app/page/page.h"
 #include "fcgi-app/routes/route_in.h"
 #include "fcgi-app/who/session.h"
-#include "lib/base/codec.h"
+#include "lib/base/utf8.h"
 #include "lib/base/diag.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "lib/base/codec.h"
+#include "lib/base/utf8.h"
 
 #include "tests/unit/cf_test.h"
 

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "lib/base/clock.h"
-#include "lib/base/codec.h"
+#include "lib/base/utf8.h"
 #include "tests/unit/cf_test.h"
 
 static char path[] = "/tmp/cf-diag-XXXXXX";

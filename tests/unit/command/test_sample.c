@@ -4,7 +4,6 @@
 #include "config.h"
 
 #include "fcgi-app/command/sample_in.h"
-#include "lib/base/codec.h"
 #include "lib/record/event.h"
 #include "tests/unit/cf_test.h"
 #include "lib/record/values.h"

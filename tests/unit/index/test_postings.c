@@ -3,7 +3,6 @@
  * reference. */
 #include "config.h"
 
-#include "lib/base/codec.h"
 #include "lib/index/bits.h"
 #include "lib/index/index.h"
 #include "lib/index/postings.h"

@@ -5,7 +5,6 @@
 
 #include "lib/input/lines.h"
 #include "lib/input/logline.h"
-#include "lib/base/codec.h"
 #include "lib/record/event.h"
 #include "tests/unit/cf_test.h"
 

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/codec.h"
-
 struct vl_ledger L;
 struct cf_verify_job job;
 struct cf_verify_result *R;

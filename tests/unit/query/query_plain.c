@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "lib/base/codec.h"
+#include "lib/base/utf8.h"
 #include "tests/unit/cf_test.h"
 
 struct fake fake;

@@ -3,6 +3,7 @@
  * of it; cursors. */
 #include "config.h"
 
+#include "lib/base/utf8.h"
 #include "lib/query/query_in.h"
 #include "lib/record/json.h"
 #include "tests/unit/cf_test.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "fcgi-app/http/http.h"
+#include "fcgi-app/http/request.h"
 
 #define WEIGHT_FULL 1000 /* weights are thousandths */
 

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "fcgi-app/door/privilege.h"
-#include "lib/base/utf8.h"
 #include "lib/base/diag.h"
+#include "lib/base/utf8.h"
 #include "lib/record/json.h"
 
 #define PROGRAM       "counterfoil"

@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 #include "fcgi-app/command/cli_in.h"
-#include "lib/input/follow.h"
-#include "lib/input/import.h"
 #include "lib/base/clock.h"
 #include "lib/base/codec.h"
 #include "lib/base/diag.h"
+#include "lib/input/follow.h"
+#include "lib/input/import.h"
 #include "lib/record/json.h"
 
 #define POLL_MS     200

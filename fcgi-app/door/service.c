@@ -13,11 +13,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "fcgi-app/routes/app.h"
 #include "fcgi-app/door/owner.h"
 #include "fcgi-app/door/relay_in.h"
 #include "fcgi-app/door/service_in.h"
 #include "fcgi-app/http/problem.h"
+#include "fcgi-app/routes/app.h"
 #include "lib/base/clock.h"
 #include "lib/base/diag.h"
 

@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "lib/base/codec.h"
-#include "lib/base/utf8.h"
 #include "lib/base/crypto.h"
 #include "lib/base/file.h"
+#include "lib/base/utf8.h"
 
 #define FILE_MAX   (1 << 20)
 #define PIECES_MAX 512

@@ -3,8 +3,8 @@
 #ifndef CF_PAGE_PAGE_VIEW_H
 #define CF_PAGE_PAGE_VIEW_H
 
-#include "fcgi-app/who/auth.h"
 #include "fcgi-app/page/listing.h"
+#include "fcgi-app/who/auth.h"
 
 enum cf_chain { CF_CHAIN_UNKNOWN, CF_CHAIN_OK, CF_CHAIN_BAD };
 

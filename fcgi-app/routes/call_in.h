@@ -7,14 +7,14 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "fcgi-app/routes/app.h"
-#include "fcgi-app/who/auth.h"
 #include "fcgi-app/http/body.h"
 #include "fcgi-app/http/request.h"
 #include "fcgi-app/http/response.h"
-#include "fcgi-app/routes/loss_in.h"
 #include "fcgi-app/page/page.h"
+#include "fcgi-app/routes/app.h"
+#include "fcgi-app/routes/loss_in.h"
 #include "fcgi-app/routes/route_in.h"
+#include "fcgi-app/who/auth.h"
 
 struct cf_app {
   const struct cf_conf *conf;

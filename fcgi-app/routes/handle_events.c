@@ -8,8 +8,8 @@
 #include "fcgi-app/routes/call_in.h"
 #include "fcgi-app/routes/ingest_in.h"
 #include "lib/base/diag.h"
-#include "lib/record/json.h"
 #include "lib/evidence/receipt.h"
+#include "lib/record/json.h"
 
 /* ---- what was asked ---- */
 

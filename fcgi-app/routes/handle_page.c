@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fcgi-app/routes/call_in.h"
 #include "fcgi-app/page/listing.h"
-#include "fcgi-app/who/session.h"
 #include "fcgi-app/page/page_view.h"
+#include "fcgi-app/routes/call_in.h"
+#include "fcgi-app/who/session.h"
 #include "lib/evidence/receipt.h"
 #include "lib/evidence/verify_ledger.h"
 

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 
 #include "fcgi-app/routes/call_in.h"
-#include "lib/evidence/opening.h"
 #include "lib/base/codec.h"
+#include "lib/evidence/opening.h"
+#include "lib/evidence/receipt.h"
 #include "lib/record/json.h"
 #include "lib/record/source.h"
-#include "lib/evidence/receipt.h"
 #include "lib/record/values.h"
 
 /* ---- checkpoint and keys ---- */

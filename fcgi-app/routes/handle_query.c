@@ -5,12 +5,12 @@
 #include <string.h>
 
 #include "fcgi-app/routes/call_in.h"
-#include "lib/evidence/opening.h"
 #include "lib/base/codec.h"
+#include "lib/evidence/opening.h"
+#include "lib/evidence/receipt.h"
 #include "lib/output/output.h"
 #include "lib/record/json.h"
 #include "lib/record/problem.h"
-#include "lib/evidence/receipt.h"
 #include "lib/record/values.h"
 
 #define PAGE_BUDGET_US INT64_C(10000000)

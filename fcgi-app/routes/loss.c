@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/utf8.h"
 #include "lib/base/diag.h"
+#include "lib/base/utf8.h"
 #include "lib/record/control.h"
 #include "lib/record/source.h"
 

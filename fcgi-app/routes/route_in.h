@@ -3,8 +3,8 @@
 #ifndef CF_ROUTES_ROUTE_IN_H
 #define CF_ROUTES_ROUTE_IN_H
 
-#include "fcgi-app/who/auth.h"
 #include "fcgi-app/http/request.h"
+#include "fcgi-app/who/auth.h"
 
 #define CF_ROUTE_ARGS_MAX 2 /* braces of a pattern */
 #define CF_ALLOW_MAX      sizeof "GET, HEAD, POST"

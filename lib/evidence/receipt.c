@@ -4,8 +4,8 @@
 
 #include "lib/evidence/receipt.h"
 
-#include "lib/evidence/opening.h"
 #include "lib/base/codec.h"
+#include "lib/evidence/opening.h"
 #include "lib/ledger/view.h"
 
 void cf_inclusion_init(struct cf_inclusion *in)

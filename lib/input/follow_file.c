@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/input/follow_in.h"
 #include "lib/base/clock.h"
 #include "lib/base/diag.h"
+#include "lib/input/follow_in.h"
 
 bool cf_follow_compressed(int fd)
 {

@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/input/logline.h"
 #include "lib/base/clock.h"
 #include "lib/base/codec.h"
 #include "lib/base/diag.h"
+#include "lib/input/logline.h"
 #include "lib/record/source.h"
 
 #define BUFFER_MAX       (1U << 30)

@@ -9,9 +9,9 @@
 #ifndef CF_INPUT_IMPORT_H
 #define CF_INPUT_IMPORT_H
 
+#include "lib/base/crypto.h"
 #include "lib/input/lines.h"
 #include "lib/input/marks.h"
-#include "lib/base/crypto.h"
 
 #define CF_IMPORT_LINES 2000       /* of a batch, at most */
 #define CF_IMPORT_BYTES (4u << 20) /* of a batch, about */

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#include "lib/input/logline_in.h"
 #include "lib/base/codec.h"
+#include "lib/input/logline_in.h"
 #include "lib/record/address.h"
 
 void cf_logline_empty(struct cf_logline *l)

@@ -14,8 +14,8 @@
 #include <string.h>
 
 #include "lib/base/diag.h"
-#include "lib/record/control.h"
 #include "lib/ledger/ledger_in.h"
+#include "lib/record/control.h"
 
 #define GROUP_MAX 1024 /* requests a leader takes */
 /* so much text waiting is committed while the group before it flushes */

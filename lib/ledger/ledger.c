@@ -16,8 +16,8 @@
 #include "lib/base/diag.h"
 #include "lib/base/file.h"
 #include "lib/base/thread.h"
-#include "lib/record/control.h"
 #include "lib/ledger/ledger_in.h"
+#include "lib/record/control.h"
 
 #define UNFINISHED "unfinished" /* a file in DATA from init's first step to its last */
 

@@ -15,10 +15,10 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 
-#include "lib/proof/signer.h"
 #include "lib/ledger/ledger.h"
 #include "lib/ledger/levels_in.h"
 #include "lib/ledger/tail_in.h"
+#include "lib/proof/signer.h"
 
 #define CF_TAILS_MAX         8 /* frozen generations that wait for the roller before appends wait */
 #define CF_FROZEN_MEMORY_MAX ((size_t)128 << 20) /* and how much memory they may take */

@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "lib/base/diag.h"
-#include "lib/record/control.h"
 #include "lib/ledger/ledger_in.h"
+#include "lib/record/control.h"
 
 /* a step back up to this is waited out, beyond it a service record tells of
  * it */

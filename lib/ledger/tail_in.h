@@ -11,8 +11,8 @@
 #ifndef CF_LEDGER_TAIL_IN_H
 #define CF_LEDGER_TAIL_IN_H
 
-#include "lib/segment/bdb.h"
 #include "lib/ledger/view.h"
+#include "lib/segment/bdb.h"
 #include "lib/segment/segment.h"
 
 /* What the ledger's meta table knows of a generation. */

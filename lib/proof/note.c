@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "lib/base/codec.h"
-#include "lib/base/utf8.h"
 #include "lib/base/diag.h"
+#include "lib/base/utf8.h"
 
 #define TYPE_ED25519 0x01
 #define SIGNATURE_N  (4 + CF_SIG_N) /* key id and Ed25519 */

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "lib/base/codec.h"
-#include "lib/record/schema.h"
 #include "lib/record/address.h"
+#include "lib/record/schema.h"
 
 static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 

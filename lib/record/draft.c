@@ -13,8 +13,8 @@
 #include "lib/record/address.h"
 #include "lib/record/canon_in.h"
 #include "lib/record/json.h"
-#include "lib/record/source.h"
 #include "lib/record/record_in.h"
+#include "lib/record/source.h"
 
 #define SCRATCH_MAX (8u << 20)
 #define TEXTS_MAX   (1u << 20)

@@ -9,8 +9,8 @@
 
 #include "lib/base/utf8.h"
 #include "lib/record/canon_in.h"
-#include "lib/record/json.h"
 #include "lib/record/draft_in.h"
+#include "lib/record/json.h"
 #include "lib/record/scan_in.h"
 #include "lib/record/source.h"
 

@@ -7,8 +7,8 @@
 
 #include "lib/base/codec.h"
 #include "lib/record/canon_in.h"
-#include "lib/record/source.h"
 #include "lib/record/record_in.h"
+#include "lib/record/source.h"
 
 /* What was found among a group of members. */
 struct found {

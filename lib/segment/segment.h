@@ -17,9 +17,9 @@
 #ifndef CF_SEGMENT_SEGMENT_H
 #define CF_SEGMENT_SEGMENT_H
 
-#include "lib/segment/block.h"
 #include "lib/index/bits.h"
 #include "lib/index/index.h"
+#include "lib/segment/block.h"
 
 /* What the catalogue knows of a segment. Nothing here comes from a
  * compartment. */

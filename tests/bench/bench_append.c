@@ -14,8 +14,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "fcgi-app/routes/ingest_in.h"
 #include "fcgi-app/command/sample_in.h"
+#include "fcgi-app/routes/ingest_in.h"
 
 #define BATCH 1000
 

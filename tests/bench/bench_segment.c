@@ -11,8 +11,8 @@
 #include <time.h>
 
 #include "lib/base/clock.h"
-#include "lib/segment/segment.h"
 #include "lib/record/values.h"
+#include "lib/segment/segment.h"
 
 #define TEXT 1024
 

@@ -12,8 +12,8 @@
 #include "lib/record/event.h"
 #include "lib/record/json.h"
 #include "lib/record/scan.h"
-#include "tests/fuzz/fuzz.h"
 #include "lib/record/values.h"
+#include "tests/fuzz/fuzz.h"
 
 #define RECORDED INT64_C(1795485602000000)
 

@@ -10,9 +10,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "lib/base/diag.h"
 #include "lib/input/lines.h"
 #include "lib/input/logline.h"
-#include "lib/base/diag.h"
 #include "lib/record/event.h"
 #include "tests/fuzz/fuzz.h"
 

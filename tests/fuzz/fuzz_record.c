@@ -10,8 +10,8 @@
 #include "lib/base/diag.h"
 #include "lib/record/builder.h"
 #include "lib/record/event.h"
-#include "tests/fuzz/fuzz.h"
 #include "lib/record/values.h"
+#include "tests/fuzz/fuzz.h"
 
 static void check_leaf(struct cf_str text)
 {

@@ -14,8 +14,8 @@
 #include "fcgi-app/page/page.h"
 #include "fcgi-app/routes/route_in.h"
 #include "fcgi-app/who/session.h"
-#include "lib/base/utf8.h"
 #include "lib/base/diag.h"
+#include "lib/base/utf8.h"
 #include "tests/fuzz/fuzz.h"
 
 #define BODY_MAX 65536

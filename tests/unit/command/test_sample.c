@@ -5,8 +5,8 @@
 
 #include "fcgi-app/command/sample_in.h"
 #include "lib/record/event.h"
-#include "tests/unit/cf_test.h"
 #include "lib/record/values.h"
+#include "tests/unit/cf_test.h"
 
 #define N      20000
 #define DAY_US (24 * CF_HOUR_US)

@@ -3,9 +3,9 @@
  * its headers' innocence once the body began. */
 #include "config.h"
 
+#include "fcgi-app/http/memory.h"
 #include "fcgi-app/http/request.h"
 #include "fcgi-app/http/response.h"
-#include "fcgi-app/http/memory.h"
 #include "lib/record/json.h"
 #include "tests/unit/cf_test.h"
 

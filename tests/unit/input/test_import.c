@@ -3,8 +3,8 @@
  * already, or answers nonsense: each line gets there once. */
 #include "config.h"
 
-#include "lib/input/import.h"
 #include "lib/base/clock.h"
+#include "lib/input/import.h"
 #include "lib/record/json.h"
 #include "tests/unit/cf_test.h"
 

@@ -2,8 +2,8 @@
 /* A ledger in a temporary directory. */
 #include "config.h"
 
-#include "tests/unit/ledger/ledger_stage.h"
 #include "lib/record/values.h"
+#include "tests/unit/ledger/ledger_stage.h"
 
 #include <stdarg.h>
 #include <unistd.h>

@@ -3,9 +3,9 @@
  * gives, record by record, at the next start. */
 #include "config.h"
 
+#include "lib/ledger/ledger_in.h"
 #include "lib/record/builder.h"
 #include "lib/record/json.h"
-#include "lib/ledger/ledger_in.h"
 #include "tests/unit/ledger/ledger_stage.h"
 #include "tests/unit/query/query_facts.h"
 

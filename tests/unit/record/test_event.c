@@ -6,8 +6,8 @@
 #include "lib/record/event.h"
 
 #include "lib/record/builder.h"
-#include "tests/unit/cf_test.h"
 #include "lib/record/values.h"
+#include "tests/unit/cf_test.h"
 
 #define S(text) \
   { \

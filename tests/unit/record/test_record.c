@@ -8,8 +8,8 @@
 #include "lib/record/event.h"
 #include "lib/record/json.h"
 
-#include "tests/unit/cf_test.h"
 #include "lib/record/values.h"
+#include "tests/unit/cf_test.h"
 
 #define S(text) \
   { \

@@ -5,8 +5,8 @@
 
 #include "lib/record/schema.h"
 
-#include "tests/unit/cf_test.h"
 #include "lib/record/address.h"
+#include "tests/unit/cf_test.h"
 
 START_TEST(test_members_found_by_name)
 {

@@ -4,8 +4,8 @@
 #ifndef CF_TEST_APP_STAGE_H
 #define CF_TEST_APP_STAGE_H
 
-#include "fcgi-app/routes/app.h"
 #include "fcgi-app/http/memory.h"
+#include "fcgi-app/routes/app.h"
 #include "lib/record/json.h"
 #include "tests/unit/ledger/ledger_stage.h"
 

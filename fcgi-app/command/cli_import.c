@@ -29,6 +29,7 @@ static const struct cf_cli_option options[] = {
     {"json", NULL, "print the result as JSON"},
     {NULL, NULL, NULL},
 };
+CF_CLI_OPTIONS_CHECK(options);
 
 struct job {
   struct cf_cli *cli;

@@ -21,6 +21,10 @@ struct cf_cli_option {
   const char *help;
 };
 
+/* Behind each table of them. */
+#define CF_CLI_OPTIONS_CHECK(options) \
+  _Static_assert(sizeof options / sizeof *options <= CF_CLI_OPTIONS_MAX + 1, "options")
+
 struct cf_cli;
 
 /* A subcommand. Its rows: cli_main.c. */

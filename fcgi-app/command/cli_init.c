@@ -13,6 +13,7 @@ static const struct cf_cli_option options[] = {
      "as root: the ledger is this user's, whom the web server or the service runs as"},
     {NULL, NULL, NULL},
 };
+CF_CLI_OPTIONS_CHECK(options);
 
 /* The key is what a verifier needs to have from elsewhere. */
 static enum cf_err print_key(struct cf_cli *cli)

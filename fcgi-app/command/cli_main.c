@@ -87,7 +87,6 @@ static int take_row(struct cf_cli *cli, char **words, int n, int *i)
 
   for (size_t k = 0; options[k].name != NULL; k++) {
     const char *value = "";
-    CF_ASSERT(k < CF_CLI_OPTIONS_MAX);
     if (options[k].argument == NULL ? strcmp(words[*i] + 2, options[k].name) != 0
                                     : !take_value(words, n, i, options[k].name, &value))
       continue;

@@ -18,6 +18,7 @@ static const struct cf_cli_option options[] = {
     {"json", NULL, "the answer as GET /v1/events gives it; a filter format=NAME does so too"},
     {NULL, NULL, NULL},
 };
+CF_CLI_OPTIONS_CHECK(options);
 
 /* What an answer of the server goes through. */
 struct output {

@@ -17,6 +17,7 @@ static const struct cf_cli_option options[] = {
     {"from", "TIME", "when they begin (default: 2026-01-05T00:00:00Z)"},
     {NULL, NULL, NULL},
 };
+CF_CLI_OPTIONS_CHECK(options);
 
 static enum cf_err print_events(struct cf_sample *sample, uint64_t n)
 {

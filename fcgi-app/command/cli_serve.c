@@ -14,6 +14,7 @@ static const struct cf_cli_option options[] = {
      "socket for the web server, an absolute path or 127.0.0.1:port; else the option `listen`"},
     {NULL, NULL, NULL},
 };
+CF_CLI_OPTIONS_CHECK(options);
 
 static enum cf_err listener_prepare(struct cf_cli *cli, const char **where, int *listener)
 {

@@ -21,6 +21,7 @@ static const struct cf_cli_option options[] = {
     {"json", NULL, "list: the answer as JSON"},
     {NULL, NULL, NULL},
 };
+CF_CLI_OPTIONS_CHECK(options);
 
 /* Ask, and complain about an answer that is no success. CF_OK leaves the parsed
  * answer, which the caller frees. */

@@ -23,6 +23,7 @@ static const struct cf_cli_option options[] = {
     {"json", NULL, "print each answer as JSON"},
     {NULL, NULL, NULL},
 };
+CF_CLI_OPTIONS_CHECK(options);
 
 /* What all answers together say. */
 struct verdict {

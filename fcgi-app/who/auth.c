@@ -308,7 +308,7 @@ static bool is_public(const struct cf_auth *auth, enum cf_need need)
 }
 
 /* The role that a need asks for. */
-static const enum cf_role role_of[] = {
+static const enum cf_role role_of[CF_NEED_N] = {
     [CF_NEED_WRITER] = CF_ROLE_WRITER,      [CF_NEED_READER] = CF_ROLE_READER,
     [CF_NEED_AUDITOR] = CF_ROLE_AUDITOR,    [CF_NEED_ADMIN] = CF_ROLE_ADMIN,
     [CF_NEED_RECEIPT] = CF_ROLE_AUDITOR,    [CF_NEED_TILES] = CF_ROLE_AUDITOR,

@@ -40,7 +40,8 @@ enum cf_need {
   CF_NEED_ADMIN,
   CF_NEED_RECEIPT,    /* an auditor, or a writer for what is its own, which the handler checks */
   CF_NEED_CHECKPOINT, /* an auditor where `public = none`, else everyone */
-  CF_NEED_TILES       /* everyone where `public = tiles`, else an auditor */
+  CF_NEED_TILES,      /* everyone where `public = tiles`, else an auditor */
+  CF_NEED_N
 };
 
 struct cf_auth;

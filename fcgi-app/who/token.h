@@ -18,6 +18,7 @@ enum cf_role {
 #undef CF_ROLE
       CF_ROLE_N
 };
+_Static_assert(CF_ROLE_N <= 32, "a mask of roles");
 /* Does a holder of these roles (a mask of 1 << enum cf_role) have the role,
  * itself or within another (admin has all, auditor is a reader)? */
 bool cf_roles_have(unsigned roles, enum cf_role role);

@@ -26,7 +26,8 @@ enum type {
   TYPE_COUNT,
   TYPE_SPAN,
   TYPE_SPAN0,
-  TYPE_LIST
+  TYPE_LIST,
+  TYPE_N
 };
 
 #define PLACE_PATH(f)  offsetof(struct cf_conf, f)
@@ -232,6 +233,8 @@ static const struct kind {
     [TYPE_SPAN0] = {set_span, "0, or a whole number with s, m, h, d or w"},
     [TYPE_LIST] = {set_list, "a text; at most 64 such lines"},
 };
+_Static_assert(sizeof kinds / sizeof *kinds == TYPE_N, "a row for each type");
+_Static_assert(CF_ROLE_LINES_MAX == 64, "the words of TYPE_LIST");
 
 static void *field_of(struct cf_conf *conf, const struct option *option)
 {

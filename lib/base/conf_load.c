@@ -14,8 +14,16 @@
 #include "lib/base/file.h"
 
 #define FILE_MAX   (256 * 1024)
-#define KEYS_MAX   64 /* more than the table has */
+#define KEYS_MAX   64
 #define PATH_SHOWN 120
+
+enum {
+  OPTIONS_N = 0
+#define CF_OPTION(field, key, type, initial, meaning) +1
+#include "lib/base/conf.def"
+#undef CF_OPTION
+};
+_Static_assert(OPTIONS_N <= KEYS_MAX, "options");
 
 /* A reading under way. */
 struct reading {

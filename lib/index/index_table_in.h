@@ -7,6 +7,8 @@
 
 #define CF_FEW 2 /* offsets that need no memory of their own */
 
+_Static_assert(CF_INDEX_VALUE_MAX <= UINT8_MAX, "length of a key");
+
 struct cf_entry {
   uint32_t key_at; /* in the arena */
   uint32_t hash;

@@ -18,6 +18,8 @@
 #define MASK_BITS    4
 #define BODY_DEPTH   8
 
+_Static_assert(CF_C_N <= MASK_BITS, "a mask of compartments in an entry");
+
 /* ---- what is gone ---- */
 
 static uint64_t entry_make(uint64_t seq, uint8_t mask)

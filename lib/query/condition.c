@@ -209,6 +209,7 @@ static unsigned condition_rank(enum cf_member member)
                                          CF_M_PATH,       CF_M_HOST,       CF_M_ACTION,
                                          CF_M_SOURCE,     CF_M_STATUS,     CF_M_METHOD,
                                          CF_M_OUTCOME};
+  _Static_assert(sizeof order / sizeof *order == CF_M_INDEXED_N, "each indexed member, once");
   unsigned i = 0;
 
   while (i < sizeof order / sizeof *order && order[i] != member)

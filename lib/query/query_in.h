@@ -40,7 +40,8 @@ struct cf_spot {
   uint64_t seq;
 };
 
-#define CF_CONDITIONS_MAX 64
+/* is, prefix and not of each member, and q */
+#define CF_CONDITIONS_MAX (3 * CF_M_INDEXED_N + 1)
 #define CF_DIGEST_N       8
 #define CF_NEEDLE_MAX     1024 /* bytes of a value of `q` */
 

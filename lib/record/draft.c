@@ -117,9 +117,16 @@ static enum cf_err set_text(struct cf_parts *parts, enum cf_member m, struct cf_
   return mend ? CF_OK : part_keep(parts, part, head, parts->own);
 }
 
+#define TOKEN_MAX 64
+#define CF_MEMBER(symbol, name, type, compartment, indexed, limit) \
+  _Static_assert(CF_T_##type != CF_T_TOKEN || limit <= TOKEN_MAX, "limit of " name);
+#include "lib/record/schema.def"
+#undef CF_MEMBER
+
+/* s is within its limit. */
 static enum cf_err set_token(struct cf_parts *parts, enum cf_member m, struct cf_str s)
 {
-  char upper[64];
+  char upper[TOKEN_MAX];
   for (size_t i = 0; i < s.n; i++)
     upper[i] = s.p[i] >= 'a' && s.p[i] <= 'z' ? (char)(s.p[i] - ('a' - 'A')) : s.p[i];
   return part_keep(parts, &parts->member[m], (struct cf_str){upper, s.n}, true);

@@ -32,6 +32,16 @@ const char *const cf_compartment_names[CF_C_N] = {
 #undef CF_COMPARTMENT
 };
 
+#define CF_KIND(symbol, name, members, compartments, body) \
+  _Static_assert(compartments < 1 << CF_C_N, "compartments of " name);
+#include "lib/record/schema.def"
+#undef CF_KIND
+
+#define CF_MEMBER(symbol, name, type, compartment, indexed, limit) \
+  _Static_assert(sizeof(name) - 1 <= UINT8_MAX, "length of " name);
+#include "lib/record/schema.def"
+#undef CF_MEMBER
+
 /* The lengths close together: most rows are passed over without touching their
  * names. */
 static const uint8_t member_lengths[CF_M_N] = {

@@ -19,6 +19,12 @@ enum cf_member {
 #undef CF_MEMBER
   CF_M_N
 };
+enum {
+  CF_M_INDEXED_N = 0 /* members that can be asked for */
+#define CF_MEMBER(symbol, name, type, compartment, indexed, limit) +indexed
+#include "lib/record/schema.def"
+#undef CF_MEMBER
+};
 
 enum cf_kind {
 #define CF_KIND(symbol, name, members, compartments, body) CF_K_##symbol,
@@ -26,6 +32,13 @@ enum cf_kind {
 #undef CF_KIND
   CF_K_N
 };
+
+/* Masks: of members and of kinds in 32 bits, where all bits together mean more
+ * than the members that there are (CF_FIELDS_ALL); of compartments in 4, two of
+ * them to a stored byte (record.c). */
+_Static_assert(CF_M_N < 32, "members");
+_Static_assert(CF_K_N < 32, "kinds");
+_Static_assert(CF_C_N <= 4, "compartments");
 
 enum cf_type {
   CF_T_NAME,

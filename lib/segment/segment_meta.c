@@ -104,6 +104,7 @@ char *cf_segment_path(const char *directory, const char *name, const char *suffi
 const char *cf_sheet_name(unsigned sheet)
 {
   static const char *const names[] = {"info", "blocks", "hashes", "times", "counts"};
+  _Static_assert(sizeof names / sizeof *names == CF_SHEET_INDEX, "a name for each sheet");
 
   if (sheet < CF_SHEET_INDEX)
     return names[sheet];

@@ -537,7 +537,7 @@ TXT
 }
 
 # Cursors to the end: the walk is BEFORE's, AFTER is asked with its cursors.
-question_pages() { # a walk: TOKEN FILTER
+question_pages() {
   local filter cursor
   while read -r filter; do
     cursor=
@@ -586,7 +586,7 @@ question_proofs() {
     [ "$seq" = 0 ] || q auditor 200 "/v1/proofs/consistency?first=$((seq - seq / 3))&second=$seq"
   done
   q auditor 200 "/v1/proofs/consistency?first=$SIZE&second=$SIZE"
-  for first in batch-3 g-1 fill-none; do
+  for first in batch-3 g-1; do
     seq=$(jq -r --arg id "$first" 'select(.id == $id).seq' "$TMP/all")
     [ -z "$seq" ] || q writer - "/v1/receipts/$seq"
     [ -z "$seq" ] || q gateway - "/v1/receipts/$seq"
@@ -639,7 +639,7 @@ question_tiles() {
 }
 
 question_site() {
-  local query
+  local n query
   area "page and files"
   for n in /openapi.json /assets/style.css /assets/app.js /healthz /readyz /login; do
     q - 200 "$n"

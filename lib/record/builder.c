@@ -10,7 +10,7 @@
 #include "lib/record/draft_in.h"
 
 struct cf_builder {
-  struct cf_parts parts;
+  struct cf_draft draft;
   enum cf_err err; /* the first one */
   struct cf_fault fault;
 };
@@ -20,8 +20,8 @@ enum cf_err cf_builder_new(enum cf_kind kind, struct cf_builder **b)
   struct cf_builder *made = calloc(1, sizeof *made);
   if (made == NULL)
     return CF_E_NOMEM;
-  cf_parts_init(&made->parts, kind);
-  made->parts.own = true;
+  cf_draft_init(&made->draft, kind);
+  made->draft.own = true;
   *b = made;
   return CF_OK;
 }
@@ -30,19 +30,19 @@ void cf_builder_free(struct cf_builder *b)
 {
   if (b == NULL)
     return;
-  cf_parts_fini(&b->parts);
+  cf_draft_fini(&b->draft);
   free(b);
 }
 
 void cf_builder_cut_long(struct cf_builder *b)
 {
-  b->parts.cut_long = true;
+  b->draft.cut_long = true;
 }
 
 static void member_set(struct cf_builder *b, enum cf_member member, struct cf_str value)
 {
   if (b->err == CF_OK)
-    b->err = cf_parts_set(&b->parts, member, value, &b->fault);
+    b->err = cf_draft_set(&b->draft, member, value, &b->fault);
 }
 
 void cf_builder_set(struct cf_builder *b, enum cf_member member, struct cf_str value)
@@ -71,12 +71,12 @@ void cf_builder_set_time(struct cf_builder *b, enum cf_member member, int64_t t_
   member_set(b, member, (struct cf_str){text, CF_TIME_TEXT_N});
 }
 
-static void text_copy(struct cf_builder *b, struct cf_part *part, struct cf_str text)
+static void text_copy(struct cf_builder *b, struct cf_draft_part *part, struct cf_str text)
 {
-  size_t at = b->parts.scratch.n;
-  cf_buf_putstr(&b->parts.scratch, text);
-  cf_parts_set_scratch(&b->parts, part, at);
-  b->err = b->parts.scratch.err;
+  size_t at = b->draft.scratch.n;
+  cf_buf_putstr(&b->draft.scratch, text);
+  cf_draft_set_scratch(&b->draft, part, at);
+  b->err = b->draft.scratch.err;
 }
 
 void cf_builder_set_object(struct cf_builder *b, struct cf_str canonical)
@@ -91,23 +91,23 @@ void cf_builder_set_object(struct cf_builder *b, struct cf_str canonical)
         "must be the canonical text of an object, at most %d levels deep and %llu bytes long",
         CF_ATTRIBUTES_DEPTH, (unsigned long long)cf_member_table[CF_M_ATTRIBUTES].limit);
   else if (canonical.n > 2)
-    text_copy(b, &b->parts.member[CF_M_ATTRIBUTES], canonical);
+    text_copy(b, &b->draft.member[CF_M_ATTRIBUTES], canonical);
 }
 
 void cf_builder_set_body(struct cf_builder *b, struct cf_str canonical)
 {
   if (b->err == CF_OK)
-    text_copy(b, &b->parts.body, canonical);
+    text_copy(b, &b->draft.body, canonical);
 }
 
 enum cf_err cf_builder_end(struct cf_builder *b, struct cf_event *event, struct cf_fault *fault)
 {
   enum cf_err err = b->err;
   if (err == CF_OK)
-    err = cf_parts_end(&b->parts, event, fault);
+    err = cf_draft_end(&b->draft, event, fault);
   else if (fault != NULL)
     *fault = b->fault;
-  cf_parts_reset(&b->parts);
+  cf_draft_reset(&b->draft);
   memset(&b->fault, 0, sizeof b->fault);
   b->err = CF_OK;
   return err == CF_E_FULL ? cf_fail(fault, CF_E_INVALID, NULL, "the record is too large") : err;

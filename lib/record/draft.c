@@ -19,53 +19,53 @@
 #define SCRATCH_MAX (8u << 20)
 #define TEXTS_MAX   (1u << 20)
 
-void cf_parts_init(struct cf_parts *parts, enum cf_kind kind)
+void cf_draft_init(struct cf_draft *draft, enum cf_kind kind)
 {
-  memset(parts, 0, sizeof *parts);
-  parts->kind = kind;
-  parts->time_us = CF_TIME_NONE;
-  cf_buf_init(&parts->scratch, SCRATCH_MAX);
+  memset(draft, 0, sizeof *draft);
+  draft->kind = kind;
+  draft->time_us = CF_TIME_NONE;
+  cf_buf_init(&draft->scratch, SCRATCH_MAX);
 }
 
-void cf_parts_fini(struct cf_parts *parts)
+void cf_draft_fini(struct cf_draft *draft)
 {
-  cf_buf_fini(&parts->scratch);
+  cf_buf_fini(&draft->scratch);
 }
 
-void cf_parts_reset(struct cf_parts *parts)
+void cf_draft_reset(struct cf_draft *draft)
 {
-  memset(parts->member, 0, sizeof parts->member);
-  parts->body.set = false;
-  parts->cut = 0;
-  parts->time_us = CF_TIME_NONE;
-  cf_buf_reset(&parts->scratch);
+  memset(draft->member, 0, sizeof draft->member);
+  draft->body.set = false;
+  draft->cut = 0;
+  draft->time_us = CF_TIME_NONE;
+  cf_buf_reset(&draft->scratch);
 }
 
 /* ---- values ---- */
 
-struct cf_str cf_parts_get(const struct cf_parts *parts, const struct cf_part *part)
+struct cf_str cf_draft_get(const struct cf_draft *draft, const struct cf_draft_part *part)
 {
   if (!part->set || part->n == 0)
     return (struct cf_str){"", 0};
-  return (struct cf_str){part->p != NULL ? part->p : (const char *)parts->scratch.p + part->at,
+  return (struct cf_str){part->p != NULL ? part->p : (const char *)draft->scratch.p + part->at,
                          part->n};
 }
 
-void cf_parts_set_scratch(struct cf_parts *parts, struct cf_part *part, size_t at)
+void cf_draft_set_scratch(struct cf_draft *draft, struct cf_draft_part *part, size_t at)
 {
-  *part = (struct cf_part){.at = at, .n = parts->scratch.n - at, .set = true};
+  *part = (struct cf_draft_part){.at = at, .n = draft->scratch.n - at, .set = true};
 }
 
-static enum cf_err part_keep(struct cf_parts *parts, struct cf_part *part, struct cf_str s,
+static enum cf_err part_keep(struct cf_draft *draft, struct cf_draft_part *part, struct cf_str s,
                              bool copy)
 {
-  size_t at = parts->scratch.n;
-  *part = (struct cf_part){.p = s.p, .n = s.n, .set = true};
+  size_t at = draft->scratch.n;
+  *part = (struct cf_draft_part){.p = s.p, .n = s.n, .set = true};
   if (!copy)
     return CF_OK;
-  cf_buf_putstr(&parts->scratch, s);
-  cf_parts_set_scratch(parts, part, at);
-  return parts->scratch.err;
+  cf_buf_putstr(&draft->scratch, s);
+  cf_draft_set_scratch(draft, part, at);
+  return draft->scratch.err;
 }
 
 static enum cf_err invalid(struct cf_fault *fault, enum cf_member m)
@@ -90,31 +90,31 @@ static enum cf_err invalid(struct cf_fault *fault, enum cf_member m)
                  (unsigned long long)row->limit);
 }
 
-static enum cf_err set_text(struct cf_parts *parts, enum cf_member m, struct cf_str s,
+static enum cf_err set_text(struct cf_draft *draft, enum cf_member m, struct cf_str s,
                             struct cf_fault *fault)
 {
   uint64_t limit = cf_member_table[m].limit;
-  struct cf_part *part = &parts->member[m];
+  struct cf_draft_part *part = &draft->member[m];
   /* Mending needs no more of the text than could be kept, and never shortens
    * it. */
   struct cf_str head = s.n > limit ? cf_utf8_head(s, (size_t)limit) : s;
   bool mend = !cf_utf8_ok(head), longer = head.n < s.n;
-  if (longer && !parts->cut_long)
+  if (longer && !draft->cut_long)
     return invalid(fault, m);
-  size_t at = parts->scratch.n;
+  size_t at = draft->scratch.n;
   if (mend) {
-    cf_utf8_put(&parts->scratch, head);
-    if (parts->scratch.err != CF_OK)
-      return parts->scratch.err;
-    cf_parts_set_scratch(parts, part, at);
+    cf_utf8_put(&draft->scratch, head);
+    if (draft->scratch.err != CF_OK)
+      return draft->scratch.err;
+    cf_draft_set_scratch(draft, part, at);
     longer = longer || part->n > limit;
-    if (part->n > limit && !parts->cut_long)
+    if (part->n > limit && !draft->cut_long)
       return invalid(fault, m);
-    part->n = cf_utf8_head(cf_parts_get(parts, part), (size_t)limit).n;
+    part->n = cf_utf8_head(cf_draft_get(draft, part), (size_t)limit).n;
   }
   if (longer)
-    parts->cut |= 1u << m;
-  return mend ? CF_OK : part_keep(parts, part, head, parts->own);
+    draft->cut |= 1u << m;
+  return mend ? CF_OK : part_keep(draft, part, head, draft->own);
 }
 
 #define TOKEN_MAX 64
@@ -124,15 +124,15 @@ static enum cf_err set_text(struct cf_parts *parts, enum cf_member m, struct cf_
 #undef CF_MEMBER
 
 /* s is within its limit. */
-static enum cf_err set_token(struct cf_parts *parts, enum cf_member m, struct cf_str s)
+static enum cf_err set_token(struct cf_draft *draft, enum cf_member m, struct cf_str s)
 {
   char upper[TOKEN_MAX];
   for (size_t i = 0; i < s.n; i++)
     upper[i] = s.p[i] >= 'a' && s.p[i] <= 'z' ? (char)(s.p[i] - ('a' - 'A')) : s.p[i];
-  return part_keep(parts, &parts->member[m], (struct cf_str){upper, s.n}, true);
+  return part_keep(draft, &draft->member[m], (struct cf_str){upper, s.n}, true);
 }
 
-static enum cf_err set_address(struct cf_parts *parts, enum cf_member m, struct cf_str s,
+static enum cf_err set_address(struct cf_draft *draft, enum cf_member m, struct cf_str s,
                                struct cf_fault *fault)
 {
   char text[46];
@@ -140,55 +140,55 @@ static enum cf_err set_address(struct cf_parts *parts, enum cf_member m, struct 
     return invalid(fault, m);
   struct cf_str canonical = cf_str_from(text);
   bool same = cf_str_eq(canonical, s);
-  return part_keep(parts, &parts->member[m], same ? s : canonical, !same || parts->own);
+  return part_keep(draft, &draft->member[m], same ? s : canonical, !same || draft->own);
 }
 
-enum cf_err cf_parts_set(struct cf_parts *parts, enum cf_member m, struct cf_str value,
+enum cf_err cf_draft_set(struct cf_draft *draft, enum cf_member m, struct cf_str value,
                          struct cf_fault *fault)
 {
   enum cf_type type = cf_member_table[m].type;
   if (type == CF_T_TEXT)
-    return set_text(parts, m, value, fault);
+    return set_text(draft, m, value, fault);
   if (type == CF_T_ADDRESS)
-    return set_address(parts, m, value, fault);
+    return set_address(draft, m, value, fault);
   if (!cf_value_ok(m, value))
     return invalid(fault, m);
   if (type == CF_T_TOKEN)
-    return set_token(parts, m, value);
-  if (type == CF_T_TIME && cf_time_parse_strict(value, &parts->time_us) != CF_OK)
+    return set_token(draft, m, value);
+  if (type == CF_T_TIME && cf_time_parse_strict(value, &draft->time_us) != CF_OK)
     return invalid(fault, m);
-  return part_keep(parts, &parts->member[m], value, parts->own);
+  return part_keep(draft, &draft->member[m], value, draft->own);
 }
 
-enum cf_err cf_parts_set_time(struct cf_parts *parts, int64_t t_us)
+enum cf_err cf_draft_set_time(struct cf_draft *draft, int64_t t_us)
 {
   char text[CF_TIME_TEXT_N + 1];
   cf_time_format(t_us, text);
-  parts->time_us = t_us;
-  return part_keep(parts, &parts->member[CF_M_TIME], (struct cf_str){text, CF_TIME_TEXT_N}, true);
+  draft->time_us = t_us;
+  return part_keep(draft, &draft->member[CF_M_TIME], (struct cf_str){text, CF_TIME_TEXT_N}, true);
 }
 
 /* ---- the whole ---- */
 
-static enum cf_err default_outcome(struct cf_parts *parts)
+static enum cf_err default_outcome(struct cf_draft *draft)
 {
-  struct cf_str status = cf_parts_get(parts, &parts->member[CF_M_STATUS]);
+  struct cf_str status = cf_draft_get(draft, &draft->member[CF_M_STATUS]);
   uint64_t v = 0;
   const char *word = "unknown";
-  if (parts->member[CF_M_STATUS].set && cf_u64_parse(status, 999, &v) == CF_OK)
+  if (draft->member[CF_M_STATUS].set && cf_u64_parse(status, 999, &v) == CF_OK)
     word = v < 400 ? "success" : "failure";
-  return part_keep(parts, &parts->member[CF_M_OUTCOME], cf_str_from(word), false);
+  return part_keep(draft, &draft->member[CF_M_OUTCOME], cf_str_from(word), false);
 }
 
-static enum cf_err set_defaults(struct cf_parts *parts)
+static enum cf_err set_defaults(struct cf_draft *draft)
 {
   enum cf_err err = CF_OK;
-  if (cf_kind_table[parts->kind].members != CF_PUBLIC_EVENT)
+  if (cf_kind_table[draft->kind].members != CF_PUBLIC_EVENT)
     return CF_OK;
-  if (parts->kind == CF_K_ACCESS && !parts->member[CF_M_SOURCE].set)
-    err = part_keep(parts, &parts->member[CF_M_SOURCE], CF_STR(CF_SOURCE_OWN), false);
-  if (err == CF_OK && !parts->member[CF_M_OUTCOME].set)
-    err = default_outcome(parts);
+  if (draft->kind == CF_K_ACCESS && !draft->member[CF_M_SOURCE].set)
+    err = part_keep(draft, &draft->member[CF_M_SOURCE], CF_STR(CF_SOURCE_OWN), false);
+  if (err == CF_OK && !draft->member[CF_M_OUTCOME].set)
+    err = default_outcome(draft);
   return err;
 }
 
@@ -200,10 +200,10 @@ static bool allowed(const struct cf_kind_row *row, unsigned m)
   return row->members == CF_PUBLIC_EVENT || (row->members == CF_PUBLIC_SOURCE && m == CF_M_SOURCE);
 }
 
-static enum cf_err check_members(const struct cf_parts *parts, struct cf_fault *fault)
+static enum cf_err check_members(const struct cf_draft *draft, struct cf_fault *fault)
 {
-  const struct cf_kind_row *row = &cf_kind_table[parts->kind];
-  const struct cf_part *member = parts->member;
+  const struct cf_kind_row *row = &cf_kind_table[draft->kind];
+  const struct cf_draft_part *member = draft->member;
   for (unsigned m = 0; m < CF_M_N; m++)
     if (member[m].set && !allowed(row, m))
       return cf_fail(fault, CF_E_INVALID, cf_member_table[m].name, "does not belong to kind %s",
@@ -239,17 +239,17 @@ static void note_value(const struct cf_buf *b, size_t at, struct cf_str s, struc
 
 /* Append the members of a compartment, from *m on in the table, which moves
  * behind them. */
-static void put_members(const struct cf_parts *parts, enum cf_compartment compartment, unsigned *m,
+static void put_members(const struct cf_draft *draft, enum cf_compartment compartment, unsigned *m,
                         struct cf_buf *b, struct cf_event_value value[CF_M_N])
 {
   size_t start = b->n;
   for (; *m < CF_M_N && cf_member_table[*m].compartment == compartment; ++*m) {
-    if (!parts->member[*m].set)
+    if (!draft->member[*m].set)
       continue;
     if (b->n > start)
       cf_buf_putc(b, ',');
     cf_buf_putstr(b, cf_member_keys[*m]);
-    struct cf_str s = cf_parts_get(parts, &parts->member[*m]);
+    struct cf_str s = cf_draft_get(draft, &draft->member[*m]);
     size_t at = b->n;
     put_value(b, cf_member_table[*m].type, s);
     if (cf_member_table[*m].indexed)
@@ -259,46 +259,46 @@ static void put_members(const struct cf_parts *parts, enum cf_compartment compar
 
 /* Append the indexed members' values that have not been noted: those with
  * escapes in the texts. */
-static void put_decoded(const struct cf_parts *parts, struct cf_buf *b,
+static void put_decoded(const struct cf_draft *draft, struct cf_buf *b,
                         struct cf_event_value value[CF_M_N])
 {
   for (unsigned m = 0; m < CF_M_N; m++) {
-    if (!cf_member_table[m].indexed || !parts->member[m].set || value[m].at > 0)
+    if (!cf_member_table[m].indexed || !draft->member[m].set || value[m].at > 0)
       continue;
     size_t at = b->n;
-    cf_buf_putstr(b, cf_parts_get(parts, &parts->member[m]));
+    cf_buf_putstr(b, cf_draft_get(draft, &draft->member[m]));
     value[m] = (struct cf_event_value){(uint32_t)at, (uint32_t)(b->n - at)};
   }
 }
 
-static size_t parts_estimate(const struct cf_parts *parts)
+static size_t draft_estimate(const struct cf_draft *draft)
 {
-  size_t n = 64 + parts->body.n;
+  size_t n = 64 + draft->body.n;
   for (unsigned m = 0; m < CF_M_N; m++)
-    if (parts->member[m].set)
-      n += cf_member_keys[m].n + 3 + parts->member[m].n;
+    if (draft->member[m].set)
+      n += cf_member_keys[m].n + 3 + draft->member[m].n;
   return n;
 }
 
 /* Write all texts one behind the other and note where each ends, and where
  * values stand. */
-static void put_texts(const struct cf_parts *parts, struct cf_buf *b, size_t ends[CF_C_N + 1],
+static void put_texts(const struct cf_draft *draft, struct cf_buf *b, size_t ends[CF_C_N + 1],
                       struct cf_event_value value[CF_M_N])
 {
   unsigned m = 0;
-  size_t reserve = parts_estimate(parts);
+  size_t reserve = draft_estimate(draft);
   if (cf_buf_grow(b, reserve) != NULL)
     cf_buf_cut(b, reserve);
-  put_members(parts, CF_C_PUBLIC, &m, b, value);
-  if (parts->body.set) {
+  put_members(draft, CF_C_PUBLIC, &m, b, value);
+  if (draft->body.set) {
     cf_json_put_name(b, "body");
-    cf_buf_putstr(b, cf_parts_get(parts, &parts->body));
+    cf_buf_putstr(b, cf_draft_get(draft, &draft->body));
   }
   ends[0] = b->n;
   for (unsigned c = 0; c < CF_C_N; c++) {
     size_t start = b->n;
     cf_buf_putc(b, '{');
-    put_members(parts, (enum cf_compartment)c, &m, b, value);
+    put_members(draft, (enum cf_compartment)c, &m, b, value);
     if (b->n == start + 1)
       cf_buf_cut(b, 1);
     else
@@ -315,21 +315,21 @@ static void part_point(struct cf_record *r, const char *text, const size_t ends[
 }
 
 /* Each value was checked when it was set; a body is somebody's text. */
-static enum cf_err check_public(const struct cf_parts *parts, const struct cf_record *r,
+static enum cf_err check_public(const struct cf_draft *draft, const struct cf_record *r,
                                 struct cf_fault *fault)
 {
   int64_t t;
   uint32_t members = 0;
-  if (parts->body.set || cf_kind_table[parts->kind].body[0] != 0)
+  if (draft->body.set || cf_kind_table[draft->kind].body[0] != 0)
     return cf_public_check(r->kind, r->public_text, &t, fault);
   for (unsigned m = 0; m < CF_M_N; m++)
-    if (parts->member[m].set && cf_member_table[m].compartment == CF_C_PUBLIC)
+    if (draft->member[m].set && cf_member_table[m].compartment == CF_C_PUBLIC)
       members |= 1u << m;
-  return cf_public_members_check(parts->kind, members,
-                                 cf_parts_get(parts, &parts->member[CF_M_SOURCE]), fault);
+  return cf_public_members_check(draft->kind, members,
+                                 cf_draft_get(draft, &draft->member[CF_M_SOURCE]), fault);
 }
 
-static enum cf_err check_record(const struct cf_parts *parts, const struct cf_record *r,
+static enum cf_err check_record(const struct cf_draft *draft, const struct cf_record *r,
                                 struct cf_fault *fault)
 {
   struct cf_fault why = {.at = ""};
@@ -337,29 +337,29 @@ static enum cf_err check_record(const struct cf_parts *parts, const struct cf_re
   if (n > CF_LEAF_MAX)
     return cf_fail(fault, CF_E_INVALID, NULL, "the record would take %zu bytes, more than %d", n,
                    CF_LEAF_MAX);
-  if (check_public(parts, r, &why) != CF_OK)
+  if (check_public(draft, r, &why) != CF_OK)
     return cf_fail(fault, CF_E_INVALID, why.at, "%s", why.detail);
   return CF_OK;
 }
 
-static enum cf_err parts_encode(const struct cf_parts *parts, struct cf_event *event,
+static enum cf_err draft_encode(const struct cf_draft *draft, struct cf_event *event,
                                 struct cf_fault *fault)
 {
   struct cf_buf b;
   size_t ends[CF_C_N + 1];
-  struct cf_event made = {.record = {.kind = parts->kind, .time_us = parts->time_us}};
+  struct cf_event made = {.record = {.kind = draft->kind, .time_us = draft->time_us}};
   cf_buf_init(&b, TEXTS_MAX);
-  put_texts(parts, &b, ends, made.value);
+  put_texts(draft, &b, ends, made.value);
   enum cf_err err = b.err == CF_E_FULL
                         ? cf_fail(fault, CF_E_INVALID, NULL,
                                   "the record would be larger than %d bytes", CF_LEAF_MAX)
                         : b.err;
   if (err == CF_OK) {
     part_point(&made.record, (const char *)b.p, ends);
-    err = check_record(parts, &made.record, fault);
+    err = check_record(draft, &made.record, fault);
   }
   if (err == CF_OK) {
-    put_decoded(parts, &b, made.value);
+    put_decoded(draft, &b, made.value);
     made.text = cf_buf_take(&b);
   }
   cf_buf_fini(&b);
@@ -370,12 +370,12 @@ static enum cf_err parts_encode(const struct cf_parts *parts, struct cf_event *e
   return CF_OK;
 }
 
-enum cf_err cf_parts_end(struct cf_parts *parts, struct cf_event *event, struct cf_fault *fault)
+enum cf_err cf_draft_end(struct cf_draft *draft, struct cf_event *event, struct cf_fault *fault)
 {
-  enum cf_err err = set_defaults(parts);
+  enum cf_err err = set_defaults(draft);
   if (err == CF_OK)
-    err = check_members(parts, fault);
-  return err == CF_OK ? parts_encode(parts, event, fault) : err;
+    err = check_members(draft, fault);
+  return err == CF_OK ? draft_encode(draft, event, fault) : err;
 }
 
 void cf_event_fini(struct cf_event *event)

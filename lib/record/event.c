@@ -19,7 +19,7 @@
 struct parse {
   const struct cf_event_rules *rules;
   struct cf_str text;
-  struct cf_parts parts;
+  struct cf_draft draft;
   struct cf_buf plain;        /* texts that were sent with escapes */
   struct cf_str attributes;   /* as sent, or empty */
   size_t unknown;             /* members to be moved into attributes */
@@ -57,7 +57,7 @@ static enum cf_err set_source(struct parse *parse, struct cf_str source)
     return cf_fail(parse->fault, CF_E_INVALID, "source", "counterfoil is the log's own name");
   if (!cf_source_allowed(source, parse->rules->source, parse->rules->sources))
     return cf_fail(parse->fault, CF_E_INVALID, "source", "this token may not write as that source");
-  return cf_parts_set(&parse->parts, CF_M_SOURCE, source, parse->fault);
+  return cf_draft_set(&parse->draft, CF_M_SOURCE, source, parse->fault);
 }
 
 /* What the inside of a string stands for. All of the event's texts fit where
@@ -119,7 +119,7 @@ static enum cf_err set_string(struct parse *parse, enum cf_member m, struct cf_s
   if (err != CF_OK)
     return err;
   return m == CF_M_SOURCE ? set_source(parse, text)
-                          : cf_parts_set(&parse->parts, m, text, parse->fault);
+                          : cf_draft_set(&parse->draft, m, text, parse->fault);
 }
 
 static enum cf_err set_time(struct parse *parse, struct cf_str v)
@@ -140,14 +140,14 @@ static enum cf_err set_time(struct parse *parse, struct cf_str v)
     return cf_fail(
         parse->fault, CF_E_INVALID, "time",
         "must be an RFC 3339 date and time, or seconds, milli-, micro- or nanoseconds since 1970");
-  return cf_parts_set_time(&parse->parts, t);
+  return cf_draft_set_time(&parse->draft, t);
 }
 
 static enum cf_err set_integer(struct parse *parse, enum cf_member m, struct cf_str v)
 {
   if (!is_integer(v))
     return cf_fail(parse->fault, CF_E_INVALID, cf_member_table[m].name, "must be an integer");
-  return cf_parts_set(&parse->parts, m, cf_str_is(v, "-0") ? CF_STR("0") : v, parse->fault);
+  return cf_draft_set(&parse->draft, m, cf_str_is(v, "-0") ? CF_STR("0") : v, parse->fault);
 }
 
 static enum cf_err set_member(struct parse *parse, enum cf_member m, struct cf_str v)
@@ -209,20 +209,20 @@ static void put_cut(uint32_t cut, struct cf_buf *b)
 static enum cf_err put_pairs(struct parse *parse, const struct cf_json *attributes,
                              const struct cf_json *event)
 {
-  struct cf_parts *parts = &parse->parts;
+  struct cf_draft *draft = &parse->draft;
   struct cf_buf cut;
   cf_json_pairs(attributes, parse->pairs);
   parse->pairs_n = cf_json_members(attributes);
   enum cf_err err = cf_json_each(event, gather_unknown, parse);
   cf_buf_init(&cut, 1024);
-  if (err == CF_OK && parts->cut != 0) {
-    put_cut(parts->cut, &cut);
+  if (err == CF_OK && draft->cut != 0) {
+    put_cut(draft->cut, &cut);
     parse->pairs[parse->pairs_n++] =
         (struct cf_json_pair){.name = CF_STR("truncated"), .text = cf_buf_str(&cut)};
     err = cut.err;
   }
   if (err == CF_OK)
-    err = cf_json_put_pairs(&parts->scratch, parse->pairs, parse->pairs_n, CF_ATTRIBUTES_DEPTH,
+    err = cf_json_put_pairs(&draft->scratch, parse->pairs, parse->pairs_n, CF_ATTRIBUTES_DEPTH,
                             parse->fault);
   cf_buf_fini(&cut);
   if (err == CF_E_INVALID && parse->fault != NULL)
@@ -235,7 +235,7 @@ static enum cf_err write_attributes(struct parse *parse, const struct cf_json *a
                                     const struct cf_json *event)
 {
   struct cf_json_pair fixed[PAIRS_FIXED];
-  size_t n = cf_json_members(attributes) + parse->unknown + (parse->parts.cut != 0);
+  size_t n = cf_json_members(attributes) + parse->unknown + (parse->draft.cut != 0);
   parse->pairs = n <= PAIRS_FIXED ? fixed : malloc(n * sizeof *parse->pairs);
   if (parse->pairs == NULL)
     return CF_E_NOMEM;
@@ -273,17 +273,17 @@ static bool canonical(struct cf_str attributes)
  * where nothing is in them. */
 static enum cf_err set_attributes(struct parse *parse)
 {
-  struct cf_parts *parts = &parse->parts;
-  struct cf_part *part = &parts->member[CF_M_ATTRIBUTES];
+  struct cf_draft *draft = &parse->draft;
+  struct cf_draft_part *part = &draft->member[CF_M_ATTRIBUTES];
   struct cf_str sent = parse->attributes;
-  if (parse->unknown == 0 && parts->cut == 0 && (sent.n == 0 || canonical(sent))) {
-    *part = (struct cf_part){.p = sent.p, .n = sent.n, .set = sent.n > 2};
+  if (parse->unknown == 0 && draft->cut == 0 && (sent.n == 0 || canonical(sent))) {
+    *part = (struct cf_draft_part){.p = sent.p, .n = sent.n, .set = sent.n > 2};
   } else {
-    size_t at = parts->scratch.n;
+    size_t at = draft->scratch.n;
     enum cf_err err = read_attributes(parse);
     if (err != CF_OK)
       return err;
-    cf_parts_set_scratch(parts, part, at);
+    cf_draft_set_scratch(draft, part, at);
     part->set = part->n > 2;
   }
   if (part->n <= cf_member_table[CF_M_ATTRIBUTES].limit)
@@ -300,11 +300,11 @@ static enum cf_err take_event(struct parse *parse, const struct cf_scan_members 
   enum cf_err err = CF_OK;
   for (size_t i = 0; err == CF_OK && i < members->n; i++)
     err = take_member(parse, &members->v[i]);
-  if (err == CF_OK && !parse->parts.member[CF_M_SOURCE].set)
+  if (err == CF_OK && !parse->draft.member[CF_M_SOURCE].set)
     err = set_source(parse, parse->rules->source);
   if (err == CF_OK)
     err = set_attributes(parse);
-  return err == CF_OK ? cf_parts_end(&parse->parts, out, parse->fault) : err;
+  return err == CF_OK ? cf_draft_end(&parse->draft, out, parse->fault) : err;
 }
 
 enum cf_err cf_event_read(struct cf_str text, const struct cf_scan_members *members,
@@ -314,12 +314,12 @@ enum cf_err cf_event_read(struct cf_str text, const struct cf_scan_members *memb
   if (!is_object(text))
     return cf_fail(fault, CF_E_INVALID, NULL, "an event must be an object");
   struct parse parse = {.rules = rules, .text = text, .fault = fault};
-  cf_parts_init(&parse.parts, CF_K_EVENT);
+  cf_draft_init(&parse.draft, CF_K_EVENT);
   cf_buf_init(&parse.plain, SIZE_MAX / 2);
-  parse.parts.cut_long = rules->cut_long;
+  parse.draft.cut_long = rules->cut_long;
   enum cf_err err = take_event(&parse, members, event);
   cf_buf_fini(&parse.plain);
-  cf_parts_fini(&parse.parts);
+  cf_draft_fini(&parse.draft);
   return err == CF_E_FULL ? cf_fail(fault, CF_E_INVALID, NULL, "the event is too large") : err;
 }
 

@@ -11,7 +11,7 @@
 
 #include "fcgi-app/door/privilege.h"
 #include "lib/base/diag.h"
-#include "lib/base/utf8.h"
+#include "lib/base/show.h"
 #include "lib/record/json.h"
 
 #define PROGRAM       "counterfoil"
@@ -82,55 +82,16 @@ enum cf_err cf_cli_open(struct cf_cli *cli)
 
 /* ---- words ---- */
 
-static bool is_bidi(uint32_t code)
-{
-  return (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ||
-         code == 0x200e || code == 0x200f || code == 0x061c;
-}
-
-/* The code point of the well-formed sequence of len bytes at p. */
-static uint32_t text_decode(const uint8_t *p, size_t len)
-{
-  static const uint8_t first[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
-  uint32_t code = p[0] & first[len];
-
-  for (size_t i = 1; i < len; i++)
-    code = code << 6 | (p[i] & 0x3fu);
-  return code;
-}
-
-/* Append one character, or its escape; returns the bytes of s that it took. */
-static size_t put_one(struct cf_buf *b, struct cf_str s)
-{
-  const uint8_t *p = (const uint8_t *)s.p;
-  size_t len = cf_utf8_len(p, s.n);
-
-  if (len == 0) {
-    cf_buf_putf(b, "\\x%02x", p[0]);
-    return 1;
-  }
-  uint32_t code = text_decode(p, len);
-  if (code < 0x20 || code == 0x7f)
-    cf_buf_putf(b, "\\x%02x", (unsigned)code);
-  else if ((code >= 0x80 && code < 0xa0) || code == 0x2028 || code == 0x2029 || code == 0xfeff ||
-           is_bidi(code))
-    cf_buf_putf(b, "\\u{%x}", (unsigned)code);
-  else
-    cf_buf_put(b, p, len);
-  return len;
-}
-
 void cf_cli_put_safe(struct cf_buf *b, struct cf_str text, size_t width_max)
 {
   size_t width = 0;
   size_t cut = b->n; /* where the text ends when something has to go */
 
   while (text.n > 0) {
-    size_t before = b->n;
-    size_t took = put_one(b, text);
-    text = (struct cf_str){text.p + took, text.n - took};
+    size_t before = b->n, left = text.n;
+    cf_show_next(b, &text, CF_SHOW_TERMINAL);
     size_t added = b->n - before;
-    width += took == added ? 1 : added;
+    width += left - text.n == added ? 1 : added;
     if (width <= width_max - 1)
       cut = b->n;
     if (width > width_max) {

@@ -79,9 +79,8 @@ int cf_cli_refused(const struct cf_cli *cli, int status, struct cf_str body);
  * CF_EXIT_UNKNOWN. */
 int cf_cli_usage(const struct cf_cli *cli, const char *format, ...) CF_PRINTF(2, 3);
 
-/* Append text for a terminal: control characters, bidirectional overrides and
- * ill-formed bytes as \xhh or \u{h}; cut to width_max characters, the last
- * being "…", where it is longer. */
+/* Append text as CF_SHOW_TERMINAL shows it, cut to width_max characters, the
+ * last being "…", where it is longer. */
 void cf_cli_put_safe(struct cf_buf *b, struct cf_str text, size_t width_max);
 /* Write b to standard output. CF_E_PEER. */
 CF_MUST enum cf_err cf_cli_print(const struct cf_buf *b);

@@ -77,13 +77,17 @@ static int print_token(struct cf_cli *cli, const struct cf_json *doc)
 {
   struct cf_str token = cf_json_string(cf_json_member(doc, "token"));
   struct cf_str id = cf_json_string(cf_json_member(doc, "id"));
+  struct cf_buf said;
+  char room[512];
 
   if (token.n == 0)
     return cf_cli_fail(cli, cf_fail(&cli->fault, CF_E_SYNTAX, NULL, "the answer has no token"));
   if (printf("%.*s\n", (int)token.n, token.p) < 0 || fflush(stdout) != 0)
     return CF_EXIT_UNKNOWN;
-  (void)fprintf(stderr, "Token %.*s is shown this once: the ledger keeps only its hash.\n",
-                (int)id.n, id.p);
+  cf_buf_fixed(&said, room, sizeof room);
+  cf_cli_put_safe(&said, id, 40);
+  (void)fprintf(stderr, "Token %s is shown this once: the ledger keeps only its hash.\n",
+                cf_buf_cstr(&said));
   return CF_EXIT_TRUE;
 }
 

@@ -13,7 +13,7 @@
 #include "lib/base/codec.h"
 #include "lib/base/crypto.h"
 #include "lib/base/file.h"
-#include "lib/base/utf8.h"
+#include "lib/base/show.h"
 
 #define FILE_MAX   (1 << 20)
 #define PIECES_MAX 512
@@ -200,7 +200,7 @@ static void put_value(const struct cf_page_values *values, struct cf_str name, s
   cf_buf_init(&raw, SIZE_MAX);
   values->value(values->context, name, &raw);
   if (raw.err == CF_OK)
-    cf_html_put(b, cf_buf_str(&raw));
+    cf_show_put(b, cf_buf_str(&raw), CF_SHOW_HTML);
   else if (b->err == CF_OK)
     b->err = raw.err;
   cf_buf_fini(&raw);
@@ -229,66 +229,4 @@ enum cf_err cf_page_put(const struct cf_site *site, const struct cf_page_values 
 {
   put_pieces(site, values, 0, site->pieces_n, b);
   return b->err;
-}
-
-/* ---- escaping ---- */
-
-/* The code point of a well-formed sequence of n bytes. */
-static uint32_t code_of(const uint8_t *p, size_t n)
-{
-  static const uint8_t lead[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
-  uint32_t code = p[0] & lead[n];
-  for (size_t i = 1; i < n; i++)
-    code = code << 6 | (p[i] & 0x3f);
-  return code;
-}
-
-/* Code points that change the order of what stands around them, or cannot be
- * seen. */
-static bool is_trick(uint32_t code)
-{
-  static const struct {
-    uint32_t first, last;
-  } tricks[] = {
-      {0x7f, 0x9f},     {0xad, 0xad},     {0x61c, 0x61c},   {0x180e, 0x180e}, {0x200b, 0x200f},
-      {0x2028, 0x202e}, {0x2060, 0x206f}, {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe007f},
-  };
-  for (size_t i = 0; i < sizeof tricks / sizeof tricks[0]; i++)
-    if (code >= tricks[i].first && code <= tricks[i].last)
-      return true;
-  return false;
-}
-
-static void put_ascii(struct cf_buf *b, uint8_t c)
-{
-  switch (c) {
-  case '&': cf_buf_puts(b, "&amp;"); break;
-  case '<': cf_buf_puts(b, "&lt;"); break;
-  case '>': cf_buf_puts(b, "&gt;"); break;
-  case '"': cf_buf_puts(b, "&quot;"); break;
-  case '\'': cf_buf_puts(b, "&#39;"); break;
-  default:
-    if (c < 0x20)
-      cf_utf8_put_code(b, 0x2400u + c); /* its picture */
-    else if (c == 0x7f)
-      cf_utf8_put_code(b, 0x2421);
-    else
-      cf_buf_putc(b, (char)c);
-  }
-}
-
-void cf_html_put(struct cf_buf *b, struct cf_str s)
-{
-  const uint8_t *p = (const uint8_t *)s.p;
-  size_t n;
-  for (size_t i = 0; i < s.n; i += n) {
-    size_t length = cf_utf8_len(p + i, s.n - i);
-    n = length == 0 ? 1 : length;
-    if (length == 1)
-      put_ascii(b, p[i]);
-    else if (length == 0 || is_trick(code_of(p + i, length)))
-      cf_utf8_put_code(b, 0xfffd);
-    else
-      cf_buf_put(b, p + i, length);
-  }
 }

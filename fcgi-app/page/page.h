@@ -38,10 +38,4 @@ struct cf_page_values {
 CF_MUST enum cf_err cf_page_put(const struct cf_site *site, const struct cf_page_values *values,
                                 struct cf_buf *b);
 
-/* Append s as text for HTML, also inside a quoted attribute: the five
- * characters that matter as entities, ill-formed bytes as U+FFFD, and every
- * control and format character that could reorder or hide what stands around it
- * (C0, C1, bidirectional controls) as a visible picture or U+FFFD. */
-void cf_html_put(struct cf_buf *b, struct cf_str s);
-
 #endif

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "lib/base/clock.h"
-#include "lib/base/utf8.h"
+#include "lib/base/show.h"
 
 #define TEXT_MAX  1024 /* of a message, before it is escaped */
 #define MINUTE_US 60000000
@@ -24,48 +24,13 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int sink = STDERR_FILENO;
 static char name[64] = "counterfoil";
 
-/* How many bytes at p may be shown as they are; 0 where the first is to be
- * escaped. */
-static size_t shown(const uint8_t *p, size_t n)
-{
-  size_t len = cf_utf8_len(p, n);
-
-  if (len == 1)
-    return p[0] >= 0x20 && p[0] < 0x7f;
-  return len == 2 && p[0] == 0xc2 && p[1] < 0xa0 ? 0 : len;
-}
-
-/* Append text to line, escaped; line has room for four bytes a byte. Returns
- * the new length. */
-static size_t put_escaped(char *line, size_t at, const char *text)
-{
-  static const char digits[] = "0123456789abcdef";
-  const uint8_t *p = (const uint8_t *)text;
-  size_t n = strlen(text);
-
-  while (n > 0) {
-    size_t len = shown(p, n);
-    if (len > 0) {
-      memcpy(line + at, p, len);
-      at += len;
-    } else {
-      len = 1;
-      memcpy(line + at, (char[]){'\\', 'x', digits[*p >> 4], digits[*p & 15]}, 4);
-      at += 4;
-    }
-    p += len;
-    n -= len;
-  }
-  return at;
-}
-
 /* Where the write fails there is nobody left to tell. */
-static void write_line(const char *line, size_t n)
+static void write_line(struct cf_str line)
 {
   ssize_t done;
 
   do
-    done = write(sink, line, n);
+    done = write(sink, line.p, line.n);
   while (done < 0 && errno == EINTR);
 }
 
@@ -75,14 +40,17 @@ static void log_text(enum cf_level level, const char *text)
   char when[CF_TIME_TEXT_N + 1];
   char line[sizeof when + 4 * sizeof name + 64 + 4 * TEXT_MAX];
 
+  struct cf_buf b;
+
+  cf_buf_fixed(&b, line, sizeof line);
   cf_time_format(cf_clock_now_us(), when);
   pthread_mutex_lock(&lock);
-  size_t n = (size_t)snprintf(line, sizeof line, "%s ", when);
-  n = put_escaped(line, n, name);
-  n += (size_t)snprintf(line + n, sizeof line - n, "[%ld] %s: ", (long)getpid(), levels[level]);
-  n = put_escaped(line, n, text);
-  line[n++] = '\n';
-  write_line(line, n);
+  cf_buf_putf(&b, "%s ", when);
+  cf_show_put(&b, cf_str_from(name), CF_SHOW_LOG);
+  cf_buf_putf(&b, "[%ld] %s: ", (long)getpid(), levels[level]);
+  cf_show_put(&b, cf_str_from(text), CF_SHOW_LOG);
+  cf_buf_putc(&b, '\n');
+  write_line(cf_buf_str(&b));
   pthread_mutex_unlock(&lock);
 }
 

@@ -2,8 +2,8 @@
 /* The service's own messages: one line each, UTC time, level, text; to stderr
  * or a file.
  *
- * Everything that is not printable ASCII or well-formed UTF-8 above U+009F is
- * escaped as \xhh, so hostile input cannot forge a line or drive a terminal.
+ * The text is written as CF_SHOW_LOG shows it, so hostile input cannot forge a
+ * line or drive a terminal.
  * Never pass a secret. Thread-safe; a line is one write(2). */
 #ifndef CF_BASE_DIAG_H
 #define CF_BASE_DIAG_H

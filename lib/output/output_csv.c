@@ -3,14 +3,16 @@
  * the end.
  *
  * A cell that a spreadsheet would run (leading = + - @, tab, CR) gets a '
- * before it, control characters other than tab, CR and LF are written as
- * \u00xx, an empty text is "" and what is absent is nothing; a `body` column
- * stands in whole events (CF_FIELDS_ALL) only. */
+ * before it, its text is as CF_SHOW_CSV shows it, an empty text is "" and what
+ * is absent is nothing; a `body` column stands in whole events (CF_FIELDS_ALL)
+ * only. */
 #include "config.h"
 
 #include "lib/output/output_in.h"
 
 #include <string.h>
+
+#include "lib/base/show.h"
 
 /* ---- cells ---- */
 
@@ -31,44 +33,13 @@ static bool needs_quotes(struct cf_str cell)
   return false;
 }
 
-/* The control character that begins at p: C0 but tab, CR and LF, DEL, or C1
- * (two bytes in UTF-8). Gives its bytes, 0 where there is none. */
-static size_t control(const uint8_t *p, size_t n, unsigned *code)
-{
-  *code = *p;
-  if (*p == 0x7f || (*p < 0x20 && memchr("\t\r\n", *p, 3) == NULL))
-    return 1;
-  if (n < 2 || *p != 0xc2 || p[1] < 0x80 || p[1] > 0x9f)
-    return 0;
-  *code = p[1];
-  return 2;
-}
-
-static void put_cell_text(struct cf_buf *b, struct cf_str cell)
-{
-  const uint8_t *p = (const uint8_t *)cell.p;
-
-  for (size_t i = 0; i < cell.n;) {
-    unsigned code;
-    size_t n = control(p + i, cell.n - i, &code);
-    if (n > 0) {
-      cf_buf_putf(b, "\\u%04x", code);
-    } else {
-      cf_buf_puts(b, p[i] == '"' ? "\"" : "");
-      cf_buf_putc(b, (char)p[i]);
-      n = 1;
-    }
-    i += n;
-  }
-}
-
 static void put_cell(struct cf_buf *b, struct cf_str cell)
 {
   bool quotes = needs_quotes(cell);
 
   cf_buf_puts(b, quotes ? "\"" : "");
   cf_buf_puts(b, runs(cell) ? "'" : "");
-  put_cell_text(b, cell);
+  cf_show_put(b, cell, CF_SHOW_CSV);
   cf_buf_puts(b, quotes ? "\"" : "");
 }
 

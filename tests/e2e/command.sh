@@ -86,7 +86,7 @@ run "no such verb" 2 token burn --config "$CONF"
 # ---- queries: 3,000 sample events, and hostile ones
 
 cli sample 3000 >"$TMP/sample"
-printf '%s\n' '{"action":"hostile","user":"\u001b[31mroot\u001b[0m","message":"a\nb\tc\u0007\u009b2J\u202egnp.exe\u2066","status":200}' \
+printf '%s\n' '{"action":"hostile","user":"\u001b[31mroot\u001b[0m","message":"a\nb\tc\u0007\u009b2J\u202egnp.exe\u2066 \u200b\u00ad\udb40\udc41","status":200}' \
   '{"action":"hostile","user":"'"$(printf 'x%.0s' $(seq 1 300))"'","resource":"/caf\u00e9/\u65e5\u672c"}' >"$TMP/hostile"
 run "import" 0 import --config "$CONF" --source test "$TMP/sample" "$TMP/hostile"
 user=$(head -n 1 "$TMP/sample" | jq -r .user)
@@ -117,6 +117,7 @@ is "$(LC_ALL=C tr -d '\n\40-\176\200-\377' <"$TMP/out" | wc -c)" 0 "no control c
 is "$(wc -l <"$TMP/out")" 3 "one line an event"
 says '\\x1b\[31mroot' "escape sequences are shown"
 says 'a\\x0ab\\x09c\\x07\\u\{9b\}2J\\u\{202e\}gnp\.exe\\u\{2066\}' "line feeds, C1 controls and bidirectional ones too"
+says '\\u\{2066\} \\u\{200b\}\\u\{ad\}\\u\{e0041\}' "what hides in a text is seen"
 says '/café/日本' "letters of other languages are left alone"
 says ' x{15}… ' "long text is cut"
 run "an unknown filter" 2 query --config "$CONF" --nonsense=1

@@ -11,10 +11,10 @@
 #include "fcgi-app/http/body.h"
 #include "fcgi-app/http/memory.h"
 #include "fcgi-app/http/response.h"
-#include "fcgi-app/page/page.h"
 #include "fcgi-app/routes/route_in.h"
 #include "fcgi-app/who/session.h"
 #include "lib/base/diag.h"
+#include "lib/base/show.h"
 #include "lib/base/utf8.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -43,7 +43,7 @@ static void check_html(struct cf_str text)
 {
   struct cf_buf b;
   cf_buf_init(&b, SIZE_MAX);
-  cf_html_put(&b, text);
+  cf_show_put(&b, text, CF_SHOW_HTML);
   struct cf_str html = cf_buf_str(&b);
   CF_ASSERT(cf_utf8_ok(html));
   for (size_t i = 0; i < html.n; i++)

@@ -107,6 +107,10 @@ static const struct {
     {"\xc0\x8a", "\\xc0\\x8a"},
     {"\xe2\x82", "\\xe2\\x82"},
     {"\xed\xa0\x80", "\\xed\\xa0\\x80"},
+    {"photo\xe2\x80\xae"
+     "gpj.exe",
+     "photo\\xe2\\x80\\xaegpj.exe"},
+    {"ad\xe2\x80\x8bmin", "ad\\xe2\\x80\\x8bmin"},
     {"%n%s%d", "%n%s%d"},
     {"", ""},
 };

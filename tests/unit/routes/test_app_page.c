@@ -432,34 +432,6 @@ START_TEST(test_hostile)
 }
 END_TEST
 
-static const struct {
-  const char *text, *want;
-} escapes[] = {
-    {"a<b>&\"'", "a&lt;b&gt;&amp;&quot;&#39;"},
-    {"\t\n\x7f", "\xe2\x90\x89\xe2\x90\x8a\xe2\x90\xa1"},
-    {"\xc3\xa4\xf0\x9f\x98\x80", "\xc3\xa4\xf0\x9f\x98\x80"},
-    {"\xff"
-     "a\xc3",
-     "\xef\xbf\xbd"
-     "a\xef\xbf\xbd"},
-    {"\xe2\x80\xae", "\xef\xbf\xbd"},
-    {"\xc2\x85", "\xef\xbf\xbd"},
-    {"\xe2\x81\xa6", "\xef\xbf\xbd"},
-    {"", ""},
-};
-
-START_TEST(test_escape)
-{
-  for (size_t i = 0; i < CF_COUNT(escapes); i++) {
-    struct cf_buf b;
-    cf_buf_init(&b, 256);
-    cf_html_put(&b, cf_str_from(escapes[i].text));
-    ck_assert_str_eq(cf_buf_cstr(&b), escapes[i].want);
-    cf_buf_fini(&b);
-  }
-}
-END_TEST
-
 /* ---- files ---- */
 
 START_TEST(test_assets)
@@ -556,7 +528,6 @@ int main(void)
       {.tcase = "list", .test = test_trail},
       {.tcase = "hostile", .test = test_hostile, .setup = setup, .teardown = stage_teardown},
       {.tcase = "hostile", .test = test_templates},
-      {.tcase = "escape", .test = test_escape},
       {.tcase = "files", .test = test_assets, .setup = setup, .teardown = stage_teardown},
       {.tcase = "no files",
        .test = test_no_files,

@@ -68,7 +68,7 @@ question_names() { # the parameters of GET /v1/events, one a line
   while read -r name; do
     printf '%s\n' "$name" "$name.not"
     [ "$name" = ip ] || echo "$name.prefix"
-  done < <(sed -n 's/^CF_MEMBER([A-Z_]*, *"\([a-z_]*\)", *[A-Z]*, *[A-Z]*, *1,.*/\1/p' lib/record/schema.def)
+  done < <(sed -n 's/^CF_MEMBER([A-Z_]*, *"\([a-z_]*\)", *[A-Z]*, *[A-Z]*, *[1-9][0-9]*,.*/\1/p' lib/record/schema.def)
   printf '%s\n' q format
 }
 

@@ -5,6 +5,7 @@
 
 #include "lib/query/query_in.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -201,20 +202,10 @@ void cf_condition_sort(struct cf_condition *c)
   c->n = kept;
 }
 
-/* Members whose values are likely to be in few records come first. */
-static unsigned condition_rank(enum cf_member member)
+/* A condition on any text member comes behind all others. */
+static int condition_rank(const struct cf_condition *c)
 {
-  static const enum cf_member order[] = {CF_M_ID,         CF_M_REQUEST_ID, CF_M_SESSION,
-                                         CF_M_CREDENTIAL, CF_M_USER,       CF_M_IP,
-                                         CF_M_PATH,       CF_M_HOST,       CF_M_ACTION,
-                                         CF_M_SOURCE,     CF_M_STATUS,     CF_M_METHOD,
-                                         CF_M_OUTCOME};
-  _Static_assert(sizeof order / sizeof *order == CF_M_INDEXED_N, "each indexed member, once");
-  unsigned i = 0;
-
-  while (i < sizeof order / sizeof *order && order[i] != member)
-    i++;
-  return i;
+  return c->member == CF_M_N ? INT_MAX : cf_member_table[c->member].indexed;
 }
 
 int cf_condition_compare(const void *a, const void *b)
@@ -224,7 +215,8 @@ int cf_condition_compare(const void *a, const void *b)
 
   if (x->op != y->op)
     return x->op < y->op ? -1 : 1;
-  return (int)condition_rank(x->member) - (int)condition_rank(y->member);
+  int rank = condition_rank(x) - condition_rank(y);
+  return rank != 0 ? rank : (int)x->member - (int)y->member;
 }
 
 void cf_query_put_pair(struct cf_buf *b, const char *name, const char *ending, struct cf_str value)

@@ -266,10 +266,13 @@ static enum cf_err take_value(struct parse *p, struct cf_str item, void *context
   return cf_condition_add(context, item, p->at, p->fault);
 }
 
-/* Tokens, integers and words hold no comma: those three take lists. */
+/* Tokens, integers and words hold no comma: they take lists. */
 static bool takes_list(const struct cf_condition *c)
 {
-  return c->member == CF_M_METHOD || c->member == CF_M_STATUS || c->member == CF_M_OUTCOME;
+  if (c->member == CF_M_N)
+    return false;
+  enum cf_type type = cf_member_table[c->member].type;
+  return type == CF_T_TOKEN || type == CF_T_INTEGER || type == CF_T_WORD;
 }
 
 static enum cf_err take_condition(struct parse *p, enum cf_member member, enum cf_op op,

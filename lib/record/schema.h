@@ -21,7 +21,7 @@ enum cf_member {
 };
 enum {
   CF_M_INDEXED_N = 0 /* members that can be asked for */
-#define CF_MEMBER(symbol, name, type, compartment, indexed, limit) +indexed
+#define CF_MEMBER(symbol, name, type, compartment, indexed, limit) +(indexed > 0)
 #include "lib/record/schema.def"
 #undef CF_MEMBER
 };
@@ -57,7 +57,7 @@ struct cf_member_row {
   size_t name_n;
   enum cf_type type;
   enum cf_compartment compartment;
-  bool indexed;
+  unsigned char indexed; /* 0: it is not */
   uint64_t limit;
 };
 struct cf_kind_row {

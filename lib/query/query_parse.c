@@ -186,7 +186,7 @@ static enum cf_err parse_cursor(struct parse *p, struct cf_str s, struct cf_spot
 
 /* Each row's parser, applied to its field. */
 #define CF_PARAM(symbol, name, parser, field, list, in_text, help) \
-  static enum cf_err field##_set(struct parse *p, struct cf_str s) \
+  static enum cf_err set_##symbol(struct parse *p, struct cf_str s) \
   { \
     return parser(p, s, &p->query->field); \
   }
@@ -199,7 +199,7 @@ static const struct param_row {
   bool list, in_text;
 } param_table[PARAM_N] = {
 #define CF_PARAM(symbol, name, parser, field, list, in_text, help) \
-  {name, field##_set, list, in_text},
+  {name, set_##symbol, list, in_text},
 #include "lib/query/query.def"
 #undef CF_PARAM
 };

@@ -4,7 +4,7 @@
 #define CF_HTTP_PROBLEM_H
 
 #include "fcgi-app/http/response.h"
-#include "lib/record/problem.h"
+#include "lib/record/json_problem.h"
 
 /* Make the response a problem document of that error, with the words of fault
  * (may be NULL); `members` is JSON text of further members without a comma

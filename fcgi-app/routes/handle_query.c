@@ -10,7 +10,7 @@
 #include "lib/evidence/receipt.h"
 #include "lib/output/output.h"
 #include "lib/record/json.h"
-#include "lib/record/problem.h"
+#include "lib/record/json_problem.h"
 #include "lib/record/values.h"
 
 #define PAGE_BUDGET_US INT64_C(10000000)

@@ -4,7 +4,7 @@
 
 #include "lib/output/output_in.h"
 #include "lib/record/json.h"
-#include "lib/record/problem.h"
+#include "lib/record/json_problem.h"
 
 void cf_output_put_cursor(const struct cf_page_end *end, struct cf_buf *b)
 {

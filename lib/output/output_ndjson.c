@@ -5,7 +5,7 @@
 
 #include "lib/output/output_in.h"
 #include "lib/record/json.h"
-#include "lib/record/problem.h"
+#include "lib/record/json_problem.h"
 
 static enum cf_err ndjson_row(struct cf_rows *rows, const struct cf_record *record,
                               struct cf_buf *b)

@@ -2,7 +2,7 @@
 /* The members of a problem document. */
 #include "config.h"
 
-#include "lib/record/problem.h"
+#include "lib/record/json_problem.h"
 
 #include "lib/record/json.h"
 

@@ -2,7 +2,7 @@
 /* The members of a problem document, of every error and every fault. */
 #include "config.h"
 
-#include "lib/record/problem.h"
+#include "lib/record/json_problem.h"
 
 #include "lib/record/json.h"
 #include "tests/unit/cf_test.h"

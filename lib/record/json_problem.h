@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* An error as JSON: a problem document (RFC 9457; api.md, Errors), wherever it
  * is told. */
-#ifndef CF_RECORD_PROBLEM_H
-#define CF_RECORD_PROBLEM_H
+#ifndef CF_RECORD_JSON_PROBLEM_H
+#define CF_RECORD_JSON_PROBLEM_H
 
 #include "lib/base/buf.h"
 

@@ -3,6 +3,7 @@
  * (format.md, kind `access`). */
 #include "config.h"
 
+#include "fcgi-app/routes/access_in.h"
 #include "fcgi-app/routes/call_in.h"
 #include "lib/base/diag.h"
 #include "lib/record/control.h"

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "fcgi-app/http/problem.h"
+#include "fcgi-app/routes/access_in.h"
 #include "fcgi-app/routes/call_in.h"
 #include "fcgi-app/who/session.h"
 #include "lib/base/diag.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Inside fcgi-app: the application's state, a call under way, and the handlers
- * of the table of routes. */
+/* Inside fcgi-app/routes: the application's state, a call under way, and the
+ * handlers of the table of routes. */
 #ifndef CF_ROUTES_CALL_IN_H
 #define CF_ROUTES_CALL_IN_H
 
@@ -57,13 +57,5 @@ CF_MUST enum cf_err cf_call_site(struct cf_call *call, const struct cf_site **si
  * b's error. */
 CF_MUST enum cf_err cf_call_answer(struct cf_call *call, int status, const char *type,
                                    struct cf_buf *b);
-
-/* Leave an `access` record of what the caller did (query, read, verify,
- * export): who, from where, the filter and the number of rows. filter may be
- * empty. Nobody waits for it. */
-void cf_access_post(struct cf_call *call, const char *action, struct cf_str filter, uint64_t rows);
-/* The caller was refused with that error: known callers and strangers alike are
- * coalesced per minute and address. */
-void cf_access_refused(struct cf_call *call, enum cf_err err);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "fcgi-app/page/listing.h"
 #include "fcgi-app/page/page_view.h"
+#include "fcgi-app/routes/access_in.h"
 #include "fcgi-app/routes/call_in.h"
 #include "fcgi-app/who/session.h"
 #include "lib/evidence/receipt.h"

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "fcgi-app/routes/access_in.h"
 #include "fcgi-app/routes/call_in.h"
 #include "lib/base/codec.h"
 #include "lib/evidence/opening.h"

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "fcgi-app/routes/access_in.h"
 #include "fcgi-app/routes/call_in.h"
 #include "lib/base/codec.h"
 #include "lib/evidence/opening.h"

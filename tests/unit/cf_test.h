@@ -5,10 +5,9 @@
  * A test program's main is:
  *   int main(void) {
  *     const struct cf_test tests[] = {
- *       {.tcase = "base64", .test = test_base64_vectors, .loops =
- *       CF_COUNT(vectors)},
- *       {.tcase = "store", .test = test_append, .setup = store_open, .teardown
- *       = store_close},
+ *       {.tcase = "base64", .test = test_vectors, .loops = CF_COUNT(vectors)},
+ *       {.tcase = "store", .test = test_append, .setup = store_open,
+ *        .teardown = store_close},
  *     };
  *     return cf_test_run("codec", tests, CF_COUNT(tests));
  *   } */

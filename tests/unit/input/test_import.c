@@ -430,8 +430,8 @@ END_TEST
 
 /* The head: HMAC over source, a NUL and the first line. The value is from
  * another implementation:
- *   printf 'test\0#Fields' | openssl dgst -sha256 -mac HMAC -macopt hexkey:<32
- *   bytes 00> */
+ *   printf 'test\0#Fields' |
+ *     openssl dgst -sha256 -mac HMAC -macopt hexkey:<32 bytes 00> */
 START_TEST(test_head)
 {
   char head[CF_HEAD_N + 1], other[CF_HEAD_N + 1];

@@ -14,7 +14,7 @@
 #include "fcgi-app/http/hidden.h"
 #include "lib/base/clock.h"
 #include "lib/base/codec.h"
-#include "lib/base/diag.h"
+#include "lib/base/die.h"
 
 #define WAIT_US     INT64_C(15000000) /* for an owner to be there */
 #define PAUSE_US    20000

@@ -11,6 +11,7 @@
 
 #include "fcgi-app/door/privilege.h"
 #include "lib/base/diag.h"
+#include "lib/base/die.h"
 #include "lib/base/show.h"
 #include "lib/record/json.h"
 

@@ -11,6 +11,7 @@
 #include "config.h"
 
 #include "fcgi-app/door/fcgi_in.h"
+#include "lib/base/die.h"
 
 #include <errno.h>
 #include <fcgiapp.h>

@@ -15,6 +15,7 @@
 #include "fcgi-app/door/fcgi_in.h"
 #include "fcgi-app/door/socket.h"
 #include "lib/base/diag.h"
+#include "lib/base/die.h"
 #include "lib/base/thread.h"
 
 #define SOFTWARE PACKAGE_NAME " " PACKAGE_VERSION

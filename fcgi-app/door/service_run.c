@@ -17,6 +17,7 @@
 #include "fcgi-app/door/socket.h"
 #include "lib/base/clock.h"
 #include "lib/base/diag.h"
+#include "lib/base/die.h"
 
 #define TURN_US  INT64_C(10000000) /* for an owner that is leaving */
 #define PAUSE_MS 20

@@ -5,6 +5,7 @@
 #include "fcgi-app/http/problem.h"
 
 #include "lib/base/diag.h"
+#include "lib/base/die.h"
 
 #define TYPE        "application/problem+json"
 #define RETRY_AFTER "2" /* seconds */

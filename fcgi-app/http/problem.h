@@ -14,8 +14,8 @@
 CF_MUST enum cf_err cf_response_problem(struct cf_response *rs, enum cf_err err,
                                         const struct cf_fault *fault, struct cf_str members);
 
-/* The same as the whole answer to a request that there was no serving; takes no
- * heap memory, for that may be why. */
+/* The same without WWW-Authenticate, as the whole answer to a request that
+ * there was no serving; takes no heap memory, for that may be why. */
 void cf_problem_answer(const struct cf_transport *transport, enum cf_err err);
 
 #endif

@@ -81,9 +81,9 @@ static const char *own_name(struct cf_str name)
 }
 
 /* The form's fields as parameters of GET /v1/events. */
-static enum cf_err fault_translate(struct question *q, struct cf_listing *l,
-                                   const struct cf_request *rq, int64_t now_us,
-                                   struct cf_fault *fault)
+static enum cf_err question_translate(struct question *q, struct cf_listing *l,
+                                      const struct cf_request *rq, int64_t now_us,
+                                      struct cf_fault *fault)
 {
   for (size_t i = 0; i < rq->params_n; i++) {
     struct cf_param param = rq->params[i];
@@ -184,7 +184,7 @@ enum cf_err cf_listing_ask(struct cf_listing *l, struct cf_ledger *ledger,
   struct question *q = calloc(1, sizeof *q);
   if (q == NULL)
     return CF_E_NOMEM;
-  enum cf_err err = fault_translate(q, l, rq, now_us, fault);
+  enum cf_err err = question_translate(q, l, rq, now_us, fault);
   if (err == CF_OK)
     err = cf_query_parse(q->params, q->n, NULL, now_us, &query, fault);
   if (err == CF_OK) {

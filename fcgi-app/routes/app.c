@@ -10,6 +10,7 @@
 #include "fcgi-app/routes/call_in.h"
 #include "fcgi-app/who/session.h"
 #include "lib/base/diag.h"
+#include "lib/base/die.h"
 
 #define DRAIN_MAX (UINT64_C(64) << 20)
 

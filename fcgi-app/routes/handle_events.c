@@ -135,15 +135,6 @@ static enum cf_err answer_single(struct cf_call *call, const struct cf_ingest *i
 
 /* ---- A batch ---- */
 
-static void put_number_or_null(struct cf_buf *b, const char *name, bool given, uint64_t value)
-{
-  cf_json_put_name(b, name);
-  if (given)
-    cf_buf_put_u64(b, value);
-  else
-    cf_buf_puts(b, "null");
-}
-
 /* The lowest and highest seq that are new. */
 static void put_span(struct cf_buf *b, const struct cf_ingest *in)
 {
@@ -158,8 +149,8 @@ static void put_span(struct cf_buf *b, const struct cf_ingest *in)
     if (place->seq > last)
       last = place->seq;
   }
-  put_number_or_null(b, "first_seq", in->accepted > 0, first);
-  put_number_or_null(b, "last_seq", in->accepted > 0, last);
+  cf_json_put_member_u64_or_null(b, "first_seq", in->accepted > 0, first);
+  cf_json_put_member_u64_or_null(b, "last_seq", in->accepted > 0, last);
 }
 
 static void put_error(struct cf_buf *b, const struct cf_ingest *in, size_t i)

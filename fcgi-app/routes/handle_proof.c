@@ -134,8 +134,8 @@ static enum cf_err answer_proof(struct cf_call *call, const char *first_name, ui
 typedef enum cf_err make_proof(const struct cf_hashes *hashes, uint64_t first, uint64_t second,
                                struct cf_proof *proof);
 
-static enum cf_err prove(struct cf_call *call, const char *first_name, const char *second_name,
-                         make_proof *make)
+static enum cf_err proof_make(struct cf_call *call, const char *first_name, const char *second_name,
+                              make_proof *make)
 {
   uint64_t first = 0;
   uint64_t second = 0;
@@ -165,12 +165,12 @@ static enum cf_err prove(struct cf_call *call, const char *first_name, const cha
 
 enum cf_err cf_handle_inclusion(struct cf_call *call)
 {
-  return prove(call, "seq", "size", cf_tree_inclusion);
+  return proof_make(call, "seq", "size", cf_tree_inclusion);
 }
 
 enum cf_err cf_handle_consistency(struct cf_call *call)
 {
-  return prove(call, "first", "second", cf_tree_consistency);
+  return proof_make(call, "first", "second", cf_tree_consistency);
 }
 
 /* ---- tiles ---- */

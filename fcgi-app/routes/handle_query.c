@@ -11,7 +11,6 @@
 #include "lib/evidence/receipt.h"
 #include "lib/output/output.h"
 #include "lib/record/json.h"
-#include "lib/record/json_problem.h"
 #include "lib/record/values.h"
 
 #define PAGE_BUDGET_US INT64_C(10000000)

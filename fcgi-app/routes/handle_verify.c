@@ -83,15 +83,6 @@ static enum cf_err read_kept(struct cf_call *call, struct cf_verify_job *job)
 
 /* ---- the answer ---- */
 
-static void put_number_or_null(struct cf_buf *b, const char *name, bool given, uint64_t value)
-{
-  cf_json_put_name(b, name);
-  if (given)
-    cf_buf_put_u64(b, value);
-  else
-    cf_buf_puts(b, "null");
-}
-
 static void put_checked(struct cf_buf *b, const struct cf_verify_result *r)
 {
   cf_json_put_name(b, "checked");
@@ -119,7 +110,7 @@ static void put_errors(struct cf_buf *b, const struct cf_verify_result *r)
       cf_buf_putc(b, ',');
     cf_buf_putc(b, '{');
     cf_json_put_member(b, "code", cf_str_from(cf_verdict_name(r->errors[i].verdict)));
-    put_number_or_null(b, "seq", r->errors[i].has_seq, r->errors[i].seq);
+    cf_json_put_member_u64_or_null(b, "seq", r->errors[i].has_seq, r->errors[i].seq);
     cf_json_put_member(b, "detail", cf_str_from(r->errors[i].detail));
     cf_buf_putc(b, '}');
   }
@@ -136,14 +127,14 @@ static void put_result(struct cf_buf *b, const struct cf_verify_job *job,
   cf_buf_putc(b, '{');
   cf_json_put_member_bool(b, "ok", r->ok);
   cf_json_put_member_bool(b, "complete", r->complete);
-  put_number_or_null(b, "next", r->has_next, r->next);
+  cf_json_put_member_u64_or_null(b, "next", r->has_next, r->next);
   cf_json_put_member(b, "mode", cf_str_from(modes[job->mode]));
   cf_json_put_member(b, "origin", cf_str_from(r->origin));
   cf_json_put_member_u64(b, "size", r->size);
   cf_json_put_member_base64(b, "root", r->root, CF_HASH_N);
   cf_json_put_member_u64(b, "minimum", r->minimum);
   put_checked(b, r);
-  put_number_or_null(b, "first_bad", r->has_first_bad, r->first_bad);
+  cf_json_put_member_u64_or_null(b, "first_bad", r->has_first_bad, r->first_bad);
   put_errors(b, r);
   cf_json_put_member(b, "assurance", CF_STR("signed"));
   cf_json_put_name(b, "seconds");

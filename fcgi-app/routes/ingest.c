@@ -49,8 +49,8 @@ static struct cf_item *add_item(struct cf_ingest *in)
 }
 
 /* Note why an item was refused; words are kept for the first ones only. */
-static enum cf_err refuse(struct cf_ingest *in, struct cf_item *item, enum cf_err err,
-                          const struct cf_fault *fault)
+static enum cf_err event_refuse(struct cf_ingest *in, struct cf_item *item, enum cf_err err,
+                                const struct cf_fault *fault)
 {
   item->err = err;
   if (in->faults == CF_INGEST_WORDS_MAX)
@@ -82,7 +82,7 @@ static enum cf_err read_one(struct cf_ingest *in, struct cf_scan *scan,
     return CF_E_NOMEM;
   if (err == CF_OK)
     err = cf_event_read(text, members, &in->rules, &item->event, &fault);
-  return err == CF_OK || err == CF_E_NOMEM ? err : refuse(in, item, err, &fault);
+  return err == CF_OK || err == CF_E_NOMEM ? err : event_refuse(in, item, err, &fault);
 }
 
 enum cf_err cf_ingest_read(struct cf_ingest *in, struct cf_str body, uint64_t max,
@@ -104,7 +104,7 @@ enum cf_err cf_ingest_read(struct cf_ingest *in, struct cf_str body, uint64_t ma
 
 /* ---- appending ---- */
 
-static enum cf_err collect(struct cf_ingest *in)
+static enum cf_err items_collect(struct cf_ingest *in)
 {
   in->events = calloc(in->n + 1, sizeof *in->events);
   in->append.places = calloc(in->n + 1, sizeof *in->append.places);
@@ -120,7 +120,7 @@ static enum cf_err collect(struct cf_ingest *in)
   return CF_OK;
 }
 
-static void judge(struct cf_ingest *in)
+static void items_judge(struct cf_ingest *in)
 {
   for (size_t i = 0; i < in->n; i++) {
     struct cf_item *item = &in->items[i];
@@ -138,7 +138,7 @@ static void judge(struct cf_ingest *in)
 
 enum cf_err cf_ingest_append(struct cf_ingest *in, struct cf_ledger *ledger)
 {
-  enum cf_err err = collect(in);
+  enum cf_err err = items_collect(in);
   if (err == CF_OK && in->append.n > 0)
     err = cf_ledger_append(ledger, &in->append);
   if (err == CF_OK && in->append.n == 0) {
@@ -147,7 +147,7 @@ enum cf_err cf_ingest_append(struct cf_ingest *in, struct cf_ledger *ledger)
     in->append.size = state.size;
   }
   if (err == CF_OK)
-    judge(in);
+    items_judge(in);
   return err;
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lib/base/diag.h"
+#include "lib/base/die.h"
 #include "lib/base/utf8.h"
 #include "lib/record/control.h"
 #include "lib/record/source.h"

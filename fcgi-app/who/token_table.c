@@ -9,7 +9,7 @@
 
 #include "fcgi-app/who/token.h"
 #include "lib/base/codec.h"
-#include "lib/base/diag.h"
+#include "lib/base/die.h"
 #include "lib/record/json.h"
 
 #define ROW_DEPTH 4

@@ -10,10 +10,10 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/codec.h"
+#include "lib/base/resemble.h"
 #include "lib/base/utf8.h"
 
 #define SIZE_MOST (UINT64_C(1) << 50)
-#define KEY_MAX   32 /* longer words are no misspelt option */
 
 enum type {
   TYPE_PATH,
@@ -241,43 +241,17 @@ static void *field_of(struct cf_conf *conf, const struct option *option)
   return (char *)conf + option->place;
 }
 
-static unsigned least(unsigned a, unsigned b, unsigned c)
-{
-  unsigned low = a < b ? a : b;
-
-  return low < c ? low : c;
-}
-
-/* Levenshtein's distance, a row of the matrix at a time. word.n ≤ KEY_MAX. */
-static unsigned distance(struct cf_str word, const char *key)
-{
-  unsigned row[KEY_MAX + 1];
-
-  for (unsigned i = 0; i <= word.n; i++)
-    row[i] = i;
-  for (unsigned j = 1; *key != '\0'; j++, key++) {
-    unsigned diagonal = row[0];
-    row[0] = j;
-    for (size_t i = 1; i <= word.n; i++) {
-      unsigned above = row[i];
-      row[i] = least(above + 1, row[i - 1] + 1, diagonal + (word.p[i - 1] != *key));
-      diagonal = above;
-    }
-  }
-  return row[word.n];
-}
-
 /* The option that was probably meant: at most a third of its letters wrong;
  * NULL for none. */
 static const char *nearest(struct cf_str word)
 {
   const char *best = NULL;
-  unsigned low = ((unsigned)word.n + 1) / 3 + 1;
+  size_t low = (word.n + 1) / 3 + 1;
 
-  if (word.n > KEY_MAX)
+  if (word.n > CF_RESEMBLE_MAX)
     return NULL;
   for (size_t i = 0; i < OPTIONS_N; i++) {
-    unsigned d = distance(word, options[i].key);
+    size_t d = cf_word_distance(cf_str_from(options[i].key), word);
     if (d < low) {
       low = d;
       best = options[i].key;

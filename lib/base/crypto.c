@@ -16,7 +16,7 @@
 #include <openssl/params.h>
 
 #include "lib/base/codec.h"
-#include "lib/base/diag.h"
+#include "lib/base/die.h"
 
 #define PARTS_MAX 16
 /* parts together up to this are copied and hashed in one call, which costs

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/die.h"
 #include "lib/base/show.h"
 
 #define TEXT_MAX  1024 /* of a message, before it is escaped */

@@ -10,7 +10,6 @@
 
 #include <stdint.h>
 
-#include "lib/base/die.h"
 #include "lib/base/err.h"
 
 enum cf_level { CF_LOG_ERROR, CF_LOG_WARNING, CF_LOG_INFO };

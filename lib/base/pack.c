@@ -10,7 +10,7 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
-#include "lib/base/diag.h"
+#include "lib/base/die.h"
 
 #define LEVEL          1
 #define WINDOW_LOG_MAX 23 /* 8 MiB */

@@ -28,7 +28,7 @@
 enum cf_show_mode { CF_SHOW_TERMINAL, CF_SHOW_LOG, CF_SHOW_HTML, CF_SHOW_CSV };
 
 /* Append s as that mode shows it; HTML also inside a quoted attribute, CSV
- * without the quotes around a cell. At most six bytes come of one. */
+ * without the quotes around a cell. At most six bytes come of each byte. */
 void cf_show_put(struct cf_buf *b, struct cf_str s, enum cf_show_mode mode);
 
 /* Append the first character of s, n > 0, or its first byte where that is none,

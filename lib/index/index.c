@@ -9,8 +9,7 @@
 #include <string.h>
 
 #include "lib/base/crypto.h"
-#include "lib/base/diag.h"
-#include "lib/index/siphash_in.h"
+#include "lib/base/die.h"
 
 #define IDS_FIRST 64
 

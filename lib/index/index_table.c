@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/diag.h"
+#include "lib/base/die.h"
 #include "lib/index/siphash_in.h"
 
 #define ENTRIES_FIRST 64

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "lib/base/clock.h"
-#include "lib/base/diag.h"
+#include "lib/base/die.h"
 
 static void close_file(struct cf_followed *file)
 {

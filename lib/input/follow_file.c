@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "lib/base/clock.h"
-#include "lib/base/diag.h"
+#include "lib/base/die.h"
 #include "lib/input/follow_in.h"
 
 bool cf_follow_compressed(int fd)

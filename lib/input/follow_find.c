@@ -12,7 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/base/clock.h"
 #include "lib/base/diag.h"
 
 /* of clocks and file times; too much costs reading, not double events */
@@ -53,8 +52,8 @@ static enum cf_err try_neighbour(struct cf_follow *f, int dir, const char *name,
 
 /* The first neighbour that `accept` takes, open; its suffix is not kept.
  * CF_E_NOTFOUND, accept's errors. */
-static enum cf_err find(struct cf_follow *f, accept_fn *accept, const void *wanted,
-                        struct neighbour *found, struct cf_fault *fault)
+static enum cf_err neighbour_find(struct cf_follow *f, accept_fn *accept, const void *wanted,
+                                  struct neighbour *found, struct cf_fault *fault)
 {
   char *slash = strrchr(f->path, '/');
   if (slash == NULL)
@@ -93,7 +92,7 @@ enum cf_err cf_follow_find_copy(struct cf_follow *f, const struct cf_followed *f
                                 struct stat *st)
 {
   struct neighbour found;
-  enum cf_err err = find(f, accept_copy, file, &found, NULL);
+  enum cf_err err = neighbour_find(f, accept_copy, file, &found, NULL);
   if (err != CF_OK)
     return err;
   *fd = found.fd;
@@ -170,7 +169,8 @@ void cf_follow_add_missed(struct cf_follow *f)
   struct neighbour found;
   size_t before = f->files_n;
   /* One place stays free for the path's own file. */
-  while (f->files_n + 1 < CF_FILES_MAX && find(f, accept_missed, NULL, &found, NULL) == CF_OK)
+  while (f->files_n + 1 < CF_FILES_MAX &&
+         neighbour_find(f, accept_missed, NULL, &found, NULL) == CF_OK)
     cf_follow_add(f, found.fd, &found.st, 0, "")->gone = true;
   qsort(f->files + before, f->files_n - before, sizeof f->files[0], by_time);
 }
@@ -247,9 +247,9 @@ static enum cf_err file_resume(struct cf_follow *f, const struct cf_mark *mark,
   enum cf_err err = open_marked(f, mark, &found, fault);
   bool gone = err == CF_E_NOTFOUND;
   if (gone)
-    err = find(f, accept_inode, mark, &found, fault);
+    err = neighbour_find(f, accept_inode, mark, &found, fault);
   if (err == CF_E_NOTFOUND)
-    err = find(f, accept_head, mark, &found, fault);
+    err = neighbour_find(f, accept_head, mark, &found, fault);
   if (err == CF_E_NOTFOUND) {
     cf_log(
         CF_LOG_WARNING,
@@ -279,7 +279,7 @@ enum cf_err cf_follow_resume(struct cf_follow *f, const struct cf_marks *marks,
   if (!any)
     return CF_OK;
   f->looked_us = marks->saved_us;
-  (void)find(f, warn_compressed, NULL, NULL, NULL);
+  (void)neighbour_find(f, warn_compressed, NULL, NULL, NULL);
   cf_follow_add_missed(f);
   return CF_OK;
 }

@@ -13,6 +13,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/codec.h"
 #include "lib/base/diag.h"
+#include "lib/base/die.h"
 #include "lib/input/logline.h"
 #include "lib/record/source.h"
 
@@ -52,7 +53,7 @@ struct cf_import {
 
 /* ---- life ---- */
 
-static enum cf_err allocate(struct cf_import *im)
+static enum cf_err batches_allocate(struct cf_import *im)
 {
   im->batch = calloc(1, sizeof *im->batch);
   im->spare[0] = calloc(1, sizeof *im->spare[0]);
@@ -80,7 +81,7 @@ enum cf_err cf_import_new(const struct cf_import_rules *rules, struct cf_import 
     return CF_E_NOMEM;
   im->rules = *rules;
   cf_logline_init(&im->line);
-  enum cf_err err = allocate(im);
+  enum cf_err err = batches_allocate(im);
   if (err == CF_OK)
     *import = im;
   else
@@ -201,8 +202,8 @@ static void pause_us(const struct cf_import *im, int64_t us)
 }
 
 /* The words of a problem document, or the status alone. */
-static enum cf_err refused(enum cf_err err, int status, struct cf_str answer,
-                           struct cf_fault *fault)
+static enum cf_err refusals_take(enum cf_err err, int status, struct cf_str answer,
+                                 struct cf_fault *fault)
 {
   struct cf_json *doc = NULL;
   struct cf_str detail = {"", 0};
@@ -215,8 +216,8 @@ static enum cf_err refused(enum cf_err err, int status, struct cf_str answer,
 }
 
 /* POST until there is an answer that means something. */
-static enum cf_err post(struct cf_import *im, struct cf_str body, int *status,
-                        struct cf_buf *answer, struct cf_fault *fault)
+static enum cf_err batch_post(struct cf_import *im, struct cf_str body, int *status,
+                              struct cf_buf *answer, struct cf_fault *fault)
 {
   int64_t since_us = cf_clock_mono_us();
   for (int64_t wait_us = FIRST_PAUSE_US;;
@@ -226,7 +227,7 @@ static enum cf_err post(struct cf_import *im, struct cf_str body, int *status,
     enum cf_err err = im->rules.post(im->rules.context, body, status, answer, &words);
     bool passing = is_passing(err, *status);
     if (passing && err == CF_OK)
-      err = refused(CF_E_NOTREADY, *status, cf_buf_str(answer), &words);
+      err = refusals_take(CF_E_NOTREADY, *status, cf_buf_str(answer), &words);
     if (passing && is_stopped(im))
       err = cf_fail(&words, CF_E_LEAVING, NULL, "interrupted");
     else if (passing && cf_clock_mono_us() - since_us < im->rules.patience_us) {
@@ -244,8 +245,8 @@ static enum cf_err post(struct cf_import *im, struct cf_str body, int *status,
 /* ---- what was refused ---- */
 
 /* Put a refused line into the next round, made in another way. */
-static enum cf_err remake(struct cf_import *im, struct entry entry, int status,
-                          struct cf_str detail, struct cf_fault *fault)
+static enum cf_err line_remake(struct cf_import *im, struct entry entry, int status,
+                               struct cf_str detail, struct cf_fault *fault)
 {
   if (status == 409 && entry.own_head) {
     /* This very line, as an earlier version of the program understood it. */
@@ -290,9 +291,9 @@ static enum cf_err take_answer(struct cf_import *im, size_t first, size_t n,
       return cf_fail(fault, CF_E_INVALID, NULL,
                      "the ledger's answer speaks of a line that was not sent");
     im->sent.messages -= im->sending->entries[first + index].text;
-    enum cf_err err =
-        remake(im, im->sending->entries[first + index], (int)number(cf_json_member(e, "status"), 0),
-               cf_json_string(cf_json_member(e, "detail")), fault);
+    enum cf_err err = line_remake(im, im->sending->entries[first + index],
+                                  (int)number(cf_json_member(e, "status"), 0),
+                                  cf_json_string(cf_json_member(e, "detail")), fault);
     if (err != CF_OK)
       return err;
   }
@@ -308,7 +309,7 @@ static enum cf_err send_smaller(struct cf_import *im, size_t first, size_t n,
                                 struct cf_fault *fault)
 {
   if (n == 1)
-    return remake(im, im->sending->entries[first], 413, CF_STR("too large"), fault);
+    return line_remake(im, im->sending->entries[first], 413, CF_STR("too large"), fault);
   enum cf_err err = send_range(im, first, n / 2, fault);
   return err == CF_OK ? send_range(im, first + n / 2, n - n / 2, fault) : err;
 }
@@ -322,8 +323,9 @@ static enum cf_err send_range(struct cf_import *im, size_t first, size_t n, stru
   int status = 0;
   cf_buf_init(&answer, ANSWER_MAX);
   enum cf_err err =
-      post(im, (struct cf_str){(const char *)im->sending->body.p + at, last->at + last->n - at},
-           &status, &answer, fault);
+      batch_post(im,
+                 (struct cf_str){(const char *)im->sending->body.p + at, last->at + last->n - at},
+                 &status, &answer, fault);
   if (err == CF_OK && status == 413)
     err = send_smaller(im, first, n, fault);
   else if (err == CF_OK) {
@@ -331,14 +333,14 @@ static enum cf_err send_range(struct cf_import *im, size_t first, size_t n, stru
     if (err == CF_OK && cf_json_type(cf_json_member(doc, "errors")) == CF_JSON_ARRAY)
       err = take_answer(im, first, n, doc, fault);
     else if (err != CF_E_NOMEM)
-      err = refused(CF_E_INVALID, status, cf_buf_str(&answer), fault);
+      err = refusals_take(CF_E_INVALID, status, cf_buf_str(&answer), fault);
   }
   cf_json_free(doc);
   cf_buf_fini(&answer);
   return err;
 }
 
-static void empty(struct batch *batch)
+static void batch_empty(struct batch *batch)
 {
   cf_buf_reset(&batch->body);
   batch->n = 0;
@@ -346,11 +348,11 @@ static void empty(struct batch *batch)
 
 /* The next round: what was put aside is sent, and a spare batch takes what will
  * be put aside. The one that was added to stays as it is. */
-static void turn(struct cf_import *im)
+static void batches_turn(struct cf_import *im)
 {
   im->sending = im->again;
   im->again = im->spare[im->sending == im->spare[0]];
-  empty(im->again);
+  batch_empty(im->again);
 }
 
 enum cf_err cf_import_send(struct cf_import *im, struct cf_fault *fault)
@@ -359,7 +361,7 @@ enum cf_err cf_import_send(struct cf_import *im, struct cf_fault *fault)
   enum cf_err err = CF_OK;
   im->sent = (struct cf_import_counts){0};
   im->again = im->batch; /* what the first round sends */
-  for (turn(im); err == CF_OK && im->sending->n > 0; turn(im))
+  for (batches_turn(im); err == CF_OK && im->sending->n > 0; batches_turn(im))
     err = send_range(im, 0, im->sending->n, fault);
   if (err != CF_OK)
     return err;
@@ -367,7 +369,7 @@ enum cf_err cf_import_send(struct cf_import *im, struct cf_fault *fault)
   im->counts.accepted += im->sent.accepted;
   im->counts.duplicates += im->sent.duplicates;
   im->counts.messages += im->sent.messages;
-  empty(im->batch);
+  batch_empty(im->batch);
   cf_buf_reset(&im->raw);
   return CF_OK;
 }

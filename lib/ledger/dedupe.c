@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/diag.h"
+#include "lib/base/die.h"
 #include "lib/ledger/ledger_in.h"
 #include "lib/record/values.h"
 

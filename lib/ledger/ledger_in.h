@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The ledger from inside: what ledger.c, append.c, plan.c, dedupe.c, seal.c,
- * roll.c, view.c and recover.c share. Nobody outside lib/ledger includes it.
+/* The ledger from inside. Nobody outside lib/ledger includes it.
  *
  * Locks, in the order in which they may be taken:
  *   seal      one signature at a time
@@ -195,7 +194,6 @@ CF_MUST enum cf_err cf_dedupe(struct cf_ledger *l, struct cf_dedupe_ask *ask, ui
                               int64_t now_us);
 
 /* ledger_view.c */
-struct cf_layout *cf_layout_get(struct cf_ledger *l); /* counted */
 void cf_layout_put(struct cf_layout *layout);
 /* A new layout: what the current one has, with the last segments_add and tails
  * replaced. Takes references of its own. */

@@ -28,15 +28,6 @@ void cf_layout_put(struct cf_layout *layout)
     layout_free(layout);
 }
 
-struct cf_layout *cf_layout_get(struct cf_ledger *l)
-{
-  (void)pthread_mutex_lock(&l->look);
-  struct cf_layout *layout = l->layout;
-  atomic_fetch_add(&layout->refs, 1);
-  (void)pthread_mutex_unlock(&l->look);
-  return layout;
-}
-
 enum cf_err cf_layout_make(const struct cf_segment_meta *segments, size_t segments_n,
                            struct cf_tail *const *tails, size_t tails_n, struct cf_layout **layout)
 {

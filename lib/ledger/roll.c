@@ -3,6 +3,8 @@
  * (architecture.md, The store). */
 #include "config.h"
 
+#include "lib/base/die.h"
+
 #include <errno.h>
 #ifdef __GLIBC__
 #include <malloc.h>

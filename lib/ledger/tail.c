@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "lib/base/codec.h"
-#include "lib/base/diag.h"
+#include "lib/base/die.h"
 #include "lib/record/values.h"
 
 #define PIECE_MAX (CF_GROUP * (CF_LEAF_MAX + 1024u) + 4096u)

@@ -4,8 +4,6 @@
 
 #include "lib/output/output_in.h"
 
-#include "lib/record/values.h"
-
 const struct cf_output cf_output_table[CF_OUTPUT_N] = {
 #define CF_OUTPUT(symbol, name, type, alias, content_type, streams, exports) \
   {name, {type, alias}, content_type, streams, exports, &cf_output_##symbol},

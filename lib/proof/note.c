@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "lib/base/codec.h"
-#include "lib/base/diag.h"
+#include "lib/base/die.h"
 #include "lib/base/utf8.h"
 
 #define TYPE_ED25519 0x01

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "lib/base/codec.h"
-#include "lib/base/diag.h"
+#include "lib/base/die.h"
 #include "lib/base/file.h"
 
 #define KEY_HEAD     "PRIVATE+KEY+"

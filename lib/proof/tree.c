@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "lib/base/diag.h"
+#include "lib/base/die.h"
 
 void cf_node_hash(const uint8_t left[CF_HASH_N], const uint8_t right[CF_HASH_N],
                   uint8_t out[CF_HASH_N])
@@ -151,7 +151,7 @@ enum cf_err cf_tree_root(const struct cf_hashes *hashes, uint64_t size, uint8_t 
 }
 
 /* The largest power of two below n, n ≥ 2. */
-static uint64_t split(uint64_t n)
+static uint64_t size_split(uint64_t n)
 {
   return UINT64_C(1) << (63 - __builtin_clzll(n - 1));
 }
@@ -167,7 +167,7 @@ struct descent {
 /* Go to the half that holds leaf `index`. */
 static enum cf_err descent_step(struct descent *d, uint64_t index)
 {
-  uint64_t k = split(d->n);
+  uint64_t k = size_split(d->n);
   bool right = index - d->first >= k;
   uint8_t *passed = d->passed->hash[d->passed->n];
   enum cf_err err = right ? range_root(d->hashes, d->first, k, passed)
@@ -180,7 +180,7 @@ static enum cf_err descent_step(struct descent *d, uint64_t index)
   return CF_OK;
 }
 
-static void reverse(struct cf_proof *proof)
+static void proof_reverse(struct cf_proof *proof)
 {
   for (size_t i = 0, j = proof->n; i + 1 < j; i++) {
     uint8_t hash[CF_HASH_N];
@@ -203,7 +203,7 @@ enum cf_err cf_tree_inclusion(const struct cf_hashes *hashes, uint64_t index, ui
     if (err != CF_OK)
       return err;
   }
-  reverse(&made);
+  proof_reverse(&made);
   *proof = made;
   return CF_OK;
 }
@@ -230,7 +230,7 @@ enum cf_err cf_tree_consistency(const struct cf_hashes *hashes, uint64_t first, 
       return err;
     made.n++;
   }
-  reverse(&made);
+  proof_reverse(&made);
   *proof = made;
   return CF_OK;
 }

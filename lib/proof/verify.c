@@ -118,11 +118,6 @@ static enum cf_err head_root(struct cf_verify_run *run, const struct cf_hashes *
   return CF_OK;
 }
 
-static struct cf_str slice(const uint8_t hash[CF_HASH_N])
-{
-  return (struct cf_str){(const void *)hash, CF_HASH_N};
-}
-
 /* CF_E_PROOF where the head does not extend what the caller kept. */
 static enum cf_err kept_extends(const struct cf_verify_run *run, const struct cf_hashes *kept)
 {
@@ -138,9 +133,9 @@ static enum cf_err kept_extends(const struct cf_verify_run *run, const struct cf
   if (err != CF_OK)
     return err;
   for (size_t i = 0; i < proof.n; i++)
-    hash[i] = slice(proof.hash[i]);
-  return cf_consistency_check(job->kept_size, run->head.size, slice(job->kept_root),
-                              slice(run->head.root), hash, proof.n);
+    hash[i] = cf_hash_str(proof.hash[i]);
+  return cf_consistency_check(job->kept_size, run->head.size, cf_hash_str(job->kept_root),
+                              cf_hash_str(run->head.root), hash, proof.n);
 }
 
 /* Consistency with what the caller kept, where the walk did not come by that

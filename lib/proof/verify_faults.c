@@ -21,8 +21,10 @@ const char *cf_verdict_name(enum cf_verdict verdict)
   return names[verdict];
 }
 
-void cf_error_set(struct cf_verify_error *error, enum cf_verdict verdict, const uint64_t *seq,
-                  const char *format, va_list args)
+/* verify_faults.c: add a fault with a seq (NULL: none). A detail is cut to size
+ * without splitting a UTF-8 sequence. */
+static void error_set(struct cf_verify_error *error, enum cf_verdict verdict, const uint64_t *seq,
+                      const char *format, va_list args)
 {
   char text[512];
   memset(error, 0, sizeof *error);
@@ -55,7 +57,7 @@ void cf_run_fault(struct cf_verify_run *run, enum cf_verdict verdict, const uint
   struct cf_verify_error error;
   va_list args;
   va_start(args, format);
-  cf_error_set(&error, verdict, seq, format, args);
+  error_set(&error, verdict, seq, format, args);
   va_end(args);
   fault_add(run, &error);
 }
@@ -74,6 +76,6 @@ void cf_tile_fault(struct cf_tile_report *tile, enum cf_verdict verdict, uint64_
   if (tile->errors_total++ >= CF_TILE_ERRORS_MAX)
     return;
   va_start(args, format);
-  cf_error_set(&tile->errors[tile->errors_n++], verdict, &seq, format, args);
+  error_set(&tile->errors[tile->errors_n++], verdict, &seq, format, args);
   va_end(args);
 }

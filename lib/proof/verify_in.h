@@ -116,10 +116,6 @@ struct cf_verify_run {
   bool pruned_named;              /* a retention record named the minimum, that root and prev */
 };
 
-/* verify_faults.c: add a fault with a seq (NULL: none). A detail is cut to size
- * without splitting a UTF-8 sequence. */
-void cf_error_set(struct cf_verify_error *error, enum cf_verdict verdict, const uint64_t *seq,
-                  const char *format, va_list args) CF_PRINTF(4, 0);
 void cf_run_fault(struct cf_verify_run *run, enum cf_verdict verdict, const uint64_t *seq,
                   const char *format, ...) CF_PRINTF(4, 5);
 void cf_run_take_errors(struct cf_verify_run *run, const struct cf_tile_report *tile);
@@ -160,5 +156,11 @@ CF_MUST enum cf_err cf_run_stops(struct cf_verify_run *run, bool judge);
  * full walk. */
 CF_MUST enum cf_err cf_run_claims(struct cf_verify_run *run, const struct cf_tile_report *tile);
 void cf_run_claims_end(struct cf_verify_run *run);
+
+/* A hash as a slice. */
+static inline struct cf_str cf_hash_str(const uint8_t hash[CF_HASH_N])
+{
+  return (struct cf_str){(const void *)hash, CF_HASH_N};
+}
 
 #endif

@@ -20,11 +20,6 @@ struct scan {
   uint8_t link[CF_HASH_N];
 };
 
-static struct cf_str slice(const uint8_t hash[CF_HASH_N])
-{
-  return (struct cf_str){(const void *)hash, CF_HASH_N};
-}
-
 /* Which hash stands for the leaf in the tree. The kept one where there is one:
  * then a changed leaf is told once, at its place, and not by every root above
  * it. */
@@ -128,7 +123,7 @@ static void opening_check(struct scan *s, enum cf_compartment c)
     return;
   }
   cf_commitment(c, s->leaf.seq, s->in->salt[c], s->in->payload[c], commitment);
-  if (!cf_str_eq(slice(commitment), slice(s->leaf.commitment[c])))
+  if (!cf_str_eq(cf_hash_str(commitment), cf_hash_str(s->leaf.commitment[c])))
     cf_tile_fault(s->tile, CF_V_OPENING_MISMATCH, s->seq, "%s is not what the leaf commits to",
                   name);
 }

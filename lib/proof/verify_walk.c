@@ -89,12 +89,13 @@ static void *worker_main(void *context)
 static enum cf_err workers_start(struct walk *w, pthread_t *threads, unsigned n, unsigned *started)
 {
   enum cf_err err = CF_OK;
+  struct cf_fault fault = {"", ""};
   *started = 0;
   while (err == CF_OK && *started < n) {
-    err = cf_thread_start(&threads[*started], 0, worker_main, w, w->run->fault);
+    err = cf_thread_start(&threads[*started], 0, worker_main, w, &fault);
     *started += err == CF_OK;
   }
-  return *started > 0 ? CF_OK : err;
+  return *started > 0 ? CF_OK : cf_fail(w->run->fault, err, fault.at, "%s", fault.detail);
 }
 
 /* ---- the folding side ---- */

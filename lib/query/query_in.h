@@ -81,15 +81,6 @@ void cf_condition_put(const struct cf_condition *c, struct cf_buf *b);
 /* Append `name` `ending` `=` value in the same way. */
 void cf_query_put_pair(struct cf_buf *b, const char *name, const char *ending, struct cf_str value);
 
-/* ---- query_test.c ---- */
-
-/* Does what stands around a record's text pass: kind, seq and both times? */
-bool cf_query_test_frame(const struct cf_query *query, const struct cf_record *record);
-/* Does a record's text pass the conditions? CF_E_SYNTAX where an address or a
- * status is none. */
-CF_MUST enum cf_err cf_query_test_values(const struct cf_query *query,
-                                         const struct cf_values *values, bool *pass);
-
 /* ---- candidates.c ---- */
 
 /* Which offsets of the view's unit i, from ≤ offset < bits->n, may pass the

@@ -16,7 +16,7 @@ static bool in_range(int64_t t_us, int64_t from_us, int64_t to_us)
   return from_us <= t_us && t_us < to_us;
 }
 
-bool cf_query_test_frame(const struct cf_query *query, const struct cf_record *record)
+static bool frame_passes(const struct cf_query *query, const struct cf_record *record)
 {
   return (query->kinds >> record->kind & 1) != 0 && query->seq_from <= record->seq &&
          record->seq < query->seq_to &&
@@ -116,8 +116,8 @@ static enum cf_err condition_holds(const struct cf_condition *c, const struct cf
   return err;
 }
 
-enum cf_err cf_query_test_values(const struct cf_query *query, const struct cf_values *values,
-                                 bool *pass)
+static enum cf_err values_pass(const struct cf_query *query, const struct cf_values *values,
+                               bool *pass)
 {
   bool holds = true;
 
@@ -133,10 +133,9 @@ enum cf_err cf_query_test_values(const struct cf_query *query, const struct cf_v
 enum cf_err cf_query_test(const struct cf_query *query, const struct cf_record *record,
                           struct cf_values *scratch, bool *pass)
 {
-  if (!cf_query_test_frame(query, record) || query->conditions_n == 0) {
-    *pass = cf_query_test_frame(query, record);
+  *pass = frame_passes(query, record);
+  if (!*pass || query->conditions_n == 0)
     return CF_OK;
-  }
   enum cf_err err = cf_values_get(record, scratch);
-  return err == CF_OK ? cf_query_test_values(query, scratch, pass) : err;
+  return err == CF_OK ? values_pass(query, scratch, pass) : err;
 }

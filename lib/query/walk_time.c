@@ -19,7 +19,7 @@ struct heap {
   bool ascending;
 };
 
-static int compare(struct cf_spot a, struct cf_spot b)
+static int spot_compare(struct cf_spot a, struct cf_spot b)
 {
   if (a.time_us != b.time_us)
     return a.time_us < b.time_us ? -1 : 1;
@@ -29,7 +29,7 @@ static int compare(struct cf_spot a, struct cf_spot b)
 /* Does a come before b in the answer? */
 static bool before(bool ascending, struct cf_spot a, struct cf_spot b)
 {
-  return ascending ? compare(a, b) < 0 : compare(a, b) > 0;
+  return ascending ? spot_compare(a, b) < 0 : spot_compare(a, b) > 0;
 }
 
 /* ---- the heap ---- */

@@ -11,7 +11,6 @@
 #include "lib/base/codec.h"
 #include "lib/base/utf8.h"
 #include "lib/record/address.h"
-#include "lib/record/canon_in.h"
 #include "lib/record/json.h"
 #include "lib/record/record_in.h"
 #include "lib/record/source.h"
@@ -43,7 +42,8 @@ void cf_draft_reset(struct cf_draft *draft)
 
 /* ---- values ---- */
 
-struct cf_str cf_draft_get(const struct cf_draft *draft, const struct cf_draft_part *part)
+/* The value, valid until the next set; empty where there is none. */
+static struct cf_str part_text(const struct cf_draft *draft, const struct cf_draft_part *part)
 {
   if (!part->set || part->n == 0)
     return (struct cf_str){"", 0};
@@ -110,7 +110,7 @@ static enum cf_err set_text(struct cf_draft *draft, enum cf_member m, struct cf_
     longer = longer || part->n > limit;
     if (part->n > limit && !draft->cut_long)
       return invalid(fault, m);
-    part->n = cf_utf8_head(cf_draft_get(draft, part), (size_t)limit).n;
+    part->n = cf_utf8_head(part_text(draft, part), (size_t)limit).n;
   }
   if (longer)
     draft->cut |= 1u << m;
@@ -172,7 +172,7 @@ enum cf_err cf_draft_set_time(struct cf_draft *draft, int64_t t_us)
 
 static enum cf_err default_outcome(struct cf_draft *draft)
 {
-  struct cf_str status = cf_draft_get(draft, &draft->member[CF_M_STATUS]);
+  struct cf_str status = part_text(draft, &draft->member[CF_M_STATUS]);
   uint64_t v = 0;
   const char *word = "unknown";
   if (draft->member[CF_M_STATUS].set && cf_u64_parse(status, 999, &v) == CF_OK)
@@ -249,7 +249,7 @@ static void put_members(const struct cf_draft *draft, enum cf_compartment compar
     if (b->n > start)
       cf_buf_putc(b, ',');
     cf_buf_putstr(b, cf_member_keys[*m]);
-    struct cf_str s = cf_draft_get(draft, &draft->member[*m]);
+    struct cf_str s = part_text(draft, &draft->member[*m]);
     size_t at = b->n;
     put_value(b, cf_member_table[*m].type, s);
     if (cf_member_table[*m].indexed)
@@ -266,7 +266,7 @@ static void put_decoded(const struct cf_draft *draft, struct cf_buf *b,
     if (!cf_member_table[m].indexed || !draft->member[m].set || value[m].at > 0)
       continue;
     size_t at = b->n;
-    cf_buf_putstr(b, cf_draft_get(draft, &draft->member[m]));
+    cf_buf_putstr(b, part_text(draft, &draft->member[m]));
     value[m] = (struct cf_event_value){(uint32_t)at, (uint32_t)(b->n - at)};
   }
 }
@@ -292,7 +292,7 @@ static void put_texts(const struct cf_draft *draft, struct cf_buf *b, size_t end
   put_members(draft, CF_C_PUBLIC, &m, b, value);
   if (draft->body.set) {
     cf_json_put_name(b, "body");
-    cf_buf_putstr(b, cf_draft_get(draft, &draft->body));
+    cf_buf_putstr(b, part_text(draft, &draft->body));
   }
   ends[0] = b->n;
   for (unsigned c = 0; c < CF_C_N; c++) {
@@ -326,7 +326,7 @@ static enum cf_err check_public(const struct cf_draft *draft, const struct cf_re
     if (draft->member[m].set && cf_member_table[m].compartment == CF_C_PUBLIC)
       members |= 1u << m;
   return cf_public_members_check(draft->kind, members,
-                                 cf_draft_get(draft, &draft->member[CF_M_SOURCE]), fault);
+                                 part_text(draft, &draft->member[CF_M_SOURCE]), fault);
 }
 
 static enum cf_err check_record(const struct cf_draft *draft, const struct cf_record *r,

@@ -37,8 +37,6 @@ CF_MUST enum cf_err cf_draft_set(struct cf_draft *draft, enum cf_member m, struc
 CF_MUST enum cf_err cf_draft_set_time(struct cf_draft *draft, int64_t t_us);
 /* A value that ends the scratch and begins at offset `at` of it. */
 void cf_draft_set_scratch(struct cf_draft *draft, struct cf_draft_part *part, size_t at);
-/* The value, valid until the next set; empty where there is none. */
-struct cf_str cf_draft_get(const struct cf_draft *draft, const struct cf_draft_part *part);
 
 /* Defaults, checks of the whole, and the record's texts. CF_E_INVALID,
  * CF_E_NOMEM. On success the caller owns *event. */

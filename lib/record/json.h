@@ -19,6 +19,8 @@ void cf_json_put_name(struct cf_buf *b, const char *name);
  * `"name":"<base64>"`, with the comma as above. */
 void cf_json_put_member(struct cf_buf *b, const char *name, struct cf_str value);
 void cf_json_put_member_u64(struct cf_buf *b, const char *name, uint64_t value);
+/* The number where it is given, else null. */
+void cf_json_put_member_u64_or_null(struct cf_buf *b, const char *name, bool given, uint64_t value);
 void cf_json_put_member_bool(struct cf_buf *b, const char *name, bool value);
 void cf_json_put_member_base64(struct cf_buf *b, const char *name, const void *p, size_t n);
 void cf_json_put_member_time(struct cf_buf *b, const char *name, int64_t t_us);

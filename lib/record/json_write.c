@@ -92,6 +92,15 @@ void cf_json_put_member_u64(struct cf_buf *b, const char *name, uint64_t value)
   cf_buf_put_u64(b, value);
 }
 
+void cf_json_put_member_u64_or_null(struct cf_buf *b, const char *name, bool given, uint64_t value)
+{
+  cf_json_put_name(b, name);
+  if (given)
+    cf_buf_put_u64(b, value);
+  else
+    cf_buf_puts(b, "null");
+}
+
 void cf_json_put_member_bool(struct cf_buf *b, const char *name, bool value)
 {
   cf_json_put_name(b, name);

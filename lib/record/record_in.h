@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Inside lib/record: what values.c and record.c share with the builder. */
+/* Inside lib/record: what is known of a record's texts beside their values. */
 #ifndef CF_RECORD_RECORD_IN_H
 #define CF_RECORD_RECORD_IN_H
 

@@ -9,6 +9,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/codec.h"
+#include "lib/base/resemble.h"
 #include "lib/base/utf8.h"
 #include "lib/record/address.h"
 
@@ -76,43 +77,11 @@ enum cf_compartment cf_compartment_find(struct cf_str name)
 
 /* ---- names that a person may have meant ---- */
 
-#define WORD_MAX 31
-
-static char lower(char c)
-{
-  return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-}
-
-static size_t least(size_t a, size_t b, size_t c)
-{
-  size_t ab = a < b ? a : b;
-  return ab < c ? ab : c;
-}
-
-/* Levenshtein's distance, one row of the matrix at a time. */
-static size_t distance(struct cf_str a, struct cf_str b)
-{
-  size_t row[WORD_MAX + 1];
-  for (size_t j = 0; j <= b.n; j++)
-    row[j] = j;
-  for (size_t i = 1; i <= a.n; i++) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.n; j++) {
-      size_t above = row[j];
-      row[j] =
-          least(above + 1, row[j - 1] + 1, diagonal + (lower(a.p[i - 1]) != lower(b.p[j - 1])));
-      diagonal = above;
-    }
-  }
-  return row[b.n];
-}
-
 bool cf_name_resembles(struct cf_str name, struct cf_str known)
 {
-  if (name.n < 2 || name.n > WORD_MAX || known.n > WORD_MAX)
+  if (name.n < 2 || name.n > CF_RESEMBLE_MAX || known.n > CF_RESEMBLE_MAX)
     return false;
-  if (distance(name, known) <= (name.n < 5 ? 1u : 2u))
+  if (cf_word_distance(name, known) <= (name.n < 5 ? 1u : 2u))
     return true;
   return (name.n >= 3 && memmem(known.p, known.n, name.p, name.n) != NULL) ||
          (known.n >= 3 && memmem(name.p, name.n, known.p, known.n) != NULL);

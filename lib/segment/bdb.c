@@ -17,6 +17,7 @@
 #include <db.h>
 
 #include "lib/base/diag.h"
+#include "lib/base/die.h"
 #include "lib/segment/bdb_file_in.h"
 
 #define FILE_MODE  0640

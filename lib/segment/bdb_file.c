@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/base/diag.h"
+#include "lib/base/die.h"
 #include "lib/base/file.h"
 
 #define FD_MAX 65536 /* descriptors above are not watched: checksums alone guard them */

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "lib/base/codec.h"
-#include "lib/base/diag.h"
+#include "lib/base/die.h"
 #include "lib/base/pack.h"
 
 #define PACK_MIN   2048 /* below this compression costs more than it saves */

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/segment/segment_in.h"
-
 #define BLOOM_BLOCK  64 /* bytes */
 #define BLOOM_BITS   10 /* of a fingerprint */
 #define BLOOM_PROBES 7

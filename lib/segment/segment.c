@@ -14,6 +14,7 @@
 
 #include "lib/base/codec.h"
 #include "lib/base/diag.h"
+#include "lib/base/die.h"
 
 #define INFO_MAX 4096
 

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 
 #include "lib/base/codec.h"
-#include "lib/base/diag.h"
+#include "lib/base/die.h"
 #include "lib/base/file.h"
 
 #define CACHE       (4u << 20)

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "lib/base/codec.h"
-#include "lib/base/diag.h"
+#include "lib/base/die.h"
 
 #define KEY_MAX (CF_INDEX_VALUE_MAX + 4)
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "lib/base/codec.h"
-#include "lib/base/diag.h"
+#include "lib/base/die.h"
 #include "lib/segment/bloom_in.h"
 
 #define FILE_CACHE  (1u << 20) /* wanted for each open file */

@@ -9,6 +9,7 @@
 
 #include "lib/base/codec.h"
 #include "lib/base/diag.h"
+#include "lib/base/die.h"
 #include "lib/record/event.h"
 #include "lib/record/json.h"
 #include "lib/record/scan.h"

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/base/diag.h"
+#include "lib/base/die.h"
 #include "lib/input/lines.h"
 #include "lib/input/logline.h"
 #include "lib/record/event.h"

@@ -8,6 +8,7 @@
 
 #include "lib/base/codec.h"
 #include "lib/base/diag.h"
+#include "lib/base/die.h"
 #include "lib/record/builder.h"
 #include "lib/record/event.h"
 #include "lib/record/values.h"

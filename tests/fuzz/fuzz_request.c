@@ -14,6 +14,7 @@
 #include "fcgi-app/routes/route_in.h"
 #include "fcgi-app/who/session.h"
 #include "lib/base/diag.h"
+#include "lib/base/die.h"
 #include "lib/base/show.h"
 #include "lib/base/utf8.h"
 #include "tests/fuzz/fuzz.h"

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/die.h"
 #include "lib/base/utf8.h"
 #include "tests/unit/cf_test.h"
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lib/base/diag.h"
+#include "lib/base/die.h"
 
 #define START_US INT64_C(1795485601000000) /* 2026-11-24T02:00:01Z */
 

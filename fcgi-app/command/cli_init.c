@@ -46,6 +46,7 @@ static int init_run(struct cf_cli *cli)
     err = print_key(cli);
   if (err != CF_OK)
     return cf_cli_fail(cli, err);
+  (void)fflush(stdout); /* above, wherever both go */
   (void)fprintf(
       stderr,
       "A new ledger is in %s. Its key, above, is what proofs are checked with: keep a copy elsewhere.\n"

@@ -5,8 +5,10 @@
 # New inputs go to BUILDDIR/fuzz-TARGET/corpus; what crashes it is left in BUILDDIR/fuzz-TARGET.
 set -euo pipefail
 
-target=${1:?target}
-seconds=${2:?seconds}
+[ $# -ge 2 ] || { echo "usage: run.sh event|logline|record|request SECONDS [BUILDDIR]" >&2; exit 2; }
+command -v "${CLANG:-clang}" >/dev/null || { echo "no ${CLANG:-clang}: apt-get install clang libclang-rt-dev" >&2; exit 2; }
+target=$1
+seconds=$2
 build=$(cd "${3:-.}" && pwd)
 root=$(cd "$(dirname "$0")/../.." && pwd)
 work=$build/fuzz-$target

@@ -152,7 +152,7 @@ check_commands() {
 check_targets() {
   local word
   while read -r word; do
-    grep -qE "^$word:" Makefile.am || [[ $word =~ ^(check|install|distcheck)$ ]] || complain "the documents say make $word, which is no target"
+    grep -qE "^$word:" Makefile.am || [[ $word =~ ^(check|install|dist|distcheck|distclean)$ ]] || complain "the documents say make $word, which is no target"
   done < <(sed -nE 's/^(.*[ &])?make ([a-z-]+).*/\2/p' "$tmp/shown" | sort -u)
 }
 

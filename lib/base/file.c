@@ -119,6 +119,7 @@ enum cf_err cf_file_replace(int directory, const char *path, mode_t mode, struct
     errno = ENAMETOOLONG;
     return CF_E_SYSTEM;
   }
+  (void)unlinkat(directory, fresh, 0); /* where it is not ours to remove, put says so */
   enum cf_err err = cf_file_put(directory, fresh, mode, s);
   if (err != CF_OK)
     return err;

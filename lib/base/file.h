@@ -30,9 +30,10 @@ CF_MUST bool cf_file_sync_name(const char *path);
 CF_MUST enum cf_err cf_file_put(int directory, const char *path, mode_t mode, struct cf_str s);
 /* Put s in the place of a file, or of none: cf_file_put beside it as
  * `<path>.new`, rename, fsync of the directory. Whenever that is cut short,
- * `path` is the old file or the new one, and whole; a `.new` that is left then
- * is written over the next time. On CF_OK it is the new one, after a crash too;
- * with the errors of cf_file_put the old one, but with CF_E_UNKNOWN either. */
+ * `path` is the old file or the new one, and whole; whatever stands as `.new`,
+ * left by that or by others, is removed first. On CF_OK it is the new one,
+ * after a crash too; with the errors of cf_file_put the old one, but with
+ * CF_E_UNKNOWN either. */
 CF_MUST enum cf_err cf_file_replace(int directory, const char *path, mode_t mode, struct cf_str s);
 
 #endif

@@ -273,17 +273,21 @@ START_TEST(test_replace_refused)
 }
 END_TEST
 
-/* Somebody else's link beside it leads nowhere, and stays. */
+/* Somebody else's link or file beside it goes, and what it leads to stays. */
 START_TEST(test_replace_beside_a_link)
 {
   struct stat st;
 
   write_file("file", "the old one");
-  ck_assert_int_eq(symlink("file", "file.new"), 0);
-  ck_assert_err(replace(true, "the new one"), CF_E_SYSTEM);
-  ck_assert_int_eq(errno, ELOOP);
-  check_file("file", "the old one");
-  ck_assert_int_eq(lstat("file.new", &st), 0);
+  write_file("other", "another's");
+  ck_assert_int_eq(_i == 0 ? symlink("other", "file.new") : link("other", "file.new"), 0);
+  ck_assert_ok(replace(true, "the new one"));
+  check_file("file", "the new one");
+  check_file("other", "another's");
+  check_absent("file.new");
+  ck_assert_int_eq(lstat("file", &st), 0);
+  ck_assert(S_ISREG(st.st_mode) && st.st_nlink == 1);
+  unlink("other");
 }
 END_TEST
 
@@ -354,7 +358,7 @@ int main(void)
       {.tcase = "file", .test = test_replace_on_full_disk, .loops = 2},
       {.tcase = "file", .test = test_replace_unsynced, .loops = 4},
       {.tcase = "file", .test = test_replace_refused},
-      {.tcase = "file", .test = test_replace_beside_a_link},
+      {.tcase = "file", .test = test_replace_beside_a_link, .loops = 2},
       {.tcase = "file", .test = test_name, .loops = CF_COUNT(names)},
       {.tcase = "file", .test = test_refused, .loops = 2},
       {.tcase = "file", .test = test_closed_parent},

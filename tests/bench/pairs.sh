@@ -36,7 +36,7 @@ done
 # A line a figure: name, tab, number. A load's row has two figures: how many, and the application's CPU for each.
 figures() {
   awk -F ' *[|] *' '
-    /^\| (single|batches)/ {print $2 "\t" $3; split($7, cpu, " / "); sub(/,.*/, "", $2); print $2 ", CPU µs a request\t" cpu[1]; next}
+    /^\| (single|batches)/ {print $2 "\t" $3; split($7, cpu, " / "); sub(/, [a-z]+\/s$/, "", $2); print $2 ", CPU µs a request\t" cpu[1]; next}
     /^\| / && $3 ~ /^[0-9]/ {split($3, part, ";"); sub(/ .*/, "", part[1]); print $2 "\t" part[1]}
   ' "$1"
 }

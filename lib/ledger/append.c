@@ -298,19 +298,19 @@ static bool brings_events(const struct cf_append *a)
 
 /* Under queue.lock: may an append begin? What is no client's event may use the
  * last space: a token must be revocable. */
-static enum cf_err append_admit(struct cf_ledger *l, const struct cf_append *a, bool control)
+static enum cf_err append_admit(struct cf_ledger *l, const struct cf_append *a)
 {
-  if (!control && atomic_load(&l->leaving))
+  if (a->by != CF_BY_LEDGER && atomic_load(&l->leaving))
     return CF_E_LEAVING;
   return !brings_events(a) || cf_space_ok(l) ? CF_OK : CF_E_SPACE;
 }
 
-static enum cf_err wait_in_queue(struct cf_ledger *l, struct cf_waiter *w, bool control)
+static enum cf_err wait_in_queue(struct cf_ledger *l, struct cf_waiter *w)
 {
   struct cf_queue *q = &l->queue;
   (void)sem_init(&w->wake, 0, 0);
   (void)pthread_mutex_lock(&q->lock);
-  enum cf_err err = append_admit(l, w->intake.append, control);
+  enum cf_err err = append_admit(l, w->intake.append);
   if (err == CF_OK) {
     q->inside++;
     q->bytes += w->bytes;
@@ -327,19 +327,14 @@ static enum cf_err wait_in_queue(struct cf_ledger *l, struct cf_waiter *w, bool 
 }
 
 /* All that can be done without a lock is done before. */
-static enum cf_err append_enqueue(struct cf_ledger *l, struct cf_append *append, bool control)
+enum cf_err cf_ledger_append(struct cf_ledger *l, struct cf_append *append)
 {
   struct cf_waiter w = {.intake.append = append, .bytes = append_bytes(append)};
   enum cf_err err = cf_event_keys_make(l, append->events, append->n, &w.intake.keys);
   if (err == CF_OK)
-    err = wait_in_queue(l, &w, control);
+    err = wait_in_queue(l, &w);
   cf_event_keys_fini(&w.intake.keys);
   return err;
-}
-
-enum cf_err cf_ledger_append(struct cf_ledger *ledger, struct cf_append *append)
-{
-  return append_enqueue(ledger, append, false);
 }
 
 void cf_append_posted(struct cf_ledger *l)
@@ -347,8 +342,8 @@ void cf_append_posted(struct cf_ledger *l)
   (void)pthread_mutex_lock(&l->queue.lock);
   bool any = l->queue.posted_n > 0;
   (void)pthread_mutex_unlock(&l->queue.lock);
-  struct cf_append nothing = {.n = 0};
-  if (any && append_enqueue(l, &nothing, true) != CF_OK)
+  struct cf_append nothing = {.by = CF_BY_LEDGER};
+  if (any && cf_ledger_append(l, &nothing) != CF_OK)
     cf_log(CF_LOG_WARNING, "records of access or loss could not be written");
 }
 
@@ -362,8 +357,8 @@ enum cf_err cf_append_service(struct cf_ledger *l, const char *what)
     return err;
   const struct cf_event *pointer = &event;
   struct cf_place place;
-  struct cf_append append = {.events = &pointer, .n = 1, .places = &place};
-  err = append_enqueue(l, &append, true);
+  struct cf_append append = {.by = CF_BY_LEDGER, .events = &pointer, .n = 1, .places = &place};
+  err = cf_ledger_append(l, &append);
   cf_event_fini(&event);
   return err;
 }

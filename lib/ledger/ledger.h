@@ -54,15 +54,23 @@ struct cf_place {
   uint8_t leaf_hash[CF_HASH_N];
 };
 /* A row of a table of the ledger's environment, written in the same
- * transaction. */
-enum cf_table { CF_TABLE_TOKENS, CF_TABLE_N };
+ * transaction. One that is gone is deleted, and need not have been there. */
+enum cf_table { CF_TABLE_TOKENS, CF_TABLE_SESSIONS, CF_TABLE_N };
 struct cf_row {
   enum cf_table table;
   struct cf_str key, value;
+  bool gone;
 };
+
+/* Whose an append is, which says what it may use where space or time is short.
+ * CALLER: a request; its clients' events are refused below min_free. READER: it
+ * tells of a read. LEDGER: a thread of the ledger's own; it is taken while the
+ * ledger leaves. */
+enum cf_append_by { CF_BY_CALLER, CF_BY_READER, CF_BY_LEDGER };
 
 /* One request, one transaction. The caller owns everything in it. */
 struct cf_append {
+  enum cf_append_by by;
   const struct cf_event *const *events; /* n of them; the log's own kinds too */
   size_t n;
   const struct cf_row *rows; /* rows_n of them; may be NULL */

@@ -11,7 +11,10 @@
 #include "lib/base/codec.h"
 #include "lib/ledger/ledger_in.h"
 
-static const char *const table_files[CF_TABLE_N] = {[CF_TABLE_TOKENS] = "tokens"};
+static const char *const table_files[CF_TABLE_N] = {
+    [CF_TABLE_TOKENS] = "tokens",
+    [CF_TABLE_SESSIONS] = "sessions",
+};
 
 #define TAIL_PREFIX "tail"
 #define TAIL_KEY_N  (sizeof TAIL_PREFIX - 1 + 8)

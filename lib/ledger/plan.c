@@ -217,16 +217,22 @@ static enum cf_err write_pieces(struct plan *p)
   return CF_OK;
 }
 
+static enum cf_err write_row(struct plan *p, const struct cf_row *row)
+{
+  struct cf_bdb *table = p->l->table[row->table];
+  if (!row->gone)
+    return cf_bdb_put(table, p->txn, row->key, row->value);
+  enum cf_err err = cf_bdb_del(table, p->txn, row->key);
+  return err == CF_E_NOTFOUND ? CF_OK : err;
+}
+
 static enum cf_err write_rows(struct plan *p, const struct cf_intake *const *group, size_t n)
 {
-  for (size_t i = 0; i < n; i++)
-    for (size_t j = 0; j < group[i]->append->rows_n; j++) {
-      const struct cf_row *row = &group[i]->append->rows[j];
-      enum cf_err err = cf_bdb_put(p->l->table[row->table], p->txn, row->key, row->value);
-      if (err != CF_OK)
-        return err;
-    }
-  return CF_OK;
+  enum cf_err err = CF_OK;
+  for (size_t i = 0; err == CF_OK && i < n; i++)
+    for (size_t j = 0; err == CF_OK && j < group[i]->append->rows_n; j++)
+      err = write_row(p, &group[i]->append->rows[j]);
+  return err;
 }
 
 static enum cf_err write_all(struct plan *p, const struct cf_intake *const *group, size_t n)

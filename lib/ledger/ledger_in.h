@@ -116,6 +116,8 @@ struct cf_ledger {
   struct cf_signer *signer;
   uint64_t sealed;
   int64_t sealed_us;
+  uint64_t kept; /* size of the checkpoint that was kept last, 0 for none, and when */
+  int64_t kept_us;
 
   pthread_t clerk, roller; /* seals, posts, checkpoints; writes segments */
   bool clerk_runs, roller_runs;

@@ -13,17 +13,30 @@
 
 #define NAP_US            INT64_C(100000)
 #define BDB_CHECKPOINT_KB 32768u
+#define MINUTE_US         INT64_C(60000000)
 #define DAY_US            (24 * CF_HOUR_US)
 #define PRUNE_BATCH       4096
 
 /* ---- seals ---- */
 
-/* Keep a checkpoint: u64 size → u64 time, note. */
+static enum cf_err checkpoint_delete(struct cf_ledger *l, struct cf_bdb_txn *txn, uint64_t size)
+{
+  uint8_t key[8];
+  cf_u64_put(key, size);
+  enum cf_err err = cf_bdb_del(l->checkpoints, txn, (struct cf_str){(const char *)key, sizeof key});
+  return err == CF_E_NOTFOUND ? CF_OK : err;
+}
+
+/* Under seal. Keep a checkpoint: u64 size → u64 time, note. Callers who ask for
+ * receipts have one signed as often as they like: of a minute the last
+ * stays. */
 static enum cf_err checkpoint_keep(struct cf_ledger *l, uint64_t size, struct cf_str note)
 {
+  int64_t now_us = cf_clock_now_us();
+  bool again = l->kept != size && now_us / MINUTE_US == l->kept_us / MINUTE_US;
   uint8_t key[8], time[8];
   cf_u64_put(key, size);
-  cf_u64_put(time, (uint64_t)cf_clock_now_us());
+  cf_u64_put(time, (uint64_t)now_us);
   struct cf_buf value;
   cf_buf_init(&value, CF_NOTE_MAX + 8);
   cf_buf_put(&value, time, sizeof time);
@@ -34,6 +47,8 @@ static enum cf_err checkpoint_keep(struct cf_ledger *l, uint64_t size, struct cf
   if (err == CF_OK)
     err = cf_bdb_put(l->checkpoints, txn, (struct cf_str){(const char *)key, sizeof key},
                      cf_buf_str(&value));
+  if (err == CF_OK && again)
+    err = checkpoint_delete(l, txn, l->kept);
   if (err == CF_OK) {
     err = cf_bdb_txn_commit(txn);
     txn = NULL;
@@ -41,6 +56,10 @@ static enum cf_err checkpoint_keep(struct cf_ledger *l, uint64_t size, struct cf
   cf_bdb_txn_abort(txn);
   (void)pthread_mutex_unlock(&l->commit);
   cf_buf_fini(&value);
+  if (err == CF_OK) {
+    l->kept = size;
+    l->kept_us = now_us;
+  }
   return err;
 }
 
@@ -139,27 +158,31 @@ enum cf_err cf_seal_load(struct cf_ledger *l, struct cf_fault *fault)
 /* ---- thinning ---- */
 
 struct thinning {
-  int64_t before_us, now_us;
-  int64_t hour_us; /* the hour that has its one checkpoint */
+  int64_t day_ago_us, now_us;
+  bool any;
+  uint64_t last; /* the newest one so far, and the hour or minute that it is of */
+  int64_t slot_us;
   uint64_t size[PRUNE_BATCH];
   size_t n;
 };
 
-/* Of what is older than a day, the first of each hour stays. What is younger
- * ends the walk, but not what is of the future: the clock was ahead. */
+/* Of each minute of the last day, and of each hour before, the last stays. What
+ * is of the future does not count: the clock was ahead. */
 static enum cf_err thin_row(struct thinning *t, struct cf_str key, struct cf_str value)
 {
   if (key.n != 8 || value.n < 8)
     return CF_E_DAMAGED;
-  int64_t time = (int64_t)cf_u64_get((const uint8_t *)value.p);
-  if (t->n == PRUNE_BATCH || (time >= t->before_us && time <= t->now_us))
+  if (t->n == PRUNE_BATCH)
     return CF_E_NOTFOUND;
+  int64_t time = (int64_t)cf_u64_get((const uint8_t *)value.p);
   if (time > t->now_us)
     return CF_OK;
-  if (cf_time_hour(time) != t->hour_us)
-    t->hour_us = cf_time_hour(time);
-  else
-    t->size[t->n++] = cf_u64_get((const uint8_t *)key.p);
+  int64_t slot_us = time < t->day_ago_us ? cf_time_hour(time) : time - time % MINUTE_US;
+  if (t->any && slot_us == t->slot_us)
+    t->size[t->n++] = t->last;
+  t->any = true;
+  t->last = cf_u64_get((const uint8_t *)key.p);
+  t->slot_us = slot_us;
   return CF_OK;
 }
 
@@ -168,11 +191,8 @@ static enum cf_err thin_delete(struct cf_ledger *l, const struct thinning *t)
   struct cf_bdb_txn *txn = NULL;
   (void)pthread_mutex_lock(&l->commit);
   enum cf_err err = cf_bdb_txn_begin(l->env, &txn);
-  for (size_t i = 0; err == CF_OK && i < t->n; i++) {
-    uint8_t key[8];
-    cf_u64_put(key, t->size[i]);
-    err = cf_bdb_del(l->checkpoints, txn, (struct cf_str){(const char *)key, sizeof key});
-  }
+  for (size_t i = 0; err == CF_OK && i < t->n; i++)
+    err = checkpoint_delete(l, txn, t->size[i]);
   if (err == CF_OK) {
     err = cf_bdb_txn_commit(txn);
     txn = NULL;
@@ -186,7 +206,7 @@ static enum cf_err thin_delete(struct cf_ledger *l, const struct thinning *t)
 static bool checkpoints_thin(struct cf_ledger *l)
 {
   int64_t now_us = cf_clock_now_us();
-  struct thinning t = {.before_us = now_us - DAY_US, .now_us = now_us, .hour_us = INT64_MIN};
+  struct thinning t = {.day_ago_us = now_us - DAY_US, .now_us = now_us};
   struct cf_bdb_cursor *cursor = NULL;
   struct cf_str none = {0}, key, value;
   enum cf_err err = cf_bdb_cursor_open(l->checkpoints, &cursor);

@@ -32,10 +32,11 @@ static struct cf_place append(unsigned i)
   return place;
 }
 
-/* Append and seal n times. */
-static void seal(unsigned from, unsigned n)
+/* Append and seal n times, so many seconds apart. */
+static void seal(unsigned from, unsigned n, long apart_s)
 {
   for (unsigned i = from; i < from + n; i++) {
+    atomic_fetch_add(&ahead_s, apart_s);
     struct cf_fault fault = {0};
     struct cf_buf note;
     uint64_t size = append(i).seq + 1;
@@ -89,15 +90,28 @@ START_TEST(test_id_before_the_clock_was_wrong)
 }
 END_TEST
 
-/* Checkpoints of a time that has not come yet don't keep others from being
+/* A caller who has the head signed again and again leaves no row each time, and
+ * the newest head is always among those kept. */
+START_TEST(test_one_checkpoint_a_minute)
+{
+  uint64_t from = stage_size() + 1;
+  seal(0, 200, 0);
+  ck_assert_uint_le(kept(from, stage_size() + 1), 2); /* of one minute, or of two */
+  ck_assert_uint_eq(kept(stage_size(), stage_size() + 1), 1);
+  seal(200, 10, 60);
+  ck_assert_uint_ge(kept(from, stage_size() + 1), 10);
+}
+END_TEST
+
+/* Checkpoints of a time that has not come yet do not keep others from being
  * thinned out. */
 START_TEST(test_checkpoints_of_the_future)
 {
   atomic_store(&ahead_s, 2 * DAY_S);
-  seal(0, 3);
+  seal(0, 3, 60);
   atomic_store(&ahead_s, 0);
-  uint64_t from = stage_size();
-  seal(3, 20);
+  uint64_t from = stage_size() + 1;
+  seal(3, 20, 60);
   uint64_t to = stage_size() + 1;
   ck_assert_uint_ge(kept(from, to), 20);
   stage_close_ledger();
@@ -114,6 +128,10 @@ int main(void)
   const struct cf_test tests[] = {
       {.tcase = "time",
        .test = test_id_before_the_clock_was_wrong,
+       .setup = stage_ledger_setup,
+       .teardown = stage_ledger_teardown},
+      {.tcase = "time",
+       .test = test_one_checkpoint_a_minute,
        .setup = stage_ledger_setup,
        .teardown = stage_ledger_teardown},
       {.tcase = "time", .test = test_checkpoints_of_the_future},

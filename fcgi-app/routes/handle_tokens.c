@@ -51,7 +51,8 @@ static enum cf_err token_commit(struct cf_call *call, const struct cf_token *tok
   cf_buf_init(&row, SIZE_MAX);
   cf_token_put_row(token, &row);
   const struct cf_event *events[] = {&event};
-  struct cf_row rows[] = {{CF_TABLE_TOKENS, cf_str_from(token->id), cf_buf_str(&row)}};
+  struct cf_row rows[] = {
+      {.table = CF_TABLE_TOKENS, .key = cf_str_from(token->id), .value = cf_buf_str(&row)}};
   struct cf_append append = {.events = events, .n = 1, .rows = rows, .rows_n = 1, .places = &place};
   err = row.err == CF_OK ? cf_ledger_append(call->app->ledger, &append) : row.err;
   if (err == CF_OK)

@@ -13,6 +13,7 @@ BEGIN {
   value["OCTAL"] = "an octal mode"
   value["SIZE"] = "bytes, or a number with K, M or G"
   value["COUNT"] = "a number, at least 1"
+  value["COUNT0"] = "a number"
   value["SPAN"] = "a number with s, m, h, d or w"
   value["SPAN0"] = "0, or a number with s, m, h, d or w"
   value["LIST"] = "text, in each of several lines"

@@ -161,12 +161,15 @@ static enum cf_err put_row(void *context, const struct cf_record *record)
 }
 
 static enum cf_err listing_run(struct cf_listing *l, struct cf_ledger *ledger,
-                               const struct cf_query *query, struct cf_fault *fault)
+                               struct cf_query *query, struct cf_fault *fault)
 {
   struct cf_view *view = NULL;
   enum cf_err err = cf_view_get(ledger, &view);
   if (err != CF_OK)
     return err;
+  struct cf_turn turn;
+  cf_turn_init(&turn, cf_ledger_turns(ledger));
+  cf_query_take_turns(query, &turn);
   err = cf_query_run(query, view, BUDGET_US, put_row, l, &l->end);
   cf_view_put(view);
   if (err != CF_E_DAMAGED)

@@ -14,6 +14,7 @@
 #include "lib/record/values.h"
 
 #define PAGE_BUDGET_US INT64_C(10000000)
+#define PIECE          65536 /* bytes of rows that go to the response at once */
 
 /* ---- many ---- */
 
@@ -64,17 +65,20 @@ static enum cf_err check_limit(const struct cf_query *query, const struct cf_out
   return err;
 }
 
-/* Rows on their way to the response, each sent whole. */
+/* Rows on their way to the response, several at a time, each sent whole. */
 struct stream {
   struct cf_response *response;
   struct cf_rows rows;
   struct cf_buf text;
+  struct cf_turn turn;
 };
 
-/* Send what was put together. */
+/* Send what was put together. A client may take its time: others may work. */
 static enum cf_err pass_on(struct stream *stream)
 {
   enum cf_err err = stream->text.err;
+  if (stream->response->started)
+    cf_turn_rest(&stream->turn);
   if (err == CF_OK)
     err = cf_response_put(stream->response, cf_buf_str(&stream->text));
   cf_buf_reset(&stream->text);
@@ -84,8 +88,11 @@ static enum cf_err pass_on(struct stream *stream)
 static enum cf_err put_row(void *context, const struct cf_record *record)
 {
   struct stream *stream = context;
+  size_t whole = stream->text.n;
   enum cf_err err = cf_rows_put(&stream->rows, record, &stream->text);
-  return err == CF_OK ? pass_on(stream) : err;
+  if (err != CF_OK)
+    cf_buf_cut(&stream->text, stream->text.n - whole);
+  return err == CF_OK && stream->text.n >= PIECE ? pass_on(stream) : err;
 }
 
 /* Link to the next page: this question, with another cursor. The headers may be
@@ -141,11 +148,15 @@ static enum cf_err end_page(struct cf_call *call, struct stream *stream,
   return pass_on(stream);
 }
 
-/* The answer has begun to be sent and cannot be finished. */
-static void break_off(struct cf_call *call, struct stream *stream, const struct cf_page_end *end,
+/* The answer has begun to be sent and cannot be finished. Where rows are lost
+ * with the memory that they were in, no cursor leads on behind them. */
+static void break_off(struct cf_call *call, struct stream *stream, struct cf_page_end *end,
                       enum cf_err err)
 {
-  cf_buf_reset(&stream->text);
+  if (stream->text.err != CF_OK) {
+    cf_buf_reset(&stream->text);
+    end->cursor[0] = '\0';
+  }
   cf_rows_break(&stream->rows, end, err, &call->fault, &stream->text);
   if (pass_on(stream) != CF_OK)
     return; /* the client left, which the response remembers */
@@ -183,6 +194,8 @@ static enum cf_err question_run(struct cf_call *call, struct cf_query *query,
     return err;
   cf_buf_init(&stream.text, SIZE_MAX);
   cf_rows_init(&stream.rows, output, cf_query_fields(query));
+  cf_turn_init(&stream.turn, cf_ledger_turns(call->app->ledger));
+  cf_query_take_turns(query, &stream.turn);
   err = page_give(call, query, view, &stream);
   cf_access_post(call, exported ? "export" : "query", cf_query_text(query), stream.rows.n);
   cf_rows_fini(&stream.rows);

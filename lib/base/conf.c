@@ -24,23 +24,25 @@ enum type {
   TYPE_OCTAL,
   TYPE_SIZE,
   TYPE_COUNT,
+  TYPE_COUNT0,
   TYPE_SPAN,
   TYPE_SPAN0,
   TYPE_LIST,
   TYPE_N
 };
 
-#define PLACE_PATH(f)  offsetof(struct cf_conf, f)
-#define PLACE_TEXT(f)  offsetof(struct cf_conf, f)
-#define PLACE_BASE(f)  offsetof(struct cf_conf, f)
-#define PLACE_PLACE(f) offsetof(struct cf_conf, f)
-#define PLACE_WORD(f)  offsetof(struct cf_conf, f)
-#define PLACE_OCTAL(f) offsetof(struct cf_conf, f)
-#define PLACE_SIZE(f)  offsetof(struct cf_conf, f)
-#define PLACE_COUNT(f) offsetof(struct cf_conf, f)
-#define PLACE_SPAN(f)  offsetof(struct cf_conf, f##_us)
-#define PLACE_SPAN0(f) offsetof(struct cf_conf, f##_us)
-#define PLACE_LIST(f)  offsetof(struct cf_conf, f)
+#define PLACE_PATH(f)   offsetof(struct cf_conf, f)
+#define PLACE_TEXT(f)   offsetof(struct cf_conf, f)
+#define PLACE_BASE(f)   offsetof(struct cf_conf, f)
+#define PLACE_PLACE(f)  offsetof(struct cf_conf, f)
+#define PLACE_WORD(f)   offsetof(struct cf_conf, f)
+#define PLACE_OCTAL(f)  offsetof(struct cf_conf, f)
+#define PLACE_SIZE(f)   offsetof(struct cf_conf, f)
+#define PLACE_COUNT(f)  offsetof(struct cf_conf, f)
+#define PLACE_COUNT0(f) offsetof(struct cf_conf, f)
+#define PLACE_SPAN(f)   offsetof(struct cf_conf, f##_us)
+#define PLACE_SPAN0(f)  offsetof(struct cf_conf, f##_us)
+#define PLACE_LIST(f)   offsetof(struct cf_conf, f)
 
 struct option {
   const char *key;
@@ -184,8 +186,8 @@ static enum cf_err set_count(const struct option *option, void *field, struct cf
 {
   uint64_t number;
 
-  (void)option;
-  if (cf_u64_parse(value, UINT32_MAX, &number) != CF_OK || number == 0)
+  if (cf_u64_parse(value, UINT32_MAX, &number) != CF_OK ||
+      (number == 0 && option->type != TYPE_COUNT0))
     return CF_E_CONFIG;
   *(uint64_t *)field = number;
   return CF_OK;
@@ -229,6 +231,7 @@ static const struct kind {
     [TYPE_OCTAL] = {set_octal, "an octal mode from 0 to 0777, like 0600"},
     [TYPE_SIZE] = {set_size, "bytes, or a number with K, M or G, like 16M"},
     [TYPE_COUNT] = {set_count, "a whole number from 1 to 4294967295"},
+    [TYPE_COUNT0] = {set_count, "a whole number up to 4294967295"},
     [TYPE_SPAN] = {set_span, "a whole number with s, m, h, d or w, at least 1s"},
     [TYPE_SPAN0] = {set_span, "0, or a whole number with s, m, h, d or w"},
     [TYPE_LIST] = {set_list, "a text; at most 64 such lines"},

@@ -19,17 +19,18 @@ struct cf_conf_list {
   unsigned line[CF_ROLE_LINES_MAX];
   size_t n;
 };
-#define CF_FIELD_PATH(f)  char *f;        /* absolute path; NULL: none */
-#define CF_FIELD_TEXT(f)  char *f;        /* NULL: none */
-#define CF_FIELD_BASE(f)  char *f;        /* "/audit", as in SCRIPT_NAME; NULL: none */
-#define CF_FIELD_PLACE(f) char *f;        /* absolute path or "127.0.0.1:9000"; NULL: none */
-#define CF_FIELD_WORD(f)  char *f;        /* one of the words the meaning lists after its colon */
-#define CF_FIELD_OCTAL(f) unsigned f;     /* 0600 */
-#define CF_FIELD_SIZE(f)  uint64_t f;     /* bytes; K, M, G are powers of 1024 */
-#define CF_FIELD_COUNT(f) uint64_t f;     /* at least 1 */
-#define CF_FIELD_SPAN(f)  int64_t f##_us; /* microseconds; s m h d w; at least 1 s */
-#define CF_FIELD_SPAN0(f) int64_t f##_us; /* as SPAN, and 0 */
-#define CF_FIELD_LIST(f)  struct cf_conf_list f; /* a line adds one */
+#define CF_FIELD_PATH(f)   char *f;    /* absolute path; NULL: none */
+#define CF_FIELD_TEXT(f)   char *f;    /* NULL: none */
+#define CF_FIELD_BASE(f)   char *f;    /* "/audit", as in SCRIPT_NAME; NULL: none */
+#define CF_FIELD_PLACE(f)  char *f;    /* absolute path or "127.0.0.1:9000"; NULL: none */
+#define CF_FIELD_WORD(f)   char *f;    /* one of the words the meaning lists after its colon */
+#define CF_FIELD_OCTAL(f)  unsigned f; /* 0600 */
+#define CF_FIELD_SIZE(f)   uint64_t f; /* bytes; K, M, G are powers of 1024 */
+#define CF_FIELD_COUNT(f)  uint64_t f; /* at least 1 */
+#define CF_FIELD_COUNT0(f) uint64_t f;
+#define CF_FIELD_SPAN(f)   int64_t f##_us;        /* microseconds; s m h d w; at least 1 s */
+#define CF_FIELD_SPAN0(f)  int64_t f##_us;        /* as SPAN, and 0 */
+#define CF_FIELD_LIST(f)   struct cf_conf_list f; /* a line adds one */
 
 struct cf_conf {
 #define CF_OPTION(field, key, type, initial, meaning) CF_FIELD_##type(field)

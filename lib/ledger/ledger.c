@@ -25,6 +25,7 @@ static void ledger_free(struct cf_ledger *l)
 {
   cf_layout_put(l->layout);
   cf_segment_pool_free(l->pool);
+  cf_turns_free(l->turns);
   cf_levels_fini(&l->levels);
   cf_meta_close(l);
   cf_bdb_env_close(l->env);
@@ -66,6 +67,7 @@ static enum cf_err ledger_new(const struct cf_conf *conf, const char *software,
   cf_levels_init(&l->levels, NULL);
   l->software = strdup(software);
   if (cf_queue_init(&l->queue) != CF_OK || l->software == NULL ||
+      cf_turns_new((unsigned)conf->scan_workers, &l->turns) != CF_OK ||
       asprintf(&l->segments_path, "%s/segments", conf->data) < 0) {
     l->segments_path = NULL;
     ledger_free(l);
@@ -507,6 +509,11 @@ const struct cf_vkey *cf_ledger_vkey(const struct cf_ledger *ledger)
 const uint8_t *cf_ledger_import_key(const struct cf_ledger *ledger)
 {
   return ledger->import_key;
+}
+
+struct cf_turns *cf_ledger_turns(const struct cf_ledger *ledger)
+{
+  return ledger->turns;
 }
 
 void cf_ledger_state(struct cf_ledger *l, struct cf_ledger_state *state)

@@ -8,6 +8,7 @@
 #define CF_LEDGER_LEDGER_H
 
 #include "lib/base/conf.h"
+#include "lib/base/turns.h"
 #include "lib/proof/note.h"
 #include "lib/record/event.h"
 
@@ -40,6 +41,9 @@ const struct cf_vkey *cf_ledger_vkey(const struct cf_ledger *ledger);
 /* The ledger's secret for deterministic ids of imported lines (meta, import
  * key). */
 const uint8_t *cf_ledger_import_key(const struct cf_ledger *ledger); /* CF_SEED_N bytes */
+
+/* For those who ask it for long: conf->scan_workers at once. Borrowed. */
+struct cf_turns *cf_ledger_turns(const struct cf_ledger *ledger);
 
 /* ---- append ---- */
 

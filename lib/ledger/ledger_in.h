@@ -111,6 +111,7 @@ struct cf_ledger {
   uint64_t damaged[CF_DAMAGED_MAX]; /* first seqs of segments in which damage was seen */
   size_t damaged_n;
   struct cf_segment_pool *pool;
+  struct cf_turns *turns;
 
   pthread_mutex_t seal;
   struct cf_signer *signer;

@@ -28,6 +28,11 @@ static int64_t deadline(int64_t budget_us)
   return budget_us > INT64_MAX - now_us ? INT64_MAX : now_us + budget_us;
 }
 
+void cf_query_take_turns(struct cf_query *query, struct cf_turn *turn)
+{
+  query->turn = turn;
+}
+
 enum cf_err cf_query_run(const struct cf_query *query, struct cf_view *view, int64_t budget_us,
                          enum cf_err (*row)(void *context, const struct cf_record *record),
                          void *context, struct cf_page_end *end)
@@ -47,6 +52,7 @@ enum cf_err cf_query_run(const struct cf_query *query, struct cf_view *view, int
   cf_block_init(&w->block);
   cf_values_init(&w->values);
   enum cf_err err = query->by_time ? cf_walk_by_time(w) : cf_walk_by_seq(w);
+  cf_turn_rest(query->turn);
   end->has_more = end->has_more || err != CF_OK;
   err = put_cursor(w, err);
   cf_values_fini(&w->values);

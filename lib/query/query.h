@@ -9,6 +9,7 @@
 #ifndef CF_QUERY_QUERY_H
 #define CF_QUERY_QUERY_H
 
+#include "lib/base/turns.h"
 #include "lib/ledger/view.h"
 #include "lib/record/values.h"
 
@@ -52,6 +53,10 @@ uint64_t cf_query_limit(const struct cf_query *query);  /* CF_QUERY_LIMIT_ALL: a
  * order records, canonical order, URL-encoded; defaults are left out. Valid as
  * long as the query. */
 struct cf_str cf_query_text(const struct cf_query *query);
+
+/* From now on its pages take turns with other long questions; the turn must
+ * outlive it. */
+void cf_query_take_turns(struct cf_query *query, struct cf_turn *turn);
 
 /* How a page ended. */
 struct cf_page_end {

@@ -59,6 +59,7 @@ struct cf_query {
   struct cf_buf text;          /* cf_query_text */
   uint8_t digest[CF_DIGEST_N]; /* of text: what a cursor is bound to */
   struct cf_spot start;        /* from the cursor, or before everything */
+  struct cf_turn *turn;        /* NULL: it waits for nobody */
 };
 
 /* ---- condition.c ---- */

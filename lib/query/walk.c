@@ -37,6 +37,7 @@ static enum cf_err unit_reach(struct cf_walk *w, uint64_t seq, const struct cf_r
   enum cf_err err = CF_OK;
 
   if (!is_open(w, seq)) {
+    cf_turn_work(w->query->turn);
     w->opened = false;
     err = cf_view_block(w->view, seq, &w->block);
     w->opened = err == CF_OK;
@@ -188,6 +189,7 @@ static enum cf_err load_times(struct cf_walk *w, const struct cf_stretch *s, uin
 
   if (w->times.valid && w->times.unit == s->i && w->times.first == first)
     return CF_OK;
+  cf_turn_work(w->query->turn);
   w->times.unit = s->i;
   w->times.first = first;
   w->times.n = left < CF_TIMES_RUN ? (uint32_t)left : CF_TIMES_RUN;

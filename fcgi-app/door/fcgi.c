@@ -50,6 +50,9 @@
 /* of the allocator: in one of its own each worker would keep what its batches
  * took */
 #define ARENAS 4
+/* what is larger goes back to the system at once: the allocator would raise
+ * this to 32 MiB */
+#define LARGE (1 << 20)
 #if defined(__SANITIZE_ADDRESS__)
 #define STACK_N (2u << 20)
 #else
@@ -402,6 +405,7 @@ static void prepare_process(void)
   sigaction(SIGPIPE, &ignore, NULL);
 #ifdef M_ARENA_MAX
   (void)mallopt(M_ARENA_MAX, ARENAS);
+  (void)mallopt(M_MMAP_THRESHOLD, LARGE);
 #endif
 }
 

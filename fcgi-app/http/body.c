@@ -4,7 +4,6 @@
 
 #include "fcgi-app/http/body.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -17,6 +16,7 @@
 
 #define CHUNK       32768
 #define GZIP_WINDOW (15 + 16)         /* a gzip header is expected */
+#define GZIP_MEMORY 49152             /* what inflate takes with that window */
 #define PATIENCE_US INT64_C(30000000) /* with a peer that sends, but hardly, … */
 /* … beyond which it must have sent a thousand bytes a second: a worker is held
  * so long */
@@ -27,11 +27,6 @@
  * than the body may still have, is set aside before they are fed. */
 #define ZSTD_PIECE 64
 #define ZSTD_SLACK (17 * 131072)
-
-struct cf_body_pool {
-  atomic_uint_fast64_t held;
-  uint64_t max;
-};
 
 enum coding { IDENTITY, GZIP, ZSTD };
 
@@ -44,61 +39,22 @@ struct intake {
   bool gzip_open;
   bool gzip_ended; /* stands behind a whole member */
   struct cf_unpacker *zstd;
+  size_t window; /* what is charged for its memory */
 };
-
-/* ---- the pool ---- */
-
-enum cf_err cf_body_pool_new(uint64_t memory_max, struct cf_body_pool **pool)
-{
-  struct cf_body_pool *made = calloc(1, sizeof *made);
-  if (made == NULL)
-    return CF_E_NOMEM;
-  atomic_init(&made->held, 0);
-  made->max = memory_max;
-  *pool = made;
-  return CF_OK;
-}
-
-void cf_body_pool_free(struct cf_body_pool *pool)
-{
-  free(pool);
-}
-
-uint64_t cf_body_pool_held(struct cf_body_pool *pool)
-{
-  return atomic_load(&pool->held);
-}
-
-static enum cf_err body_hold(struct cf_body *body, uint64_t n)
-{
-  uint64_t before = atomic_fetch_add(&body->pool->held, n);
-  if (before + n > body->pool->max) {
-    atomic_fetch_sub(&body->pool->held, n);
-    return CF_E_MEMORY;
-  }
-  body->held += n;
-  return CF_OK;
-}
-
-static void let_go(struct cf_body *body, uint64_t n)
-{
-  atomic_fetch_sub(&body->pool->held, n);
-  body->held -= n;
-}
 
 void cf_body_fini(struct cf_body *body)
 {
+  if (body->charge != NULL)
+    cf_charge_cut(body->charge, body->data.n);
+  body->charge = NULL;
   cf_buf_fini(&body->data);
-  if (body->pool != NULL)
-    let_go(body, body->held);
-  body->pool = NULL;
 }
 
 /* ---- inflating ---- */
 
 static enum cf_err feed_identity(struct intake *in, const uint8_t *p, size_t n)
 {
-  enum cf_err err = body_hold(in->body, n);
+  enum cf_err err = cf_charge_add(in->body->charge, n);
   if (err == CF_OK)
     cf_buf_put(&in->body->data, p, n);
   return err == CF_OK ? in->body->data.err : err;
@@ -111,7 +67,7 @@ static enum cf_err gzip_step(struct intake *in)
   size_t room = data->max - data->n < CHUNK ? data->max - data->n : CHUNK;
   if (room == 0)
     return CF_E_FULL;
-  enum cf_err err = body_hold(in->body, room);
+  enum cf_err err = cf_charge_add(in->body->charge, room);
   uint8_t *out = err == CF_OK ? cf_buf_grow(data, room) : NULL;
   if (err == CF_OK && out == NULL)
     err = data->err;
@@ -121,7 +77,7 @@ static enum cf_err gzip_step(struct intake *in)
   in->gzip.avail_out = (uInt)room;
   int got = inflate(&in->gzip, Z_NO_FLUSH);
   cf_buf_cut(data, in->gzip.avail_out);
-  let_go(in->body, in->gzip.avail_out);
+  cf_charge_cut(in->body->charge, in->gzip.avail_out);
   in->gzip_ended = got == Z_STREAM_END;
   if (got == Z_MEM_ERROR)
     return CF_E_NOMEM;
@@ -142,6 +98,16 @@ static enum cf_err feed_gzip(struct intake *in, const uint8_t *p, size_t n)
   return err;
 }
 
+/* The window grows with what a frame says of itself. */
+static enum cf_err window_charge(struct intake *in)
+{
+  size_t has = cf_unpacker_memory(in->zstd);
+  enum cf_err err = has > in->window ? cf_charge_add(in->body->charge, has - in->window) : CF_OK;
+  if (err == CF_OK && has > in->window)
+    in->window = has;
+  return err;
+}
+
 static enum cf_err feed_zstd(struct intake *in, const uint8_t *p, size_t n)
 {
   enum cf_err err = CF_OK;
@@ -149,11 +115,13 @@ static enum cf_err feed_zstd(struct intake *in, const uint8_t *p, size_t n)
     size_t take = n < ZSTD_PIECE ? n : ZSTD_PIECE;
     size_t before = in->body->data.n, left = in->body->data.max - before,
            room = left < ZSTD_SLACK ? left : ZSTD_SLACK;
-    err = body_hold(in->body, room);
+    err = cf_charge_add(in->body->charge, room);
     if (err != CF_OK)
       return err;
     err = cf_unpacker_feed(in->zstd, p, take, &in->body->data);
-    let_go(in->body, room - (in->body->data.n - before));
+    cf_charge_cut(in->body->charge, room - (in->body->data.n - before));
+    if (err == CF_OK)
+      err = window_charge(in);
     p += take;
     n -= take;
   }
@@ -191,6 +159,9 @@ static enum cf_err open_coding(struct intake *in, const uint8_t *p, size_t n)
     return cf_unpacker_new(&in->zstd);
   if (in->coding != GZIP)
     return CF_OK;
+  enum cf_err err = cf_charge_add(in->body->charge, GZIP_MEMORY);
+  if (err != CF_OK)
+    return err;
   in->gzip_open = inflateInit2(&in->gzip, GZIP_WINDOW) == Z_OK;
   return in->gzip_open ? CF_OK : CF_E_NOMEM;
 }
@@ -255,8 +226,10 @@ static enum cf_err error_explain(enum cf_err err, uint64_t max, struct cf_fault 
 {
   switch (err) {
   case CF_E_FULL:
-    return cf_fail(fault, err, NULL, "a body has at most %llu bytes, and inflated %d times that",
-                   (unsigned long long)max, CF_BODY_INFLATE);
+    return cf_fail(
+        fault, err, NULL,
+        "a body has at most %llu bytes, inflated %d times that, and within ingest_memory",
+        (unsigned long long)max, CF_BODY_INFLATE);
   case CF_E_SYNTAX: return cf_fail(fault, err, NULL, "the compressed body is damaged or cut off");
   case CF_E_MEMORY:
     return cf_fail(fault, err, NULL,
@@ -265,10 +238,11 @@ static enum cf_err error_explain(enum cf_err err, uint64_t max, struct cf_fault 
   }
 }
 
-enum cf_err cf_body_read(struct cf_body_pool *pool, struct cf_request *rq, uint64_t max,
+enum cf_err cf_body_read(struct cf_charge *charge, struct cf_request *rq, uint64_t max,
                          struct cf_body *body, struct cf_fault *fault)
 {
-  struct cf_body made = {.pool = pool};
+  struct cf_body made = {.charge = charge};
+  uint64_t before = charge->n;
   struct intake in = {.body = &made};
   uint8_t *chunk = NULL;
   cf_buf_init(&made.data, (size_t)(max * CF_BODY_INFLATE));
@@ -282,10 +256,11 @@ out:
   if (in.gzip_open)
     inflateEnd(&in.gzip);
   cf_unpacker_free(in.zstd);
+  if (err != CF_OK)
+    cf_buf_fini(&made.data);
+  cf_charge_cut(charge, charge->n - before - made.data.n);
   if (err == CF_OK)
     *body = made;
-  else
-    cf_body_fini(&made);
   return err;
 }
 

@@ -4,31 +4,24 @@
 #ifndef CF_HTTP_BODY_H
 #define CF_HTTP_BODY_H
 
+#include "fcgi-app/http/charge.h"
 #include "fcgi-app/http/request.h"
 
 #define CF_BODY_INFLATE 8 /* a body may inflate to so many times its limit */
 
-/* What all bodies that are being held share: the limit on their bytes together.
- * Thread-safe. */
-struct cf_body_pool;
-/* memory_max: bytes of all bodies together, as inflated. CF_E_NOMEM. */
-CF_MUST enum cf_err cf_body_pool_new(uint64_t memory_max, struct cf_body_pool **pool);
-void cf_body_pool_free(struct cf_body_pool *pool);
-uint64_t cf_body_pool_held(struct cf_body_pool *pool);
-
 struct cf_body {
-  struct cf_buf data; /* inflated */
-  struct cf_body_pool *pool;
-  uint64_t held; /* of the pool's bytes */
+  struct cf_buf data;       /* inflated */
+  struct cf_charge *charge; /* which holds data.n bytes for it; NULL: an empty one */
 };
 
 /* Read the request's body to its end, whatever CONTENT_LENGTH says; `max` bytes
  * as sent, CF_BODY_INFLATE times that inflated. Content-Encoding gzip, x-gzip,
- * zstd or identity; gzip also by its first bytes. CF_E_FULL beyond these
- * limits, CF_E_ENCODING, CF_E_SYNTAX (a compressed body that is damaged or cut
- * off), CF_E_MEMORY (the pool's limit), CF_E_NOMEM, CF_E_PEER. After CF_OK the
- * body is the caller's (cf_body_fini). */
-CF_MUST enum cf_err cf_body_read(struct cf_body_pool *pool, struct cf_request *rq, uint64_t max,
+ * zstd or identity; gzip also by its first bytes. What it takes is charged,
+ * what inflates it too while it does; the charge must outlive the body.
+ * CF_E_FULL beyond these limits, CF_E_ENCODING, CF_E_SYNTAX (a compressed body
+ * that is damaged or cut off), CF_E_MEMORY (the charge's limit), CF_E_NOMEM,
+ * CF_E_PEER. After CF_OK the body is the caller's (cf_body_fini). */
+CF_MUST enum cf_err cf_body_read(struct cf_charge *charge, struct cf_request *rq, uint64_t max,
                                  struct cf_body *body, struct cf_fault *fault);
 void cf_body_fini(struct cf_body *body);
 

@@ -34,7 +34,7 @@ static enum cf_err open_parts(struct cf_app *app, struct cf_fault *fault)
   const struct cf_conf *conf = app->conf;
   enum cf_err err = cf_auth_new(conf, app->ledger, &app->auth, fault);
   if (err == CF_OK)
-    err = cf_body_pool_new(conf->ingest_memory, &app->bodies);
+    err = cf_charges_new(conf->ingest_memory, &app->charges);
   if (err == CF_OK)
     err = cf_loss_new(app->ledger, &app->loss);
   if (err == CF_OK)
@@ -68,7 +68,7 @@ void cf_app_free(struct cf_app *app)
     return;
   cf_loss_free(app->loss);
   cf_auth_free(app->auth);
-  cf_body_pool_free(app->bodies);
+  cf_charges_free(app->charges);
   cf_site_free(app->site);
   pthread_mutex_destroy(&app->tokens_lock);
   pthread_mutex_destroy(&app->verify_lock);
@@ -236,6 +236,7 @@ void cf_app_serve(struct cf_app *app, struct cf_transport *transport)
   s->call = (struct cf_call){.app = app,
                              .request = &s->request,
                              .response = &s->response,
+                             .charge = {.charges = app->charges},
                              .now_us = cf_clock_now_us()};
   cf_buf_init(&s->call.members, SIZE_MAX);
   call_serve(&s->call);
@@ -243,5 +244,6 @@ void cf_app_serve(struct cf_app *app, struct cf_transport *transport)
   cf_identity_fini(&s->call.who);
   cf_response_fini(&s->response);
   cf_request_fini(&s->request);
+  cf_charge_fini(&s->call.charge);
   free(s);
 }

@@ -20,7 +20,7 @@ struct cf_app {
   const struct cf_conf *conf;
   struct cf_ledger *ledger;
   struct cf_auth *auth;
-  struct cf_body_pool *bodies;
+  struct cf_charges *charges;
   struct cf_loss *loss;
   struct cf_site *site;        /* NULL: its files could not be read */
   pthread_mutex_t tokens_lock; /* one change of the tokens at a time */
@@ -37,8 +37,9 @@ struct cf_call {
   struct cf_str args[CF_ROUTE_ARGS_MAX]; /* what the pattern's braces took */
   struct cf_identity who;
   int64_t now_us;
-  struct cf_fault fault; /* words for an error that a handler gives */
-  struct cf_buf members; /* further members of that error's problem, JSON text */
+  struct cf_fault fault;   /* words for an error that a handler gives */
+  struct cf_buf members;   /* further members of that error's problem, JSON text */
+  struct cf_charge charge; /* memory that it holds, given back at its end */
 };
 
 /* Each handler answers in call->response and gives CF_OK, or gives an error

@@ -225,19 +225,19 @@ static enum cf_err answer_batch(struct cf_call *call, const struct cf_ingest *in
 static enum cf_err body_take(struct cf_call *call, struct cf_ingest *in,
                              const struct options *options)
 {
-  struct cf_body body = {.pool = NULL};
-  enum cf_err err = cf_body_read(call->app->bodies, call->request, call->app->conf->max_body, &body,
-                                 &call->fault);
+  struct cf_body body = {.charge = NULL};
+  enum cf_err err =
+      cf_body_read(&call->charge, call->request, call->app->conf->max_body, &body, &call->fault);
   if (err == CF_OK)
     err = cf_ingest_read(in, cf_buf_str(&body.data), call->app->conf->max_batch, &call->fault);
-  if (err != CF_OK)
-    count_body(call, err);
-  else if (in->batch && options->receipt)
+  if (err == CF_OK && in->batch && options->receipt)
     err = cf_fail(&call->fault, CF_E_PARAMETER, "receipt",
                   "a receipt is of one event; ask GET /v1/receipts/{seq} for those of a batch");
-  else
-    err = cf_ingest_append(in, call->app->ledger);
   cf_body_fini(&body);
+  if (err == CF_OK)
+    err = cf_ingest_append(in, call->app->ledger, &call->fault);
+  if (err != CF_OK)
+    count_body(call, err);
   if (err == CF_E_SPACE)
     return cf_fail(&call->fault, err, NULL,
                    "the disk has less free space than min_free; nothing was taken");
@@ -254,7 +254,7 @@ enum cf_err cf_handle_events_post(struct cf_call *call)
   enum cf_err err = read_options(call, &options);
   if (err != CF_OK)
     return err;
-  cf_ingest_init(&in);
+  cf_ingest_init(&in, &call->charge);
   in.batch = options.batch || says_lines(call->request);
   in.rules = (struct cf_event_rules){.source = call->who.source,
                                      .sources = call->who.sources,

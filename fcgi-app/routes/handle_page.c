@@ -206,7 +206,7 @@ static enum cf_err sign_in(struct cf_call *call, const struct cf_token *token)
 static enum cf_err read_form(struct cf_call *call)
 {
   struct cf_body body;
-  enum cf_err err = cf_body_read(call->app->bodies, call->request, FORM_MAX, &body, &call->fault);
+  enum cf_err err = cf_body_read(&call->charge, call->request, FORM_MAX, &body, &call->fault);
   if (err != CF_OK)
     return err;
   err = cf_request_form(call->request, cf_buf_str(&body.data), &call->fault);

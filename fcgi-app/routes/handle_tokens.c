@@ -188,7 +188,7 @@ static enum cf_err token_create(struct cf_call *call, struct cf_str body)
 enum cf_err cf_handle_tokens_post(struct cf_call *call)
 {
   struct cf_body body;
-  enum cf_err err = cf_body_read(call->app->bodies, call->request, BODY_MAX, &body, &call->fault);
+  enum cf_err err = cf_body_read(&call->charge, call->request, BODY_MAX, &body, &call->fault);
   if (err != CF_OK)
     return err;
   err = token_create(call, cf_buf_str(&body.data));

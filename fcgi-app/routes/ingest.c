@@ -11,19 +11,27 @@
  * each of its arenas */
 #define LARGE (UINT64_C(2) << 20)
 
-void cf_ingest_init(struct cf_ingest *in)
+/* Charged at once, for what is used in small pieces. */
+#define CREDIT 65536
+/* What an event takes in an answer, there and where the answer is put together:
+ * its seq, or why it was refused. */
+#define ANSWER_EVENT_N 200
+#define ANSWER_WORDS_N (2 * sizeof(struct cf_fault))
+
+void cf_ingest_init(struct cf_ingest *in, struct cf_charge *charge)
 {
-  *in = (struct cf_ingest){.batch = false};
+  *in = (struct cf_ingest){.charge = charge};
 }
 
 void cf_ingest_fini(struct cf_ingest *in)
 {
-  for (size_t i = 0; i < in->n; i++) {
-    cf_event_fini(&in->items[i].event);
+  for (size_t i = 0; i < in->events_n; i++)
+    cf_event_fini(&in->events[i]);
+  for (size_t i = 0; i < in->n; i++)
     free(in->items[i].fault);
-  }
   free(in->items);
   free(in->events);
+  free(in->pointers);
   free(in->append.places);
 #ifdef M_TRIM_THRESHOLD
   if (in->bytes > LARGE)
@@ -31,30 +39,91 @@ void cf_ingest_fini(struct cf_ingest *in)
 #endif
 }
 
-/* ---- reading ---- */
+/* ---- memory ---- */
 
-static struct cf_item *add_item(struct cf_ingest *in)
+/* n bytes are about to be used. */
+static enum cf_err memory_use(struct cf_ingest *in, uint64_t n)
 {
-  if (in->n == in->cap) {
-    size_t cap = in->cap == 0 ? 4 : in->cap * 2;
-    struct cf_item *grown = realloc(in->items, cap * sizeof *grown);
-    if (grown == NULL)
-      return NULL;
-    in->items = grown;
-    in->cap = cap;
+  if (n > in->credit) {
+    uint64_t more = n + CREDIT;
+    enum cf_err err = cf_charge_add(in->charge, more);
+    if (err != CF_OK)
+      err = cf_charge_add(in->charge, more = n);
+    if (err != CF_OK)
+      return err;
+    in->credit += more;
   }
-  struct cf_item *item = &in->items[in->n++];
-  *item = (struct cf_item){.err = CF_OK};
-  return item;
+  in->credit -= n;
+  return CF_OK;
 }
 
-/* Note why an item was refused; words are kept for the first ones only. */
-static enum cf_err event_refuse(struct cf_ingest *in, struct cf_item *item, enum cf_err err,
-                                const struct cf_fault *fault)
+/* Twice the room for an array of *cap things of a size, moved to *grown; what
+ * it leaves is given back. */
+static enum cf_err array_grow(struct cf_ingest *in, void *array, size_t *cap, size_t size,
+                              void **grown)
+{
+  size_t wanted = *cap == 0 ? 4 : *cap * 2;
+  enum cf_err err = memory_use(in, wanted * size);
+  if (err != CF_OK)
+    return err;
+  void *made = realloc(array, wanted * size);
+  if (made == NULL)
+    return CF_E_NOMEM;
+  in->credit += *cap * size;
+  *grown = made;
+  *cap = wanted;
+  return CF_OK;
+}
+
+/* Room for one more item and one more event. */
+static enum cf_err arrays_grow(struct cf_ingest *in)
+{
+  void *items = in->items;
+  void *events = in->events;
+  enum cf_err err = CF_OK;
+  if (in->n == in->cap)
+    err = array_grow(in, items, &in->cap, sizeof *in->items, &items);
+  in->items = items;
+  if (err == CF_OK && in->events_n == in->events_cap)
+    err = array_grow(in, events, &in->events_cap, sizeof *in->events, &events);
+  in->events = events;
+  return err;
+}
+
+static enum cf_err tree_hold(void *context, uint64_t bytes)
+{
+  return cf_charge_add(((struct cf_ingest *)context)->charge, bytes);
+}
+
+static void tree_let_go(void *context, uint64_t bytes)
+{
+  cf_charge_cut(((struct cf_ingest *)context)->charge, bytes);
+}
+
+static enum cf_err memory_explain(enum cf_err err, struct cf_fault *fault)
+{
+  if (err == CF_E_MEMORY)
+    return cf_fail(fault, err, NULL,
+                   "all requests together are over ingest_memory; send it again later");
+  return err == CF_E_FULL
+             ? cf_fail(fault, err, NULL,
+                       "these events take more than ingest_memory; send them in smaller bodies")
+             : err;
+}
+
+/* ---- reading ---- */
+
+/* An item of an event that is refused; words are kept for the first ones
+ * only. */
+static enum cf_err item_refuse(struct cf_ingest *in, struct cf_item *item, enum cf_err err,
+                               const struct cf_fault *fault)
 {
   item->err = err;
   if (in->faults == CF_INGEST_WORDS_MAX)
     return CF_OK;
+  enum cf_err full = memory_use(in, sizeof *item->fault);
+  if (full != CF_OK)
+    return full;
   item->fault = malloc(sizeof *item->fault);
   if (item->fault == NULL)
     return CF_E_NOMEM;
@@ -63,26 +132,46 @@ static enum cf_err event_refuse(struct cf_ingest *in, struct cf_item *item, enum
   return CF_OK;
 }
 
+static uint64_t text_bytes(const struct cf_event *event)
+{
+  uint64_t n = event->record.public_text.n;
+  for (unsigned c = 0; c < CF_C_N; c++)
+    n += event->record.payload[c].n;
+  return n;
+}
+
+/* Check one event, for which there is room. CF_E_INVALID, CF_E_SYNTAX: it is
+ * refused. */
+static enum cf_err event_read(struct cf_ingest *in, struct cf_str text,
+                              const struct cf_scan_members *members, struct cf_fault *fault)
+{
+  struct cf_event *event = &in->events[in->events_n];
+  enum cf_err err = cf_event_read(text, members, &in->rules, event, fault);
+  if (err != CF_OK)
+    return err;
+  in->events_n++;
+  uint64_t n = text_bytes(event);
+  in->text_n += n;
+  return memory_use(in, n);
+}
+
 /* One step of the scan; *more is false at the body's end. */
-static enum cf_err read_one(struct cf_ingest *in, struct cf_scan *scan,
-                            struct cf_scan_members *members, uint64_t max, bool *more,
-                            struct cf_fault *words)
+static enum cf_err item_read(struct cf_ingest *in, struct cf_scan *scan,
+                             struct cf_scan_members *members, bool *more)
 {
   struct cf_fault fault = {{0}, {0}};
   struct cf_str text = CF_STR("");
-  *more = true;
-  enum cf_err err = cf_scan_next(scan, &text, members, more, &fault);
+  enum cf_err err = arrays_grow(in);
+  if (err != CF_OK)
+    return err;
+  err = cf_scan_next(scan, &text, members, more, &fault);
   if (err == CF_OK && !*more)
     return CF_OK;
-  if (in->n == max)
-    return cf_fail(words, CF_E_FULL, NULL, "a request has at most %llu events",
-                   (unsigned long long)max);
-  struct cf_item *item = add_item(in);
-  if (item == NULL)
-    return CF_E_NOMEM;
+  struct cf_item *item = &in->items[in->n++];
+  *item = (struct cf_item){.place = (uint32_t)in->events_n};
   if (err == CF_OK)
-    err = cf_event_read(text, members, &in->rules, &item->event, &fault);
-  return err == CF_OK || err == CF_E_NOMEM ? err : event_refuse(in, item, err, &fault);
+    err = event_read(in, text, members, &fault);
+  return err == CF_E_INVALID || err == CF_E_SYNTAX ? item_refuse(in, item, err, &fault) : err;
 }
 
 enum cf_err cf_ingest_read(struct cf_ingest *in, struct cf_str body, uint64_t max,
@@ -93,30 +182,38 @@ enum cf_err cf_ingest_read(struct cf_ingest *in, struct cf_str body, uint64_t ma
   bool more = true;
   enum cf_err err = CF_OK;
   in->bytes = body.n;
+  in->rules.hold = tree_hold;
+  in->rules.let_go = tree_let_go;
+  in->rules.context = in;
   cf_scan_init(&scan, body);
   cf_scan_members_init(&members);
-  while (more && err == CF_OK)
-    err = read_one(in, &scan, &members, max, &more, fault);
+  while (more && err == CF_OK && in->n <= max)
+    err = item_read(in, &scan, &members, &more);
   cf_scan_members_fini(&members);
   in->batch = in->batch || scan.shape != CF_SCAN_SINGLE || in->n > 1;
-  return err;
+  if (err == CF_OK && in->n > max)
+    return cf_fail(fault, CF_E_FULL, NULL, "a request has at most %llu events",
+                   (unsigned long long)max);
+  return memory_explain(err, fault);
 }
 
 /* ---- appending ---- */
 
-static enum cf_err items_collect(struct cf_ingest *in)
+static enum cf_err append_prepare(struct cf_ingest *in)
 {
-  in->events = calloc(in->n + 1, sizeof *in->events);
-  in->append.places = calloc(in->n + 1, sizeof *in->append.places);
-  if (in->events == NULL || in->append.places == NULL)
+  uint64_t n = in->events_n * (sizeof *in->pointers + CF_APPEND_EVENT_N) + in->text_n +
+               in->n * ANSWER_EVENT_N + in->faults * ANSWER_WORDS_N;
+  enum cf_err err = memory_use(in, n);
+  if (err != CF_OK)
+    return err;
+  in->pointers = calloc(in->events_n + 1, sizeof *in->pointers);
+  in->append.places = calloc(in->events_n + 1, sizeof *in->append.places);
+  if (in->pointers == NULL || in->append.places == NULL)
     return CF_E_NOMEM;
-  in->append.events = in->events;
-  for (size_t i = 0; i < in->n; i++) {
-    if (in->items[i].err != CF_OK)
-      continue;
-    in->items[i].place = in->append.n;
-    in->events[in->append.n++] = &in->items[i].event;
-  }
+  for (size_t i = 0; i < in->events_n; i++)
+    in->pointers[i] = &in->events[i];
+  in->append.events = in->pointers;
+  in->append.n = in->events_n;
   return CF_OK;
 }
 
@@ -136,9 +233,9 @@ static void items_judge(struct cf_ingest *in)
   }
 }
 
-enum cf_err cf_ingest_append(struct cf_ingest *in, struct cf_ledger *ledger)
+enum cf_err cf_ingest_append(struct cf_ingest *in, struct cf_ledger *ledger, struct cf_fault *fault)
 {
-  enum cf_err err = items_collect(in);
+  enum cf_err err = memory_explain(append_prepare(in), fault);
   if (err == CF_OK && in->append.n > 0)
     err = cf_ledger_append(ledger, &in->append);
   if (err == CF_OK && in->append.n == 0) {

@@ -13,32 +13,41 @@
 /* One event of the body, in its order. */
 struct cf_item {
   enum cf_err err;        /* CF_OK: it is in the ledger */
-  struct cf_event event;  /* empty where it was refused */
-  struct cf_fault *fault; /* why it was; NULL: no words */
-  size_t place;           /* where CF_OK or CF_E_CONFLICT: its place in the append */
+  uint32_t place;         /* where CF_OK or CF_E_CONFLICT: its place in the append */
+  struct cf_fault *fault; /* why it was refused; NULL: no words */
 };
 
 struct cf_ingest {
   struct cf_event_rules rules;
-  bool batch; /* what was asked for; and what the body turned out to be */
+  struct cf_charge *charge; /* of the request */
+  uint64_t credit;          /* charged already, and not used */
+  bool batch;               /* what was asked for; and what the body turned out to be */
   struct cf_item *items;
   size_t n, cap;
+  struct cf_event *events; /* those that are acceptable */
+  size_t events_n, events_cap;
+  uint64_t text_n; /* of their texts, bytes */
   size_t faults;
-  size_t bytes;                   /* of the body */
-  const struct cf_event **events; /* those that were acceptable */
+  size_t bytes;                     /* of the body */
+  const struct cf_event **pointers; /* to events */
   struct cf_append append;
   size_t accepted, duplicates, rejected;
 };
-void cf_ingest_init(struct cf_ingest *in);
+/* What it takes is charged, and stays so when it has ended: the charge is the
+ * request's. */
+void cf_ingest_init(struct cf_ingest *in, struct cf_charge *charge);
 void cf_ingest_fini(struct cf_ingest *in);
 
-/* Cut and check. CF_E_FULL: more than max events; CF_E_NOMEM. An event that is
- * refused is no error. */
+/* Cut and check; the body is not needed afterwards. CF_E_FULL: more than max
+ * events, or more than ingest_memory takes; CF_E_MEMORY; CF_E_NOMEM. An event
+ * that is refused is no error. */
 CF_MUST enum cf_err cf_ingest_read(struct cf_ingest *in, struct cf_str body, uint64_t max,
                                    struct cf_fault *fault);
 /* Append what is acceptable, in one transaction; sets counts, and CF_E_CONFLICT
- * on the items that are. The errors of cf_ledger_append: nothing was taken. */
-CF_MUST enum cf_err cf_ingest_append(struct cf_ingest *in, struct cf_ledger *ledger);
+ * on the items that are. CF_E_MEMORY, CF_E_FULL and the errors of
+ * cf_ledger_append: nothing was taken. */
+CF_MUST enum cf_err cf_ingest_append(struct cf_ingest *in, struct cf_ledger *ledger,
+                                     struct cf_fault *fault);
 /* The place of an item that is in the ledger or conflicts with what is. */
 const struct cf_place *cf_ingest_place(const struct cf_ingest *in, const struct cf_item *item);
 

@@ -207,6 +207,11 @@ bool cf_unpacker_done(const struct cf_unpacker *u)
   return u->err == CF_OK && u->at_frame_end;
 }
 
+size_t cf_unpacker_memory(const struct cf_unpacker *u)
+{
+  return ZSTD_sizeof_DCtx(u->stream);
+}
+
 void cf_unpacker_free(struct cf_unpacker *u)
 {
   if (u == NULL)

@@ -22,6 +22,7 @@ CF_MUST enum cf_err cf_unpacker_feed(struct cf_unpacker *u, const void *p, size_
                                      struct cf_buf *b);
 /* True where the stream stands at the end of a frame. */
 bool cf_unpacker_done(const struct cf_unpacker *u);
+size_t cf_unpacker_memory(const struct cf_unpacker *u); /* bytes that it takes now */
 void cf_unpacker_free(struct cf_unpacker *u);
 
 #endif

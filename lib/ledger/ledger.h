@@ -72,6 +72,10 @@ struct cf_row {
  * ledger leaves. */
 enum cf_append_by { CF_BY_CALLER, CF_BY_READER, CF_BY_LEDGER };
 
+/* Memory that an append takes until it returns, for each of its events and
+ * beyond as much as their texts: bytes, about. */
+#define CF_APPEND_EVENT_N 640
+
 /* One request, one transaction. The caller owns everything in it. */
 struct cf_append {
   enum cf_append_by by;

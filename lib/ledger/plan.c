@@ -61,6 +61,11 @@ struct plan {
   struct cf_event_keys clock_keys;
 };
 
+_Static_assert(sizeof(struct cf_place) + sizeof(struct cf_index_keys) + sizeof(struct item) +
+                       sizeof(struct cf_dedupe_ask) + sizeof(struct cf_fresh) + 64 <=
+                   CF_APPEND_EVENT_N,
+               "what an event takes here");
+
 /* ---- who is new ---- */
 
 static void item_init(struct plan *p, const struct cf_event *event,

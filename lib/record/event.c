@@ -245,21 +245,35 @@ static enum cf_err write_attributes(struct parse *parse, const struct cf_json *a
   return err;
 }
 
-/* The same by way of json-c: of the attributes alone, or of the whole event
- * where other members join them. */
-static enum cf_err read_attributes(struct parse *parse)
+static enum cf_err tree_attributes(struct parse *parse, struct cf_str text, bool whole)
 {
   struct cf_json *doc;
-  bool whole = parse->unknown > 0;
-  struct cf_str text = whole ? parse->text : parse->attributes;
-  if (text.n == 0)
-    return write_attributes(parse, NULL, NULL);
   enum cf_err err = cf_json_parse(text, CF_SCAN_DEPTH, &doc, parse->fault);
   if (err != CF_OK)
     return err;
   err =
       write_attributes(parse, whole ? cf_json_member(doc, "attributes") : doc, whole ? doc : NULL);
   cf_json_free(doc);
+  return err;
+}
+
+/* The same by way of json-c: of the attributes alone, or of the whole event
+ * where other members join them. */
+static enum cf_err read_attributes(struct parse *parse)
+{
+  const struct cf_event_rules *rules = parse->rules;
+  bool whole = parse->unknown > 0;
+  struct cf_str text = whole ? parse->text : parse->attributes;
+  if (text.n == 0)
+    return write_attributes(parse, NULL, NULL);
+  if (rules->hold == NULL)
+    return tree_attributes(parse, text, whole);
+  uint64_t bytes = cf_json_tree_bytes(text);
+  enum cf_err err = rules->hold(rules->context, bytes);
+  if (err != CF_OK)
+    return err;
+  err = tree_attributes(parse, text, whole);
+  rules->let_go(rules->context, bytes);
   return err;
 }
 

@@ -47,6 +47,9 @@ struct cf_json;
 CF_MUST enum cf_err cf_json_parse(struct cf_str text, unsigned depth_max, struct cf_json **doc,
                                   struct cf_fault *fault);
 void cf_json_free(struct cf_json *doc);
+/* Memory that such a document takes, at most about: far more than its text,
+ * where that is full of small values. */
+uint64_t cf_json_tree_bytes(struct cf_str text);
 
 enum cf_json_type cf_json_type(const struct cf_json *v); /* NULL is CF_JSON_NULL */
 /* A string's bytes as sent (may be ill-formed UTF-8 where the input was; the

@@ -88,19 +88,20 @@ static void check_response(struct cf_memory *m, const struct cf_request *rq)
 
 static void check_body(struct cf_request *rq)
 {
-  struct cf_body_pool *pool;
+  struct cf_charges *charges;
   struct cf_body body;
   struct cf_fault fault = {{0}, {0}};
-  CF_ASSERT(cf_body_pool_new(UINT64_C(8) << 20, &pool) == CF_OK);
-  if (cf_body_read(pool, rq, BODY_MAX, &body, &fault) == CF_OK) {
-    CF_ASSERT(cf_body_pool_held(pool) == body.data.n &&
+  CF_ASSERT(cf_charges_new(UINT64_C(8) << 20, &charges) == CF_OK);
+  struct cf_charge charge = {.charges = charges};
+  if (cf_body_read(&charge, rq, BODY_MAX, &body, &fault) == CF_OK) {
+    CF_ASSERT(cf_charges_held(charges) == body.data.n &&
               body.data.n <= (size_t)BODY_MAX * CF_BODY_INFLATE);
     if (cf_request_form(rq, cf_buf_str(&body.data), &fault) == CF_OK)
       check_params(rq);
     cf_body_fini(&body);
   }
-  CF_ASSERT(cf_body_pool_held(pool) == 0);
-  cf_body_pool_free(pool);
+  CF_ASSERT(cf_charges_held(charges) == 0);
+  cf_charges_free(charges);
 }
 
 static void check_request(struct cf_memory *m, struct cf_request *rq)

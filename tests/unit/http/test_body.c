@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Request bodies: codings, limits, the pool that all share. The gzip constants
- * were made with gzip(1). */
+/* Request bodies: codings, limits, the memory that all share. The gzip
+ * constants were made with gzip(1). */
 #include "config.h"
 
 #include "fcgi-app/http/body.h"
@@ -28,7 +28,10 @@ int clock_gettime(clockid_t id, struct timespec *t)
 
 static struct cf_memory memory;
 static struct cf_request request;
-static struct cf_body_pool *pool;
+#define TOOLS (1 << 20) /* more than what inflates takes */
+
+static struct cf_charges *charges;
+static struct cf_charge charge;
 static struct cf_body body;
 static struct cf_buf sent;
 static struct cf_fault fault;
@@ -40,14 +43,15 @@ static void setup(void)
   cf_request_init(&request, &memory.transport, CF_STR(""));
   cf_buf_init(&sent, SIZE_MAX);
   memset(&body, 0, sizeof body);
-  ck_assert_ok(cf_body_pool_new(UINT64_C(64) << 20, &pool));
+  ck_assert_ok(cf_charges_new(UINT64_C(64) << 20, &charges));
+  charge = (struct cf_charge){.charges = charges};
 }
 
 static void teardown(void)
 {
   cf_body_fini(&body);
-  ck_assert_uint_eq(cf_body_pool_held(pool), 0);
-  cf_body_pool_free(pool);
+  ck_assert_uint_eq(cf_charges_held(charges), 0);
+  cf_charges_free(charges);
   cf_buf_fini(&sent);
   cf_request_fini(&request);
   cf_memory_fini(&memory);
@@ -58,7 +62,7 @@ static enum cf_err receive(const char *coding, uint64_t max)
   if (coding != NULL)
     ck_assert_ok(cf_memory_param(&memory, "HTTP_CONTENT_ENCODING", coding));
   cf_memory_body(&memory, cf_buf_str(&sent));
-  return cf_body_read(pool, &request, max, &body, &fault);
+  return cf_body_read(&charge, &request, max, &body, &fault);
 }
 
 static void send_base64(const char *text)
@@ -105,9 +109,9 @@ START_TEST(test_coding)
   if (bodies[_i].err == CF_OK)
     ck_assert_bytes(body.data.p, body.data.n, bodies[_i].want, strlen(bodies[_i].want));
   if (bodies[_i].err == CF_OK)
-    ck_assert_uint_eq(cf_body_pool_held(pool), strlen(bodies[_i].want));
+    ck_assert_uint_eq(cf_charges_held(charges), strlen(bodies[_i].want));
   else
-    ck_assert_uint_eq(cf_body_pool_held(pool), 0);
+    ck_assert_uint_eq(cf_charges_held(charges), 0);
 }
 END_TEST
 
@@ -138,7 +142,7 @@ START_TEST(test_zstd)
   ck_assert_ok(cf_pack(text, sizeof text, &sent));
   ck_assert_ok(receive("zstd", MAX));
   ck_assert_bytes(body.data.p, body.data.n, text, sizeof text);
-  ck_assert_uint_eq(cf_body_pool_held(pool), sizeof text);
+  ck_assert_uint_eq(cf_charges_held(charges), sizeof text);
 }
 END_TEST
 
@@ -244,35 +248,37 @@ START_TEST(test_bomb)
 }
 END_TEST
 
-START_TEST(test_pool)
+START_TEST(test_charges)
 {
-  struct cf_body_pool *small;
+  struct cf_charges *small;
   struct cf_body first;
-  ck_assert_ok(cf_body_pool_new(100000, &small));
+  ck_assert_ok(cf_charges_new(100000, &small));
+  struct cf_charge one = {.charges = small}, other = {.charges = small};
   fill(60000);
   cf_memory_body(&memory, cf_buf_str(&sent));
-  ck_assert_ok(cf_body_read(small, &request, MAX, &first, &fault));
-  ck_assert_uint_eq(cf_body_pool_held(small), 60000);
+  ck_assert_ok(cf_body_read(&one, &request, MAX, &first, &fault));
+  ck_assert_uint_eq(cf_charges_held(small), 60000);
   cf_memory_body(&memory, cf_buf_str(&sent));
   request.body_ended = false;
-  ck_assert_err(cf_body_read(small, &request, MAX, &body, &fault), CF_E_MEMORY);
-  ck_assert_uint_eq(cf_body_pool_held(small), 60000);
+  ck_assert_err(cf_body_read(&other, &request, MAX, &body, &fault), CF_E_MEMORY);
+  ck_assert_uint_eq(cf_charges_held(small), 60000);
   cf_body_fini(&first);
-  ck_assert_uint_eq(cf_body_pool_held(small), 0);
-  cf_body_pool_free(small);
+  ck_assert_uint_eq(cf_charges_held(small), 0);
+  cf_charges_free(small);
 }
 END_TEST
 
-/* A body that inflates to all that one may have fits a pool of that size, as
- * the defaults are; beyond it the body is too large, and not refused for
- * now. */
-START_TEST(test_fills_pool)
+/* A body that inflates to all that one may have fits where there is room for it
+ * and for what inflates it. Beyond it the body is too large, and not refused
+ * for now; so is one that does not fit where it is alone. */
+START_TEST(test_fills_memory)
 {
   static char zeros[8 * 375000 + 1];
   bool fits = _i < 2;
-  size_t n = sizeof zeros - fits;
-  cf_body_pool_free(pool);
-  ck_assert_ok(cf_body_pool_new(sizeof zeros - 1, &pool));
+  size_t n = sizeof zeros - fits, room = _i < 4 ? sizeof zeros + TOOLS : sizeof zeros / 2;
+  cf_charges_free(charges);
+  ck_assert_ok(cf_charges_new(room, &charges));
+  charge = (struct cf_charge){.charges = charges};
   if (_i % 2 == 0)
     send_zeros(n);
   else
@@ -322,7 +328,7 @@ START_TEST(test_pace)
   struct slow slow = paces[_i].slow;
   memory.transport.context = &slow;
   memory.transport.read = read_slowly;
-  ck_assert_err(cf_body_read(pool, &request, 10 * MAX, &body, &fault), paces[_i].err);
+  ck_assert_err(cf_body_read(&charge, &request, 10 * MAX, &body, &fault), paces[_i].err);
   time_t so_far = later;
   cf_body_drain(&request, UINT64_C(64) << 20);
   ck_assert_int_le(later - so_far, 20);
@@ -348,8 +354,8 @@ int main(void)
       {.tcase = "limits", .test = test_too_long},
       {.tcase = "limits", .test = test_inflated, .loops = CF_COUNT(inflated)},
       {.tcase = "limits", .test = test_bomb},
-      {.tcase = "limits", .test = test_pool},
-      {.tcase = "limits", .test = test_fills_pool, .loops = 4},
+      {.tcase = "limits", .test = test_charges},
+      {.tcase = "limits", .test = test_fills_memory, .loops = 6},
       {.tcase = "limits", .test = test_drain},
       {.tcase = "limits", .test = test_pace, .loops = CF_COUNT(paces)},
   };

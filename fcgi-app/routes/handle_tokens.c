@@ -21,11 +21,13 @@ static enum cf_err make_record(struct cf_call *call, const struct cf_token *toke
                                struct cf_event *event)
 {
   const char *roles[CF_ROLE_N + 1];
+  uint8_t hash[CF_HASH_N];
   size_t n = 0;
   for (enum cf_role role = 0; role < CF_ROLE_N; role++)
     if ((token->roles & 1u << role) != 0)
       roles[n++] = cf_role_name(role);
   roles[n] = NULL;
+  cf_sha256_1(token->hash, CF_HASH_N, hash);
   struct cf_control_token change = {.what = what,
                                     .source = call->who.source,
                                     .user = call->who.user,
@@ -33,7 +35,9 @@ static enum cf_err make_record(struct cf_call *call, const struct cf_token *toke
                                     .id = token->id,
                                     .name = token->name,
                                     .roles = roles,
-                                    .expires_us = token->expires_us};
+                                    .sources = (const char *const *)token->sources,
+                                    .expires_us = token->expires_us,
+                                    .hash = hash};
   return cf_control_token(&change, event, &call->fault);
 }
 

@@ -295,12 +295,12 @@ static bool set_as(struct taking *t, enum how how, enum cf_member m, struct cf_s
   return false;
 }
 
-/* A line's own `source` and `id` are not those of the events it becomes:
- * attributes. */
+/* A line's own `source`, `writer` and `id` are not those of the event that it
+ * becomes: attributes. */
 static enum cf_member own_member(struct cf_str name)
 {
   enum cf_member m = cf_member_find(name);
-  return m == CF_M_SOURCE || m == CF_M_ID ? CF_M_N : m;
+  return m == CF_M_SOURCE || m == CF_M_WRITER || m == CF_M_ID ? CF_M_N : m;
 }
 
 static enum cf_err member_take(void *context, struct cf_str name, const struct cf_json *value)

@@ -263,8 +263,9 @@ static enum cf_err make_genesis(struct cf_ledger *l, struct cf_event *event)
   struct cf_buf text;
   cf_buf_init(&text, 1024);
   cf_vkey_put(vkey, &text);
-  enum cf_err err =
-      text.err != CF_OK ? text.err : cf_control_genesis(cf_buf_str(&text), vkey->name, event);
+  enum cf_err err = text.err != CF_OK
+                        ? text.err
+                        : cf_control_genesis(cf_buf_str(&text), vkey->name, CF_STR(""), event);
   cf_buf_fini(&text);
   return err;
 }

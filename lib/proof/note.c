@@ -21,16 +21,6 @@ static struct cf_str behind(struct cf_str s, size_t n)
   return (struct cf_str){s.p + n, s.n - n};
 }
 
-bool cf_origin_ok(struct cf_str origin)
-{
-  if (origin.n == 0 || origin.n > CF_ORIGIN_MAX)
-    return false;
-  for (size_t i = 0; i < origin.n; i++)
-    if (origin.p[i] <= ' ' || origin.p[i] > '~' || origin.p[i] == '+')
-      return false;
-  return true;
-}
-
 /* ---- verifier keys ---- */
 
 void cf_vkey_make(struct cf_str name, const uint8_t pubkey[CF_PUBKEY_N], struct cf_vkey *vkey)

@@ -5,13 +5,10 @@
 #define CF_PROOF_NOTE_H
 
 #include "lib/proof/tree.h"
+#include "lib/record/source.h"
 
-#define CF_ORIGIN_MAX    255
 #define CF_NOTE_MAX      16384
 #define CF_NOTE_SIGS_MAX 16
-
-/* 1 to 255 printable ASCII bytes without space and '+'. */
-bool cf_origin_ok(struct cf_str origin);
 
 /* A public key with its name. */
 struct cf_vkey {

@@ -12,13 +12,18 @@
 #define OBJECT_MAX 32768
 #define FILTER_MAX 4096
 
-/* A record under way: its members, and the object that is its body, or its
- * attributes where its kind has none. */
+/* A record under way: its members, and the two objects among them. */
 struct own {
   enum cf_kind kind;
   struct cf_builder *members;
-  struct cf_buf object;
+  struct cf_buf body, attributes;
 };
+
+static void object_begin(struct cf_buf *b)
+{
+  cf_buf_init(b, OBJECT_MAX);
+  cf_buf_putc(b, '{');
+}
 
 /* Begin one, which own_end ends. CF_E_NOMEM: there is nothing to end. */
 static enum cf_err own_begin(struct own *own, enum cf_kind kind)
@@ -28,23 +33,24 @@ static enum cf_err own_begin(struct own *own, enum cf_kind kind)
   if (err != CF_OK)
     return err;
   cf_builder_cut_long(own->members);
-  cf_buf_init(&own->object, OBJECT_MAX);
-  cf_buf_putc(&own->object, '{');
+  object_begin(&own->body);
+  object_begin(&own->attributes);
   return CF_OK;
 }
 
 static enum cf_err own_end(struct own *own, struct cf_event *event, struct cf_fault *fault)
 {
-  cf_buf_putc(&own->object, '}');
+  cf_buf_putc(&own->body, '}');
+  cf_buf_putc(&own->attributes, '}');
   if (cf_kind_table[own->kind].body[0] != '\0')
-    cf_builder_set_body(own->members, cf_buf_str(&own->object));
-  else
-    cf_builder_set_object(own->members, cf_buf_str(&own->object));
-  enum cf_err err = own->object.err;
+    cf_builder_set_body(own->members, cf_buf_str(&own->body));
+  cf_builder_set_object(own->members, cf_buf_str(&own->attributes));
+  enum cf_err err = own->body.err != CF_OK ? own->body.err : own->attributes.err;
   if (err == CF_OK)
     err = cf_builder_end(own->members, event, fault);
   cf_builder_free(own->members);
-  cf_buf_fini(&own->object);
+  cf_buf_fini(&own->body);
+  cf_buf_fini(&own->attributes);
   return err;
 }
 
@@ -57,15 +63,18 @@ static void set_text(struct own *own, enum cf_member member, struct cf_str text)
 
 /* ---- of the log ---- */
 
-enum cf_err cf_control_genesis(struct cf_str vkey, const char *origin, struct cf_event *event)
+enum cf_err cf_control_genesis(struct cf_str vkey, const char *origin, struct cf_str previous,
+                               struct cf_event *event)
 {
   struct own own;
   enum cf_err err = own_begin(&own, CF_K_GENESIS);
   if (err != CF_OK)
     return err;
-  cf_json_put_member(&own.object, "format", CF_STR("counterfoil/v1"));
-  cf_json_put_member(&own.object, "key", vkey);
-  cf_json_put_member(&own.object, "origin", cf_str_from(origin));
+  cf_json_put_member(&own.body, "format", CF_STR("counterfoil/v1"));
+  cf_json_put_member(&own.body, "key", vkey);
+  cf_json_put_member(&own.body, "origin", cf_str_from(origin));
+  if (previous.n > 0)
+    cf_json_put_member(&own.body, "previous", previous);
   return own_end(&own, event, NULL);
 }
 
@@ -75,8 +84,22 @@ enum cf_err cf_control_service(const char *software, const char *what, struct cf
   enum cf_err err = own_begin(&own, CF_K_SERVICE);
   if (err != CF_OK)
     return err;
-  cf_json_put_member(&own.object, "software", cf_str_from(software));
-  cf_json_put_member(&own.object, "what", cf_str_from(what));
+  cf_json_put_member(&own.body, "software", cf_str_from(software));
+  cf_json_put_member(&own.body, "what", cf_str_from(what));
+  return own_end(&own, event, NULL);
+}
+
+enum cf_err cf_control_segment(uint64_t first, uint64_t end, uint64_t rewrite,
+                               const uint8_t digest[CF_HASH_N], struct cf_event *event)
+{
+  struct own own;
+  enum cf_err err = own_begin(&own, CF_K_SEGMENT);
+  if (err != CF_OK)
+    return err;
+  cf_json_put_member_base64(&own.body, "digest", digest, CF_HASH_N);
+  cf_json_put_member_u64(&own.body, "end", end);
+  cf_json_put_member_u64(&own.body, "first", first);
+  cf_json_put_member_u64(&own.body, "rewrite", rewrite);
   return own_end(&own, event, NULL);
 }
 
@@ -106,8 +129,8 @@ enum cf_err cf_control_access(const char *action, const struct cf_control_who *w
   enum cf_err err = access_begin(&own, action, "success", who);
   if (err != CF_OK)
     return err;
-  cf_json_put_member(&own.object, "filter", cf_utf8_head(filter, FILTER_MAX));
-  cf_json_put_member_u64(&own.object, "rows", rows);
+  cf_json_put_member(&own.attributes, "filter", cf_utf8_head(filter, FILTER_MAX));
+  cf_json_put_member_u64(&own.attributes, "rows", rows);
   return own_end(&own, event, fault);
 }
 
@@ -127,7 +150,7 @@ enum cf_err cf_control_refusal(const struct cf_control_who *who,
   enum cf_err err = access_begin(&own, "refused", "failure", who);
   if (err != CF_OK)
     return err;
-  put_tally(&own.object, tally);
+  put_tally(&own.attributes, tally);
   return own_end(&own, event, fault);
 }
 
@@ -141,12 +164,15 @@ enum cf_err cf_control_loss(struct cf_str source, const struct cf_control_tally 
   if (err != CF_OK)
     return err;
   cf_builder_set(own.members, CF_M_SOURCE, source);
-  put_tally(&own.object, tally);
+  put_tally(&own.body, tally);
   return own_end(&own, event, fault);
 }
 
+/* Nothing where there are no names. */
 static void put_names(struct cf_buf *b, const char *member, const char *const *names)
 {
+  if (names == NULL || *names == NULL)
+    return;
   cf_json_put_name(b, member);
   cf_buf_putc(b, '[');
   for (const char *const *name = names; *name != NULL; name++) {
@@ -168,10 +194,13 @@ enum cf_err cf_control_token(const struct cf_control_token *token, struct cf_eve
   set_text(&own, CF_M_USER, token->user);
   set_text(&own, CF_M_CREDENTIAL, token->credential);
   if (token->expires_us != CF_TIME_NONE)
-    cf_json_put_member_time(&own.object, "expires", token->expires_us);
-  cf_json_put_member(&own.object, "id", cf_str_from(token->id));
-  cf_json_put_member(&own.object, "name", cf_str_from(token->name));
-  put_names(&own.object, "roles", token->roles);
-  cf_json_put_member(&own.object, "what", cf_str_from(token->what));
+    cf_json_put_member_time(&own.body, "expires", token->expires_us);
+  cf_json_put_member(&own.body, "id", cf_str_from(token->id));
+  cf_json_put_member(&own.body, "name", cf_str_from(token->name));
+  put_names(&own.body, "roles", token->roles);
+  put_names(&own.body, "sources", token->sources);
+  cf_json_put_member(&own.body, "what", cf_str_from(token->what));
+  if (token->hash != NULL)
+    cf_json_put_member_base64(&own.attributes, "hash", token->hash, CF_HASH_N);
   return own_end(&own, event, fault);
 }

@@ -14,13 +14,18 @@
  * member's form. The fault may be NULL. */
 
 /* `genesis`, the first record: vkey is the text of the signer's verifier key,
- * origin the ledger's name. */
+ * origin the ledger's name; previous: the last checkpoint of the ledger that
+ * this one continues, signed by that one alone, or empty. */
 CF_MUST enum cf_err cf_control_genesis(struct cf_str vkey, const char *origin,
-                                       struct cf_event *event);
+                                       struct cf_str previous, struct cf_event *event);
 /* `service`: the software ("counterfoil 0.1.0") and what happened to it: start,
  * stop, clock. */
 CF_MUST enum cf_err cf_control_service(const char *software, const char *what,
                                        struct cf_event *event);
+/* `segment`: a file holds the records first ≤ seq < end (multiples of 256).
+ * rewrite: how often it was written again; digest: of its pages' hashes. */
+CF_MUST enum cf_err cf_control_segment(uint64_t first, uint64_t end, uint64_t rewrite,
+                                       const uint8_t digest[CF_HASH_N], struct cf_event *event);
 
 /* Who asked, and from which address, "" where that is not known. */
 struct cf_control_who {
@@ -57,8 +62,10 @@ struct cf_control_token {
   struct cf_str source, user, credential;
   /* The token: */
   const char *id, *name;
-  const char *const *roles; /* names that end with NULL */
-  int64_t expires_us;       /* CF_TIME_NONE: never */
+  const char *const *roles;   /* names that end with NULL */
+  const char *const *sources; /* patterns of cf_source_pattern_ok, likewise; NULL: none */
+  int64_t expires_us;         /* CF_TIME_NONE: never */
+  const uint8_t *hash;        /* SHA-256 of the hash that is kept of it; NULL: it is not told */
 };
 CF_MUST enum cf_err cf_control_token(const struct cf_control_token *token, struct cf_event *event,
                                      struct cf_fault *fault);

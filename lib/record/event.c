@@ -173,6 +173,9 @@ static enum cf_err take_member(struct parse *parse, const struct cf_scan_member 
   if (err != CF_OK)
     return err;
   enum cf_member m = cf_member_find(name);
+  if (m == CF_M_WRITER)
+    return cf_fail(parse->fault, CF_E_INVALID, "writer",
+                   "is set by the server, to the token that writes: leave it out");
   if (m != CF_M_N)
     return set_member(parse, m, member->value);
   if (!parse->rules->unknown_to_attributes)
@@ -316,6 +319,8 @@ static enum cf_err take_event(struct parse *parse, const struct cf_scan_members 
     err = take_member(parse, &members->v[i]);
   if (err == CF_OK && !parse->draft.member[CF_M_SOURCE].set)
     err = set_source(parse, parse->rules->source);
+  if (err == CF_OK && parse->rules->writer.n > 0)
+    err = cf_draft_set(&parse->draft, CF_M_WRITER, parse->rules->writer, parse->fault);
   if (err == CF_OK)
     err = set_attributes(parse);
   return err == CF_OK ? cf_draft_end(&parse->draft, out, parse->fault) : err;

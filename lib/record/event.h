@@ -11,6 +11,7 @@ struct cf_event_rules {
   struct cf_str source; /* the token's name: what an event without `source` gets */
   /* others that it may write as (cf_source_allowed) */
   const char *const *sources;
+  struct cf_str writer;       /* who writes: what each event gets as `writer`; empty: none */
   bool unknown_to_attributes; /* ?unknown=attributes */
   /* ?long=cut: cut text (between UTF-8 sequences) and name it in
    * attributes.truncated, an array */

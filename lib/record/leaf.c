@@ -122,6 +122,8 @@ enum cf_err cf_public_members_check(enum cf_kind kind, uint32_t members, struct 
                                         : leaf_bad(fault, row->name, "has source and body only");
   if ((members & 1u << CF_M_OUTCOME) == 0)
     return leaf_bad(fault, "outcome", "is missing");
+  if (kind == CF_K_ACCESS && (members & 1u << CF_M_WRITER) != 0)
+    return leaf_bad(fault, "writer", "does not belong to kind access");
   return ours == (kind == CF_K_ACCESS)
              ? CF_OK
              : leaf_bad(fault, "source", "is counterfoil for kind access, and for no event");

@@ -87,8 +87,8 @@ struct cf_reader;
 CF_MUST enum cf_err cf_record_decode(struct cf_reader *r, uint64_t seq, int64_t base_us,
                                      struct cf_record *out);
 
-/* Same content (api.md): equal public members and equal payload bytes of each
- * compartment still there in both. */
+/* Same content (api.md): equal public members but for the writer, and equal
+ * payload bytes of each compartment still there in both. */
 bool cf_record_same(const struct cf_record *a, const struct cf_record *b);
 
 #endif

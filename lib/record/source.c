@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Names of writers, and patterns of them. */
+/* Names of writers and patterns of them, and names of ledgers. */
 #include "config.h"
 
 #include "lib/record/source.h"
@@ -38,4 +38,14 @@ bool cf_source_allowed(struct cf_str source, struct cf_str own, const char *cons
   for (; !allowed && patterns != NULL && *patterns != NULL; patterns++)
     allowed = fits(source, cf_str_from(*patterns));
   return allowed;
+}
+
+bool cf_origin_ok(struct cf_str origin)
+{
+  if (origin.n == 0 || origin.n > CF_ORIGIN_MAX)
+    return false;
+  for (size_t i = 0; i < origin.n; i++)
+    if (origin.p[i] <= ' ' || origin.p[i] > '~' || origin.p[i] == '+')
+      return false;
+  return true;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Who may write as whom (api.md, Who may): the one rule about the member
- * `source`, for whoever takes events, gives receipts, or names a writer. */
+ * `source`, for whoever takes events, gives receipts, or names a writer; and
+ * what a ledger may be called. */
 #ifndef CF_RECORD_SOURCE_H
 #define CF_RECORD_SOURCE_H
 
@@ -20,5 +21,10 @@ bool cf_source_pattern_ok(struct cf_str pattern);
  * fits one of the patterns. These end with NULL and may be NULL. The log's own
  * name fits none. */
 bool cf_source_allowed(struct cf_str source, struct cf_str own, const char *const *patterns);
+
+#define CF_ORIGIN_MAX 255
+/* May a ledger be called so: 1 to 255 printable ASCII bytes without space and
+ * '+'? */
+bool cf_origin_ok(struct cf_str origin);
 
 #endif

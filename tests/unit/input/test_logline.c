@@ -266,10 +266,10 @@ static const struct row json_rows[] = {
     {"  {\"level\":\"info\"}  ", "\"action\":\"log.line\",\"attributes\":{\"level\":\"info\"}"},
     {"{}", "\"action\":\"log.line\""},
     /* what is no value of a member is an attribute, and so are the line's own
-   * source and id */
-    {"{\"source\":\"x\",\"id\":7,\"source_seq\":8,\"status\":1000,\"ip\":\"nobody\",\"method\":\"GE T\",\"time\":\"noon\",\"action\":\"a b\",\"outcome\":\"ok\",\"user\":{\"n\":1},\"message\":\"m\"}",
+   * source, writer and id */
+    {"{\"source\":\"x\",\"writer\":\"k3\",\"id\":7,\"source_seq\":8,\"status\":1000,\"ip\":\"nobody\",\"method\":\"GE T\",\"time\":\"noon\",\"action\":\"a b\",\"outcome\":\"ok\",\"user\":{\"n\":1},\"message\":\"m\"}",
      "\"source_seq\":8,\"message\":\"m\",\"attributes\":{\"action\":\"a b\",\"id\":7,\"ip\":\"nobody\",\"method\":\"GE T\",\"outcome\":\"ok\",\"source\":\"x\",\"status\":1000,\"time\":\"noon\","
-     "\"user\":{\"n\":1}}"},
+     "\"user\":{\"n\":1},\"writer\":\"k3\"}"},
     {"{\"message\":\"m\",\"user\":true,\"attributes\":\"text\",\"request_time\":5,\"duration_ms\":\"x\"}",
      "\"user\":\"true\",\"message\":\"m\",\"attributes\":{\"attributes\":\"text\",\"duration_ms\":\"x\",\"request_time\":5}"},
     {"{\"request\":\"\\u0016\\u0003\",\"status\":400}",

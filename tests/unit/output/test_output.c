@@ -136,18 +136,18 @@ START_TEST(test_ndjson)
 END_TEST
 
 #define CSV_NAMES \
-  "seq,recorded,kind,source,source_seq,id,time,action,method,status,outcome,user,session,credential,ip,user_agent,referer,resource,query,host," \
+  "seq,recorded,kind,source,writer,source_seq,id,time,action,method,status,outcome,user,session,credential,ip,user_agent,referer,resource,query,host," \
   "request_id,bytes,duration_us,protocol,message,attributes,body,erased\r\n"
 
 START_TEST(test_csv)
 {
   check(
       answer("csv", CF_FIELDS_ALL, &middle, NULL, CF_OK), CSV_NAMES
-      "1," HOUR ",event,web,,," HOUR
+      "1," HOUR ",event,web,,,," HOUR
       ",,GET,404,failure,\"a\"\"b,c\",,,192.0.2.1,,,/x,,\"\",,12,,,'=1+1,\"{\"\"k\"\":\"\"v\"\"}\",,\r\n"
-      "2," HOUR ",event,web,,,,login,,,unknown,,,,,,,,,,,,,,,,,actor detail\r\n"
+      "2," HOUR ",event,web,,,,,login,,,unknown,,,,,,,,,,,,,,,,,actor detail\r\n"
       "18446744073709551615," HOUR
-      ",loss,web,,,,,,,,,,,,,,,,,,,,,,,\"{\"\"count\"\":3,\"\"reason\"\":\"\"shed\"\"}\",\r\n"
+      ",loss,web,,,,,,,,,,,,,,,,,,,,,,,,\"{\"\"count\"\":3,\"\"reason\"\":\"\"shed\"\"}\",\r\n"
       "# next_cursor=AbC-_1\r\n# has_more=true\r\n");
   check(answer("csv", 1u << CF_M_USER | 1u << CF_M_STATUS, &last, NULL, CF_OK),
         "seq,recorded,kind,status,user,erased\r\n1," HOUR ",event,404,\"a\"\"b,c\",\r\n2," HOUR

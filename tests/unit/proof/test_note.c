@@ -11,8 +11,10 @@
 #include "lib/record/json.h"
 #include "tests/unit/cf_test.h"
 
+#define RECORDS 20
+
 static struct cf_json *file, *key_record;
-static uint8_t leaf[15][CF_HASH_N];
+static uint8_t leaf[RECORDS][CF_HASH_N];
 static struct cf_vkey vkey, vkey2;
 static uint8_t seed[CF_SEED_N], seed2[CF_SEED_N];
 static struct cf_buf out;
@@ -37,8 +39,8 @@ static void vectors_open(void)
   const char *text = cf_test_vectors("ledger-v1.json", &n);
   ck_assert_ok(cf_json_parse((struct cf_str){text, n}, 16, &file, NULL));
   const struct cf_json *records = cf_json_member(file, "records");
-  ck_assert_uint_eq(cf_json_count(records), 15);
-  for (size_t i = 0; i < 15; i++)
+  ck_assert_uint_eq(cf_json_count(records), RECORDS);
+  for (size_t i = 0; i < RECORDS; i++)
     ck_assert_ok(
         cf_base64_get_n(cf_json_string(cf_json_member(cf_json_element(records, i), "leaf_hash")),
                         leaf[i], CF_HASH_N));
@@ -62,7 +64,7 @@ static enum cf_err leaves_get(void *context, unsigned level, uint64_t first, siz
                               uint8_t *hashes)
 {
   (void)context;
-  ck_assert(level == 0 && first + n <= 15);
+  ck_assert(level == 0 && first + n <= RECORDS);
   memcpy(hashes, leaf[first], n * CF_HASH_N);
   return CF_OK;
 }
@@ -122,7 +124,7 @@ START_TEST(roots)
 {
   struct cf_edge edge;
   cf_edge_init(&edge);
-  for (size_t n = 0; n <= 15; n++) {
+  for (size_t n = 0; n <= RECORDS; n++) {
     char name[8];
     uint8_t want[CF_HASH_N], got[CF_HASH_N];
     snprintf(name, sizeof name, "%zu", n);
@@ -131,7 +133,7 @@ START_TEST(roots)
                         sizeof want));
     cf_edge_root(&edge, got);
     ck_assert_bytes(got, sizeof got, want, sizeof want);
-    if (n < 15)
+    if (n < RECORDS)
       cf_edge_append(&edge, leaf[n]);
   }
 }
@@ -415,7 +417,7 @@ START_TEST(tiles)
 {
   const struct cf_json *records = cf_json_member(file, "records");
   digest_is(leaf, sizeof leaf, "tile0_sha256");
-  for (size_t i = 0; i < 15; i++) {
+  for (size_t i = 0; i < RECORDS; i++) {
     struct cf_str l = cf_json_string(cf_json_member(cf_json_element(records, i), "leaf"));
     uint8_t n[2];
     cf_u16_put(n, (uint16_t)l.n);
@@ -453,7 +455,7 @@ START_TEST(inclusion_of_vectors)
   struct cf_proof proof;
   struct cf_str path[CF_PROOF_MAX];
   uint8_t root[CF_HASH_N];
-  for (uint64_t size = 1; size <= 15; size++)
+  for (uint64_t size = 1; size <= RECORDS; size++)
     for (uint64_t i = 0; i < size; i++) {
       ck_assert_ok(cf_tree_root(&hashes, size, root));
       ck_assert_ok(cf_tree_inclusion(&hashes, i, size, &proof));

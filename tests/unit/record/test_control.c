@@ -5,6 +5,8 @@
 
 #include "lib/record/control.h"
 
+#include "lib/record/kind_body.h"
+
 #include "tests/unit/cf_test.h"
 
 #define FFFD  "\xef\xbf\xbd"
@@ -44,12 +46,95 @@ static const char *const no_payload[CF_C_N] = {NULL};
 
 START_TEST(test_genesis)
 {
-  ck_assert_ok(cf_control_genesis(CF_STR("o+00+AA=="), "audit.example.org/\"main\"", &event));
+  const struct cf_str none = CF_STR("");
+  ck_assert_ok(cf_control_genesis(CF_STR("o+00+AA=="), "audit.example.org/\"main\"", none, &event));
   check_event(CF_K_GENESIS,
               "\"body\":{\"format\":\"counterfoil/v1\",\"key\":\"o+00+AA==\","
               "\"origin\":\"audit.example.org/\\\"main\\\"\"}",
               no_payload);
-  ck_assert_err(cf_control_genesis(CF_STR(""), "o", &event), CF_E_INVALID);
+  ck_assert_err(cf_control_genesis(CF_STR(""), "o", none, &event), CF_E_INVALID);
+}
+END_TEST
+
+#define ROOT "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+/* 68 bytes: a key's id and a signature. */
+#define SIGNED \
+  "vfc7p6gpo8tvwCnjasfcWE7gXaYB/JaFNtLWu4c56p6pChLgYHGd+hHbXvaGmLfWBpq6TI1q6Cwy5bFUm3II6XbTzwI="
+#define LINE(name) "\xe2\x80\x94 " name " " SIGNED "\n"
+
+static const struct {
+  const char *note;
+  bool ok;
+} previous[] = {
+    {"o\n5\n" ROOT "\n\n" LINE("o"), true},
+    {"o\n0\n" ROOT "\n\n" LINE("o") LINE("o"), true},
+    {"a\"b\\\\n\n5\n" ROOT "\n\n" LINE("a\"b\\\\n"), true},
+    {"o\n5\n" ROOT "\n\n", false},
+    {"o\n5\n" ROOT "\n", false},
+    {"o\n5\n" ROOT "\n\n" LINE("o") "\n", false},
+    {"o\n5\n" ROOT "\n\n" LINE("witness"), false},
+    {"o\n5\n" ROOT "\n\n" LINE("o") LINE("witness"), false},
+    {"o\n5\n" ROOT "\n\n\xe2\x80\x94 o AAAAAA==\n", false},
+    {"o\n5\n" ROOT "\n\n- o " SIGNED "\n", false},
+    {"o\n5\n" ROOT "\n\n\xe2\x80\x94 o " SIGNED, false},
+    {"o\n05\n" ROOT "\n\n" LINE("o"), false},
+    {"o\n\n" ROOT "\n\n" LINE("o"), false},
+    {"o\n5\nAAAA\n\n" LINE("o"), false},
+    {"o\n5\n" ROOT "\nmore\n\n" LINE("o"), false},
+    {"o+1\n5\n" ROOT "\n\n" LINE("o+1"), false},
+    {"o\t\n5\n" ROOT "\n\n" LINE("o\t"), false},
+    {"\n", false},
+};
+
+START_TEST(test_genesis_previous)
+{
+  struct cf_str note = cf_str_from(previous[_i].note);
+  enum cf_err err = cf_control_genesis(CF_STR("o+00+AA=="), "o2", note, &event);
+  ck_assert_err(err, previous[_i].ok ? CF_OK : CF_E_INVALID);
+  if (err == CF_OK)
+    cf_event_fini(&event);
+}
+END_TEST
+
+/* 16 signatures and no more, of the longest names. */
+START_TEST(test_genesis_previous_limit)
+{
+  struct cf_buf note;
+  for (unsigned n = 16; n <= 17; n++) {
+    cf_buf_init(&note, 65536);
+    cf_buf_puts(&note, LONG "12345\n9007199254740991\n" ROOT "\n\n");
+    for (unsigned i = 0; i < n; i++)
+      cf_buf_puts(&note, LINE(LONG "12345"));
+    enum cf_err err = cf_control_genesis(CF_STR("o+00+AA=="), "o2", cf_buf_str(&note), &event);
+    ck_assert_err(err, n > 16 ? CF_E_INVALID : CF_OK);
+    if (err == CF_OK)
+      cf_event_fini(&event);
+    cf_buf_fini(&note);
+  }
+}
+END_TEST
+
+static const uint8_t digest[CF_HASH_N] = {1, 2, 3};
+#define DIGEST "AQIDAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
+START_TEST(test_segment)
+{
+  struct cf_segment_body body;
+  ck_assert_ok(cf_control_segment(256, 262144, 7, digest, &event));
+  ck_assert_ok(cf_segment_body_get(event.record.public_text, &body));
+  ck_assert_uint_eq(body.first, 256);
+  ck_assert_uint_eq(body.end, 262144);
+  ck_assert_uint_eq(body.rewrite, 7);
+  ck_assert_bytes(body.digest, CF_HASH_N, digest, CF_HASH_N);
+  check_event(CF_K_SEGMENT,
+              "\"body\":{\"digest\":\"" DIGEST "\",\"end\":262144,\"first\":256,\"rewrite\":7}",
+              no_payload);
+  ck_assert_err(cf_control_segment(256, 256, 0, digest, &event), CF_E_INVALID);
+  ck_assert_err(cf_control_segment(512, 256, 0, digest, &event), CF_E_INVALID);
+  ck_assert_err(cf_control_segment(0, 255, 0, digest, &event), CF_E_INVALID);
+  ck_assert_err(cf_control_segment(1, 256, 0, digest, &event), CF_E_INVALID);
+  ck_assert_err(cf_segment_body_get(CF_STR("\"body\":{}"), &body), CF_E_SYNTAX);
+  ck_assert_err(cf_segment_body_get(CF_STR(""), &body), CF_E_SYNTAX);
 }
 END_TEST
 
@@ -194,7 +279,8 @@ START_TEST(test_loss_wrong)
 END_TEST
 
 static const char *const two_roles[] = {"writer", "auditor", NULL};
-static const char *const no_roles[] = {NULL};
+static const char *const no_names[] = {NULL};
+static const char *const two_sources[] = {"app.*", "web2", NULL};
 
 static struct cf_control_token change(void)
 {
@@ -221,6 +307,22 @@ START_TEST(test_token)
 }
 END_TEST
 
+START_TEST(test_token_whole)
+{
+  struct cf_control_token token = change();
+  token.sources = two_sources;
+  token.hash = digest;
+  token.expires_us = CF_TIME_NONE;
+  ck_assert_ok(cf_control_token(&token, &event, NULL));
+  check_event(
+      CF_K_TOKEN,
+      "\"source\":\"admin\",\"body\":{\"id\":\"abcdefgh23\",\"name\":\"web1\","
+      "\"roles\":[\"writer\",\"auditor\"],\"sources\":[\"app.*\",\"web2\"],\"what\":\"add\"}",
+      (const char *const[CF_C_N]){"{\"user\":\"admin\",\"credential\":\"local\"}", NULL, NULL,
+                                  "{\"attributes\":{\"hash\":\"" DIGEST "\"}}"});
+}
+END_TEST
+
 /* By a user of the web server, whose name is none of a source. */
 START_TEST(test_token_without_end)
 {
@@ -229,16 +331,16 @@ START_TEST(test_token_without_end)
   token.source = CF_STR("");
   token.user = CF_STR("CN=\xff" LONG LONG LONG LONG LONG);
   token.credential = CF_STR("client_cert");
-  token.roles = no_roles;
+  token.roles = no_names;
+  token.sources = no_names;
   token.expires_us = CF_TIME_NONE;
   ck_assert_ok(cf_control_token(&token, &event, NULL));
-  check_event(
-      CF_K_TOKEN,
-      "\"source\":\"web-server\",\"body\":{\"id\":\"abcdefgh23\",\"name\":\"web1\",\"roles\":[],"
-      "\"what\":\"revoke\"}",
-      (const char *const[CF_C_N]){"{\"user\":\"CN=" FFFD LONG LONG LONG LONG TEN "01234567"
-                                  "\",\"credential\":\"client_cert\"}",
-                                  NULL, NULL, NULL});
+  check_event(CF_K_TOKEN,
+              "\"source\":\"web-server\",\"body\":{\"id\":\"abcdefgh23\",\"name\":\"web1\","
+              "\"what\":\"revoke\"}",
+              (const char *const[CF_C_N]){"{\"user\":\"CN=" FFFD LONG LONG LONG LONG TEN "01234567"
+                                          "\",\"credential\":\"client_cert\"}",
+                                          NULL, NULL, NULL});
 }
 END_TEST
 
@@ -248,6 +350,9 @@ START_TEST(test_token_wrong)
   token.name = "web 1";
   ck_assert_err(cf_control_token(&token, &event, &fault), CF_E_INVALID);
   ck_assert_str_eq(fault.at, "body");
+  token = change();
+  token.sources = (const char *const[]){"counterfoil", NULL};
+  ck_assert_err(cf_control_token(&token, &event, &fault), CF_E_INVALID);
   token = change();
   token.what = "steal";
   ck_assert_err(cf_control_token(&token, &event, &fault), CF_E_INVALID);
@@ -262,6 +367,9 @@ int main(void)
 {
   const struct cf_test tests[] = {
       {.tcase = "log", .test = test_genesis},
+      {.tcase = "log", .test = test_genesis_previous, .loops = CF_COUNT(previous)},
+      {.tcase = "log", .test = test_genesis_previous_limit},
+      {.tcase = "log", .test = test_segment},
       {.tcase = "log", .test = test_service},
       {.tcase = "who", .test = test_access},
       {.tcase = "who", .test = test_access_of_nobody},
@@ -273,6 +381,7 @@ int main(void)
       {.tcase = "writers", .test = test_loss},
       {.tcase = "writers", .test = test_loss_wrong},
       {.tcase = "writers", .test = test_token},
+      {.tcase = "writers", .test = test_token_whole},
       {.tcase = "writers", .test = test_token_without_end},
       {.tcase = "writers", .test = test_token_wrong},
   };

@@ -19,6 +19,7 @@ static const char *const no_sources[] = {NULL};
 static const char *const some_sources[] = {"web2", "app-*", "counterfoil", NULL};
 
 static const struct cf_event_rules plain = {.source = S("web1"), .sources = no_sources};
+static const struct cf_event_rules by_token = {.source = S("web1"), .writer = S("k3")};
 static const struct cf_event_rules other = {.source = S("web1"), .sources = some_sources};
 static const struct cf_event_rules loose = {.source = S("web1"), .unknown_to_attributes = true};
 static const struct cf_event_rules cutting = {.source = S("web1"), .cut_long = true};
@@ -117,6 +118,11 @@ static const struct {
     {&plain,
      S("{\"action\":\"a\",\"time\":-1}"),
      "\"source\":\"web1\",\"time\":\"1969-12-31T23:59:59.000000Z\",\"action\":\"a\",\"outcome\":\"unknown\"",
+     {NULL}},
+    /* The writer, behind the source. */
+    {&by_token,
+     S("{\"action\":\"a\",\"writer\":null,\"source_seq\":1}"),
+     "\"source\":\"web1\",\"writer\":\"k3\",\"source_seq\":1,\"action\":\"a\",\"outcome\":\"unknown\"",
      {NULL}},
     /* Sources. */
     {&other,
@@ -270,7 +276,7 @@ static const struct {
     {&plain, S("{\"action\":\"a\",\"action\":\"a\"}"), "", "has already"},
     {&plain, S("{\"action\":\"a\",\"\\u0061ction\":\"a\"}"), "", "has already"},
     {&plain, S("{\"action\":\"a\",\"usr\":\"u\"}"), "usr", "user"},
-    {&plain, S("{\"action\":\"a\",\"zzzzzz\":\"u\"}"), "zzzzzz", "source, source_seq"},
+    {&plain, S("{\"action\":\"a\",\"zzzzzz\":\"u\"}"), "zzzzzz", "source, writer, source_seq"},
     {&plain, S("{\"action\":\"a\",\"recorded\":\"2026-11-24T02:00:00Z\"}"), "recorded",
      "no member"},
     {&plain, S("{\"action\":\"a\",\"seq\":1}"), "seq", "no member"},
@@ -321,6 +327,9 @@ static const struct {
     {&other, S("{\"action\":\"a\",\"source\":\"web22\"}"), "source", "may not"},
     {&other, S("{\"action\":\"a\",\"source\":\"app\"}"), "source", "may not"},
     {&other, S("{\"action\":\"a\",\"source\":\"app-x y\"}"), "source", "letters"},
+    {&plain, S("{\"action\":\"a\",\"writer\":\"k3\"}"), "writer", "by the server"},
+    {&by_token, S("{\"action\":\"a\",\"writer\":\"k3\"}"), "writer", "by the server"},
+    {&loose, S("{\"action\":\"a\",\"writ\\u0065r\":7}"), "writer", "by the server"},
     {&loose, S("{\"action\":\"a\",\"x\":1,\"attributes\":{\"x\":2}}"), "attributes",
      "\"x\" is there twice"},
     {&loose, S("{\"action\":\"a\",\"\xff\":1,\"attributes\":{\"\\ufffd\":2}}"), "attributes",
@@ -612,6 +621,15 @@ static const struct {
     {CF_K_TOKEN, "admin",
      S("{\"id\":\"k3\",\"name\":\"web2\",\"roles\":\"writer\",\"what\":\"add\"}"), false},
     {CF_K_TOKEN, "admin", S("{\"id\":\"k3\",\"name\":\"web2\",\"what\":\"start\"}"), false},
+    {CF_K_TOKEN, "admin",
+     S("{\"id\":\"k3\",\"name\":\"web2\",\"sources\":[\"*\",\"a*\",\"b\"],\"what\":\"add\"}"),
+     true},
+    {CF_K_TOKEN, "admin",
+     S("{\"id\":\"k3\",\"name\":\"web2\",\"sources\":[\"a*b\"],\"what\":\"add\"}"), false},
+    {CF_K_TOKEN, "admin",
+     S("{\"id\":\"k3\",\"name\":\"web2\",\"sources\":[\"counterfoil\"],\"what\":\"add\"}"), false},
+    {CF_K_TOKEN, "admin", S("{\"id\":\"k3\",\"name\":\"web2\",\"sources\":\"b\",\"what\":\"add\"}"),
+     false},
     {CF_K_TOKEN, NULL, S("{\"id\":\"k3\",\"name\":\"web2\",\"what\":\"revoke\"}"), false},
     {CF_K_LOSS, "web1",
      S("{\"count\":17,\"first\":\"2026-11-24T02:00:01.000000Z\",\"last\":\"2026-11-24T02:00:02.000000Z\",\"reason\":\"invalid\"}"),
@@ -633,6 +651,8 @@ static const struct {
     {CF_K_POLICY, "admin", S("{\"rules\":[\"keep 1d\",\"x\"]}"), true},
     {CF_K_POLICY, "admin", S("{\"rules\":[\"keep 1d\",]}"), false},
     {CF_K_POLICY, "admin", S("{\"rules\":[1]}"), false},
+    {CF_K_POLICY, "admin", S("{\"from\":\"2026-11-24T02:00:01.000000Z\",\"rules\":[\"x\"]}"), true},
+    {CF_K_POLICY, "admin", S("{\"from\":\"2026-11-24\",\"rules\":[\"x\"]}"), false},
     {CF_K_HOLD, "officer", S("{\"hold\":\"case-7\"}"), true},
     {CF_K_HOLD, "officer", S("{\"hold\":\"case 7\"}"), false},
     {CF_K_HOLD, "officer", S("{\"hold\":null}"), false},
@@ -644,6 +664,13 @@ static const struct {
     {CF_K_ERASURE, "officer", S("{\"basis\":\"gdpr-17\",\"targets\":[[1,0]]}"), false},
     {CF_K_ERASURE, "officer", S("{\"basis\":\"gdpr-17\",\"targets\":[[1,16]]}"), false},
     {CF_K_ERASURE, "officer", S("{\"basis\":\"gdpr-17\",\"targets\":[[1]]}"), false},
+    {CF_K_ERASURE, "officer", S("{\"basis\":\"x\",\"targets\":[[1,2,3],[3,1],[4,9,15]]}"), true},
+    {CF_K_ERASURE, "officer", S("{\"basis\":\"x\",\"targets\":[[9007199254740990,2,1]]}"), true},
+    {CF_K_ERASURE, "officer", S("{\"basis\":\"x\",\"targets\":[[9007199254740991,2,1]]}"), false},
+    {CF_K_ERASURE, "officer", S("{\"basis\":\"x\",\"targets\":[[1,9007199254740992,1]]}"), false},
+    {CF_K_ERASURE, "officer", S("{\"basis\":\"x\",\"targets\":[[1,0,1]]}"), false},
+    {CF_K_ERASURE, "officer", S("{\"basis\":\"x\",\"targets\":[[1,2,3],]}"), false},
+    {CF_K_ERASURE, "officer", S("{\"basis\":\"x\",\"targets\":[[1,2,3,]]}"), false},
     {CF_K_RETENTION, "counterfoil",
      S("{\"minimum\":256,\"prev\":\"FI3pxaekTRnlbNmuGlVL9nhHr7DFj24S+imsfd/KmUA=\",\"root\":\"RUNJ5CLwUpcZHq0T4h09tSDlq+9SBV5JZLgvshP1k6E=\",\"rule\":\"keep 400d\"}"),
      true},
@@ -771,6 +798,9 @@ static const struct {
     {CF_K_SERVICE, CF_M_SOURCE, S("admin"), "source"},
     {CF_K_EVENT, CF_M_SOURCE, S("counterfoil"), "source"},
     {CF_K_ACCESS, CF_M_SOURCE, S("web1"), "source"},
+    {CF_K_HOLD, CF_M_WRITER, S("k3"), "writer"},
+    {CF_K_ACCESS, CF_M_WRITER, S("k3"), "writer"},
+    {CF_K_EVENT, CF_M_WRITER, S("k 3"), "writer"},
     {CF_K_EVENT, CF_M_ATTRIBUTES, S("{\"a\":null}"), "attributes"},
     {CF_K_EVENT, CF_M_ATTRIBUTES, S("{\"a\": 1}"), "attributes"},
     {CF_K_EVENT, CF_M_ATTRIBUTES, S("{\"a\":1}x"), "attributes"},

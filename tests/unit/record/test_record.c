@@ -220,6 +220,35 @@ START_TEST(test_same)
 }
 END_TEST
 
+/* Who wrote it makes no difference; any other member does. */
+START_TEST(test_same_but_for_the_writer)
+{
+  static const struct cf_str same[] = {
+      S("\"source\":\"w\",\"id\":\"i\",\"outcome\":\"unknown\""),
+      S("\"source\":\"w\",\"writer\":\"k3\",\"id\":\"i\",\"outcome\":\"unknown\""),
+      S("\"source\":\"w\",\"writer\":\"local\",\"id\":\"i\",\"outcome\":\"unknown\""),
+  };
+  static const struct cf_str others[] = {
+      S("\"source\":\"w2\",\"writer\":\"k3\",\"id\":\"i\",\"outcome\":\"unknown\""),
+      S("\"source\":\"w\",\"writer\":\"k3\",\"outcome\":\"unknown\""),
+      S("\"source\":\"w\",\"writer\":\"k3\",\"id\":\"i\",\"outcome\":\"failure\""),
+      S("\"source\":\"w\",\"source_seq\":1,\"id\":\"i\",\"outcome\":\"unknown\""),
+  };
+  struct cf_record a = records[0], b = records[0];
+  for (size_t i = 0; i < CF_COUNT(same); i++) {
+    a.public_text = same[i];
+    for (size_t k = 0; k < CF_COUNT(same); k++) {
+      b.public_text = same[k];
+      ck_assert(cf_record_same(&a, &b));
+    }
+    for (size_t k = 0; k < CF_COUNT(others); k++) {
+      b.public_text = others[k];
+      ck_assert(!cf_record_same(&a, &b) && !cf_record_same(&b, &a));
+    }
+  }
+}
+END_TEST
+
 /* ---- flat ---- */
 
 #define FIELD(m) (UINT32_C(1) << CF_M_##m)
@@ -665,6 +694,7 @@ int main(void)
       {.tcase = "stored", .test = test_stored_damaged, .loops = CF_COUNT(records)},
       {.tcase = "stored", .test = test_stored_refused, .loops = CF_COUNT(no_records)},
       {.tcase = "same", .test = test_same},
+      {.tcase = "same", .test = test_same_but_for_the_writer},
       {.tcase = "flat", .test = test_flat, .loops = CF_COUNT(flats)},
       {.tcase = "strict", .test = test_public, .loops = CF_COUNT(publics)},
       {.tcase = "strict", .test = test_payload, .loops = CF_COUNT(payloads)},

@@ -82,7 +82,7 @@ START_TEST(test_suggestion_of_all)
   for (size_t i = 0; i < CF_COUNT(far); i++) {
     cf_buf_reset(&b);
     cf_member_suggest(cf_str_from(far[i]), &b);
-    ck_assert_ptr_nonnull(strstr(cf_buf_cstr(&b), "source, source_seq"));
+    ck_assert_ptr_nonnull(strstr(cf_buf_cstr(&b), "source, writer, source_seq"));
     ck_assert_ptr_nonnull(strstr(cf_buf_cstr(&b), "attributes"));
   }
   cf_buf_fini(&b);

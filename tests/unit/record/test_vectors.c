@@ -7,12 +7,12 @@
 
 #include "lib/base/codec.h"
 #include "lib/record/builder.h"
-#include "lib/record/event.h"
+#include "lib/record/control.h"
 #include "lib/record/json.h"
 
 #include "tests/unit/cf_test.h"
 
-#define RECORDS 15
+#define RECORDS 20
 
 /* One record of the file. Slices point into the document. */
 struct vector {
@@ -342,6 +342,54 @@ START_TEST(test_payload_tampered)
 }
 END_TEST
 
+/* A ledger that continues another one. */
+START_TEST(test_previous)
+{
+  const struct cf_json *genesis = cf_json_member(file, "genesis_previous");
+  struct cf_str text = cf_json_string(cf_json_member(genesis, "leaf"));
+  uint8_t hash[CF_HASH_N], want[CF_HASH_N];
+  struct cf_leaf leaf;
+  struct cf_fault fault = {.at = ""};
+  enum cf_err err = cf_leaf_parse(text, &leaf, &fault);
+  ck_assert_msg(err == CF_OK, "%s %s", fault.at, fault.detail);
+  check_round_trip(&leaf, text);
+  cf_leaf_hash(text, hash);
+  get_hash(genesis, "leaf_hash", want);
+  ck_assert_bytes(hash, CF_HASH_N, want, CF_HASH_N);
+
+  struct cf_json *doc;
+  struct cf_event event;
+  ck_assert_ok(cf_json_parse(text, 16, &doc, NULL));
+  const struct cf_json *body = cf_json_member(doc, "body");
+  struct cf_str origin = cf_json_string(cf_json_member(body, "origin"));
+  char *name = cf_str_dup(origin);
+  ck_assert_ok(cf_control_genesis(cf_json_string(cf_json_member(body, "key")), name,
+                                  cf_json_string(cf_json_member(body, "previous")), &event));
+  ck_assert_bytes(event.record.public_text.p, event.record.public_text.n, leaf.public_text.p,
+                  leaf.public_text.n);
+  cf_event_fini(&event);
+  cf_json_free(doc);
+  free(name);
+}
+END_TEST
+
+START_TEST(test_bad_targets)
+{
+  const struct cf_json *bad = cf_json_member(file, "bad_targets");
+  ck_assert_uint_eq(cf_json_count(bad), 10);
+  for (size_t i = 0; i < cf_json_count(bad); i++) {
+    struct cf_buf text;
+    int64_t t;
+    cf_buf_init(&text, CF_LEAF_MAX);
+    cf_buf_puts(&text, "\"source\":\"officer\",\"body\":{\"basis\":\"x\",\"targets\":");
+    ck_assert_ok(cf_json_put_canonical(&text, cf_json_element(bad, i), 8, NULL));
+    cf_buf_puts(&text, "}");
+    ck_assert_err(cf_public_check(CF_K_ERASURE, cf_buf_str(&text), &t, NULL), CF_E_SYNTAX);
+    cf_buf_fini(&text);
+  }
+}
+END_TEST
+
 /* Compartment, seq, salt: each is bound into the commitment. */
 START_TEST(test_commitment_binds)
 {
@@ -369,6 +417,8 @@ int main(void)
       {.tcase = "ledger", .test = test_leaf_tampered, .loops = RECORDS},
       {.tcase = "ledger", .test = test_leaf_cut_and_grown, .loops = RECORDS},
       {.tcase = "ledger", .test = test_payload_tampered, .loops = RECORDS},
+      {.tcase = "ledger", .test = test_previous},
+      {.tcase = "ledger", .test = test_bad_targets},
       {.tcase = "ledger", .test = test_commitment_binds},
   };
   return cf_test_run("vectors", tests, CF_COUNT(tests));

@@ -244,6 +244,12 @@ static enum cf_err body_take(struct cf_call *call, struct cf_ingest *in,
   return err;
 }
 
+/* What the records name as their writer (format.md). */
+static struct cf_str writer_of(const struct cf_identity *who)
+{
+  return who->via == CF_VIA_TRUST ? CF_STR("web-server") : who->credential;
+}
+
 enum cf_err cf_handle_events_post(struct cf_call *call)
 {
   struct options options = {.batch = false};
@@ -258,6 +264,7 @@ enum cf_err cf_handle_events_post(struct cf_call *call)
   in.batch = options.batch || says_lines(call->request);
   in.rules = (struct cf_event_rules){.source = call->who.source,
                                      .sources = call->who.sources,
+                                     .writer = writer_of(&call->who),
                                      .unknown_to_attributes = options.unknown,
                                      .cut_long = options.cut};
   err = body_take(call, &in, &options);

@@ -2,9 +2,10 @@
 /* What records say of the ledger and of other records: the genesis names the
  * origin, an erasure names what may be gone, a retention the pruned prefix.
  *
- * An erasure follows what it erases, so one sorted array of what is gone and
- * not yet named is enough: it grows at its end as the walk goes, and an erasure
- * record clears in it. */
+ * An erasure follows what it erases, so it is enough to keep what is gone and
+ * not yet named: by tiles, a byte a record, which grow at their end as the walk
+ * goes, and in which an erasure record clears. Whether it names a run or each
+ * record by itself, and in which order, makes no difference to their size. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -13,26 +14,17 @@
 #include "lib/base/codec.h"
 #include "lib/proof/verify_in.h"
 #include "lib/record/json.h"
+#include "lib/record/kind_body.h"
 
-#define ERASURES_MAX ((size_t)8 << 20) /* 64 MiB */
-#define MASK_BITS    4
+#define ERASURES_MAX ((size_t)1 << 20) /* tiles: 268 million records, 264 MiB */
 #define BODY_DEPTH   8
-
-_Static_assert(CF_C_N <= MASK_BITS, "a mask of compartments in an entry");
 
 /* ---- what is gone ---- */
 
-static uint64_t entry_make(uint64_t seq, uint8_t mask)
+static bool is_cleared(const struct cf_erased_tile *t)
 {
-  return seq << MASK_BITS | (mask & ((1U << MASK_BITS) - 1));
-}
-static uint64_t entry_seq(uint64_t entry)
-{
-  return entry >> MASK_BITS;
-}
-static uint8_t entry_mask(uint64_t entry)
-{
-  return (uint8_t)(entry & ((1U << MASK_BITS) - 1));
+  static const uint8_t none[CF_TILE_W];
+  return memcmp(t->mask, none, CF_TILE_W) == 0;
 }
 
 /* Room for one more: first by dropping what is cleared, then by growing. */
@@ -43,7 +35,7 @@ static enum cf_err erasures_room(struct cf_verify_run *run)
     return CF_OK;
   size_t n = 0;
   for (size_t i = 0; i < e->n; i++)
-    if (entry_mask(e->v[i]))
+    if (!is_cleared(&e->v[i]))
       e->v[n++] = e->v[i];
   e->n = n;
   if (n < e->cap / 2)
@@ -51,10 +43,11 @@ static enum cf_err erasures_room(struct cf_verify_run *run)
   if (e->cap >= ERASURES_MAX)
     return n < e->cap ? CF_OK
                       : cf_fail(run->fault, CF_E_FULL, NULL,
-                                "more than %zu erased records wait for the record that erased them",
+                                "erased records in more than %zu tiles wait for the record that "
+                                "erased them",
                                 ERASURES_MAX);
   size_t cap = e->cap ? 2 * e->cap : 64;
-  uint64_t *v = realloc(e->v, cap * sizeof *v);
+  struct cf_erased_tile *v = realloc(e->v, cap * sizeof *v);
   if (!v)
     return CF_E_NOMEM;
   e->v = v;
@@ -62,26 +55,42 @@ static enum cf_err erasures_room(struct cf_verify_run *run)
   return CF_OK;
 }
 
-static enum cf_err erased_add(struct cf_verify_run *run, uint64_t seq, uint8_t mask)
+static enum cf_err erased_add(struct cf_verify_run *run, const struct cf_tile_report *tile)
 {
+  struct cf_erased_tile t = {.first = tile->first};
+  memcpy(t.mask, tile->erased, CF_TILE_W);
+  if (is_cleared(&t))
+    return CF_OK;
   enum cf_err err = erasures_room(run);
   if (err == CF_OK)
-    run->erasures.v[run->erasures.n++] = entry_make(seq, mask);
+    run->erasures.v[run->erasures.n++] = t;
   return err;
 }
 
-static void erased_clear(struct cf_erasures *e, uint64_t seq, uint8_t mask)
+/* The first tile that ends behind seq. */
+static size_t tile_find(const struct cf_erasures *e, uint64_t seq)
 {
   size_t low = 0, high = e->n;
   while (low < high) {
     size_t mid = low + (high - low) / 2;
-    if (entry_seq(e->v[mid]) < seq)
+    if (e->v[mid].first + CF_TILE_W <= seq)
       low = mid + 1;
     else
       high = mid;
   }
-  if (low < e->n && entry_seq(e->v[low]) == seq)
-    e->v[low] &= ~(uint64_t)mask;
+  return low;
+}
+
+static void erased_clear(struct cf_erasures *e, const struct cf_target *target)
+{
+  uint64_t end = target->first + target->n;
+  for (size_t i = tile_find(e, target->first); i < e->n && e->v[i].first < end; i++) {
+    struct cf_erased_tile *t = &e->v[i];
+    uint64_t from = target->first > t->first ? target->first - t->first : 0;
+    uint64_t to = end - t->first < CF_TILE_W ? end - t->first : CF_TILE_W;
+    for (uint64_t k = from; k < to; k++)
+      t->mask[k] &= (uint8_t)~target->mask;
+  }
 }
 
 /* ---- claims ---- */
@@ -98,34 +107,20 @@ static void genesis_check(struct cf_verify_run *run, const struct cf_claim *clai
     cf_run_fault(run, CF_V_ORIGIN_MISMATCH, &claim->seq, "the genesis names another origin");
 }
 
-/* Clear one of an erasure's targets, [seq, mask], which must be before the
- * erasure. */
-static bool target_take(struct cf_verify_run *run, const struct cf_claim *claim,
-                        const struct cf_json *target)
-{
-  uint64_t seq = 0, mask = 0;
-  if (cf_json_count(target) != 2)
-    return false;
-  if (cf_u64_parse(cf_json_number(cf_json_element(target, 0)), UINT64_MAX, &seq) != CF_OK)
-    return false;
-  if (cf_u64_parse(cf_json_number(cf_json_element(target, 1)), (1U << CF_C_N) - 1, &mask) != CF_OK)
-    return false;
-  if (seq >= claim->seq)
-    return false;
-  erased_clear(&run->erasures, seq, (uint8_t)mask);
-  return true;
-}
-
+/* Clear an erasure's targets, which must be before it. */
 static void erasure_take(struct cf_verify_run *run, const struct cf_claim *claim,
-                         const struct cf_json *doc)
+                         struct cf_str public_text)
 {
-  const struct cf_json *targets = body_member(doc, "targets");
-  bool good = cf_json_type(targets) == CF_JSON_ARRAY;
-  for (size_t i = 0; good && i < cf_json_count(targets); i++)
-    good = target_take(run, claim, cf_json_element(targets, i));
+  struct cf_targets targets;
+  struct cf_target target;
+  bool good = cf_targets_begin(public_text, &targets) == CF_OK;
+  while (good && cf_targets_next(&targets, &target)) {
+    good = target.first + target.n <= claim->seq;
+    if (good)
+      erased_clear(&run->erasures, &target);
+  }
   if (!good)
-    cf_run_fault(run, CF_V_LEAF_FORMAT, &claim->seq,
-                 "the targets are not a list of earlier records and masks");
+    cf_run_fault(run, CF_V_LEAF_FORMAT, &claim->seq, "the targets are not all earlier records");
 }
 
 static bool member_is_hash(const struct cf_json *doc, const char *name,
@@ -151,6 +146,10 @@ static enum cf_err claim_take(struct cf_verify_run *run, const struct cf_claim *
 {
   struct cf_buf text;
   struct cf_json *doc = NULL;
+  if (claim->kind == CF_K_ERASURE) {
+    erasure_take(run, claim, public_text);
+    return CF_OK;
+  }
   cf_buf_init(&text, CF_LEAF_MAX + 2);
   cf_buf_putc(&text, '{');
   cf_buf_putstr(&text, public_text);
@@ -159,8 +158,6 @@ static enum cf_err claim_take(struct cf_verify_run *run, const struct cf_claim *
       text.err == CF_OK ? cf_json_parse(cf_buf_str(&text), BODY_DEPTH, &doc, NULL) : text.err;
   if (err == CF_OK && claim->kind == CF_K_GENESIS)
     genesis_check(run, claim, doc);
-  if (err == CF_OK && claim->kind == CF_K_ERASURE)
-    erasure_take(run, claim, doc);
   if (err == CF_OK && claim->kind == CF_K_RETENTION)
     retention_take(run, doc);
   cf_json_free(doc);
@@ -171,22 +168,24 @@ static enum cf_err claim_take(struct cf_verify_run *run, const struct cf_claim *
   return CF_OK;
 }
 
+/* Nothing that a claim names comes behind it: so the tile's own are first. */
 enum cf_err cf_run_claims(struct cf_verify_run *run, const struct cf_tile_report *tile)
 {
-  enum cf_err err = CF_OK;
+  enum cf_err err = run->job->mode == CF_VERIFY_FULL ? erased_add(run, tile) : CF_OK;
   struct cf_str texts = cf_buf_str(&tile->claims);
-  size_t c = 0;
-  for (size_t i = 0; err == CF_OK && i < tile->n; i++) {
-    uint64_t seq = tile->first + i;
-    if (c < tile->claims_n && tile->claim[c].seq == seq) {
-      err = claim_take(run, &tile->claim[c],
-                       (struct cf_str){texts.p + tile->claim[c].at, tile->claim[c].n});
-      c++;
-    }
-    if (err == CF_OK && tile->erased[i] && run->job->mode == CF_VERIFY_FULL)
-      err = erased_add(run, seq, tile->erased[i]);
-  }
+  for (size_t c = 0; err == CF_OK && c < tile->claims_n; c++)
+    err = claim_take(run, &tile->claim[c],
+                     (struct cf_str){texts.p + tile->claim[c].at, tile->claim[c].n});
   return err;
+}
+
+static void unnamed_tell(struct cf_verify_run *run, const struct cf_erased_tile *t)
+{
+  for (size_t i = 0; i < CF_TILE_W; i++) {
+    uint64_t seq = t->first + i;
+    if (t->mask[i] && !(run->lost && run->lost_seq > seq))
+      cf_run_fault(run, CF_V_ERASURE_UNAUTHORISED, &seq, "erased, but no later record says so");
+  }
 }
 
 /* A record that could not be read may have been the one that names what is
@@ -194,11 +193,8 @@ enum cf_err cf_run_claims(struct cf_verify_run *run, const struct cf_tile_report
 void cf_run_claims_end(struct cf_verify_run *run)
 {
   const struct cf_erasures *e = &run->erasures;
-  for (size_t i = 0; i < e->n; i++) {
-    uint64_t seq = entry_seq(e->v[i]);
-    if (entry_mask(e->v[i]) && !(run->lost && run->lost_seq > seq))
-      cf_run_fault(run, CF_V_ERASURE_UNAUTHORISED, &seq, "erased, but no later record says so");
-  }
+  for (size_t i = 0; i < e->n; i++)
+    unnamed_tell(run, &e->v[i]);
   if (run->first > 0 && !run->pruned_named && !run->lost)
     cf_run_fault(run, CF_V_PRUNED_UNAUTHORISED, NULL,
                  "no record says that what is before %llu was removed",

@@ -72,10 +72,13 @@ struct cf_stop {
   struct cf_checkpoint checkpoint;
 };
 
-/* Compartments called erased that no record has named yet: seq << 4 | mask,
- * ascending. */
+/* Compartments called erased that no record has named yet, ascending. */
+struct cf_erased_tile {
+  uint64_t first;
+  uint8_t mask[CF_TILE_W];
+};
 struct cf_erasures {
-  uint64_t *v;
+  struct cf_erased_tile *v;
   size_t n, cap;
 };
 

@@ -255,6 +255,64 @@ START_TEST(erased_many)
 }
 END_TEST
 
+/* Runs that begin and end within tiles and at their edges, and over what was
+ * never erased. */
+START_TEST(erased_in_runs)
+{
+  static const char *const targets[] = {"[[1,899,1]]", "[[1,1],[2,254,1],[256,256,1],[512,388,1]]",
+                                        "[[1,255,3],[256,1],[257,643,1]]"};
+  PLAN(1000);
+  for (size_t i = 1; i < 900; i++)
+    if (i % 7 != 0)
+      ERASED(i, 1);
+  ERASURE_OF(950, targets[_i]);
+  SEAL();
+  FULL();
+  EXPECT_OK();
+}
+END_TEST
+
+static const struct {
+  const char *targets;
+  uint64_t bad;
+  size_t n;
+} short_runs[] = {
+    {"[[2,898,1]]", 1, 1},
+    {"[[1,898,1]]", 899, 1},
+    {"[[1,255,1],[257,643,1]]", 256, 1},
+    {"[[1,254,1],[256,644,1]]", 255, 1},
+    {"[[1,511,1],[513,387,1]]", 512, 1},
+    {"[[1,899,2]]", 1, 899},
+    {"[[300,300,1]]", 1, 599},
+};
+
+START_TEST(erased_beside_runs)
+{
+  PLAN(1000);
+  for (size_t i = 1; i < 900; i++)
+    ERASED(i, 1);
+  ERASURE_OF(950, short_runs[_i].targets);
+  SEAL();
+  FULL();
+  EXPECT(ERASURE_UNAUTHORISED, short_runs[_i].bad);
+  EXPECT_COUNT(short_runs[_i].n);
+}
+END_TEST
+
+/* A run that reaches up to its own record names nothing. */
+START_TEST(erased_run_before)
+{
+  PLAN(600);
+  ERASED(299, 1);
+  ERASURE_OF(300, "[[299,2,1]]");
+  SEAL();
+  FULL();
+  EXPECT_ALSO(ERASURE_UNAUTHORISED, 299);
+  EXPECT_ALSO(LEAF_FORMAT, 300);
+  EXPECT_COUNT(2);
+}
+END_TEST
+
 /* The record that would name it may be the one that is lost. */
 START_TEST(erased_and_lost)
 {
@@ -445,6 +503,9 @@ int main(void)
       {ON("erasures"), .test = erased_before},
       {ON("erasures"), .test = erased_what_never_was},
       {ON("erasures"), .test = erased_many},
+      {ON("erasures"), .test = erased_in_runs, .loops = 3},
+      {ON("erasures"), .test = erased_beside_runs, .loops = CF_COUNT(short_runs)},
+      {ON("erasures"), .test = erased_run_before},
       {ON("erasures"), .test = erased_and_lost},
       {ON("erasures"), .test = erased_but_there},
       {ON("erasures"), .test = pruned},

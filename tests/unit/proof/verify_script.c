@@ -203,13 +203,18 @@ void ERASED(size_t seq, uint8_t mask)
 {
   L.record[seq].erased = mask;
 }
-void ERASURE(size_t seq, size_t target, unsigned mask)
+void ERASURE_OF(size_t seq, const char *targets)
 {
   char text[200];
   snprintf(text, sizeof text,
-           "\"source\":\"officer\",\"body\":{\"basis\":\"gdpr-17\",\"targets\":[[%zu,%u]]}", target,
-           mask);
+           "\"source\":\"officer\",\"body\":{\"basis\":\"gdpr-17\",\"targets\":%s}", targets);
   KIND(seq, CF_K_ERASURE, text);
+}
+void ERASURE(size_t seq, size_t target, unsigned mask)
+{
+  char targets[64];
+  snprintf(targets, sizeof targets, "[[%zu,%u]]", target, mask);
+  ERASURE_OF(seq, targets);
 }
 void CLOCK(size_t seq, const char *what)
 {

@@ -54,6 +54,7 @@ void KEPT(size_t size);
 void KIND(size_t seq, enum cf_kind kind, const char *public_text);
 void ERASED(size_t seq, uint8_t mask);
 void ERASURE(size_t seq, size_t target, unsigned mask);
+void ERASURE_OF(size_t seq, const char *targets);
 void CLOCK(size_t seq, const char *what);
 void RECORDED(size_t from, int64_t by_us);
 

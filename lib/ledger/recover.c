@@ -103,12 +103,14 @@ static enum cf_err files_gather(struct cf_ledger *l, struct cf_fault *fault)
 
 /* ---- files that nobody names ---- */
 
+/* A segment's file, or its sums. */
 static bool named(const struct cf_ledger *l, const char *file)
 {
   char name[64];
   for (size_t i = 0; i < l->layout->segments_n; i++) {
     cf_segment_name(&l->layout->segments[i], name);
-    if (strcmp(name, file) == 0)
+    size_t n = strlen(name);
+    if (strncmp(file, name, n) == 0 && (file[n] == '\0' || strcmp(file + n, ".sums") == 0))
       return true;
   }
   return false;

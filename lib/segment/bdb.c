@@ -35,8 +35,9 @@
 struct cf_bdb_env {
   DB_ENV *env;
   bool transactional;
-  atomic_bool spoiled; /* a file environment whose pages cannot be trusted */
-  atomic_bool failed;  /* something was refused: no checkpoint at the end */
+  const struct cf_pages *pages; /* of a file environment, where they are known */
+  atomic_bool spoiled;          /* a file environment whose pages cannot be trusted */
+  atomic_bool failed;           /* something was refused: no checkpoint at the end */
 };
 
 struct cf_bdb_txn {
@@ -62,6 +63,7 @@ static void install_calls(void)
   CF_ASSERT(db_env_set_func_fsync(cf_bdb_file_sync) == 0);
   CF_ASSERT(db_env_set_func_open(cf_bdb_file_open) == 0);
   CF_ASSERT(db_env_set_func_pread(cf_bdb_file_read) == 0);
+  CF_ASSERT(db_env_set_func_seek(cf_bdb_file_seek) == 0);
   CF_ASSERT(db_env_set_func_write(cf_bdb_file_write) == 0);
 }
 
@@ -88,6 +90,8 @@ static void on_message(const DB_ENV *env, const char *message)
  * was written whole, synced and read back. */
 static enum cf_err classify_odd(struct cf_bdb_env *env, int result, const char *what)
 {
+  if (result == EINVAL && env->pages != NULL)
+    return CF_E_DAMAGED; /* a page that was refused: who did so has told of it */
   cf_log_rated(&rate, CF_LOG_ERROR, "berkeley db: %s: %s", what, db_strerror(result));
   if (result == DB_LOCK_DEADLOCK || result == DB_LOCK_NOTGRANTED)
     return CF_E_STORE;
@@ -234,13 +238,15 @@ enum cf_err cf_bdb_env_open(const char *directory, uint64_t cache, bool spare,
   return CF_OK;
 }
 
-enum cf_err cf_bdb_env_open_file(uint64_t cache, struct cf_bdb_env **out, struct cf_fault *fault)
+enum cf_err cf_bdb_env_open_file(const struct cf_pages *pages, uint64_t cache,
+                                 struct cf_bdb_env **out, struct cf_fault *fault)
 {
   struct cf_bdb_env *env = NULL;
 
   enum cf_err err = env_new(false, &env);
   if (err != CF_OK)
     return err;
+  env->pages = pages;
   int result = set_file(env->env, cache);
   if (result == 0)
     result = env->env->open(env->env, NULL, DB_INIT_MPOOL | DB_PRIVATE | DB_THREAD | DB_CREATE, 0);
@@ -327,31 +333,40 @@ enum cf_err cf_bdb_checkpoint(struct cf_bdb_env *env, uint32_t kbytes, uint32_t 
 
 /* ---- databases ---- */
 
+/* An existing file says itself whether it has checksums. */
+static int flags_check(DB *db, const struct cf_bdb_env *env, enum cf_bdb_open how)
+{
+  uint32_t have = 0;
+  int result = db->get_flags(db, &have);
+
+  if (result != 0 || (have & DB_CHKSUM) || env->pages != NULL)
+    return result;
+  return env->transactional || how == CF_BDB_READ ? DB_CHKSUM_FAIL : 0;
+}
+
 static int open_db(DB *db, struct cf_bdb_env *env, DB_TXN *txn, const char *file, const char *name,
                    enum cf_bdb_open how, uint32_t page)
 {
+  const struct cf_pages *watch = NULL;
   uint32_t flags = DB_THREAD;
-  int result = db->set_flags(db, DB_CHKSUM);
+  int result = env->transactional ? db->set_flags(db, DB_CHKSUM) : 0;
 
   if (result == 0 && how == CF_BDB_CREATE)
     result = db->set_pagesize(db, page);
   if (result != 0)
     return result;
-  if (how == CF_BDB_CREATE)
+  if (how == CF_BDB_CREATE) {
     flags |= DB_CREATE;
-  else if (!env->transactional)
+  } else if (!env->transactional) {
     flags |= DB_RDONLY;
+    watch = env->pages != NULL ? env->pages : &cf_bdb_file_unsworn;
+  }
   if (env->transactional && txn == NULL)
     flags |= DB_AUTO_COMMIT;
-  cf_bdb_file_watch(flags & DB_RDONLY);
+  cf_bdb_file_watch(watch);
   result = db->open(db, txn, file, name, DB_BTREE, flags, FILE_MODE);
-  cf_bdb_file_watch(false);
-  if (result != 0)
-    return result;
-  uint32_t have = 0;
-  if ((result = db->get_flags(db, &have)) != 0)
-    return result;
-  return have & DB_CHKSUM ? 0 : DB_CHKSUM_FAIL;
+  cf_bdb_file_watch(NULL);
+  return result != 0 ? result : flags_check(db, env, how);
 }
 
 enum cf_err cf_bdb_open(struct cf_bdb_env *env, struct cf_bdb_txn *txn, const char *file,

@@ -6,10 +6,11 @@
  * Two kinds of environment. A *transactional* one (DATA/env: private, recovered
  * at every open, checksums, 4 KiB pages): any failure of its log, of an fsync
  * or of a checkpoint ends the process, because only recovery can tell what is
- * on disk. A *file* one (a segment: cache only, one for each open file): a page
- * that fails its checksum gives CF_E_DAMAGED and spoils that environment only;
- * every later call on it gives CF_E_DAMAGED too, until it is closed and opened
- * anew.
+ * on disk. A *file* one (a segment: cache only, one for each open file): where
+ * its pages are known (pages_in.h), one that is not what was written gives
+ * CF_E_DAMAGED to whoever needs it, and to nobody else. Where they are not, a
+ * page that fails its checksum spoils that environment, and every later call on
+ * it gives CF_E_DAMAGED too, until it is closed and opened anew.
  *
  * Errors, if not said otherwise: CF_E_NOTFOUND, CF_E_NOMEM, CF_E_SPACE (disk
  * full, quota), CF_E_DAMAGED, CF_E_STORE (anything else, logged). */
@@ -22,6 +23,7 @@ struct cf_bdb_env;
 struct cf_bdb_txn;
 struct cf_bdb; /* one database, or one named sub-database of a file; usable from several threads */
 struct cf_bdb_cursor; /* for one thread */
+struct cf_pages;
 
 /* Open (and create) the transactional environment in an existing directory,
  * running recovery, which takes up to 64 MiB of space for the newest log file
@@ -29,10 +31,11 @@ struct cf_bdb_cursor; /* for one thread */
  * (CF_E_CONFIG). */
 CF_MUST enum cf_err cf_bdb_env_open(const char *directory, uint64_t cache, bool spare,
                                     struct cf_bdb_env **env, struct cf_fault *fault);
-/* An environment for one file of its own, without transactions. cache in bytes,
- * at least 16 pages are taken. */
-CF_MUST enum cf_err cf_bdb_env_open_file(uint64_t cache, struct cf_bdb_env **env,
-                                         struct cf_fault *fault);
+/* An environment for one file of its own, without transactions. pages: what its
+ * pages must be, borrowed until it is closed; NULL: a new file, or one whose
+ * checksums have to do. cache in bytes, at least 16 pages are taken. */
+CF_MUST enum cf_err cf_bdb_env_open_file(const struct cf_pages *pages, uint64_t cache,
+                                         struct cf_bdb_env **env, struct cf_fault *fault);
 /* All of its databases and cursors must be closed. A transactional one is
  * checkpointed first unless something failed. */
 void cf_bdb_env_close(struct cf_bdb_env *env);
@@ -57,7 +60,8 @@ enum cf_bdb_open { CF_BDB_READ = 0, CF_BDB_CREATE = 1 };
  * name: the sub-database, or NULL. page: bytes for a new file (4096 in the
  * transactional one), ignored for an existing one. txn is NULL in a file
  * environment; in the transactional one NULL means a transaction of its own.
- * All are btrees with checksums. */
+ * All are btrees, with the library's checksums but in a file that is made here,
+ * or whose pages are known. */
 CF_MUST enum cf_err cf_bdb_open(struct cf_bdb_env *env, struct cf_bdb_txn *txn, const char *file,
                                 const char *name, enum cf_bdb_open how, uint32_t page,
                                 struct cf_bdb **db);

@@ -9,14 +9,18 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/diag.h"
 #include "lib/base/die.h"
 #include "lib/base/file.h"
 
-#define FD_MAX 65536 /* descriptors above are not watched: checksums alone guard them */
+#define FD_MAX    65536 /* descriptors above cannot be watched */
+#define META_READ 512   /* what the library reads of a file before it asks for pages */
 
 /* Where a btree page of Berkeley DB 5.3 says what it is, in the byte order of
  * the machine that wrote it. */
@@ -25,13 +29,14 @@ enum { TYPE_INTERNAL = 3, TYPE_LEAF = 5, TYPE_OVERFLOW = 7, TYPE_META = 9 };
 #define BTREE_MAGIC        0x053162u
 #define META_FLAG_CHECKSUM 1
 
-static __thread bool watching;
+const struct cf_pages cf_bdb_file_unsworn;
+static __thread const struct cf_pages *watching;
 static __thread bool sparing;
-static atomic_uchar watched[FD_MAX / 8];
+static const struct cf_pages *_Atomic watched[FD_MAX]; /* by descriptor */
 
-void cf_bdb_file_watch(bool on)
+void cf_bdb_file_watch(const struct cf_pages *pages)
 {
-  watching = on;
+  watching = pages;
 }
 
 int cf_bdb_file_sync(int fd)
@@ -46,18 +51,36 @@ int cf_bdb_file_sync(int fd)
   return 0;
 }
 
-/* Each open sets or clears its descriptor's bit, so that one closed and given
- * out again is never mistaken. */
-static void watch_mark(int fd)
+/* What the library gets instead of the file. */
+static int stand_in_open(const struct cf_pages *pages)
 {
-  unsigned char bit = (unsigned char)(1u << (fd % 8));
+  uint8_t *first = malloc(pages->page);
+  int fd = -1;
 
-  if (fd >= FD_MAX)
-    return;
-  if (watching)
-    atomic_fetch_or(&watched[fd / 8], bit);
-  else
-    atomic_fetch_and(&watched[fd / 8], (unsigned char)~bit);
+  errno = EINVAL;
+  if (first != NULL && cf_pages_read(pages, 0, first))
+    fd = memfd_create("counterfoil segment", MFD_CLOEXEC);
+  if (fd >= 0 && (ftruncate(fd, (off_t)(pages->n * pages->page)) != 0 ||
+                  pwrite(fd, first, META_READ, 0) != META_READ)) {
+    close(fd);
+    fd = -1;
+  }
+  free(first);
+  return fd;
+}
+
+/* Each open sets or clears its descriptor's place, so that one closed and given
+ * out again is never mistaken. */
+static int watch_mark(int fd)
+{
+  if (fd < FD_MAX) {
+    atomic_store(&watched[fd], watching);
+  } else if (watching != NULL) {
+    close(fd);
+    errno = EMFILE;
+    return -1;
+  }
+  return fd;
 }
 
 int cf_bdb_file_open(const char *path, int flags, ...)
@@ -70,11 +93,11 @@ int cf_bdb_file_open(const char *path, int flags, ...)
     mode = va_arg(args, int);
     va_end(args);
   }
-  int fd = open(path, flags | O_CLOEXEC, (mode_t)mode);
-  if (fd < 0)
-    return fd;
-  watch_mark(fd);
-  if (flags & O_CREAT)
+  bool known = watching != NULL && watching->sums != NULL;
+  int fd = known ? stand_in_open(watching) : open(path, flags | O_CLOEXEC, (mode_t)mode);
+  if (fd >= 0)
+    fd = watch_mark(fd);
+  if (fd >= 0 && flags & O_CREAT)
     if (!cf_file_sync_name(path))
       cf_die("fsync of the directory of %s: %s", path, strerror(errno));
   return fd;
@@ -102,16 +125,46 @@ static bool page_belongs(const uint8_t *page, size_t n, off_t at)
   return type == TYPE_INTERNAL || type == TYPE_LEAF || type == TYPE_OVERFLOW;
 }
 
+static const struct cf_pages *pages_of(int fd)
+{
+  return fd < FD_MAX ? atomic_load(&watched[fd]) : NULL;
+}
+
+static ssize_t read_unsworn(int fd, void *page, size_t n, off_t at)
+{
+  if (pread(fd, page, n, at) != (ssize_t)n || !page_belongs(page, n, at))
+    memset(page, 0xa5, n);
+  return (ssize_t)n;
+}
+
+static ssize_t read_known(const struct cf_pages *pages, void *page, size_t n, off_t at)
+{
+  static struct cf_log_rate rate;
+
+  if (n == pages->page && at % (off_t)n == 0 && cf_pages_read(pages, (uint64_t)at / n, page))
+    return (ssize_t)n;
+  cf_log_rated(&rate, CF_LOG_ERROR, "%s: damaged: the page at %lld is not what was written",
+               pages->path, (long long)at);
+  errno = EINVAL;
+  return -1;
+}
+
 ssize_t cf_bdb_file_read(int fd, void *page, size_t n, off_t at)
 {
-  ssize_t got = pread(fd, page, n, at);
+  const struct cf_pages *pages = pages_of(fd);
 
-  if (fd >= FD_MAX || !(atomic_load(&watched[fd / 8]) & (1u << (fd % 8))))
-    return got;
-  if (got == (ssize_t)n && page_belongs(page, n, at))
-    return got;
-  memset(page, 0xa5, n);
-  return (ssize_t)n;
+  if (pages == NULL)
+    return pread(fd, page, n, at);
+  return pages->sums == NULL ? read_unsworn(fd, page, n, at) : read_known(pages, page, n, at);
+}
+
+int cf_bdb_file_seek(int fd, off_t at, int whence)
+{
+  const struct cf_pages *pages = pages_of(fd);
+
+  if (pages != NULL && pages->sums != NULL)
+    return EINVAL;
+  return lseek(fd, at, whence) < 0 ? errno : 0;
 }
 
 void cf_bdb_file_spare(bool on)

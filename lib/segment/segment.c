@@ -4,6 +4,7 @@
  * there should be notices it by the ordinals and limits of its neighbours. */
 #include "config.h"
 
+#include "lib/segment/pages_in.h"
 #include "lib/segment/segment_in.h"
 
 #include <errno.h>
@@ -94,8 +95,8 @@ static enum cf_err read_info(struct cf_segment *s, uint64_t tag)
   return err;
 }
 
-/* A file that is there and as long as the catalogue says: the library takes
- * badly to one that was cut. */
+/* Of a segment that is not sworn: a file that is there and as long as the
+ * catalogue says. The library takes badly to one that was cut. */
 static enum cf_err check_size(struct cf_segment *s)
 {
   struct stat st;
@@ -109,15 +110,24 @@ static enum cf_err check_size(struct cf_segment *s)
   return CF_OK;
 }
 
+static enum cf_err load_pages(struct cf_segment *s)
+{
+  struct cf_fault fault = {{0}, {0}};
+
+  enum cf_err err = cf_pages_load(s->path, s->meta.bytes, s->meta.digest, &s->pages, &fault);
+  return cf_segment_spoil(s, err, fault.detail);
+}
+
 enum cf_err cf_segment_open(struct cf_segment *s, const char *directory, const char *name,
                             uint64_t tag, uint64_t cache)
 {
   s->path = cf_segment_path(directory, name, "");
   if (s->path == NULL)
     return CF_E_NOMEM;
-  enum cf_err err = check_size(s);
+  enum cf_err err = s->meta.sworn ? load_pages(s) : check_size(s);
+  uint64_t sums_n = s->pages == NULL ? 0 : cf_pages_memory(s->pages);
   if (err == CF_OK)
-    err = cf_bdb_env_open_file(cache, &s->env, NULL);
+    err = cf_bdb_env_open_file(s->pages, cache > sums_n ? cache - sums_n : 0, &s->env, NULL);
   if (err == CF_OK)
     err = read_info(s, tag);
   return err;
@@ -129,6 +139,8 @@ void cf_segment_close(struct cf_segment *s)
     cf_bdb_close(atomic_exchange(&s->db[i], NULL));
   cf_bdb_env_close(s->env);
   s->env = NULL;
+  cf_pages_free(s->pages);
+  s->pages = NULL;
   free(s->path);
   s->path = NULL;
 }

@@ -9,11 +9,18 @@
  * count from the segment's first seq. Pages are 16 KiB in small segments and 32
  * KiB in others.
  *
+ * Beside each file stands `<name>.sums`, the SHA-256 of each of its pages, in
+ * order; SHA-256 of that is the segment's digest. A segment whose digest the
+ * catalogue has is sworn: no page of it is believed that is not the one that
+ * was written. One of an older ledger has Berkeley DB's own checksums, which
+ * anybody can make good, until cf_segment_swear.
+ *
  * Errors: CF_E_DAMAGED where the file does not hold what it should, found by
- * the read that depends on it. The handle is then spent, and every read of it
- * by whoever holds it ends so: release it, acquire anew, and what lies outside
- * the damaged page can still be read. What a handle of one's own finds damaged
- * is damaged. */
+ * the read that depends on it. The handle is then spent, and the next one that
+ * is acquired is another. One that is not sworn gives nothing more to those who
+ * hold it either: release it, acquire anew, and what lies outside the damaged
+ * page can still be read. What a handle of one's own finds damaged is
+ * damaged. */
 #ifndef CF_SEGMENT_SEGMENT_H
 #define CF_SEGMENT_SEGMENT_H
 
@@ -29,6 +36,8 @@ struct cf_segment_meta {
   int64_t time_min_us, time_max_us; /* effective times */
   int64_t recorded_min_us, recorded_max_us;
   uint64_t bytes; /* of the file */
+  bool sworn;     /* the digest is known */
+  uint8_t digest[CF_HASH_N];
 };
 void cf_segment_meta_put(const struct cf_segment_meta *meta, struct cf_buf *b);
 /* CF_E_SYNTAX */
@@ -49,11 +58,24 @@ struct cf_segment_source {
   struct cf_str checkpoint; /* the newest note at or below its end; may be empty */
 };
 /* Write, sync and read back the file directory/<name> under a temporary name,
- * then rename it and fsync the directory. meta->bytes is filled in. An fsync
- * that fails ends the process. CF_E_SPACE and CF_E_STORE leave nothing
- * behind. */
+ * write its sums, then rename it and fsync the directory. meta's bytes, digest
+ * and sworn are filled in. An fsync that fails ends the process. CF_E_SPACE and
+ * CF_E_STORE leave no file of that name; sums that a crash or they have left
+ * count for nothing without the row of the catalogue that has their digest, and
+ * are replaced by the next try, as is the temporary file. All of these names
+ * begin with <name>. */
 CF_MUST enum cf_err cf_segment_build(const char *directory, const struct cf_segment_source *source,
                                      struct cf_segment_meta *meta, struct cf_fault *fault);
+
+/* Are pages [from, from + n) of a sworn segment's file those that were written?
+ * Reads them from the file, outside any pool and with one page's memory. Gives
+ * how many pages there are (so that n may be UINT64_MAX) and the first one that
+ * is not, or that number where all of these are. CF_E_DAMAGED, logged: the file
+ * or its sums are missing, of another size or not those of the digest.
+ * CF_E_STORE, CF_E_NOMEM. */
+CF_MUST enum cf_err cf_segment_pages_check(const char *directory,
+                                           const struct cf_segment_meta *meta, uint64_t from,
+                                           uint64_t n, uint64_t *pages, uint64_t *bad);
 
 /* Open files, a bounded number: least recently used ones that nobody holds are
  * closed. Thread-safe. */

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* Building a segment: each sheet is filled in the order of its keys in one
- * pass, then the file is synced, read back through a new environment and
- * compared by digests, renamed, and its directory synced. */
+ * pass, then the file is synced, its pages summed, and read back through a new
+ * environment that holds them against their sums, and compared by digests. Then
+ * the sums are put in their place, the file is renamed, and the directory
+ * synced: the name is never there before all that belongs to it. */
 #include "config.h"
 
 #include "lib/index/postings.h"
 #include "lib/segment/bloom_in.h"
+#include "lib/segment/pages_in.h"
 #include "lib/segment/segment_in.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "lib/base/codec.h"
 #include "lib/base/die.h"
@@ -44,6 +46,7 @@ struct build {
   uint32_t page;
   const char *path;
   struct cf_bdb_env *env;
+  struct cf_pages *pages; /* of the file as it was written */
   struct sheet sheet[CF_SHEET_N];
   struct cf_buf key, value;
   unsigned index; /* the one being walked */
@@ -416,7 +419,7 @@ static enum cf_err sheets_fill(struct build *b)
 
 static enum cf_err write_file(struct build *b, struct cf_fault *fault)
 {
-  enum cf_err err = cf_bdb_env_open_file(CACHE, &b->env, fault);
+  enum cf_err err = cf_bdb_env_open_file(NULL, CACHE, &b->env, fault);
 
   if (err != CF_OK)
     return err;
@@ -470,7 +473,7 @@ static enum cf_err check_sheet(struct build *b, unsigned sheet)
 static enum cf_err read_back(struct build *b, struct cf_fault *fault)
 {
   unsigned sheet = 0;
-  enum cf_err err = cf_bdb_env_open_file(CACHE, &b->env, fault);
+  enum cf_err err = cf_bdb_env_open_file(b->pages, CACHE, &b->env, fault);
 
   if (err != CF_OK)
     return err;
@@ -495,22 +498,19 @@ static enum cf_err file_publish(const char *from, const char *to, struct cf_faul
   return CF_OK;
 }
 
-static enum cf_err build_file(struct build *b, const char *path, uint64_t *bytes,
-                              struct cf_fault *fault)
+static enum cf_err build_file(struct build *b, const char *path, struct cf_fault *fault)
 {
-  struct stat st;
-
   cf_bdb_discard(b->path);
   enum cf_err err = write_file(b, fault);
   if (err == CF_OK)
+    err = made(cf_pages_sum(b->path, &b->pages, fault));
+  if (err == CF_OK)
     err = read_back(b, fault);
-  if (err == CF_OK && stat(b->path, &st) != 0)
-    err = cf_fail_errno(fault, CF_E_STORE, b->path, "the segment cannot be looked at");
+  if (err == CF_OK)
+    err = cf_pages_put(b->pages, path, fault);
   if (err == CF_OK)
     err = file_publish(b->path, path, fault);
-  if (err == CF_OK)
-    *bytes = (uint64_t)st.st_size;
-  else
+  if (err != CF_OK)
     cf_bdb_discard(b->path);
   return err;
 }
@@ -523,6 +523,7 @@ static void build_init(struct build *b, const struct cf_segment_source *source,
   b->info.tag = cf_index_fingerprint(source->index, CF_SEGMENT_TAG);
   b->info.meta = *meta;
   b->info.meta.bytes = 0;
+  b->info.meta.sworn = false;
   b->records = (uint32_t)(meta->end - meta->first);
   b->page = b->records < SMALL ? PAGE_SMALL : PAGE_LARGE;
   cf_buf_init(&b->key, CF_SEGMENT_VALUE_MAX);
@@ -535,6 +536,7 @@ static void build_fini(struct build *b)
   cf_buf_fini(&b->key);
   cf_buf_fini(&b->value);
   cf_buf_fini(&b->pairs);
+  cf_pages_free(b->pages);
   free(b->fingerprints);
 }
 
@@ -553,7 +555,12 @@ enum cf_err cf_segment_build(const char *directory, const struct cf_segment_sour
   char *temporary = cf_segment_path(directory, name, ".new");
   if (path != NULL && temporary != NULL) {
     b.path = temporary;
-    err = build_file(&b, path, &meta->bytes, fault);
+    err = build_file(&b, path, fault);
+  }
+  if (err == CF_OK) {
+    meta->bytes = b.pages->n * b.pages->page;
+    meta->sworn = true;
+    cf_pages_digest(b.pages, meta->digest);
   }
   free(path);
   free(temporary);

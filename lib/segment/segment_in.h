@@ -62,13 +62,13 @@ struct cf_segment_info {
   /* what cf_segment_tag gives under the ledger's key: under another one no id
    * would be found */
   uint64_t tag;
-  struct cf_segment_meta meta; /* all but bytes */
+  struct cf_segment_meta meta; /* all but bytes and digest */
   struct cf_index_info index[CF_I_N];
 };
 void cf_segment_info_put(const struct cf_segment_info *info, struct cf_buf *b);
 /* CF_E_SYNTAX */
 CF_MUST enum cf_err cf_segment_info_get(struct cf_str s, struct cf_segment_info *info);
-/* Equal in all but bytes? */
+/* Equal in all but bytes and digest? */
 bool cf_segment_meta_same(const struct cf_segment_meta *a, const struct cf_segment_meta *b);
 #define CF_SEGMENT_TAG CF_STR("counterfoil segment")
 
@@ -86,6 +86,7 @@ struct cf_segment {
   struct cf_segment_meta meta;
   struct cf_segment_info info;
   struct cf_segment_pool *pool;
+  struct cf_pages *pages; /* where it is sworn */
   struct cf_bdb_env *env;
   pthread_mutex_t opening; /* guards tried and err */
   bool tried;              /* to open it; err is what came of it */

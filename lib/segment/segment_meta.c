@@ -12,7 +12,8 @@
 
 #include "lib/base/codec.h"
 
-#define META_VERSION 1
+#define META_UNSWORN 1 /* versions of its bytes: without a digest … */
+#define META_SWORN   2 /* … and with one at the end */
 #define NAME_MAX_N   64
 
 /* ---- the catalogue's view ---- */
@@ -36,9 +37,11 @@ void cf_segment_meta_put(const struct cf_segment_meta *meta, struct cf_buf *b)
                              (uint64_t)meta->recorded_max_us,
                              meta->bytes};
 
-  cf_buf_putc(b, META_VERSION);
+  cf_buf_putc(b, meta->sworn ? META_SWORN : META_UNSWORN);
   for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
     put_u64(b, fields[i]);
+  if (meta->sworn)
+    cf_buf_put(b, meta->digest, sizeof meta->digest);
 }
 
 static bool range_ok(uint64_t first, uint64_t end)
@@ -49,8 +52,11 @@ static bool range_ok(uint64_t first, uint64_t end)
 
 static void get_meta(struct cf_reader *r, struct cf_segment_meta *meta)
 {
-  if (cf_reader_u8(r) != META_VERSION)
+  uint8_t version = cf_reader_u8(r);
+
+  if (version != META_UNSWORN && version != META_SWORN)
     r->err = CF_E_SYNTAX;
+  meta->sworn = version == META_SWORN;
   meta->first = cf_reader_u64(r);
   meta->end = cf_reader_u64(r);
   meta->generation = cf_reader_u64(r);
@@ -59,6 +65,11 @@ static void get_meta(struct cf_reader *r, struct cf_segment_meta *meta)
   meta->recorded_min_us = (int64_t)cf_reader_u64(r);
   meta->recorded_max_us = (int64_t)cf_reader_u64(r);
   meta->bytes = cf_reader_u64(r);
+  if (meta->sworn) {
+    struct cf_str digest = cf_reader_bytes(r, sizeof meta->digest);
+    if (r->err == CF_OK)
+      memcpy(meta->digest, digest.p, sizeof meta->digest);
+  }
   if (r->err == CF_OK && !range_ok(meta->first, meta->end))
     r->err = CF_E_SYNTAX;
 }

@@ -70,12 +70,18 @@ static void link_newest(struct cf_segment_pool *pool, struct cf_segment *s)
   pool->n++;
 }
 
+/* The same file, believed for the same reason. */
+static bool same_file(const struct cf_segment_meta *a, const struct cf_segment_meta *b)
+{
+  return a->first == b->first && a->end == b->end && a->generation == b->generation &&
+         a->sworn == b->sworn && (!a->sworn || cf_equal(a->digest, b->digest, CF_HASH_N));
+}
+
 static struct cf_segment *find_segment(const struct cf_segment_pool *pool,
                                        const struct cf_segment_meta *meta)
 {
   for (struct cf_segment *s = pool->newest; s != NULL; s = s->older)
-    if (s->meta.first == meta->first && s->meta.end == meta->end &&
-        s->meta.generation == meta->generation)
+    if (same_file(&s->meta, meta))
       return s;
   return NULL;
 }

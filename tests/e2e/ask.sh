@@ -45,7 +45,7 @@ verdict() {
 
 # ---- damage
 
-segments() { find "$DATA/segments" -type f | sort; }
+segments() { find "$DATA/segments" -type f ! -name '*.sums' | sort; }
 page_size() { od -An -tu4 -j20 -N4 "$1" | tr -d ' '; }
 
 # rows FILE: a line a row of its records, in order: the number of its block of 64, the row's bytes as hex. A large block has several.

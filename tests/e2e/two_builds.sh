@@ -1334,7 +1334,7 @@ forms_of() { # forms_of BUILD LEDGER: of its files, in $TMP/BUILD
   for file in key vkey state; do form_of_lines <"$DATA.signer/$file" >"$dir/$file"; done
   [ -n "$DUMP" ] || return 0
   for file in "$DATA"/env/[!l]*; do form_of_table "$file" >"$dir/table:${file##*/}"; done
-  for file in "$DATA"/segments/*; do
+  for file in "$DATA"/segments/*[0-9]; do
     name=segment:${file##*/}
     "$DUMP" -l "$file" >"$dir/$name"
     while read -r one; do form_of_sheet "$file" "$one" >"$dir/$name:$one"; done <"$dir/$name"
@@ -1454,7 +1454,7 @@ make_with before by-before
 make_with after by-after
 for ledger in by-before by-after; do
   questions "$ledger"
-  note "$ledger: $SIZE records, $(find "$TMP/kept/$ledger/data/segments" -type f | wc -l) segments, ${#wanted[@]} questions"
+  note "$ledger: $SIZE records, $(find "$TMP/kept/$ledger/data/segments" -type f ! -name '*.sums' | wc -l) segments, ${#wanted[@]} questions"
   ask_both "$ledger" "$ledger"
 done
 records_made

@@ -161,7 +161,7 @@ void stage_wait_for_segments(uint64_t n)
 void stage_segment_path(unsigned n, char path[300])
 {
   char command[512];
-  snprintf(command, sizeof command, "ls -d '%s'/data/segments/* | sed -n %up", temp_dir, n);
+  snprintf(command, sizeof command, "ls -d '%s'/data/segments/*[0-9] | sed -n %up", temp_dir, n);
   FILE *f = popen(command, "r");
   ck_assert_ptr_nonnull(f);
   ck_assert_ptr_nonnull(fgets(path, 300, f));

@@ -6,6 +6,7 @@
 
 #include "lib/base/codec.h"
 #include "lib/base/diag.h"
+#include "tests/unit/segment/old_file.h"
 
 char bdb_file[300];
 
@@ -43,7 +44,7 @@ struct cf_bdb_env *bdb_file_env_open(void)
 {
   struct cf_bdb_env *env = NULL;
 
-  ck_assert_ok(cf_bdb_env_open_file(0, &env, NULL));
+  ck_assert_ok(cf_bdb_env_open_file(NULL, 0, &env, NULL));
   return env;
 }
 
@@ -99,4 +100,5 @@ void bdb_make_file(void)
     cf_bdb_close(db);
   }
   cf_bdb_env_close(env);
+  old_file_make(bdb_file, PAGE);
 }

@@ -33,7 +33,8 @@ void bdb_put_numbers(struct cf_bdb *db, struct cf_bdb_txn *txn, uint32_t from, u
 /* Where the number is there, it has its own value. */
 enum cf_err bdb_get_number(struct cf_bdb *db, uint32_t i);
 
-/* A file with the numbers below MANY in each of two databases, one and two. */
+/* A file with the numbers below MANY in each of two databases, one and two, as
+ * old_file.h has them. */
 void bdb_make_file(void);
 
 #endif

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/base/diag.h"
+#include "tests/unit/segment/old_file.h"
 
 char segment_directory[300], segment_path[400];
 struct cf_segment_meta segment_meta;
@@ -107,7 +108,26 @@ void segment_build(struct cf_segment_meta *meta)
   snprintf(segment_path, sizeof segment_path, "%s/%s", segment_directory, name);
 }
 
+void segment_age(struct cf_segment_meta *meta)
+{
+  struct stat st;
+
+  old_file_make(segment_path, PAGE);
+  temp_run("rm -f '%s.sums'", segment_path);
+  ck_assert_int_eq(stat(segment_path, &st), 0);
+  meta->bytes = (uint64_t)st.st_size;
+  meta->sworn = false;
+}
+
 /* ---- reading ---- */
+
+struct cf_bdb_env *segment_env_open(const struct cf_pages *pages)
+{
+  struct cf_bdb_env *env = NULL;
+
+  ck_assert_ok(cf_bdb_env_open_file(pages, 0, &env, NULL));
+  return env;
+}
 
 struct cf_bdb *segment_sheet_open(struct cf_bdb_env *env, const char *name, enum cf_bdb_open how)
 {
@@ -135,6 +155,12 @@ void segment_set_up(void)
   segment_meta = segment_meta_of(1);
   segment_build(&segment_meta);
   segment_pool = segment_pool_new();
+}
+
+void segment_set_up_old(void)
+{
+  segment_set_up();
+  segment_age(&segment_meta);
 }
 
 void segment_tear_down(void)

@@ -10,6 +10,7 @@
 
 #include "lib/base/codec.h"
 #include "lib/segment/bloom_in.h"
+#include "lib/segment/pages_in.h"
 #include "tests/unit/segment/segment_reader.h"
 #include "tests/unit/segment/segment_stage.h"
 
@@ -75,14 +76,15 @@ END_TEST
 /* `counts` has each value that occurs twice or more, `info` what is missing. */
 START_TEST(test_counts_and_info)
 {
-  struct cf_bdb_env *env = NULL;
+  struct cf_pages *pages = NULL;
   struct cf_buf b;
   struct cf_segment_info info;
   struct cf_str key;
   uint32_t users = 0, user7 = 0;
 
   cf_buf_init(&b, 1 << 20);
-  ck_assert_ok(cf_bdb_env_open_file(0, &env, NULL));
+  ck_assert_ok(cf_pages_sum(segment_path, &pages, NULL));
+  struct cf_bdb_env *env = segment_env_open(pages);
   struct cf_bdb *counts = segment_sheet_open(env, "counts", CF_BDB_READ),
                 *db = segment_sheet_open(env, "info", CF_BDB_READ);
   for (uint32_t i = 0; i < RECORDS; i++) {
@@ -107,6 +109,7 @@ START_TEST(test_counts_and_info)
   cf_bdb_close(counts);
   cf_bdb_close(db);
   cf_bdb_env_close(env);
+  cf_pages_free(pages);
   cf_buf_fini(&b);
 }
 END_TEST
@@ -118,10 +121,15 @@ START_TEST(test_meta)
   char name[64];
 
   cf_buf_init(&b, 100);
+  segment_meta.sworn = _i == 1;
   cf_segment_meta_put(&segment_meta, &b);
+  ck_assert_uint_eq(b.n, _i == 1 ? 97 : 65);
   ck_assert_ok(cf_segment_meta_get(cf_buf_str(&b), &got));
   ck_assert(cf_segment_meta_same(&got, &segment_meta));
   ck_assert_uint_eq(got.bytes, segment_meta.bytes);
+  ck_assert_int_eq(got.sworn, _i == 1);
+  if (_i == 1)
+    ck_assert_mem_eq(got.digest, segment_meta.digest, CF_HASH_N);
   for (size_t n = 0; n < b.n; n++)
     ck_assert_err(cf_segment_meta_get((struct cf_str){(char *)b.p, n}, &got), CF_E_SYNTAX);
   b.p[8] ^= 1;
@@ -183,14 +191,14 @@ static void build_on_full_disk(void)
   setrlimit(RLIMIT_FSIZE, &limit);
   enum cf_err err = cf_segment_build(segment_directory, &source, &meta, &fault);
   cf_index_free(index);
-  _exit(err == CF_E_SPACE && fault.detail[0] != '\0' && files_in(segment_directory) == 1 ? 3 : 4);
+  _exit(err == CF_E_SPACE && fault.detail[0] != '\0' && files_in(segment_directory) == 2 ? 3 : 4);
 }
 
 START_TEST(test_failing_disk)
 {
   ck_assert_int_eq(cf_test_child(build_with_bad_disk), 70);
   /* the next build is not disturbed by what this one left */
-  ck_assert_uint_gt(files_in(segment_directory), 1);
+  ck_assert_uint_gt(files_in(segment_directory), 2);
   ck_assert_int_eq(cf_test_child(build_on_full_disk), 3);
 }
 END_TEST
@@ -212,9 +220,9 @@ START_TEST(test_failing_source)
 
   source.block = failing_block;
   ck_assert_err(cf_segment_build(segment_directory, &source, &meta, NULL), CF_E_DAMAGED);
-  ck_assert_uint_eq(files_in(segment_directory), 1);
-  ck_assert_ok(cf_segment_build(segment_directory, &good, &meta, NULL));
   ck_assert_uint_eq(files_in(segment_directory), 2);
+  ck_assert_ok(cf_segment_build(segment_directory, &good, &meta, NULL));
+  ck_assert_uint_eq(files_in(segment_directory), 4);
   cf_index_free(index);
 }
 END_TEST
@@ -229,7 +237,7 @@ int main(void)
       {.tcase = "reads", .test = test_from_anywhere, .loops = 3},
       {.tcase = "reads", .test = test_sheets_have_names},
       {.tcase = "reads", .test = test_counts_and_info},
-      {.tcase = "reads", .test = test_meta},
+      {.tcase = "reads", .test = test_meta, .loops = 2},
       {.tcase = "reads", .test = test_filter},
       {.tcase = "building",
        .test = test_failing_disk,

@@ -112,7 +112,7 @@ static bool tamper(const char *name, int k, bool (*change)(struct cf_buf *value)
 {
   struct cf_bdb_env *env = NULL;
 
-  ck_assert_ok(cf_bdb_env_open_file(0, &env, NULL));
+  ck_assert_ok(cf_bdb_env_open_file(NULL, 0, &env, NULL));
   struct cf_bdb *db = segment_sheet_open(env, name, CF_BDB_CREATE);
   bool there = entry_at(db, k, key, value);
   if (there && change != NULL && change(value))
@@ -315,11 +315,17 @@ int main(void)
        .setup = segment_set_up,
        .teardown = segment_tear_down},
       {.tcase = "damage", .test = test_wrong_page, .loops = 4},
-      {.tcase = "damage", .test = test_lost_chunk, .loops = FACT_MEMBERS_N},
-      {.tcase = "damage", .test = test_lost_row, .loops = CF_COUNT(rows)},
-      {.tcase = "damage", .test = test_changed_filter},
-      {.tcase = "damage", .test = test_changed_entry, .loops = CF_SHEET_N},
       {.tcase = "damage", .test = test_other_file},
+      {.tcase = "not sworn",
+       .test = test_flipped_byte,
+       .loops = 1,
+       .setup = segment_set_up_old,
+       .teardown = segment_tear_down},
+      {.tcase = "not sworn", .test = test_wrong_page, .loops = 4},
+      {.tcase = "not sworn", .test = test_lost_chunk, .loops = FACT_MEMBERS_N},
+      {.tcase = "not sworn", .test = test_lost_row, .loops = CF_COUNT(rows)},
+      {.tcase = "not sworn", .test = test_changed_filter},
+      {.tcase = "not sworn", .test = test_changed_entry, .loops = CF_SHEET_N},
   };
   return cf_test_run("segment_damage", tests, CF_COUNT(tests));
 }

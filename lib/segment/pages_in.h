@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* What each page of a segment's file must be. Beside the file stands
+ * `<name>.sums`: the SHA-256 of each page, 32 bytes a page, in order. The
+ * SHA-256 of that is the segment's digest, which the catalogue has, and the
+ * chain (format.md, kind `segment`): whoever knows it can tell of any page
+ * whether it is the one that was written.
+ *
+ * Errors: CF_E_DAMAGED, CF_E_STORE (no descriptor left, no permission), each
+ * with its reason; CF_E_NOMEM. */
+#ifndef CF_SEGMENT_PAGES_IN_H
+#define CF_SEGMENT_PAGES_IN_H
+
+#include "lib/base/crypto.h"
+
+#define CF_PAGES_SUMS ".sums"
+
+struct cf_pages {
+  char *path;    /* of the file, for messages */
+  int fd;        /* of the file */
+  uint32_t page; /* bytes; the file's own size of pages */
+  uint64_t n;    /* pages */
+  uint8_t *sums; /* CF_HASH_N bytes a page */
+};
+/* bytes of memory that the sums take */
+static inline size_t cf_pages_memory(const struct cf_pages *pages)
+{
+  return (size_t)pages->n * CF_HASH_N;
+}
+
+/* The sums of a file as it is now. */
+CF_MUST enum cf_err cf_pages_sum(const char *path, struct cf_pages **pages, struct cf_fault *fault);
+/* A file of so many bytes and its sums, which must be those of the digest. Of
+ * its pages nothing is read yet. */
+CF_MUST enum cf_err cf_pages_load(const char *path, uint64_t bytes, const uint8_t digest[CF_HASH_N],
+                                  struct cf_pages **pages, struct cf_fault *fault);
+/* Write the sums beside the file that is, or will be, at path; they are on disk
+ * when this returns. CF_E_SPACE too; an fsync that fails ends the process. */
+CF_MUST enum cf_err cf_pages_put(const struct cf_pages *pages, const char *path,
+                                 struct cf_fault *fault);
+void cf_pages_digest(const struct cf_pages *pages, uint8_t digest[CF_HASH_N]);
+void cf_pages_free(struct cf_pages *pages); /* NULL is harmless */
+
+/* Read the page k, pages->page bytes. false: it cannot be read, or is not the
+ * one that was written; what stands in p then is not to be looked at. */
+CF_MUST bool cf_pages_read(const struct cf_pages *pages, uint64_t k, uint8_t *p);
+
+#endif

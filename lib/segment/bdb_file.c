@@ -113,7 +113,7 @@ static uint32_t word_at(const uint8_t *page, size_t at)
 
 /* A page that says it is a metadata page is checked by the library over its
  * first 512 bytes only, and not at all unless it says so itself. */
-static bool page_belongs(const uint8_t *page, size_t n, off_t at)
+bool cf_bdb_file_page_belongs(const uint8_t *page, size_t n, off_t at)
 {
   if (n < PAGE_HEAD_N || at % (off_t)n != 0)
     return true;
@@ -132,7 +132,7 @@ static const struct cf_pages *pages_of(int fd)
 
 static ssize_t read_unsworn(int fd, void *page, size_t n, off_t at)
 {
-  if (pread(fd, page, n, at) != (ssize_t)n || !page_belongs(page, n, at))
+  if (pread(fd, page, n, at) != (ssize_t)n || !cf_bdb_file_page_belongs(page, n, at))
     memset(page, 0xa5, n);
   return (ssize_t)n;
 }

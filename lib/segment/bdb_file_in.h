@@ -51,5 +51,8 @@ void cf_bdb_file_spare(bool on);
  * spoiled, so that the library's checksum refuses it. NULL: anything. */
 extern const struct cf_pages cf_bdb_file_unsworn;
 void cf_bdb_file_watch(const struct cf_pages *pages);
+/* Is it a page of n bytes with a checksum that belongs there? What does not
+ * begin at a multiple of n is not judged. */
+bool cf_bdb_file_page_belongs(const uint8_t *page, size_t n, off_t at);
 
 #endif

@@ -112,6 +112,8 @@ static enum cf_err check_size(struct cf_segment *s)
 
 static enum cf_err load_pages(struct cf_segment *s)
 {
+  if (!s->meta.sworn)
+    return check_size(s);
   struct cf_fault fault = {{0}, {0}};
 
   enum cf_err err = cf_pages_load(s->path, s->meta.bytes, s->meta.digest, &s->pages, &fault);
@@ -124,7 +126,7 @@ enum cf_err cf_segment_open(struct cf_segment *s, const char *directory, const c
   s->path = cf_segment_path(directory, name, "");
   if (s->path == NULL)
     return CF_E_NOMEM;
-  enum cf_err err = s->meta.sworn ? load_pages(s) : check_size(s);
+  enum cf_err err = s->pages == NULL ? load_pages(s) : CF_OK;
   uint64_t sums_n = s->pages == NULL ? 0 : cf_pages_memory(s->pages);
   if (err == CF_OK)
     err = cf_bdb_env_open_file(s->pages, cache > sums_n ? cache - sums_n : 0, &s->env, NULL);

@@ -67,6 +67,14 @@ struct cf_segment_source {
 CF_MUST enum cf_err cf_segment_build(const char *directory, const struct cf_segment_source *source,
                                      struct cf_segment_meta *meta, struct cf_fault *fault);
 
+/* Read all of a segment of an older ledger, as it is on disk: each page with
+ * Berkeley DB's checksum, each key of each sheet, each record against its leaf
+ * hash, time and id. If it holds what it should, write its sums, and fill in
+ * meta's digest and sworn. CF_E_DAMAGED (the messages say where): nothing is
+ * written. CF_E_STORE, CF_E_SPACE, CF_E_NOMEM; an fsync that fails ends the
+ * process. Thread-safe; handles that a pool has open stay what they are. */
+CF_MUST enum cf_err cf_segment_swear(const char *directory, const uint8_t fingerprint_key[16],
+                                     struct cf_segment_meta *meta, struct cf_fault *fault);
 /* Are pages [from, from + n) of a sworn segment's file those that were written?
  * Reads them from the file, outside any pool and with one page's memory. Gives
  * how many pages there are (so that n may be UINT64_MAX) and the first one that

@@ -86,7 +86,7 @@ struct cf_segment {
   struct cf_segment_meta meta;
   struct cf_segment_info info;
   struct cf_segment_pool *pool;
-  struct cf_pages *pages; /* where it is sworn */
+  struct cf_pages *pages; /* where they are known */
   struct cf_bdb_env *env;
   pthread_mutex_t opening; /* guards tried and err */
   bool tried;              /* to open it; err is what came of it */
@@ -100,8 +100,9 @@ struct cf_segment {
   struct cf_segment *newer, *older;
 };
 /* Open directory/name and check that it is the segment of s->meta under the
- * tag; cache in bytes. CF_E_DAMAGED, CF_E_STORE, CF_E_NOMEM. To be closed in
- * any case. */
+ * tag; cache in bytes. Where s->pages is not given it is loaded, if the segment
+ * is sworn; in any case it is the segment's own from now on. CF_E_DAMAGED,
+ * CF_E_STORE, CF_E_NOMEM. To be closed in any case. */
 CF_MUST enum cf_err cf_segment_open(struct cf_segment *s, const char *directory, const char *name,
                                     uint64_t tag, uint64_t cache);
 void cf_segment_close(struct cf_segment *s); /* what cf_segment_open opened */

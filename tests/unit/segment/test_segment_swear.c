@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/* Swearing to a segment of an older ledger: one that is sound is sworn to, and
+ * one that is not in any page, or in any record, is not. */
+#include "config.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/record/values.h"
+#include "tests/unit/segment/old_file.h"
+#include "tests/unit/segment/segment_stage.h"
+
+#define SOME 1024u /* records */
+
+static char texts[SOME][2][600];
+static struct cf_record records[SOME];
+static uint8_t hashes[SOME][CF_HASH_N];
+static struct cf_index *all;
+static const uint8_t salt_key[CF_SALTKEY_N] = "salts";
+
+static enum cf_err make_block(void *context, uint32_t i, struct cf_buf *b)
+{
+  struct cf_block_writer w;
+
+  (void)context;
+  cf_block_writer_init(&w);
+  cf_block_writer_begin(&w, FIRST + i * CF_GROUP);
+  for (unsigned k = 0; k < CF_GROUP; k++)
+    ck_assert_ok(cf_block_writer_add(&w, &records[i * CF_GROUP + k], salt_key));
+  enum cf_err err = cf_block_writer_end(&w, b);
+  cf_block_writer_fini(&w);
+  return err;
+}
+
+static enum cf_err make_hashes(void *context, uint32_t offset, uint32_t n, uint8_t *out)
+{
+  (void)context;
+  memcpy(out, hashes[offset], (size_t)n * CF_HASH_N);
+  return CF_OK;
+}
+
+static enum cf_err make_times(void *context, uint32_t offset, uint32_t n, int64_t *out)
+{
+  (void)context;
+  for (uint32_t i = 0; i < n; i++)
+    out[i] = cf_record_effective_us(&records[offset + i]);
+  return CF_OK;
+}
+
+static void make_record(uint32_t i, struct cf_values *values, struct cf_buf *b)
+{
+  struct cf_record *r = &records[i];
+  struct cf_index_keys keys;
+  uint8_t salts[CF_C_N][CF_HASH_N], zeros[CF_HASH_N] = {0};
+
+  memset(r, 0, sizeof *r);
+  r->seq = FIRST + i;
+  r->recorded_us = TIME_FIRST + i;
+  r->time_us = CF_TIME_NONE;
+  r->kind = CF_K_EVENT;
+  snprintf(texts[i][0], sizeof texts[i][0],
+           "\"source\":\"web%u\",\"id\":\"id-%u\",\"action\":\"read\"", i % 3, i);
+  snprintf(texts[i][1], sizeof texts[i][1], "{\"user\":\"user%u\"}", i % 50);
+  r->public_text = cf_str_from(texts[i][0]);
+  r->payload[0] = cf_str_from(texts[i][1]);
+  cf_salt(salt_key, r->seq, (enum cf_compartment)0, salts[0]);
+  cf_buf_reset(b);
+  cf_leaf_put(r, i == 0 ? zeros : hashes[i - 1], (const uint8_t(*)[CF_HASH_N])salts, b, hashes[i]);
+  ck_assert_ok(cf_values_get(r, values));
+  cf_buf_reset(b);
+  cf_index_keys_put(fact_ledger_key, r->kind, values->v, b, &keys);
+  ck_assert_ok(cf_index_add(all, i, r->recorded_us, &keys));
+}
+
+static void build(struct cf_segment_meta *meta)
+{
+  struct cf_segment_source source = {NULL,       make_block, make_hashes,
+                                     make_times, all,        CF_STR("a checkpoint\n")};
+  char name[64];
+
+  *meta = (struct cf_segment_meta){.first = FIRST,
+                                   .end = FIRST + SOME,
+                                   .time_min_us = TIME_FIRST,
+                                   .time_max_us = TIME_FIRST + SOME,
+                                   .recorded_min_us = TIME_FIRST,
+                                   .recorded_max_us = TIME_FIRST + SOME};
+  ck_assert_ok(cf_segment_build(segment_directory, &source, meta, NULL));
+  cf_segment_name(meta, name);
+  snprintf(segment_path, sizeof segment_path, "%s/%s", segment_directory, name);
+  segment_age(meta);
+}
+
+static void set_up(void)
+{
+  struct cf_values values;
+  struct cf_buf b;
+
+  segment_set_up();
+  cf_values_init(&values);
+  cf_buf_init(&b, 1 << 20);
+  ck_assert_ok(cf_index_new(fact_ledger_key, &all));
+  for (uint32_t i = 0; i < SOME; i++)
+    make_record(i, &values, &b);
+  cf_values_fini(&values);
+  cf_buf_fini(&b);
+}
+
+static void tear_down(void)
+{
+  cf_index_free(all);
+  segment_tear_down();
+}
+
+static bool has_sums(void)
+{
+  char path[sizeof segment_path + 8];
+
+  snprintf(path, sizeof path, "%s.sums", segment_path);
+  return access(path, F_OK) == 0;
+}
+
+START_TEST(test_sound)
+{
+  struct cf_segment_meta meta;
+  struct cf_segment *s = NULL;
+  uint64_t pages = 0, bad = 0;
+  struct cf_buf b;
+
+  build(&meta);
+  ck_assert(!has_sums());
+  ck_assert_ok(cf_segment_swear(segment_directory, fact_ledger_key, &meta, NULL));
+  ck_assert(meta.sworn && has_sums());
+  ck_assert_ok(cf_segment_pages_check(segment_directory, &meta, 0, UINT64_MAX, &pages, &bad));
+  ck_assert_uint_eq(pages, meta.bytes / PAGE);
+  ck_assert_uint_eq(bad, pages);
+  ck_assert_ok(cf_segment_acquire(segment_pool, &meta, &s));
+  cf_buf_init(&b, 1 << 20);
+  ck_assert_ok(cf_segment_block(s, 3, &b));
+  cf_buf_fini(&b);
+  cf_segment_release(segment_pool, s);
+}
+END_TEST
+
+static void assert_refused(struct cf_segment_meta *meta, off_t page)
+{
+  struct cf_fault fault = {{0}, {0}};
+
+  enum cf_err err = cf_segment_swear(segment_directory, fact_ledger_key, meta, &fault);
+  ck_assert_msg(err == CF_E_DAMAGED, "page %ld: %s", (long)page, cf_err_word(err));
+  ck_assert(fault.detail[0] != '\0');
+  ck_assert(!meta->sworn && !has_sums());
+}
+
+/* What the checksum of any page finds is found. (Of a metadata page it covers
+ * 512 bytes.) */
+START_TEST(test_flip_in_each_page)
+{
+  struct cf_segment_meta meta;
+
+  build(&meta);
+  for (off_t page = 0; page < (off_t)meta.bytes / PAGE; page++) {
+    off_t at = page * PAGE + (off_t)(fact_mix((uint64_t)page, 4) % 512);
+    temp_flip(segment_path, at);
+    assert_refused(&meta, page);
+    temp_flip(segment_path, at);
+  }
+  ck_assert_ok(cf_segment_swear(segment_directory, fact_ledger_key, &meta, NULL));
+}
+END_TEST
+
+/* Pages of zeros, pages from elsewhere: those have no checksum, or a good
+ * one. */
+START_TEST(test_wrong_page)
+{
+  static uint8_t kept[PAGE], other[PAGE];
+  struct cf_segment_meta meta;
+
+  build(&meta);
+  off_t pages = (off_t)meta.bytes / PAGE;
+  for (off_t page = 0; page < pages; page++) {
+    temp_get(segment_path, page * PAGE, kept, PAGE);
+    memset(other, 0, PAGE);
+    if (_i == 1)
+      temp_get(segment_path, (page + 1) % pages * PAGE, other, PAGE);
+    temp_put(segment_path, page * PAGE, other, PAGE);
+    assert_refused(&meta, page);
+    temp_put(segment_path, page * PAGE, kept, PAGE);
+  }
+}
+END_TEST
+
+/* A record that is not what its hash says, nor where its id leads; a hash, a
+ * time: whoever wrote them had good pages. */
+START_TEST(test_false_content)
+{
+  struct cf_segment_meta meta;
+
+  switch (_i) {
+  case 0: texts[500][0][13] = '9'; break;
+  case 1: hashes[500][0] ^= 1; break;
+  case 2: records[500].recorded_us++; break;
+  default: /* an id that is not in the index */
+    texts[500][0][strlen(texts[500][0]) - 20]++;
+    for (uint32_t i = 500; i < SOME; i++) {
+      uint8_t salts[CF_C_N][CF_HASH_N];
+      struct cf_buf b;
+      cf_buf_init(&b, 4096);
+      cf_salt(salt_key, records[i].seq, (enum cf_compartment)0, salts[0]);
+      cf_leaf_put(&records[i], hashes[i - 1], (const uint8_t(*)[CF_HASH_N])salts, &b, hashes[i]);
+      cf_buf_fini(&b);
+    }
+  }
+  build(&meta);
+  assert_refused(&meta, -1);
+}
+END_TEST
+
+int main(void)
+{
+  const struct cf_test tests[] = {
+      {.tcase = "swear", .test = test_sound, .setup = set_up, .teardown = tear_down},
+      {.tcase = "swear", .test = test_flip_in_each_page},
+      {.tcase = "swear", .test = test_wrong_page, .loops = 2},
+      {.tcase = "swear", .test = test_false_content, .loops = 4},
+  };
+  return cf_test_run("segment_swear", tests, CF_COUNT(tests));
+}

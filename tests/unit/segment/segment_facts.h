@@ -24,12 +24,13 @@ struct cf_str fact_id(uint32_t i, char text[300]);
 enum cf_kind fact_kind(uint32_t i);
 int64_t fact_time(uint32_t i);
 void fact_hash(uint32_t i, uint8_t hash[CF_HASH_N]);
-/* A block's bytes: any will do here; some are larger than a page. */
+/* A block's bytes, made before: any will do here; some are larger than a
+ * page. */
 void fact_block(uint32_t i, struct cf_buf *b);
 
-/* The key of a record in an index; false where it has none. They are made
- * before. */
-void fact_make_keys(void);
+/* Make what is asked for again and again. */
+void fact_make(void);
+/* The key of a record in an index, made before; false where it has none. */
 bool fact_key(uint32_t i, unsigned index, struct cf_str *key);
 
 #endif

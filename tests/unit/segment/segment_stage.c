@@ -150,7 +150,7 @@ void segment_set_up(void)
   temp_make("segment");
   snprintf(segment_directory, sizeof segment_directory, "%s", temp_path("segments"));
   ck_assert_int_eq(mkdir(segment_directory, 0700), 0);
-  fact_make_keys();
+  fact_make();
   ck_assert_ok(cf_diag_open(temp_path("messages"), "test", NULL));
   segment_meta = segment_meta_of(1);
   segment_build(&segment_meta);

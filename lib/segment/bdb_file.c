@@ -9,7 +9,6 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -19,8 +18,7 @@
 #include "lib/base/die.h"
 #include "lib/base/file.h"
 
-#define FD_MAX    65536 /* descriptors above cannot be watched */
-#define META_READ 512   /* what the library reads of a file before it asks for pages */
+#define FD_MAX 65536 /* descriptors above cannot be watched */
 
 /* Where a btree page of Berkeley DB 5.3 says what it is, in the byte order of
  * the machine that wrote it. */
@@ -54,18 +52,15 @@ int cf_bdb_file_sync(int fd)
 /* What the library gets instead of the file. */
 static int stand_in_open(const struct cf_pages *pages)
 {
-  uint8_t *first = malloc(pages->page);
-  int fd = -1;
+  int fd = memfd_create("counterfoil segment", MFD_CLOEXEC);
 
-  errno = EINVAL;
-  if (first != NULL && cf_pages_read(pages, 0, first))
-    fd = memfd_create("counterfoil segment", MFD_CLOEXEC);
   if (fd >= 0 && (ftruncate(fd, (off_t)(pages->n * pages->page)) != 0 ||
-                  pwrite(fd, first, META_READ, 0) != META_READ)) {
+                  pwrite(fd, pages->head, CF_PAGES_HEAD, 0) != CF_PAGES_HEAD)) {
+    int error = errno;
     close(fd);
+    errno = error;
     fd = -1;
   }
-  free(first);
   return fd;
 }
 

@@ -133,6 +133,8 @@ static enum cf_err sum_all(struct cf_pages *pages)
     else
       err = CF_E_DAMAGED;
   }
+  if (err == CF_OK)
+    err = cf_pages_read_head(pages, NULL);
   free(page);
   return err;
 }
@@ -246,4 +248,20 @@ bool cf_pages_read(const struct cf_pages *pages, uint64_t k, uint8_t *p)
     return false;
   cf_sha256_1(p, pages->page, sum);
   return cf_equal(sum, pages->sums + k * CF_HASH_N, sizeof sum);
+}
+
+enum cf_err cf_pages_read_head(struct cf_pages *pages, struct cf_fault *fault)
+{
+  uint8_t *first = malloc(pages->page);
+  enum cf_err err = CF_OK;
+
+  if (first == NULL)
+    return CF_E_NOMEM;
+  if (cf_pages_read(pages, 0, first))
+    memcpy(pages->head, first, sizeof pages->head);
+  else
+    err = cf_fail(fault, CF_E_DAMAGED, NULL, "%s: its first page is not what was written",
+                  pages->path);
+  free(first);
+  return err;
 }

@@ -13,13 +13,15 @@
 #include "lib/base/crypto.h"
 
 #define CF_PAGES_SUMS ".sums"
+#define CF_PAGES_HEAD 512 /* what the library reads of a file before it asks for pages */
 
 struct cf_pages {
-  char *path;    /* of the file, for messages */
-  int fd;        /* of the file */
-  uint32_t page; /* bytes; the file's own size of pages */
-  uint64_t n;    /* pages */
-  uint8_t *sums; /* CF_HASH_N bytes a page */
+  char *path;                  /* of the file, for messages */
+  int fd;                      /* of the file */
+  uint32_t page;               /* bytes; the file's own size of pages */
+  uint64_t n;                  /* pages */
+  uint8_t *sums;               /* CF_HASH_N bytes a page */
+  uint8_t head[CF_PAGES_HEAD]; /* the beginning of the file, as it was written */
 };
 /* bytes of memory that the sums take */
 static inline size_t cf_pages_memory(const struct cf_pages *pages)
@@ -30,7 +32,7 @@ static inline size_t cf_pages_memory(const struct cf_pages *pages)
 /* The sums of a file as it is now. */
 CF_MUST enum cf_err cf_pages_sum(const char *path, struct cf_pages **pages, struct cf_fault *fault);
 /* A file of so many bytes and its sums, which must be those of the digest. Of
- * its pages nothing is read yet. */
+ * its pages nothing is read yet, and `head` is not there. */
 CF_MUST enum cf_err cf_pages_load(const char *path, uint64_t bytes, const uint8_t digest[CF_HASH_N],
                                   struct cf_pages **pages, struct cf_fault *fault);
 /* Write the sums beside the file that is, or will be, at path; they are on disk
@@ -43,5 +45,8 @@ void cf_pages_free(struct cf_pages *pages); /* NULL is harmless */
 /* Read the page k, pages->page bytes. false: it cannot be read, or is not the
  * one that was written; what stands in p then is not to be looked at. */
 CF_MUST bool cf_pages_read(const struct cf_pages *pages, uint64_t k, uint8_t *p);
+
+/* Fill in `head`. */
+CF_MUST enum cf_err cf_pages_read_head(struct cf_pages *pages, struct cf_fault *fault);
 
 #endif

@@ -117,6 +117,8 @@ static enum cf_err load_pages(struct cf_segment *s)
   struct cf_fault fault = {{0}, {0}};
 
   enum cf_err err = cf_pages_load(s->path, s->meta.bytes, s->meta.digest, &s->pages, &fault);
+  if (err == CF_OK)
+    err = cf_pages_read_head(s->pages, &fault);
   return cf_segment_spoil(s, err, fault.detail);
 }
 

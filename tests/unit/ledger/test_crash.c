@@ -148,6 +148,39 @@ START_TEST(test_killed_when_a_tail_goes)
 }
 END_TEST
 
+static int roll_steps;
+
+static void roll_once(void)
+{
+  stage_open_ledger();
+  stage_append_range(0, 250, 50);
+  atomic_store(&steps, roll_steps);
+  stage_append_range(250, 300, 50);
+  stage_wait_for_segments(1);
+  _exit(0);
+}
+
+/* Wherever the writing of a segment is cut short, the next start leaves of it a
+ * segment with its sums, or nothing. */
+START_TEST(test_killed_in_roll)
+{
+  int status = KILLED;
+  for (roll_steps = 0; status == KILLED; roll_steps++) {
+    stage_init_ledger();
+    status = cf_test_child(roll_once);
+    stage_open_ledger();
+    stage_append_range(1000, 1100, 50);
+    stage_wait_for_segments(1);
+    temp_run("test $(ls data/segments | wc -l) = 2 -a $(ls data/segments/*[0-9].sums | wc -l) = 1");
+    stage_assert_verifies();
+    stage_close_ledger();
+    temp_run("rm -rf data data.signer");
+  }
+  ck_assert_int_eq(status, 0);
+  ck_assert_int_gt(roll_steps, 6);
+}
+END_TEST
+
 /* One try: killed after n steps? */
 static bool killed_in_init(int n)
 {
@@ -287,6 +320,7 @@ int main(void)
        .setup = setup,
        .teardown = teardown,
        .loops = 3},
+      {.tcase = "crash", .test = test_killed_in_roll},
       {.tcase = "crash", .test = test_killed_in_init},
       {.tcase = "crash", .test = test_init_syncs_names},
       {.tcase = "crash", .test = test_init_beside_a_used_key},

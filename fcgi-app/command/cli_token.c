@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "fcgi-app/command/cli_in.h"
+#include "fcgi-app/who/token.h"
 #include "lib/base/crypto.h"
 #include "lib/record/json.h"
 
@@ -243,8 +244,9 @@ const struct cf_cli_command cf_cli_token = {
     .arguments = "add NAME ROLES | list | revoke ID",
     .summary = "Make, list and revoke the tokens that clients sign in with",
     .details =
-        "Roles are writer, reader, auditor, officer, admin; several with commas. A new token is printed once, alone on\n"
-        "standard output. Its name is the source of the events that it writes.\n",
+        "Roles are " CF_ROLE_WORDS "; several with commas: an admin who is to\n"
+        "read too is admin,auditor. A new token is printed once, alone on standard output. Its name is the source of\n"
+        "the events that it writes.\n",
     .options = options,
     .args_min = 1,
     .args_max = 3,

@@ -8,65 +8,23 @@
 
 #include "fcgi-app/routes/call_in.h"
 #include "lib/base/utf8.h"
-#include "lib/record/control.h"
 #include "lib/record/json.h"
 
 #define BODY_MAX   65536
 #define BODY_DEPTH 3
 
-/* ---- A change ---- */
-
-/* The record of it. */
-static enum cf_err make_record(struct cf_call *call, const struct cf_token *token, const char *what,
-                               struct cf_event *event)
-{
-  const char *roles[CF_ROLE_N + 1];
-  uint8_t hash[CF_HASH_N];
-  size_t n = 0;
-  for (enum cf_role role = 0; role < CF_ROLE_N; role++)
-    if ((token->roles & 1u << role) != 0)
-      roles[n++] = cf_role_name(role);
-  roles[n] = NULL;
-  cf_sha256_1(token->hash, CF_HASH_N, hash);
-  struct cf_control_token change = {.what = what,
-                                    .source = call->who.source,
-                                    .user = call->who.user,
-                                    .credential = call->who.credential,
-                                    .id = token->id,
-                                    .name = token->name,
-                                    .roles = roles,
-                                    .sources = (const char *const *)token->sources,
-                                    .expires_us = token->expires_us,
-                                    .hash = hash};
-  return cf_control_token(&change, event, &call->fault);
-}
+/* ---- a change ---- */
 
 /* Record and row become durable together; only then the table in memory
  * follows. */
-static enum cf_err token_commit(struct cf_call *call, const struct cf_token *token,
-                                const char *what)
+static enum cf_err token_commit(struct cf_call *call, struct cf_token *token, const char *what)
 {
-  struct cf_event event;
-  struct cf_place place;
-  struct cf_buf row;
-  enum cf_err err = make_record(call, token, what, &event);
-  if (err != CF_OK)
-    return err;
-  cf_buf_init(&row, SIZE_MAX);
-  cf_token_put_row(token, &row);
-  const struct cf_event *events[] = {&event};
-  struct cf_row rows[] = {
-      {.table = CF_TABLE_TOKENS, .key = cf_str_from(token->id), .value = cf_buf_str(&row)}};
-  struct cf_append append = {.events = events, .n = 1, .rows = rows, .rows_n = 1, .places = &place};
-  err = row.err == CF_OK ? cf_ledger_append(call->app->ledger, &append) : row.err;
-  if (err == CF_OK)
-    err = cf_tokens_load(cf_auth_tokens(call->app->auth));
-  cf_buf_fini(&row);
-  cf_event_fini(&event);
-  return err;
+  const struct cf_token_by by = {call->who.source, call->who.user, call->who.credential};
+  enum cf_err err = cf_tokens_put(call->app->ledger, &token, 1, what, &by, &call->fault);
+  return err == CF_OK ? cf_tokens_load(cf_auth_tokens(call->app->auth)) : err;
 }
 
-/* ---- A new token ---- */
+/* ---- a new token ---- */
 
 struct order {
   struct cf_call *call;
@@ -85,7 +43,7 @@ static enum cf_err take_roles(struct order *order, const struct cf_json *v)
   for (size_t i = 0; i < cf_json_count(v); i++) {
     enum cf_role role = cf_role_find(cf_json_string(cf_json_element(v, i)));
     if (role == CF_ROLE_N)
-      return order_bad(order, "roles", "a role is writer, reader, auditor, officer or admin");
+      return order_bad(order, "roles", "a role is one of " CF_ROLE_WORDS);
     order->token->roles |= 1u << role;
   }
   return CF_OK;
@@ -202,39 +160,17 @@ enum cf_err cf_handle_tokens_post(struct cf_call *call)
 
 /* ---- revoking ---- */
 
-/* A copy that is revoked now. */
-static enum cf_err revoked_copy(const struct cf_token *token, int64_t now_us,
-                                struct cf_token **copy)
-{
-  struct cf_token *made = NULL;
-  enum cf_err err = cf_token_new(&made);
-  if (err == CF_OK)
-    err = cf_token_set_name(made, cf_str_from(token->name), NULL);
-  for (char **source = token->sources; err == CF_OK && *source != NULL; source++)
-    err = cf_token_add_source(made, cf_str_from(*source), NULL);
-  if (err != CF_OK) {
-    cf_token_put(made);
-    return err;
-  }
-  memcpy(made->id, token->id, sizeof made->id);
-  memcpy(made->hash, token->hash, sizeof made->hash);
-  made->roles = token->roles;
-  made->made_us = token->made_us;
-  made->expires_us = token->expires_us;
-  made->revoked_us = now_us;
-  *copy = made;
-  return CF_OK;
-}
-
 /* A second revocation changes nothing and is no error. */
 static enum cf_err token_revoke(struct cf_call *call, const struct cf_token *token)
 {
   struct cf_token *copy = NULL;
   if (token->revoked_us != CF_TIME_NONE)
     return answer_token(call, 200, token, NULL);
-  enum cf_err err = revoked_copy(token, call->now_us, &copy);
-  if (err == CF_OK)
+  enum cf_err err = cf_token_copy(token, &copy);
+  if (err == CF_OK) {
+    copy->revoked_us = call->now_us;
     err = token_commit(call, copy, "revoke");
+  }
   if (err == CF_OK)
     err = answer_token(call, 200, copy, NULL);
   cf_token_put(copy);

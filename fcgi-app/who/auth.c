@@ -83,9 +83,7 @@ static enum cf_err parse_line(struct cf_auth *auth, size_t i, struct cf_fault *f
   struct cf_str names = {equals + 1, who.n - (size_t)(equals + 1 - who.p)};
   struct trusted trusted = {{who.p, (size_t)(equals - who.p)}, 0};
   if (parse_roles(names, &trusted.roles) != CF_OK)
-    return fail_role(auth->conf, i,
-                     "roles are writer, reader, auditor, officer, admin, with commas between",
-                     fault);
+    return fail_role(auth->conf, i, "roles are " CF_ROLE_WORDS ", with commas between", fault);
   if (!cf_str_is(kind, auth->conf->trust))
     return CF_OK;
   if (find_trusted(auth, trusted.who) != NULL)
@@ -108,6 +106,8 @@ enum cf_err cf_auth_new(const struct cf_conf *conf, struct cf_ledger *ledger, st
     err = parse_line(made, i, fault);
   if (err == CF_OK)
     err = cf_tokens_new(ledger, &made->tokens);
+  if (err == CF_OK)
+    err = cf_tokens_renew(made->tokens, ledger, cf_clock_now_us(), fault);
   if (err == CF_OK)
     *auth = made;
   else
@@ -215,7 +215,7 @@ static enum cf_err be_local(const struct cf_request *rq, struct cf_identity *who
         fault, CF_E_PARAMETER, "source",
         "a source is 1 to 128 of letters, digits and . _ : / @ + = -, and not `counterfoil`");
   *who = (struct cf_identity){.via = CF_VIA_LOCAL,
-                              .roles = 1u << CF_ROLE_ADMIN,
+                              .roles = CF_ROLES_ALL,
                               .user = CF_STR("admin"),
                               .source = source,
                               .credential = CF_STR("local"),
@@ -307,8 +307,8 @@ static bool is_public(const struct cf_auth *auth, enum cf_need need)
   return need == CF_NEED_TILES && strcmp(auth->conf->public_access, "tiles") == 0;
 }
 
-/* The role that a need asks for; of those that ask for none, the one that has
- * most, so that a mistake gives nothing away. */
+/* The role that a need asks for; of those that ask for none, the one that may
+ * give itself any other, so that a mistake gives nothing away. */
 static enum cf_role role_of(enum cf_need need)
 {
   switch (need) {

@@ -11,7 +11,8 @@
 #include "lib/record/json.h"
 #include "lib/record/source.h"
 
-#define SECRET_N 32
+#define SECRET_N    32
+#define ROW_VERSION 2 /* one without a version is of 0.1.0 */
 
 static const char *const role_names[CF_ROLE_N] = {
 #define CF_ROLE(symbol, name) [CF_ROLE_##symbol] = name,
@@ -21,10 +22,9 @@ static const char *const role_names[CF_ROLE_N] = {
 
 bool cf_roles_have(unsigned roles, enum cf_role role)
 {
-  unsigned enough = 1u << role | 1u << CF_ROLE_ADMIN;
-  if (role == CF_ROLE_READER)
-    enough |= 1u << CF_ROLE_AUDITOR;
-  return (roles & enough) != 0;
+  static const unsigned within[CF_ROLE_N] =
+      {[CF_ROLE_READER] = 1u << CF_ROLE_AUDITOR, [CF_ROLE_MONITOR] = 1u << CF_ROLE_AUDITOR};
+  return (roles & (1u << role | within[role])) != 0;
 }
 
 enum cf_role cf_role_find(struct cf_str name)
@@ -99,6 +99,28 @@ enum cf_err cf_token_new(struct cf_token **token)
   made->expires_us = CF_TIME_NONE;
   made->revoked_us = CF_TIME_NONE;
   *token = made;
+  return CF_OK;
+}
+
+enum cf_err cf_token_copy(const struct cf_token *token, struct cf_token **copy)
+{
+  struct cf_token *made = NULL;
+  enum cf_err err = cf_token_new(&made);
+  if (err == CF_OK)
+    err = cf_token_set_name(made, cf_str_from(token->name), NULL);
+  for (char **source = token->sources; err == CF_OK && *source != NULL; source++)
+    err = cf_token_add_source(made, cf_str_from(*source), NULL);
+  if (err != CF_OK) {
+    cf_token_put(made);
+    return err;
+  }
+  memcpy(made->id, token->id, sizeof made->id);
+  memcpy(made->hash, token->hash, sizeof made->hash);
+  made->roles = token->roles;
+  made->made_us = token->made_us;
+  made->expires_us = token->expires_us;
+  made->revoked_us = token->revoked_us;
+  *copy = made;
   return CF_OK;
 }
 
@@ -196,5 +218,6 @@ void cf_token_put_row(const struct cf_token *token, struct cf_buf *b)
   cf_buf_putc(b, '{');
   cf_token_put_members(token, b);
   cf_json_put_member_base64(b, "hash", token->hash, sizeof token->hash);
+  cf_json_put_member_u64(b, "version", ROW_VERSION);
   cf_buf_putc(b, '}');
 }

@@ -11,16 +11,21 @@
 /* ---- roles ---- */
 #define CF_ROLES(X) \
   X(WRITER, "writer") \
-  X(READER, "reader") X(AUDITOR, "auditor") X(OFFICER, "officer") X(ADMIN, "admin")
+  X(READER, "reader") \
+  X(AUDITOR, "auditor") X(OFFICER, "officer") X(MONITOR, "monitor") X(ADMIN, "admin")
+/* for whoever has to choose one */
+#define CF_ROLE_WORDS "writer, reader, auditor, officer, monitor, admin"
 enum cf_role {
 #define CF_ROLE(symbol, name) CF_ROLE_##symbol,
   CF_ROLES(CF_ROLE)
 #undef CF_ROLE
       CF_ROLE_N
 };
-_Static_assert(CF_ROLE_N <= 32, "a mask of roles");
+_Static_assert(CF_ROLE_N < 32, "a mask of roles");
+#define CF_ROLES_ALL ((1u << CF_ROLE_N) - 1)
 /* Does a holder of these roles (a mask of 1 << enum cf_role) have the role,
- * itself or within another (admin has all, auditor is a reader)? */
+ * itself or within another? An auditor is a reader and a monitor; nothing else
+ * is within another role, not even within admin. */
 bool cf_roles_have(unsigned roles, enum cf_role role);
 /* The role of that name, or CF_ROLE_N. */
 enum cf_role cf_role_find(struct cf_str name);
@@ -46,9 +51,12 @@ struct cf_token {
   int64_t made_us;
   int64_t expires_us; /* CF_TIME_NONE: never */
   int64_t revoked_us; /* CF_TIME_NONE: not */
+  bool is_old;        /* its row is of when `admin` was every role */
 };
 /* An empty one, made now, held once. CF_E_NOMEM. */
 CF_MUST enum cf_err cf_token_new(struct cf_token **token);
+/* One like it, held once, that may be changed. CF_E_NOMEM. */
+CF_MUST enum cf_err cf_token_copy(const struct cf_token *token, struct cf_token **copy);
 /* Give it an id and a secret, both random; text ("cf_<id>_<secret>",
  * NUL-terminated) is told only here, the token keeps its hash. CF_E_NOMEM. */
 CF_MUST enum cf_err cf_token_draw(struct cf_token *token, char text[CF_TOKEN_TEXT_MAX]);
@@ -64,8 +72,23 @@ bool cf_token_valid(const struct cf_token *token, int64_t now_us);
 /* Append the members id, name, roles, sources, made, expires, revoked as JSON,
  * without braces. */
 void cf_token_put_members(const struct cf_token *token, struct cf_buf *b);
-/* Append the value of its row in CF_TABLE_TOKENS; the key is its id. */
+/* Append the value of its row in CF_TABLE_TOKENS; the key is its id. The row
+ * says that it is not old. */
 void cf_token_put_row(const struct cf_token *token, struct cf_buf *b);
+
+/* ---- changes ---- */
+#define CF_TOKENS_PUT_MAX 64
+/* Who makes one: their name as a source, empty where they have none, and their
+ * actor. */
+struct cf_token_by {
+  struct cf_str source, user, credential;
+};
+/* Append n ≤ CF_TOKENS_PUT_MAX tokens: a record of each (what: add, revoke) and
+ * its row, all or nothing. The errors of cf_control_token and
+ * cf_ledger_append. */
+CF_MUST enum cf_err cf_tokens_put(struct cf_ledger *ledger, struct cf_token *const *token, size_t n,
+                                  const char *what, const struct cf_token_by *by,
+                                  struct cf_fault *fault);
 
 /* ---- the table in memory ---- */
 struct cf_tokens;
@@ -76,6 +99,13 @@ void cf_tokens_free(struct cf_tokens *tokens);
 /* Read them again after a change became durable; on an error the table stays as
  * it was. */
 CF_MUST enum cf_err cf_tokens_load(struct cf_tokens *tokens);
+/* Give each valid token whose row is old a new one and a record `add` that
+ * tells of it: the same token, and where it is an admin's, with the roles by
+ * name that were within it. In appends of CF_TOKENS_PUT_MAX; one that was cut
+ * short is gone on with at the next start. For the start, before anybody asks.
+ * The errors of cf_tokens_put and cf_tokens_load. */
+CF_MUST enum cf_err cf_tokens_renew(struct cf_tokens *tokens, struct cf_ledger *ledger,
+                                    int64_t now_us, struct cf_fault *fault);
 /* The token of that id, held for the caller, or NULL. */
 struct cf_token *cf_tokens_get(struct cf_tokens *tokens, struct cf_str id);
 /* The valid token whose text this is, held for the caller, or NULL. The

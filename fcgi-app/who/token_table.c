@@ -65,6 +65,7 @@ static enum cf_err fill_token(struct cf_token *token, struct cf_str id, const st
   if (id.n != CF_TOKEN_ID_N)
     return CF_E_SYNTAX;
   memcpy(token->id, id.p, id.n);
+  token->is_old = cf_json_member(row, "version") == NULL;
   enum cf_err err = cf_token_set_name(token, cf_json_string(cf_json_member(row, "name")), NULL);
   if (err == CF_OK)
     err = cf_base64_get_n(cf_json_string(cf_json_member(row, "hash")), token->hash,

@@ -79,7 +79,7 @@ run "another" 2 token list --sources x --config "$CONF"
 run "and another" 2 token add gamma reader --json --config "$CONF"
 run "revoke nobody's" 2 token revoke abcdefghij --config "$CONF"
 run "no such role" 2 token add gamma king --config "$CONF"
-complains 'roles: a role is writer' "and which there are"
+complains 'roles: a role is one of writer' "and which there are"
 run "no name of a token" 2 token add 'no name' reader --config "$CONF"
 run "no such verb" 2 token burn --config "$CONF"
 

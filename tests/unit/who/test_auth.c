@@ -467,11 +467,32 @@ static const struct {
     {R(AUDITOR), CF_NEED_RECEIPT, CF_OK},    {R(AUDITOR), CF_NEED_WRITER, CF_E_ROLE},
     {R(AUDITOR), CF_NEED_ADMIN, CF_E_ROLE},  {R(AUDITOR), CF_NEED_TILES, CF_OK},
     {R(OFFICER), CF_NEED_READER, CF_E_ROLE}, {R(OFFICER), CF_NEED_ADMIN, CF_E_ROLE},
-    {R(ADMIN), CF_NEED_WRITER, CF_OK},       {R(ADMIN), CF_NEED_READER, CF_OK},
-    {R(ADMIN), CF_NEED_AUDITOR, CF_OK},      {R(ADMIN), CF_NEED_ADMIN, CF_OK},
-    {R(ADMIN), CF_NEED_RECEIPT, CF_OK},      {R(READER), CF_NEED_TILES, CF_E_ROLE},
-    {R(READER), CF_NEED_CHECKPOINT, CF_OK},
+    {R(ADMIN), CF_NEED_WRITER, CF_E_ROLE},   {R(ADMIN), CF_NEED_READER, CF_E_ROLE},
+    {R(ADMIN), CF_NEED_AUDITOR, CF_E_ROLE},  {R(ADMIN), CF_NEED_ADMIN, CF_OK},
+    {R(ADMIN), CF_NEED_RECEIPT, CF_E_ROLE},  {R(READER), CF_NEED_TILES, CF_E_ROLE},
+    {R(READER), CF_NEED_CHECKPOINT, CF_OK},  {R(ADMIN), CF_NEED_TILES, CF_E_ROLE},
+    {R(ADMIN), CF_NEED_KNOWN, CF_OK},        {R(ADMIN) | R(AUDITOR), CF_NEED_READER, CF_OK},
+    {R(MONITOR), CF_NEED_READER, CF_E_ROLE}, {R(MONITOR), CF_NEED_KNOWN, CF_OK},
+    {CF_ROLES_ALL, CF_NEED_WRITER, CF_OK},   {CF_ROLES_ALL, CF_NEED_ADMIN, CF_OK},
 };
+
+/* What a role is, another is not, but for an auditor who is a reader and a
+ * monitor. */
+START_TEST(test_within)
+{
+  struct cf_str words = CF_STR(CF_ROLE_WORDS);
+  for (enum cf_role role = 0; role < CF_ROLE_N; role++) {
+    struct cf_str word = cf_str_cut(&words, ',');
+    ck_assert(cf_str_is(word, cf_role_name(role)));
+    words = words.n > 0 ? (struct cf_str){words.p + 1, words.n - 1} : words;
+    for (enum cf_role other = 0; other < CF_ROLE_N; other++)
+      ck_assert(cf_roles_have(1u << other, role) ==
+                (role == other || (other == CF_ROLE_AUDITOR &&
+                                   (role == CF_ROLE_READER || role == CF_ROLE_MONITOR))));
+  }
+  ck_assert_uint_eq(words.n, 0);
+}
+END_TEST
 
 START_TEST(test_allow)
 {
@@ -514,7 +535,8 @@ START_TEST(test_local)
   cf_memory_init(&memory, CF_DOOR_ADMIN);
   ck_assert_ok(identify(true));
   ck_assert_int_eq(who.via, CF_VIA_LOCAL);
-  ck_assert(cf_roles_have(who.roles, CF_ROLE_ADMIN) && cf_str_is(who.source, "admin"));
+  ck_assert_uint_eq(who.roles, CF_ROLES_ALL);
+  ck_assert(cf_str_is(who.source, "admin"));
   set("COUNTERFOIL_SOURCE", "nightly");
   ck_assert_ok(identify(true));
   ck_assert(cf_str_is(who.source, "nightly"));
@@ -546,6 +568,7 @@ int main(void)
       {.tcase = "roles", .test = test_no_trust, .setup = setup, .teardown = teardown},
       {.tcase = "roles", .test = test_bad_roles},
       {.tcase = "roles", .test = test_role_twice},
+      {.tcase = "roles", .test = test_within},
       {.tcase = "roles", .test = test_allow},
       {.tcase = "roles", .test = test_public},
   };

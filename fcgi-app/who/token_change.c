@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* Changes of tokens: a record and a row each (format.md, kind `token`). */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "fcgi-app/who/token.h"
+#include "lib/base/diag.h"
+#include "lib/record/control.h"
+#include "lib/record/source.h"
+
+/* ---- one append ---- */
+
+/* Tokens on their way: events, rows and what they point into. */
+struct change {
+  struct cf_event event[CF_TOKENS_PUT_MAX];
+  const struct cf_event *pointer[CF_TOKENS_PUT_MAX];
+  struct cf_place place[CF_TOKENS_PUT_MAX];
+  struct cf_buf text[CF_TOKENS_PUT_MAX];
+  struct cf_row row[CF_TOKENS_PUT_MAX];
+  size_t n;
+};
+
+static enum cf_err make_event(const struct cf_token *token, const char *what,
+                              const struct cf_token_by *by, struct cf_event *event,
+                              struct cf_fault *fault)
+{
+  const char *roles[CF_ROLE_N + 1];
+  uint8_t hash[CF_HASH_N];
+  size_t n = 0;
+  for (enum cf_role role = 0; role < CF_ROLE_N; role++)
+    if ((token->roles & 1u << role) != 0)
+      roles[n++] = cf_role_name(role);
+  roles[n] = NULL;
+  cf_sha256_1(token->hash, CF_HASH_N, hash);
+  struct cf_control_token told = {.what = what,
+                                  .source = by->source,
+                                  .user = by->user,
+                                  .credential = by->credential,
+                                  .id = token->id,
+                                  .name = token->name,
+                                  .roles = roles,
+                                  .sources = (const char *const *)token->sources,
+                                  .expires_us = token->expires_us,
+                                  .hash = hash};
+  return cf_control_token(&told, event, fault);
+}
+
+static enum cf_err change_add(struct change *c, const struct cf_token *token, const char *what,
+                              const struct cf_token_by *by, struct cf_fault *fault)
+{
+  struct cf_buf *text = &c->text[c->n];
+  enum cf_err err = make_event(token, what, by, &c->event[c->n], fault);
+  if (err != CF_OK)
+    return err;
+  cf_buf_init(text, SIZE_MAX);
+  cf_token_put_row(token, text);
+  c->pointer[c->n] = &c->event[c->n];
+  c->row[c->n] =
+      (struct cf_row){CF_TABLE_TOKENS, cf_str_from(token->id), cf_buf_str(text), .gone = false};
+  c->n++;
+  return text->err;
+}
+
+static void change_free(struct change *c)
+{
+  for (size_t i = 0; i < c->n; i++) {
+    cf_event_fini(&c->event[i]);
+    cf_buf_fini(&c->text[i]);
+  }
+  free(c);
+}
+
+enum cf_err cf_tokens_put(struct cf_ledger *ledger, struct cf_token *const *token, size_t n,
+                          const char *what, const struct cf_token_by *by, struct cf_fault *fault)
+{
+  struct change *c = calloc(1, sizeof *c);
+  enum cf_err err = c == NULL ? CF_E_NOMEM : CF_OK;
+  for (size_t i = 0; i < n && err == CF_OK; i++)
+    err = change_add(c, token[i], what, by, fault);
+  if (err == CF_OK) {
+    struct cf_append append = {.events = c->pointer,
+                               .n = n,
+                               .rows = c->row,
+                               .rows_n = n,
+                               .places = c->place};
+    err = cf_ledger_append(ledger, &append);
+  }
+  if (c != NULL)
+    change_free(c);
+  return err;
+}
+
+/* ---- of before ---- */
+
+/* What `admin` was when it was a role that has others. */
+#define ADMIN_WAS \
+  (1u << CF_ROLE_WRITER | 1u << CF_ROLE_READER | 1u << CF_ROLE_AUDITOR | 1u << CF_ROLE_ADMIN)
+
+/* Copies of the valid tokens whose rows are of before, with their roles by
+ * name. */
+struct batch {
+  struct cf_token *v[CF_TOKENS_PUT_MAX];
+  size_t n;
+  int64_t now_us;
+  enum cf_err err;
+};
+
+static void batch_add(void *context, const struct cf_token *token)
+{
+  struct batch *b = context;
+  if (!token->is_old || !cf_token_valid(token, b->now_us) || b->n == CF_TOKENS_PUT_MAX ||
+      b->err != CF_OK)
+    return;
+  b->err = cf_token_copy(token, &b->v[b->n]);
+  if (b->err != CF_OK)
+    return;
+  if ((token->roles & 1u << CF_ROLE_ADMIN) != 0)
+    b->v[b->n]->roles |= ADMIN_WAS;
+  b->n++;
+}
+
+/* Lets go of them in any case. */
+static enum cf_err batch_put(struct cf_ledger *ledger, struct batch *b, struct cf_fault *fault)
+{
+  const struct cf_token_by by = {.source = CF_STR(CF_SOURCE_OWN)};
+  enum cf_err err = b->err;
+  if (err == CF_OK && b->n > 0)
+    err = cf_tokens_put(ledger, b->v, b->n, "add", &by, fault);
+  for (size_t i = 0; i < b->n; i++)
+    cf_token_put(b->v[i]);
+  return err;
+}
+
+enum cf_err cf_tokens_renew(struct cf_tokens *tokens, struct cf_ledger *ledger, int64_t now_us,
+                            struct cf_fault *fault)
+{
+  struct batch batch;
+  size_t renewed = 0;
+  enum cf_err err;
+  do {
+    batch = (struct batch){.now_us = now_us, .err = CF_OK};
+    cf_tokens_each(tokens, batch_add, &batch);
+    err = batch_put(ledger, &batch, fault);
+    if (err == CF_OK && batch.n > 0)
+      err = cf_tokens_load(tokens);
+    renewed += batch.n;
+  } while (err == CF_OK && batch.n == CF_TOKENS_PUT_MAX);
+  if (err == CF_OK && renewed > 0)
+    cf_log(CF_LOG_INFO, "%zu tokens of an older version now have by name what they could do",
+           renewed);
+  return err;
+}

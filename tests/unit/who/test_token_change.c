@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* Tokens of when `admin` was every role: each valid one is told again, with its
+ * roles by name; what could be done with it still can. */
+#include "config.h"
+
+#include "fcgi-app/who/token.h"
+#include "lib/base/codec.h"
+#include "tests/unit/routes/app_stage.h"
+
+#define OLD_N (2 * CF_TOKENS_PUT_MAX + 2) /* more than two appends take */
+
+/* A row as 0.1.0 wrote it, of the token text "cf_<id>_s". */
+static void put_old(const char *id, const char *roles, const char *more)
+{
+  struct cf_buf b;
+  char text[64];
+  uint8_t hash[CF_HASH_N];
+  cf_buf_init(&b, 4096);
+  snprintf(text, sizeof text, "cf_%s_s", id);
+  cf_sha256_1(text, strlen(text), hash);
+  cf_buf_putf(&b,
+              "{\"id\":\"%s\",\"name\":\"old\",\"roles\":[%s],\"sources\":[\"a*\"],"
+              "\"made\":\"2026-01-01T00:00:00.000000Z\"%s",
+              id, roles, more);
+  cf_json_put_member_base64(&b, "hash", hash, sizeof hash);
+  cf_buf_putc(&b, '}');
+  const struct cf_row row = {CF_TABLE_TOKENS, cf_str_from(id), cf_buf_str(&b), .gone = false};
+  struct cf_append append = {.rows = &row, .rows_n = 1};
+  ck_assert_ok(cf_ledger_append(stage_ledger, &append));
+  cf_buf_fini(&b);
+}
+
+static const struct {
+  const char *id, *roles, *more;
+  const char *now; /* its roles by name; NULL: it is not told again */
+} old_tokens[] = {
+    {"adminadmin", "\"admin\"", ",\"expires\":null,\"revoked\":null",
+     "[\"writer\",\"reader\",\"auditor\",\"admin\"]"},
+    {"bothbothbo", "\"officer\",\"admin\"", ",\"expires\":\"2099-01-01T00:00:00.000000Z\"",
+     "[\"writer\",\"reader\",\"auditor\",\"officer\",\"admin\"]"},
+    {"writerwrit", "\"writer\"", "", "[\"writer\"]"},
+    {"goneegonee", "\"admin\"", ",\"revoked\":\"2026-02-01T00:00:00.000000Z\"", NULL},
+    {"overoverov", "\"admin\"", ",\"expires\":\"2026-02-01T00:00:00.000000Z\"", NULL},
+};
+
+/* What the record tells of its hash: the base64 of that hash's own. */
+static const char *text_hash(const char *id)
+{
+  static char text[64];
+  uint8_t hash[CF_HASH_N];
+  struct cf_buf b;
+  snprintf(text, sizeof text, "cf_%s_s", id);
+  cf_sha256_1(text, strlen(text), hash);
+  cf_sha256_1(hash, sizeof hash, hash);
+  cf_buf_fixed(&b, text, sizeof text);
+  cf_base64_put(&b, hash, sizeof hash);
+  return cf_buf_cstr(&b);
+}
+
+/* How many `token` records there are; those of the id are asked for in
+ * content(). */
+static size_t told(const char *id)
+{
+  size_t n = 0;
+  ck_answer(ask((struct ask){.path = "/v1/events?kind=token&limit=1000&order=asc",
+                             .door = CF_DOOR_ADMIN}),
+            200);
+  for (const char *p = content(); (p = strstr(p, id)) != NULL; p += strlen(id))
+    n++;
+  return n;
+}
+
+START_TEST(test_renewed)
+{
+  for (size_t i = 0; i < CF_COUNT(old_tokens); i++)
+    put_old(old_tokens[i].id, old_tokens[i].roles, old_tokens[i].more);
+  for (int again = 0; again < 2; again++) {
+    stage_reopen();
+    for (size_t i = 0; i < CF_COUNT(old_tokens); i++) {
+      char text[256], kept[CF_TOKEN_TEXT_MAX];
+      ck_assert_uint_eq(told(old_tokens[i].id), old_tokens[i].now != NULL);
+      snprintf(kept, sizeof kept, "cf_%s_s", old_tokens[i].id);
+      if (old_tokens[i].now == NULL) {
+        ck_answer(get("/v1/whoami", kept), 401);
+        continue;
+      }
+      snprintf(text, sizeof text, "\"id\":\"%s\",\"name\":\"old\",\"roles\":%s", old_tokens[i].id,
+               old_tokens[i].now);
+      ck_contains(text);
+      ck_contains("\"source\":\"counterfoil\"");
+      ck_contains(text_hash(old_tokens[i].id));
+      ck_answer(get("/v1/whoami", kept), 200);
+      ck_contains(old_tokens[i].now);
+      ck_value("sources.0", "a*");
+    }
+  }
+  ck_answer(get("/v1/events", "cf_adminadmin_s"), 200);
+  ck_answer(post("/v1/events", "cf_adminadmin_s", "{\"action\":\"x\"}"), 201);
+}
+END_TEST
+
+/* A new one is what it says, also after a start. */
+START_TEST(test_new_is_not)
+{
+  const char *admin = make_token("root", "[\"admin\"]", "");
+  stage_reopen();
+  ck_answer(get("/v1/tokens", admin), 200);
+  ck_answer(get("/v1/events", admin), 403);
+  ck_answer(get("/", admin), 403);
+  ck_assert_uint_eq(told("\"what\":\"add\""), 1);
+}
+END_TEST
+
+START_TEST(test_many)
+{
+  char id[CF_TOKEN_ID_N + 1];
+  for (unsigned i = 0; i < OLD_N; i++) {
+    snprintf(id, sizeof id, "t%09u", i);
+    put_old(id, "\"admin\"", "");
+  }
+  stage_reopen();
+  ck_assert_uint_eq(told("\"what\":\"add\""), OLD_N);
+  stage_assert_verifies();
+}
+END_TEST
+
+int main(void)
+{
+  const struct cf_test tests[] = {
+      {.tcase = "old", .test = test_renewed, .setup = stage_setup, .teardown = stage_teardown},
+      {.tcase = "old", .test = test_new_is_not},
+      {.tcase = "old", .test = test_many},
+  };
+  return cf_test_run("token_change", tests, CF_COUNT(tests));
+}

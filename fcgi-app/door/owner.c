@@ -14,6 +14,7 @@
 
 #include "fcgi-app/door/fcgi_in.h"
 #include "fcgi-app/door/socket.h"
+#include "fcgi-app/who/session.h"
 #include "lib/base/diag.h"
 #include "lib/base/die.h"
 #include "lib/base/thread.h"
@@ -129,6 +130,8 @@ static enum cf_err open_all(struct cf_owner *owner, struct cf_fault *fault)
 
   if (err == CF_OK)
     err = cf_ledger_open(owner->conf, SOFTWARE, &owner->ledger, fault);
+  if (err == CF_E_ROLLBACK)
+    cf_sessions_forget(owner->conf);
   if (err == CF_OK)
     err = cf_app_new(owner->conf, owner->ledger, &owner->app, fault);
   if (err == CF_OK)

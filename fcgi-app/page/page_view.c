@@ -85,7 +85,7 @@ static size_t nth_member(const struct cf_listed *row, size_t i)
 static void put_form_token(const struct cf_page_view *v, struct cf_buf *b)
 {
   if (v->who->cookie.n > 0)
-    cf_session_put_form(v->session_key, v->who->cookie, b);
+    cf_session_put_form(v->who->cookie, b);
 }
 
 static void put_who(const struct cf_page_view *v, struct cf_buf *b)

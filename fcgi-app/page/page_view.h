@@ -15,7 +15,6 @@ struct cf_page_view {
   const struct cf_identity *who;
   const struct cf_request *request;
   const struct cf_listing *listing;
-  const uint8_t *session_key;
   int64_t max_skew_us;
   const char *problem; /* what is wrong with the question or its answer; NULL: nothing */
   const char *problem_at;

@@ -78,6 +78,7 @@ void cf_app_free(struct cf_app *app)
 void cf_app_tick(struct cf_app *app)
 {
   cf_loss_tick(app->loss, cf_clock_now_us());
+  cf_sessions_tick(cf_auth_sessions(app->auth), cf_clock_now_us());
 }
 
 void cf_app_leave(struct cf_app *app)

@@ -22,7 +22,7 @@ void cf_app_free(struct cf_app *app);
 void cf_app_serve(struct cf_app *app, struct cf_transport *transport);
 
 /* Call about once a second: turns refusals and losses that were coalesced for a
- * minute into records. */
+ * minute into records, and takes sessions that have ended off the disk. */
 void cf_app_tick(struct cf_app *app);
 
 /* From now on requests that would write get 503 `leaving` with Retry-After. */

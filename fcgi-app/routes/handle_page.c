@@ -141,7 +141,6 @@ static enum cf_err show_list(struct cf_call *call)
     view->max_skew_us = call->app->conf->max_skew_us;
     view->request = call->request;
     view->listing = listing;
-    view->session_key = cf_auth_session_key(call->app->auth);
     err = answer_list(call, view, listing);
     cf_listing_fini(listing);
   }
@@ -184,20 +183,27 @@ static struct cf_str trimmed(struct cf_str s)
   return s;
 }
 
+/* What is told is made before the session is: one that cannot be told is not
+ * begun. */
 static enum cf_err sign_in(struct cf_call *call, const struct cf_token *token)
 {
-  struct cf_buf value;
+  struct cf_sessions *sessions = cf_auth_sessions(call->app->auth);
+  struct cf_session_change change;
   struct cf_buf header;
-  int64_t end_us = 0;
-  cf_buf_init(&value, 256);
+  enum cf_err err = cf_session_begin(sessions, token, call->now_us, &change);
+  if (err != CF_OK)
+    return err;
   cf_buf_init(&header, 4 * CF_PATH_MAX + 512);
-  cf_session_put(cf_auth_session_key(call->app->auth), token, call->now_us, &value, &end_us);
-  cf_session_put_header(call->request, cf_buf_str(&value), (end_us - call->now_us) / 1000000,
-                        &header);
-  enum cf_err err = value.err != CF_OK ? value.err : header.err;
+  cf_session_put_header(call->request, cf_str_from(change.cookie),
+                        (change.end_us - call->now_us) / 1000000, &header);
+  err = header.err;
+  if (err == CF_OK)
+    err = cf_access_append(call, token, "sign-in", change.rows, change.rows_n);
+  cf_session_settle(sessions, &change, err);
   if (err == CF_OK)
     err = page_redirect(call, cf_buf_str(&header));
-  cf_buf_fini(&value);
+  if (header.p != NULL)
+    cf_wipe(header.p, header.n);
   cf_buf_fini(&header);
   return err;
 }
@@ -236,10 +242,29 @@ enum cf_err cf_handle_login_post(struct cf_call *call)
   return err;
 }
 
+/* The session is over at once. */
+static enum cf_err sign_out(struct cf_call *call)
+{
+  struct cf_sessions *sessions = cf_auth_sessions(call->app->auth);
+  struct cf_session_change change;
+  struct cf_buf header;
+  enum cf_err err = cf_session_end(sessions, call->who.cookie, &change);
+  if (err != CF_OK)
+    return err;
+  err = cf_access_append(call, NULL, "sign-out", change.rows, change.rows_n);
+  cf_session_settle(sessions, &change, err);
+  if (err != CF_OK)
+    return err;
+  cf_buf_init(&header, 4 * CF_PATH_MAX + 512);
+  cf_session_put_header(call->request, CF_STR(""), 0, &header);
+  err = header.err == CF_OK ? page_redirect(call, cf_buf_str(&header)) : header.err;
+  cf_buf_fini(&header);
+  return err;
+}
+
 enum cf_err cf_handle_logout(struct cf_call *call)
 {
   struct cf_str form = CF_STR("");
-  struct cf_buf header;
   enum cf_err err = read_form(call);
   if (err == CF_OK)
     err = cf_request_only(call->request, "form", &call->fault);
@@ -248,13 +273,6 @@ enum cf_err cf_handle_logout(struct cf_call *call)
   cf_request_get(call->request, "form", &form);
   if (call->who.cookie.n == 0)
     return page_redirect(call, CF_STR(""));
-  err = cf_session_check_form(cf_auth_session_key(call->app->auth), call->who.cookie, form,
-                              &call->fault);
-  if (err != CF_OK)
-    return err;
-  cf_buf_init(&header, 4 * CF_PATH_MAX + 512);
-  cf_session_put_header(call->request, CF_STR(""), 0, &header);
-  err = header.err == CF_OK ? page_redirect(call, cf_buf_str(&header)) : header.err;
-  cf_buf_fini(&header);
-  return err;
+  err = cf_session_check_form(call->who.cookie, form, &call->fault);
+  return err == CF_OK ? sign_out(call) : err;
 }

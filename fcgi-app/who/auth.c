@@ -13,6 +13,7 @@
 #include "fcgi-app/http/hidden.h"
 #include "fcgi-app/who/session.h"
 #include "lib/base/codec.h"
+#include "lib/base/diag.h"
 #include "lib/record/source.h"
 
 #define CREDENTIALS_MAX 4096
@@ -28,7 +29,7 @@ struct cf_auth {
   struct cf_tokens *tokens;
   struct trusted trusted[CF_ROLE_LINES_MAX];
   size_t trusted_n;
-  uint8_t session_key[CF_HASH_N];
+  struct cf_sessions *sessions;
 };
 
 static const char *const everything[] = {"*", NULL};
@@ -95,12 +96,11 @@ static enum cf_err parse_line(struct cf_auth *auth, size_t i, struct cf_fault *f
 enum cf_err cf_auth_new(const struct cf_conf *conf, struct cf_ledger *ledger, struct cf_auth **auth,
                         struct cf_fault *fault)
 {
-  struct cf_str purpose = CF_STR("counterfoil/v1 page session");
+  bool first = false;
   struct cf_auth *made = calloc(1, sizeof *made);
   if (made == NULL)
     return CF_E_NOMEM;
   made->conf = conf;
-  cf_hmac(cf_ledger_import_key(ledger), CF_SEED_N, &purpose, 1, made->session_key);
   enum cf_err err = CF_OK;
   for (size_t i = 0; i < conf->role.n && err == CF_OK; i++)
     err = parse_line(made, i, fault);
@@ -108,6 +108,14 @@ enum cf_err cf_auth_new(const struct cf_conf *conf, struct cf_ledger *ledger, st
     err = cf_tokens_new(ledger, &made->tokens);
   if (err == CF_OK)
     err = cf_tokens_renew(made->tokens, ledger, cf_clock_now_us(), fault);
+  if (err == CF_OK)
+    err = cf_sessions_new(conf, ledger, made->tokens, &made->sessions, &first);
+  for (size_t i = 0; i < made->trusted_n && first; i++)
+    if (made->trusted[i].roles == 1u << CF_ROLE_ADMIN)
+      cf_log(
+          CF_LOG_WARNING,
+          "role: %.*s has admin alone, which is tokens and nothing else now: to read and write too it takes admin,auditor,writer",
+          (int)made->trusted[i].who.n, made->trusted[i].who.p);
   if (err == CF_OK)
     *auth = made;
   else
@@ -119,8 +127,8 @@ void cf_auth_free(struct cf_auth *auth)
 {
   if (auth == NULL)
     return;
+  cf_sessions_free(auth->sessions);
   cf_tokens_free(auth->tokens);
-  cf_wipe(auth->session_key, sizeof auth->session_key);
   free(auth);
 }
 
@@ -129,9 +137,9 @@ struct cf_tokens *cf_auth_tokens(struct cf_auth *auth)
   return auth->tokens;
 }
 
-const uint8_t *cf_auth_session_key(const struct cf_auth *auth)
+struct cf_sessions *cf_auth_sessions(struct cf_auth *auth)
 {
-  return auth->session_key;
+  return auth->sessions;
 }
 
 /* ---- what a request carries ---- */
@@ -227,14 +235,9 @@ static void be_cookie(struct cf_auth *auth, const struct cf_request *rq, int64_t
                       struct cf_identity *who)
 {
   struct cf_str cookie;
-  struct cf_str id;
-  if (cf_session_find(auth->session_key, rq, now_us, &cookie, &id) != CF_OK)
+  struct cf_token *token = cf_sessions_find(auth->sessions, rq, now_us, &cookie);
+  if (token == NULL)
     return;
-  struct cf_token *token = cf_tokens_get(auth->tokens, id);
-  if (token == NULL || !cf_token_valid(token, now_us)) {
-    cf_token_put(token);
-    return;
-  }
   be_token(who, CF_VIA_COOKIE, token);
   who->cookie = cookie;
 }

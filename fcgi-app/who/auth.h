@@ -45,12 +45,15 @@ enum cf_need {
 };
 
 struct cf_auth;
-/* Tokens of the ledger, trust and roles of the configuration; both must outlive
- * it. CF_E_CONFIG for a role line that is none; the errors of cf_tokens_new. */
+struct cf_sessions;
+/* Tokens and sessions of the ledger, trust and roles of the configuration; both
+ * must outlive it. CF_E_CONFIG for a role line that is none; the errors of
+ * cf_tokens_new, cf_tokens_renew and cf_sessions_new. */
 CF_MUST enum cf_err cf_auth_new(const struct cf_conf *conf, struct cf_ledger *ledger,
                                 struct cf_auth **auth, struct cf_fault *fault);
 void cf_auth_free(struct cf_auth *auth);
 struct cf_tokens *cf_auth_tokens(struct cf_auth *auth);
+struct cf_sessions *cf_auth_sessions(struct cf_auth *auth);
 
 /* Who asks: the local admin by the transport's door; else a token from
  * Authorization (Bearer, Basic with a password that begins with cf_, Splunk),
@@ -67,9 +70,5 @@ void cf_identity_fini(struct cf_identity *who);
  * is. */
 CF_MUST enum cf_err cf_auth_allow(const struct cf_auth *auth, const struct cf_identity *who,
                                   enum cf_need need, struct cf_fault *fault);
-
-/* The key that signs the page's cookies, CF_HASH_N bytes; it follows from the
- * ledger's own secret, so that a session survives a restart. */
-const uint8_t *cf_auth_session_key(const struct cf_auth *auth);
 
 #endif

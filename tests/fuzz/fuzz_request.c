@@ -106,10 +106,9 @@ static void check_body(struct cf_request *rq)
 
 static void check_request(struct cf_memory *m, struct cf_request *rq)
 {
-  static const uint8_t key[CF_HASH_N];
   const struct cf_route *route;
   struct cf_str args[CF_ROUTE_ARGS_MAX];
-  struct cf_str cookie, id;
+  struct cf_str cookie, cookies = cf_request_variable(rq, "HTTP_COOKIE");
   struct cf_fault fault = {{0}, {0}};
   char allow[CF_ALLOW_MAX];
   char ip[46];
@@ -118,7 +117,9 @@ static void check_request(struct cf_memory *m, struct cf_request *rq)
   cf_request_ip(rq, ip);
   if (cf_request_query(rq, &fault) == CF_OK)
     check_params(rq);
-  CF_ASSERT(cf_session_find(key, rq, 0, &cookie, &id) == CF_E_NOTFOUND);
+  while (cf_cookie_next(&cookies, &cookie))
+    CF_ASSERT(cookie.n == CF_COOKIE_N &&
+              cf_session_check_form(cookie, cookie, &fault) == CF_E_ORIGIN);
   (void)!cf_origin_check(rq, &fault);
   (void)!cf_route_find(rq->method, rq->path, &route, args, allow);
   check_response(m, rq);

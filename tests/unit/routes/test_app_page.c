@@ -151,6 +151,15 @@ START_TEST(test_logout)
   ck_answer(logout(form, "https://audit.example.org"), 303);
   ck_assert_ptr_nonnull(strstr(header("Set-Cookie"), "counterfoil=; "));
   ck_assert_ptr_nonnull(strstr(header("Set-Cookie"), "Max-Age=0"));
+  ck_answer(see("/v1/events"), 401);
+  stage_reopen();
+  ck_answer(see("/v1/events"), 401);
+  ck_answer(get("/v1/events?kind=access&action=sign-in&action=sign-out&order=asc", auditor), 200);
+  ck_value("events.0.action", "sign-in");
+  ck_value("events.1.action", "sign-out");
+  ck_value("events.1.user", "eve");
+  ck_value("events.1.ip", "192.0.2.7");
+  ck_lacks(cookie + strlen("counterfoil="));
   ck_answer(ask((struct ask){.method = "POST", .path = "/logout", .body = ""}), 303);
 }
 END_TEST

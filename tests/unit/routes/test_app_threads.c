@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Many requests at once: writers, readers, verifiers, changing tokens. Nothing
+/* Many requests at once: writers, readers, verifiers, changing tokens, people
+ * who sign in and out. Nothing
  * acknowledged is missing or double, one full verify runs at a time, nobody
  * else is disturbed. */
 #include "config.h"
@@ -10,6 +11,7 @@
 
 #define WRITERS 6
 #define OTHERS  6
+#define PEOPLE  2
 #define ROUNDS  40
 
 static char writer[128];
@@ -99,9 +101,62 @@ static void *change_tokens(void *arg)
   return NULL;
 }
 
+/* As a browser asks; gives the status, and the answer to be finished. */
+static int browse(struct cf_memory *m, const char *method, const char *path, const char *cookie,
+                  const char *form)
+{
+  cf_memory_init(m, CF_DOOR_WEB);
+  ck_assert_ok(cf_memory_param(m, "REQUEST_METHOD", method));
+  ck_assert_ok(cf_memory_param(m, "PATH_INFO", path));
+  ck_assert_ok(cf_memory_param(m, "HTTP_COOKIE", cookie));
+  cf_memory_body(m, cf_str_from(form));
+  cf_app_serve(stage_app, &m->transport);
+  return cf_memory_status(m);
+}
+
+static int browse_status(const char *path, const char *cookie)
+{
+  struct cf_memory m;
+  int status = browse(&m, "GET", path, cookie, "");
+  cf_memory_fini(&m);
+  return status;
+}
+
+/* The page's form token, as a form. */
+static void read_form(const char *cookie, char form[64])
+{
+  static const char mark[] = "name=\"form\" value=\"";
+  struct cf_memory m;
+  ck_assert_int_eq(browse(&m, "GET", "/", cookie, ""), 200);
+  struct cf_str text = cf_memory_content(&m);
+  const char *at = memmem(text.p, text.n, mark, sizeof mark - 1);
+  ck_assert_ptr_nonnull(at);
+  snprintf(form, 64, "form=%.43s", at + sizeof mark - 1);
+  cf_memory_fini(&m);
+}
+
+static void *come_and_go(void *arg)
+{
+  (void)arg;
+  for (int i = 0; i < ROUNDS / 4; i++) {
+    struct cf_memory m;
+    char form[160], cookie[64];
+    snprintf(form, sizeof form, "token=%s", auditor);
+    ck_assert_int_eq(browse(&m, "POST", "/login", "", form), 303);
+    snprintf(cookie, sizeof cookie, "%.55s", cf_memory_header(&m, "Set-Cookie").p);
+    cf_memory_fini(&m);
+    read_form(cookie, form);
+    ck_assert_int_eq(browse_status("/v1/events", cookie), 200);
+    ck_assert_int_eq(browse(&m, "POST", "/logout", cookie, form), 303);
+    cf_memory_fini(&m);
+    ck_assert_int_eq(browse_status("/v1/events", cookie), 401);
+  }
+  return NULL;
+}
+
 START_TEST(test_at_once)
 {
-  pthread_t threads[WRITERS + OTHERS + 1];
+  pthread_t threads[WRITERS + OTHERS + PEOPLE + 1];
   int numbers[WRITERS];
   for (int i = 0; i < WRITERS; i++) {
     numbers[i] = i;
@@ -109,7 +164,10 @@ START_TEST(test_at_once)
   }
   for (int i = 0; i < OTHERS; i++)
     ck_assert_int_eq(pthread_create(&threads[WRITERS + i], NULL, read_things, NULL), 0);
-  ck_assert_int_eq(pthread_create(&threads[WRITERS + OTHERS], NULL, change_tokens, NULL), 0);
+  for (int i = 0; i < PEOPLE; i++)
+    ck_assert_int_eq(pthread_create(&threads[WRITERS + OTHERS + i], NULL, come_and_go, NULL), 0);
+  ck_assert_int_eq(pthread_create(&threads[WRITERS + OTHERS + PEOPLE], NULL, change_tokens, NULL),
+                   0);
   for (size_t i = 0; i < CF_COUNT(threads); i++)
     ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
   ck_answer(get("/v1/events?action=x&limit=10000", auditor), 200);

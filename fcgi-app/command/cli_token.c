@@ -133,7 +133,7 @@ static const struct {
   const char *title;
   size_t width;
 } columns[] = {
-    {"id", "ID", 10},           {"name", "NAME", 24},       {"roles", "ROLES", 24},
+    {"id", "ID", 10},           {"name", "NAME", 24},       {"roles", "ROLES", 43},
     {"expires", "EXPIRES", 27}, {"revoked", "REVOKED", 27}, {"sources", "SOURCES", 40},
 };
 #define COLUMNS_N (sizeof columns / sizeof columns[0])

@@ -92,8 +92,8 @@ CF_MUST enum cf_err cf_tokens_put(struct cf_ledger *ledger, struct cf_token *con
 
 /* ---- the table in memory ---- */
 struct cf_tokens;
-/* The tokens of the ledger. CF_E_NOMEM, CF_E_STORE, CF_E_SYNTAX (a row that is
- * none). */
+/* The tokens of the ledger. One whose row cannot be read is left out, and named
+ * in the log. CF_E_NOMEM, the store's errors. */
 CF_MUST enum cf_err cf_tokens_new(struct cf_ledger *ledger, struct cf_tokens **tokens);
 void cf_tokens_free(struct cf_tokens *tokens);
 /* Read them again after a change became durable; on an error the table stays as

@@ -9,6 +9,7 @@
 
 #include "fcgi-app/who/token.h"
 #include "lib/base/codec.h"
+#include "lib/base/diag.h"
 #include "lib/base/die.h"
 #include "lib/record/json.h"
 
@@ -81,6 +82,7 @@ static enum cf_err fill_token(struct cf_token *token, struct cf_str id, const st
   return err == CF_OK ? read_time(cf_json_member(row, "revoked"), &token->revoked_us) : err;
 }
 
+/* One that cannot be read costs that token and no other. */
 static enum cf_err add_row(void *context, struct cf_str key, struct cf_str value)
 {
   struct list *list = context;
@@ -101,7 +103,11 @@ static enum cf_err add_row(void *context, struct cf_str key, struct cf_str value
   }
   cf_token_put(token);
   cf_json_free(row);
-  return err;
+  if (err == CF_OK || err == CF_E_NOMEM)
+    return err;
+  cf_log(CF_LOG_ERROR, "the token %.*s is refused, as its row cannot be read: make a new one",
+         (int)(key.n < CF_TOKEN_ID_N ? key.n : CF_TOKEN_ID_N), key.p);
+  return CF_OK;
 }
 
 /* ---- the table ---- */

@@ -197,6 +197,14 @@ static void sign_in_new(const char *more)
   sign_in(text);
 }
 
+/* The authority over the same ledger once more. */
+static void reopen_auth(void)
+{
+  cf_identity_fini(&who);
+  cf_auth_free(auth);
+  open_auth();
+}
+
 static bool is_in(const char *value)
 {
   carry("HTTP_COOKIE", "counterfoil=%s", value);
@@ -267,6 +275,9 @@ START_TEST(test_cookie_of_token)
   ck_assert(is_in(cookie)); /* until this table knows */
   ck_assert_ok(cf_tokens_load(cf_auth_tokens(auth)));
   ck_assert(!is_in(cookie));
+  ck_assert_uint_eq(rows_on_disk(), 1);
+  reopen_auth();
+  ck_assert_uint_eq(rows_on_disk(), 0);
 }
 END_TEST
 
@@ -330,14 +341,6 @@ START_TEST(test_bounded)
   ck_assert_uint_eq(rows_on_disk(), CF_SESSIONS_TOKEN_MAX + 1);
 }
 END_TEST
-
-/* The authority over the same ledger once more. */
-static void reopen_auth(void)
-{
-  cf_identity_fini(&who);
-  cf_auth_free(auth);
-  open_auth();
-}
 
 START_TEST(test_kept)
 {

@@ -111,6 +111,33 @@ START_TEST(test_new_is_not)
 }
 END_TEST
 
+/* A row that cannot be read costs that token alone. */
+static const char *const bad_rows[] = {
+    "",
+    "{",
+    "[]",
+    "{}",
+    "{\"name\":\"a b\",\"hash\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"}",
+    "{\"name\":\"a\",\"hash\":\"AAAAAAAA\"}",
+    "{\"name\":\"a\",\"hash\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\",\"roles\":[\"king\"]}",
+};
+
+START_TEST(test_bad_row)
+{
+  const char *reader = make_token("ron", "[\"reader\"]", "");
+  for (size_t i = 0; i < CF_COUNT(bad_rows); i++) {
+    const struct cf_row row = {CF_TABLE_TOKENS, CF_STR("badbadbadb"), cf_str_from(bad_rows[i]),
+                               .gone = false};
+    struct cf_append append = {.rows = &row, .rows_n = 1};
+    ck_assert_ok(cf_ledger_append(stage_ledger, &append));
+    stage_reopen();
+    ck_answer(get("/v1/events", reader), 200);
+    ck_answer(ask((struct ask){.path = "/v1/tokens", .door = CF_DOOR_ADMIN}), 200);
+    ck_assert_uint_eq(cf_json_count(member("tokens")), 1);
+  }
+}
+END_TEST
+
 START_TEST(test_many)
 {
   char id[CF_TOKEN_ID_N + 1];
@@ -120,6 +147,14 @@ START_TEST(test_many)
   }
   stage_reopen();
   ck_assert_uint_eq(told("\"what\":\"add\""), OLD_N);
+  /* as where a start was cut short: some are new, some are not */
+  for (unsigned i = 0; i < 3; i++) {
+    snprintf(id, sizeof id, "t%09u", i * CF_TOKENS_PUT_MAX);
+    put_old(id, "\"admin\"", "");
+  }
+  stage_reopen();
+  ck_assert_uint_eq(told("\"what\":\"add\""), OLD_N + 3);
+  ck_assert_uint_eq(told(id), 2);
   stage_assert_verifies();
 }
 END_TEST
@@ -130,6 +165,7 @@ int main(void)
       {.tcase = "old", .test = test_renewed, .setup = stage_setup, .teardown = stage_teardown},
       {.tcase = "old", .test = test_new_is_not},
       {.tcase = "old", .test = test_many},
+      {.tcase = "old", .test = test_bad_row},
   };
   return cf_test_run("token_change", tests, CF_COUNT(tests));
 }

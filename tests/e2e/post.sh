@@ -356,8 +356,7 @@ limits() { # a ledger of its own with narrow limits, behind the same kind of doo
   check_answers "before the limits" 201
   lines 3000000 6000 memory >"$TMP/memory"
   post writer '' @"$TMP/memory" -H "$NDJSON"
-  check_answers "more than ingest_memory" 503 ingest-memory
-  check_like "$(header Retry-After)" '^[0-9]+$' "503 says when to come again"
+  check_answers "more than all of ingest_memory will never be taken" 413 too-large
   lines 9000 11 batch >"$TMP/batch"
   post writer '' @"$TMP/batch" -H "$NDJSON"
   check_answers "a narrow max_batch" 413 too-large

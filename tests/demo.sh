@@ -188,7 +188,7 @@ damage() {
   local segment at code
   title "One flipped byte, on a copy of the ledger"
   copied
-  segment=$(find "$TMP/copy/segments" -type f | sort | sed -n 2p)
+  segment=$(find "$TMP/copy/segments" -type f ! -name '*.sums' | sort | sed -n 2p)
   at=$(($(block_place "$segment" 7) + 100))
   flip "$segment" "$at"
   show "counterfoil verify     # byte $at of $(basename "$segment") was flipped"

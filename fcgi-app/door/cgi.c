@@ -5,14 +5,18 @@
 #include "fcgi-app/door/cgi_in.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "fcgi-app/http/hidden.h"
+#include "lib/base/clock.h"
 #include "lib/base/codec.h"
 
 #define PENDING_N (16u << 10)
+#define LINGER_N  (64u << 10)
+#define LINGER_US INT64_C(1000000)
 
 static const char *cgi_param(void *context, const char *name)
 {
@@ -38,6 +42,13 @@ static enum cf_err cgi_each_param(void *context,
   return err;
 }
 
+static bool readable_within(int fd, int64_t us)
+{
+  struct pollfd p = {.fd = fd, .events = POLLIN};
+
+  return us > 0 && poll(&p, 1, (int)((us + 999) / 1000)) != 0;
+}
+
 static enum cf_err cgi_read(void *context, void *out, size_t max, size_t *n)
 {
   struct cf_cgi *cgi = context;
@@ -45,11 +56,15 @@ static enum cf_err cgi_read(void *context, void *out, size_t max, size_t *n)
 
   if (cgi->bounded && cgi->left < max)
     max = (size_t)cgi->left;
+  int64_t start_us = cf_clock_mono_us();
+  if (max > 0 && !readable_within(cgi->in, cf_pace_left_us(&cgi->pace)))
+    return CF_E_SLOW;
   do
     got = max > 0 ? read(cgi->in, out, max) : 0;
   while (got < 0 && errno == EINTR);
   if (got < 0)
     return CF_E_PEER;
+  cf_pace_count(&cgi->pace, cf_clock_mono_us() - start_us, (uint64_t)got);
   if (cgi->bounded)
     cgi->left -= (uint64_t)got;
   *n = (size_t)got;
@@ -110,7 +125,7 @@ static void find_end(struct cf_cgi *cgi)
   cgi->bounded = !has_body || (known && !ends);
 }
 
-void cf_cgi_init(struct cf_cgi *cgi, char **environment, int in, int out)
+void cf_cgi_init(struct cf_cgi *cgi, char **environment, int64_t body_timeout_us, int in, int out)
 {
   *cgi = (struct cf_cgi){
       .transport = {.context = cgi,
@@ -123,6 +138,7 @@ void cf_cgi_init(struct cf_cgi *cgi, char **environment, int in, int out)
       .environment = environment,
       .in = in,
       .out = out,
+      .pace = {body_timeout_us, CF_PACE_BODY_S, 0, 0},
   };
   cf_buf_init(&cgi->pending, PENDING_N);
   find_end(cgi);
@@ -134,4 +150,14 @@ enum cf_err cf_cgi_fini(struct cf_cgi *cgi)
 
   cf_buf_fini(&cgi->pending);
   return err;
+}
+
+void cf_cgi_linger(int in)
+{
+  char trash[4096];
+  int64_t end_us = cf_clock_mono_us() + LINGER_US;
+  ssize_t n = 1;
+
+  for (size_t all = 0; n > 0 && all < LINGER_N; all += (size_t)n)
+    n = readable_within(in, end_us - cf_clock_mono_us()) ? read(in, trash, sizeof trash) : 0;
 }

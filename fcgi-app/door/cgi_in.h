@@ -4,6 +4,7 @@
 #ifndef CF_DOOR_CGI_IN_H
 #define CF_DOOR_CGI_IN_H
 
+#include "fcgi-app/door/pace_in.h"
 #include "fcgi-app/http/transport.h"
 
 struct cf_cgi {
@@ -12,13 +13,20 @@ struct cf_cgi {
   int in, out;
   bool bounded; /* the body ends after `left` bytes, not where the descriptor does */
   uint64_t left;
+  struct cf_pace pace;   /* of the body */
   struct cf_buf pending; /* of the answer, not yet written */
 };
 
 /* A request of the environment (NULL-terminated), its body read from descriptor
- * in, its answer written to out; all borrowed. */
-void cf_cgi_init(struct cf_cgi *cgi, char **environment, int in, int out);
+ * in for at most body_timeout_us (pace_in.h: and more for what comes), its
+ * answer written to out; all borrowed. */
+void cf_cgi_init(struct cf_cgi *cgi, char **environment, int64_t body_timeout_us, int in, int out);
 /* Write what is still buffered and free what it owns. CF_E_PEER. */
 CF_MUST enum cf_err cf_cgi_fini(struct cf_cgi *cgi);
+
+/* The answer is out and its descriptor closed: hear out who still sends a body
+ * through `in`, at most 64 KiB and a second, since where that is closed before,
+ * the answer may be lost with it. */
+void cf_cgi_linger(int in);
 
 #endif

@@ -5,9 +5,9 @@
  * limit of time, so connections are accepted here and handed to it: each worker
  * gives FCGX_Accept_r a request that has a connection already, kept by
  * FCGX_Finish_r because keepConnection is set, and no listening socket to fall
- * back on. Timeouts are the socket's. A write that takes as long as the timeout
- * may have been cut, which libfcgi does not notice: the connection is then shut
- * down. */
+ * back on. It gets them when the request's head is whole, so that it does not
+ * wait; others are parked (fcgi_park.c). Where it does wait, for a body or a
+ * reader, somebody looks at how long (fcgi_hold.c). */
 #include "config.h"
 
 #include "fcgi-app/door/fcgi_in.h"
@@ -31,22 +31,29 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "fcgi-app/door/fcgi_head_in.h"
+#include "fcgi-app/door/fcgi_hold_in.h"
+#include "fcgi-app/door/fcgi_park_in.h"
 #include "fcgi-app/door/socket.h"
 #include "fcgi-app/http/hidden.h"
 #include "lib/base/clock.h"
 #include "lib/base/diag.h"
 #include "lib/base/thread.h"
 
-#define WAKE            SIGUSR2
-#define FIRST_BYTES_MS  5000    /* of a connection, and between the requests of a kept one */
-#define SILENCE_S       60      /* of a peer in the middle of a request */
-#define DRAIN_US        5000000 /* to read what the peer still sends after its answer … */
-#define DRAIN_SILENCE_S 1       /* … while it does send */
-#define LAST_BYTES_MS   1000    /* as FIRST_BYTES_MS, when stopping */
-#define NUDGE_US        20000
-#define RETRY_US        100000 /* when there are no descriptors left */
-#define WRITE_MAX       (1 << 20)
-#define RESPONDER       1
+#define WAKE SIGUSR2
+/* How long a worker waits for what most likely comes at once: the first bytes
+ * of a connection or of a kept one's next request, the end of a body. */
+#define SOON_MS   10
+#define REST_N    (64u << 10) /* of a body that nobody wanted, read where it comes soon */
+#define NUDGE_US  20000
+#define RETRY_US  100000 /* when there are no descriptors left */
+#define WRITE_MAX (64 << 10)
+#define RESPONDER 1
+/* between two looks at the workers: while any is at work, while none is, and
+ * while one that waits is being woken */
+#define LOOK_MS 50
+#define IDLE_MS 250
+#define WAKE_MS 1
 /* of the allocator: in one of its own each worker would keep what its batches
  * took */
 #define ARENAS 4
@@ -59,21 +66,30 @@
 #define STACK_N (256u << 10)
 #endif
 
+/* One worker and the request it is in. */
+struct worker {
+  struct cf_fcgi *server;
+  pthread_t thread;  /* for whoever joins it */
+  pthread_t self;    /* for whoever wakes it while it waits: its own word */
+  atomic_bool waits; /* for a connection */
+  FCGX_Request request;
+  struct cf_transport transport;
+  struct cf_pace body, answer;
+  bool failed; /* nothing more can be written */
+};
+
 struct cf_fcgi {
   struct cf_fcgi_job job;
+  bool tcp;
+  struct cf_park *park;
+  struct cf_holds *holds;
   atomic_bool stopping;
   atomic_uint busy;        /* workers in a request */
   atomic_uint left;        /* workers that ended */
   _Atomic int64_t last_us; /* when a request ended, monotonic */
-  unsigned threads_n;
-  pthread_t threads[];
-};
-
-/* One worker and the request it is in. */
-struct worker {
-  struct cf_fcgi *server;
-  FCGX_Request request;
-  bool failed; /* nothing more can be written */
+  unsigned woken;          /* the worker that was woken last */
+  unsigned workers_n;
+  struct worker workers[];
 };
 
 bool cf_fcgi_is_cgi(void)
@@ -110,18 +126,26 @@ static enum cf_err transport_each_param(void *context,
   return err;
 }
 
+static unsigned number_of(const struct worker *w)
+{
+  return (unsigned)(w - w->server->workers);
+}
+
 /* Give what is there; wait only when nothing is. */
 static enum cf_err transport_read(void *context, void *out, size_t max, size_t *n)
 {
-  FCGX_Stream *in = ((struct worker *)context)->request.in;
+  struct worker *w = context;
+  FCGX_Stream *in = w->request.in;
   size_t got = 0;
 
   CF_ASSERT(max > 0);
   if (in->rdNext == in->stop) {
+    cf_hold_read(w->server->holds, number_of(w), &w->body, w->transport.caller);
     int c = FCGX_GetChar(in);
+    enum cf_err err = cf_hold_go(w->server->holds, number_of(w), &w->body);
     if (c == EOF) {
       if (FCGX_GetError(in) != 0)
-        return CF_E_PEER;
+        return err == CF_OK ? CF_E_PEER : err;
       *n = 0;
       return CF_OK;
     }
@@ -133,6 +157,7 @@ static enum cf_err transport_read(void *context, void *out, size_t max, size_t *
     here = max - got;
   if (here > 0)
     got += (size_t)FCGX_GetStr((char *)out + got, (int)here, in);
+  cf_pace_count(&w->body, 0, got);
   *n = got;
   return CF_OK;
 }
@@ -145,10 +170,18 @@ static void transport_abandon(void *context)
   shutdown(w->request.ipcFd, SHUT_RDWR);
 }
 
-/* A result of libfcgi's writing that began at start_us. */
-static enum cf_err written(struct worker *w, int result, int64_t start_us)
+static void write_begin(struct worker *w)
 {
-  if (result >= 0 && cf_clock_mono_us() - start_us < SILENCE_S * INT64_C(1000000))
+  cf_hold_write(w->server->holds, number_of(w), &w->answer, w->transport.caller);
+}
+
+/* Did libfcgi write n bytes, and was the reader there in time? */
+static enum cf_err write_end(struct worker *w, bool done, size_t n)
+{
+  enum cf_err err = cf_hold_go(w->server->holds, number_of(w), &w->answer);
+
+  cf_pace_count(&w->answer, 0, n);
+  if (done && err == CF_OK)
     return CF_OK;
   transport_abandon(w);
   return CF_E_PEER;
@@ -163,8 +196,8 @@ static enum cf_err transport_write(void *context, const void *p, size_t n)
     int part = n < WRITE_MAX ? (int)n : WRITE_MAX;
     if (w->failed)
       return CF_E_PEER;
-    int64_t start_us = cf_clock_mono_us();
-    enum cf_err err = written(w, FCGX_PutStr(at, part, w->request.out), start_us);
+    write_begin(w);
+    enum cf_err err = write_end(w, FCGX_PutStr(at, part, w->request.out) >= 0, (size_t)part);
     if (err != CF_OK)
       return err;
     at += part;
@@ -176,19 +209,21 @@ static enum cf_err transport_write(void *context, const void *p, size_t n)
 static enum cf_err transport_flush(void *context)
 {
   struct worker *w = context;
-  int64_t start_us = cf_clock_mono_us();
 
-  return w->failed ? CF_E_PEER : written(w, FCGX_FFlush(w->request.out), start_us);
+  if (w->failed)
+    return CF_E_PEER;
+  write_begin(w);
+  return write_end(w, FCGX_FFlush(w->request.out) >= 0, 0);
+}
+
+static bool transport_crowded(void *context)
+{
+  struct worker *w = context;
+
+  return cf_hold_crowded(w->server->holds, number_of(w), w->transport.caller);
 }
 
 /* ---- a request ---- */
-
-static void socket_limit(int fd, int which, time_t seconds)
-{
-  struct timeval silence = {.tv_sec = seconds};
-
-  (void)setsockopt(fd, SOL_SOCKET, which, &silence, sizeof silence);
-}
 
 static enum cf_door door_of(struct worker *w)
 {
@@ -203,59 +238,62 @@ static enum cf_door door_of(struct worker *w)
   return strcmp(mark, CF_HIDDEN_RELAY) == 0 ? CF_DOOR_RELAY : CF_DOOR_WEB;
 }
 
-/* Read what is left of the body, so that closing does not take the answer from
- * the peer. False: there is more than patience. */
-static bool peer_drain(struct worker *w)
+static void read_limit(int fd, suseconds_t us)
+{
+  struct timeval limit = {.tv_usec = us};
+
+  (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+}
+
+/* Is the body at its end, or does the rest of it come soon? Nobody can ask
+ * libfcgi whether it has something without letting it wait for more. */
+static bool rest_read(struct worker *w)
 {
   char trash[4096];
   FCGX_Stream *in = w->request.in;
-  int64_t end_us = cf_clock_mono_us() + DRAIN_US;
-  size_t n;
+  size_t n = 1;
 
-  if (FCGX_HasSeenEOF(in) == 0)
-    socket_limit(w->request.ipcFd, SO_RCVTIMEO, DRAIN_SILENCE_S);
-  while (!w->failed && FCGX_GetError(in) == 0) {
-    if (FCGX_HasSeenEOF(in) != 0)
-      return true;
-    if (cf_clock_mono_us() > end_us || transport_read(w, trash, sizeof trash, &n) != CF_OK)
-      return false;
-  }
-  return false;
+  if (FCGX_HasSeenEOF(in) != 0)
+    return FCGX_GetError(in) == 0;
+  read_limit(w->request.ipcFd, SOON_MS * 1000);
+  for (size_t all = 0; n > 0 && all < REST_N; all += n)
+    n = (size_t)FCGX_GetStr(trash, (int)sizeof trash, in);
+  read_limit(w->request.ipcFd, 0);
+  return FCGX_HasSeenEOF(in) != 0 && FCGX_GetError(in) == 0;
 }
 
 /* End the answer: END_REQUEST. */
-static bool end_answer(struct worker *w)
+static bool answer_end(struct worker *w)
 {
-  int64_t start_us = cf_clock_mono_us();
+  write_begin(w);
   bool sent = FCGX_FClose(w->request.err) == 0 && FCGX_FClose(w->request.out) == 0;
-
-  return written(w, sent ? 0 : -1, start_us) == CF_OK;
+  return write_end(w, sent, 0) == CF_OK;
 }
 
 /* On a kept connection the peer may send its next request as soon as the answer
  * has ended, and libfcgi would lose what it read too far: there the rest of the
- * body comes first. */
+ * body comes first. A peer that has more to say is heard out elsewhere: where
+ * the socket is closed before, the answer may be lost with it. */
 static void request_finish(struct worker *w)
 {
   FCGX_Request *request = &w->request;
-  bool keep = request->keepConnection && transport_flush(w) == CF_OK && peer_drain(w);
+  bool keep = request->keepConnection && transport_flush(w) == CF_OK && rest_read(w);
+  bool ended = answer_end(w);
 
-  if (keep)
-    socket_limit(request->ipcFd, SO_RCVTIMEO, SILENCE_S);
-  if (!end_answer(w) || !keep)
-    request->keepConnection = 0;
-  if (!keep)
-    (void)peer_drain(w);
+  cf_hold_end(w->server->holds, number_of(w));
+  if (!keep && ended && (request->keepConnection || !rest_read(w))) {
+    cf_park_leave(w->server->park, request->ipcFd);
+    request->ipcFd = -1;
+  }
+  request->keepConnection = keep && ended;
   FCGX_Detach(request); /* the peer has all of it: no need to wait until it closes */
   FCGX_Finish_r(request);
 }
 
-static void request_serve(struct worker *w)
+static void request_begin(struct worker *w)
 {
-  struct cf_fcgi *server = w->server;
-  static const char refused[] =
-      "Status: 403 Forbidden\r\nContent-Type: text/plain\r\n\r\nThis is a responder.\n";
-  struct cf_transport transport = {
+  w->failed = false;
+  w->transport = (struct cf_transport){
       .context = w,
       .door = door_of(w),
       .param = transport_param,
@@ -264,12 +302,24 @@ static void request_serve(struct worker *w)
       .write = transport_write,
       .flush = transport_flush,
       .abandon = transport_abandon,
+      .crowded = transport_crowded,
   };
+  w->body = (struct cf_pace){w->server->job.body_timeout_us, CF_PACE_BODY_S, 0, 0};
+  w->answer = (struct cf_pace){CF_PACE_ANSWER_US, CF_PACE_ANSWER_S, 0, 0};
+  cf_hold_begin(w->server->holds, number_of(w), w->request.ipcFd,
+                FCGX_GetParam("REMOTE_ADDR", w->request.envp));
+}
+
+static void request_serve(struct worker *w)
+{
+  struct cf_fcgi *server = w->server;
+  static const char refused[] =
+      "Status: 403 Forbidden\r\nContent-Type: text/plain\r\n\r\nThis is a responder.\n";
 
   atomic_fetch_add(&server->busy, 1);
-  w->failed = false;
+  request_begin(w);
   if (w->request.role == RESPONDER)
-    server->job.serve(server->job.context, &transport);
+    server->job.serve(server->job.context, &w->transport);
   else
     (void)transport_write(w, refused, sizeof refused - 1);
   request_finish(w);
@@ -286,16 +336,6 @@ static void wakeable(bool on)
   sigemptyset(&set);
   sigaddset(&set, WAKE);
   pthread_sigmask(on ? SIG_UNBLOCK : SIG_BLOCK, &set, NULL);
-}
-
-static void set_up(int fd)
-{
-  int on = 1;
-
-  socket_limit(fd, SO_RCVTIMEO, SILENCE_S);
-  socket_limit(fd, SO_SNDTIMEO, SILENCE_S);
-  /* a Unix socket refuses it: harmless */
-  (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
 /* After accept failed: is there any sense in trying again? Waits where that
@@ -323,40 +363,62 @@ static bool accept_again(struct cf_fcgi *server, int error)
   }
 }
 
-/* The next connection, or -1 when there is none to come. */
+/* A new connection, or -1 when there is none to come, or one of those that wait
+ * is ready. */
 static int accept_one(struct cf_fcgi *server)
 {
+  int on = 1;
+
   for (;;) {
-    if (atomic_load(&server->stopping) && !server->job.owner_door)
+    if (cf_park_ready(server->park) || (atomic_load(&server->stopping) && !server->job.owner_door))
       return -1;
     wakeable(true);
     int fd = accept4(server->job.listener, NULL, NULL, SOCK_CLOEXEC);
     int error = errno;
     wakeable(false);
-    if (fd >= 0) {
-      set_up(fd);
+    if (fd >= 0 && server->tcp)
+      (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (fd >= 0 || !accept_again(server, error))
       return fd;
-    }
-    if (!accept_again(server, error))
-      return -1;
   }
 }
 
-/* Wait for the first bytes of a request. When stopping, a new connection still
- * has a moment to send them. */
-static bool wait_request(struct cf_fcgi *server, int fd, bool fresh)
+/* The next connection; -1: the server stops, and nobody waits. */
+static int next_connection(struct worker *w)
+{
+  struct cf_fcgi *server = w->server;
+
+  for (;;) {
+    atomic_store(&w->waits, true);
+    int fd = cf_park_take(server->park);
+    if (fd < 0)
+      fd = accept_one(server);
+    atomic_store(&w->waits, false);
+    if (fd >= 0)
+      return fd;
+    if (cf_park_ready(server->park))
+      continue;
+    if (cf_park_empty(server->park))
+      return -1;
+    usleep(NUDGE_US);
+  }
+}
+
+/* Is a request's head there, or does it come soon? Else somebody else has the
+ * connection now, or it is closed. */
+static bool head_came(struct cf_fcgi *server, int fd, bool kept)
 {
   struct pollfd p = {.fd = fd, .events = POLLIN};
-  int ready = -1;
+  bool any;
+  enum cf_head head = cf_head_peek(fd, &any);
 
-  if (!atomic_load(&server->stopping)) {
-    wakeable(true);
-    ready = poll(&p, 1, FIRST_BYTES_MS);
-    wakeable(false);
-  }
-  if (ready < 0)
-    ready = poll(&p, 1, fresh ? LAST_BYTES_MS : 0);
-  return ready > 0;
+  if (head == CF_HEAD_PART && !any && poll(&p, 1, SOON_MS) > 0)
+    head = cf_head_peek(fd, &any);
+  if (head == CF_HEAD_BAD)
+    close(fd);
+  else if (head != CF_HEAD_WHOLE)
+    cf_park_wait(server->park, fd, kept && !any);
+  return head == CF_HEAD_WHOLE;
 }
 
 /* Get a request; false when the server stops. */
@@ -365,18 +427,17 @@ static bool next_request(struct worker *w)
   FCGX_Request *request = &w->request;
 
   for (;;) {
-    bool fresh = request->ipcFd < 0;
-    if (fresh) {
-      int fd = accept_one(w->server);
-      if (fd < 0)
-        return false;
-      request->ipcFd = fd;
-    }
+    bool kept = request->ipcFd >= 0;
+    int fd = kept ? request->ipcFd : next_connection(w);
+    if (fd < 0)
+      return false;
+    request->ipcFd = -1;
+    if (!head_came(w->server, fd, kept))
+      continue;
+    request->ipcFd = fd;
     request->keepConnection = 1;
     FCGX_Detach(request);
-    if (!wait_request(w->server, request->ipcFd, fresh))
-      FCGX_Free(request, 1);
-    else if (FCGX_Accept_r(request) == 0)
+    if (FCGX_Accept_r(request) == 0)
       return true;
     /* libfcgi closed a connection that made no sense. */
   }
@@ -384,13 +445,37 @@ static bool next_request(struct worker *w)
 
 static void *worker_main(void *arg)
 {
-  struct worker w = {.server = arg};
+  struct worker *w = arg;
 
-  FCGX_InitRequest(&w.request, -1, FCGI_FAIL_ACCEPT_ON_INTR);
-  while (next_request(&w))
-    request_serve(&w);
-  atomic_fetch_add(&w.server->left, 1);
+  w->self = pthread_self();
+  FCGX_InitRequest(&w->request, -1, FCGI_FAIL_ACCEPT_ON_INTR);
+  while (next_request(w))
+    request_serve(w);
+  atomic_fetch_add(&w->server->left, 1);
   return NULL;
+}
+
+/* Wake one who waits for a connection, a different one each time: whoever is
+ * only about to accept does not notice. False: all are at work. */
+static bool worker_wake(struct cf_fcgi *server)
+{
+  for (unsigned i = 0; i < server->job.threads; i++) {
+    server->woken = (server->woken + 1) % server->job.threads;
+    struct worker *w = &server->workers[server->woken];
+    if (atomic_load(&w->waits))
+      return pthread_kill(w->self, WAKE) == 0;
+  }
+  return false;
+}
+
+static int server_look(void *context, bool ready)
+{
+  struct cf_fcgi *server = context;
+
+  cf_holds_look(server->holds, cf_clock_mono_us());
+  if (ready && worker_wake(server))
+    return WAKE_MS;
+  return atomic_load(&server->busy) > 0 ? LOOK_MS : IDLE_MS;
 }
 
 /* ---- life ---- */
@@ -409,32 +494,47 @@ static void prepare_process(void)
 #endif
 }
 
-static enum cf_err start_threads(struct cf_fcgi *server)
+static enum cf_err start_threads(struct cf_fcgi *server, struct cf_fault *fault)
 {
-  enum cf_err err = CF_OK;
+  struct cf_park_job job = {.tick = server_look, .context = server};
+  enum cf_err err = cf_holds_new(server->job.threads, &server->holds);
 
-  while (err == CF_OK && server->threads_n < server->job.threads) {
-    err = cf_thread_start(&server->threads[server->threads_n], STACK_N, worker_main, server, NULL);
-    server->threads_n += err == CF_OK;
+  if (err == CF_OK)
+    err = cf_park_start(&job, &server->park, fault);
+  while (err == CF_OK && server->workers_n < server->job.threads) {
+    struct worker *w = &server->workers[server->workers_n];
+    w->server = server;
+    err = cf_thread_start(&w->thread, STACK_N, worker_main, w, NULL);
+    server->workers_n += err == CF_OK;
   }
   return err;
+}
+
+static bool is_tcp(int listener)
+{
+  struct sockaddr_storage address;
+  socklen_t n = sizeof address;
+
+  return getsockname(listener, (struct sockaddr *)&address, &n) == 0 &&
+         address.ss_family != AF_UNIX;
 }
 
 enum cf_err cf_fcgi_start(const struct cf_fcgi_job *job, struct cf_fcgi **server,
                           struct cf_fault *fault)
 {
-  struct cf_fcgi *s = calloc(1, sizeof *s + job->threads * sizeof(pthread_t));
+  struct cf_fcgi *s = calloc(1, sizeof *s + job->threads * sizeof s->workers[0]);
 
   if (s == NULL)
     return CF_E_NOMEM;
   s->job = *job;
+  s->tcp = is_tcp(job->listener);
   atomic_init(&s->last_us, cf_clock_mono_us());
   prepare_process();
   if (FCGX_Init() != 0) {
     free(s);
     return cf_fail(fault, CF_E_SYSTEM, NULL, "libfcgi does not start");
   }
-  enum cf_err err = start_threads(s);
+  enum cf_err err = start_threads(s, fault);
   if (err != CF_OK && cf_fcgi_stop(s, INT64_MAX) == CF_OK)
     return cf_fail(fault, err, "threads", "cannot start %u threads", job->threads);
   *server = s;
@@ -447,11 +547,11 @@ static bool await_threads(struct cf_fcgi *server, int64_t wait_us)
 {
   int64_t start_us = cf_clock_mono_us();
 
-  while (atomic_load(&server->left) < server->threads_n) {
+  while (atomic_load(&server->left) < server->workers_n) {
     if (cf_clock_mono_us() - start_us > wait_us)
       return false;
-    for (unsigned i = 0; i < server->threads_n; i++)
-      (void)pthread_kill(server->threads[i], WAKE);
+    for (unsigned i = 0; i < server->workers_n; i++)
+      (void)pthread_kill(server->workers[i].thread, WAKE);
     usleep(NUDGE_US);
   }
   return true;
@@ -466,10 +566,14 @@ enum cf_err cf_fcgi_stop(struct cf_fcgi *server, int64_t wait_us)
   if (server->job.owner_door)
     (void)fcntl(server->job.listener, F_SETFL, O_NONBLOCK);
   atomic_store(&server->stopping, true);
+  if (server->park != NULL)
+    cf_park_hurry(server->park);
   if (!await_threads(server, wait_us))
     return CF_E_BUSY;
-  for (unsigned i = 0; i < server->threads_n; i++)
-    pthread_join(server->threads[i], NULL);
+  for (unsigned i = 0; i < server->workers_n; i++)
+    pthread_join(server->workers[i].thread, NULL);
+  cf_park_stop(server->park);
+  cf_holds_free(server->holds);
   free(server);
   return CF_OK;
 }

@@ -19,6 +19,7 @@ struct cf_fcgi_job {
    * CF_DOOR_WEB, and whoever listens after us serves the backlog. */
   bool owner_door;
   unsigned uid;
+  int64_t body_timeout_us; /* for a request's body, and more for what comes of it (pace_in.h) */
   /* Answer one request; called in a worker's thread. */
   void (*serve)(void *context, struct cf_transport *transport);
   void *context;

@@ -93,7 +93,7 @@ static int option_complain(bool cgi, enum cf_err err, const struct cf_fault *fau
          fault->detail);
   if (!cgi || getenv("GATEWAY_INTERFACE") == NULL)
     return EXIT_USAGE;
-  cf_cgi_init(&request, environ, STDIN_FILENO, STDOUT_FILENO);
+  cf_cgi_init(&request, environ, 0, STDIN_FILENO, STDOUT_FILENO);
   cf_problem_answer(&request.transport, err);
   return cf_cgi_fini(&request) == CF_OK ? 0 : EXIT_USAGE;
 }

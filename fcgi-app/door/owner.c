@@ -102,6 +102,7 @@ static enum cf_err open_door(struct cf_owner *owner, struct cf_fault *fault)
       .threads = (unsigned)owner->conf->threads,
       .owner_door = true,
       .uid = geteuid(),
+      .body_timeout_us = owner->conf->body_timeout_us,
       .serve = owner_serve,
       .context = owner,
   };

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -93,6 +94,7 @@ int cf_service_run_web(const struct cf_conf *conf, int listener)
   struct cf_fault fault = {"", ""};
   struct cf_fcgi_job job = {.listener = listener,
                             .threads = (unsigned)conf->threads,
+                            .body_timeout_us = conf->body_timeout_us,
                             .serve = service_serve};
 
   enum cf_err err = cf_service_new(conf, false, &service);
@@ -157,13 +159,14 @@ int cf_service_run_owner(const struct cf_conf *conf)
   return cf_owner_close(owner, CF_SERVICE_LEAVE_US) == CF_OK ? 0 : end_at_once();
 }
 
-/* The web server takes the answer to be complete when its descriptor is
- * closed. */
-static void close_standard(void)
+/* The web server takes the answer to be complete when its descriptor is closed,
+ * or, of a socket that the body comes through too, shut. */
+static void close_output(void)
 {
   int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-  if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
+  (void)shutdown(STDOUT_FILENO, SHUT_WR);
+  if (null < 0 || dup2(null, STDOUT_FILENO) < 0)
     cf_die("cannot open /dev/null");
   close(null);
 }
@@ -175,11 +178,12 @@ int cf_service_run_cgi(const struct cf_conf *conf, char **environment)
 
   if (cf_service_new(conf, conf->idle_exit_us > 0, &service) != CF_OK)
     return 1;
-  cf_cgi_init(&cgi, environment, STDIN_FILENO, STDOUT_FILENO);
+  cf_cgi_init(&cgi, environment, conf->body_timeout_us, STDIN_FILENO, STDOUT_FILENO);
   cf_service_serve(service, &cgi.transport);
   enum cf_err err = cf_cgi_fini(&cgi);
-  close_standard();
+  close_output();
   if (cf_service_free(service) != CF_OK)
     return end_at_once();
+  cf_cgi_linger(STDIN_FILENO);
   return err == CF_OK ? 0 : 1;
 }

@@ -11,17 +11,12 @@
 #define ZLIB_CONST
 #include <zlib.h>
 
-#include "lib/base/clock.h"
+#include "lib/base/codec.h"
 #include "lib/base/pack.h"
 
 #define CHUNK       32768
-#define GZIP_WINDOW (15 + 16)         /* a gzip header is expected */
-#define GZIP_MEMORY 49152             /* what inflate takes with that window */
-#define PATIENCE_US INT64_C(30000000) /* with a peer that sends, but hardly, … */
-/* … beyond which it must have sent a thousand bytes a second: a worker is held
- * so long */
-#define US_PER_BYTE 1000
-#define DRAIN_US    INT64_C(15000000)
+#define GZIP_WINDOW (15 + 16) /* a gzip header is expected */
+#define GZIP_MEMORY 49152     /* what inflate takes with that window */
 
 /* 64 bytes of zstd become at most 17 blocks of 128 KiB: so much, and no more
  * than the body may still have, is set aside before they are fed. */
@@ -183,10 +178,8 @@ static enum cf_err close_coding(const struct intake *in, uint64_t total)
   return whole ? CF_OK : CF_E_SYNTAX;
 }
 
-/* Fill the chunk, or less at the body's end. total came before it, from
- * start_us on. */
-static enum cf_err read_chunk(struct cf_request *rq, int64_t start_us, uint64_t total,
-                              uint8_t *chunk, size_t *n)
+/* Fill the chunk, or less at the body's end. */
+static enum cf_err read_chunk(struct cf_request *rq, uint8_t *chunk, size_t *n)
 {
   size_t have = 0;
   while (have < CHUNK && !rq->body_ended) {
@@ -196,8 +189,6 @@ static enum cf_err read_chunk(struct cf_request *rq, int64_t start_us, uint64_t 
       return err;
     have += got;
     rq->body_ended = got == 0;
-    if (cf_clock_mono_us() - start_us > PATIENCE_US + (int64_t)(total + have) * US_PER_BYTE)
-      return CF_E_PEER;
   }
   *n = have;
   return CF_OK;
@@ -205,12 +196,11 @@ static enum cf_err read_chunk(struct cf_request *rq, int64_t start_us, uint64_t 
 
 static enum cf_err take_in(struct intake *in, struct cf_request *rq, uint64_t max, uint8_t *chunk)
 {
-  int64_t start_us = cf_clock_mono_us();
   uint64_t total = 0;
   enum cf_err err = CF_OK;
   while (err == CF_OK && !rq->body_ended) {
     size_t n = 0;
-    err = read_chunk(rq, start_us, total, chunk, &n);
+    err = read_chunk(rq, chunk, &n);
     if (err == CF_OK && total == 0)
       err = open_coding(in, chunk, n);
     total += n;
@@ -220,6 +210,14 @@ static enum cf_err take_in(struct intake *in, struct cf_request *rq, uint64_t ma
       err = body_feed(in, chunk, n);
   }
   return err == CF_OK ? close_coding(in, total) : err;
+}
+
+/* What says of itself that it is too long need not be read. */
+static bool says_too_long(const struct cf_request *rq, uint64_t max)
+{
+  uint64_t n;
+  return cf_u64_parse(cf_request_variable(rq, "CONTENT_LENGTH"), UINT64_MAX, &n) == CF_OK &&
+         n > max;
 }
 
 static enum cf_err error_explain(enum cf_err err, uint64_t max, struct cf_fault *fault)
@@ -247,6 +245,8 @@ enum cf_err cf_body_read(struct cf_charge *charge, struct cf_request *rq, uint64
   uint8_t *chunk = NULL;
   cf_buf_init(&made.data, (size_t)(max * CF_BODY_INFLATE));
   enum cf_err err = choose_coding(&in, rq, fault);
+  if (err == CF_OK && says_too_long(rq, max))
+    err = error_explain(CF_E_FULL, max, fault);
   if (err != CF_OK)
     goto out;
   chunk = malloc(CHUNK);
@@ -262,17 +262,4 @@ out:
   if (err == CF_OK)
     *body = made;
   return err;
-}
-
-void cf_body_drain(struct cf_request *rq, uint64_t max)
-{
-  uint8_t chunk[4096];
-  int64_t end_us = cf_clock_mono_us() + DRAIN_US;
-  for (uint64_t total = 0; total < max && !rq->body_ended && cf_clock_mono_us() < end_us;) {
-    size_t n = 0;
-    if (rq->transport->read(rq->transport->context, chunk, sizeof chunk, &n) != CF_OK)
-      return;
-    rq->body_ended = n == 0;
-    total += n;
-  }
 }

@@ -14,19 +14,16 @@ struct cf_body {
   struct cf_charge *charge; /* which holds data.n bytes for it; NULL: an empty one */
 };
 
-/* Read the request's body to its end, whatever CONTENT_LENGTH says; `max` bytes
- * as sent, CF_BODY_INFLATE times that inflated. Content-Encoding gzip, x-gzip,
- * zstd or identity; gzip also by its first bytes. What it takes is charged,
- * what inflates it too while it does; the charge must outlive the body.
- * CF_E_FULL beyond these limits, CF_E_ENCODING, CF_E_SYNTAX (a compressed body
- * that is damaged or cut off), CF_E_MEMORY (the charge's limit), CF_E_NOMEM,
- * CF_E_PEER. After CF_OK the body is the caller's (cf_body_fini). */
+/* Read the request's body to its end, whatever CONTENT_LENGTH says; but where
+ * that is over max, nothing. `max` bytes as sent, CF_BODY_INFLATE times that
+ * inflated. Content-Encoding gzip, x-gzip, zstd or identity; gzip also by its
+ * first bytes. What it takes is charged, what inflates it too while it does;
+ * the charge must outlive the body. CF_E_FULL beyond these limits,
+ * CF_E_ENCODING, CF_E_SYNTAX (a compressed body that is damaged or cut off),
+ * CF_E_MEMORY (the charge's limit), CF_E_NOMEM, the errors of the transport's
+ * read. After CF_OK the body is the caller's (cf_body_fini). */
 CF_MUST enum cf_err cf_body_read(struct cf_charge *charge, struct cf_request *rq, uint64_t max,
                                  struct cf_body *body, struct cf_fault *fault);
 void cf_body_fini(struct cf_body *body);
-
-/* Read away what is left of the body, at most max bytes: web servers expect
- * that an answer comes after the request. */
-void cf_body_drain(struct cf_request *rq, uint64_t max);
 
 #endif

@@ -23,7 +23,8 @@ struct cf_transport {
    * first error and gives it. */
   enum cf_err (*each_param)(void *context, enum cf_err (*each)(void *arg, const char *assignment),
                             void *arg);
-  /* Up to max bytes of the request's body; *n = 0 at its end. CF_E_PEER. */
+  /* Up to max bytes of the request's body; *n = 0 at its end. CF_E_PEER;
+   * CF_E_SLOW, CF_E_CROWDED: the peer took too long, or as one too many. */
   enum cf_err (*read)(void *context, void *out, size_t max, size_t *n);
   /* Bytes of the answer, CGI headers first ("Status: 200 OK CR LF …").
    * Buffered. CF_E_PEER when the client left: stop. */
@@ -34,6 +35,12 @@ struct cf_transport {
   /* The answer began but cannot be completed: let the client see it broken off,
    * not short. NULL where there is no way to tell it. */
   void (*abandon)(void *context);
+  /* Has this caller, or this address, its whole share of slow requests already?
+   * NULL: there are no shares. */
+  bool (*crowded)(void *context);
+  /* Who asks, set by whoever finds out, for the shares; lives as long as the
+   * request is read and answered. */
+  struct cf_str caller;
 };
 
 #endif

@@ -12,8 +12,6 @@
 #include "lib/base/diag.h"
 #include "lib/base/die.h"
 
-#define DRAIN_MAX (UINT64_C(64) << 20)
-
 /* ---- life ---- */
 
 /* Without the page's files there is no page; the log goes on, and so does
@@ -125,6 +123,21 @@ static enum cf_err check_ready(struct cf_call *call)
   return cf_fail(&call->fault, CF_E_LEAVING, NULL, "the service is stopping; send it again");
 }
 
+/* What the log has to say may take its reader long, and he may read it slowly:
+ * where he has his share already, he is told so before it begins. Events are
+ * taken all the same, as long as they come quickly. */
+static enum cf_err check_crowd(struct cf_call *call)
+{
+  struct cf_transport *transport = call->request->transport;
+
+  transport->caller = call->who.credential;
+  if (call->route->need == CF_NEED_NOBODY || call->route->method == CF_HTTP_POST ||
+      transport->crowded == NULL || !transport->crowded(transport->context))
+    return CF_OK;
+  return cf_fail(&call->fault, CF_E_CROWDED, NULL,
+                 "too many slow answers of this caller are under way; ask again later");
+}
+
 static enum cf_err check_params(struct cf_call *call)
 {
   enum cf_err err = cf_request_query(call->request, &call->fault);
@@ -146,6 +159,8 @@ static enum cf_err call_dispatch(struct cf_call *call, char allow[CF_ALLOW_MAX])
     err = check_origin(call);
   if (err == CF_OK)
     err = check_ready(call);
+  if (err == CF_OK)
+    err = check_crowd(call);
   if (err == CF_OK)
     err = check_params(call);
   return err == CF_OK ? call->route->handler(call) : err;
@@ -196,7 +211,7 @@ static void answer_problem(struct cf_call *call, enum cf_err err, const char *al
   struct cf_str members = call->members.err == CF_OK ? cf_buf_str(&call->members) : CF_STR("");
   if (cf_err_status(err) >= 500 && err != CF_E_LEAVING && err != CF_E_PEER)
     cf_log_rated(&rate, CF_LOG_ERROR, "a request could not be answered: %s: %s", cf_err_word(err),
-                 call->fault.detail);
+                 call->fault.detail[0] != '\0' ? call->fault.detail : cf_err_title(err));
   if (call->response->started) {
     answer_abandon(call);
     return;
@@ -218,8 +233,6 @@ static void call_serve(struct cf_call *call)
     cf_access_refused(call, err);
   if (err != CF_OK)
     answer_problem(call, err, allow);
-  if (call->request->method != CF_HTTP_GET && call->request->method != CF_HTTP_HEAD)
-    cf_body_drain(call->request, DRAIN_MAX);
   err = cf_response_end(call->response);
   if (err != CF_OK && err != CF_E_PEER)
     cf_log(CF_LOG_ERROR, "an answer could not be sent: %s", cf_err_word(err));

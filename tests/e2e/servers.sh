@@ -9,6 +9,7 @@
 #   lighttpd_start [PROCESSES]   lighttpd that starts the application as FastCGI; sets URL, SITE and LIGHTTPD, its pid
 #   lighttpd_cgi_start           the same with plain CGI
 #   apache_start                 Apache in front of `counterfoil serve`; sets URL, SITE and APACHE
+#   apache_cgi_start             Apache with plain CGI (mod_cgid); the same
 
 MOUNT=/audit
 APACHE_MODULES=/usr/lib/apache2/modules
@@ -145,23 +146,46 @@ lighttpd_cgi_start() {
 
 # ---- Apache
 
-write_apache() {
+# What Apache needs around $TMP/conf/$APACHE_CONF, whose modules are $@.
+write_apache_main() {
   local module
   {
     printf '%s\n' "ServerName localhost" "ServerRoot $TMP" "Listen 127.0.0.1:$PORT" "PidFile $TMP/apache.pid" "DefaultRuntimeDir $TMP" \
       "Mutex pthread" "Timeout $PATIENCE" "DocumentRoot $TMP/htdocs" "ErrorLog $TMP/log/apache.error" \
       'LogFormat "%h %l %u %t \"%r\" %>s %O \"%{Referer}i\" \"%{User-Agent}i\"" combined' "CustomLog $TMP/log/apache.access combined"
-    for module in mpm_event authz_core authz_host alias proxy proxy_fcgi; do
+    for module in mpm_event authz_core authz_host alias reqtimeout "$@"; do
       printf 'LoadModule %s_module %s\n' "$module" "$APACHE_MODULES/mod_$module.so"
     done
     printf '%s\n' "<Directory />" "Require all denied" "</Directory>" "<Directory $TMP/htdocs>" "Require all granted" "</Directory>" \
-      "Include $TMP/conf/apache.conf"
+      "Include $TMP/conf/$APACHE_CONF"
   } >"$TMP/conf/apache-main.conf"
 }
 
-apache_start() {
-  conf_copy apache.conf
-  server_start apache write_apache apache2 -f "$TMP/conf/apache-main.conf" -DFOREGROUND
+write_apache() { write_apache_main proxy proxy_fcgi; }
+write_apache_cgi() { write_apache_main cgid env; }
+
+apache_run() { # apache_run WRITE-CONFIGURATION
+  server_start apache "$1" apache2 -f "$TMP/conf/apache-main.conf" -DFOREGROUND
   APACHE=$PID
   ready "${READY:-/readyz}" || die "the application behind Apache does not get ready: $STATUS $(head -c 300 "$TMP/body")"
+}
+
+apache_start() {
+  APACHE_CONF=apache.conf
+  conf_copy apache.conf
+  apache_run write_apache
+}
+
+apache_cgi_start() {
+  APACHE_CONF=apache-cgi.conf
+  cat >"$TMP/conf/apache-cgi.conf" <<TXT
+ScriptSock $TMP/cgid.sock
+ScriptAlias "$MOUNT" "$FCGI"
+<Directory "$TMP/bin">
+  Require local
+  CGIPassAuth On
+  SetEnv COUNTERFOIL_CONF "$CONF"
+</Directory>
+TXT
+  apache_run write_apache_cgi
 }

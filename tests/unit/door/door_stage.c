@@ -119,6 +119,7 @@ void door_start_owner(void)
   struct cf_fcgi_job job = {.threads = 4,
                             .owner_door = true,
                             .uid = geteuid(),
+                            .body_timeout_us = PATIENCE_US,
                             .serve = door_serve_stub};
 
   ck_assert_ok(cf_socket_listen_owner(&door_conf, door_dir, &door_owner_fd, NULL));
@@ -138,7 +139,7 @@ void door_set_up(void)
 
 void door_set_up_both(void)
 {
-  struct cf_fcgi_job job = {.threads = 4, .serve = serve_relay};
+  struct cf_fcgi_job job = {.threads = 4, .body_timeout_us = PATIENCE_US, .serve = serve_relay};
 
   door_set_up();
   door_start_owner();

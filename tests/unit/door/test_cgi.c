@@ -13,6 +13,7 @@
 #include "tests/unit/cf_test.h"
 
 #define ENVIRONMENT_MAX 8
+#define PATIENCE_US     INT64_C(100000000)
 
 static char storage[ENVIRONMENT_MAX][200];
 static char *environment[ENVIRONMENT_MAX + 1];
@@ -67,7 +68,7 @@ START_TEST(test_params)
   set(3, "COUNTERFOIL_CONF=/somewhere");
   set(4, "NOTHING");
   set(5, "QUERY=other");
-  cf_cgi_init(&cgi, environment, in[0], out[1]);
+  cf_cgi_init(&cgi, environment, PATIENCE_US, in[0], out[1]);
   ck_assert_int_eq(cgi.transport.door, CF_DOOR_WEB);
   ck_assert_str_eq(cgi.transport.param(&cgi, "QUERY_STRING"), "a=b&c=d");
   ck_assert_str_eq(cgi.transport.param(&cgi, "QUERY"), "other");
@@ -119,7 +120,7 @@ START_TEST(test_body)
   say(bodies[_i].kind == SOCKET ? pair[1] : in[1], bodies[_i].sent);
   if (bodies[_i].kind == PIPE)
     close(in[1]);
-  cf_cgi_init(&cgi, environment, bodies[_i].kind == SOCKET ? pair[0] : in[0], out[1]);
+  cf_cgi_init(&cgi, environment, PATIENCE_US, bodies[_i].kind == SOCKET ? pair[0] : in[0], out[1]);
   read_all(&cgi, 4, got, sizeof got);
   ck_assert_str_eq(got, bodies[_i].got);
   ck_assert_ok(cf_cgi_fini(&cgi));
@@ -136,7 +137,7 @@ START_TEST(test_write)
 
   memset(big, 'b', sizeof big);
   set(0, "REQUEST_METHOD=GET");
-  cf_cgi_init(&cgi, environment, in[0], out[1]);
+  cf_cgi_init(&cgi, environment, PATIENCE_US, in[0], out[1]);
   ck_assert_ok(cgi.transport.write(&cgi, "one", 3));
   ck_assert_int_eq(fcntl(out[0], F_SETFL, O_NONBLOCK), 0);
   ck_assert_int_eq(read(out[0], got, sizeof got), -1);
@@ -161,7 +162,7 @@ START_TEST(test_client_left)
   signal(SIGPIPE, SIG_IGN);
   set(0, "REQUEST_METHOD=GET");
   close(out[0]);
-  cf_cgi_init(&cgi, environment, in[0], out[1]);
+  cf_cgi_init(&cgi, environment, PATIENCE_US, in[0], out[1]);
   ck_assert_ok(cgi.transport.write(&cgi, "one", 3));
   ck_assert_err(cgi.transport.flush(&cgi), CF_E_PEER);
   ck_assert_ok(cf_cgi_fini(&cgi));

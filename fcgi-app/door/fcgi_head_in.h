@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* The head of a FastCGI request (specification 1.0, section 3): BEGIN_REQUEST
+ * and PARAMS up to the empty record that ends them. */
+#ifndef CF_DOOR_FCGI_HEAD_IN_H
+#define CF_DOOR_FCGI_HEAD_IN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CF_HEAD_MAX (64u << 10) /* bytes of a head, the headers of its records and all */
+
+enum cf_head {
+  CF_HEAD_WHOLE,
+  CF_HEAD_PART, /* more is to come */
+  CF_HEAD_LONG, /* beyond CF_HEAD_MAX */
+  CF_HEAD_BAD   /* no request of FastCGI */
+};
+
+/* What are the first n bytes that a peer sent? Records of management and of
+ * other requests may stand between, and what follows the head is not looked
+ * at. */
+enum cf_head cf_head_judge(const uint8_t *p, size_t n);
+
+/* The same of what lies in the connected socket fd, where it stays. Never
+ * waits. *any: something lies there. CF_HEAD_BAD also where the peer has
+ * closed. */
+enum cf_head cf_head_peek(int fd, bool *any);
+
+#endif

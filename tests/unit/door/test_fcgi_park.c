@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* Connections that no worker holds: waiting until they are ready, bounded in
+ * number; heard out; hurried. */
+#include "config.h"
+
+#include "fcgi-app/door/fcgi_park_in.h"
+
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/unit/cf_test.h"
+
+#define HEAD \
+  "\x01\x01\x00\x01\x00\x08\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00" \
+  "\x01\x04\x00\x01\x00\x00\x00\x00"
+#define HEAD_N (sizeof HEAD - 1)
+
+static struct cf_park *park;
+
+static int tick(void *context, bool ready)
+{
+  (void)context;
+  (void)ready;
+  return 10;
+}
+
+static void set_up(void)
+{
+  struct cf_park_job job = {.tick = tick};
+  struct rlimit many = {4096, 4096};
+  (void)setrlimit(RLIMIT_NOFILE, &many);
+  ck_assert_ok(cf_park_start(&job, &park, NULL));
+}
+
+static void tear_down(void)
+{
+  cf_park_stop(park);
+}
+
+/* Our end of a connection whose other end is given away. */
+static int far_end(int *near)
+{
+  int pair[2];
+  ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+  *near = pair[0];
+  return pair[1];
+}
+
+static int take_soon(void)
+{
+  int fd = -1;
+  for (int i = 0; i < 500 && fd < 0; i++) {
+    fd = cf_park_take(park);
+    if (fd < 0)
+      usleep(10000);
+  }
+  return fd;
+}
+
+static bool is_closed_soon(int peer)
+{
+  struct pollfd p = {.fd = peer, .events = POLLIN};
+  char byte;
+  return poll(&p, 1, 5000) == 1 && read(peer, &byte, 1) <= 0;
+}
+
+static void say(int peer, size_t at, size_t n)
+{
+  ck_assert_int_eq(write(peer, HEAD + at, n), (ssize_t)n);
+}
+
+START_TEST(test_ready_when_whole)
+{
+  int near;
+  int peer = far_end(&near);
+  cf_park_wait(park, near, false);
+  for (size_t i = 0; i < HEAD_N; i++) {
+    ck_assert_int_eq(cf_park_take(park), -1);
+    ck_assert(!cf_park_empty(park));
+    say(peer, i, 1);
+  }
+  ck_assert_int_eq(take_soon(), near);
+  ck_assert(cf_park_empty(park));
+  close(near);
+  close(peer);
+}
+END_TEST
+
+/* All of it came before the connection did. */
+START_TEST(test_ready_at_once)
+{
+  int near;
+  int peer = far_end(&near);
+  say(peer, 0, HEAD_N);
+  cf_park_wait(park, near, true);
+  ck_assert_int_eq(take_soon(), near);
+  close(near);
+  close(peer);
+}
+END_TEST
+
+START_TEST(test_nonsense_is_closed)
+{
+  int near;
+  int peer = far_end(&near);
+  cf_park_wait(park, near, false);
+  ck_assert_int_eq(write(peer, "GET /", 5), 5);
+  ck_assert(is_closed_soon(peer));
+  ck_assert(cf_park_empty(park));
+  close(peer);
+}
+END_TEST
+
+START_TEST(test_oldest_goes)
+{
+  static int peers[CF_PARK_WAITING + 1];
+  struct pollfd p = {.events = POLLIN};
+  int near;
+  for (size_t i = 0; i < CF_COUNT(peers); i++) {
+    peers[i] = far_end(&near);
+    cf_park_wait(park, near, false);
+  }
+  ck_assert(is_closed_soon(peers[0]));
+  p.fd = peers[1];
+  ck_assert_int_eq(poll(&p, 1, 0), 0);
+  for (size_t i = 0; i < CF_COUNT(peers); i++)
+    close(peers[i]);
+}
+END_TEST
+
+/* It is told that nothing more comes, and may say 64 KiB. */
+START_TEST(test_heard_out)
+{
+  static char big[300000];
+  int near;
+  int peer = far_end(&near);
+  ck_assert_int_eq(write(near, "bye", 3), 3);
+  cf_park_leave(park, near);
+  char got[10];
+  ck_assert_int_eq(read(peer, got, sizeof got), 3);
+  ck_assert_int_eq(read(peer, got, sizeof got), 0);
+  ck_assert_int_eq(send(peer, big, 1000, MSG_NOSIGNAL), 1000);
+  ck_assert(cf_park_empty(park));
+  while (send(peer, big, sizeof big, MSG_NOSIGNAL) > 0)
+    ;
+  close(peer);
+}
+END_TEST
+
+START_TEST(test_hurry)
+{
+  int kept, begun;
+  int kept_peer = far_end(&kept), peer = far_end(&begun);
+  cf_park_wait(park, kept, true);
+  cf_park_wait(park, begun, false);
+  say(peer, 0, 5);
+  usleep(50000);
+  cf_park_hurry(park);
+  ck_assert(is_closed_soon(kept_peer));
+  say(peer, 5, HEAD_N - 5);
+  ck_assert_int_eq(take_soon(), begun);
+  ck_assert(cf_park_empty(park));
+  close(begun);
+  close(peer);
+  close(kept_peer);
+}
+END_TEST
+
+int main(void)
+{
+  const struct cf_test tests[] = {
+      {.tcase = "park", .test = test_ready_when_whole, .setup = set_up, .teardown = tear_down},
+      {.tcase = "park", .test = test_ready_at_once},
+      {.tcase = "park", .test = test_nonsense_is_closed},
+      {.tcase = "park", .test = test_oldest_goes},
+      {.tcase = "park", .test = test_heard_out},
+      {.tcase = "park", .test = test_hurry},
+  };
+  return cf_test_run("fcgi_park", tests, CF_COUNT(tests));
+}

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,8 +16,6 @@
 #include "lib/base/codec.h"
 
 #define PENDING_N (16u << 10)
-#define LINGER_N  (64u << 10)
-#define LINGER_US INT64_C(1000000)
 
 static const char *cgi_param(void *context, const char *name)
 {
@@ -144,20 +143,24 @@ void cf_cgi_init(struct cf_cgi *cgi, char **environment, int64_t body_timeout_us
   find_end(cgi);
 }
 
+/* Who is still sending a body sees an end of our reading; where a socket is
+ * closed with bytes unread, he would see it broken, and lose the answer that
+ * comes through the same one. */
+static void input_shut(int in)
+{
+  char trash[4096];
+
+  if (shutdown(in, SHUT_RD) != 0)
+    return; /* no socket */
+  while (recv(in, trash, sizeof trash, MSG_DONTWAIT) > 0)
+    ;
+}
+
 enum cf_err cf_cgi_fini(struct cf_cgi *cgi)
 {
   enum cf_err err = cgi_flush(cgi);
 
+  input_shut(cgi->in);
   cf_buf_fini(&cgi->pending);
   return err;
-}
-
-void cf_cgi_linger(int in)
-{
-  char trash[4096];
-  int64_t end_us = cf_clock_mono_us() + LINGER_US;
-  ssize_t n = 1;
-
-  for (size_t all = 0; n > 0 && all < LINGER_N; all += (size_t)n)
-    n = readable_within(in, end_us - cf_clock_mono_us()) ? read(in, trash, sizeof trash) : 0;
 }

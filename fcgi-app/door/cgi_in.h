@@ -21,12 +21,8 @@ struct cf_cgi {
  * in for at most body_timeout_us (pace_in.h: and more for what comes), its
  * answer written to out; all borrowed. */
 void cf_cgi_init(struct cf_cgi *cgi, char **environment, int64_t body_timeout_us, int in, int out);
-/* Write what is still buffered and free what it owns. CF_E_PEER. */
+/* Write what is still buffered and free what it owns; nothing more is read.
+ * CF_E_PEER. */
 CF_MUST enum cf_err cf_cgi_fini(struct cf_cgi *cgi);
-
-/* The answer is out and its descriptor closed: hear out who still sends a body
- * through `in`, at most 64 KiB and a second, since where that is closed before,
- * the answer may be lost with it. */
-void cf_cgi_linger(int in);
 
 #endif

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -159,14 +158,13 @@ int cf_service_run_owner(const struct cf_conf *conf)
   return cf_owner_close(owner, CF_SERVICE_LEAVE_US) == CF_OK ? 0 : end_at_once();
 }
 
-/* The web server takes the answer to be complete when its descriptor is closed,
- * or, of a socket that the body comes through too, shut. */
-static void close_output(void)
+/* The web server takes the answer to be complete when its descriptor is
+ * closed. */
+static void close_standard(void)
 {
   int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-  (void)shutdown(STDOUT_FILENO, SHUT_WR);
-  if (null < 0 || dup2(null, STDOUT_FILENO) < 0)
+  if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
     cf_die("cannot open /dev/null");
   close(null);
 }
@@ -181,9 +179,8 @@ int cf_service_run_cgi(const struct cf_conf *conf, char **environment)
   cf_cgi_init(&cgi, environment, conf->body_timeout_us, STDIN_FILENO, STDOUT_FILENO);
   cf_service_serve(service, &cgi.transport);
   enum cf_err err = cf_cgi_fini(&cgi);
-  close_output();
+  close_standard();
   if (cf_service_free(service) != CF_OK)
     return end_at_once();
-  cf_cgi_linger(STDIN_FILENO);
   return err == CF_OK ? 0 : 1;
 }

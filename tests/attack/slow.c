@@ -225,6 +225,15 @@ static void peer_pour(struct peer *p)
     n = send(p->fd, block, sizeof block, MSG_NOSIGNAL);
 }
 
+/* Has everybody been answered who wanted no more than that? */
+static bool is_over(size_t n)
+{
+  for (size_t i = 0; i < n; i++)
+    if (!is("large") || (peers[i].status == 0 && peers[i].fd >= 0))
+      return false;
+  return true;
+}
+
 static void tell(size_t n)
 {
   int open = 0;
@@ -266,7 +275,7 @@ int main(int argc, char **argv)
   printf("up\n");
   fflush(stdout);
   long end = now_ms() + atol(argv[3]) * 1000;
-  for (; now_ms() < end && !stopped; (void)poll(NULL, 0, BEAT_MS))
+  for (; now_ms() < end && !stopped && !is_over(n); (void)poll(NULL, 0, BEAT_MS))
     for (size_t i = 0; i < n; i++)
       peer_beat(&peers[i]);
   tell(n);

@@ -51,7 +51,7 @@ attack() { # attack NAME KIND WHERE [PATH [HEADERFILE]]: begins; ATTACK is its p
     sleep 0.05
   done
   check "$1: $PEERS of them are there" grep -q up "$TMP/log/$2"
-  sleep 0.5
+  sleep 0.3
 }
 
 attacked() { # attacked NAME KIND WHERE [PATH [HEADERFILE]]
@@ -66,7 +66,7 @@ refused() { # refused DOOR
   local want who
   for want in "401 -" "403 reader" "413 writer"; do
     who=$TMP/token.${want#* }
-    spawn large "$TMP/bin/slow" large 4 3 "$PORT" "$MOUNT/v1/events" "$who"
+    spawn large "$TMP/bin/slow" large 4 10 "$PORT" "$MOUNT/v1/events" "$who"
     wait "$PID"
     in_time "$1: who sends a large body hears of" "$(awk '$1 != "open" && $2 == 4 {print $1}' "$TMP/log/large")" 0 "${want% *}"
     rm -f "$TMP/log/large"

@@ -155,6 +155,43 @@ START_TEST(test_write)
 }
 END_TEST
 
+/* One socket for body and answer, as of mod_cgid: the answer ends in order
+ * though most of the body was not read. */
+START_TEST(test_unread_body)
+{
+  struct cf_cgi cgi;
+  char got[100];
+  int pair[2];
+
+  set(0, "REQUEST_METHOD=POST");
+  ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+  say(pair[1], "a body that nobody reads");
+  cf_cgi_init(&cgi, environment, PATIENCE_US, pair[0], pair[0]);
+  ck_assert_ok(cgi.transport.write(&cgi, "no", 2));
+  ck_assert_ok(cf_cgi_fini(&cgi));
+  close(pair[0]);
+  ck_assert_int_eq(read(pair[1], got, sizeof got), 2);
+  ck_assert_int_eq(read(pair[1], got, sizeof got), 0);
+  close(pair[1]);
+}
+END_TEST
+
+/* A body that does not come in time. */
+START_TEST(test_slow_body)
+{
+  struct cf_cgi cgi;
+  char byte;
+  size_t n;
+
+  set(0, "REQUEST_METHOD=POST");
+  cf_cgi_init(&cgi, environment, 50000, in[0], out[1]);
+  say(in[1], "a");
+  ck_assert_ok(cgi.transport.read(&cgi, &byte, 1, &n));
+  ck_assert_err(cgi.transport.read(&cgi, &byte, 1, &n), CF_E_SLOW);
+  ck_assert_ok(cf_cgi_fini(&cgi));
+}
+END_TEST
+
 START_TEST(test_client_left)
 {
   struct cf_cgi cgi;
@@ -175,6 +212,8 @@ int main(void)
       {.tcase = "cgi", .test = test_params, .setup = set_up},
       {.tcase = "cgi", .test = test_body, .loops = CF_COUNT(bodies)},
       {.tcase = "cgi", .test = test_write},
+      {.tcase = "cgi", .test = test_unread_body},
+      {.tcase = "cgi", .test = test_slow_body},
       {.tcase = "cgi", .test = test_client_left},
   };
   return cf_test_run("cgi", tests, CF_COUNT(tests));

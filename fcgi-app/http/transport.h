@@ -38,8 +38,8 @@ struct cf_transport {
   /* Has this caller, or this address, its whole share of slow requests already?
    * NULL: there are no shares. */
   bool (*crowded)(void *context);
-  /* Who asks, set by whoever finds out, for the shares; lives as long as the
-   * request is read and answered. */
+  /* Who asks, for the shares: set by whoever finds out, and taken back before
+   * its text goes. */
   struct cf_str caller;
 };
 

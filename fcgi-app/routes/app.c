@@ -255,6 +255,7 @@ void cf_app_serve(struct cf_app *app, struct cf_transport *transport)
   cf_buf_init(&s->call.members, SIZE_MAX);
   call_serve(&s->call);
   cf_buf_fini(&s->call.members);
+  transport->caller = CF_STR("");
   cf_identity_fini(&s->call.who);
   cf_response_fini(&s->response);
   cf_request_fini(&s->request);

@@ -7,6 +7,7 @@
 struct cf_app *stage_app;
 struct cf_memory stage_answer;
 bool stage_abandoned;
+bool stage_crowded;
 void (*stage_conf_set)(void);
 
 static struct cf_json *doc;
@@ -106,12 +107,19 @@ static void note_abandoned(void *context)
   stage_abandoned = true;
 }
 
+static bool tell_crowded(void *context)
+{
+  (void)context;
+  return stage_crowded;
+}
+
 int ask(struct ask ask)
 {
   char bearer[256];
   forget_answer();
   cf_memory_init(&stage_answer, ask.door);
   stage_answer.transport.abandon = note_abandoned;
+  stage_answer.transport.crowded = tell_crowded;
   stage_abandoned = false;
   param("REQUEST_METHOD", ask.method != NULL ? ask.method : "GET");
   path_params(ask.path);

@@ -35,6 +35,7 @@ struct ask {
  * one. */
 extern struct cf_memory stage_answer;
 extern bool stage_abandoned; /* the last answer was broken off */
+extern bool stage_crowded;   /* what the transport says of shares */
 int ask(struct ask ask);
 int get(const char *path, const char *token);
 int post(const char *path, const char *token, const char *body);

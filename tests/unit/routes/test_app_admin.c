@@ -71,6 +71,13 @@ static int ask_route(const struct cf_route *route, const char *token, const char
                           .body = route->method == CF_HTTP_POST ? "{}" : NULL});
 }
 
+/* What of it is there while nothing was read: nobody's body is, before he is
+ * known to be allowed. */
+static size_t body_n(const struct cf_route *route)
+{
+  return route->method == CF_HTTP_POST ? 2 : 0;
+}
+
 START_TEST(test_nobody)
 {
   for (size_t i = 0; i < cf_route_table_n; i++) {
@@ -79,6 +86,7 @@ START_TEST(test_nobody)
       continue;
     ck_answer(ask_route(route, NULL, ""), 401);
     ck_assert_str_eq(header("WWW-Authenticate"), "Bearer");
+    ck_assert_uint_eq(stage_answer.body.n, body_n(route));
     ck_answer(ask_route(route, "cf_abcdefghjk_wrong", ""), 401);
     ck_answer(ask((struct ask){.method = route->method == CF_HTTP_POST ? "POST" : "GET",
                                .path = path_of(route),
@@ -100,8 +108,10 @@ START_TEST(test_wrong_role)
         is_open(route) || route->need == CF_NEED_KNOWN || route->need == CF_NEED_READER;
     bool for_auditor = for_reader || route->need == CF_NEED_AUDITOR ||
                        route->need == CF_NEED_RECEIPT || route->need == CF_NEED_TILES;
-    if (!for_writer)
+    if (!for_writer) {
       ck_answer(ask_route(route, writer, ""), 403);
+      ck_assert_uint_eq(stage_answer.body.n, body_n(route));
+    }
     if (!for_reader)
       ck_answer(ask_route(route, reader, ""), 403);
     if (!for_auditor)
@@ -546,11 +556,33 @@ START_TEST(test_tiles)
 }
 END_TEST
 
+/* Whoever has his share of slow requests may not ask what could become another;
+ * events are taken, and our health is told. */
+START_TEST(test_crowded)
+{
+  stage_crowded = true;
+  for (size_t i = 0; i < cf_route_table_n; i++) {
+    const struct cf_route *route = &cf_route_table[i];
+    if (route->method != CF_HTTP_GET || route->need == CF_NEED_NOBODY)
+      continue;
+    ck_answer(ask_route(route, admin, ""), 503);
+    ck_assert_str_eq(value("type"), "urn:counterfoil:crowded");
+    ck_assert_str_ne(header("Retry-After"), "");
+  }
+  ck_answer(get("/v1/events", NULL), 401);
+  ck_answer(get("/healthz", NULL), 200);
+  ck_answer(post("/v1/events", writer, "{\"action\":\"a\"}"), 201);
+  stage_crowded = false;
+  ck_answer(get("/v1/events", admin), 200);
+}
+END_TEST
+
 int main(void)
 {
   const struct cf_test tests[] = {
       {.tcase = "every", .test = test_nobody, .setup = setup, .teardown = stage_teardown},
       {.tcase = "every", .test = test_wrong_role},
+      {.tcase = "every", .test = test_crowded},
       {.tcase = "every", .test = test_unknown_parameter},
       {.tcase = "every", .test = test_method},
       {.tcase = "every", .test = test_cross_origin},

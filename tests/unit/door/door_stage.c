@@ -27,6 +27,7 @@ static int front_fd = -1;
 struct cf_fcgi *door_owner;
 static struct cf_fcgi *front;
 atomic_int door_served;
+int64_t door_body_timeout_us = PATIENCE_US;
 
 /* ---- what answers ---- */
 
@@ -75,6 +76,19 @@ static void serve_early(struct cf_transport *t)
       return;
 }
 
+/* Reads the body, and says what came of it. */
+static void serve_upload(struct cf_transport *t)
+{
+  char buffer[1000];
+  size_t n;
+  enum cf_err err;
+
+  do
+    err = t->read(t->context, buffer, sizeof buffer, &n);
+  while (err == CF_OK && n > 0);
+  (void)!put(t, err == CF_OK ? "read" : cf_err_word(err));
+}
+
 void door_serve_stub(void *context, struct cf_transport *t)
 {
   const char *query = t->param(t->context, "QUERY_STRING");
@@ -83,6 +97,8 @@ void door_serve_stub(void *context, struct cf_transport *t)
   atomic_fetch_add(&door_served, 1);
   if (strcmp(query, "params") == 0)
     serve_params(t);
+  else if (strcmp(query, "upload") == 0)
+    serve_upload(t);
   else if (strcmp(query, "early") == 0)
     serve_early(t);
   else if (strcmp(query, "break") == 0) {
@@ -119,7 +135,7 @@ void door_start_owner(void)
   struct cf_fcgi_job job = {.threads = 4,
                             .owner_door = true,
                             .uid = geteuid(),
-                            .body_timeout_us = PATIENCE_US,
+                            .body_timeout_us = door_body_timeout_us,
                             .serve = door_serve_stub};
 
   ck_assert_ok(cf_socket_listen_owner(&door_conf, door_dir, &door_owner_fd, NULL));

@@ -18,7 +18,8 @@ extern struct cf_conf door_conf; /* its data is door_directory */
 extern int door_dir;             /* descriptor of it */
 extern int door_owner_fd;        /* the owner's listening socket, -1: none */
 extern struct cf_fcgi *door_owner;
-extern atomic_int door_served; /* requests that came to door_serve_stub */
+extern atomic_int door_served;       /* requests that came to door_serve_stub */
+extern int64_t door_body_timeout_us; /* of the owner that is started next */
 
 /* Fixtures: the directory alone; the directory, an owner and a front. */
 void door_set_up(void);
@@ -27,7 +28,7 @@ void door_tear_down(void);
 void door_start_owner(void);
 void door_stop_owner(void);
 
-/* Answers by QUERY_STRING: echo, params, early, break, sleep. */
+/* Answers by QUERY_STRING: echo, params, upload, early, break, sleep. */
 void door_serve_stub(void *context, struct cf_transport *t);
 /* Its echo: the door, "|", the body. */
 void door_serve_echo(struct cf_transport *t);

@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
@@ -57,6 +58,51 @@ START_TEST(test_slow_client)
 
   ck_assert_ok(door_ask(door_connect_front(), &c, "POST", "echo", NULL));
   door_check_echo(&c, "relay", 50);
+}
+END_TEST
+
+/* It takes longer than the owner waits, who can still say so: straight, and
+ * through a relay. */
+START_TEST(test_body_in_no_time)
+{
+  struct door_client c = {.left = 500, .piece = 1, .pause_us = 20000};
+
+  door_stop_owner();
+  door_body_timeout_us = 200000;
+  door_start_owner();
+  ck_assert_ok(
+      door_ask(_i ? door_connect_owner() : door_connect_front(), &c, "POST", "upload", NULL));
+  ck_assert_str_eq(cf_buf_cstr(&c.answer), "too-slow");
+  ck_assert_uint_gt(c.left, 0);
+  cf_buf_fini(&c.answer);
+}
+END_TEST
+
+/* Of four workers slow ones of one address get two, and the others are there
+ * for the rest. */
+static void *upload_slowly(void *arg)
+{
+  struct door_client c = {.left = 50, .piece = 1, .pause_us = 20000};
+
+  ck_assert_ok(door_ask(door_connect_owner(), &c, "POST", "upload", NULL));
+  *(bool *)arg = strcmp(cf_buf_cstr(&c.answer), "crowded") == 0;
+  cf_buf_fini(&c.answer);
+  return NULL;
+}
+
+START_TEST(test_slow_share)
+{
+  pthread_t threads[4];
+  bool refused[4];
+  int n = 0;
+
+  for (int i = 0; i < 4; i++)
+    ck_assert_int_eq(pthread_create(&threads[i], NULL, upload_slowly, &refused[i]), 0);
+  for (int i = 0; i < 4; i++) {
+    pthread_join(threads[i], NULL);
+    n += refused[i];
+  }
+  ck_assert_int_eq(n, 2);
 }
 END_TEST
 
@@ -302,6 +348,8 @@ int main(void)
        .teardown = door_tear_down},
       {.tcase = "passing", .test = test_echo_straight, .loops = CF_COUNT(sizes)},
       {.tcase = "passing", .test = test_slow_client},
+      {.tcase = "passing", .test = test_body_in_no_time, .loops = 2},
+      {.tcase = "passing", .test = test_slow_share},
       {.tcase = "passing", .test = test_early_answer, .loops = 2},
       {.tcase = "passing", .test = test_client_leaves},
       {.tcase = "passing", .test = test_broken_answer, .loops = 2},

@@ -16,6 +16,7 @@
 #include "lib/base/diag.h"
 #include "lib/ledger/ledger_in.h"
 #include "lib/record/control.h"
+#include "lib/record/source.h"
 
 #define GROUP_MAX 1024 /* requests a leader takes */
 /* so much text waiting is committed while the group before it flushes */
@@ -42,6 +43,17 @@ void cf_queue_fini(struct cf_queue *queue)
 
 /* ---- what was posted ---- */
 
+/* Under queue.lock: n that were posted are no more. */
+static void drop_posted(struct cf_queue *q, uint64_t n)
+{
+  int64_t now = cf_clock_now_us();
+  if (q->dropped.count == 0)
+    q->dropped.first_us = now;
+  q->dropped.last_us = now;
+  q->dropped.count += n;
+  q->posted_dropped += n;
+}
+
 void cf_ledger_post(struct cf_ledger *l, struct cf_event *event)
 {
   struct cf_queue *q = &l->queue;
@@ -50,20 +62,22 @@ void cf_ledger_post(struct cf_ledger *l, struct cf_event *event)
   if (taken)
     q->posted[q->posted_n++] = *event;
   else
-    q->posted_dropped++;
+    drop_posted(q, 1);
   (void)pthread_mutex_unlock(&q->lock);
   if (!taken)
     cf_event_fini(event);
   *event = (struct cf_event){0};
 }
 
-/* Posted events on their way, as an append of their own. */
+/* Posted events on their way, as an append of their own; the last one tells of
+ * those that were dropped, if any were. */
 struct posted {
   struct cf_append append;
   struct cf_intake intake;
   struct cf_event *event;
   const struct cf_event **pointer;
   size_t n;
+  struct cf_control_tally dropped;
 };
 
 static void posted_fini(struct posted *p)
@@ -76,27 +90,53 @@ static void posted_fini(struct posted *p)
   cf_event_keys_fini(&p->intake.keys);
 }
 
+/* Under queue.lock: the loss of what was dropped becomes one of them. */
+static void posted_tell_dropped(struct cf_queue *q, struct posted *p)
+{
+  q->dropped.reason = "many";
+  if (q->dropped.count == 0 ||
+      cf_control_loss(CF_STR(CF_SOURCE_OWN), &q->dropped, &p->event[p->n], NULL) != CF_OK)
+    return;
+  p->pointer[p->n] = &p->event[p->n];
+  p->n++;
+  p->dropped = q->dropped;
+  q->dropped.count = 0;
+}
+
 /* Under queue.lock. Without memory they stay where they are. */
 static void posted_take(struct cf_queue *q, struct posted *p)
 {
-  *p = (struct posted){.n = 0};
-  size_t n = q->posted_n;
-  if (n == 0)
+  *p = (struct posted){.append.by = CF_BY_LEDGER};
+  if (q->posted_n == 0 && q->dropped.count == 0)
     return;
+  size_t n = q->posted_n + 1;
   p->event = malloc(n * sizeof *p->event);
   p->pointer = malloc(n * sizeof *p->pointer);
   p->append.places = calloc(n, sizeof *p->append.places);
   if (p->event == NULL || p->pointer == NULL || p->append.places == NULL)
     return;
-  for (size_t i = 0; i < n; i++) {
-    p->event[i] = q->posted[i];
-    p->pointer[i] = &p->event[i];
+  for (; p->n < q->posted_n; p->n++) {
+    p->event[p->n] = q->posted[p->n];
+    p->pointer[p->n] = &p->event[p->n];
   }
-  p->n = n;
-  p->append.n = n;
+  q->posted_n = 0;
+  posted_tell_dropped(q, p);
+  p->append.n = p->n;
   p->append.events = p->pointer;
   p->intake.append = &p->append;
-  q->posted_n = 0;
+}
+
+/* Under queue.lock: they could not be written. Nobody waits who could try
+ * again, and one that cannot be taken must not fail the next group too. */
+static void posted_drop(struct cf_queue *q, const struct posted *p)
+{
+  bool told = p->dropped.count > 0;
+  if (told) {
+    q->dropped.first_us = p->dropped.first_us; /* earlier than what came meanwhile */
+    q->dropped.count += p->dropped.count;
+  }
+  if (p->n > told)
+    drop_posted(q, p->n - told);
 }
 
 /* ---- waiting ---- */
@@ -204,6 +244,15 @@ static enum cf_err wait_for_roller(struct cf_ledger *l)
   return stuck ? CF_E_SPACE : CF_OK;
 }
 
+/* Does it tell of reads only, for which the reserve is not? */
+static bool is_of_readers(const struct group *g)
+{
+  for (size_t i = 0; i < g->intakes_n; i++)
+    if (g->intake[i]->append->by != CF_BY_READER)
+      return false;
+  return true;
+}
+
 static enum cf_err group_commit(struct cf_ledger *l, struct group *g, uint64_t *size)
 {
   struct posted *posted = &g->posted;
@@ -216,7 +265,7 @@ static enum cf_err group_commit(struct cf_ledger *l, struct group *g, uint64_t *
     *size = l->size;
     (void)pthread_mutex_unlock(&l->commit);
   }
-  if (err == CF_E_SPACE)
+  if (err == CF_E_SPACE && !is_of_readers(g))
     (void)cf_space_release(l);
   return err;
 }
@@ -245,9 +294,7 @@ static enum cf_err group_run(struct cf_ledger *l, struct group *g)
   } else {
     (void)pthread_mutex_lock(&l->queue.lock);
     l->queue.leading = false;
-    /* nobody waits who could try again, and one that cannot be taken must not
-     * fail the next group too */
-    l->queue.posted_dropped += g->posted.n;
+    posted_drop(&l->queue, &g->posted);
   }
   for (size_t i = 0; i < g->n; i++)
     g->intake[i]->append->size = size;
@@ -302,6 +349,8 @@ static enum cf_err append_admit(struct cf_ledger *l, const struct cf_append *a)
 {
   if (a->by != CF_BY_LEDGER && atomic_load(&l->leaving))
     return CF_E_LEAVING;
+  if (a->by == CF_BY_READER)
+    return cf_space_reads_ok(l) ? CF_OK : CF_E_SPACE;
   return !brings_events(a) || cf_space_ok(l) ? CF_OK : CF_E_SPACE;
 }
 
@@ -337,14 +386,23 @@ enum cf_err cf_ledger_append(struct cf_ledger *l, struct cf_append *append)
   return err;
 }
 
+bool cf_ledger_reads_ok(struct cf_ledger *l)
+{
+  (void)pthread_mutex_lock(&l->queue.lock);
+  bool ok = cf_space_reads_ok(l);
+  (void)pthread_mutex_unlock(&l->queue.lock);
+  return ok;
+}
+
 void cf_append_posted(struct cf_ledger *l)
 {
   (void)pthread_mutex_lock(&l->queue.lock);
-  bool any = l->queue.posted_n > 0;
+  bool any = l->queue.posted_n > 0 || l->queue.dropped.count > 0;
   (void)pthread_mutex_unlock(&l->queue.lock);
+  static struct cf_log_rate rate;
   struct cf_append nothing = {.by = CF_BY_LEDGER};
   if (any && cf_ledger_append(l, &nothing) != CF_OK)
-    cf_log(CF_LOG_WARNING, "records of access or loss could not be written");
+    cf_log_rated(&rate, CF_LOG_WARNING, "records of access or loss could not be written");
 }
 
 /* ---- the log's own records ---- */

@@ -68,8 +68,10 @@ struct cf_row {
 
 /* Whose an append is, which says what it may use where space or time is short.
  * CALLER: a request; its clients' events are refused below min_free. READER: it
- * tells of a read. LEDGER: a thread of the ledger's own; it is taken while the
- * ledger leaves. */
+ * tells of a read, and has half of that reserve: below min_free / 2, and when
+ * the reserve file had to be given up, it is refused, and it never causes that;
+ * the rest is kept for what must go on, as revoking a token. LEDGER: a thread
+ * of the ledger's own; it is taken while the ledger leaves. */
 enum cf_append_by { CF_BY_CALLER, CF_BY_READER, CF_BY_LEDGER };
 
 /* Memory that an append takes until it returns, for each of its events and
@@ -88,14 +90,18 @@ struct cf_append {
 };
 /* Append; returns when everything in it is durable. Duplicates are looked for
  * by (source, id) among events within dedupe_window. CF_E_SPACE: below
- * min_free, where it brings events of clients (nothing was taken); CF_E_NOMEM,
- * CF_E_STORE: nothing was taken; CF_E_LEAVING. */
+ * min_free, where it brings events of clients, or as said above (nothing was
+ * taken); CF_E_NOMEM, CF_E_STORE: nothing was taken; CF_E_LEAVING. */
 CF_MUST enum cf_err cf_ledger_append(struct cf_ledger *ledger, struct cf_append *append);
+/* Would a READER's append be taken, as far as space goes? What cannot be
+ * recorded must not be shown, even where its record can wait. Costs a lock. */
+bool cf_ledger_reads_ok(struct cf_ledger *ledger);
 
 /* Leave a record of our own (access, loss, …) to be appended soon, with whoever
  * comes next or by the ledger's own thread; nobody waits for it. Takes event's
- * text (it is empty afterwards). A bounded number wait; beyond it the event is
- * dropped and counted (cf_ledger_state). */
+ * text (it is empty afterwards). A bounded number wait; beyond it, and where
+ * they cannot be written, they are dropped, counted (cf_ledger_state) and told
+ * of by a `loss` record with the next that can. */
 void cf_ledger_post(struct cf_ledger *ledger, struct cf_event *event);
 
 /* ---- seal ---- */
@@ -115,11 +121,11 @@ struct cf_ledger_state {
   uint64_t tail_records; /* not yet in segments */
   uint64_t segments;
   uint64_t segment_bytes;
-  uint64_t free_bytes; /* of the data directory's file system, for us */
-  bool space_ok;       /* free_bytes ≥ min_free */
-  uint64_t posted_dropped;
-  bool roll_failed; /* the last try to write a segment failed; it is tried again */
-  uint64_t damaged; /* segments in which damage was seen since the start */
+  uint64_t free_bytes;     /* of the data directory's file system, for us */
+  bool space_ok;           /* free_bytes ≥ min_free */
+  uint64_t posted_dropped; /* of what was posted, since the start */
+  bool roll_failed;        /* the last try to write a segment failed; it is tried again */
+  uint64_t damaged;        /* segments in which damage was seen since the start */
 };
 void cf_ledger_state(struct cf_ledger *ledger, struct cf_ledger_state *state);
 

@@ -18,6 +18,7 @@
 #include "lib/ledger/levels_in.h"
 #include "lib/ledger/tail_in.h"
 #include "lib/proof/signer.h"
+#include "lib/record/control.h"
 
 #define CF_TAILS_MAX         8 /* frozen generations that wait for the roller before appends wait */
 #define CF_FROZEN_MEMORY_MAX ((size_t)128 << 20) /* and how much memory they may take */
@@ -75,6 +76,7 @@ struct cf_queue {
   struct cf_event *posted; /* CF_POSTED_MAX of room */
   size_t posted_n;
   uint64_t posted_dropped;
+  struct cf_control_tally dropped; /* what of it no record tells yet */
 };
 
 struct cf_ledger {
@@ -126,8 +128,10 @@ struct cf_ledger {
   pthread_mutex_t nap; /* how the two sleep: stop and roll_due, with wake */
   pthread_cond_t wake;
   bool stop, roll_due;
-  int64_t space_checked_us; /* under queue.lock */
+  int64_t space_checked_us; /* under queue.lock, with the two */
   bool space_ok;
+  uint64_t space_left;      /* then */
+  atomic_bool reserve_gone; /* given up, and not made again */
 };
 
 /* meta.c: rows of the tables. All within txn. */
@@ -167,6 +171,7 @@ void cf_meta_close(struct cf_ledger *l);
 /* space.c */
 /* under queue.lock; asks the system at most five times a second */
 bool cf_space_ok(struct cf_ledger *l);
+bool cf_space_reads_ok(struct cf_ledger *l); /* for records of reads */
 uint64_t cf_space_free(const struct cf_ledger *l);
 /* make the reserve file where there is none and space for it; false where that
  * failed */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Free space: events are refused while there is little, and a reserve file is
- * given up so that recovery, seals and the stop record still find room where a
- * quota hides what is left. */
+/* Free space: events are refused while there is little, reads while there is
+ * half as little, and a reserve file is given up so that recovery, seals and
+ * the stop record still find room where a quota hides what is left. */
 #include "config.h"
 
 #include <fcntl.h>
@@ -27,13 +27,20 @@ bool cf_space_ok(struct cf_ledger *l)
   int64_t now = cf_clock_mono_us();
   if (l->space_checked_us != 0 && now - l->space_checked_us < CHECK_US)
     return l->space_ok;
-  bool ok = cf_space_free(l) >= l->conf->min_free;
+  l->space_left = cf_space_free(l);
+  bool ok = l->space_left >= l->conf->min_free;
   if (l->space_checked_us != 0 && ok != l->space_ok)
     cf_log(CF_LOG_WARNING, ok ? "there is space again: events are taken"
                               : "less space than min_free: events are refused");
   l->space_ok = ok;
   l->space_checked_us = now;
   return ok;
+}
+
+bool cf_space_reads_ok(struct cf_ledger *l)
+{
+  return (cf_space_ok(l) || l->space_left >= l->conf->min_free / 2) &&
+         !atomic_load(&l->reserve_gone);
 }
 
 static bool has_reserve(const struct cf_ledger *l)
@@ -53,6 +60,8 @@ bool cf_space_reserve(struct cf_ledger *l)
     (void)close(fd);
   if (fd >= 0 && !made)
     (void)unlinkat(l->directory, "reserve", 0);
+  if (made)
+    atomic_store(&l->reserve_gone, false);
   return made;
 }
 
@@ -74,6 +83,7 @@ bool cf_space_release(struct cf_ledger *l)
 {
   if (unlinkat(l->directory, "reserve", 0) != 0)
     return false;
+  atomic_store(&l->reserve_gone, true);
   cf_log(CF_LOG_WARNING, "out of space: the reserve was given up; free some space");
   return true;
 }

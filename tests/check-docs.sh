@@ -59,7 +59,7 @@ check_options() {
 # ---- api.md against the tables and openapi.json
 
 route_lines() { # METHOD PATH PARAMETERS; "?" where the handler judges them
-  sed -n 's/^CF_ROUTE(\([A-Z]*\), *"\([^"]*\)", *[A-Z]*, *[01], *\(NULL\|"[^"]*"\), .*/\1 \2 \3/p' fcgi-app/routes/route.def | sed 's/\.\.\.}/}/; s/NULL$/?/; s/"//g'
+  sed -n 's/^CF_ROUTE(\([A-Z]*\), *"\([^"]*\)", *[A-Z]*, *[01], *\(NULL\|"[a-z]*"\), *\(NULL\|"[^"]*"\), .*/\1 \2 \4/p' fcgi-app/routes/route.def | sed 's/\.\.\.}/}/; s/NULL$/?/; s/"//g'
 }
 
 question_names() { # the parameters of GET /v1/events, one a line

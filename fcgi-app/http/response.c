@@ -126,12 +126,22 @@ static void response_start(struct cf_response *rs, bool whole)
   cf_buf_fini(&rs->held);
 }
 
+/* Begin to send what has not ended, if it may be. */
+static enum cf_err start_early(struct cf_response *rs)
+{
+  if (rs->err == CF_OK && rs->early != NULL)
+    rs->err = rs->early(rs->early_context);
+  if (rs->err == CF_OK)
+    response_start(rs, false);
+  return rs->err;
+}
+
 enum cf_err cf_response_put(struct cf_response *rs, struct cf_str s)
 {
   if (rs->err != CF_OK)
     return rs->err;
-  if (!rs->started && s.n > CF_RESPONSE_HOLD - rs->held.n)
-    response_start(rs, false);
+  if (!rs->started && s.n > CF_RESPONSE_HOLD - rs->held.n && start_early(rs) != CF_OK)
+    return rs->err;
   if (!rs->started) {
     cf_buf_putstr(&rs->held, s);
     rs->err = rs->held.err;
@@ -143,8 +153,8 @@ enum cf_err cf_response_put(struct cf_response *rs, struct cf_str s)
 
 enum cf_err cf_response_flush(struct cf_response *rs)
 {
-  if (!rs->started)
-    response_start(rs, false);
+  if (!rs->started && start_early(rs) != CF_OK)
+    return rs->err;
   if (rs->err == CF_OK)
     rs->err = rs->transport->flush(rs->transport->context);
   return rs->err;

@@ -22,6 +22,11 @@ struct cf_response {
    * X-Content-Type-Options */
   struct cf_buf headers;
   struct cf_buf held;
+  /* Asked once, when an answer begins to be sent before it has ended: its
+   * error keeps everything back, and goes to whoever put or flushed. NULL:
+   * nobody is asked. */
+  enum cf_err (*early)(void *context);
+  void *early_context;
   /* the first error of the transport or of memory; sticky, later puts do
    * nothing */
   enum cf_err err;

@@ -1,23 +1,38 @@
 /* SPDX-License-Identifier: MIT */
-/* This log's own trail: who read, exported or verified it, and who was refused
- * (format.md, kind `access`). */
+/* This log's own trail: who read, exported or verified it, signed in, and who
+ * was refused (api.md, The log's own trail; format.md, kind `access`). */
 #ifndef CF_ROUTES_ACCESS_IN_H
 #define CF_ROUTES_ACCESS_IN_H
 
 #include "fcgi-app/routes/call_in.h"
 
-/* Leave an `access` record of what the caller did (query, read, verify,
- * export): who, from where, the filter and the number of rows. filter may be
- * empty. Nobody waits for it. */
-void cf_access_post(struct cf_call *call, const char *action, struct cf_str filter, uint64_t rows);
+/* The mark of an answer is left by the application, from its route's row. A
+ * handler only says in call->access what nobody else knows: the rows, a bad
+ * verdict, another action, or none. */
+
+/* What the record tells as the filter, in place of the parameters. Kept until
+ * the call ends. */
+void cf_access_filter(struct cf_call *call, struct cf_str filter);
+
+/* The answer begins to be sent before it has ended: for
+ * cf_response.early. The errors of cf_ledger_append, with words. */
+CF_MUST enum cf_err cf_access_early(void *call);
+/* The handler has ended with err; its answer, if it is still held, goes out
+ * when this returns. Gives err, or why there may be no answer. */
+CF_MUST enum cf_err cf_access_settle(struct cf_call *call, enum cf_err err);
+/* The answer has gone out, or broken off with err: tell of what could not be
+ * known when it began. */
+void cf_access_close(struct cf_call *call, enum cf_err err);
+
 /* Leave a record of its own, durable when this returns, and write rows_n rows
  * of the ledger's tables in the same transaction: for sign-in and sign-out. as:
  * the token of whoever does it; NULL: the caller's own identity. It may use the
  * reserve. The errors of cf_ledger_append. */
 CF_MUST enum cf_err cf_access_append(struct cf_call *call, const struct cf_token *as,
                                      const char *action, const struct cf_row *rows, size_t rows_n);
-/* The caller was refused with that error: known callers and strangers alike are
- * coalesced per minute and address. */
-void cf_access_refused(struct cf_call *call, enum cf_err err);
+
+/* The caller was refused what the action (a constant) names, with that error:
+ * known callers and strangers alike are coalesced per minute and address. */
+void cf_access_refused(struct cf_call *call, const char *action, enum cf_err err);
 
 #endif

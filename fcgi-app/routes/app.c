@@ -36,6 +36,8 @@ static enum cf_err open_parts(struct cf_app *app, struct cf_fault *fault)
   if (err == CF_OK)
     err = cf_loss_new(app->ledger, &app->loss);
   if (err == CF_OK)
+    err = cf_questions_new(app->ledger, &app->questions);
+  if (err == CF_OK)
     err = open_site(app);
   return err;
 }
@@ -64,6 +66,7 @@ void cf_app_free(struct cf_app *app)
 {
   if (app == NULL)
     return;
+  cf_questions_free(app->questions);
   cf_loss_free(app->loss);
   cf_auth_free(app->auth);
   cf_charges_free(app->charges);
@@ -77,6 +80,7 @@ void cf_app_tick(struct cf_app *app)
 {
   cf_loss_tick(app->loss, cf_clock_now_us());
   cf_sessions_tick(cf_auth_sessions(app->auth), cf_clock_now_us());
+  cf_questions_tick(app->questions, cf_clock_now_us());
 }
 
 void cf_app_leave(struct cf_app *app)
@@ -154,6 +158,7 @@ static enum cf_err call_dispatch(struct cf_call *call, char allow[CF_ALLOW_MAX])
     return cf_fail(&call->fault, err, NULL, "this route takes: %s", allow);
   if (err != CF_OK)
     return cf_fail(&call->fault, err, NULL, "see openapi.json for the routes there are");
+  call->access.action = call->route->reads;
   err = call_identify(call);
   if (err == CF_OK)
     err = check_origin(call);
@@ -230,9 +235,11 @@ static void call_serve(struct cf_call *call)
   if (err == CF_E_ROUTE && is_bare_mount(call))
     err = answer_redirect(call);
   if (err == CF_E_TOKEN || err == CF_E_ROLE || err == CF_E_ORIGIN)
-    cf_access_refused(call, err);
+    cf_access_refused(call, "refused", err);
+  err = cf_access_settle(call, err);
   if (err != CF_OK)
     answer_problem(call, err, allow);
+  cf_access_close(call, err);
   err = cf_response_end(call->response);
   if (err != CF_OK && err != CF_E_PEER)
     cf_log(CF_LOG_ERROR, "an answer could not be sent: %s", cf_err_word(err));
@@ -251,11 +258,18 @@ void cf_app_serve(struct cf_app *app, struct cf_transport *transport)
                              .request = &s->request,
                              .response = &s->response,
                              .charge = {.charges = app->charges},
-                             .now_us = cf_clock_now_us()};
+                             .now_us = cf_clock_now_us(),
+                             .access.rows = 1};
   cf_buf_init(&s->call.members, SIZE_MAX);
+  cf_buf_init(&s->call.access.filter, SIZE_MAX);
+  cf_buf_init(&s->call.access.asked, SIZE_MAX);
+  s->response.early = cf_access_early;
+  s->response.early_context = &s->call;
   call_serve(&s->call);
   cf_buf_fini(&s->call.members);
   transport->caller = CF_STR("");
+  cf_buf_fini(&s->call.access.filter);
+  cf_buf_fini(&s->call.access.asked);
   cf_identity_fini(&s->call.who);
   cf_response_fini(&s->response);
   cf_request_fini(&s->request);

@@ -13,6 +13,7 @@
 #include "fcgi-app/page/page.h"
 #include "fcgi-app/routes/app.h"
 #include "fcgi-app/routes/loss_in.h"
+#include "fcgi-app/routes/questions_in.h"
 #include "fcgi-app/routes/route_in.h"
 #include "fcgi-app/who/auth.h"
 
@@ -22,10 +23,24 @@ struct cf_app {
   struct cf_auth *auth;
   struct cf_charges *charges;
   struct cf_loss *loss;
+  struct cf_questions *questions;
   struct cf_site *site;        /* NULL: its files could not be read */
   pthread_mutex_t tokens_lock; /* one change of the tokens at a time */
   pthread_mutex_t verify_lock; /* one full verify at a time */
   atomic_bool leaving;
+};
+
+/* The mark that an answer leaves (access_in.h). */
+struct cf_access {
+  const char *action; /* at first as the route's row has it; NULL: none */
+  uint64_t rows;      /* that it shows, as far as they are known */
+  bool failed;        /* what it tells is bad: it is recorded each time */
+  /* access.c's own: */
+  struct cf_buf filter;  /* where has_filter: in place of what was asked */
+  bool has_filter, open; /* open: rows and outcome are still to be told */
+  struct cf_buf asked;   /* the question's parameters, in one order */
+  char ip[46], network[CF_NETWORK_N];
+  struct cf_question question; /* of the above */
 };
 
 /* A request being answered. */
@@ -37,6 +52,7 @@ struct cf_call {
   struct cf_str args[CF_ROUTE_ARGS_MAX]; /* what the pattern's braces took */
   struct cf_identity who;
   int64_t now_us;
+  struct cf_access access;
   struct cf_fault fault;   /* words for an error that a handler gives */
   struct cf_buf members;   /* further members of that error's problem, JSON text */
   struct cf_charge charge; /* memory that it holds, given back at its end */
@@ -46,7 +62,7 @@ struct cf_call {
  * that becomes a problem document with the words of call->fault and
  * call->members. Role, parameters' names and readiness were checked from the
  * route's row. */
-#define CF_ROUTE(method, pattern, need, writes, params, handler) \
+#define CF_ROUTE(method, pattern, need, writes, reads, params, handler) \
   CF_MUST enum cf_err handler(struct cf_call *call);
 #include "fcgi-app/routes/route.def"
 #undef CF_ROUTE

@@ -71,14 +71,21 @@ enum cf_err cf_handle_healthz(struct cf_call *call)
 enum cf_err cf_handle_readyz(struct cf_call *call)
 {
   struct cf_ledger_state state;
+  struct cf_buf b;
+  cf_ledger_state(call->app->ledger, &state);
+  cf_json_put_member_u64(&call->members, "posted_dropped", state.posted_dropped);
   if (atomic_load(&call->app->leaving))
     return cf_fail(&call->fault, CF_E_LEAVING, NULL, "the service is stopping");
-  cf_ledger_state(call->app->ledger, &state);
   if (!state.space_ok)
     return cf_fail(&call->fault, CF_E_NOTREADY, NULL,
                    "the disk has less free space than min_free: events are refused");
-  enum cf_err err = cf_response_begin(call->response, 200, "application/json");
-  return err == CF_OK ? cf_response_put(call->response, CF_STR("{\"ready\":true}\n")) : err;
+  cf_buf_init(&b, SIZE_MAX);
+  cf_buf_puts(&b, "{\"ready\":true");
+  cf_json_put_member_u64(&b, "posted_dropped", state.posted_dropped);
+  cf_buf_puts(&b, "}\n");
+  enum cf_err err = cf_call_answer(call, 200, "application/json", &b);
+  cf_buf_fini(&b);
+  return err;
 }
 
 /* ---- files ---- */

@@ -55,10 +55,11 @@ static enum cf_err answer_page(struct cf_call *call, int status, struct cf_page_
   return err;
 }
 
-/* To the page itself, with or without a cookie to set. */
+/* To the page itself, with or without a cookie to set. Shows nothing. */
 static enum cf_err page_redirect(struct cf_call *call, struct cf_str cookie)
 {
   struct cf_buf b;
+  call->access.action = NULL;
   cf_buf_init(&b, 4 * CF_PATH_MAX);
   cf_path_put(&b, call->request->mount);
   cf_buf_putc(&b, '/');
@@ -73,9 +74,11 @@ static enum cf_err page_redirect(struct cf_call *call, struct cf_str cookie)
   return err;
 }
 
+/* The form, which shows nothing of the log. */
 static enum cf_err answer_login(struct cf_call *call, int status, const char *message)
 {
   struct cf_page_view *view = calloc(1, sizeof *view);
+  call->access.action = NULL;
   if (view == NULL)
     return CF_E_NOMEM;
   view->origin = cf_str_from(cf_ledger_vkey(call->app->ledger)->name);
@@ -121,12 +124,11 @@ static enum cf_err answer_list(struct cf_call *call, struct cf_page_view *view,
     view->problem_at = call->fault.at;
     view->problem_detail = call->fault.detail;
   }
+  cf_access_filter(call, cf_buf_str(&listing->filter));
+  call->access.rows = listing->n;
+  call->access.failed = asked != CF_OK;
   enum cf_err err = look_at_chain(call, view);
-  if (err == CF_OK)
-    err = answer_page(call, asked == CF_OK ? 200 : cf_err_status(asked), view);
-  if (asked == CF_OK || asked == CF_E_DAMAGED)
-    cf_access_post(call, "query", cf_buf_str(&listing->filter), listing->n);
-  return err;
+  return err == CF_OK ? answer_page(call, asked == CF_OK ? 200 : cf_err_status(asked), view) : err;
 }
 
 static enum cf_err show_list(struct cf_call *call)
@@ -234,7 +236,7 @@ enum cf_err cf_handle_login_post(struct cf_call *call)
   struct cf_token *token =
       cf_tokens_check(cf_auth_tokens(call->app->auth), trimmed(text), call->now_us);
   if (token == NULL) {
-    cf_access_refused(call, CF_E_TOKEN);
+    cf_access_refused(call, "sign-in", CF_E_TOKEN);
     return answer_login(call, 401, "This token is not known, has expired or was revoked.");
   }
   err = sign_in(call, token);
@@ -257,7 +259,9 @@ static enum cf_err sign_out(struct cf_call *call)
     return err;
   cf_buf_init(&header, 4 * CF_PATH_MAX + 512);
   cf_session_put_header(call->request, CF_STR(""), 0, &header);
-  err = header.err == CF_OK ? page_redirect(call, cf_buf_str(&header)) : header.err;
+  err = header.err;
+  if (err == CF_OK)
+    err = page_redirect(call, cf_buf_str(&header));
   cf_buf_fini(&header);
   return err;
 }

@@ -93,11 +93,6 @@ enum cf_err cf_handle_receipt(struct cf_call *call)
     err = cf_receipt_get(call->app->ledger, seq, &b, &call->fault);
   if (err == CF_OK)
     err = cf_call_answer(call, 200, "text/plain; charset=utf-8", &b);
-  if (err == CF_OK) {
-    cf_buf_reset(&b);
-    cf_buf_putf(&b, "receipt=%llu", (unsigned long long)seq);
-    cf_access_post(call, "read", cf_buf_str(&b), 1);
-  }
   cf_buf_fini(&b);
   return err;
 }
@@ -242,6 +237,9 @@ enum cf_err cf_handle_tile(struct cf_call *call)
   if (cf_tile_path_parse(path, &tile) != CF_OK)
     return cf_fail(&call->fault, CF_E_NOTFOUND, NULL,
                    "tile/<level>/<N>[.p/<W>] or tile/entries/<N>[.p/<W>]");
+  /* whoever wants one wants them all */
+  cf_access_filter(call, tile.entries ? CF_STR("tile=entries") : CF_STR("tile=hashes"));
+  call->access.rows = tile.width;
   cf_buf_init(&b, SIZE_MAX);
   enum cf_err err = put_tile(call, &tile, &b);
   if (err == CF_OK)

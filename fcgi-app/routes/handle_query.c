@@ -196,8 +196,10 @@ static enum cf_err question_run(struct cf_call *call, struct cf_query *query,
   cf_rows_init(&stream.rows, output, cf_query_fields(query));
   cf_turn_init(&stream.turn, cf_ledger_turns(call->app->ledger));
   cf_query_take_turns(query, &stream.turn);
+  call->access.action = exported ? "export" : "query";
+  cf_access_filter(call, cf_query_text(query));
   err = page_give(call, query, view, &stream);
-  cf_access_post(call, exported ? "export" : "query", cf_query_text(query), stream.rows.n);
+  call->access.rows = stream.rows.n;
   cf_rows_fini(&stream.rows);
   cf_buf_fini(&stream.text);
   cf_view_put(view);
@@ -298,14 +300,5 @@ enum cf_err cf_handle_event_get(struct cf_call *call)
   if (err == CF_OK && cf_u64_parse(text, UINT64_MAX, &seq) != CF_OK)
     err = cf_fail(&call->fault, CF_E_NOTFOUND, NULL,
                   "a record's place in the path is its seq, a number");
-  if (err == CF_OK)
-    err = read_one(call, seq, proof);
-  if (err == CF_OK) {
-    struct cf_buf filter;
-    cf_buf_init(&filter, 64);
-    cf_buf_putf(&filter, "seq=%llu%s", (unsigned long long)seq, proof ? "&proof=1" : "");
-    cf_access_post(call, "read", cf_buf_str(&filter), 1);
-    cf_buf_fini(&filter);
-  }
-  return err;
+  return err == CF_OK ? read_one(call, seq, proof) : err;
 }

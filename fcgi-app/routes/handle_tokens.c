@@ -164,8 +164,10 @@ enum cf_err cf_handle_tokens_post(struct cf_call *call)
 static enum cf_err token_revoke(struct cf_call *call, const struct cf_token *token)
 {
   struct cf_token *copy = NULL;
-  if (token->revoked_us != CF_TIME_NONE)
+  if (token->revoked_us != CF_TIME_NONE) {
+    call->access.action = "tokens";
     return answer_token(call, 200, token, NULL);
+  }
   enum cf_err err = cf_token_copy(token, &copy);
   if (err == CF_OK) {
     copy->revoked_us = call->now_us;
@@ -191,9 +193,16 @@ enum cf_err cf_handle_token_revoke(struct cf_call *call)
 
 /* ---- the list ---- */
 
+struct listing {
+  struct cf_buf text;
+  uint64_t n;
+};
+
 static void put_one(void *context, const struct cf_token *token)
 {
-  struct cf_buf *b = context;
+  struct listing *listing = context;
+  struct cf_buf *b = &listing->text;
+  listing->n++;
   if (b->n > 0 && b->p[b->n - 1] != '[')
     cf_buf_puts(b, ",\n");
   cf_buf_putc(b, '{');
@@ -203,12 +212,13 @@ static void put_one(void *context, const struct cf_token *token)
 
 enum cf_err cf_handle_tokens_get(struct cf_call *call)
 {
-  struct cf_buf b;
-  cf_buf_init(&b, SIZE_MAX);
-  cf_buf_puts(&b, "{\"tokens\":[");
-  cf_tokens_each(cf_auth_tokens(call->app->auth), put_one, &b);
-  cf_buf_puts(&b, "]}\n");
-  enum cf_err err = cf_call_answer(call, 200, "application/json", &b);
-  cf_buf_fini(&b);
+  struct listing listing = {.n = 0};
+  cf_buf_init(&listing.text, SIZE_MAX);
+  cf_buf_puts(&listing.text, "{\"tokens\":[");
+  cf_tokens_each(cf_auth_tokens(call->app->auth), put_one, &listing);
+  cf_buf_puts(&listing.text, "]}\n");
+  call->access.rows = listing.n;
+  enum cf_err err = cf_call_answer(call, 200, "application/json", &listing.text);
+  cf_buf_fini(&listing.text);
   return err;
 }

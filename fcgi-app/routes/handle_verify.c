@@ -204,9 +204,8 @@ static enum cf_err ledger_verify(struct cf_call *call, struct cf_verify_job *job
   if (result == NULL)
     return CF_E_NOMEM;
   enum cf_err err = verdict_answer(call, job, result);
-  if (err == CF_OK)
-    cf_access_post(call, "verify", cf_request_variable(call->request, "QUERY_STRING"),
-                   result->leaves);
+  call->access.rows = result->leaves;
+  call->access.failed = err == CF_OK && !result->ok;
   free(result);
   return err;
 }

@@ -12,16 +12,16 @@
 #include "lib/base/diag.h"
 #include "lib/base/die.h"
 #include "lib/base/utf8.h"
-#include "lib/record/control.h"
 #include "lib/record/source.h"
 
 #define MINUTE_US INT64_C(60000000)
 #define TEXT_N    129
 
-/* One kind of thing: a source and reason, or a caller and reason. */
+/* One kind of thing: a source and reason, or a caller, action and reason. */
 struct entry {
   bool used;
-  char who[TEXT_N]; /* source, or user */
+  const char *action; /* "" of a loss */
+  char who[TEXT_N];   /* source, or user */
   char credential[TEXT_N];
   char ip[46];
   int64_t told_us;               /* when it was last told */
@@ -54,7 +54,10 @@ static enum cf_err make_refusal(const struct entry *entry, struct cf_event *even
                                 struct cf_fault *fault)
 {
   struct cf_control_who who = {cf_str_from(entry->who), cf_str_from(entry->credential), entry->ip};
-  return cf_control_refusal(&who, &entry->tally, event, fault);
+  struct cf_control_access access = {.action = entry->action,
+                                     .outcome = "failure",
+                                     .tally = &entry->tally};
+  return cf_control_access(&who, &access, event, fault);
 }
 
 /* ---- counting ---- */
@@ -70,7 +73,8 @@ static void copy_text(struct cf_str s, char out[TEXT_N])
 static bool entry_same(const struct entry *a, const struct entry *b)
 {
   return a->used && strcmp(a->who, b->who) == 0 && strcmp(a->credential, b->credential) == 0 &&
-         strcmp(a->ip, b->ip) == 0 && strcmp(a->tally.reason, b->tally.reason) == 0;
+         strcmp(a->ip, b->ip) == 0 && strcmp(a->action, b->action) == 0 &&
+         strcmp(a->tally.reason, b->tally.reason) == 0;
 }
 
 /* The entry for such a thing: its own, a fresh one, or the one for everything
@@ -131,20 +135,20 @@ static void entry_count(struct cf_loss *loss, struct table *table, const struct 
 void cf_loss_events(struct cf_loss *loss, struct cf_str source, const char *reason, uint64_t n,
                     int64_t now_us)
 {
-  struct entry thing = {.tally.reason = reason, .told_us = INT64_MIN / 2};
+  struct entry thing = {.action = "", .tally.reason = reason, .told_us = INT64_MIN / 2};
   if (n == 0)
     return;
   copy_text(source, thing.who);
   entry_count(loss, &loss->losses, &thing, n, now_us);
 }
 
-void cf_loss_refusal(struct cf_loss *loss, const char *ip, struct cf_str user,
-                     struct cf_str credential, const char *reason, int64_t now_us)
+void cf_loss_refusal(struct cf_loss *loss, const struct cf_control_who *who, const char *action,
+                     const char *reason, int64_t now_us)
 {
-  struct entry thing = {.tally.reason = reason, .told_us = INT64_MIN / 2};
-  copy_text(user, thing.who);
-  copy_text(credential, thing.credential);
-  snprintf(thing.ip, sizeof thing.ip, "%s", ip);
+  struct entry thing = {.action = action, .tally.reason = reason, .told_us = INT64_MIN / 2};
+  copy_text(who->user, thing.who);
+  copy_text(who->credential, thing.credential);
+  snprintf(thing.ip, sizeof thing.ip, "%s", who->ip);
   entry_count(loss, &loss->refusals, &thing, 1, now_us);
 }
 
@@ -173,6 +177,7 @@ void cf_loss_tick(struct cf_loss *loss, int64_t now_us)
 static void init_rest(struct table *table, const char *who)
 {
   struct entry *rest = &table->entries[CF_LOSS_MAX - 1];
+  rest->action = "refused";
   rest->tally.reason = "many";
   rest->told_us = INT64_MIN / 2;
   strcpy(rest->who, who);

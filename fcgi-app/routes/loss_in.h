@@ -6,6 +6,7 @@
 #define CF_ROUTES_LOSS_IN_H
 
 #include "lib/ledger/ledger.h"
+#include "lib/record/control.h"
 
 /* So many losses, and so many refusals, are told apart at a time; what comes
  * beyond that is counted together. */
@@ -22,10 +23,11 @@ void cf_loss_free(struct cf_loss *loss);
  * err.def). */
 void cf_loss_events(struct cf_loss *loss, struct cf_str source, const char *reason, uint64_t n,
                     int64_t now_us);
-/* A caller was refused. ip may be empty; user and credential are empty for
- * strangers; reason is a word of err.def. */
-void cf_loss_refusal(struct cf_loss *loss, const char *ip, struct cf_str user,
-                     struct cf_str credential, const char *reason, int64_t now_us);
+/* A caller was refused what the action (a constant) names. who->ip may be
+ * empty; user and credential are empty for strangers; reason is a word of
+ * err.def. */
+void cf_loss_refusal(struct cf_loss *loss, const struct cf_control_who *who, const char *action,
+                     const char *reason, int64_t now_us);
 /* Leave the records whose minute is over. */
 void cf_loss_tick(struct cf_loss *loss, int64_t now_us);
 

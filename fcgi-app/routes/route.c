@@ -10,15 +10,15 @@
 #include "lib/base/die.h"
 
 const struct cf_route cf_route_table[] = {
-#define CF_ROUTE(method, pattern, need, writes, params, handler) \
-  {CF_HTTP_##method, pattern, CF_NEED_##need, writes, params, handler},
+#define CF_ROUTE(method, pattern, need, writes, reads, params, handler) \
+  {CF_HTTP_##method, pattern, CF_NEED_##need, writes, reads, params, handler},
 #include "fcgi-app/routes/route.def"
 #undef CF_ROUTE
 };
 const size_t cf_route_table_n = sizeof cf_route_table / sizeof cf_route_table[0];
 
 /* The words of Allow, and their room, know these two. */
-#define CF_ROUTE(method, pattern, need, writes, params, handler) \
+#define CF_ROUTE(method, pattern, need, writes, reads, params, handler) \
   _Static_assert(CF_HTTP_##method == CF_HTTP_GET || CF_HTTP_##method == CF_HTTP_POST, pattern);
 #include "fcgi-app/routes/route.def"
 #undef CF_ROUTE

@@ -16,7 +16,7 @@ struct cf_route {
   const char *pattern;
   enum cf_need need;
   bool writes;
-  const char *params;
+  const char *reads, *params;
   enum cf_err (*handler)(struct cf_call *call);
 };
 

@@ -4,13 +4,14 @@
 
 #include "lib/record/control.h"
 
+#include "lib/base/codec.h"
+#include "lib/base/crypto.h"
 #include "lib/base/utf8.h"
 #include "lib/record/builder.h"
 #include "lib/record/json.h"
 #include "lib/record/source.h"
 
 #define OBJECT_MAX 32768
-#define FILTER_MAX 4096
 
 /* A record under way: its members, and the two objects among them. */
 struct own {
@@ -105,52 +106,57 @@ enum cf_err cf_control_segment(uint64_t first, uint64_t end, uint64_t rewrite,
 
 /* ---- of who asks it ---- */
 
-/* `access` but for its attributes. */
-static enum cf_err access_begin(struct own *own, const char *action, const char *outcome,
-                                const struct cf_control_who *who)
+/* The whole filter, or as much of it as says that there was more, and what. */
+static void put_filter(struct cf_buf *b, struct cf_str filter)
 {
-  enum cf_err err = own_begin(own, CF_K_ACCESS);
-  if (err != CF_OK)
-    return err;
-  cf_builder_set(own->members, CF_M_SOURCE, CF_STR(CF_SOURCE_OWN));
-  cf_builder_set(own->members, CF_M_ACTION, cf_str_from(action));
-  cf_builder_set(own->members, CF_M_OUTCOME, cf_str_from(outcome));
-  set_text(own, CF_M_USER, who->user);
-  set_text(own, CF_M_CREDENTIAL, who->credential);
-  set_text(own, CF_M_IP, cf_str_from(who->ip));
-  return CF_OK;
+  uint8_t hash[CF_HASH_N];
+  char hex[2 * CF_HASH_N + 1];
+  struct cf_buf text;
+  cf_json_put_member(b, "filter", cf_utf8_head(filter, CF_CONTROL_FILTER_MAX));
+  if (filter.n <= CF_CONTROL_FILTER_MAX)
+    return;
+  cf_sha256_1(filter.p, filter.n, hash);
+  cf_buf_fixed(&text, hex, sizeof hex);
+  cf_hex_put(&text, hash, sizeof hash);
+  cf_json_put_member_u64(b, "filter_length", filter.n);
+  cf_json_put_member(b, "filter_sha256", cf_buf_str(&text));
 }
 
-enum cf_err cf_control_access(const char *action, const struct cf_control_who *who,
-                              struct cf_str filter, uint64_t rows, struct cf_event *event,
+/* In the order of their names, as attributes stand. */
+static void put_access(struct cf_buf *b, const struct cf_control_access *access)
+{
+  const struct cf_control_tally *tally = access->tally;
+  if (tally != NULL)
+    cf_json_put_member_u64(b, "count", tally->count);
+  if (access->filter.p != NULL)
+    put_filter(b, access->filter);
+  if (tally != NULL) {
+    cf_json_put_member_time(b, "first", tally->first_us);
+    cf_json_put_member_time(b, "last", tally->last_us);
+  }
+  if (access->network != NULL)
+    cf_json_put_member(b, "network", cf_str_from(access->network));
+  if (tally != NULL && tally->reason != NULL)
+    cf_json_put_member(b, "reason", cf_str_from(tally->reason));
+  if (access->counted)
+    cf_json_put_member_u64(b, "rows", access->rows);
+}
+
+enum cf_err cf_control_access(const struct cf_control_who *who,
+                              const struct cf_control_access *access, struct cf_event *event,
                               struct cf_fault *fault)
 {
   struct own own;
-  enum cf_err err = access_begin(&own, action, "success", who);
+  enum cf_err err = own_begin(&own, CF_K_ACCESS);
   if (err != CF_OK)
     return err;
-  cf_json_put_member(&own.attributes, "filter", cf_utf8_head(filter, FILTER_MAX));
-  cf_json_put_member_u64(&own.attributes, "rows", rows);
-  return own_end(&own, event, fault);
-}
-
-static void put_tally(struct cf_buf *b, const struct cf_control_tally *tally)
-{
-  cf_json_put_member_u64(b, "count", tally->count);
-  cf_json_put_member_time(b, "first", tally->first_us);
-  cf_json_put_member_time(b, "last", tally->last_us);
-  cf_json_put_member(b, "reason", cf_str_from(tally->reason));
-}
-
-enum cf_err cf_control_refusal(const struct cf_control_who *who,
-                               const struct cf_control_tally *tally, struct cf_event *event,
-                               struct cf_fault *fault)
-{
-  struct own own;
-  enum cf_err err = access_begin(&own, "refused", "failure", who);
-  if (err != CF_OK)
-    return err;
-  put_tally(&own.attributes, tally);
+  cf_builder_set(own.members, CF_M_SOURCE, CF_STR(CF_SOURCE_OWN));
+  cf_builder_set(own.members, CF_M_ACTION, cf_str_from(access->action));
+  cf_builder_set(own.members, CF_M_OUTCOME, cf_str_from(access->outcome));
+  set_text(&own, CF_M_USER, who->user);
+  set_text(&own, CF_M_CREDENTIAL, who->credential);
+  set_text(&own, CF_M_IP, cf_str_from(who->ip));
+  put_access(&own.attributes, access);
   return own_end(&own, event, fault);
 }
 
@@ -164,7 +170,10 @@ enum cf_err cf_control_loss(struct cf_str source, const struct cf_control_tally 
   if (err != CF_OK)
     return err;
   cf_builder_set(own.members, CF_M_SOURCE, source);
-  put_tally(&own.body, tally);
+  cf_json_put_member_u64(&own.body, "count", tally->count);
+  cf_json_put_member_time(&own.body, "first", tally->first_us);
+  cf_json_put_member_time(&own.body, "last", tally->last_us);
+  cf_json_put_member(&own.body, "reason", cf_str_from(tally->reason));
   return own_end(&own, event, fault);
 }
 

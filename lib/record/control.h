@@ -32,24 +32,31 @@ struct cf_control_who {
   struct cf_str user, credential;
   const char *ip;
 };
-/* `access`: somebody used the log. action: query, read, verify, export; filter:
- * what was asked for, URL-encoded, of which 4,096 bytes are kept; rows: of the
- * answer. */
-CF_MUST enum cf_err cf_control_access(const char *action, const struct cf_control_who *who,
-                                      struct cf_str filter, uint64_t rows, struct cf_event *event,
-                                      struct cf_fault *fault);
-
 /* What happened count times from first to last, and why: a word of err.def, or
- * `many`. */
+ * `many`; NULL where nobody asks why. */
 struct cf_control_tally {
   const char *reason;
   uint64_t count;
   int64_t first_us, last_us;
 };
-/* `access` with the action `refused`: somebody was turned away. */
-CF_MUST enum cf_err cf_control_refusal(const struct cf_control_who *who,
-                                       const struct cf_control_tally *tally, struct cf_event *event,
-                                       struct cf_fault *fault);
+/* What was done with the log: once, or as often as a tally says. */
+struct cf_control_access {
+  const char *action;  /* a word of route.def, or `refused` */
+  const char *outcome; /* success, failure; unknown: the answer had only begun */
+  /* What was asked for, URL-encoded; p = NULL: nothing is told of it. Beyond
+   * CF_CONTROL_FILTER_MAX bytes the record has its beginning, its length and
+   * its SHA-256. */
+  struct cf_str filter;
+  const char *network;                  /* of a stranger, or `many`; NULL: the caller is known */
+  const struct cf_control_tally *tally; /* NULL: it tells of one */
+  bool counted;                         /* rows is known */
+  uint64_t rows;                        /* of the answer, or of all of them */
+};
+#define CF_CONTROL_FILTER_MAX 15360
+/* `access`: somebody used the log, or was turned away. */
+CF_MUST enum cf_err cf_control_access(const struct cf_control_who *who,
+                                      const struct cf_control_access *access,
+                                      struct cf_event *event, struct cf_fault *fault);
 /* `loss`: events of that source were not taken. */
 CF_MUST enum cf_err cf_control_loss(struct cf_str source, const struct cf_control_tally *tally,
                                     struct cf_event *event, struct cf_fault *fault);

@@ -3,9 +3,11 @@
  * test has a ledger of its own. */
 #include "config.h"
 
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/record/control.h"
 #include "tests/unit/ledger/ledger_stage.h"
 
 START_TEST(test_start_and_stop_are_records)
@@ -324,6 +326,33 @@ START_TEST(test_no_space)
 }
 END_TEST
 
+/* A record of a read has half of what others may use. */
+START_TEST(test_space_for_reads)
+{
+  struct statvfs s;
+  char text[40];
+  struct cf_control_who who = {CF_STR("u"), CF_STR("c"), "192.0.2.7"};
+  struct cf_control_access access = {.action = "read", .outcome = "success"};
+  struct cf_event e;
+  const struct cf_event *p = &e;
+  struct cf_place place;
+  struct cf_append a = {.by = CF_BY_READER, .events = &p, .n = 1, .places = &place};
+  ck_assert_ok(cf_control_access(&who, &access, &e, NULL));
+  ck_assert_int_eq(fstatvfs(cf_ledger_directory(stage_ledger), &s), 0);
+  for (unsigned parts = 3; parts <= 9; parts += 6) {
+    snprintf(text, sizeof text, "%llu", (unsigned long long)s.f_bavail * s.f_frsize / 2 * parts / 2);
+    stage_set("min_free", text);
+    usleep(300000); /* free space is asked for five times a second */
+    bool half_left = parts == 3;
+    ck_assert_int_eq(cf_ledger_reads_ok(stage_ledger), half_left);
+    ck_assert_err(cf_ledger_append(stage_ledger, &a), half_left ? CF_OK : CF_E_SPACE);
+  }
+  a.by = CF_BY_CALLER;
+  ck_assert_ok(cf_ledger_append(stage_ledger, &a));
+  cf_event_fini(&e);
+}
+END_TEST
+
 START_TEST(test_posted)
 {
   struct cf_event e;
@@ -334,6 +363,52 @@ START_TEST(test_posted)
     usleep(10000);
   ck_assert_uint_eq(stage_size(), 3);
   stage_assert_holds(1);
+}
+END_TEST
+
+/* How many events there are, and how many `loss` records say are missing. */
+static void count_events(uint64_t *there, uint64_t *lost)
+{
+  struct cf_view *view = NULL;
+  struct cf_block *block = calloc(1, sizeof *block);
+  cf_block_init(block);
+  ck_assert_ok(cf_view_get(stage_ledger, &view));
+  *there = *lost = 0;
+  for (uint64_t seq = 0; seq < cf_view_size(view); seq++) {
+    if (seq % CF_GROUP == 0)
+      ck_assert_ok(cf_view_block(view, seq, block));
+    const struct cf_record *r = &block->record[seq % CF_GROUP];
+    *there += r->kind == CF_K_EVENT;
+    if (r->kind != CF_K_LOSS)
+      continue;
+    const char *at = memmem(r->public_text.p, r->public_text.n, "\"count\":", 8);
+    ck_assert_ptr_nonnull(at);
+    *lost += strtoul(at + 8, NULL, 10);
+  }
+  cf_view_put(view);
+  cf_block_fini(block);
+  free(block);
+}
+
+/* More than can wait: what is dropped is told of, by the stop at the latest,
+ * and nothing else is missing. */
+START_TEST(test_posted_dropped)
+{
+  enum { N = 12000 };
+  static struct cf_event events[N];
+  struct cf_ledger_state state;
+  uint64_t there, lost;
+  for (unsigned i = 0; i < N; i++)
+    stage_numbered(&events[i], i);
+  for (unsigned i = 0; i < N; i++)
+    cf_ledger_post(stage_ledger, &events[i]);
+  cf_ledger_state(stage_ledger, &state);
+  ck_assert_uint_gt(state.posted_dropped, 0);
+  stage_close_ledger();
+  stage_open_ledger();
+  count_events(&there, &lost);
+  ck_assert_uint_eq(lost, state.posted_dropped);
+  ck_assert_uint_eq(there + lost, N);
 }
 END_TEST
 
@@ -417,6 +492,8 @@ int main(void)
       {.tcase = "ledger", .test = test_old_database_takes_no_segments},
       {.tcase = "ledger", .test = test_no_space},
       {.tcase = "ledger", .test = test_posted},
+      {.tcase = "ledger", .test = test_posted_dropped},
+      {.tcase = "ledger", .test = test_space_for_reads},
       {.tcase = "ledger", .test = test_seals},
       {.tcase = "ledger", .test = test_verify_while_it_grows},
   };

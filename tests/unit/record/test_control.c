@@ -154,10 +154,21 @@ END_TEST
 
 /* ---- of who asks it ---- */
 
+/* One reading, counted. */
+static struct cf_control_access reading(const char *action, struct cf_str filter, uint64_t rows)
+{
+  return (struct cf_control_access){.action = action,
+                                    .outcome = "success",
+                                    .filter = filter,
+                                    .counted = true,
+                                    .rows = rows};
+}
+
 START_TEST(test_access)
 {
   struct cf_control_who who = {CF_STR("al\"ice"), CF_STR("k3y"), "2001:db8::1"};
-  ck_assert_ok(cf_control_access("export", &who, CF_STR("user=alice&kind=all"), 12, &event, NULL));
+  struct cf_control_access access = reading("export", CF_STR("user=alice&kind=all"), 12);
+  ck_assert_ok(cf_control_access(&who, &access, &event, NULL));
   check_event(CF_K_ACCESS,
               "\"source\":\"counterfoil\",\"action\":\"export\",\"outcome\":\"success\"",
               (const char *const[CF_C_N]){
@@ -170,25 +181,61 @@ END_TEST
 START_TEST(test_access_of_nobody)
 {
   struct cf_control_who who = {CF_STR(""), CF_STR(""), ""};
-  ck_assert_ok(cf_control_access("read", &who, CF_STR(""), 0, &event, NULL));
+  struct cf_control_access access = reading("read", CF_STR(""), 0);
+  ck_assert_ok(cf_control_access(&who, &access, &event, NULL));
   check_event(CF_K_ACCESS, "\"source\":\"counterfoil\",\"action\":\"read\",\"outcome\":\"success\"",
               (const char *const[CF_C_N]){NULL, NULL, NULL,
                                           "{\"attributes\":{\"filter\":\"\",\"rows\":0}}"});
 }
 END_TEST
 
-/* 4,095 letters and a character of two bytes, which does not fit. */
+/* An answer that has only begun, and repeats of a stranger. */
+START_TEST(test_access_counts)
+{
+  struct cf_control_who who = {CF_STR(""), CF_STR(""), ""};
+  struct cf_control_tally repeats = {.count = 4, .first_us = 1, .last_us = 60000000};
+  struct cf_control_access access = {.action = "export",
+                                     .outcome = "unknown",
+                                     .filter = CF_STR("kind=all")};
+  ck_assert_ok(cf_control_access(&who, &access, &event, NULL));
+  check_event(CF_K_ACCESS,
+              "\"source\":\"counterfoil\",\"action\":\"export\",\"outcome\":\"unknown\"",
+              (const char *const[CF_C_N]){NULL, NULL, NULL,
+                                          "{\"attributes\":{\"filter\":\"kind=all\"}}"});
+  access = reading("tile", CF_STR("entries"), 1024);
+  access.network = "192.0.2.0/24";
+  access.tally = &repeats;
+  ck_assert_ok(cf_control_access(&who, &access, &event, NULL));
+  check_event(CF_K_ACCESS, "\"source\":\"counterfoil\",\"action\":\"tile\",\"outcome\":\"success\"",
+              (const char *const[CF_C_N]){
+                  NULL, NULL, NULL,
+                  "{\"attributes\":{\"count\":4,\"filter\":\"entries\","
+                  "\"first\":\"1970-01-01T00:00:00.000001Z\","
+                  "\"last\":\"1970-01-01T00:01:00.000000Z\",\"network\":\"192.0.2.0/24\","
+                  "\"rows\":1024}}"});
+}
+END_TEST
+
+/* A filter is whole; one that has no room says so, and which it was. */
 START_TEST(test_access_long_filter)
 {
-  char filter[4098], detail[8192];
-  memset(filter, 'f', 4095);
-  strcpy(filter + 4095, "\xc3\xbc");
-  snprintf(detail, sizeof detail, "{\"attributes\":{\"filter\":\"%.4095s\",\"rows\":1}}", filter);
+  static char filter[CF_CONTROL_FILTER_MAX + 2], detail[20000];
   struct cf_control_who who = {CF_STR(""), CF_STR(""), ""};
-  ck_assert_ok(cf_control_access("query", &who, cf_str_from(filter), 1, &event, NULL));
-  check_event(CF_K_ACCESS,
-              "\"source\":\"counterfoil\",\"action\":\"query\",\"outcome\":\"success\"",
-              (const char *const[CF_C_N]){NULL, NULL, NULL, detail});
+  memset(filter, 'f', CF_CONTROL_FILTER_MAX);
+  for (size_t more = 0; more < 2; more++) {
+    struct cf_control_access access =
+        reading("query", (struct cf_str){filter, CF_CONTROL_FILTER_MAX + more}, 1);
+    snprintf(detail, sizeof detail, "{\"attributes\":{\"filter\":\"%.15360s\"%s,\"rows\":1}}",
+             filter,
+             more == 0 ? ""
+                       : ",\"filter_length\":15361,\"filter_sha256\":"
+                         "\"827fa503d5af977443d45374a060737f7c78ec41de8abfcea8f6261483511a2f\"");
+    filter[CF_CONTROL_FILTER_MAX] = '\xc3'; /* what is cut is no part of a character */
+    ck_assert_ok(cf_control_access(&who, &access, &event, NULL));
+    check_event(CF_K_ACCESS,
+                "\"source\":\"counterfoil\",\"action\":\"query\",\"outcome\":\"success\"",
+                (const char *const[CF_C_N]){NULL, NULL, NULL, detail});
+  }
 }
 END_TEST
 
@@ -203,7 +250,8 @@ START_TEST(test_access_hostile_who)
     n += (size_t)snprintf(actor + n, sizeof actor - n, "%s", FFFD);
   snprintf(actor + n, sizeof actor - n, "\",\"credential\":\"%s%s\"}", LONG, "012345");
   struct cf_control_who who = {{user, sizeof user}, CF_STR(LONG TEN), "192.0.2.7"};
-  ck_assert_ok(cf_control_access("read", &who, CF_STR("\xff\n"), 1, &event, NULL));
+  struct cf_control_access access = reading("read", CF_STR("\xff\n"), 1);
+  ck_assert_ok(cf_control_access(&who, &access, &event, NULL));
   check_event(CF_K_ACCESS, "\"source\":\"counterfoil\",\"action\":\"read\",\"outcome\":\"success\"",
               (const char *const[CF_C_N]){actor, "{\"ip\":\"192.0.2.7\"}", NULL,
                                           "{\"attributes\":{\"filter\":\"" FFFD
@@ -215,9 +263,11 @@ START_TEST(test_access_wrong)
 {
   struct cf_control_who good = {CF_STR("u"), CF_STR("c"), "192.0.2.7"};
   struct cf_control_who lost = {CF_STR("u"), CF_STR("c"), "nowhere"};
-  ck_assert_err(cf_control_access("a b", &good, CF_STR(""), 1, &event, &fault), CF_E_INVALID);
+  struct cf_control_access access = reading("a b", CF_STR(""), 1);
+  ck_assert_err(cf_control_access(&good, &access, &event, &fault), CF_E_INVALID);
   ck_assert_str_eq(fault.at, "action");
-  ck_assert_err(cf_control_access("read", &lost, CF_STR(""), 1, &event, &fault), CF_E_INVALID);
+  access.action = "read";
+  ck_assert_err(cf_control_access(&lost, &access, &event, &fault), CF_E_INVALID);
   ck_assert_str_eq(fault.at, "ip");
 }
 END_TEST
@@ -227,10 +277,14 @@ static const struct cf_control_tally tally = {.reason = "no-token",
                                               .first_us = 1,
                                               .last_us = 60000000};
 
+static const struct cf_control_access refused = {.action = "refused",
+                                                 .outcome = "failure",
+                                                 .tally = &tally};
+
 START_TEST(test_refusal)
 {
   struct cf_control_who who = {CF_STR("bob"), CF_STR(""), "192.0.2.7"};
-  ck_assert_ok(cf_control_refusal(&who, &tally, &event, NULL));
+  ck_assert_ok(cf_control_access(&who, &refused, &event, NULL));
   check_event(CF_K_ACCESS,
               "\"source\":\"counterfoil\",\"action\":\"refused\",\"outcome\":\"failure\"",
               (const char *const[CF_C_N]){
@@ -243,7 +297,7 @@ END_TEST
 START_TEST(test_refusal_hostile_who)
 {
   struct cf_control_who who = {CF_STR("a\x00\xff\x1b"), CF_STR(LONG "12345\xc3\xbc"), ""};
-  ck_assert_ok(cf_control_refusal(&who, &tally, &event, NULL));
+  ck_assert_ok(cf_control_access(&who, &refused, &event, NULL));
   check_event(CF_K_ACCESS,
               "\"source\":\"counterfoil\",\"action\":\"refused\",\"outcome\":\"failure\"",
               (const char *const[CF_C_N]){
@@ -373,6 +427,7 @@ int main(void)
       {.tcase = "log", .test = test_service},
       {.tcase = "who", .test = test_access},
       {.tcase = "who", .test = test_access_of_nobody},
+      {.tcase = "who", .test = test_access_counts},
       {.tcase = "who", .test = test_access_long_filter},
       {.tcase = "who", .test = test_access_hostile_who},
       {.tcase = "who", .test = test_access_wrong},

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/* The log's own trail, through the application: which answers leave a mark,
+ * when, and what it tells. */
+#include "config.h"
+
+#include <sys/statvfs.h>
+
+#include "tests/unit/routes/app_stage.h"
+
+static const char *writer, *reader, *auditor;
+
+static void setup(void)
+{
+  stage_setup();
+  writer = make_token("web1", "[\"writer\"]", "");
+  reader = make_token("ron", "[\"reader\"]", "");
+  auditor = make_token("ada", "[\"auditor\"]", "");
+}
+
+static void set_relaxed(void)
+{
+  stage_set("audit_reads", "relaxed");
+}
+
+static void setup_relaxed(void)
+{
+  stage_conf_set = set_relaxed;
+  setup();
+}
+
+static void set_tiles(void)
+{
+  stage_set("public", "tiles");
+}
+
+static void setup_public(void)
+{
+  stage_conf_set = set_tiles;
+  setup();
+}
+
+static void feed(unsigned n)
+{
+  for (unsigned i = 0; i < n; i++)
+    ck_answer(post("/v1/events", writer, "{\"action\":\"x\",\"user\":\"u\"}"), 201);
+}
+
+/* What the trail tells, oldest first, but for what the question itself left. */
+static size_t trail(const char *more)
+{
+  char path[400];
+  snprintf(path, sizeof path, "/v1/events?kind=access&order=asc&user.not=admin&action.not=watch%s",
+           more);
+  ck_answer(ask((struct ask){.path = path, .door = CF_DOOR_ADMIN}), 200);
+  return cf_json_count(member("events"));
+}
+
+static size_t records(void)
+{
+  return stage_size();
+}
+
+/* ---- when ---- */
+
+/* On disk when the answer comes: the next question finds it, with nobody to
+ * take it along. */
+START_TEST(test_first_is_durable)
+{
+  uint64_t before = records();
+  ck_answer(get("/v1/events?user=u&method=GET", reader), 200);
+  ck_assert_uint_eq(records(), before + 1);
+  ck_assert_uint_eq(trail(""), 1);
+  ck_value("events.0.action", "query");
+  ck_value("events.0.outcome", "success");
+  ck_value("events.0.attributes.filter", "user=u&method=GET");
+  ck_value("events.0.attributes.rows", "0");
+  ck_value("events.0.attributes.count", "null");
+}
+END_TEST
+
+/* Again: in another order, from another place, as HEAD, in pages. */
+START_TEST(test_repeats_are_counted)
+{
+  feed(3);
+  ck_answer(get("/v1/events?user=u&kind=all&limit=1", reader), 200);
+  uint64_t before = records();
+  ck_answer(get("/v1/events?kind=all&user=u", reader), 200);
+  ck_answer(get("/v1/events?kind=all&limit=2&user=u", reader), 200);
+  ck_answer(ask((struct ask){
+                .method = "HEAD", .path = "/v1/events?kind=all&user=u", .token = reader}),
+            200);
+  ck_assert_uint_eq(records(), before);
+  ck_answer(get("/v1/events?kind=all&user=u", auditor), 200);
+  ck_assert_uint_eq(records(), before + 1);
+  stage_reopen();
+  ck_assert_uint_eq(trail("&user=ron"), 2);
+  ck_value("events.0.attributes.rows", "1");
+  ck_value("events.1.attributes.count", "3");
+  ck_value("events.1.attributes.rows", "8");
+  ck_value("events.1.attributes.filter", value("events.0.attributes.filter"));
+  ck_value("events.1.user", "ron");
+  ck_value("events.1.ip", "192.0.2.7");
+  ck_assert_str_le(value("events.1.attributes.first"), value("events.1.attributes.last"));
+}
+END_TEST
+
+/* The same token from elsewhere is another caller. */
+START_TEST(test_address_tells_apart)
+{
+  ck_answer(get("/v1/events", reader), 200);
+  uint64_t before = records();
+  ck_answer(ask((struct ask){.path = "/v1/events",
+                             .token = reader,
+                             .vars = {"REMOTE_ADDR", "198.51.100.9"}}),
+            200);
+  ck_assert_uint_eq(records(), before + 1);
+}
+END_TEST
+
+START_TEST(test_relaxed_waits_for_nobody)
+{
+  ck_answer(get("/v1/events", reader), 200);
+  ck_answer(get("/v1/events", reader), 200);
+  stage_reopen();
+  ck_assert_uint_eq(trail(""), 2);
+  ck_value("events.1.attributes.count", "1");
+}
+END_TEST
+
+/* ---- which ---- */
+
+static const struct {
+  const char *path, *action, *filter;
+} shown[] = {
+    {"/v1/events?format=csv&user=u", "export", "user=u"},
+    {"/v1/events/0?proof=1", "read", "seq=0&proof=1"},
+    {"/v1/receipts/1", "receipt", "seq=1"},
+    {"/v1/proofs/inclusion?size=2&seq=1", "proof", "seq=1&size=2"},
+    {"/v1/proofs/consistency?first=1&second=2", "proof", "first=1&second=2"},
+    {"/v1/verify?mode=quick", "verify", "mode=quick"},
+    {"/v1/keys", "keys", ""},
+    {"/v1/whoami", "whoami", ""},
+    {"/checkpoint", "checkpoint", ""},
+    {"/tile/0/000.p/2", "tile", "tile=hashes"},
+    {"/tile/entries/000.p/2", "tile", "tile=entries"},
+};
+
+START_TEST(test_each_route_leaves_one)
+{
+  uint64_t before = records();
+  ck_answer(get(shown[_i].path, auditor), 200);
+  ck_assert_uint_eq(records(), before + 1);
+  ck_assert_uint_eq(trail(""), 1);
+  ck_value("events.0.action", shown[_i].action);
+  ck_value("events.0.attributes.filter", shown[_i].filter);
+  ck_value("events.0.user", "ada");
+  before = records();
+  ck_answer(get(shown[_i].path, auditor), 200);
+  ck_assert_uint_eq(records(), before);
+}
+END_TEST
+
+START_TEST(test_some_leave_none)
+{
+  static const char *const paths[] = {"/healthz", "/readyz", "/openapi.json", "/assets/style.css",
+                                      "/login",   "/"};
+  uint64_t before = records();
+  for (size_t i = 0; i < CF_COUNT(paths); i++)
+    ck_answer(get(paths[i], NULL), 200);
+  ck_answer(get("/v1/events?nonsense=1", auditor), 400);
+  ck_answer(get("/v1/events/99999", auditor), 404);
+  stage_reopen();
+  ck_assert_uint_eq(records(), before + 2);
+}
+END_TEST
+
+START_TEST(test_tokens)
+{
+  struct ask list = {.path = "/v1/tokens", .door = CF_DOOR_ADMIN};
+  ck_answer(ask(list), 200);
+  size_t n = cf_json_count(member("tokens"));
+  ck_answer(get("/v1/events?kind=access&action=tokens", auditor), 200);
+  ck_value("events.0.user", "admin");
+  ck_value("events.0.credential", "local");
+  ck_assert_uint_eq((size_t)number("events.0.attributes.rows"), n);
+}
+END_TEST
+
+/* ---- signing in and out ---- */
+
+static int sign_in(const char *token)
+{
+  char form[256];
+  snprintf(form, sizeof form, "token=%s", token);
+  return ask((struct ask){.method = "POST",
+                          .path = "/login",
+                          .type = "application/x-www-form-urlencoded",
+                          .body = form});
+}
+
+START_TEST(test_sign_in)
+{
+  uint64_t before = records();
+  ck_answer(sign_in(reader), 303);
+  ck_assert_uint_eq(records(), before + 1);
+  ck_answer(sign_in("cf_no_such"), 401);
+  feed(1);
+  ck_assert_uint_eq(trail(""), 2);
+  ck_value("events.0.action", "sign-in");
+  ck_value("events.0.outcome", "success");
+  ck_value("events.0.user", "ron");
+  ck_value("events.1.action", "sign-in");
+  ck_value("events.1.outcome", "failure");
+  ck_value("events.1.attributes.reason", "no-token");
+}
+END_TEST
+
+/* ---- strangers ---- */
+
+static int get_from(const char *path, const char *ip)
+{
+  return ask((struct ask){.path = path, .vars = {"REMOTE_ADDR", ip}});
+}
+
+START_TEST(test_networks)
+{
+  uint64_t before = records();
+  ck_answer(get_from("/tile/0/000.p/2", "192.0.2.1"), 200);
+  ck_answer(get_from("/tile/0/000.p/1", "192.0.2.200"), 200);
+  ck_answer(get_from("/tile/0/000.p/1", "192.0.3.1"), 200);
+  ck_answer(get_from("/tile/0/000.p/1", "2001:db8::1"), 200);
+  ck_answer(get_from("/tile/0/000.p/1", "2001:db8::ffff:1"), 200);
+  ck_answer(get_from("/tile/0/000.p/1", "2001:db8:0:1::1"), 200);
+  ck_assert_uint_eq(records(), before + 4);
+  stage_reopen();
+  ck_assert_uint_eq(trail("&action=tile"), 6);
+  ck_value("events.0.attributes.network", "192.0.2.0/24");
+  ck_value("events.0.ip", "192.0.2.1");
+  ck_value("events.2.attributes.network", "2001:db8::/64");
+  ck_value("events.3.attributes.network", "2001:db8:0:1::/64");
+  ck_value("events.5.attributes.count", "1");
+  ck_value("events.5.ip", "null");
+}
+END_TEST
+
+/* ---- what it tells ---- */
+
+START_TEST(test_long_filter)
+{
+  static char path[8000];
+  size_t n = (size_t)snprintf(path, sizeof path, "/v1/events?q=");
+  memset(path + n, 'a', 1000);
+  for (n += 1000; n < 6000; n += 1000) {
+    memcpy(path + n, "&q=", 3);
+    memset(path + n + 3, (int)('a' + n / 1000), 997);
+  }
+  ck_answer(get(path, reader), 200);
+  ck_assert_uint_eq(trail(""), 1);
+  ck_value("events.0.attributes.filter_length", "null");
+  ck_assert_uint_gt(strlen(value("events.0.attributes.filter")), 4096);
+}
+END_TEST
+
+/* More than is held: the question first, its rows afterwards. */
+START_TEST(test_streamed)
+{
+  static char event[9000];
+  size_t n = (size_t)snprintf(event, sizeof event, "{\"action\":\"big\",\"user_agent\":\"");
+  memset(event + n, 'x', 8000);
+  strcpy(event + n + 8000, "\"}");
+  for (int i = 0; i < 140; i++)
+    ck_answer(post("/v1/events", writer, event), 201);
+  ck_answer(get("/v1/events?action=big&format=ndjson&limit=all", reader), 200);
+  ck_assert_uint_eq(trail(""), 1);
+  ck_value("events.0.action", "export");
+  ck_value("events.0.outcome", "unknown");
+  ck_value("events.0.attributes.rows", "null");
+  stage_reopen();
+  ck_assert_uint_eq(trail(""), 2);
+  ck_value("events.1.outcome", "success");
+  ck_value("events.1.attributes.count", "0");
+  ck_value("events.1.attributes.rows", "140");
+}
+END_TEST
+
+/* A bad verdict is recorded, as one, each time. */
+START_TEST(test_verdict)
+{
+  const char *path = "/v1/verify?mode=quick&size=2&root="
+                     "0000000000000000000000000000000000000000000000000000000000000000";
+  for (int i = 0; i < 2; i++) {
+    ck_answer(get(path, auditor), 200);
+    ck_value("ok", "false");
+  }
+  ck_assert_uint_eq(trail("&action=verify&outcome=failure"), 2);
+}
+END_TEST
+
+/* ---- space ---- */
+
+static void leave_share(unsigned percent)
+{
+  struct statvfs s;
+  char text[40];
+  ck_assert_int_eq(fstatvfs(cf_ledger_directory(stage_ledger), &s), 0);
+  snprintf(text, sizeof text, "%llu",
+           (unsigned long long)s.f_bavail * s.f_frsize / percent * 100);
+  stage_set("min_free", text);
+  usleep(300000); /* free space is asked for five times a second */
+}
+
+/* Half of the reserve is for reads, and what a revocation needs is not. */
+START_TEST(test_space)
+{
+  ck_answer(get("/v1/events?user=before", reader), 200);
+  leave_share(75);
+  ck_answer(post("/v1/events", writer, "{\"action\":\"x\"}"), 507);
+  ck_answer(get("/v1/events?user=u", reader), 200);
+  leave_share(25);
+  ck_answer(get("/v1/events?user=v", reader), 507);
+  ck_value("type", "urn:counterfoil:no-space");
+  ck_answer(get("/v1/events?user=before", reader), 507);
+  ck_answer(ask((struct ask){.path = "/v1/tokens", .door = CF_DOOR_ADMIN}), 200);
+  ck_answer(sign_in(reader), 303);
+  char path[64];
+  ck_answer(ask((struct ask){.path = "/v1/tokens", .door = CF_DOOR_ADMIN}), 200);
+  snprintf(path, sizeof path, "/v1/tokens/%s/revoke", value("tokens.0.id"));
+  ck_answer(ask((struct ask){.method = "POST", .path = path, .door = CF_DOOR_ADMIN}), 200);
+}
+END_TEST
+
+int main(void)
+{
+  const struct cf_test tests[] = {
+      {.tcase = "when", .test = test_first_is_durable, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "when", .test = test_repeats_are_counted},
+      {.tcase = "when", .test = test_address_tells_apart},
+      {.tcase = "which",
+       .test = test_each_route_leaves_one,
+       .setup = setup,
+       .teardown = stage_teardown,
+       .loops = CF_COUNT(shown)},
+      {.tcase = "which", .test = test_some_leave_none},
+      {.tcase = "which", .test = test_tokens},
+      {.tcase = "which", .test = test_sign_in},
+      {.tcase = "what", .test = test_long_filter, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "what", .test = test_streamed},
+      {.tcase = "what", .test = test_verdict},
+      {.tcase = "space", .test = test_space, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "strangers",
+       .test = test_networks,
+       .setup = setup_public,
+       .teardown = stage_teardown},
+      {.tcase = "relaxed",
+       .test = test_relaxed_waits_for_nobody,
+       .setup = setup_relaxed,
+       .teardown = stage_teardown},
+  };
+  return cf_test_run("access", tests, CF_COUNT(tests));
+}

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Preloaded into the owner of a ledger: writes down in which order it reads,
- * writes to files, syncs them and answers, and makes an fsync fail.
+ * writes to files, syncs them and answers, and makes an fsync fail or stall.
  *
  * CF_SHIM_LOG=FILE   where the lines go; without it nothing is written down
  * CF_SHIM_ARM=FILE   while this file exists, calls of fsync and fdatasync are
  * counted; the n-th, n being the number in the
  *                    file, fails with EIO
+ * CF_SHIM_STALL=FILE while this file exists, fsync and fdatasync do not return
  * CF_SHIM_MARK=TEXT  TEXT with the letters, digits and dashes behind it is
  * noted where it occurs in what is read or written
  *
@@ -275,6 +276,14 @@ static int failing(void)
   return atomic_fetch_add(&armed_calls, 1) + 1 == strtoul(text, NULL, 10);
 }
 
+static void stall(void)
+{
+  const char *path = getenv("CF_SHIM_STALL");
+
+  while (path && access(path, F_OK) == 0)
+    (void)usleep(10000);
+}
+
 static int sync_noted(int fd, const char *name)
 {
   int (*f)(int);
@@ -288,6 +297,7 @@ static int sync_noted(int fd, const char *name)
     line_path(&line, fd);
     line_end(&line);
   }
+  stall();
   int fails = failing();
   int result = fails ? -1 : f(fd);
   if (fails)

@@ -340,7 +340,8 @@ START_TEST(test_space_for_reads)
   ck_assert_ok(cf_control_access(&who, &access, &e, NULL));
   ck_assert_int_eq(fstatvfs(cf_ledger_directory(stage_ledger), &s), 0);
   for (unsigned parts = 3; parts <= 9; parts += 6) {
-    snprintf(text, sizeof text, "%llu", (unsigned long long)s.f_bavail * s.f_frsize / 2 * parts / 2);
+    snprintf(text, sizeof text, "%llu",
+             (unsigned long long)s.f_bavail * s.f_frsize / 2 * parts / 2);
     stage_set("min_free", text);
     usleep(300000); /* free space is asked for five times a second */
     bool half_left = parts == 3;

@@ -8,7 +8,7 @@
 #include "fcgi-app/routes/questions_in.h"
 #include "tests/unit/ledger/ledger_stage.h"
 
-#define NOON INT64_C(1795824000000000) /* a full hour */
+#define NOON   INT64_C(1795824000000000) /* a full hour */
 #define MINUTE INT64_C(60000000)
 
 static struct cf_questions *questions;

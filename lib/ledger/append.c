@@ -223,27 +223,6 @@ static void group_take(struct cf_queue *q, struct group *g)
     g->intake[g->intakes_n++] = &g->posted.intake;
 }
 
-/* Do too many frozen generations wait, or too large ones? */
-static bool roller_is_behind(const struct cf_layout *layout)
-{
-  size_t memory = 0;
-  for (size_t i = 0; i + 1 < layout->tails_n; i++)
-    memory += cf_tail_memory(layout->tails[i]);
-  return layout->tails_n > CF_TAILS_MAX || memory > CF_FROZEN_MEMORY_MAX;
-}
-
-/* Wait while the roller has too much before it. CF_E_SPACE when it cannot get
- * rid of it. */
-static enum cf_err wait_for_roller(struct cf_ledger *l)
-{
-  (void)pthread_mutex_lock(&l->look);
-  while (roller_is_behind(l->layout) && !l->roll_failed && !l->roller_gone)
-    (void)pthread_cond_wait(&l->rolled, &l->look);
-  bool stuck = roller_is_behind(l->layout) && l->roll_failed;
-  (void)pthread_mutex_unlock(&l->look);
-  return stuck ? CF_E_SPACE : CF_OK;
-}
-
 /* Does it tell of reads only, for which the reserve is not? */
 static bool is_of_readers(const struct group *g)
 {
@@ -256,8 +235,8 @@ static bool is_of_readers(const struct group *g)
 static enum cf_err group_commit(struct cf_ledger *l, struct group *g, uint64_t *size)
 {
   struct posted *posted = &g->posted;
-  enum cf_err err = wait_for_roller(l);
-  if (err == CF_OK && posted->n > 0)
+  enum cf_err err = CF_OK;
+  if (posted->n > 0)
     err = cf_event_keys_make(l, posted->pointer, posted->n, &posted->intake.keys);
   if (err == CF_OK) {
     (void)pthread_mutex_lock(&l->commit);
@@ -354,23 +333,56 @@ static enum cf_err append_admit(struct cf_ledger *l, const struct cf_append *a)
   return !brings_events(a) || cf_space_ok(l) ? CF_OK : CF_E_SPACE;
 }
 
+/* Do too many frozen generations wait, or too large ones? */
+static bool roller_is_behind(const struct cf_layout *layout)
+{
+  size_t memory = 0;
+  for (size_t i = 0; i + 1 < layout->tails_n; i++)
+    memory += cf_tail_memory(layout->tails[i]);
+  return layout->tails_n > CF_TAILS_MAX || memory > CF_FROZEN_MEMORY_MAX;
+}
+
+/* Wait while the roller has too much before it. CF_E_SPACE when it cannot get
+ * rid of it. Not for the ledger's own threads: it is one of them, and needs no
+ * more than a record for each generation that it gets rid of. */
+static enum cf_err wait_for_roller(struct cf_ledger *l)
+{
+  (void)pthread_mutex_lock(&l->look);
+  while (roller_is_behind(l->layout) && !l->roll_failed && !l->roller_gone)
+    (void)pthread_cond_wait(&l->rolled, &l->look);
+  bool stuck = roller_is_behind(l->layout) && l->roll_failed;
+  (void)pthread_mutex_unlock(&l->look);
+  return stuck ? CF_E_SPACE : CF_OK;
+}
+
+/* It counts as inside from here on, so that a ledger that leaves waits for
+ * it. */
+static enum cf_err queue_enter(struct cf_ledger *l, const struct cf_append *a)
+{
+  (void)pthread_mutex_lock(&l->queue.lock);
+  enum cf_err err = append_admit(l, a);
+  if (err == CF_OK)
+    l->queue.inside++;
+  (void)pthread_mutex_unlock(&l->queue.lock);
+  if (err != CF_OK || a->by == CF_BY_LEDGER || (err = wait_for_roller(l)) == CF_OK)
+    return err;
+  (void)pthread_mutex_lock(&l->queue.lock);
+  queue_leave(&l->queue, 1);
+  (void)pthread_mutex_unlock(&l->queue.lock);
+  return err;
+}
+
 static enum cf_err wait_in_queue(struct cf_ledger *l, struct cf_waiter *w)
 {
   struct cf_queue *q = &l->queue;
   (void)sem_init(&w->wake, 0, 0);
   (void)pthread_mutex_lock(&q->lock);
-  enum cf_err err = append_admit(l, w->intake.append);
-  if (err == CF_OK) {
-    q->inside++;
-    q->bytes += w->bytes;
-    *q->tail = w;
-    q->tail = &w->next;
-  }
+  q->bytes += w->bytes;
+  *q->tail = w;
+  q->tail = &w->next;
   queue_release(q);
-  if (err == CF_OK) {
-    sleep_until_woken(w);
-    err = w->leads ? group_lead(l, w) : w->err;
-  }
+  sleep_until_woken(w);
+  enum cf_err err = w->leads ? group_lead(l, w) : w->err;
   (void)sem_destroy(&w->wake);
   return err;
 }
@@ -380,6 +392,8 @@ enum cf_err cf_ledger_append(struct cf_ledger *l, struct cf_append *append)
 {
   struct cf_waiter w = {.intake.append = append, .bytes = append_bytes(append)};
   enum cf_err err = cf_event_keys_make(l, append->events, append->n, &w.intake.keys);
+  if (err == CF_OK)
+    err = queue_enter(l, append);
   if (err == CF_OK)
     err = wait_in_queue(l, &w);
   cf_event_keys_fini(&w.intake.keys);

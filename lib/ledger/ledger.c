@@ -402,10 +402,7 @@ static enum cf_err start_threads(struct cf_ledger *l, struct cf_fault *fault)
 
 static void stop_threads(struct cf_ledger *l)
 {
-  (void)pthread_mutex_lock(&l->nap);
-  l->stop = true;
-  (void)pthread_cond_broadcast(&l->wake);
-  (void)pthread_mutex_unlock(&l->nap);
+  cf_nap_end(l, &l->stop);
   if (l->clerk_runs)
     (void)pthread_join(l->clerk, NULL);
   if (l->roller_runs)

@@ -27,6 +27,12 @@
 #define CF_DAMAGED_MAX       64         /* damaged segments that are told apart */
 #define CF_ENV_CACHE         (16u << 20)
 
+/* Tables of the ledger's own, behind those of enum cf_table: an append of its
+ * threads may bring rows of them. */
+#define CF_TABLE_META      ((enum cf_table)CF_TABLE_N)
+#define CF_TABLE_CATALOGUE ((enum cf_table)(CF_TABLE_N + 1))
+#define CF_TABLES_ALL      (CF_TABLE_N + 2)
+
 /* Which segments and generations hold the records: immutable, counted, replaced
  * whole. */
 struct cf_layout {
@@ -86,7 +92,7 @@ struct cf_ledger {
   char *segments_path;
 
   struct cf_bdb_env *env;
-  struct cf_bdb *meta, *catalogue, *tiles, *checkpoints, *table[CF_TABLE_N];
+  struct cf_bdb *table[CF_TABLES_ALL], *tiles, *checkpoints;
   uint8_t import_key[CF_SEED_N];
   uint8_t fingerprint_key[16];
   char origin[CF_ORIGIN_MAX + 1];
@@ -134,7 +140,7 @@ struct cf_ledger {
   atomic_bool reserve_gone; /* given up, and not made again */
 };
 
-/* meta.c: rows of the tables. All within txn. */
+/* meta.c: rows of the tables. */
 struct cf_head {
   uint64_t size;
   int64_t last_recorded_us;
@@ -146,14 +152,13 @@ CF_MUST enum cf_err cf_meta_put_head(struct cf_ledger *l, struct cf_bdb_txn *txn
 CF_MUST enum cf_err cf_meta_get_head(struct cf_ledger *l, struct cf_head *head);
 CF_MUST enum cf_err cf_meta_put_tail(struct cf_ledger *l, struct cf_bdb_txn *txn,
                                      const struct cf_tail_meta *meta);
-CF_MUST enum cf_err cf_meta_del_tail(struct cf_ledger *l, struct cf_bdb_txn *txn,
-                                     const struct cf_tail_meta *meta);
+/* The key of its row, without which nothing names it. */
+#define CF_TAIL_KEY_N 12
+void cf_meta_tail_key(uint64_t number, uint8_t key[CF_TAIL_KEY_N]);
 CF_MUST enum cf_err cf_meta_each_tail(struct cf_ledger *l,
                                       enum cf_err (*each)(void *context,
                                                           const struct cf_tail_meta *meta),
                                       void *context);
-CF_MUST enum cf_err cf_meta_put_segment(struct cf_ledger *l, struct cf_bdb_txn *txn,
-                                        const struct cf_segment_meta *meta);
 CF_MUST enum cf_err cf_meta_each_segment(struct cf_ledger *l,
                                          enum cf_err (*each)(void *context,
                                                              const struct cf_segment_meta *meta),
@@ -213,10 +218,23 @@ void cf_layout_swap(struct cf_ledger *l, struct cf_layout *layout); /* takes it 
 void cf_publish(struct cf_ledger *l, uint64_t size); /* everything below size is on disk */
 CF_MUST enum cf_err cf_view_at(struct cf_ledger *l, uint64_t size, struct cf_view **view);
 
+/* catalogue.c */
+/* What a written file makes of the ledger, in one durable append: the
+ * catalogue's row, and none any more of the generation that it replaces; then
+ * readers see it in that one's place. */
+CF_MUST enum cf_err cf_catalogue_enter(struct cf_ledger *l, const struct cf_segment_meta *meta,
+                                       const struct cf_tail *tail);
+
+/* nap.c: how they sleep */
+/* Sleep so long, or, where due is not NULL, until it is set, which is undone;
+ * false when the ledger is closing. */
+bool cf_nap(struct cf_ledger *l, int64_t t_us, bool *due);
+void cf_nap_end(struct cf_ledger *l, bool *due); /* set it, and wake who sleeps */
+bool cf_nap_stopped(struct cf_ledger *l);        /* it is closing */
+
 /* seal.c, roll.c: the two threads' work. */
 void *cf_clerk_main(void *ledger);
 void *cf_roller_main(void *ledger);
-void cf_roller_wake(struct cf_ledger *l);
 /* end a generation that is older than segment_span, or takes too much memory */
 void cf_clerk_end_tail(struct cf_ledger *l);
 /* check the recovered size against what was signed */

@@ -11,13 +11,15 @@
 #include "lib/base/codec.h"
 #include "lib/ledger/ledger_in.h"
 
-static const char *const table_files[CF_TABLE_N] = {
+static const char *const table_files[CF_TABLES_ALL] = {
     [CF_TABLE_TOKENS] = "tokens",
     [CF_TABLE_SESSIONS] = "sessions",
+    [CF_TABLE_META] = "meta",
+    [CF_TABLE_CATALOGUE] = "catalogue",
 };
 
 #define TAIL_PREFIX "tail"
-#define TAIL_KEY_N  (sizeof TAIL_PREFIX - 1 + 8)
+_Static_assert(CF_TAIL_KEY_N == sizeof TAIL_PREFIX - 1 + 8, "a prefix and a number");
 
 static struct cf_str str(const void *p, size_t n)
 {
@@ -37,39 +39,26 @@ static enum cf_err open_table(struct cf_ledger *l, const char *file, enum cf_bdb
 
 enum cf_err cf_meta_open(struct cf_ledger *l, enum cf_bdb_open how, struct cf_fault *fault)
 {
-  struct {
-    const char *file;
-    struct cf_bdb **db;
-  } const fixed[] = {
-      {"meta", &l->meta},
-      {"catalogue", &l->catalogue},
-      {"tiles", &l->tiles},
-      {"checkpoints", &l->checkpoints},
-  };
-  for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
-    enum cf_err err = open_table(l, fixed[i].file, how, fixed[i].db, fault);
-    if (err != CF_OK)
-      return err;
-  }
-  for (size_t i = 0; i < CF_TABLE_N; i++) {
-    enum cf_err err = open_table(l, table_files[i], CF_BDB_CREATE, &l->table[i], fault);
-    if (err != CF_OK)
-      return err;
-  }
-  return CF_OK;
+  enum cf_err err = open_table(l, "tiles", how, &l->tiles, fault);
+  if (err == CF_OK)
+    err = open_table(l, "checkpoints", how, &l->checkpoints, fault);
+  for (size_t i = CF_TABLES_ALL; err == CF_OK && i-- > 0;)
+    err = open_table(l, table_files[i], i < CF_TABLE_N ? CF_BDB_CREATE : how, &l->table[i], fault);
+  return err;
+}
+
+static void close_table(struct cf_bdb **db)
+{
+  cf_bdb_close(*db);
+  *db = NULL;
 }
 
 void cf_meta_close(struct cf_ledger *l)
 {
-  struct cf_bdb **const all[] = {&l->meta, &l->catalogue, &l->tiles, &l->checkpoints};
-  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-    cf_bdb_close(*all[i]);
-    *all[i] = NULL;
-  }
-  for (size_t i = 0; i < CF_TABLE_N; i++) {
-    cf_bdb_close(l->table[i]);
-    l->table[i] = NULL;
-  }
+  close_table(&l->tiles);
+  close_table(&l->checkpoints);
+  for (size_t i = 0; i < CF_TABLES_ALL; i++)
+    close_table(&l->table[i]);
 }
 
 /* ---- head ---- */
@@ -82,7 +71,7 @@ enum cf_err cf_meta_put_head(struct cf_ledger *l, struct cf_bdb_txn *txn,
   cf_u64_put(v + 8, (uint64_t)head->last_recorded_us);
   cf_u64_put(v + 16, head->generation);
   memcpy(v + 24, head->last_hash, CF_HASH_N);
-  return cf_bdb_put(l->meta, txn, CF_STR("head"), str(v, sizeof v));
+  return cf_bdb_put(l->table[CF_TABLE_META], txn, CF_STR("head"), str(v, sizeof v));
 }
 
 /* Read a row of a known length. */
@@ -90,7 +79,7 @@ static enum cf_err get_fixed(struct cf_ledger *l, struct cf_str key, uint8_t *ou
 {
   struct cf_buf b;
   cf_buf_init(&b, 4096);
-  enum cf_err err = cf_bdb_get(l->meta, NULL, key, &b);
+  enum cf_err err = cf_bdb_get(l->table[CF_TABLE_META], NULL, key, &b);
   if (err == CF_OK && b.n != n)
     err = CF_E_DAMAGED;
   if (err == CF_OK)
@@ -120,9 +109,11 @@ enum cf_err cf_meta_put_secrets(struct cf_ledger *l, struct cf_bdb_txn *txn)
   cf_random(v, sizeof v);
   memcpy(l->import_key, v, CF_SEED_N);
   memcpy(l->fingerprint_key, v + CF_SEED_N, 16);
-  enum cf_err err = cf_bdb_put(l->meta, txn, CF_STR("secrets"), str(v, sizeof v));
+  enum cf_err err = cf_bdb_put(l->table[CF_TABLE_META], txn, CF_STR("secrets"), str(v, sizeof v));
   cf_wipe(v, sizeof v);
-  return err != CF_OK ? err : cf_bdb_put(l->meta, txn, CF_STR("origin"), cf_str_from(l->origin));
+  return err != CF_OK
+             ? err
+             : cf_bdb_put(l->table[CF_TABLE_META], txn, CF_STR("origin"), cf_str_from(l->origin));
 }
 
 enum cf_err cf_meta_get_secrets(struct cf_ledger *l)
@@ -136,7 +127,7 @@ enum cf_err cf_meta_get_secrets(struct cf_ledger *l)
   cf_wipe(v, sizeof v);
   struct cf_buf b;
   cf_buf_init(&b, CF_ORIGIN_MAX + 1);
-  err = cf_bdb_get(l->meta, NULL, CF_STR("origin"), &b);
+  err = cf_bdb_get(l->table[CF_TABLE_META], NULL, CF_STR("origin"), &b);
   if (err == CF_OK && !cf_origin_ok(cf_buf_str(&b)))
     err = CF_E_DAMAGED;
   if (err == CF_OK) {
@@ -149,7 +140,7 @@ enum cf_err cf_meta_get_secrets(struct cf_ledger *l)
 
 /* ---- generations ---- */
 
-static void tail_key(uint64_t number, uint8_t key[TAIL_KEY_N])
+void cf_meta_tail_key(uint64_t number, uint8_t key[CF_TAIL_KEY_N])
 {
   memcpy(key, TAIL_PREFIX, sizeof TAIL_PREFIX - 1);
   cf_u64_put(key + sizeof TAIL_PREFIX - 1, number);
@@ -158,19 +149,11 @@ static void tail_key(uint64_t number, uint8_t key[TAIL_KEY_N])
 enum cf_err cf_meta_put_tail(struct cf_ledger *l, struct cf_bdb_txn *txn,
                              const struct cf_tail_meta *meta)
 {
-  uint8_t key[TAIL_KEY_N], v[16];
-  tail_key(meta->number, key);
+  uint8_t key[CF_TAIL_KEY_N], v[16];
+  cf_meta_tail_key(meta->number, key);
   cf_u64_put(v, meta->first);
   cf_u64_put(v + 8, meta->limit);
-  return cf_bdb_put(l->meta, txn, str(key, sizeof key), str(v, sizeof v));
-}
-
-enum cf_err cf_meta_del_tail(struct cf_ledger *l, struct cf_bdb_txn *txn,
-                             const struct cf_tail_meta *meta)
-{
-  uint8_t key[TAIL_KEY_N];
-  tail_key(meta->number, key);
-  return cf_bdb_del(l->meta, txn, str(key, sizeof key));
+  return cf_bdb_put(l->table[CF_TABLE_META], txn, str(key, sizeof key), str(v, sizeof v));
 }
 
 /* Walk a table from seek on; each gives CF_E_NOTFOUND to end early and well. */
@@ -201,7 +184,7 @@ static enum cf_err one_tail(void *context, struct cf_str key, struct cf_str valu
   const struct tails *w = context;
   if (!cf_str_starts(key, CF_STR(TAIL_PREFIX)))
     return CF_E_NOTFOUND;
-  if (key.n != TAIL_KEY_N || value.n != 16)
+  if (key.n != CF_TAIL_KEY_N || value.n != 16)
     return CF_E_DAMAGED;
   const uint8_t *v = (const uint8_t *)value.p;
   struct cf_tail_meta meta = {
@@ -220,24 +203,10 @@ enum cf_err cf_meta_each_tail(struct cf_ledger *l,
                               void *context)
 {
   struct tails w = {each, context};
-  return table_walk(l->meta, CF_STR(TAIL_PREFIX), one_tail, &w);
+  return table_walk(l->table[CF_TABLE_META], CF_STR(TAIL_PREFIX), one_tail, &w);
 }
 
 /* ---- segments ---- */
-
-enum cf_err cf_meta_put_segment(struct cf_ledger *l, struct cf_bdb_txn *txn,
-                                const struct cf_segment_meta *meta)
-{
-  uint8_t key[8];
-  cf_u64_put(key, meta->first);
-  struct cf_buf b;
-  cf_buf_init(&b, 4096);
-  cf_segment_meta_put(meta, &b);
-  enum cf_err err =
-      b.err != CF_OK ? b.err : cf_bdb_put(l->catalogue, txn, str(key, sizeof key), cf_buf_str(&b));
-  cf_buf_fini(&b);
-  return err;
-}
 
 struct segments {
   enum cf_err (*each)(void *context, const struct cf_segment_meta *meta);
@@ -260,7 +229,7 @@ enum cf_err cf_meta_each_segment(struct cf_ledger *l,
                                  void *context)
 {
   struct segments w = {each, context};
-  return table_walk(l->catalogue, (struct cf_str){0}, one_segment, &w);
+  return table_walk(l->table[CF_TABLE_CATALOGUE], (struct cf_str){0}, one_segment, &w);
 }
 
 enum cf_err cf_ledger_each_row(struct cf_ledger *l, enum cf_table table,

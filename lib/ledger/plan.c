@@ -306,7 +306,7 @@ static void plan_apply(struct plan *p)
     cf_die("cannot keep what was committed in memory (%s): restart the service", cf_err_word(err));
   if (p->tails_n > 0) {
     l->tail = p->tail[p->tails_n - 1];
-    cf_roller_wake(l);
+    cf_nap_end(l, &l->roll_due);
   }
   l->size = p->size;
   l->generation = p->generation;

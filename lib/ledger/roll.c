@@ -3,48 +3,18 @@
  * (architecture.md, The store). */
 #include "config.h"
 
-#include "lib/base/die.h"
-
-#include <errno.h>
+#include <stdlib.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #include "lib/base/codec.h"
 #include "lib/base/diag.h"
 #include "lib/ledger/ledger_in.h"
 
-#define RETRY_S 5
+#define RETRY_US INT64_C(5000000)
 /* twice what a full generation of ordinary events takes */
 #define TAIL_MEMORY_MAX ((size_t)160 << 20)
-
-void cf_roller_wake(struct cf_ledger *l)
-{
-  (void)pthread_mutex_lock(&l->nap);
-  l->roll_due = true;
-  (void)pthread_cond_broadcast(&l->wake);
-  (void)pthread_mutex_unlock(&l->nap);
-}
-
-/* Sleep until there may be work, or for a while after a failure; false when the
- * ledger is closing. */
-static bool wait_for_work(struct cf_ledger *l, bool failed)
-{
-  struct timespec until;
-  (void)clock_gettime(CLOCK_MONOTONIC, &until);
-  until.tv_sec += RETRY_S;
-  (void)pthread_mutex_lock(&l->nap);
-  int rc = 0;
-  while (!l->stop && (failed || !l->roll_due) && rc != ETIMEDOUT)
-    rc = pthread_cond_timedwait(&l->wake, &l->nap, &until);
-  l->roll_due = false;
-  bool stop = l->stop;
-  (void)pthread_mutex_unlock(&l->nap);
-  return !stop;
-}
 
 /* The newest kept checkpoint at or below end; empty where there is none. */
 static enum cf_err newest_checkpoint(struct cf_ledger *l, uint64_t end, struct cf_buf *note)
@@ -87,26 +57,7 @@ static enum cf_err segment_build(struct cf_ledger *l, struct cf_tail *tail,
   return err;
 }
 
-/* Under commit: the catalogue names the segment, and nothing names the
- * generation any more. */
-static enum cf_err segment_enter(struct cf_ledger *l, const struct cf_tail *tail,
-                                 const struct cf_segment_meta *meta)
-{
-  struct cf_bdb_txn *txn = NULL;
-  enum cf_err err = cf_bdb_txn_begin(l->env, &txn);
-  if (err == CF_OK)
-    err = cf_meta_put_segment(l, txn, meta);
-  if (err == CF_OK)
-    err = cf_meta_del_tail(l, txn, cf_tail_meta(tail));
-  if (err == CF_OK) {
-    err = cf_bdb_txn_commit(txn);
-    txn = NULL;
-  }
-  cf_bdb_txn_abort(txn);
-  return err;
-}
-
-/* Only when what segment_enter() did is on disk: a removal that a crash cuts
+/* Only when what named it is gone from disk: a removal that a crash cuts
  * short takes the file with it, whether its transaction was committed or not
  * (Berkeley DB 5.3). A file that stays is removed at the next start. */
 static void remove_file(struct cf_ledger *l, struct cf_tail *tail)
@@ -118,45 +69,17 @@ static void remove_file(struct cf_ledger *l, struct cf_tail *tail)
     cf_log(CF_LOG_WARNING, "%s could not be removed; the next start does it", file);
 }
 
-/* Under commit: readers see the segment in the generation's place. */
-static enum cf_err layout_show(struct cf_ledger *l, const struct cf_segment_meta *meta)
-{
-  const struct cf_layout *old = l->layout;
-  struct cf_segment_meta *segments = malloc((old->segments_n + 1) * sizeof *segments);
-  if (segments == NULL)
-    return CF_E_NOMEM;
-  if (old->segments_n > 0)
-    memcpy(segments, old->segments, old->segments_n * sizeof *segments);
-  segments[old->segments_n] = *meta;
-  struct cf_layout *layout = NULL;
-  enum cf_err err =
-      cf_layout_make(segments, old->segments_n + 1, old->tails + 1, old->tails_n - 1, &layout);
-  if (err == CF_OK)
-    cf_layout_swap(l, layout);
-  free(segments);
-  return err;
-}
-
 static enum cf_err tail_roll(struct cf_ledger *l, struct cf_tail *tail, struct cf_fault *fault)
 {
   struct cf_segment_meta meta;
   cf_bdb_flush(l->env); /* the generation is committed whole: now it is durable too */
   cf_publish(l, cf_tail_meta(tail)->limit);
   enum cf_err err = segment_build(l, tail, &meta, fault);
-  if (err != CF_OK)
-    return err;
-  (void)pthread_mutex_lock(&l->commit);
-  err = segment_enter(l, tail, &meta);
-  (void)pthread_mutex_unlock(&l->commit);
-  if (err != CF_OK)
-    return err;
-  cf_bdb_flush(l->env);
-  (void)pthread_mutex_lock(&l->commit);
-  if (layout_show(l, &meta) != CF_OK)
-    cf_die("out of memory while a segment was entered: restart the service");
-  (void)pthread_mutex_unlock(&l->commit);
-  remove_file(l, tail);
-  return CF_OK;
+  if (err == CF_OK)
+    err = cf_catalogue_enter(l, &meta, tail);
+  if (err == CF_OK)
+    remove_file(l, tail);
+  return err;
 }
 
 static void rolled_tell(struct cf_ledger *l, bool failed, bool gone)
@@ -180,14 +103,6 @@ static struct cf_tail *oldest_frozen(struct cf_ledger *l)
   return tail;
 }
 
-static bool stopping(struct cf_ledger *l)
-{
-  (void)pthread_mutex_lock(&l->nap);
-  bool stop = l->stop;
-  (void)pthread_mutex_unlock(&l->nap);
-  return stop;
-}
-
 /* An image is many small pieces: without this its pages stay with the process
  * until the next one needs them. */
 static void give_memory_back(void)
@@ -201,7 +116,7 @@ static void give_memory_back(void)
 static bool roll_all(struct cf_ledger *l)
 {
   struct cf_tail *tail;
-  while (!stopping(l) && (tail = oldest_frozen(l)) != NULL) {
+  while (!cf_nap_stopped(l) && (tail = oldest_frozen(l)) != NULL) {
     struct cf_fault fault = {0};
     enum cf_err err = tail_roll(l, tail, &fault);
     if (err != CF_OK)
@@ -220,7 +135,7 @@ void *cf_roller_main(void *ledger)
 {
   struct cf_ledger *l = ledger;
   bool ok = roll_all(l); /* what an earlier owner left */
-  while (wait_for_work(l, !ok))
+  while (cf_nap(l, RETRY_US, ok ? &l->roll_due : NULL))
     ok = roll_all(l);
   rolled_tell(l, !ok, true);
   return NULL;

@@ -3,9 +3,7 @@
  * posted, checkpoints the database and thins out old checkpoints. */
 #include "config.h"
 
-#include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "lib/base/codec.h"
 #include "lib/base/diag.h"
@@ -225,23 +223,6 @@ static bool checkpoints_thin(struct cf_ledger *l)
 
 /* ---- the clerk ---- */
 
-/* Sleep until woken or t_us from now; false when the ledger is closing. */
-static bool clerk_nap(struct cf_ledger *l, int64_t t_us)
-{
-  struct timespec until;
-  (void)clock_gettime(CLOCK_MONOTONIC, &until);
-  int64_t ns = until.tv_nsec + t_us % 1000000 * 1000;
-  until.tv_sec += t_us / 1000000 + ns / 1000000000;
-  until.tv_nsec = ns % 1000000000;
-  (void)pthread_mutex_lock(&l->nap);
-  int rc = 0;
-  while (!l->stop && rc != ETIMEDOUT)
-    rc = pthread_cond_timedwait(&l->wake, &l->nap, &until);
-  bool stop = l->stop;
-  (void)pthread_mutex_unlock(&l->nap);
-  return !stop;
-}
-
 static void seal_if_grown(struct cf_ledger *l, int64_t *next_us)
 {
   int64_t now = cf_clock_mono_us();
@@ -265,7 +246,7 @@ void *cf_clerk_main(void *ledger)
 {
   struct cf_ledger *l = ledger;
   int64_t next_seal_us = 0, next_thin_us = 0, next_slow_us = 0;
-  while (clerk_nap(l, NAP_US)) {
+  while (cf_nap(l, NAP_US, NULL)) {
     cf_append_posted(l);
     seal_if_grown(l, &next_seal_us);
     int64_t now = cf_clock_mono_us();

@@ -82,6 +82,10 @@ enum cf_err cf_handle_readyz(struct cf_call *call)
   cf_buf_init(&b, SIZE_MAX);
   cf_buf_puts(&b, "{\"ready\":true");
   cf_json_put_member_u64(&b, "posted_dropped", state.posted_dropped);
+  cf_json_put_member_u64(&b, "damaged", state.damaged);
+  cf_json_put_member_u64(&b, "missing", state.missing);
+  cf_json_put_member_u64(&b, "mismatched", state.mismatched);
+  cf_json_put_member_u64(&b, "unsworn", state.unsworn);
   cf_buf_puts(&b, "}\n");
   enum cf_err err = cf_call_answer(call, 200, "application/json", &b);
   cf_buf_fini(&b);

@@ -1,42 +1,56 @@
 /* SPDX-License-Identifier: MIT */
-/* The catalogue: a written segment enters it, and the layout that readers
- * see. */
+/* The catalogue: a written segment enters it, the chain and the layout that
+ * readers see; and rows, records and files are held against each other. */
 #include "config.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/base/codec.h"
 #include "lib/base/die.h"
 #include "lib/ledger/ledger_in.h"
+#include "lib/record/control.h"
 
-/* Under commit: readers see the segment in the oldest generation's place. */
-static enum cf_err layout_show(struct cf_ledger *l, const struct cf_segment_meta *meta)
+/* ---- entering ---- */
+
+/* Under commit. Readers see the segment in its own place, or in the oldest
+ * generation's. */
+static enum cf_err layout_show(struct cf_ledger *l, const struct cf_segment_meta *meta,
+                               const struct cf_tail *tail)
 {
   const struct cf_layout *old = l->layout;
-  struct cf_segment_meta *segments = malloc((old->segments_n + 1) * sizeof *segments);
+  size_t n = old->segments_n, at = n, rolled = tail != NULL;
+  struct cf_segment_meta *segments = malloc((n + 1) * sizeof *segments);
   if (segments == NULL)
     return CF_E_NOMEM;
-  if (old->segments_n > 0)
-    memcpy(segments, old->segments, old->segments_n * sizeof *segments);
-  segments[old->segments_n] = *meta;
+  if (n > 0)
+    memcpy(segments, old->segments, n * sizeof *segments);
+  while (tail == NULL && at > 0 && segments[at - 1].first >= meta->first)
+    at--;
+  segments[at] = *meta;
   struct cf_layout *layout = NULL;
   enum cf_err err =
-      cf_layout_make(segments, old->segments_n + 1, old->tails + 1, old->tails_n - 1, &layout);
+      cf_layout_make(segments, n + rolled, old->tails + rolled, old->tails_n - rolled, &layout);
   if (err == CF_OK)
     cf_layout_swap(l, layout);
   free(segments);
   return err;
 }
 
-/* Durable when it returns. */
-static enum cf_err rows_append(struct cf_ledger *l, const struct cf_segment_meta *meta,
-                               const struct cf_tail *tail)
+/* The rows and the record in one append, durable when it returns. */
+static enum cf_err segment_append(struct cf_ledger *l, const struct cf_segment_meta *meta,
+                                  const struct cf_tail *tail, uint64_t *seq)
 {
   uint8_t first[8], number[CF_TAIL_KEY_N];
+  struct cf_event event = {0};
+  const struct cf_event *pointer = &event;
+  struct cf_place place;
   struct cf_buf value;
   cf_u64_put(first, meta->first);
-  cf_meta_tail_key(cf_tail_meta(tail)->number, number);
+  cf_meta_tail_key(tail != NULL ? cf_tail_meta(tail)->number : 0, number);
   cf_buf_init(&value, 4096);
   cf_segment_meta_put(meta, &value);
   const struct cf_row rows[] = {{.table = CF_TABLE_CATALOGUE,
@@ -45,8 +59,20 @@ static enum cf_err rows_append(struct cf_ledger *l, const struct cf_segment_meta
                                 {.table = CF_TABLE_META,
                                  .key = {(const char *)number, sizeof number},
                                  .gone = true}};
-  struct cf_append append = {.by = CF_BY_LEDGER, .rows = rows, .rows_n = 2};
-  enum cf_err err = value.err != CF_OK ? value.err : cf_ledger_append(l, &append);
+  struct cf_append append = {.by = CF_BY_LEDGER,
+                             .events = &pointer,
+                             .n = 1,
+                             .rows = rows,
+                             .rows_n = tail != NULL ? 2 : 1,
+                             .places = &place};
+  enum cf_err err = value.err;
+  if (err == CF_OK)
+    err = cf_control_segment(meta->first, meta->end, meta->generation, meta->digest, &event);
+  if (err == CF_OK)
+    err = cf_ledger_append(l, &append);
+  if (err == CF_OK)
+    *seq = place.seq;
+  cf_event_fini(&event);
   cf_buf_fini(&value);
   return err;
 }
@@ -54,12 +80,122 @@ static enum cf_err rows_append(struct cf_ledger *l, const struct cf_segment_meta
 enum cf_err cf_catalogue_enter(struct cf_ledger *l, const struct cf_segment_meta *meta,
                                const struct cf_tail *tail)
 {
-  enum cf_err err = rows_append(l, meta, tail);
-  if (err != CF_OK)
-    return err;
-  (void)pthread_mutex_lock(&l->commit);
-  if (layout_show(l, meta) != CF_OK)
-    cf_die("out of memory while a segment was entered: restart the service");
-  (void)pthread_mutex_unlock(&l->commit);
-  return CF_OK;
+  struct cf_segment_body body = {.first = meta->first,
+                                 .end = meta->end,
+                                 .rewrite = meta->generation};
+  uint64_t seq = 0;
+  memcpy(body.digest, meta->digest, CF_HASH_N);
+  (void)pthread_mutex_lock(&l->entering);
+  enum cf_err err = segment_append(l, meta, tail, &seq);
+  if (err == CF_OK) {
+    (void)pthread_mutex_lock(&l->commit);
+    if (layout_show(l, meta, tail) != CF_OK || cf_told_add(&l->told, &body, seq) != CF_OK)
+      cf_die("out of memory while a segment was entered: restart the service");
+    (void)pthread_mutex_unlock(&l->commit);
+  }
+  (void)pthread_mutex_unlock(&l->entering);
+  return err;
+}
+
+/* ---- what the chain tells ---- */
+
+enum cf_err cf_catalogue_read_told(struct cf_ledger *l)
+{
+  struct cf_view *view = NULL;
+  struct cf_block *block = calloc(1, sizeof *block);
+  enum cf_err err = block == NULL ? CF_E_NOMEM : cf_view_get(l, &view);
+  if (block != NULL)
+    cf_block_init(block);
+  for (size_t i = 0; err == CF_OK && i < cf_view_units(view); i++) {
+    if (cf_nap_stopped(l))
+      err = CF_E_LEAVING;
+    (void)pthread_mutex_lock(&l->entering);
+    if (err == CF_OK)
+      err = cf_told_read(&l->told, view, i, block);
+    (void)pthread_mutex_unlock(&l->entering);
+  }
+  if (block != NULL)
+    cf_block_fini(block);
+  free(block);
+  cf_view_put(view);
+  (void)pthread_mutex_lock(&l->entering);
+  l->told_known = err == CF_OK;
+  (void)pthread_mutex_unlock(&l->entering);
+  return err;
+}
+
+/* ---- rows, records, files ---- */
+
+/* Is the file of that name there? */
+static bool file_exists(int directory, const struct cf_segment_meta *meta, const char *suffix)
+{
+  char name[64], file[80];
+  cf_segment_name(meta, name);
+  snprintf(file, sizeof file, "%s%s", name, suffix);
+  return faccessat(directory, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static uint64_t files_missing(struct cf_ledger *l, const struct cf_layout *layout)
+{
+  uint64_t missing = 0;
+  int directory = open(l->segments_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  for (size_t i = 0; i < layout->segments_n; i++) {
+    const struct cf_segment_meta *meta = &layout->segments[i];
+    if (file_exists(directory, meta, "") && (!meta->sworn || file_exists(directory, meta, ".sums")))
+      continue;
+    missing++;
+    cf_segment_seen(l, meta, CF_SEEN_MISSING);
+  }
+  if (directory >= 0)
+    (void)close(directory);
+  return missing;
+}
+
+struct judged {
+  uint64_t unsworn, mismatched;
+};
+
+/* Under entering: what was told and what has a row. */
+static struct judged rows_judge(struct cf_ledger *l, const struct cf_layout *layout)
+{
+  struct judged j = {0, 0};
+  for (size_t i = 0; i < layout->segments_n; i++) {
+    const struct cf_segment_meta *meta = &layout->segments[i];
+    enum cf_oath oath = cf_told_judge(&l->told, meta);
+    j.unsworn += oath == CF_OATH_UNSWORN;
+    j.mismatched += oath == CF_OATH_BROKEN;
+    if (oath == CF_OATH_BROKEN)
+      cf_segment_seen(l, meta, CF_SEEN_MISMATCH);
+  }
+  for (size_t i = 0; i < l->told.n; i++) {
+    const struct cf_segment_body *body = &l->told.each[i];
+    if (cf_told_has_row(body, layout->segments, layout->segments_n))
+      continue;
+    j.mismatched++;
+    cf_segment_seen(l,
+                    &(struct cf_segment_meta){.first = body->first,
+                                              .end = body->end,
+                                              .generation = body->rewrite},
+                    CF_SEEN_MISMATCH);
+  }
+  return j;
+}
+
+void cf_ledger_segments_check(struct cf_ledger *l)
+{
+  struct judged j = {0, 0};
+  (void)pthread_mutex_lock(&l->entering);
+  struct cf_layout *layout = cf_layout_get(l);
+  bool whole = l->told_known && !l->told.partial;
+  if (l->told_known)
+    j = rows_judge(l, layout);
+  (void)pthread_mutex_unlock(&l->entering);
+  uint64_t missing = files_missing(l, layout);
+  cf_layout_put(layout);
+  (void)pthread_mutex_lock(&l->look);
+  l->segments_checked = whole;
+  l->unsworn = j.unsworn;
+  l->mismatched = j.mismatched;
+  l->missing = missing;
+  (void)pthread_mutex_unlock(&l->look);
 }

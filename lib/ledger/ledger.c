@@ -24,6 +24,7 @@
 static void ledger_free(struct cf_ledger *l)
 {
   cf_layout_put(l->layout);
+  cf_told_fini(&l->told);
   cf_segment_pool_free(l->pool);
   cf_turns_free(l->turns);
   cf_levels_fini(&l->levels);
@@ -39,7 +40,7 @@ static void ledger_free(struct cf_ledger *l)
     (void)close(l->directory);
   free(l->segments_path);
   free(l->software);
-  pthread_mutex_t *const mutexes[] = {&l->commit, &l->look, &l->seal, &l->nap};
+  pthread_mutex_t *const mutexes[] = {&l->commit, &l->look, &l->seal, &l->entering, &l->nap};
   for (size_t i = 0; i < sizeof mutexes / sizeof mutexes[0]; i++)
     (void)pthread_mutex_destroy(mutexes[i]);
   (void)pthread_cond_destroy(&l->rolled);
@@ -55,7 +56,7 @@ static enum cf_err ledger_new(const struct cf_conf *conf, const char *software,
     return CF_E_NOMEM;
   l->conf = conf;
   l->directory = l->lock_fd = -1;
-  pthread_mutex_t *const mutexes[] = {&l->commit, &l->look, &l->seal, &l->nap};
+  pthread_mutex_t *const mutexes[] = {&l->commit, &l->look, &l->seal, &l->entering, &l->nap};
   for (size_t i = 0; i < sizeof mutexes / sizeof mutexes[0]; i++)
     (void)pthread_mutex_init(mutexes[i], NULL);
   (void)pthread_cond_init(&l->rolled, NULL);
@@ -397,6 +398,10 @@ static enum cf_err start_threads(struct cf_ledger *l, struct cf_fault *fault)
     err = cf_thread_start(&l->roller, 0, cf_roller_main, l, fault);
     l->roller_runs = err == CF_OK;
   }
+  if (err == CF_OK) {
+    err = cf_thread_start(&l->warden, 0, cf_warden_main, l, fault);
+    l->warden_runs = err == CF_OK;
+  }
   return err;
 }
 
@@ -407,7 +412,9 @@ static void stop_threads(struct cf_ledger *l)
     (void)pthread_join(l->clerk, NULL);
   if (l->roller_runs)
     (void)pthread_join(l->roller, NULL);
-  l->clerk_runs = l->roller_runs = false;
+  if (l->warden_runs)
+    (void)pthread_join(l->warden, NULL);
+  l->clerk_runs = l->roller_runs = l->warden_runs = false;
 }
 
 static enum cf_err open_inside(struct cf_ledger *l, struct cf_fault *fault)
@@ -428,6 +435,7 @@ static enum cf_err open_inside(struct cf_ledger *l, struct cf_fault *fault)
     err = cf_recover_sweep(l, fault);
   if (err != CF_OK)
     return err;
+  cf_ledger_segments_check(l);
   if (!cf_space_reserve(l))
     cf_log(CF_LOG_WARNING, "there is no space for the reserve");
   err = start_threads(l, fault);
@@ -527,7 +535,12 @@ void cf_ledger_state(struct cf_ledger *l, struct cf_ledger_state *state)
       l->durable -
       (l->layout->segments_n > 0 ? l->layout->segments[l->layout->segments_n - 1].end : 0);
   state->roll_failed = l->roll_failed;
-  state->damaged = l->damaged_n;
+  for (size_t i = 0; i < l->seen_n; i++)
+    state->damaged += (l->seen[i].what & CF_SEEN_DAMAGED) != 0;
+  state->missing = l->missing;
+  state->mismatched = l->mismatched;
+  state->unsworn = l->unsworn;
+  state->segments_checked = l->segments_checked;
   (void)pthread_mutex_unlock(&l->look);
   (void)pthread_mutex_lock(&l->seal);
   state->sealed = l->sealed;

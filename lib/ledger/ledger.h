@@ -121,13 +121,22 @@ struct cf_ledger_state {
   uint64_t tail_records; /* not yet in segments */
   uint64_t segments;
   uint64_t segment_bytes;
-  uint64_t free_bytes;     /* of the data directory's file system, for us */
-  bool space_ok;           /* free_bytes ≥ min_free */
+  uint64_t free_bytes; /* of the data directory's file system, for us */
+  bool space_ok;       /* free_bytes ≥ min_free */
   uint64_t posted_dropped; /* of what was posted, since the start */
-  bool roll_failed;        /* the last try to write a segment failed; it is tried again */
-  uint64_t damaged;        /* segments in which damage was seen since the start */
+  bool roll_failed; /* the last try to write a segment failed; it is tried again */
+  /* Segments: */
+  uint64_t damaged;      /* in which damage was seen since the start */
+  uint64_t missing;      /* whose file is not there */
+  uint64_t mismatched;   /* that are not what the chain tells, or that it tells and are not */
+  uint64_t unsworn;      /* of an older ledger, which the chain is still to tell */
+  bool segments_checked; /* the chain was read for it, whole; else the last two may be more */
 };
 void cf_ledger_state(struct cf_ledger *ledger, struct cf_ledger_state *state);
+/* Hold the catalogue, the chain's `segment` records and the names of files
+ * against each other now; cf_ledger_state then tells. What the files hold is
+ * not looked at. The ledger does it itself at the start and once a minute. */
+void cf_ledger_segments_check(struct cf_ledger *ledger);
 
 /* Call each(context, key, value) for the rows of a table in order of their
  * keys, stopping at its first error, which is given. */

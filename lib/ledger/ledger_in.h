@@ -3,6 +3,8 @@
  *
  * Locks, in the order in which they may be taken:
  *   seal      one signature at a time
+ *   entering  one file enters the catalogue at a time: whoever has it sees the
+ *             chain's `segment` records and the layout agree
  *   queue     requests that wait for a leader
  *   commit    the one writer: whoever has a transaction, the image of the tail,
  *             the filling tiles
@@ -17,6 +19,7 @@
 #include "lib/ledger/ledger.h"
 #include "lib/ledger/levels_in.h"
 #include "lib/ledger/tail_in.h"
+#include "lib/ledger/told_in.h"
 #include "lib/proof/signer.h"
 #include "lib/record/control.h"
 
@@ -24,7 +27,7 @@
 #define CF_FROZEN_MEMORY_MAX ((size_t)128 << 20) /* and how much memory they may take */
 #define CF_GROUP_BYTES       (8u << 20) /* what a leader takes from the queue, bytes of text */
 #define CF_POSTED_MAX        4096       /* events that wait with nobody waiting for them */
-#define CF_DAMAGED_MAX       64         /* damaged segments that are told apart */
+#define CF_SEEN_MAX          64         /* segments with faults that are told apart */
 #define CF_ENV_CACHE         (16u << 20)
 
 /* Tables of the ledger's own, behind those of enum cf_table: an append of its
@@ -85,6 +88,13 @@ struct cf_queue {
   struct cf_control_tally dropped; /* what of it no record tells yet */
 };
 
+/* What was seen to be wrong with a segment. */
+enum cf_seen { CF_SEEN_DAMAGED = 1, CF_SEEN_MISSING = 2, CF_SEEN_MISMATCH = 4 };
+struct cf_seen_segment {
+  uint64_t first;
+  unsigned what; /* mask of them */
+};
+
 struct cf_ledger {
   const struct cf_conf *conf;
   int directory; /* DATA */
@@ -116,10 +126,16 @@ struct cf_ledger {
   uint64_t durable;
   pthread_cond_t rolled; /* with look: a frozen generation became a segment, or could not */
   bool roll_failed, roller_gone;
-  uint64_t damaged[CF_DAMAGED_MAX]; /* first seqs of segments in which damage was seen */
-  size_t damaged_n;
+  struct cf_seen_segment seen[CF_SEEN_MAX]; /* since the start */
+  size_t seen_n;
+  uint64_t unsworn, missing, mismatched; /* segments, when they were checked last */
+  bool segments_checked;                 /* against all that the chain tells */
   struct cf_segment_pool *pool;
   struct cf_turns *turns;
+
+  pthread_mutex_t entering;
+  struct cf_told told;
+  bool told_known; /* the chain was read for it */
 
   pthread_mutex_t seal;
   struct cf_signer *signer;
@@ -128,8 +144,8 @@ struct cf_ledger {
   uint64_t kept; /* size of the checkpoint that was kept last, 0 for none, and when */
   int64_t kept_us;
 
-  pthread_t clerk, roller; /* seals, posts, checkpoints; writes segments */
-  bool clerk_runs, roller_runs;
+  pthread_t clerk, roller, warden; /* seals, posts, checkpoints; writes segments; guards them */
+  bool clerk_runs, roller_runs, warden_runs;
   bool was_short;      /* the clerk's: it has seen less space than min_free */
   pthread_mutex_t nap; /* how the two sleep: stop and roll_due, with wake */
   pthread_cond_t wake;
@@ -207,6 +223,9 @@ CF_MUST enum cf_err cf_dedupe(struct cf_ledger *l, struct cf_dedupe_ask *ask, ui
                               int64_t now_us);
 
 /* ledger_view.c */
+/* Count a fault of a segment, and tell it with what to do: each once. */
+void cf_segment_seen(struct cf_ledger *l, const struct cf_segment_meta *meta, enum cf_seen what);
+struct cf_layout *cf_layout_get(struct cf_ledger *l); /* the current one, to be put */
 void cf_layout_put(struct cf_layout *layout);
 /* A new layout: what the current one has, with the last segments_add and tails
  * replaced. Takes references of its own. */
@@ -219,11 +238,14 @@ void cf_publish(struct cf_ledger *l, uint64_t size); /* everything below size is
 CF_MUST enum cf_err cf_view_at(struct cf_ledger *l, uint64_t size, struct cf_view **view);
 
 /* catalogue.c */
-/* What a written file makes of the ledger, in one durable append: the
- * catalogue's row, and none any more of the generation that it replaces; then
- * readers see it in that one's place. */
+/* What a written file makes of the ledger, in one durable append: a `segment`
+ * record, the catalogue's row, and none any more of the generation that it
+ * replaces; then readers see it in that one's place. Without tail there is a
+ * row already, which is replaced. */
 CF_MUST enum cf_err cf_catalogue_enter(struct cf_ledger *l, const struct cf_segment_meta *meta,
                                        const struct cf_tail *tail);
+/* Gather what the chain tells. CF_E_LEAVING, CF_E_NOMEM, CF_E_STORE. */
+CF_MUST enum cf_err cf_catalogue_read_told(struct cf_ledger *l);
 
 /* nap.c: how they sleep */
 /* Sleep so long, or, where due is not NULL, until it is set, which is undone;
@@ -232,9 +254,10 @@ bool cf_nap(struct cf_ledger *l, int64_t t_us, bool *due);
 void cf_nap_end(struct cf_ledger *l, bool *due); /* set it, and wake who sleeps */
 bool cf_nap_stopped(struct cf_ledger *l);        /* it is closing */
 
-/* seal.c, roll.c: the two threads' work. */
+/* seal.c, roll.c, warden.c: the three threads' work. */
 void *cf_clerk_main(void *ledger);
 void *cf_roller_main(void *ledger);
+void *cf_warden_main(void *ledger);
 /* end a generation that is older than segment_span, or takes too much memory */
 void cf_clerk_end_tail(struct cf_ledger *l);
 /* check the recovered size against what was signed */

@@ -28,6 +28,15 @@ void cf_layout_put(struct cf_layout *layout)
     layout_free(layout);
 }
 
+struct cf_layout *cf_layout_get(struct cf_ledger *l)
+{
+  (void)pthread_mutex_lock(&l->look);
+  struct cf_layout *layout = l->layout;
+  atomic_fetch_add(&layout->refs, 1);
+  (void)pthread_mutex_unlock(&l->look);
+  return layout;
+}
+
 enum cf_err cf_layout_make(const struct cf_segment_meta *segments, size_t segments_n,
                            struct cf_tail *const *tails, size_t tails_n, struct cf_layout **layout)
 {
@@ -118,6 +127,49 @@ static void view_unit(const struct cf_view *view, size_t i, struct cf_unit *unit
     (void)cf_tail_ranges(p.tail, unit);
 }
 
+/* ---- faults ---- */
+
+/* Under look: the segment's entry, a new one where there is none, NULL where
+ * there is no room. */
+static struct cf_seen_segment *seen_entry(struct cf_ledger *l, uint64_t first)
+{
+  for (size_t i = 0; i < l->seen_n; i++)
+    if (l->seen[i].first == first)
+      return &l->seen[i];
+  if (l->seen_n == CF_SEEN_MAX)
+    return NULL;
+  l->seen[l->seen_n] = (struct cf_seen_segment){.first = first};
+  return &l->seen[l->seen_n++];
+}
+
+void cf_segment_seen(struct cf_ledger *l, const struct cf_segment_meta *meta, enum cf_seen what)
+{
+  char name[64];
+  (void)pthread_mutex_lock(&l->look);
+  struct cf_seen_segment *entry = seen_entry(l, meta->first);
+  bool new = entry != NULL && (entry->what & what) == 0;
+  if (new)
+    entry->what |= what;
+  (void)pthread_mutex_unlock(&l->look);
+  if (!new)
+    return;
+  cf_segment_name(meta, name);
+  switch (what) {
+  case CF_SEEN_DAMAGED:
+    cf_log(CF_LOG_ERROR, "damage found in segment %s: restore that file from a backup", name);
+    break;
+  case CF_SEEN_MISSING:
+    cf_log(CF_LOG_ERROR, "segment %s or its .sums is missing: restore both from a backup", name);
+    break;
+  case CF_SEEN_MISMATCH:
+    cf_log(
+        CF_LOG_ERROR,
+        "segment %s is not what the log's own record of it tells: restore the data directory from a backup",
+        name);
+    break;
+  }
+}
+
 /* Return what a read of a segment gives. */
 #define ON_SEGMENT(ledger, meta, s, read) \
   do { \
@@ -126,24 +178,10 @@ static void view_unit(const struct cf_view *view, size_t i, struct cf_unit *unit
     return seen((ledger), (meta), on_err); \
   } while (0)
 
-/* Damage is counted a segment once, and told with what to do. */
 static enum cf_err seen(struct cf_ledger *l, const struct cf_segment_meta *meta, enum cf_err err)
 {
-  if (err != CF_E_DAMAGED)
-    return err;
-  bool known = false;
-  (void)pthread_mutex_lock(&l->look);
-  for (size_t i = 0; i < l->damaged_n && !known; i++)
-    known = l->damaged[i] == meta->first;
-  known |= l->damaged_n == CF_DAMAGED_MAX;
-  if (!known)
-    l->damaged[l->damaged_n++] = meta->first;
-  (void)pthread_mutex_unlock(&l->look);
-  if (!known) {
-    char name[64];
-    cf_segment_name(meta, name);
-    cf_log(CF_LOG_ERROR, "damage found in segment %s: restore that file from a backup", name);
-  }
+  if (err == CF_E_DAMAGED)
+    cf_segment_seen(l, meta, CF_SEEN_DAMAGED);
   return err;
 }
 

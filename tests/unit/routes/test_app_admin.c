@@ -199,6 +199,10 @@ START_TEST(test_open_routes)
   ck_value("ok", "true");
   ck_answer(get("/readyz", NULL), 200);
   ck_value("ready", "true");
+  ck_value("damaged", "0");
+  ck_value("missing", "0");
+  ck_value("mismatched", "0");
+  ck_value("unsworn", "0");
   ck_answer(get("/openapi.json", NULL), 200);
   ck_value("openapi", "3.1.0");
   ck_answer(get("/checkpoint", NULL), 200);

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* What the chain tells of segments, held against rows and files. */
+#include "config.h"
+
+#include "lib/ledger/told_in.h"
+#include "tests/unit/ledger/ledger_stage.h"
+
+/* Told at seqs 600 and 900: two ranges, the second of them twice. */
+static void tell(struct cf_told *told)
+{
+  const struct cf_segment_body bodies[] = {{.first = 256, .end = 512, .digest = {1}},
+                                           {.first = 512, .end = 768, .digest = {2}},
+                                           {.first = 512, .end = 768, .rewrite = 1, .digest = {3}}};
+  for (size_t i = CF_COUNT(bodies); i-- > 0;)
+    ck_assert_ok(cf_told_add(told, &bodies[i], 600 + i));
+}
+
+static const struct {
+  struct cf_segment_meta row;
+  enum cf_oath oath;
+} oaths[] = {
+    {{.first = 256, .end = 512, .sworn = true, .digest = {1}}, CF_OATH_KEPT},
+    {{.first = 512, .end = 768, .generation = 1, .sworn = true, .digest = {3}}, CF_OATH_KEPT},
+    /* one of before, another one, one without a digest */
+    {{.first = 512, .end = 768, .sworn = true, .digest = {2}}, CF_OATH_BROKEN},
+    {{.first = 256, .end = 512, .sworn = true, .digest = {2}}, CF_OATH_BROKEN},
+    {{.first = 256, .end = 512}, CF_OATH_BROKEN},
+    /* from before the first record; with a digest; over more than was told */
+    {{.first = 0, .end = 256}, CF_OATH_UNSWORN},
+    {{.first = 0, .end = 256, .sworn = true}, CF_OATH_BROKEN},
+    {{.first = 0, .end = 512}, CF_OATH_BROKEN},
+    {{.first = 256, .end = 768}, CF_OATH_BROKEN},
+    /* of after it: it would have been told */
+    {{.first = 768, .end = 1024}, CF_OATH_BROKEN},
+};
+
+START_TEST(test_a_row_is_what_was_told)
+{
+  struct cf_told told = {0};
+  tell(&told);
+  ck_assert_uint_eq(told.n, 2);
+  ck_assert_uint_eq(told.since, 600);
+  ck_assert_int_eq(cf_told_judge(&told, &oaths[_i].row), oaths[_i].oath);
+  cf_told_fini(&told);
+}
+END_TEST
+
+START_TEST(test_what_was_told_has_a_row)
+{
+  const struct cf_segment_meta rows[] = {{.first = 0, .end = 256}, {.first = 256, .end = 768}};
+  struct cf_segment_body body = {.first = 0, .end = 256};
+  ck_assert(cf_told_has_row(&body, rows, 2));
+  ck_assert(!cf_told_has_row(&body, rows + 1, 1));
+  body.first = 256;
+  ck_assert(!cf_told_has_row(&body, rows, 2));
+  body.end = 768;
+  ck_assert(cf_told_has_row(&body, rows, 2));
+}
+END_TEST
+
+/* ---- a ledger's own ---- */
+
+static struct cf_ledger_state state_when_checked(void)
+{
+  struct cf_ledger_state state = {0};
+  while (!state.segments_checked) {
+    cf_ledger_segments_check(stage_ledger);
+    cf_ledger_state(stage_ledger, &state);
+    usleep(1000);
+  }
+  return state;
+}
+
+/* Each file is told, and found to be so after a restart too. */
+START_TEST(test_files_are_told)
+{
+  stage_append_range(0, 900, 100);
+  stage_wait_for_segments(3);
+  for (unsigned i = 0; i < 2; i++) {
+    struct cf_ledger_state state = state_when_checked();
+    ck_assert_uint_eq(state.segments, 3);
+    ck_assert_uint_eq(state.mismatched + state.missing + state.unsworn + state.damaged, 0);
+    stage_close_ledger();
+    stage_open_ledger();
+  }
+  stage_assert_holds(900);
+  stage_assert_verifies();
+}
+END_TEST
+
+/* A file that is gone is known at once, before anybody reads it. */
+START_TEST(test_a_missing_file_is_seen)
+{
+  char path[310];
+  struct cf_ledger_state state;
+  stage_append_range(0, 900, 100);
+  stage_wait_for_segments(3);
+  stage_segment_path(2, path);
+  if (_i == 1)
+    strcat(path, ".sums");
+  stage_close_ledger();
+  ck_assert_int_eq(rename(path, temp_path("away")), 0);
+  stage_open_ledger();
+  cf_ledger_state(stage_ledger, &state);
+  ck_assert_uint_eq(state.missing, 1);
+  ck_assert_int_eq(rename(temp_path("away"), path), 0);
+  cf_ledger_segments_check(stage_ledger);
+  cf_ledger_state(stage_ledger, &state);
+  ck_assert_uint_eq(state.missing, 0);
+}
+END_TEST
+
+int main(void)
+{
+  const struct cf_test tests[] = {
+      {.tcase = "told", .test = test_a_row_is_what_was_told, .loops = CF_COUNT(oaths)},
+      {.tcase = "told", .test = test_what_was_told_has_a_row},
+      {.tcase = "ledger",
+       .test = test_files_are_told,
+       .setup = stage_ledger_setup,
+       .teardown = stage_ledger_teardown,
+       .timeout = 20},
+      {.tcase = "ledger", .test = test_a_missing_file_is_seen, .loops = 2},
+  };
+  return cf_test_run("told", tests, CF_COUNT(tests));
+}

@@ -13,6 +13,8 @@
 #define QUERY_MAX  4096
 #define DEPTH      16
 #define PATH       "/v1/verify"
+#define NAME_MAX_N 256
+#define ROLLBACK   "urn:counterfoil:rollback"
 #define COUNT_MAX  ((UINT64_C(1) << 53) - 1)
 
 static const struct cf_cli_option options[] = {
@@ -25,11 +27,11 @@ static const struct cf_cli_option options[] = {
 };
 CF_CLI_OPTIONS_CHECK(options);
 
-/* What all answers together say. */
+/* What the newest answer says: each is of the work from its beginning. */
 struct verdict {
   bool ok, complete;
-  uint64_t next; /* where to go on when not complete */
-  uint64_t leaves;
+  uint64_t next;        /* how far it came, when not complete … */
+  struct cf_buf resume; /* … and the name under which it goes on */
 };
 
 static bool is_true(const struct cf_json *doc, const char *name)
@@ -63,17 +65,17 @@ static void put_errors(struct cf_buf *b, const struct cf_json *doc)
   }
 }
 
-static void put_summary(struct cf_buf *b, const struct cf_json *doc, const struct verdict *verdict,
-                        const char *mode)
+static void put_summary(struct cf_buf *b, const struct cf_json *doc, const char *mode)
 {
+  struct cf_str leaves = cf_json_number(cf_json_member(cf_json_member(doc, "checked"), "leaves"));
   struct cf_str first_bad = cf_json_number(cf_json_member(doc, "first_bad"));
   struct cf_str size = cf_json_number(cf_json_member(doc, "size"));
 
-  cf_buf_puts(b, verdict->ok ? "ok: " : "NOT OK: ");
+  cf_buf_puts(b, is_true(doc, "ok") ? "ok: " : "NOT OK: ");
   cf_cli_put_safe(b, cf_json_string(cf_json_member(doc, "origin")), 255);
   cf_buf_putf(b, ", %s, size %.*s, root ", mode, (int)size.n, size.p);
   cf_cli_put_safe(b, cf_json_string(cf_json_member(doc, "root")), 64);
-  cf_buf_putf(b, ", %llu leaves checked", (unsigned long long)verdict->leaves);
+  cf_buf_putf(b, ", %.*s leaves checked", (int)leaves.n, leaves.p);
   if (first_bad.n > 0)
     cf_buf_putf(b, ", first bad seq %.*s", (int)first_bad.n, first_bad.p);
   cf_buf_putc(b, '\n');
@@ -81,57 +83,75 @@ static void put_summary(struct cf_buf *b, const struct cf_json *doc, const struc
 
 /* ---- asking ---- */
 
-static void put_parameter(struct cf_buf *query, const char *name, const char *value)
+static void put_parameter(struct cf_buf *query, const char *name, struct cf_str value)
 {
   if (query->n > 0)
     cf_buf_putc(query, '&');
   cf_buf_putf(query, "%s=", name);
-  cf_url_put(query, cf_str_from(value));
+  cf_url_put(query, value);
 }
 
-/* The first question has the mode; later ones go on where the budget of the one
- * before ended. */
+/* The first question has what was kept; later ones go on with what the budget
+ * of the one before ended. */
 static void put_query(const struct cf_cli *cli, const struct verdict *verdict, const char *mode,
                       struct cf_buf *query)
 {
-  if (verdict->next > 0) {
-    cf_buf_putf(query, "mode=range&seq_from=%llu", (unsigned long long)verdict->next);
-    return;
-  }
-  put_parameter(query, "mode", mode);
-  if (cf_cli_value(cli, "size") != NULL)
-    put_parameter(query, "size", cf_cli_value(cli, "size"));
-  if (cf_cli_value(cli, "root") != NULL)
-    put_parameter(query, "root", cf_cli_value(cli, "root"));
+  static const char *const kept[] = {"size", "root"};
+  put_parameter(query, "mode", cf_str_from(mode));
+  if (verdict->resume.n > 0)
+    put_parameter(query, "resume", cf_buf_str(&verdict->resume));
+  for (size_t i = 0; verdict->resume.n == 0 && i < sizeof kept / sizeof kept[0]; i++)
+    if (cf_cli_value(cli, kept[i]) != NULL)
+      put_parameter(query, kept[i], cf_str_from(cf_cli_value(cli, kept[i])));
 }
 
-/* Take one answer into account and tell it. */
+/* Where to go on. Each answer must have come further than the one before. */
+static enum cf_err resume_read(struct cf_cli *cli, const struct cf_json *doc,
+                               struct verdict *verdict)
+{
+  uint64_t before = verdict->next;
+  cf_buf_reset(&verdict->resume);
+  cf_buf_putstr(&verdict->resume, cf_json_string(cf_json_member(doc, "resume")));
+  if (!member_number(doc, "next", &verdict->next) || verdict->next <= before ||
+      verdict->resume.n == 0)
+    return cf_fail(&cli->fault, CF_E_SYNTAX, PATH,
+                   "the answer is not complete and does not say how to go on");
+  return verdict->resume.err;
+}
+
+/* Take one answer into account, and tell the last one. */
 static enum cf_err verdict_read(struct cf_cli *cli, const struct cf_json *doc, const char *mode,
                                 struct verdict *verdict)
 {
-  uint64_t leaves = 0;
   struct cf_buf b;
 
-  if (cf_json_type(cf_json_member(doc, "ok")) != CF_JSON_BOOL)
-    return cf_fail(&cli->fault, CF_E_SYNTAX, PATH, "the answer has no verdict");
-  bool counted = member_number(cf_json_member(doc, "checked"), "leaves", &leaves);
-  verdict->ok = verdict->ok && is_true(doc, "ok");
-  verdict->leaves += counted ? leaves : 0;
+  if (cf_json_type(cf_json_member(doc, "ok")) != CF_JSON_BOOL ||
+      !cf_str_is(cf_json_string(cf_json_member(doc, "mode")), mode))
+    return cf_fail(&cli->fault, CF_E_SYNTAX, PATH, "the answer has no verdict for mode=%s", mode);
+  verdict->ok = is_true(doc, "ok");
   verdict->complete = is_true(doc, "complete");
-  uint64_t before = verdict->next;
-  if (!verdict->complete &&
-      (!member_number(doc, "next", &verdict->next) || verdict->next <= before))
-    return cf_fail(&cli->fault, CF_E_SYNTAX, PATH,
-                   "the answer is not complete and does not say where to go on");
+  if (!verdict->complete)
+    return resume_read(cli, doc, verdict);
   if (cf_cli_value(cli, "json") != NULL)
     return CF_OK;
   cf_buf_init(&b, ANSWER_MAX);
   put_errors(&b, doc);
-  if (verdict->complete)
-    put_summary(&b, doc, verdict, mode);
+  put_summary(&b, doc, mode);
   enum cf_err err = cf_cli_print(&b);
   cf_buf_fini(&b);
   return err;
+}
+
+/* Does the problem say that this ledger is older than what was signed? That is
+ * a verdict. */
+static bool is_rollback(struct cf_str problem)
+{
+  struct cf_json *doc = NULL;
+  bool is = cf_json_parse(problem, DEPTH, &doc, NULL) == CF_OK &&
+            cf_str_is(cf_json_string(cf_json_member(doc, "type")), ROLLBACK);
+
+  cf_json_free(doc);
+  return is;
 }
 
 /* One question. CF_EXIT_TRUE: it was answered, whatever the verdict. */
@@ -151,6 +171,8 @@ static int ask_once(struct cf_cli *cli, const char *mode, struct verdict *verdic
   int status = CF_EXIT_TRUE;
   if (err == CF_OK && http >= 400) {
     status = cf_cli_refused(cli, http, cf_buf_str(&answer));
+    if (is_rollback(cf_buf_str(&answer)))
+      status = CF_EXIT_FALSE;
   } else if (err == CF_OK) {
     err = cf_json_parse(cf_buf_str(&answer), DEPTH, &doc, &cli->fault);
     if (err == CF_OK)
@@ -160,6 +182,8 @@ static int ask_once(struct cf_cli *cli, const char *mode, struct verdict *verdic
   }
   if (err != CF_OK)
     status = cf_cli_fail(cli, err);
+  if (err == CF_E_ROLLBACK)
+    status = CF_EXIT_FALSE;
   cf_json_free(doc);
   cf_buf_fini(&query);
   cf_buf_fini(&answer);
@@ -178,12 +202,12 @@ static int verify_run(struct cf_cli *cli)
   enum cf_err err = cf_cli_open(cli);
   if (err != CF_OK)
     return cf_cli_fail(cli, err);
-  while (!verdict.complete) {
-    int status = ask_once(cli, mode, &verdict);
-    if (status != CF_EXIT_TRUE)
-      return verdict.ok ? status : CF_EXIT_FALSE;
-  }
-  return verdict.ok ? CF_EXIT_TRUE : CF_EXIT_FALSE;
+  cf_buf_init(&verdict.resume, NAME_MAX_N);
+  int status = CF_EXIT_TRUE;
+  while (!verdict.complete && status == CF_EXIT_TRUE)
+    status = ask_once(cli, mode, &verdict);
+  cf_buf_fini(&verdict.resume);
+  return verdict.ok ? status : CF_EXIT_FALSE;
 }
 
 const struct cf_cli_command cf_cli_verify = {

@@ -71,6 +71,7 @@ void cf_app_free(struct cf_app *app)
   cf_auth_free(app->auth);
   cf_charges_free(app->charges);
   cf_site_free(app->site);
+  cf_resume_fini(&app->resume);
   pthread_mutex_destroy(&app->tokens_lock);
   pthread_mutex_destroy(&app->verify_lock);
   free(app);
@@ -81,6 +82,10 @@ void cf_app_tick(struct cf_app *app)
   cf_loss_tick(app->loss, cf_clock_now_us());
   cf_sessions_tick(cf_auth_sessions(app->auth), cf_clock_now_us());
   cf_questions_tick(app->questions, cf_clock_now_us());
+  if (pthread_mutex_trylock(&app->verify_lock) == 0) {
+    cf_resume_tick(&app->resume);
+    pthread_mutex_unlock(&app->verify_lock);
+  }
 }
 
 void cf_app_leave(struct cf_app *app)

@@ -14,6 +14,7 @@
 #include "fcgi-app/routes/app.h"
 #include "fcgi-app/routes/loss_in.h"
 #include "fcgi-app/routes/questions_in.h"
+#include "fcgi-app/routes/resume_in.h"
 #include "fcgi-app/routes/route_in.h"
 #include "fcgi-app/who/auth.h"
 
@@ -26,7 +27,8 @@ struct cf_app {
   struct cf_questions *questions;
   struct cf_site *site;        /* NULL: its files could not be read */
   pthread_mutex_t tokens_lock; /* one change of the tokens at a time */
-  pthread_mutex_t verify_lock; /* one full verify at a time */
+  pthread_mutex_t verify_lock; /* one full verify at a time; guards resume */
+  struct cf_resume resume;
   atomic_bool leaving;
 };
 

@@ -12,18 +12,17 @@
 
 /* ---- what was asked ---- */
 
+static const char *const modes[] =
+    {[CF_VERIFY_QUICK] = "quick", [CF_VERIFY_RANGE] = "range", [CF_VERIFY_FULL] = "full"};
+
 static enum cf_err read_mode(struct cf_call *call, struct cf_verify_job *job)
 {
-  static const struct {
-    const char *name;
-    enum cf_verify_mode mode;
-  } modes[] = {{"quick", CF_VERIFY_QUICK}, {"range", CF_VERIFY_RANGE}, {"full", CF_VERIFY_FULL}};
   struct cf_str value = CF_STR("full");
   cf_request_get(call->request, "mode", &value);
   for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
-    if (!cf_str_is(value, modes[i].name))
+    if (!cf_str_is(value, modes[i]))
       continue;
-    job->mode = modes[i].mode;
+    job->mode = (enum cf_verify_mode)i;
     return CF_OK;
   }
   return cf_fail(&call->fault, CF_E_PARAMETER, "mode", "mode is quick, range or full");
@@ -81,6 +80,20 @@ static enum cf_err read_kept(struct cf_call *call, struct cf_verify_job *job)
   return CF_OK;
 }
 
+/* Take what an earlier one left, where it is asked for. */
+static enum cf_err read_resume(struct cf_call *call, const struct cf_verify_job *job)
+{
+  struct cf_str name;
+  if (!cf_request_get(call->request, "resume", &name))
+    return CF_OK;
+  if (job->mode < CF_VERIFY_FULL)
+    return cf_fail(&call->fault, CF_E_PARAMETER, "resume", "is for mode=full");
+  if (job->kept)
+    return cf_fail(&call->fault, CF_E_PARAMETER, "size",
+                   "resume goes on with the size and root that it began with");
+  return cf_resume_take(&call->app->resume, name, job->mode, job->carry, &call->fault);
+}
+
 /* ---- the answer ---- */
 
 static void put_checked(struct cf_buf *b, const struct cf_verify_result *r)
@@ -120,14 +133,14 @@ static void put_errors(struct cf_buf *b, const struct cf_verify_result *r)
 }
 
 static void put_result(struct cf_buf *b, const struct cf_verify_job *job,
-                       const struct cf_verify_result *r)
+                       const struct cf_verify_result *r, const char *resume)
 {
-  static const char *const modes[] =
-      {[CF_VERIFY_QUICK] = "quick", [CF_VERIFY_RANGE] = "range", [CF_VERIFY_FULL] = "full"};
   cf_buf_putc(b, '{');
   cf_json_put_member_bool(b, "ok", r->ok);
   cf_json_put_member_bool(b, "complete", r->complete);
   cf_json_put_member_u64_or_null(b, "next", r->has_next, r->next);
+  if (resume != NULL)
+    cf_json_put_member(b, "resume", cf_str_from(resume));
   cf_json_put_member(b, "mode", cf_str_from(modes[job->mode]));
   cf_json_put_member(b, "origin", cf_str_from(r->origin));
   cf_json_put_member_u64(b, "size", r->size);
@@ -174,6 +187,17 @@ static enum cf_err check_range(struct cf_call *call, const struct cf_verify_job 
                  (unsigned long long)result->size);
 }
 
+/* Keep what the job left; gives its name, or NULL where it left nothing. */
+static const char *resume_keep(struct cf_call *call, const struct cf_verify_job *job)
+{
+  struct cf_resume *resume = &call->app->resume;
+  if (job->carry == NULL || *job->carry == NULL)
+    return NULL;
+  cf_resume_keep(resume, job->mode, *job->carry);
+  *job->carry = NULL;
+  return resume->name;
+}
+
 static enum cf_err verdict_answer(struct cf_call *call, struct cf_verify_job *job,
                                   struct cf_verify_result *result)
 {
@@ -191,7 +215,7 @@ static enum cf_err verdict_answer(struct cf_call *call, struct cf_verify_job *jo
   if (err == CF_OK)
     err = check_range(call, job, result);
   if (err == CF_OK) {
-    put_result(&b, job, result);
+    put_result(&b, job, result, resume_keep(call, job));
     err = b.err == CF_OK ? cf_response_put(call->response, cf_buf_str(&b)) : b.err;
   }
   cf_buf_fini(&b);
@@ -210,6 +234,18 @@ static enum cf_err ledger_verify(struct cf_call *call, struct cf_verify_job *job
   return err;
 }
 
+/* One that may take long, with verify_lock held. */
+static enum cf_err long_verify(struct cf_call *call, struct cf_verify_job *job)
+{
+  struct cf_verify_run *run = NULL;
+  job->carry = &run;
+  enum cf_err err = read_resume(call, job);
+  if (err == CF_OK)
+    err = ledger_verify(call, job);
+  cf_verify_run_free(run);
+  return err;
+}
+
 enum cf_err cf_handle_verify(struct cf_call *call)
 {
   struct cf_verify_job job = {.budget_us = call->app->conf->verify_budget_us};
@@ -220,11 +256,13 @@ enum cf_err cf_handle_verify(struct cf_call *call)
     err = read_kept(call, &job);
   if (err != CF_OK)
     return err;
-  if (job.mode == CF_VERIFY_QUICK)
-    return ledger_verify(call, &job);
+  if (job.mode == CF_VERIFY_QUICK) {
+    err = read_resume(call, &job);
+    return err == CF_OK ? ledger_verify(call, &job) : err;
+  }
   if (pthread_mutex_trylock(&call->app->verify_lock) != 0)
     return cf_fail(&call->fault, CF_E_BUSY, NULL, "another verify is under way");
-  err = ledger_verify(call, &job);
+  err = long_verify(call, &job);
   pthread_mutex_unlock(&call->app->verify_lock);
   return err;
 }

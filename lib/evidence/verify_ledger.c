@@ -39,6 +39,7 @@ enum cf_err cf_verify_ledger(struct cf_ledger *ledger, struct cf_verify_job *job
                              struct cf_verify_result *result, struct cf_fault *fault)
 {
   struct cf_checkpoint checkpoint;
+  bool goes_on = job->carry != NULL && *job->carry != NULL;
   struct cf_view *view = NULL;
   struct cf_view_source *vs = NULL;
   struct cf_verify_source source;
@@ -50,7 +51,8 @@ enum cf_err cf_verify_ledger(struct cf_ledger *ledger, struct cf_verify_job *job
   if (err == CF_OK)
     err = cf_view_get(ledger, &view);
   if (err == CF_OK)
-    err = cf_view_source_new(view, checkpoint.size, &vs, &source);
+    err = cf_view_source_new(view, goes_on ? cf_verify_run_size(*job->carry) : checkpoint.size, &vs,
+                             &source);
   if (err == CF_OK) {
     job->head = cf_buf_str(&note);
     job->vkey = cf_ledger_vkey(ledger);

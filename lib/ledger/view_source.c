@@ -12,7 +12,6 @@
 struct cf_view_source {
   struct cf_view *view;
   uint64_t size; /* of the head */
-  uint64_t next; /* size from which the next kept checkpoint is looked for */
 };
 
 /* A worker's scratch: one tile. */
@@ -157,19 +156,11 @@ static enum cf_err tiles(void *context, unsigned level, uint64_t first, size_t n
   return hashes.get(hashes.context, level, first, n, out);
 }
 
-/* Kept checkpoints are walked in order, so the i-th is found from the one
- * before. */
-static enum cf_err checkpoint(void *context, size_t i, struct cf_buf *note)
+static enum cf_err checkpoint(void *context, uint64_t size, uint64_t *found, struct cf_buf *note)
 {
   struct cf_view_source *s = context;
-  if (i == 0)
-    s->next = 0;
-  uint64_t size = 0;
-  enum cf_err err = cf_view_checkpoint(s->view, s->next, &size, note);
-  if (err == CF_OK && size > s->size)
-    err = CF_E_NOTFOUND; /* newer than the head */
-  s->next = size + 1;
-  return err;
+  enum cf_err err = cf_view_checkpoint(s->view, size, found, note);
+  return err == CF_OK && *found > s->size ? CF_E_NOTFOUND : err; /* newer than the head */
 }
 
 enum cf_err cf_view_source_new(struct cf_view *view, uint64_t size, struct cf_view_source **vs,

@@ -39,7 +39,7 @@ static void run_plan(struct cf_verify_run *run)
   run->end = tile_ceiling(to, size);
   if (from == to || run->end < run->first)
     run->end = run->first;
-  run->result->expired =
+  run->result.expired =
       job->mode == CF_VERIFY_RANGE
           ? (from < job->minimum ? (to < job->minimum ? to : job->minimum) - from : 0)
           : job->minimum;
@@ -121,20 +121,20 @@ static enum cf_err head_root(struct cf_verify_run *run, const struct cf_hashes *
 /* CF_E_PROOF where the head does not extend what the caller kept. */
 static enum cf_err kept_extends(const struct cf_verify_run *run, const struct cf_hashes *kept)
 {
-  const struct cf_verify_job *job = run->job;
+  const struct cf_checkpoint *old = &run->kept.checkpoint;
   struct cf_proof proof;
   struct cf_str hash[CF_PROOF_MAX];
-  if (job->kept_size == 0) {
+  if (old->size == 0) {
     uint8_t empty[CF_HASH_N];
     cf_sha256_1("", 0, empty);
-    return memcmp(empty, job->kept_root, CF_HASH_N) == 0 ? CF_OK : CF_E_PROOF;
+    return memcmp(empty, old->root, CF_HASH_N) == 0 ? CF_OK : CF_E_PROOF;
   }
-  enum cf_err err = cf_tree_consistency(kept, job->kept_size, run->head.size, &proof);
+  enum cf_err err = cf_tree_consistency(kept, old->size, run->head.size, &proof);
   if (err != CF_OK)
     return err;
   for (size_t i = 0; i < proof.n; i++)
     hash[i] = cf_hash_str(proof.hash[i]);
-  return cf_consistency_check(job->kept_size, run->head.size, cf_hash_str(job->kept_root),
+  return cf_consistency_check(old->size, run->head.size, cf_hash_str(old->root),
                               cf_hash_str(run->head.root), hash, proof.n);
 }
 
@@ -152,7 +152,7 @@ static enum cf_err kept_judge(struct cf_verify_run *run, const struct cf_hashes 
   else if (err == CF_E_PROOF)
     cf_run_fault(run, CF_V_INCONSISTENT_HEAD, NULL,
                  "the tree does not extend the checkpoint of size %llu kept elsewhere",
-                 (unsigned long long)run->job->kept_size);
+                 (unsigned long long)run->kept.checkpoint.size);
   else
     return err;
   return CF_OK;
@@ -201,14 +201,11 @@ static void newer_judge(struct cf_verify_run *run)
                  (unsigned long long)run->next.checkpoint.size, (unsigned long long)run->head.size);
 }
 
-static enum cf_err run_judge(struct cf_verify_run *run)
+/* Walk as far as the budget goes, and judge what only the end can tell. */
+static enum cf_err run_walk(struct cf_verify_run *run)
 {
-  struct cf_verify_result *r = run->result;
-  run_plan(run);
-  kept_prepare(run);
-  enum cf_err err = cf_run_begin(run);
-  if (err == CF_OK)
-    err = cf_run_walk(run);
+  struct cf_verify_result *r = &run->result;
+  enum cf_err err = cf_run_walk(run);
   if (err != CF_OK)
     return err;
   r->complete = run->over || run->folded == run->end;
@@ -218,45 +215,94 @@ static enum cf_err run_judge(struct cf_verify_run *run)
     newer_judge(run);
   if (r->complete && !run->over && run->job->mode == CF_VERIFY_FULL)
     cf_run_claims_end(run);
-  return roots_judge(run);
+  return CF_OK;
 }
 
-static enum cf_err head_judge(struct cf_verify_run *run)
+/* Judge the head, and stand where the walk begins. Without a head there is
+ * none. */
+static enum cf_err run_begin(struct cf_verify_run *run)
 {
-  struct cf_verify_result *r = run->result;
+  struct cf_verify_result *r = &run->result;
   bool good;
-  if (!cf_run_checkpoint(run, run->job->head, "the head", &run->head, &good)) {
-    r->complete = true;
+  r->minimum = run->job->minimum;
+  r->complete = !cf_run_checkpoint(run, run->job->head, "the head", &run->head, &good);
+  if (r->complete)
     return CF_OK;
-  }
   r->size = run->head.size;
   memcpy(r->root, run->head.root, CF_HASH_N);
   memcpy(r->origin, run->head.origin, sizeof r->origin);
-  if (run->job->minimum % CF_TILE_W != 0 || run->job->minimum > r->size)
+  if (r->minimum % CF_TILE_W != 0 || r->minimum > r->size)
     return cf_fail(run->fault, CF_E_PARAMETER, "minimum",
                    "a multiple of 256 within the ledger is needed");
-  return run_judge(run);
+  run_plan(run);
+  kept_prepare(run);
+  run->begun = true;
+  return cf_run_begin(run);
+}
+
+/* What there is to say so far: what was found, and the root, which is judged in
+ * a copy, because a walk that goes on must not have been at its end. */
+static enum cf_err run_say(const struct cf_verify_run *run, struct cf_verify_result *result)
+{
+  struct cf_verify_run *copy = malloc(sizeof *copy);
+  if (!copy)
+    return CF_E_NOMEM;
+  *copy = *run;
+  enum cf_err err = roots_judge(copy);
+  copy->result.ok = copy->result.errors_total == 0;
+  if (err == CF_OK)
+    *result = copy->result;
+  free(copy);
+  return err;
+}
+
+static enum cf_err run_do(struct cf_verify_run *run, struct cf_verify_result *result)
+{
+  enum cf_err err = run->begun ? CF_OK : run_begin(run);
+  if (err == CF_OK && run->begun)
+    err = run_walk(run);
+  run->result.elapsed_us += cf_clock_mono_us() - run->start_us;
+  return err == CF_OK ? run_say(run, result) : err;
+}
+
+static struct cf_verify_run *run_new(void)
+{
+  struct cf_verify_run *run = calloc(1, sizeof *run);
+  if (run)
+    cf_buf_init(&run->note, CF_NOTE_MAX);
+  return run;
+}
+
+uint64_t cf_verify_run_size(const struct cf_verify_run *run)
+{
+  return run->head.size;
+}
+
+void cf_verify_run_free(struct cf_verify_run *run)
+{
+  if (!run)
+    return;
+  cf_buf_fini(&run->note);
+  free(run->erasures.v);
+  free(run);
 }
 
 enum cf_err cf_verify(const struct cf_verify_source *source, const struct cf_verify_job *job,
                       struct cf_verify_result *result, struct cf_fault *fault)
 {
-  struct cf_verify_run *run = calloc(1, sizeof *run);
+  struct cf_verify_run **carry = job->carry;
+  struct cf_verify_run *run = carry && *carry ? *carry : run_new();
   if (!run)
     return CF_E_NOMEM;
-  memset(result, 0, sizeof *result);
   run->source = source;
   run->job = job;
-  run->result = result;
   run->fault = fault;
   run->start_us = cf_clock_mono_us();
-  cf_buf_init(&run->note, CF_NOTE_MAX);
-  result->minimum = job->minimum;
-  enum cf_err err = head_judge(run);
-  result->ok = result->errors_total == 0;
-  result->elapsed_us = cf_clock_mono_us() - run->start_us;
-  cf_buf_fini(&run->note);
-  free(run->erasures.v);
-  free(run);
+  enum cf_err err = run_do(run, result);
+  bool left = carry && err == CF_OK && !run->result.complete && job->mode == CF_VERIFY_FULL;
+  if (carry)
+    *carry = left ? run : NULL;
+  if (!left)
+    cf_verify_run_free(run);
   return err;
 }

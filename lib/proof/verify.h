@@ -49,15 +49,21 @@ struct cf_verify_source {
    * CF_E_DAMAGED and CF_E_NOTFOUND are a TILE_MISMATCH. Called in the thread of
    * cf_verify. */
   struct cf_hashes tiles;
-  /* Checkpoints the source kept, ascending by size: append the note of the
-   * i-th; CF_E_NOTFOUND past the last. A source that grows gives none that is
-   * newer than the head which is judged: in a FULL walk a good signature for a
-   * larger tree is a ROLLBACK. Called in the thread of cf_verify, like
-   * progress. */
-  enum cf_err (*checkpoint)(void *context, size_t i, struct cf_buf *note);
+  /* Of the checkpoints the source kept the first of at least that size: under
+   * which size it is kept, and its note appended; CF_E_NOTFOUND where there is
+   * none. A source that grows gives none that is newer than the head which is
+   * judged: in a FULL walk a good signature for a larger tree is a ROLLBACK.
+   * Called in the thread of cf_verify, like progress. */
+  enum cf_err (*checkpoint)(void *context, uint64_t size, uint64_t *found, struct cf_buf *note);
 };
 
 enum cf_verify_mode { CF_VERIFY_QUICK, CF_VERIFY_RANGE, CF_VERIFY_FULL };
+
+/* A walk that its budget ended, with all that it found and has to remember: at
+ * most 64 MiB, and little where no erased record waits for what erased it. */
+struct cf_verify_run;
+uint64_t cf_verify_run_size(const struct cf_verify_run *run); /* of its head */
+void cf_verify_run_free(struct cf_verify_run *run);           /* NULL is harmless */
 
 struct cf_verify_job {
   enum cf_verify_mode mode;
@@ -70,6 +76,11 @@ struct cf_verify_job {
   uint8_t kept_root[CF_HASH_N]; /* … and root: consistency with it is checked */
   int64_t budget_us;            /* stop after this time with complete = false; 0: none */
   unsigned workers;             /* threads to use, at least 1 */
+  /* FULL: where a walk that the budget ends is left, to be gone on with by a
+   * job like the one that began it and a source that shows the same records,
+   * towards the head and the kept checkpoint it began with. Set to NULL by what
+   * ends otherwise, errors too. NULL: none is left. */
+  struct cf_verify_run **carry;
   /* Called now and then from one thread; may be NULL. */
   void (*progress)(void *context, uint64_t done, uint64_t of);
   void *progress_context;
@@ -85,7 +96,7 @@ struct cf_verify_error {
 struct cf_verify_result {
   bool ok, complete;
   bool has_next;
-  uint64_t next; /* where to go on when not complete (mode=range) */
+  uint64_t next; /* the first leaf that was not walked, when not complete */
   uint64_t size;
   uint8_t root[CF_HASH_N];
   uint64_t minimum;
@@ -109,7 +120,10 @@ struct cf_verify_result {
  *          in the root by its kept rows, which proves the range included.
  *   QUICK  likewise, the last tile only, and no kept checkpoints.
  * Where the budget ends FULL or RANGE early, the root is judged in the same way
- * from what was walked, and RANGE goes on at next.
+ * from what was walked. FULL goes on by what it left in `carry`; its results
+ * are of the walk from its beginning. RANGE goes on at next, and no number of
+ * ranges is a FULL: that an erasure or the pruning is authorised they cannot
+ * say.
  *
  * CF_OK with a result, whatever the verdict; an error only where nothing could
  * be said (memory, system, the source's own). The result is the caller's (it is

@@ -18,7 +18,7 @@ bool cf_run_checkpoint(struct cf_verify_run *run, struct cf_str note, const char
     cf_run_fault(run, CF_V_CHECKPOINT_SIGNATURE, NULL, "%s is not a signed checkpoint", what);
     return false;
   }
-  uint64_t before = run->result->errors_total;
+  uint64_t before = run->result.errors_total;
   if (!cf_note_names(note, vkey))
     cf_run_fault(run, CF_V_KEY_UNKNOWN, NULL, "%s is not signed by the key given", what);
   else if (cf_note_check(note, vkey, &text) != CF_OK)
@@ -26,7 +26,7 @@ bool cf_run_checkpoint(struct cf_verify_run *run, struct cf_str note, const char
   if (strcmp(checkpoint->origin, vkey->name) != 0)
     cf_run_fault(run, CF_V_ORIGIN_MISMATCH, NULL, "%s is of the origin %s", what,
                  checkpoint->origin);
-  *good = run->result->errors_total == before;
+  *good = run->result.errors_total == before;
   return true;
 }
 
@@ -37,18 +37,24 @@ enum cf_err cf_run_stop_next(struct cf_verify_run *run)
   run->next.have = false;
   while (more && !run->next.have) {
     struct cf_checkpoint checkpoint = {.size = 0};
+    uint64_t found = 0;
     bool good = false;
     cf_buf_reset(&run->note);
-    enum cf_err err = source->checkpoint(source->context, run->checkpoints, &run->note);
+    enum cf_err err = source->checkpoint(source->context, run->sought, &found, &run->note);
     if (err == CF_OK)
       err = run->note.err;
     if (err == CF_E_NOTFOUND)
       return CF_OK;
     if (err != CF_OK)
       return err;
-    run->checkpoints++;
+    run->sought = found + 1;
+    more = run->sought > 0;
     if (!cf_run_checkpoint(run, cf_buf_str(&run->note), "a kept checkpoint", &checkpoint, &good))
       continue;
+    if (checkpoint.size != found)
+      cf_run_fault(run, CF_V_INDEX_MISMATCH, NULL,
+                   "checkpoints: the one of size %llu is kept as that of %llu",
+                   (unsigned long long)checkpoint.size, (unsigned long long)found);
     run->next =
         (struct cf_stop){.have = good && checkpoint.size >= run->folded, .checkpoint = checkpoint};
   }
@@ -84,7 +90,7 @@ enum cf_err cf_run_stops(struct cf_verify_run *run, bool judge)
   }
   while (run->next.have && run->next.checkpoint.size == run->folded) {
     if (judge)
-      run->result->checkpoints++;
+      run->result.checkpoints++;
     if (judge && !root_is(run, &run->next.checkpoint))
       cf_run_fault(run, CF_V_ROOT_MISMATCH, NULL,
                    "the root at size %llu is not the one that was signed then",

@@ -38,7 +38,7 @@ static void error_set(struct cf_verify_error *error, enum cf_verdict verdict, co
 
 static void fault_add(struct cf_verify_run *run, const struct cf_verify_error *error)
 {
-  struct cf_verify_result *r = run->result;
+  struct cf_verify_result *r = &run->result;
   r->errors_total++;
   if (error->has_seq) {
     if (!r->has_first_bad || error->seq < r->first_bad)
@@ -66,7 +66,7 @@ void cf_run_take_errors(struct cf_verify_run *run, const struct cf_tile_report *
 {
   for (size_t i = 0; i < tile->errors_n; i++)
     fault_add(run, &tile->errors[i]);
-  run->result->errors_total += tile->errors_total - tile->errors_n;
+  run->result.errors_total += tile->errors_total - tile->errors_n;
 }
 
 void cf_tile_fault(struct cf_tile_report *tile, enum cf_verdict verdict, uint64_t seq,

@@ -47,7 +47,7 @@ static void fold_link(struct cf_verify_run *run, const struct cf_tile_report *ti
   }
   bool known = tile->first == 0 || (!is_first && run->closed);
   if (tile->opened && known) {
-    run->result->links++;
+    run->result.links++;
     if (memcmp(tile->prev, want, CF_HASH_N) != 0)
       cf_run_fault(run, CF_V_LINK_BROKEN, &tile->first,
                    "prev is not the hash of the leaf before it");
@@ -69,7 +69,7 @@ static void fold_time(struct cf_verify_run *run, const struct cf_tile_report *ti
 
 static void fold_counts(struct cf_verify_run *run, const struct cf_tile_report *tile)
 {
-  struct cf_verify_result *r = run->result;
+  struct cf_verify_result *r = &run->result;
   r->leaves += tile->leaves;
   r->links += tile->links;
   r->openings += tile->openings;
@@ -110,7 +110,7 @@ static enum cf_err row_check(struct cf_verify_run *run, unsigned level, uint64_t
     memcpy(hash, kept, CF_HASH_N);
   else if (memcmp(hash, kept, CF_HASH_N) != 0)
     row_fault(run, level, index, "is not the root of what is below it");
-  run->result->tiles += *known;
+  run->result.tiles += *known;
   *known = true;
   return CF_OK;
 }

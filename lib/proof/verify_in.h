@@ -85,16 +85,18 @@ struct cf_erasures {
 struct cf_verify_run {
   const struct cf_verify_source *source;
   const struct cf_verify_job *job;
-  struct cf_verify_result *result;
+  struct cf_verify_result result;
   struct cf_fault *fault;
-  int64_t start_us;
+  int64_t start_us;          /* of this part of the walk */
+  bool begun;                /* the walk stands somewhere: */
   uint64_t verdicts[CF_V_N]; /* how many of each were found */
   bool located;              /* some fault had a seq: */
   uint64_t located_seq;      /* the highest */
 
   struct cf_checkpoint head;
   uint64_t first, end; /* leaves to walk; first is a multiple of 256 */
-  uint64_t folded;     /* leaves walked, counted from 0: where the edge would stand */
+  uint64_t folded;     /* leaves walked, counted from 0: where the edge would stand; between
+                        * two parts of a walk a multiple of 256 */
   bool over;           /* the source ended before `end` */
 
   struct cf_edge edge;
@@ -109,7 +111,7 @@ struct cf_verify_run {
   uint64_t lost_seq;
   struct cf_row_group rows[CF_TILE_H]; /* by tile level; level 0 is not used */
 
-  size_t checkpoints;  /* how many were asked for */
+  uint64_t sought;     /* size from which the next kept checkpoint is asked for */
   struct cf_stop next; /* of the source */
   struct cf_stop kept; /* of the caller, while not yet judged */
   struct cf_buf note;
@@ -130,8 +132,8 @@ void cf_tile_fault(struct cf_tile_report *tile, enum cf_verdict verdict, uint64_
 void cf_tile_check(const struct cf_verify_source *source, void *worker,
                    struct cf_verify_leaf *leaves, struct cf_tile_report *tile);
 
-/* verify_walk.c: check [first, end) and fold tile after tile, until the end, an
- * error, or the budget's end. */
+/* verify_walk.c: check [folded, end) and fold tile after tile, until the end,
+ * an error, or the budget's end. */
 CF_MUST enum cf_err cf_run_walk(struct cf_verify_run *run);
 
 /* verify_fold.c: stand at run->first; take the next tile. The errors are the

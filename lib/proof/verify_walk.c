@@ -18,7 +18,7 @@ struct walk {
   struct cf_verify_run *run;
   struct cf_tile_report *ring;
   size_t ring_n;
-  uint64_t tiles;        /* of the walk */
+  uint64_t first, tiles; /* where it begins, and how many there are */
   pthread_mutex_t mutex; /* guards what follows, and the ring's `done` */
   pthread_cond_t taken;  /* a tile was folded, or stop */
   pthread_cond_t done;   /* a tile was checked, or a worker failed */
@@ -39,7 +39,7 @@ static struct cf_tile_report *tile_take(struct walk *w)
     pthread_cond_wait(&w->taken, &w->mutex);
   if (!w->stop && w->next < w->tiles) {
     tile = &w->ring[w->next % w->ring_n];
-    tile->first = w->run->first + w->next * CF_TILE_W;
+    tile->first = w->first + w->next * CF_TILE_W;
     uint64_t left = w->run->end - tile->first;
     tile->n = left < CF_TILE_W ? (size_t)left : CF_TILE_W;
     w->next++;
@@ -195,9 +195,10 @@ static unsigned workers_for(const struct cf_verify_run *run, uint64_t tiles)
 
 enum cf_err cf_run_walk(struct cf_verify_run *run)
 {
+  uint64_t leaves = run->end - run->folded;
   struct walk w = {.run = run,
-                   .tiles = (run->end - run->first) / CF_TILE_W +
-                            ((run->end - run->first) % CF_TILE_W > 0)};
+                   .first = run->folded,
+                   .tiles = leaves / CF_TILE_W + (leaves % CF_TILE_W > 0)};
   pthread_t threads[WORKERS_MAX];
   unsigned started = 0, workers = workers_for(run, w.tiles);
   if (w.tiles == 0)

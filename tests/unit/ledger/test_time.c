@@ -50,14 +50,12 @@ static void seal(unsigned from, unsigned n, long apart_s)
 static unsigned kept(uint64_t from, uint64_t to)
 {
   struct cf_view *view = NULL;
-  struct cf_view_source *vs = NULL;
-  struct cf_verify_source source;
   struct cf_buf note;
+  uint64_t found = 0;
   unsigned n = 0;
   cf_buf_init(&note, CF_NOTE_MAX);
   ck_assert_ok(cf_view_get(stage_ledger, &view));
-  ck_assert_ok(cf_view_source_new(view, cf_view_size(view), &vs, &source));
-  for (size_t i = 0; source.checkpoint(source.context, i, &note) == CF_OK; i++) {
+  for (uint64_t at = 0; cf_view_checkpoint(view, at, &found, &note) == CF_OK; at = found + 1) {
     struct cf_str text, signatures;
     struct cf_checkpoint c;
     ck_assert_ok(cf_note_split(cf_buf_str(&note), &text, &signatures));
@@ -66,7 +64,6 @@ static unsigned kept(uint64_t from, uint64_t to)
     cf_buf_reset(&note);
   }
   cf_buf_fini(&note);
-  cf_view_source_free(vs);
   cf_view_put(view);
   return n;
 }

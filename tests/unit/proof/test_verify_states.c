@@ -451,12 +451,112 @@ START_TEST(budget)
 }
 END_TEST
 
+/* What a walk in parts says is what one walk says, to the byte: faults on both
+ * sides of each border, checkpoints, what was kept elsewhere, and erasures
+ * whose record is in another part, or nowhere. */
+static void PARTS(void)
+{
+  struct cf_verify_result *whole = malloc(sizeof *whole);
+  struct cf_verify_run *carry = NULL;
+  struct cf_verify_source source = vl_source(&L);
+  size_t parts = 0;
+  FULL();
+  *whole = *R;
+  job.budget_us = 1; /* a tile */
+  job.carry = &carry;
+  do {
+    ck_assert_ok(cf_verify(&source, &job, R, NULL));
+    ck_assert_msg((carry != NULL) == !R->complete, "%s", said());
+    ck_assert(carry == NULL || cf_verify_run_size(carry) == R->size);
+    parts++;
+  } while (carry != NULL);
+  ck_assert_uint_eq(parts, (L.n + 255) / 256);
+  whole->elapsed_us = R->elapsed_us;
+  ck_assert_bytes(R, sizeof *R, whole, sizeof *whole);
+  free(whole);
+}
+
+START_TEST(parts)
+{
+  PLAN(1300);
+  ERASED(5, 5);
+  ERASURE(1200, 5, 5);
+  ERASED(700, 1);
+  ERASURE(701, 700, 1);
+  SEAL();
+  CHECKPOINT(300);
+  CHECKPOINT(512);
+  CHECKPOINT(1100);
+  KEPT(900);
+  PARTS();
+  EXPECT_OK();
+}
+END_TEST
+
+START_TEST(parts_erased)
+{
+  PLAN(1300);
+  ERASED(5, 5);
+  ERASURE(1200, 5, 1);
+  ERASED(1299, 1);
+  SEAL();
+  PARTS();
+  EXPECT(ERASURE_UNAUTHORISED, 5);
+  EXPECT_ALSO(ERASURE_UNAUTHORISED, 1299);
+  EXPECT_COUNT(2);
+}
+END_TEST
+
+START_TEST(parts_tampered)
+{
+  LEDGER(1300);
+  CHECKPOINT(400);
+  CHECKPOINT(900);
+  KEPT(600);
+  REWRITE(500);
+  LOSE(511);
+  FLIP_HASH(512);
+  FLIP_ROW(1, 2);
+  PARTS();
+  EXPECT(STORE_DAMAGED, 511);
+  EXPECT_ALSO(LEAF_HASH, 512);
+  EXPECT_ALSO(TILE_MISMATCH, 768);
+  EXPECT_ALSO(ROOT_MISMATCH, NOWHERE);
+  EXPECT_ALSO(INCONSISTENT_HEAD, NOWHERE);
+}
+END_TEST
+
 static enum cf_err refuse(void *context, void **worker)
 {
   (void)context;
   (void)worker;
   return CF_E_NOMEM;
 }
+
+/* A walk that was begun may be given up, and one that fails leaves nothing. */
+START_TEST(parts_given_up)
+{
+  LEDGER(600);
+  struct cf_verify_run *carry = NULL;
+  struct cf_verify_source source = vl_source(&L);
+  job = (struct cf_verify_job){.mode = CF_VERIFY_FULL,
+                               .head = cf_str_from(L.head),
+                               .vkey = &L.vkey,
+                               .budget_us = 1,
+                               .workers = 1,
+                               .carry = &carry};
+  ck_assert_ok(cf_verify(&source, &job, R, NULL));
+  ck_assert_ptr_nonnull(carry);
+  source.leaves = NULL;
+  source.worker_new = refuse;
+  ck_assert_err(cf_verify(&source, &job, R, NULL), CF_E_NOMEM);
+  ck_assert_ptr_null(carry);
+  source = vl_source(&L);
+  ck_assert_ok(cf_verify(&source, &job, R, NULL));
+  cf_verify_run_free(carry);
+}
+END_TEST
+
 static enum cf_err broken(void *context, void *worker, uint64_t first, size_t n,
                           struct cf_verify_leaf *out)
 {
@@ -512,6 +612,10 @@ int main(void)
       {ON("erasures"), .test = pruned_otherwise, .loops = CF_COUNT(other_prunings)},
       {ON("end"), .test = progress_told},
       {ON("end"), .test = budget},
+      {ON("end"), .test = parts},
+      {ON("end"), .test = parts_erased},
+      {ON("end"), .test = parts_tampered},
+      {ON("end"), .test = parts_given_up},
       {ON("end"), .test = source_fails},
   };
   return cf_test_run("verify_states", tests, CF_COUNT(tests));

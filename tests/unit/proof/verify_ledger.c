@@ -238,11 +238,16 @@ static enum cf_err rows_get(void *context, unsigned level, uint64_t first, size_
   return CF_OK;
 }
 
-static enum cf_err checkpoint_get(void *context, size_t i, struct cf_buf *note)
+static enum cf_err checkpoint_get(void *context, uint64_t size, uint64_t *found,
+                                  struct cf_buf *note)
 {
   const struct vl_ledger *l = context;
-  if (i >= l->checkpoints_n)
+  size_t i = 0;
+  while (i < l->checkpoints_n && l->checkpoint_size[i] < size)
+    i++;
+  if (i == l->checkpoints_n)
     return CF_E_NOTFOUND;
+  *found = l->checkpoint_size[i];
   cf_buf_puts(note, l->checkpoint[i]);
   return note->err;
 }

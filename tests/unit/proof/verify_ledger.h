@@ -43,7 +43,8 @@ struct vl_ledger {
   uint8_t seed[CF_SEED_N]; /* what signs */
   char head[1024];
   size_t checkpoints_n;
-  char checkpoint[8][1024]; /* kept notes */
+  char checkpoint[8][1024];  /* kept notes */
+  size_t checkpoint_size[8]; /* and under which size each is kept, ascending */
   bool opens;
 };
 

@@ -184,6 +184,7 @@ void WRONG_KEY(void)
 }
 void CHECKPOINT(size_t size)
 {
+  L.checkpoint_size[L.checkpoints_n] = size;
   vl_sign(&L, size, VL_ORIGIN, L.checkpoint[L.checkpoints_n++]);
 }
 void KEPT(size_t size)

@@ -403,6 +403,10 @@ static const struct {
     {"mode=range&seq_from=4&seq_to=4", "seq_from"},
     {"size=x&root=00", "size"},
     {"mode=range&seq_from=1000000", "seq_from"},
+    {"mode=quick&resume=x", "resume"},
+    {"mode=range&resume=x", "resume"},
+    {"resume=x&size=0&root=0000000000000000000000000000000000000000000000000000000000000000",
+     "size"},
 };
 
 START_TEST(test_bad_verify)
@@ -413,6 +417,74 @@ START_TEST(test_bad_verify)
     ck_answer(get(path, auditor), 400);
     ck_value("parameter", bad_verifies[i].parameter);
   }
+}
+END_TEST
+
+/* Go on under a name; gives the status. */
+static int go_on(const char *mode, const char *name)
+{
+  char path[128];
+  snprintf(path, sizeof path, "/v1/verify?mode=%s&resume=%s", mode, name);
+  return get(path, auditor);
+}
+
+/* Records of more than two tiles, all signed, and a budget that is spent at
+ * once. */
+static void feed_signed(void)
+{
+  feed(600);
+  ck_answer(get("/v1/verify?mode=range&seq_from=599&seq_to=600", auditor), 200);
+  stage_conf.verify_budget_us = 1;
+}
+
+/* A tile an answer, and the last one says what
+ * one answer would have said. */
+START_TEST(test_verify_in_parts)
+{
+  char first[64], second[64];
+  feed_signed();
+  ck_answer(get("/v1/verify", auditor), 200);
+  ck_value("ok", "true");
+  ck_value("complete", "false");
+  ck_assert_int_eq(number("next"), 256);
+  long long size = number("size");
+  snprintf(first, sizeof first, "%s", value("resume"));
+  ck_assert_uint_eq(strlen(first), 22);
+  feed(3); /* it goes on at the same size */
+  ck_answer(go_on("full", first), 200);
+  ck_assert_int_eq(number("next"), 512);
+  ck_assert_int_eq(number("checked.leaves"), 512);
+  snprintf(second, sizeof second, "%s", value("resume"));
+  ck_assert_str_ne(first, second);
+  ck_answer(go_on("full", first), 410); /* a name is good once */
+  ck_value("type", "urn:counterfoil:resume-gone");
+  ck_answer(go_on("full", second), 200);
+  ck_value("complete", "true");
+  ck_value("mode", "full");
+  ck_value("resume", "null");
+  ck_assert_int_eq(number("checked.leaves"), size);
+  ck_assert_int_eq(number("size"), size);
+  ck_answer(go_on("full", second), 410);
+  ck_answer(get("/v1/verify?mode=range", auditor), 200); /* a range says how far it came, */
+  ck_value("complete", "false");
+  ck_value("mode", "range");
+  ck_value("resume", "null"); /* and is gone on with by another range */
+}
+END_TEST
+
+/* One is kept: the newest; and nobody can guess it. */
+START_TEST(test_verify_replaced)
+{
+  char first[64], second[64];
+  feed_signed();
+  ck_answer(get("/v1/verify", auditor), 200);
+  snprintf(first, sizeof first, "%s", value("resume"));
+  ck_answer(go_on("full", "AAAAAAAAAAAAAAAAAAAAAA"), 410);
+  ck_answer(get("/v1/verify?mode=quick", auditor), 200);
+  ck_answer(get("/v1/verify", auditor), 200);
+  snprintf(second, sizeof second, "%s", value("resume"));
+  ck_answer(go_on("full", first), 410);
+  ck_answer(go_on("full", second), 200);
 }
 END_TEST
 
@@ -597,6 +669,8 @@ int main(void)
       {.tcase = "verify", .test = test_verify, .setup = setup, .teardown = stage_teardown},
       {.tcase = "verify", .test = test_verify_kept},
       {.tcase = "verify", .test = test_bad_verify},
+      {.tcase = "verify", .test = test_verify_in_parts},
+      {.tcase = "verify", .test = test_verify_replaced},
       {.tcase = "verify", .test = test_progress},
       {.tcase = "verify", .test = test_busy},
       {.tcase = "proofs", .test = test_receipts, .setup = setup, .teardown = stage_teardown},

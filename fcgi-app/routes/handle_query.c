@@ -230,7 +230,8 @@ static enum cf_err put_proof(struct cf_call *call, const struct cf_opening *open
 {
   struct cf_inclusion in;
   cf_inclusion_init(&in);
-  enum cf_err err = cf_inclusion_get(&in, call->app->ledger, opening->record->seq, &call->fault);
+  enum cf_err err =
+      cf_inclusion_get(&in, call->app->ledger, opening->record->seq, opening->hash, &call->fault);
   if (err == CF_OK) {
     cf_buf_cut(b, 1); /* the event's closing brace */
     cf_opening_put(opening, b);

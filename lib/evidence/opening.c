@@ -45,20 +45,31 @@ enum cf_err cf_opening_get(struct cf_opening *o, struct cf_view *view, uint64_t 
   return CF_OK;
 }
 
-enum cf_err cf_opening_leaf(struct cf_opening *o, struct cf_view *view, struct cf_fault *fault)
+static enum cf_err kept_hash(struct cf_view *view, uint64_t seq, uint8_t hash[CF_HASH_N],
+                             struct cf_fault *fault)
 {
-  uint8_t prev[CF_HASH_N] = {0};
-  uint64_t seq = o->record->seq;
   struct cf_hashes hashes;
   cf_view_hashes(view, &hashes);
-  enum cf_err err = seq == 0 ? CF_OK : hashes.get(hashes.context, 0, seq - 1, 1, prev);
-  if (err == CF_E_DAMAGED)
-    return cf_fail(fault, err, NULL, "the hash of record %llu cannot be read",
-                   (unsigned long long)(seq - 1));
+  enum cf_err err = hashes.get(hashes.context, 0, seq, 1, hash);
+  return err == CF_E_DAMAGED ? cf_fail(fault, err, NULL, "the hash of record %llu cannot be read",
+                                       (unsigned long long)seq)
+                             : err;
+}
+
+enum cf_err cf_opening_leaf(struct cf_opening *o, struct cf_view *view, struct cf_fault *fault)
+{
+  uint8_t prev[CF_HASH_N] = {0}, kept[CF_HASH_N];
+  uint64_t seq = o->record->seq;
+  enum cf_err err = seq == 0 ? CF_OK : kept_hash(view, seq - 1, prev, fault);
+  if (err == CF_OK)
+    err = kept_hash(view, seq, kept, fault);
   if (err != CF_OK)
     return err;
   cf_buf_reset(&o->leaf);
   cf_leaf_put(o->record, prev, (const uint8_t(*)[CF_HASH_N])o->salts, &o->leaf, o->hash);
+  if (o->leaf.err == CF_OK && memcmp(o->hash, kept, CF_HASH_N) != 0)
+    return cf_fail(fault, CF_E_DAMAGED, NULL, "record %llu does not have the hash kept for it",
+                   (unsigned long long)seq);
   return o->leaf.err;
 }
 

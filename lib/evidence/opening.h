@@ -22,7 +22,8 @@ void cf_opening_fini(struct cf_opening *o);
 CF_MUST enum cf_err cf_opening_get(struct cf_opening *o, struct cf_view *view, uint64_t seq,
                                    struct cf_fault *fault);
 /* Its leaf and the hash of it; the hash before it is read for that. The same
- * errors. */
+ * errors; CF_E_DAMAGED also where the hash that is kept for it is another: a
+ * leaf that would not hold is not given. */
 CF_MUST enum cf_err cf_opening_leaf(struct cf_opening *o, struct cf_view *view,
                                     struct cf_fault *fault);
 

@@ -4,6 +4,8 @@
 
 #include "lib/evidence/receipt.h"
 
+#include <string.h>
+
 #include "lib/base/codec.h"
 #include "lib/evidence/opening.h"
 #include "lib/ledger/view.h"
@@ -54,8 +56,25 @@ static bool has_record(struct cf_ledger *ledger, uint64_t seq)
   return seq < state.size;
 }
 
+/* Does the path lead from the hash to the root that was signed? */
+static enum cf_err inclusion_check(const struct cf_inclusion *in, uint64_t seq,
+                                   const uint8_t hash[CF_HASH_N], struct cf_fault *fault)
+{
+  struct cf_str path[CF_PROOF_MAX];
+  for (size_t i = 0; i < in->proof.n; i++)
+    path[i] = (struct cf_str){(const char *)in->proof.hash[i], CF_HASH_N};
+  enum cf_err err =
+      cf_inclusion_check(seq, in->checkpoint.size, (struct cf_str){(const char *)hash, CF_HASH_N},
+                         path, in->proof.n,
+                         (struct cf_str){(const char *)in->checkpoint.root, CF_HASH_N});
+  return err == CF_OK ? CF_OK
+                      : cf_fail(fault, CF_E_DAMAGED, NULL,
+                                "record %llu does not lead to the root that was signed",
+                                (unsigned long long)seq);
+}
+
 enum cf_err cf_inclusion_get(struct cf_inclusion *in, struct cf_ledger *ledger, uint64_t seq,
-                             struct cf_fault *fault)
+                             const uint8_t hash[CF_HASH_N], struct cf_fault *fault)
 {
   struct cf_view *view = NULL;
   struct cf_hashes hashes;
@@ -69,6 +88,8 @@ enum cf_err cf_inclusion_get(struct cf_inclusion *in, struct cf_ledger *ledger, 
   cf_view_hashes(view, &hashes);
   err = cf_tree_inclusion(&hashes, seq, in->checkpoint.size, &in->proof);
   cf_view_put(view);
+  if (err == CF_OK)
+    return inclusion_check(in, seq, hash, fault);
   return err == CF_E_DAMAGED
              ? cf_fail(fault, err, NULL, "hashes on the path of seq %llu cannot be read",
                        (unsigned long long)seq)
@@ -89,7 +110,7 @@ void cf_proof_put(const struct cf_proof *proof, struct cf_buf *b)
 /* ---- receipts ---- */
 
 static enum cf_err put_extra(struct cf_ledger *ledger, uint64_t seq, struct cf_buf *extra,
-                             struct cf_fault *fault)
+                             uint8_t hash[CF_HASH_N], struct cf_fault *fault)
 {
   struct cf_opening opening;
   struct cf_view *view = NULL;
@@ -103,6 +124,7 @@ static enum cf_err put_extra(struct cf_ledger *ledger, uint64_t seq, struct cf_b
     cf_buf_putc(extra, '{');
     cf_opening_put(&opening, extra);
     cf_buf_putc(extra, '}');
+    memcpy(hash, opening.hash, CF_HASH_N);
     err = extra->err;
   }
   cf_view_put(view);
@@ -115,11 +137,12 @@ enum cf_err cf_receipt_get(struct cf_ledger *ledger, uint64_t seq, struct cf_buf
 {
   struct cf_inclusion inclusion;
   struct cf_buf extra;
+  uint8_t hash[CF_HASH_N];
   cf_inclusion_init(&inclusion);
   cf_buf_init(&extra, SIZE_MAX);
-  enum cf_err err = cf_inclusion_get(&inclusion, ledger, seq, fault);
+  enum cf_err err = put_extra(ledger, seq, &extra, hash, fault);
   if (err == CF_OK)
-    err = put_extra(ledger, seq, &extra, fault);
+    err = cf_inclusion_get(&inclusion, ledger, seq, hash, fault);
   if (err == CF_OK) {
     cf_receipt_put(b, cf_buf_str(&extra), seq, &inclusion.proof, cf_buf_str(&inclusion.note));
     err = b->err;

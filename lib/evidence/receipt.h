@@ -16,10 +16,12 @@ struct cf_inclusion {
 };
 void cf_inclusion_init(struct cf_inclusion *in);
 void cf_inclusion_fini(struct cf_inclusion *in);
-/* CF_E_NOTFOUND: there is no such record; the errors of cf_ledger_seal and of
- * reading. */
+/* hash: of seq's leaf, as it follows from the record. CF_E_NOTFOUND: there is
+ * no such record; CF_E_DAMAGED also where that does not lead to the signed
+ * root; the errors of cf_ledger_seal and of reading. */
 CF_MUST enum cf_err cf_inclusion_get(struct cf_inclusion *in, struct cf_ledger *ledger,
-                                     uint64_t seq, struct cf_fault *fault);
+                                     uint64_t seq, const uint8_t hash[CF_HASH_N],
+                                     struct cf_fault *fault);
 /* Append the hashes of a proof as a JSON list of base64. */
 void cf_proof_put(const struct cf_proof *proof, struct cf_buf *b);
 

@@ -19,6 +19,7 @@
 
 static const struct cf_cli_option options[] = {
     {"full", NULL, "every leaf, link, tile and checkpoint (the default)"},
+    {"deep", NULL, "what --full does, and every index against the records"},
     {"quick", NULL, "the newest checkpoint, its root and the last links"},
     {"size", "N", "a size that was kept of an earlier checkpoint …"},
     {"root", "ROOT", "… and its root (base64 or hex): the ledger must extend it"},
@@ -192,11 +193,18 @@ static int ask_once(struct cf_cli *cli, const char *mode, struct verdict *verdic
 
 static int verify_run(struct cf_cli *cli)
 {
-  const char *mode = cf_cli_value(cli, "quick") != NULL ? "quick" : "full";
+  static const char *const modes[] = {"full", "quick", "deep"};
+  const char *mode = NULL;
   struct verdict verdict = {.ok = true};
 
-  if (cf_cli_value(cli, "quick") != NULL && cf_cli_value(cli, "full") != NULL)
-    return cf_cli_usage(cli, "either --quick or --full");
+  for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+    if (cf_cli_value(cli, modes[i]) != NULL && mode != NULL)
+      return cf_cli_usage(cli, "either --%s or --%s", mode, modes[i]);
+    if (cf_cli_value(cli, modes[i]) != NULL)
+      mode = modes[i];
+  }
+  if (mode == NULL)
+    mode = modes[0];
   if ((cf_cli_value(cli, "size") == NULL) != (cf_cli_value(cli, "root") == NULL))
     return cf_cli_usage(cli, "--size and --root belong together");
   enum cf_err err = cf_cli_open(cli);

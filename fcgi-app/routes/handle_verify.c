@@ -12,8 +12,10 @@
 
 /* ---- what was asked ---- */
 
-static const char *const modes[] =
-    {[CF_VERIFY_QUICK] = "quick", [CF_VERIFY_RANGE] = "range", [CF_VERIFY_FULL] = "full"};
+static const char *const modes[] = {[CF_VERIFY_QUICK] = "quick",
+                                    [CF_VERIFY_RANGE] = "range",
+                                    [CF_VERIFY_FULL] = "full",
+                                    [CF_VERIFY_DEEP] = "deep"};
 
 static enum cf_err read_mode(struct cf_call *call, struct cf_verify_job *job)
 {
@@ -25,7 +27,7 @@ static enum cf_err read_mode(struct cf_call *call, struct cf_verify_job *job)
     job->mode = (enum cf_verify_mode)i;
     return CF_OK;
   }
-  return cf_fail(&call->fault, CF_E_PARAMETER, "mode", "mode is quick, range or full");
+  return cf_fail(&call->fault, CF_E_PARAMETER, "mode", "mode is quick, range, full or deep");
 }
 
 static enum cf_err read_range(struct cf_call *call, struct cf_verify_job *job)
@@ -87,7 +89,7 @@ static enum cf_err read_resume(struct cf_call *call, const struct cf_verify_job 
   if (!cf_request_get(call->request, "resume", &name))
     return CF_OK;
   if (job->mode < CF_VERIFY_FULL)
-    return cf_fail(&call->fault, CF_E_PARAMETER, "resume", "is for mode=full");
+    return cf_fail(&call->fault, CF_E_PARAMETER, "resume", "is for mode=full and deep");
   if (job->kept)
     return cf_fail(&call->fault, CF_E_PARAMETER, "size",
                    "resume goes on with the size and root that it began with");
@@ -105,12 +107,15 @@ static void put_checked(struct cf_buf *b, const struct cf_verify_result *r)
   cf_json_put_member_u64(b, "tiles", r->tiles);
   cf_json_put_member_u64(b, "checkpoints", r->checkpoints);
   cf_json_put_member_u64(b, "openings", r->openings);
+  cf_json_put_member_u64(b, "pages", r->pages);
+  cf_json_put_member_u64(b, "entries", r->entries);
   cf_buf_putc(b, '}');
   cf_json_put_name(b, "states");
   cf_buf_putc(b, '{');
   cf_json_put_member_u64(b, "present", r->present);
   cf_json_put_member_u64(b, "erased", r->erased);
   cf_json_put_member_u64(b, "expired", r->expired);
+  cf_json_put_member_u64(b, "unsworn", r->unsworn);
   cf_buf_putc(b, '}');
 }
 

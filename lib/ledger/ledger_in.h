@@ -254,6 +254,12 @@ bool cf_nap(struct cf_ledger *l, int64_t t_us, bool *due);
 void cf_nap_end(struct cf_ledger *l, bool *due); /* set it, and wake who sleeps */
 bool cf_nap_stopped(struct cf_ledger *l);        /* it is closing */
 
+/* view_beside.c: check what the segment that holds these records keeps beside
+ * them (struct cf_view_calls); the view is of this ledger. */
+CF_MUST enum cf_err cf_segment_beside(struct cf_ledger *l, struct cf_view *view,
+                                      const struct cf_segment_meta *meta,
+                                      struct cf_verify_beside *beside);
+
 /* seal.c, roll.c, warden.c: the three threads' work. */
 void *cf_clerk_main(void *ledger);
 void *cf_roller_main(void *ledger);

@@ -8,6 +8,7 @@
 
 #include "lib/base/diag.h"
 #include "lib/ledger/ledger_in.h"
+#include "lib/proof/verify.h"
 
 #define BLOCK_BYTES_MAX ((size_t)CF_GROUP * (CF_LEAF_MAX + 1024u))
 
@@ -316,6 +317,13 @@ static enum cf_err view_checkpoint(struct cf_view *view, uint64_t size, uint64_t
   return cf_meta_checkpoint(view_see(view)->l, size, found, note);
 }
 
+static enum cf_err view_beside(struct cf_view *view, struct cf_verify_beside *b)
+{
+  const struct ledger_view *v = view_see(view);
+  const struct cf_segment_meta *meta = place_find(v, b->first).segment;
+  return meta != NULL ? cf_segment_beside(v->l, view, meta, b) : CF_OK;
+}
+
 static const struct cf_view_calls ledger_calls = {.free = view_free,
                                                   .units = view_units,
                                                   .unit = view_unit,
@@ -324,7 +332,8 @@ static const struct cf_view_calls ledger_calls = {.free = view_free,
                                                   .times = view_times,
                                                   .block = view_block,
                                                   .hashes = view_hashes,
-                                                  .checkpoint = view_checkpoint};
+                                                  .checkpoint = view_checkpoint,
+                                                  .beside = view_beside};
 
 /* A snapshot up to size, or to what is durable where size is NULL. */
 static enum cf_err view_new(struct cf_ledger *l, const uint64_t *size, struct cf_view **view)

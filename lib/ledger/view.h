@@ -79,10 +79,12 @@ void cf_view_source_free(struct cf_view_source *vs); /* NULL is harmless */
 
 /* ---- a kind of view ---- */
 
-/* What a kind of view does; none is NULL. Each is called by the function above
- * of its name and gives that one's errors. What is beyond the size need not be
- * hidden: seqs are asked for below it only, and more than it holds is cut off
- * what is given. */
+struct cf_verify_beside;
+
+/* What a kind of view does; none but beside is NULL. Each is called by the
+ * function above of its name and gives that one's errors. What is beyond the
+ * size need not be hidden: seqs are asked for below it only, and more than it
+ * holds is cut off what is given. */
 struct cf_view_calls {
   /* By cf_view_put: release it all, view too. */
   void (*free)(struct cf_view *view);
@@ -112,6 +114,9 @@ struct cf_view_calls {
   /* By the verifier, in one thread, with ascending sizes. */
   enum cf_err (*checkpoint)(struct cf_view *view, uint64_t size, uint64_t *found,
                             struct cf_buf *note);
+  /* Check what is kept beside the records (struct cf_verify_source). By the
+   * verifier's workers at once. */
+  enum cf_err (*beside)(struct cf_view *view, struct cf_verify_beside *beside);
 };
 
 #endif

@@ -156,6 +156,12 @@ static enum cf_err tiles(void *context, unsigned level, uint64_t first, size_t n
   return hashes.get(hashes.context, level, first, n, out);
 }
 
+static enum cf_err beside(void *context, struct cf_verify_beside *b)
+{
+  struct cf_view *view = ((struct cf_view_source *)context)->view;
+  return view->calls->beside != NULL ? view->calls->beside(view, b) : CF_OK;
+}
+
 static enum cf_err checkpoint(void *context, uint64_t size, uint64_t *found, struct cf_buf *note)
 {
   struct cf_view_source *s = context;
@@ -175,6 +181,7 @@ enum cf_err cf_view_source_new(struct cf_view *view, uint64_t size, struct cf_vi
                                       .worker_new = worker_new,
                                       .worker_free = worker_free,
                                       .leaves = leaves,
+                                      .beside = beside,
                                       .tiles = {tiles, s},
                                       .checkpoint = checkpoint};
   *vs = s;

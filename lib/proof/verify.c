@@ -194,7 +194,7 @@ static void kept_prepare(struct cf_verify_run *run)
  * ledger that was cut. */
 static void newer_judge(struct cf_verify_run *run)
 {
-  if (run->job->mode == CF_VERIFY_FULL && run->next.have &&
+  if (run->job->mode >= CF_VERIFY_FULL && run->next.have &&
       run->next.checkpoint.size > run->head.size)
     cf_run_fault(run, CF_V_ROLLBACK, NULL,
                  "a checkpoint of size %llu was signed, the head has %llu",
@@ -213,7 +213,7 @@ static enum cf_err run_walk(struct cf_verify_run *run)
   r->next = run->folded;
   if (r->complete)
     newer_judge(run);
-  if (r->complete && !run->over && run->job->mode == CF_VERIFY_FULL)
+  if (r->complete && !run->over && run->job->mode >= CF_VERIFY_FULL)
     cf_run_claims_end(run);
   return CF_OK;
 }
@@ -299,7 +299,7 @@ enum cf_err cf_verify(const struct cf_verify_source *source, const struct cf_ver
   run->fault = fault;
   run->start_us = cf_clock_mono_us();
   enum cf_err err = run_do(run, result);
-  bool left = carry && err == CF_OK && !run->result.complete && job->mode == CF_VERIFY_FULL;
+  bool left = carry && err == CF_OK && !run->result.complete && job->mode >= CF_VERIFY_FULL;
   if (carry)
     *carry = left ? run : NULL;
   if (!left)

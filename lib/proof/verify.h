@@ -30,6 +30,20 @@ struct cf_verify_leaf {
   uint8_t erased; /* mask of compartments the source says are erased */
 };
 
+/* What else a source keeps of the n leaves from first on: their share of its
+ * files, and, with deep, its indexes. */
+struct cf_tile_report;
+struct cf_verify_beside {
+  uint64_t first;
+  size_t n;
+  bool last, deep;             /* no leaves behind these are asked for */
+  struct cf_tile_report *tile; /* where faults go */
+  uint64_t pages, entries;     /* out: checked */
+  uint64_t unsworn;            /* out: files whose pages nobody vouches for */
+};
+void cf_tile_fault(struct cf_tile_report *tile, enum cf_verdict verdict, uint64_t seq,
+                   const char *format, ...) CF_PRINTF(4, 5);
+
 struct cf_verify_source {
   void *context;
   /* gives each compartment's payload or calls it erased; where false, one that
@@ -45,6 +59,9 @@ struct cf_verify_source {
    * walk is over). */
   enum cf_err (*leaves)(void *context, void *worker, uint64_t first, size_t n,
                         struct cf_verify_leaf *out);
+  /* FULL, DEEP: check it, for each n leaves that were asked for, once. NULL:
+   * there is nothing. Thread-safe. Errors as above. */
+  enum cf_err (*beside)(void *context, struct cf_verify_beside *beside);
   /* Kept hashes of tile levels ≥ 1, for complete subtrees within the head.
    * CF_E_DAMAGED and CF_E_NOTFOUND are a TILE_MISMATCH. Called in the thread of
    * cf_verify. */
@@ -57,7 +74,8 @@ struct cf_verify_source {
   enum cf_err (*checkpoint)(void *context, uint64_t size, uint64_t *found, struct cf_buf *note);
 };
 
-enum cf_verify_mode { CF_VERIFY_QUICK, CF_VERIFY_RANGE, CF_VERIFY_FULL };
+/* FULL and what is more than it come last. */
+enum cf_verify_mode { CF_VERIFY_QUICK, CF_VERIFY_RANGE, CF_VERIFY_FULL, CF_VERIFY_DEEP };
 
 /* A walk that its budget ended, with all that it found and has to remember: at
  * most 64 MiB, and little where no erased record waits for what erased it. */
@@ -76,10 +94,10 @@ struct cf_verify_job {
   uint8_t kept_root[CF_HASH_N]; /* … and root: consistency with it is checked */
   int64_t budget_us;            /* stop after this time with complete = false; 0: none */
   unsigned workers;             /* threads to use, at least 1 */
-  /* FULL: where a walk that the budget ends is left, to be gone on with by a
-   * job like the one that began it and a source that shows the same records,
-   * towards the head and the kept checkpoint it began with. Set to NULL by what
-   * ends otherwise, errors too. NULL: none is left. */
+  /* FULL, DEEP: where a walk that the budget ends is left, to be gone on with
+   * by a job like the one that began it and a source that shows the same
+   * records, towards the head and the kept checkpoint it began with. Set to
+   * NULL by what ends otherwise, errors too. NULL: none is left. */
   struct cf_verify_run **carry;
   /* Called now and then from one thread; may be NULL. */
   void (*progress)(void *context, uint64_t done, uint64_t of);
@@ -102,6 +120,8 @@ struct cf_verify_result {
   uint64_t minimum;
   char origin[CF_ORIGIN_MAX + 1];
   uint64_t leaves, links, tiles, checkpoints, openings; /* checked */
+  uint64_t pages, entries;                              /* of files and of indexes, checked */
+  uint64_t unsworn;                                     /* files whose pages nobody vouches for */
   uint64_t present, erased, expired; /* records by state: all there; a compartment erased; pruned */
   bool has_first_bad;
   uint64_t first_bad; /* lowest seq with a fault */
@@ -114,8 +134,10 @@ struct cf_verify_result {
 /* What each mode does. All judge the head (signature, origin), the root at its
  * size, and its consistency with what the caller kept.
  *   FULL   every leaf from minimum on, every kept row of tiles, every kept
- *          checkpoint; that each erasure and the pruning is authorised by a
- *          record.
+ *          checkpoint; every page of the files that the source keeps; that
+ *          each erasure and the pruning is authorised by a record.
+ *   DEEP   what FULL does, and that the source's indexes say what its records
+ *          say.
  *   RANGE  the tiles that hold the range; what is before and after them counts
  *          in the root by its kept rows, which proves the range included.
  *   QUICK  likewise, the last tile only, and no kept checkpoints.

@@ -171,7 +171,7 @@ static enum cf_err claim_take(struct cf_verify_run *run, const struct cf_claim *
 /* Nothing that a claim names comes behind it: so the tile's own are first. */
 enum cf_err cf_run_claims(struct cf_verify_run *run, const struct cf_tile_report *tile)
 {
-  enum cf_err err = run->job->mode == CF_VERIFY_FULL ? erased_add(run, tile) : CF_OK;
+  enum cf_err err = run->job->mode >= CF_VERIFY_FULL ? erased_add(run, tile) : CF_OK;
   struct cf_str texts = cf_buf_str(&tile->claims);
   for (size_t c = 0; err == CF_OK && c < tile->claims_n; c++)
     err = claim_take(run, &tile->claim[c],

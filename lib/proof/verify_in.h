@@ -28,6 +28,7 @@ struct cf_claim {
 struct cf_tile_report {
   uint64_t first;
   size_t n;
+  bool last_one;   /* of the walk */
   bool done;       /* guarded by the walk's mutex, as `first` and `n` while it is false */
   enum cf_err err; /* the source's, or memory */
 
@@ -54,7 +55,7 @@ struct cf_tile_report {
   struct cf_claim claim[CF_TILE_W];
   struct cf_buf claims;
 
-  uint64_t leaves, links, openings, states_present, states_erased;
+  uint64_t leaves, links, openings, pages, entries, unsworn, states_present, states_erased;
   size_t errors_n;
   uint64_t errors_total;
   struct cf_verify_error errors[CF_TILE_ERRORS_MAX];
@@ -124,12 +125,10 @@ struct cf_verify_run {
 void cf_run_fault(struct cf_verify_run *run, enum cf_verdict verdict, const uint64_t *seq,
                   const char *format, ...) CF_PRINTF(4, 5);
 void cf_run_take_errors(struct cf_verify_run *run, const struct cf_tile_report *tile);
-void cf_tile_fault(struct cf_tile_report *tile, enum cf_verdict verdict, uint64_t seq,
-                   const char *format, ...) CF_PRINTF(4, 5);
 
 /* verify_leaf.c: fill in a report whose first, n and claims buffer are set.
  * leaves is room for 256. */
-void cf_tile_check(const struct cf_verify_source *source, void *worker,
+void cf_tile_check(const struct cf_verify_source *source, enum cf_verify_mode mode, void *worker,
                    struct cf_verify_leaf *leaves, struct cf_tile_report *tile);
 
 /* verify_walk.c: check [folded, end) and fold tile after tile, until the end,

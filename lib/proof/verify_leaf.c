@@ -201,11 +201,27 @@ static void report_reset(struct cf_tile_report *t)
   t->unknown = t->claims_n = t->errors_n = 0;
   t->opened = t->closed = t->timed = t->set_back = t->lost = false;
   t->leaves = t->links = t->openings = t->states_present = t->states_erased = t->errors_total = 0;
+  t->pages = t->entries = t->unsworn = 0;
   memset(t->erased, 0, sizeof t->erased);
   cf_buf_reset(&t->claims);
 }
 
-void cf_tile_check(const struct cf_verify_source *source, void *worker,
+static enum cf_err beside_check(const struct cf_verify_source *source, bool deep,
+                                struct cf_tile_report *tile)
+{
+  struct cf_verify_beside b = {.first = tile->first,
+                               .n = tile->n,
+                               .last = tile->last_one,
+                               .deep = deep,
+                               .tile = tile};
+  enum cf_err err = source->beside(source->context, &b);
+  tile->pages = b.pages;
+  tile->entries = b.entries;
+  tile->unsworn = b.unsworn;
+  return err;
+}
+
+void cf_tile_check(const struct cf_verify_source *source, enum cf_verify_mode mode, void *worker,
                    struct cf_verify_leaf *leaves, struct cf_tile_report *tile)
 {
   report_reset(tile);
@@ -224,4 +240,6 @@ void cf_tile_check(const struct cf_verify_source *source, void *worker,
   if (tile->n == CF_TILE_W && tile->unknown == 0)
     cf_fold(tile->hash[0], CF_TILE_W, tile->root);
   tile->err = tile->claims.err;
+  if (tile->err == CF_OK && mode >= CF_VERIFY_FULL && source->beside)
+    tile->err = beside_check(source, mode == CF_VERIFY_DEEP, tile);
 }

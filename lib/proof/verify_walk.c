@@ -42,6 +42,7 @@ static struct cf_tile_report *tile_take(struct walk *w)
     tile->first = w->first + w->next * CF_TILE_W;
     uint64_t left = w->run->end - tile->first;
     tile->n = left < CF_TILE_W ? (size_t)left : CF_TILE_W;
+    tile->last_one = left <= CF_TILE_W;
     w->next++;
   }
   pthread_mutex_unlock(&w->mutex);
@@ -78,7 +79,7 @@ static void *worker_main(void *context)
     worker_failed(w, err);
   } else {
     for (struct cf_tile_report *tile; (tile = tile_take(w)) != NULL; tile_give(w, tile))
-      cf_tile_check(source, scratch, leaves, tile);
+      cf_tile_check(source, w->run->job->mode, scratch, leaves, tile);
     source->worker_free(source->context, scratch);
   }
   free(leaves);

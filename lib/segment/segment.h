@@ -147,4 +147,19 @@ CF_MUST enum cf_err cf_segment_match(struct cf_segment *s, const struct cf_term 
 CF_MUST enum cf_err cf_segment_find_id(struct cf_segment *s, uint64_t fingerprint,
                                        bool (*each)(void *context, uint32_t offset), void *context);
 
+/* What a segment's sheets must say, made of its records again. */
+struct cf_segment_truth {
+  const struct cf_index *index; /* of all of its records, under the ledger's key */
+  const int64_t *times;         /* the effective time of each */
+  /* Called for each difference: the record that it is about, or one near it,
+   * and the sheet's name. */
+  void (*differ)(void *context, uint32_t offset, const char *sheet, const char *what);
+  void *context;
+  uint64_t entries; /* out, added to: how many entries of indexes were expected */
+};
+/* Hold each index, `times`, `counts`, `id` with its filter, and what `info`
+ * says of them against the truth, both ways. Reads all of these sheets once, in
+ * order. What cannot be read is a difference. CF_E_NOMEM, CF_E_STORE. */
+CF_MUST enum cf_err cf_segment_compare(struct cf_segment *s, struct cf_segment_truth *truth);
+
 #endif

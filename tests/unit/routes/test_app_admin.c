@@ -393,7 +393,7 @@ END_TEST
 static const struct {
   const char *query, *parameter;
 } bad_verifies[] = {
-    {"mode=deep", "mode"},
+    {"mode=deeper", "mode"},
     {"mode=", "mode"},
     {"size=1", "root"},
     {"root=00", "size"},

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* What a ledger keeps of its records beside them, for the verifier: the pages
+ * of segments' files, and, with deep, their indexes and ranges, held against
+ * indexes made of the records again. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "lib/ledger/ledger_in.h"
+#include "lib/proof/verify.h"
+#include "lib/record/values.h"
+
+/* Pages are checked a share for so many tiles, so that the verifier's threads
+ * do it side by side, and a budget ends it within a segment. */
+#define SHARE_TILES 16
+#define PAGE_LEAST  (8u << 10)
+
+/* ---- pages ---- */
+
+static enum cf_err pages_check(const struct cf_ledger *l, const struct cf_segment_meta *meta,
+                               struct cf_verify_beside *b)
+{
+  uint64_t tile = (b->first - meta->first) / CF_TILE_W, share = tile / SHARE_TILES;
+  uint64_t shares = ((meta->end - meta->first) / CF_TILE_W + SHARE_TILES - 1) / SHARE_TILES;
+  uint64_t n = meta->bytes / PAGE_LEAST / shares + 1, pages = 0, bad = 0;
+  bool begins = tile % SHARE_TILES == 0, rest = b->last || share + 1 == shares;
+  uint64_t from = (begins ? share : share + 1) * n;
+  if (!begins && !b->last)
+    return CF_OK;
+  enum cf_err err =
+      cf_segment_pages_check(l->segments_path, meta, from, rest ? UINT64_MAX : n, &pages, &bad);
+  if (err == CF_E_DAMAGED && tile == 0)
+    cf_tile_fault(b->tile, CF_V_STORE_DAMAGED, meta->first,
+                  "the file of this segment or the sums of its pages are missing, or not what was "
+                  "written");
+  if (err != CF_OK)
+    return err == CF_E_DAMAGED ? CF_OK : err;
+  if (bad < pages)
+    cf_tile_fault(b->tile, CF_V_STORE_DAMAGED, b->first,
+                  "page %" PRIu64 " of the segment of %" PRIu64 " is not what was written", bad,
+                  meta->first);
+  uint64_t end = rest || from + n > pages ? pages : from + n;
+  b->pages += end > from ? end - from : 0;
+  return CF_OK;
+}
+
+/* ---- indexes ---- */
+
+/* A segment's records once more: their index and times. */
+struct again {
+  struct cf_ledger *l;
+  struct cf_view *view;
+  const struct cf_segment_meta *meta;
+  struct cf_verify_beside *beside;
+  struct cf_index *index;
+  int64_t *times;
+  struct cf_segment_meta ranges; /* of times, as the records have them */
+  bool damaged;                  /* some record cannot be read: no index can be judged */
+};
+
+static void range_grow(int64_t t, int64_t *min, int64_t *max)
+{
+  if (t < *min)
+    *min = t;
+  if (t > *max)
+    *max = t;
+}
+
+static enum cf_err record_again(struct again *a, const struct cf_record *r,
+                                struct cf_values *values, struct cf_buf *keys_text)
+{
+  uint32_t offset = (uint32_t)(r->seq - a->meta->first);
+  int64_t effective_us = cf_record_effective_us(r);
+  struct cf_index_keys keys;
+  enum cf_err err = cf_values_get(r, values);
+  a->damaged |= err == CF_E_SYNTAX;
+  if (err != CF_OK)
+    return err == CF_E_SYNTAX ? CF_OK : err;
+  cf_buf_reset(keys_text);
+  cf_index_keys_put(a->l->fingerprint_key, r->kind, values->v, keys_text, &keys);
+  if (keys_text->err != CF_OK)
+    return keys_text->err;
+  cf_index_keys_settle(keys_text, &keys, 1);
+  a->times[offset] = effective_us;
+  range_grow(effective_us, &a->ranges.time_min_us, &a->ranges.time_max_us);
+  range_grow(r->recorded_us, &a->ranges.recorded_min_us, &a->ranges.recorded_max_us);
+  return cf_index_add(a->index, offset, effective_us, &keys);
+}
+
+static enum cf_err records_again(struct again *a)
+{
+  struct cf_block *block = calloc(1, sizeof *block);
+  struct cf_values values;
+  struct cf_buf keys;
+  enum cf_err err = block != NULL ? CF_OK : CF_E_NOMEM;
+  if (err != CF_OK)
+    return err;
+  cf_block_init(block);
+  cf_values_init(&values);
+  cf_buf_init(&keys, SIZE_MAX / 2);
+  for (uint64_t seq = a->meta->first; err == CF_OK && seq < a->meta->end; seq += CF_GROUP) {
+    err = a->view->calls->block(a->view, seq, block);
+    a->damaged |= err == CF_E_DAMAGED;
+    for (unsigned i = 0; err == CF_OK && i < block->n; i++)
+      err = record_again(a, &block->record[i], &values, &keys);
+    if (err == CF_E_DAMAGED)
+      err = CF_OK;
+  }
+  cf_block_fini(block);
+  cf_values_fini(&values);
+  cf_buf_fini(&keys);
+  free(block);
+  return err;
+}
+
+static void differ(void *context, uint32_t offset, const char *sheet, const char *what)
+{
+  const struct again *a = context;
+  cf_tile_fault(a->beside->tile, CF_V_INDEX_MISMATCH, a->meta->first + offset, "%s: %s", sheet,
+                what);
+}
+
+static void ranges_compare(struct again *a)
+{
+  const struct cf_segment_meta *m = a->meta, *r = &a->ranges;
+  if (m->time_min_us != r->time_min_us || m->time_max_us != r->time_max_us)
+    differ(a, 0, "catalogue", "time_min and time_max are not the records'");
+  if (m->recorded_min_us != r->recorded_min_us || m->recorded_max_us != r->recorded_max_us)
+    differ(a, 0, "catalogue", "recorded_min and recorded_max are not the records'");
+}
+
+static enum cf_err segment_compare(struct again *a)
+{
+  struct cf_segment_truth truth = {.index = a->index,
+                                   .times = a->times,
+                                   .differ = differ,
+                                   .context = a};
+  struct cf_segment *s = NULL;
+  ranges_compare(a);
+  enum cf_err err = cf_segment_acquire_alone(a->l->pool, a->meta, &s);
+  if (err == CF_OK) {
+    err = cf_segment_compare(s, &truth);
+    cf_segment_release(a->l->pool, s);
+  }
+  a->beside->entries += truth.entries;
+  return err == CF_E_DAMAGED ? CF_OK : err; /* what is wrong with the file is told by its pages */
+}
+
+static enum cf_err indexes_check(struct cf_ledger *l, struct cf_view *view,
+                                 const struct cf_segment_meta *meta,
+                                 struct cf_verify_beside *beside)
+{
+  struct again a = {.l = l,
+                    .view = view,
+                    .meta = meta,
+                    .beside = beside,
+                    .times = calloc(meta->end - meta->first, sizeof *a.times),
+                    .ranges = {.time_min_us = INT64_MAX,
+                               .time_max_us = INT64_MIN,
+                               .recorded_min_us = INT64_MAX,
+                               .recorded_max_us = INT64_MIN}};
+  enum cf_err err = a.times != NULL ? CF_OK : CF_E_NOMEM;
+  if (err == CF_OK)
+    err = cf_index_new(l->fingerprint_key, &a.index);
+  if (err == CF_OK)
+    err = records_again(&a);
+  if (err == CF_OK && a.damaged)
+    cf_tile_fault(beside->tile, CF_V_STORE_DAMAGED, meta->first,
+                  "the indexes of this segment cannot be judged: a record cannot be read");
+  else if (err == CF_OK)
+    err = segment_compare(&a);
+  cf_index_free(a.index);
+  free(a.times);
+  return err;
+}
+
+/* ---- a tile ---- */
+
+enum cf_err cf_segment_beside(struct cf_ledger *l, struct cf_view *view,
+                              const struct cf_segment_meta *meta, struct cf_verify_beside *b)
+{
+  enum cf_err err = meta->sworn ? pages_check(l, meta, b) : CF_OK;
+  b->unsworn += !meta->sworn && b->first == meta->first;
+  if (err == CF_OK && b->deep && b->first == meta->first)
+    err = indexes_check(l, view, meta, b);
+  return err;
+}

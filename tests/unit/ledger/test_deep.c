@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/* Somebody changes what finds records, and makes good all that vouches for the
+ * file: a full verify may not see it, a deep one names the record and the
+ * index. */
+#include "config.h"
+
+#include "lib/base/codec.h"
+#include "tests/unit/ledger/ledger_stage.h"
+#include "tests/unit/segment/forge.h"
+
+#define FIRST 256 /* of the second segment */
+
+static struct cf_verify_result *result;
+
+static void set_up(void)
+{
+  stage_ledger_setup();
+  stage_append_range(0, 1000, 100);
+  stage_wait_for_segments(3);
+  result = calloc(1, sizeof *result);
+}
+
+static void tear_down(void)
+{
+  free(result);
+  stage_ledger_teardown();
+}
+
+/* Go over it in that mode; true where all is well. */
+static bool verify(enum cf_verify_mode mode)
+{
+  struct cf_view *view = NULL;
+  struct cf_view_source *vs = NULL;
+  struct cf_verify_source source;
+  struct cf_buf note;
+  struct cf_fault fault = {.at = ""};
+  cf_buf_init(&note, CF_NOTE_MAX);
+  ck_assert_ok(cf_ledger_seal(stage_ledger, stage_size(), &note, &fault));
+  ck_assert_ok(cf_view_get(stage_ledger, &view));
+  ck_assert_ok(cf_view_source_new(view, cf_view_size(view), &vs, &source));
+  struct cf_verify_job job = {.mode = mode,
+                              .head = cf_buf_str(&note),
+                              .vkey = cf_ledger_vkey(stage_ledger),
+                              .workers = 2};
+  ck_assert_ok(cf_verify(&source, &job, result, &fault));
+  cf_view_source_free(vs);
+  cf_view_put(view);
+  cf_buf_fini(&note);
+  return result->ok;
+}
+
+/* Is a mismatch of that index told of a record of the second segment? */
+static bool told(const char *index)
+{
+  for (size_t i = 0; i < result->errors_n; i++) {
+    const struct cf_verify_error *e = &result->errors[i];
+    if (e->verdict == CF_V_INDEX_MISMATCH && e->has_seq && e->seq >= FIRST &&
+        e->seq < FIRST + 256 && strncmp(e->detail, index, strlen(index)) == 0 &&
+        e->detail[strlen(index)] == ':')
+      return true;
+  }
+  return false;
+}
+
+START_TEST(test_whole)
+{
+  ck_assert(verify(CF_VERIFY_DEEP));
+  ck_assert_uint_gt(result->pages, 3);
+  ck_assert_uint_gt(result->entries, 3 * 256 * 5);
+  ck_assert_uint_eq(result->unsworn, 0);
+  ck_assert(verify(CF_VERIFY_FULL));
+  ck_assert_uint_gt(result->pages, 3);
+  ck_assert_uint_eq(result->entries, 0);
+}
+END_TEST
+
+/* ---- what is changed ---- */
+
+/* Take the sheet's first row away. */
+static void first_lost(const char *sheet)
+{
+  struct cf_bdb *db = forge_sheet(sheet);
+  struct cf_bdb_cursor *cursor = NULL;
+  struct cf_str key, value;
+  char copy[300];
+  ck_assert_ok(cf_bdb_cursor_open(db, &cursor));
+  ck_assert_ok(cf_bdb_cursor_move(cursor, CF_BDB_FIRST, CF_STR(""), &key, &value));
+  ck_assert_uint_lt(key.n, sizeof copy);
+  memcpy(copy, key.p, key.n);
+  key.p = copy;
+  cf_bdb_cursor_close(cursor);
+  ck_assert_ok(cf_bdb_del(db, NULL, key));
+}
+
+/* Another value in the place of the sheet's first one. */
+static void first_moved(const char *sheet)
+{
+  struct cf_bdb *db = forge_sheet(sheet);
+  struct cf_bdb_cursor *cursor = NULL;
+  struct cf_str key, value;
+  char copy[300], content[5000];
+  ck_assert_ok(cf_bdb_cursor_open(db, &cursor));
+  ck_assert_ok(cf_bdb_cursor_move(cursor, CF_BDB_FIRST, CF_STR(""), &key, &value));
+  ck_assert(key.n > 0 && key.n < sizeof copy && value.n < sizeof content);
+  memcpy(copy, key.p, key.n);
+  memcpy(content, value.p, value.n);
+  key.p = copy;
+  value.p = content;
+  cf_bdb_cursor_close(cursor);
+  ck_assert_ok(cf_bdb_del(db, NULL, key));
+  copy[0] = '!';
+  ck_assert_ok(cf_bdb_put(db, NULL, key, value));
+}
+
+/* A bit in the last byte of a row. */
+static void value_flip(struct cf_buf *value)
+{
+  value->p[value->n - 1] ^= 1;
+}
+
+static void user_lost(void)
+{
+  first_lost("user");
+}
+static void user_moved(void)
+{
+  first_moved("user");
+}
+static void ip_lost(void)
+{
+  first_lost("ip");
+}
+static void date_lost(void)
+{
+  first_lost("date");
+}
+static void kind_moved(void)
+{
+  first_moved("kind");
+}
+static void times_changed(void)
+{
+  forge_row("times", 0, value_flip);
+}
+static void counts_lost(void)
+{
+  first_lost("counts");
+}
+static void counts_moved(void)
+{
+  first_moved("counts");
+}
+static void id_lost(void)
+{
+  first_lost("id");
+}
+
+/* Its last pair but the newest is taken out: offsets and order stay good. */
+static void id_hidden(void)
+{
+  struct cf_bdb *db = forge_sheet("id");
+  struct cf_buf b;
+  char first[12] = {0};
+  struct cf_str key = {first, sizeof first};
+  cf_buf_init(&b, 5000);
+  ck_assert_ok(cf_bdb_get(db, NULL, key, &b));
+  cf_buf_cut(&b, 11);
+  ck_assert_ok(cf_bdb_put(db, NULL, key, cf_buf_str(&b)));
+  cf_buf_fini(&b);
+}
+
+static void filter_changed(void)
+{
+  struct cf_bdb *db = forge_sheet("info");
+  struct cf_buf b;
+  cf_buf_init(&b, 5000);
+  ck_assert_ok(cf_bdb_get(db, NULL, CF_STR("filter"), &b));
+  memset(b.p, 0, b.n - 8);
+  ck_assert_ok(cf_bdb_put(db, NULL, CF_STR("filter"), cf_buf_str(&b)));
+  cf_buf_fini(&b);
+}
+
+static const struct {
+  void (*change)(void);
+  const char *index;
+} changes[] = {
+    {user_lost, "user"},     {user_moved, "user"},     {ip_lost, "ip"},
+    {date_lost, "date"},     {kind_moved, "kind"},     {times_changed, "times"},
+    {counts_lost, "counts"}, {counts_moved, "counts"}, {id_lost, "id"},
+    {id_hidden, "id"},       {filter_changed, "id"},
+};
+
+START_TEST(test_changed)
+{
+  stage_close_ledger();
+  forge_begin(2);
+  changes[_i].change();
+  forge_end();
+  stage_open_ledger();
+  verify(CF_VERIFY_DEEP);
+  ck_assert_msg(!result->ok && told(changes[_i].index), "%s", result->errors[0].detail);
+}
+END_TEST
+
+int main(void)
+{
+#define ON .tcase = "deep", .setup = set_up, .teardown = tear_down
+  const struct cf_test tests[] = {
+      {ON, .test = test_whole},
+      {ON, .test = test_changed, .loops = CF_COUNT(changes)},
+  };
+  return cf_test_run("deep", tests, CF_COUNT(tests));
+}

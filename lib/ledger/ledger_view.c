@@ -324,6 +324,19 @@ static enum cf_err view_beside(struct cf_view *view, struct cf_verify_beside *b)
   return meta != NULL ? cf_segment_beside(v->l, view, meta, b) : CF_OK;
 }
 
+static enum cf_err view_file(struct cf_view *view, size_t i, struct cf_verify_file *file)
+{
+  const struct cf_layout *y = view_see(view)->layout;
+  if (i >= y->segments_n)
+    return CF_E_NOTFOUND;
+  const struct cf_segment_meta *m = &y->segments[i];
+  *file =
+      (struct cf_verify_file){.body = {.first = m->first, .end = m->end, .rewrite = m->generation},
+                              .sworn = m->sworn};
+  memcpy(file->body.digest, m->digest, CF_HASH_N);
+  return CF_OK;
+}
+
 static const struct cf_view_calls ledger_calls = {.free = view_free,
                                                   .units = view_units,
                                                   .unit = view_unit,
@@ -333,7 +346,8 @@ static const struct cf_view_calls ledger_calls = {.free = view_free,
                                                   .block = view_block,
                                                   .hashes = view_hashes,
                                                   .checkpoint = view_checkpoint,
-                                                  .beside = view_beside};
+                                                  .beside = view_beside,
+                                                  .file = view_file};
 
 /* A snapshot up to size, or to what is durable where size is NULL. */
 static enum cf_err view_new(struct cf_ledger *l, const uint64_t *size, struct cf_view **view)

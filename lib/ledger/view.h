@@ -80,11 +80,12 @@ void cf_view_source_free(struct cf_view_source *vs); /* NULL is harmless */
 /* ---- a kind of view ---- */
 
 struct cf_verify_beside;
+struct cf_verify_file;
 
-/* What a kind of view does; none but beside is NULL. Each is called by the
- * function above of its name and gives that one's errors. What is beyond the
- * size need not be hidden: seqs are asked for below it only, and more than it
- * holds is cut off what is given. */
+/* What a kind of view does; none but beside and file is NULL. Each is called by
+ * the function above of its name and gives that one's errors. What is beyond
+ * the size need not be hidden: seqs are asked for below it only, and more than
+ * it holds is cut off what is given. */
 struct cf_view_calls {
   /* By cf_view_put: release it all, view too. */
   void (*free)(struct cf_view *view);
@@ -117,6 +118,8 @@ struct cf_view_calls {
   /* Check what is kept beside the records (struct cf_verify_source). By the
    * verifier's workers at once. */
   enum cf_err (*beside)(struct cf_view *view, struct cf_verify_beside *beside);
+  /* The i-th file (struct cf_verify_source). */
+  enum cf_err (*file)(struct cf_view *view, size_t i, struct cf_verify_file *file);
 };
 
 #endif

@@ -181,7 +181,6 @@ enum cf_err cf_segment_beside(struct cf_ledger *l, struct cf_view *view,
                               const struct cf_segment_meta *meta, struct cf_verify_beside *b)
 {
   enum cf_err err = meta->sworn ? pages_check(l, meta, b) : CF_OK;
-  b->unsworn += !meta->sworn && b->first == meta->first;
   if (err == CF_OK && b->deep && b->first == meta->first)
     err = indexes_check(l, view, meta, b);
   return err;

@@ -162,6 +162,39 @@ static enum cf_err beside(void *context, struct cf_verify_beside *b)
   return view->calls->beside != NULL ? view->calls->beside(view, b) : CF_OK;
 }
 
+static enum cf_err file(void *context, size_t i, struct cf_verify_file *out)
+{
+  const struct cf_view_source *s = context;
+  if (s->view->calls->file == NULL)
+    return CF_E_NOTFOUND;
+  enum cf_err err = s->view->calls->file(s->view, i, out);
+  return err == CF_OK && out->body.first >= s->size ? CF_E_NOTFOUND : err;
+}
+
+static enum cf_err later(void *context,
+                         enum cf_err (*each)(void *to, uint64_t seq, enum cf_kind kind,
+                                             struct cf_str public_text),
+                         void *to)
+{
+  const struct cf_view_source *s = context;
+  void *scratch = NULL;
+  enum cf_err err = worker_new(NULL, &scratch);
+  struct worker *w = scratch;
+  for (uint64_t seq = s->size; err == CF_OK && seq < s->view->size;
+       seq += CF_GROUP - seq % CF_GROUP) {
+    err = cf_view_block(s->view, seq, &w->block);
+    for (unsigned i = (unsigned)(seq % CF_GROUP); err == CF_OK && i < w->block.n; i++) {
+      const struct cf_record *r = &w->block.record[i];
+      err = each(to, r->seq, r->kind, r->public_text);
+    }
+    if (err == CF_E_DAMAGED)
+      err = CF_OK;
+  }
+  if (w != NULL)
+    worker_free(NULL, w);
+  return err;
+}
+
 static enum cf_err checkpoint(void *context, uint64_t size, uint64_t *found, struct cf_buf *note)
 {
   struct cf_view_source *s = context;
@@ -182,6 +215,8 @@ enum cf_err cf_view_source_new(struct cf_view *view, uint64_t size, struct cf_vi
                                       .worker_free = worker_free,
                                       .leaves = leaves,
                                       .beside = beside,
+                                      .file = file,
+                                      .later = later,
                                       .tiles = {tiles, s},
                                       .checkpoint = checkpoint};
   *vs = s;

@@ -213,9 +213,8 @@ static enum cf_err run_walk(struct cf_verify_run *run)
   r->next = run->folded;
   if (r->complete)
     newer_judge(run);
-  if (r->complete && !run->over && run->job->mode >= CF_VERIFY_FULL)
-    cf_run_claims_end(run);
-  return CF_OK;
+  return r->complete && !run->over && run->job->mode >= CF_VERIFY_FULL ? cf_run_claims_end(run)
+                                                                       : CF_OK;
 }
 
 /* Judge the head, and stand where the walk begins. Without a head there is
@@ -284,6 +283,7 @@ void cf_verify_run_free(struct cf_verify_run *run)
     return;
   cf_buf_fini(&run->note);
   free(run->erasures.v);
+  free(run->told.v);
   free(run);
 }
 

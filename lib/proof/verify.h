@@ -7,6 +7,7 @@
 #define CF_PROOF_VERIFY_H
 
 #include "lib/proof/note.h"
+#include "lib/record/kind_body.h"
 #include "lib/record/record.h"
 
 enum cf_verdict {
@@ -39,10 +40,15 @@ struct cf_verify_beside {
   bool last, deep;             /* no leaves behind these are asked for */
   struct cf_tile_report *tile; /* where faults go */
   uint64_t pages, entries;     /* out: checked */
-  uint64_t unsworn;            /* out: files whose pages nobody vouches for */
 };
 void cf_tile_fault(struct cf_tile_report *tile, enum cf_verdict verdict, uint64_t seq,
                    const char *format, ...) CF_PRINTF(4, 5);
+
+/* A file that holds records for good, as the source's catalogue has it. */
+struct cf_verify_file {
+  struct cf_segment_body body;
+  bool sworn; /* it has a digest */
+};
 
 struct cf_verify_source {
   void *context;
@@ -62,6 +68,15 @@ struct cf_verify_source {
   /* FULL, DEEP: check it, for each n leaves that were asked for, once. NULL:
    * there is nothing. Thread-safe. Errors as above. */
   enum cf_err (*beside)(void *context, struct cf_verify_beside *beside);
+  /* FULL, DEEP, at the end, in the thread of cf_verify: the i-th file that
+   * holds records below the head, CF_E_NOTFOUND past the last; and each record
+   * behind the head, whose word counts for what the source shows already.
+   * Either may be NULL. */
+  enum cf_err (*file)(void *context, size_t i, struct cf_verify_file *file);
+  enum cf_err (*later)(void *context,
+                       enum cf_err (*each)(void *to, uint64_t seq, enum cf_kind kind,
+                                           struct cf_str public_text),
+                       void *to);
   /* Kept hashes of tile levels ≥ 1, for complete subtrees within the head.
    * CF_E_DAMAGED and CF_E_NOTFOUND are a TILE_MISMATCH. Called in the thread of
    * cf_verify. */
@@ -121,7 +136,7 @@ struct cf_verify_result {
   char origin[CF_ORIGIN_MAX + 1];
   uint64_t leaves, links, tiles, checkpoints, openings; /* checked */
   uint64_t pages, entries;                              /* of files and of indexes, checked */
-  uint64_t unsworn;                                     /* files whose pages nobody vouches for */
+  uint64_t unsworn;                                     /* files that the chain does not tell of */
   uint64_t present, erased, expired; /* records by state: all there; a compartment erased; pruned */
   bool has_first_bad;
   uint64_t first_bad; /* lowest seq with a fault */

@@ -150,6 +150,8 @@ static enum cf_err claim_take(struct cf_verify_run *run, const struct cf_claim *
     erasure_take(run, claim, public_text);
     return CF_OK;
   }
+  if (claim->kind == CF_K_SEGMENT)
+    return cf_run_told(run, claim->seq, public_text);
   cf_buf_init(&text, CF_LEAF_MAX + 2);
   cf_buf_putc(&text, '{');
   cf_buf_putstr(&text, public_text);
@@ -188,15 +190,31 @@ static void unnamed_tell(struct cf_verify_run *run, const struct cf_erased_tile 
   }
 }
 
+/* A record behind the head, which excuses what the source shows already. */
+static enum cf_err later_take(void *context, uint64_t seq, enum cf_kind kind,
+                              struct cf_str public_text)
+{
+  struct cf_claim claim = {.seq = seq, .kind = kind};
+  return kind == CF_K_ERASURE || kind == CF_K_SEGMENT ? claim_take(context, &claim, public_text)
+                                                      : CF_OK;
+}
+
 /* A record that could not be read may have been the one that names what is
  * missing: nobody is accused then, the damage is told anyway. */
-void cf_run_claims_end(struct cf_verify_run *run)
+enum cf_err cf_run_claims_end(struct cf_verify_run *run)
 {
   const struct cf_erasures *e = &run->erasures;
+  const struct cf_verify_source *source = run->source;
+  enum cf_err err = source->later ? source->later(source->context, later_take, run) : CF_OK;
+  if (err == CF_OK)
+    err = cf_run_files(run);
+  if (err != CF_OK)
+    return err;
   for (size_t i = 0; i < e->n; i++)
     unnamed_tell(run, &e->v[i]);
   if (run->first > 0 && !run->pruned_named && !run->lost)
     cf_run_fault(run, CF_V_PRUNED_UNAUTHORISED, NULL,
                  "no record says that what is before %llu was removed",
                  (unsigned long long)run->first);
+  return CF_OK;
 }

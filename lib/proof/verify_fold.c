@@ -75,7 +75,6 @@ static void fold_counts(struct cf_verify_run *run, const struct cf_tile_report *
   r->openings += tile->openings;
   r->pages += tile->pages;
   r->entries += tile->entries;
-  r->unsworn += tile->unsworn;
   r->present += tile->states_present;
   r->erased += tile->states_erased;
   if (tile->lost)

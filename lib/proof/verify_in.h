@@ -55,7 +55,7 @@ struct cf_tile_report {
   struct cf_claim claim[CF_TILE_W];
   struct cf_buf claims;
 
-  uint64_t leaves, links, openings, pages, entries, unsworn, states_present, states_erased;
+  uint64_t leaves, links, openings, pages, entries, states_present, states_erased;
   size_t errors_n;
   uint64_t errors_total;
   struct cf_verify_error errors[CF_TILE_ERRORS_MAX];
@@ -81,6 +81,13 @@ struct cf_erased_tile {
 struct cf_erasures {
   struct cf_erased_tile *v;
   size_t n, cap;
+};
+
+/* Files that the chain told of so far: of each range the newest, in order. */
+struct cf_told_files {
+  struct cf_segment_body *v;
+  size_t n, cap;
+  uint64_t since; /* seq of the first record of them, where there is any */
 };
 
 struct cf_verify_run {
@@ -118,6 +125,7 @@ struct cf_verify_run {
   struct cf_buf note;
 
   struct cf_erasures erasures;
+  struct cf_told_files told;
   uint8_t pruned_root[CF_HASH_N]; /* the root at `first` */
   bool pruned_named;              /* a retention record named the minimum, that root and prev */
 };
@@ -159,7 +167,12 @@ CF_MUST enum cf_err cf_run_stops(struct cf_verify_run *run, bool judge);
 /* verify_claims.c: take a tile's erased masks and claims; judge at the end of a
  * full walk. */
 CF_MUST enum cf_err cf_run_claims(struct cf_verify_run *run, const struct cf_tile_report *tile);
-void cf_run_claims_end(struct cf_verify_run *run);
+CF_MUST enum cf_err cf_run_claims_end(struct cf_verify_run *run);
+
+/* verify_files.c: take a `segment` record; at the end of a full walk hold the
+ * source's files against what was told. */
+CF_MUST enum cf_err cf_run_told(struct cf_verify_run *run, uint64_t seq, struct cf_str public_text);
+CF_MUST enum cf_err cf_run_files(struct cf_verify_run *run);
 
 /* A hash as a slice. */
 static inline struct cf_str cf_hash_str(const uint8_t hash[CF_HASH_N])

@@ -105,7 +105,8 @@ static void claim_keep(struct scan *s)
 {
   enum cf_kind kind = s->leaf.kind;
   struct cf_tile_report *t = s->tile;
-  if (kind != CF_K_GENESIS && kind != CF_K_ERASURE && kind != CF_K_RETENTION)
+  if (kind != CF_K_GENESIS && kind != CF_K_ERASURE && kind != CF_K_RETENTION &&
+      kind != CF_K_SEGMENT)
     return;
   t->claim[t->claims_n++] =
       (struct cf_claim){.seq = s->seq, .kind = kind, .at = t->claims.n, .n = s->leaf.public_text.n};
@@ -201,7 +202,7 @@ static void report_reset(struct cf_tile_report *t)
   t->unknown = t->claims_n = t->errors_n = 0;
   t->opened = t->closed = t->timed = t->set_back = t->lost = false;
   t->leaves = t->links = t->openings = t->states_present = t->states_erased = t->errors_total = 0;
-  t->pages = t->entries = t->unsworn = 0;
+  t->pages = t->entries = 0;
   memset(t->erased, 0, sizeof t->erased);
   cf_buf_reset(&t->claims);
 }
@@ -217,7 +218,6 @@ static enum cf_err beside_check(const struct cf_verify_source *source, bool deep
   enum cf_err err = source->beside(source->context, &b);
   tile->pages = b.pages;
   tile->entries = b.entries;
-  tile->unsworn = b.unsworn;
   return err;
 }
 

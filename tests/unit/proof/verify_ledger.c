@@ -252,6 +252,27 @@ static enum cf_err checkpoint_get(void *context, uint64_t size, uint64_t *found,
   return note->err;
 }
 
+static enum cf_err file_get(void *context, size_t i, struct cf_verify_file *file)
+{
+  const struct vl_ledger *l = context;
+  if (i >= l->files_n)
+    return CF_E_NOTFOUND;
+  *file = l->file[i];
+  return CF_OK;
+}
+
+static enum cf_err later_each(void *context,
+                              enum cf_err (*each)(void *to, uint64_t seq, enum cf_kind kind,
+                                                  struct cf_str public_text),
+                              void *to)
+{
+  const struct vl_ledger *l = context;
+  enum cf_err err = CF_OK;
+  for (size_t i = 0; err == CF_OK && i < l->later_n; i++)
+    err = each(to, l->sealed + i, l->later[i].kind, cf_str_from(l->later[i].public_text));
+  return err;
+}
+
 struct cf_verify_source vl_source(struct vl_ledger *l)
 {
   return (struct cf_verify_source){.context = l,
@@ -259,6 +280,8 @@ struct cf_verify_source vl_source(struct vl_ledger *l)
                                    .worker_new = worker_new,
                                    .worker_free = worker_free,
                                    .leaves = leaves,
+                                   .file = file_get,
+                                   .later = later_each,
                                    .tiles = {.get = rows_get, .context = l},
                                    .checkpoint = checkpoint_get};
 }

@@ -45,6 +45,13 @@ struct vl_ledger {
   size_t checkpoints_n;
   char checkpoint[8][1024];  /* kept notes */
   size_t checkpoint_size[8]; /* and under which size each is kept, ascending */
+  size_t files_n;
+  struct cf_verify_file file[4]; /* what the source says that it has */
+  size_t later_n;
+  struct vl_later {
+    enum cf_kind kind;
+    char public_text[400];
+  } later[4]; /* records behind the head */
   bool opens;
 };
 

@@ -81,6 +81,28 @@ void RANGE(uint64_t from, uint64_t to)
   verify(CF_VERIFY_RANGE);
 }
 
+void PARTS(void)
+{
+  struct cf_verify_result *whole = malloc(sizeof *whole);
+  struct cf_verify_run *carry = NULL;
+  struct cf_verify_source source = vl_source(&L);
+  size_t parts = 0;
+  FULL();
+  *whole = *R;
+  job.budget_us = 1; /* a tile */
+  job.carry = &carry;
+  do {
+    ck_assert_ok(cf_verify(&source, &job, R, NULL));
+    ck_assert_msg((carry != NULL) == !R->complete, "%s", said());
+    ck_assert(carry == NULL || cf_verify_run_size(carry) == R->size);
+    parts++;
+  } while (carry != NULL);
+  ck_assert_uint_eq(parts, (L.n + 255) / 256);
+  whole->elapsed_us = R->elapsed_us;
+  ck_assert_bytes(R, sizeof *R, whole, sizeof *whole);
+  free(whole);
+}
+
 const char *said(void)
 {
   static char text[4096];

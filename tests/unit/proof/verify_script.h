@@ -28,6 +28,10 @@ void LEDGER(size_t n);
 void FULL(void);
 void QUICK(void);
 void RANGE(uint64_t from, uint64_t to);
+/* What a walk in parts says is what one walk says, to the byte: faults on both
+ * sides of each border, checkpoints, what was kept elsewhere, and erasures
+ * whose record is in another part, or nowhere. */
+void PARTS(void);
 
 /* What the last result says, for messages; and whether it says something. */
 const char *said(void);

@@ -7,7 +7,7 @@
 #include "lib/proof/tree.h"
 #include "lib/record/source.h"
 
-#define CF_NOTE_MAX      16384
+#define CF_NOTE_MAX      131072 /* bytes, with signatures of long keys */
 #define CF_NOTE_SIGS_MAX 16
 
 /* A public key with its name. */

@@ -50,7 +50,7 @@ static void vectors_open(void)
   ck_assert_ok(cf_vkey_parse(string("vkey2"), &vkey2));
   ck_assert_ok(cf_hex_get_n(string("ed25519_seed_hex"), seed, sizeof seed));
   ck_assert_ok(cf_hex_get_n(string("ed25519_seed2_hex"), seed2, sizeof seed2));
-  cf_buf_init(&out, 1 << 16);
+  cf_buf_init(&out, 2 * CF_NOTE_MAX);
 }
 
 static void vectors_close(void)
@@ -367,6 +367,22 @@ START_TEST(note_signatures)
 }
 END_TEST
 
+/* Sixteen signatures of a kind whose signatures are long. */
+START_TEST(note_signatures_long)
+{
+  static const uint8_t signature[5900] = {1};
+  struct cf_str body;
+  (void)note_with(0, true, "");
+  for (size_t i = 1; i < CF_NOTE_SIGS_MAX; i++) {
+    cf_buf_puts(&out, "\xe2\x80\x94 witness ");
+    cf_base64_put(&out, signature, sizeof signature);
+    cf_buf_putc(&out, '\n');
+  }
+  ck_assert_uint_gt(out.n, 100000);
+  ck_assert_ok(cf_note_check(cf_buf_str(&out), &vkey, &body));
+}
+END_TEST
+
 START_TEST(note_too_long)
 {
   struct cf_str body, lines;
@@ -484,6 +500,7 @@ int main(void)
       {NOTE, .test = note_changed},
       {NOTE, .test = note_split, .loops = CF_COUNT(notes)},
       {NOTE, .test = note_signatures},
+      {NOTE, .test = note_signatures_long},
       {NOTE, .test = note_too_long},
       {NOTE, .test = receipt_made},
       {NOTE, .test = receipt_plain},

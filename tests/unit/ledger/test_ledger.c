@@ -194,6 +194,56 @@ START_TEST(test_one_id_of_many_sources)
 }
 END_TEST
 
+static void event_by(struct cf_event *e, const char *writer, const char *id, const char *user)
+{
+  char text[128];
+  struct cf_event_rules rules = {.source = CF_STR("web1"), .writer = cf_str_from(writer)};
+  snprintf(text, sizeof text, "{\"id\":\"%s\",\"action\":\"x\",\"user\":\"%s\"}", id, user);
+  ck_assert_ok(cf_event_parse(cf_str_from(text), &rules, e, NULL));
+}
+
+/* Whoever writes it again, and also where the first one had no writer, as in
+ * older ledgers: it is the same, and the first one stays. */
+START_TEST(test_duplicates_of_other_writers)
+{
+  static const char *const writers[] = {"", "k1", "k2", "local"};
+  struct cf_event e, twins[2];
+  struct cf_place first[CF_COUNT(writers)], place[2];
+  for (unsigned w = 0; w < CF_COUNT(writers); w++) {
+    event_by(&e, writers[w], writers[w][0] == '\0' ? "none" : writers[w], "u");
+    first[w] = stage_append(&e);
+    ck_assert(first[w].err == CF_OK && !first[w].duplicate);
+    cf_event_fini(&e);
+  }
+  for (unsigned round = 0; round < 2; round++) {
+    for (unsigned w = 0; w < CF_COUNT(writers) * CF_COUNT(writers); w++) {
+      unsigned by = w % CF_COUNT(writers), of = w / CF_COUNT(writers);
+      event_by(&e, writers[by], writers[of][0] == '\0' ? "none" : writers[of], "u");
+      struct cf_place again = stage_append(&e);
+      ck_assert(again.err == CF_OK && again.duplicate);
+      ck_assert_uint_eq(again.seq, first[of].seq);
+      ck_assert_bytes(again.leaf_hash, CF_HASH_N, first[of].leaf_hash, CF_HASH_N);
+      cf_event_fini(&e);
+    }
+    event_by(&e, "k2", "none", "other");
+    ck_assert_int_eq(stage_append(&e).err, CF_E_CONFLICT);
+    cf_event_fini(&e);
+    stage_append_range(round * 300, round * 300 + 300, 100);
+    stage_wait_for_segments(1); /* then out of a segment */
+  }
+  event_by(&twins[0], "k1", "twin", "u");
+  event_by(&twins[1], "k2", "twin", "u");
+  struct cf_append a = {.events = (const struct cf_event *[]){&twins[0], &twins[1]},
+                        .n = 2,
+                        .places = place};
+  ck_assert_ok(cf_ledger_append(stage_ledger, &a));
+  ck_assert(!place[0].duplicate && place[1].err == CF_OK && place[1].duplicate);
+  ck_assert_uint_eq(place[0].seq, place[1].seq);
+  cf_event_fini(&twins[0]);
+  cf_event_fini(&twins[1]);
+}
+END_TEST
+
 /* What a killed owner had acknowledged is there, and nothing twice. */
 START_TEST(test_killed_owner)
 {
@@ -484,6 +534,7 @@ int main(void)
       {.tcase = "ledger", .test = test_rolls_and_restarts, .loops = CF_COUNT(batches)},
       {.tcase = "ledger", .test = test_rolls_by_age},
       {.tcase = "ledger", .test = test_duplicates_across_segments},
+      {.tcase = "ledger", .test = test_duplicates_of_other_writers},
       {.tcase = "ledger", .test = test_window},
       {.tcase = "ledger", .test = test_one_id_of_many_sources},
       {.tcase = "ledger", .test = test_killed_owner},

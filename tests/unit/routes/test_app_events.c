@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include "fcgi-app/who/token.h"
 #include "lib/base/pack.h"
 #include "tests/unit/routes/app_stage.h"
 
@@ -137,6 +138,78 @@ START_TEST(test_sources)
             400);
   ck_assert_int_eq(count("source=admin"), 1);
   ck_assert_int_eq(count("source=logs"), 1);
+}
+END_TEST
+
+/* The writer of the record that was made or found. */
+static void ck_writer(const char *wanted)
+{
+  char path[64];
+  snprintf(path, sizeof path, "/v1/events/%lld", number("seq"));
+  ck_answer(get(path, auditor), 200);
+  ck_value("writer", wanted);
+}
+
+/* Who wrote it: the token, whatever the source; the first one stays. */
+START_TEST(test_writer)
+{
+  const char *proxy = make_token("proxy", "[\"writer\"]", ",\"sources\":[\"web1\"]");
+  char first[CF_TOKEN_ID_N + 1], second[CF_TOKEN_ID_N + 1];
+  snprintf(first, sizeof first, "%s", writer + strlen("cf_"));
+  snprintf(second, sizeof second, "%s", proxy + strlen("cf_"));
+  ck_answer(post("/v1/events", writer, "{\"id\":\"a1\",\"action\":\"x\"}"), 201);
+  ck_writer(first);
+  ck_answer(post("/v1/events", proxy, "{\"source\":\"web1\",\"id\":\"a2\",\"action\":\"x\"}"), 201);
+  ck_writer(second);
+  ck_answer(post("/v1/events", proxy, "{\"source\":\"web1\",\"id\":\"a1\",\"action\":\"x\"}"), 200);
+  ck_value("duplicate", "true");
+  ck_writer(first);
+  ck_answer(post("/v1/events?unknown=attributes", writer, "{\"action\":\"x\",\"writer\":\"me\"}"),
+            422);
+  ck_value("member", "writer");
+  ck_answer(get("/v1/events?writer=me", auditor), 400);
+  ck_answer(get("/v1/events?fields=writer&id=a2", auditor), 200);
+  ck_value("events.0.writer", second);
+}
+END_TEST
+
+START_TEST(test_writer_by_the_command)
+{
+  struct ask by_command = {.method = "POST",
+                           .path = "/v1/events",
+                           .body = "{\"action\":\"x\"}",
+                           .door = CF_DOOR_ADMIN,
+                           .vars = {"COUNTERFOIL_SOURCE", "logs"}};
+  ck_answer(ask(by_command), 201);
+  ck_writer("local");
+  by_command.vars[0] = NULL;
+  ck_answer(ask(by_command), 201);
+  ck_writer("local");
+}
+END_TEST
+
+static void trust_carol(void)
+{
+  stage_set("trust", "remote_user");
+  stage_set("role", "remote_user:carol=writer");
+}
+
+static void setup_trust(void)
+{
+  stage_conf_set = trust_carol;
+  setup();
+}
+
+START_TEST(test_writer_vouched_for)
+{
+  ck_answer(ask((struct ask){.method = "POST",
+                             .path = "/v1/events",
+                             .body = "{\"action\":\"x\"}",
+                             .type = "application/json",
+                             .vars = {"REMOTE_USER", "carol", "AUTH_TYPE", "Basic"}}),
+            201);
+  ck_writer("web-server");
+  ck_assert_int_eq(count("source=carol"), 1);
 }
 END_TEST
 
@@ -387,6 +460,8 @@ int main(void)
       {.tcase = "one", .test = test_duplicate},
       {.tcase = "one", .test = test_bad_event},
       {.tcase = "one", .test = test_sources},
+      {.tcase = "one", .test = test_writer},
+      {.tcase = "one", .test = test_writer_by_the_command},
       {.tcase = "one", .test = test_options},
       {.tcase = "one", .test = test_receipt},
       {.tcase = "one", .test = test_bad_param},
@@ -395,6 +470,10 @@ int main(void)
       {.tcase = "batch", .test = test_batch, .setup = setup, .teardown = stage_teardown},
       {.tcase = "batch", .test = test_batch_errors},
       {.tcase = "batch", .test = test_losses},
+      {.tcase = "trust",
+       .test = test_writer_vouched_for,
+       .setup = setup_trust,
+       .teardown = stage_teardown},
       {.tcase = "limits", .test = test_limits, .setup = setup_small, .teardown = stage_teardown},
       {.tcase = "limits", .test = test_memory},
   };

@@ -28,6 +28,36 @@ enum cf_err cf_file_read_all(int fd, struct cf_buf *b)
   return n < 0 ? CF_E_SYSTEM : b->err;
 }
 
+/* It is open: its mode, and all of it. */
+static enum cf_err file_take(int fd, const char *name, struct cf_buf *b, mode_t *mode,
+                             struct cf_fault *fault)
+{
+  struct stat st;
+  if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+    return cf_fail(fault, CF_E_CONFIG, name, "not a regular file");
+  enum cf_err err = cf_file_read_all(fd, b);
+  if (err == CF_E_SYSTEM)
+    return cf_fail_errno(fault, err, name, "cannot read it");
+  if (err == CF_E_FULL)
+    return cf_fail(fault, CF_E_CONFIG, name, "longer than %zu bytes", b->max);
+  if (err == CF_OK)
+    *mode = st.st_mode;
+  return err;
+}
+
+enum cf_err cf_file_get(int directory, const char *name, struct cf_buf *b, mode_t *mode,
+                        struct cf_fault *fault)
+{
+  int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (fd < 0 && errno == ENOENT)
+    return CF_E_NOTFOUND;
+  if (fd < 0)
+    return cf_fail_errno(fault, CF_E_SYSTEM, name, "cannot open it");
+  enum cf_err err = file_take(fd, name, b, mode, fault);
+  close(fd);
+  return err;
+}
+
 bool cf_file_write(int fd, struct cf_str s)
 {
   while (s.n > 0) {

@@ -14,6 +14,12 @@
  * CF_E_NOMEM. */
 CF_MUST enum cf_err cf_file_read_all(int fd, struct cf_buf *b);
 
+/* Append the content of a file in the directory to b, whose maximum is the
+ * limit, and give its mode. CF_E_NOTFOUND where there is none, CF_E_CONFIG
+ * where it is no plain file or too long, CF_E_SYSTEM, CF_E_NOMEM. */
+CF_MUST enum cf_err cf_file_get(int directory, const char *name, struct cf_buf *b, mode_t *mode,
+                                struct cf_fault *fault);
+
 /* Write all of s, however many calls that takes. */
 CF_MUST bool cf_file_write(int fd, struct cf_str s);
 /* See to it that the name `path`, which leads to something, is on disk and not

@@ -243,18 +243,14 @@ static enum cf_err init_finish(struct cf_ledger *l, struct cf_fault *fault)
 }
 
 /* The signer's key. Where an init was cut short behind it, it is there already,
- * and has signed nothing. */
+ * and has signed nothing or a first record that nobody has seen. */
 static enum cf_err make_signer(struct cf_ledger *l, bool again, struct cf_fault *fault)
 {
-  struct cf_checkpoint last;
   enum cf_err err = cf_signer_create(l->conf->signer, cf_str_from(l->origin), NULL, fault);
   bool kept = err == CF_E_CONFLICT && again;
   if (err == CF_OK || kept)
     err = cf_signer_open(l->conf->signer, cf_str_from(l->origin), &l->signer, fault);
-  if (err == CF_OK && kept && cf_signer_last(l->signer, &last))
-    return cf_fail(fault, CF_E_CONFLICT, l->conf->signer,
-                   "this key has signed another ledger: a new ledger wants a new one");
-  return err;
+  return err == CF_OK && kept ? cf_signer_forget(l->signer, fault) : err;
 }
 
 /* Record 0, as this ledger's signer and name make it. */
@@ -268,6 +264,17 @@ static enum cf_err make_genesis(struct cf_ledger *l, struct cf_event *event)
                         ? text.err
                         : cf_control_genesis(cf_buf_str(&text), vkey->name, CF_STR(""), event);
   cf_buf_fini(&text);
+  return err;
+}
+
+/* From here on the signer has a memory: that it is missing means that somebody
+ * took it away. */
+static enum cf_err sign_genesis(struct cf_ledger *l, struct cf_fault *fault)
+{
+  struct cf_buf note;
+  cf_buf_init(&note, CF_NOTE_MAX);
+  enum cf_err err = cf_ledger_seal(l, 1, &note, fault);
+  cf_buf_fini(&note);
   return err;
 }
 
@@ -317,8 +324,10 @@ static enum cf_err init_inside(struct cf_ledger *l, struct cf_fault *fault)
   for (unsigned i = 0; i < CF_LEVELS_N; i++)
     cf_edge_init(&l->filling.acc[i]);
   err = put_genesis(l);
-  return err == CF_OK ? init_finish(l, fault)
-                      : cf_fail(fault, err, l->conf->data, "the first record could not be written");
+  if (err != CF_OK)
+    return cf_fail(fault, err, l->conf->data, "the first record could not be written");
+  err = sign_genesis(l, fault);
+  return err == CF_OK ? init_finish(l, fault) : err;
 }
 
 enum cf_err cf_ledger_init(const struct cf_conf *conf, struct cf_fault *fault)
@@ -343,37 +352,6 @@ enum cf_err cf_ledger_init(const struct cf_conf *conf, struct cf_fault *fault)
 
 /* ---- open and close ---- */
 
-/* The key of the signer must be the one that record 0 names. */
-static enum cf_err check_genesis(struct cf_ledger *l, struct cf_fault *fault)
-{
-  struct cf_view *view = NULL;
-  struct cf_block *block = calloc(1, sizeof *block);
-  struct cf_event wanted = {0};
-  enum cf_err err = block == NULL ? CF_E_NOMEM : cf_view_at(l, l->size, &view);
-  if (err != CF_OK)
-    goto out;
-  cf_block_init(block);
-  err = cf_view_block(view, 0, block);
-  if (err == CF_OK)
-    err = make_genesis(l, &wanted);
-  if (err == CF_OK && !cf_str_eq(wanted.record.public_text, block->record[0].public_text))
-    err = cf_fail(
-        fault, CF_E_CONFIG, l->conf->signer,
-        "the signer's key is not the one this ledger began with: point `signer` to the right directory");
-  else if (err == CF_E_DAMAGED) {
-    cf_log(
-        CF_LOG_ERROR,
-        "record 0 cannot be read: that this is its signer's ledger is known by what was signed last only");
-    err = CF_OK;
-  }
-  cf_block_fini(block);
-out:
-  cf_event_fini(&wanted);
-  cf_view_put(view);
-  free(block);
-  return err;
-}
-
 static enum cf_err open_signer(struct cf_ledger *l, struct cf_fault *fault)
 {
   if (l->conf->origin != NULL && strcmp(l->conf->origin, l->origin) != 0)
@@ -386,8 +364,8 @@ static enum cf_err open_signer(struct cf_ledger *l, struct cf_fault *fault)
         fault, CF_E_CONFIG, l->conf->signer,
         "the owner of another ledger, or of another copy of this one, signs with this key: each wants a signer of its own");
   if (err == CF_OK)
-    err = check_genesis(l, fault);
-  return err == CF_OK ? cf_seal_load(l, fault) : err;
+    err = cf_keys_check(l, fault);
+  return err == CF_OK ? cf_signed_check(l, fault) : err;
 }
 
 static enum cf_err start_threads(struct cf_ledger *l, struct cf_fault *fault)
@@ -419,6 +397,7 @@ static void stop_threads(struct cf_ledger *l)
 
 static enum cf_err open_inside(struct cf_ledger *l, struct cf_fault *fault)
 {
+  struct cf_checkpoint last;
   enum cf_err err = open_directory(l, fault);
   if (err == CF_OK)
     err = take_lock(l, fault);
@@ -431,6 +410,8 @@ static enum cf_err open_inside(struct cf_ledger *l, struct cf_fault *fault)
     err = cf_recover(l, fault);
   if (err == CF_OK)
     err = open_signer(l, fault);
+  if (err == CF_OK && !cf_signer_last(l->signer, &last))
+    err = sign_genesis(l, fault); /* a ledger of before `init` did */
   if (err == CF_OK)
     err = cf_recover_sweep(l, fault);
   if (err != CF_OK)
@@ -526,6 +507,7 @@ void cf_ledger_state(struct cf_ledger *l, struct cf_ledger_state *state)
 {
   *state = (struct cf_ledger_state){.free_bytes = cf_space_free(l)};
   state->space_ok = state->free_bytes >= l->conf->min_free;
+  state->aside = l->aside;
   (void)pthread_mutex_lock(&l->look);
   state->size = l->durable;
   state->segments = l->layout->segments_n;

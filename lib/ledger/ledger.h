@@ -22,13 +22,13 @@ struct cf_ledger;
  * CF_E_SYSTEM, CF_E_SPACE. */
 CF_MUST enum cf_err cf_ledger_init(const struct cf_conf *conf, struct cf_fault *fault);
 
-/* Become the owner: lock, recover, check against what the signer signed, record
- * the start, seal. conf must outlive the ledger. software goes into the start
+/* Become the owner: lock, recover, check against what was signed, record the
+ * start, seal. conf must outlive the ledger. software goes into the start
  * record ("counterfoil 0.1.0"). CF_E_LOCKED: another process owns it (nothing
  * was touched). CF_E_NOTFOUND: there is no ledger. CF_E_ROLLBACK: the data is
- * older than what was signed. CF_E_CONFIG: wrong owner of DATA, another origin,
- * a DB_CONFIG … CF_E_DAMAGED, CF_E_SYSTEM, CF_E_SPACE. The fault says what to
- * do next. */
+ * older than what was signed, or nobody knows what that was; nothing was
+ * removed. CF_E_CONFIG: wrong owner of DATA, another origin, a DB_CONFIG …
+ * CF_E_DAMAGED, CF_E_SYSTEM, CF_E_SPACE. The fault says what to do next. */
 CF_MUST enum cf_err cf_ledger_open(const struct cf_conf *conf, const char *software,
                                    struct cf_ledger **ledger, struct cf_fault *fault);
 /* Record the stop, seal, close, unlock. Nobody may be inside another function.
@@ -126,6 +126,7 @@ struct cf_ledger_state {
   uint64_t posted_dropped; /* of what was posted, since the start */
   bool roll_failed; /* the last try to write a segment failed; it is tried again */
   /* Segments: */
+  uint64_t aside;        /* files in segments/aside: newer than the database beside them */
   uint64_t damaged;      /* in which damage was seen since the start */
   uint64_t missing;      /* whose file is not there */
   uint64_t mismatched;   /* that are not what the chain tells, or that it tells and are not */

@@ -132,6 +132,7 @@ struct cf_ledger {
   bool segments_checked;                 /* against all that the chain tells */
   struct cf_segment_pool *pool;
   struct cf_turns *turns;
+  uint64_t aside; /* files in segments/aside at the start */
 
   pthread_mutex_t entering;
   struct cf_told told;
@@ -266,8 +267,13 @@ void *cf_roller_main(void *ledger);
 void *cf_warden_main(void *ledger);
 /* end a generation that is older than segment_span, or takes too much memory */
 void cf_clerk_end_tail(struct cf_ledger *l);
-/* check the recovered size against what was signed */
-CF_MUST enum cf_err cf_seal_load(struct cf_ledger *l, struct cf_fault *fault);
+
+/* keys.c: is the signer's key this ledger's? CF_E_CONFIG. What cannot be read
+ * is told of in the log. */
+CF_MUST enum cf_err cf_keys_check(struct cf_ledger *l, struct cf_fault *fault);
+/* signed.c: is what was recovered all that was signed, wherever that is
+ * remembered? CF_E_ROLLBACK. */
+CF_MUST enum cf_err cf_signed_check(struct cf_ledger *l, struct cf_fault *fault);
 
 /* recover.c */
 CF_MUST enum cf_err cf_recover(struct cf_ledger *l, struct cf_fault *fault);

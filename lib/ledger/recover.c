@@ -6,15 +6,21 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/diag.h"
 #include "lib/ledger/ledger_in.h"
 
-#define FILTER_BITS 11         /* a little more than an id in a filter takes */
-#define FILTERS_MIN (1u << 20) /* bytes */
+#define SUMS            ".sums"
+#define ASIDE           "aside" /* in segments: what the ledger does not name and must not delete */
+#define ASIDE_NAMES_MAX 1000
+#define FILTER_BITS     11         /* a little more than an id in a filter takes */
+#define FILTERS_MIN     (1u << 20) /* bytes */
 
 /* What is gathered before the first layout is made. */
 struct found {
@@ -103,33 +109,98 @@ static enum cf_err files_gather(struct cf_ledger *l, struct cf_fault *fault)
 
 /* ---- files that nobody names ---- */
 
-/* A segment's file, or its sums. */
-static bool named(const struct cf_ledger *l, const char *file)
+/* The name of the segment that the file is, or is of: its sums stand beside it
+ * under its name and an ending. */
+static struct cf_str segment_of(const char *file)
+{
+  struct cf_str name = cf_str_from(file);
+  size_t n = sizeof SUMS - 1;
+  if (name.n > n && memcmp(name.p + name.n - n, SUMS, n) == 0)
+    name.n -= n;
+  return name;
+}
+
+static bool named(const struct cf_ledger *l, struct cf_str file)
 {
   char name[64];
   for (size_t i = 0; i < l->layout->segments_n; i++) {
     cf_segment_name(&l->layout->segments[i], name);
-    size_t n = strlen(name);
-    if (strncmp(file, name, n) == 0 && (file[n] == '\0' || strcmp(file + n, ".sums") == 0))
+    if (cf_str_is(file, name))
       return true;
   }
   return false;
 }
 
+/* Does a segment of that name hold records that the ledger has not? */
+static bool beyond(const struct cf_ledger *l, struct cf_str name)
+{
+  uint64_t first, end;
+  struct cf_str left = name;
+  return cf_u64_parse(cf_str_cut(&left, '-'), UINT64_MAX, &first) == CF_OK &&
+         cf_u64_parse(cf_str_cut(&left, '-'), UINT64_MAX, &end) == CF_OK && end > l->size;
+}
+
+/* Move a file to segments/aside, under its name or, where there is one
+ * already, its name and a number. */
+static void file_aside(int directory, const char *file)
+{
+  char to[NAME_MAX + 32];
+  (void)mkdirat(directory, ASIDE, 0700); /* where it cannot be made, the move says so */
+  int n = snprintf(to, sizeof to, ASIDE "/%s", file);
+  int rc = renameat2(directory, file, directory, to, RENAME_NOREPLACE);
+  for (unsigned i = 1; rc != 0 && errno == EEXIST && i < ASIDE_NAMES_MAX; i++) {
+    (void)snprintf(to + n, sizeof to - (size_t)n, ".%u", i);
+    rc = renameat2(directory, file, directory, to, RENAME_NOREPLACE);
+  }
+  if (rc == 0)
+    cf_log(CF_LOG_ERROR, "segments/%s has records that this ledger has not: it is now segments/%s",
+           file, to);
+  else
+    cf_log(CF_LOG_ERROR,
+           "segments/%s has records that this ledger has not, and cannot be moved: %s", file,
+           strerror(errno));
+}
+
+/* What the catalogue names, or a generation still holds, has been written
+ * again or was cut short: that is a leftover. What goes beyond the ledger's
+ * size is not: somebody has put an older database beside it. */
 static enum cf_err leftovers_sweep(struct cf_ledger *l, struct cf_fault *fault)
 {
   DIR *d = opendir(l->segments_path);
   if (d == NULL)
     return cf_fail_errno(fault, CF_E_SYSTEM, l->segments_path,
                          "cannot read the directory of segments");
-  for (struct dirent *e; (e = readdir(d)) != NULL;)
-    if (e->d_name[0] != '.' && !named(l, e->d_name)) {
-      cf_log(CF_LOG_INFO, "removing %s: the catalogue does not name it", e->d_name);
-      if (unlinkat(dirfd(d), e->d_name, 0) != 0)
-        cf_log(CF_LOG_WARNING, "cannot remove %s: %s", e->d_name, strerror(errno));
+  for (struct dirent *e; (e = readdir(d)) != NULL;) {
+    struct cf_str name = segment_of(e->d_name);
+    if (e->d_name[0] == '.' || strcmp(e->d_name, ASIDE) == 0 || named(l, name))
+      continue;
+    if (beyond(l, name)) {
+      file_aside(dirfd(d), e->d_name);
+      continue;
     }
+    cf_log(CF_LOG_INFO, "removing %s: the catalogue does not name it", e->d_name);
+    if (unlinkat(dirfd(d), e->d_name, 0) != 0)
+      cf_log(CF_LOG_WARNING, "cannot remove %s: %s", e->d_name, strerror(errno));
+  }
   (void)closedir(d);
   return CF_OK;
+}
+
+/* How many files a sweep has set aside, now or earlier. */
+static uint64_t aside_count(const struct cf_ledger *l)
+{
+  uint64_t n = 0;
+  int fd = openat(l->directory, "segments/" ASIDE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *d = fd < 0 ? NULL : fdopendir(fd);
+  if (d == NULL) {
+    if (fd >= 0)
+      (void)close(fd);
+    return 0;
+  }
+  for (struct dirent *e; (e = readdir(d)) != NULL;)
+    n += e->d_name[0] != '.';
+  (void)closedir(d);
+  return n;
 }
 
 static bool is_tail(const struct cf_ledger *l, const char *file)
@@ -177,6 +248,7 @@ static enum cf_err sweep_tails(struct cf_ledger *l, struct cf_fault *fault)
 enum cf_err cf_recover_sweep(struct cf_ledger *l, struct cf_fault *fault)
 {
   enum cf_err err = leftovers_sweep(l, fault);
+  l->aside = aside_count(l);
   return err == CF_OK ? sweep_tails(l, fault) : err;
 }
 
@@ -199,6 +271,29 @@ static enum cf_err read_tree(struct cf_ledger *l, struct cf_fault *fault)
              : cf_fail(
                    fault, err, l->conf->data,
                    "the newest leaf hashes cannot be read: restore the damaged segment from a backup");
+}
+
+/* The next record's `prev` is the head's hash: it must be the last leaf's. */
+static enum cf_err head_check(struct cf_ledger *l, struct cf_fault *fault)
+{
+  struct cf_view *view = NULL;
+  struct cf_hashes hashes;
+  uint8_t hash[CF_HASH_N];
+  enum cf_err err = l->size == 0 ? CF_OK : cf_view_at(l, l->size, &view);
+  if (err != CF_OK || view == NULL)
+    return err;
+  cf_view_hashes(view, &hashes);
+  err = hashes.get(hashes.context, 0, l->size - 1, 1, hash);
+  cf_view_put(view);
+  if (err == CF_OK && !cf_equal(hash, l->last_hash, CF_HASH_N))
+    return cf_fail(
+        fault, CF_E_DAMAGED, l->conf->data,
+        "the head's hash is not that of record %llu: restore the data directory from a backup",
+        (unsigned long long)(l->size - 1));
+  if (err == CF_E_DAMAGED)
+    cf_log(CF_LOG_ERROR, "the hash of record %llu cannot be read; the head's stands for it",
+           (unsigned long long)(l->size - 1));
+  return err == CF_E_DAMAGED ? CF_OK : err;
 }
 
 enum cf_err cf_recover(struct cf_ledger *l, struct cf_fault *fault)
@@ -226,6 +321,8 @@ enum cf_err cf_recover(struct cf_ledger *l, struct cf_fault *fault)
   }
   if (err == CF_OK)
     err = read_tree(l, fault);
+  if (err == CF_OK)
+    err = head_check(l, fault);
   if (err == CF_OK)
     l->durable = l->size;
   return err;

@@ -123,36 +123,6 @@ enum cf_err cf_ledger_checkpoint(struct cf_ledger *l, struct cf_buf *note)
   return cf_ledger_seal(l, 0, note, NULL);
 }
 
-enum cf_err cf_seal_load(struct cf_ledger *l, struct cf_fault *fault)
-{
-  struct cf_checkpoint last;
-  if (!cf_signer_last(l->signer, &last))
-    return CF_OK;
-  const char *advice =
-      "the data is older than, or other than, what was signed: put the newest data back, or keep this copy as evidence";
-  if (last.size > l->size)
-    return cf_fail(fault, CF_E_ROLLBACK, l->conf->signer,
-                   "%llu records were signed and %llu are here; %s", (unsigned long long)last.size,
-                   (unsigned long long)l->size, advice);
-  struct cf_view *view = NULL;
-  struct cf_hashes hashes;
-  uint8_t root[CF_HASH_N];
-  enum cf_err err = cf_view_at(l, l->size, &view);
-  if (err != CF_OK)
-    return err;
-  cf_view_hashes(view, &hashes);
-  err = cf_tree_root(&hashes, last.size, root);
-  cf_view_put(view);
-  if (err != CF_OK)
-    return cf_fail(fault, err, l->conf->data,
-                   "the tree's hashes cannot be read: restore the damaged segment from a backup");
-  if (!cf_equal(root, last.root, CF_HASH_N))
-    return cf_fail(fault, CF_E_ROLLBACK, l->conf->signer,
-                   "the signed root at size %llu is not this ledger's; %s",
-                   (unsigned long long)last.size, advice);
-  return CF_OK;
-}
-
 /* ---- thinning ---- */
 
 struct thinning {

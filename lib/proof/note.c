@@ -267,6 +267,21 @@ enum cf_err cf_checkpoint_parse(struct cf_str text, struct cf_checkpoint *checkp
   return err;
 }
 
+enum cf_err cf_checkpoint_check(struct cf_str note, const struct cf_vkey *vkey,
+                                struct cf_checkpoint *checkpoint)
+{
+  struct cf_str text;
+  struct cf_checkpoint got;
+  enum cf_err err = cf_note_check(note, vkey, &text);
+  if (err == CF_OK)
+    err = cf_checkpoint_parse(text, &got);
+  if (err == CF_OK && strcmp(got.origin, vkey->name) != 0)
+    err = CF_E_SIGNATURE;
+  if (err == CF_OK)
+    *checkpoint = got;
+  return err;
+}
+
 /* ---- receipts ---- */
 
 void cf_receipt_put(struct cf_buf *b, struct cf_str extra, uint64_t index,

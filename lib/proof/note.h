@@ -51,6 +51,11 @@ void cf_checkpoint_put(const struct cf_checkpoint *checkpoint, struct cf_buf *b)
 /* Exactly these three lines. CF_E_SYNTAX. */
 CF_MUST enum cf_err cf_checkpoint_parse(struct cf_str text, struct cf_checkpoint *checkpoint);
 
+/* A note that is a checkpoint of vkey's log, signed by vkey. CF_E_SYNTAX,
+ * CF_E_SIGNATURE. */
+CF_MUST enum cf_err cf_checkpoint_check(struct cf_str note, const struct cf_vkey *vkey,
+                                        struct cf_checkpoint *checkpoint);
+
 /* c2sp.org/tlog-proof@v1: header, extra (base64; none where extra.n is 0),
  * index, path, an empty line, the checkpoint note verbatim. */
 void cf_receipt_put(struct cf_buf *b, struct cf_str extra, uint64_t index,

@@ -18,6 +18,7 @@
 #include "lib/base/codec.h"
 #include "lib/base/die.h"
 #include "lib/base/file.h"
+#include "lib/proof/anchor.h"
 
 #define KEY_HEAD     "PRIVATE+KEY+"
 #define KEY_MAX      512
@@ -45,32 +46,6 @@ static enum cf_err written(enum cf_err err, const char *name, struct cf_fault *f
   if (err == CF_E_UNKNOWN)
     die_of_sync(name);
   return err == CF_OK ? CF_OK : cf_fail_errno(fault, err, name, "the signer cannot write it");
-}
-
-/* Append the file's content to b and give its mode. CF_E_NOTFOUND where there
- * is none, CF_E_CONFIG where it is no plain file or too long. */
-static enum cf_err file_get(int directory, const char *name, struct cf_buf *b, mode_t *mode,
-                            struct cf_fault *fault)
-{
-  struct stat st;
-  enum cf_err err = CF_OK;
-  int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (fd < 0 && errno == ENOENT)
-    return CF_E_NOTFOUND;
-  if (fd < 0)
-    return cf_fail_errno(fault, CF_E_SYSTEM, name, "the signer cannot open it");
-  if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-    err = cf_fail(fault, CF_E_CONFIG, name, "not a regular file");
-  if (err == CF_OK)
-    err = cf_file_read_all(fd, b);
-  if (err == CF_E_SYSTEM)
-    err = cf_fail_errno(fault, err, name, "the signer cannot read it");
-  if (err == CF_E_FULL)
-    err = cf_fail(fault, CF_E_CONFIG, name, "longer than %zu bytes", b->max);
-  close(fd);
-  if (err == CF_OK)
-    *mode = st.st_mode;
-  return err;
 }
 
 /* ---- key ---- */
@@ -253,7 +228,7 @@ static enum cf_err key_load(struct cf_signer *signer, struct cf_str origin, stru
   struct cf_buf b;
   mode_t mode;
   buf_secret(&b);
-  enum cf_err err = file_get(signer->fd, "key", &b, &mode, fault);
+  enum cf_err err = cf_file_get(signer->fd, "key", &b, &mode, fault);
   if (err == CF_E_NOTFOUND)
     err = cf_fail(fault, CF_E_CONFIG, "key", "there is no key");
   if (err == CF_OK && (mode & 077))
@@ -280,30 +255,15 @@ static enum cf_err vkey_mend(const struct cf_signer *signer, struct cf_fault *fa
   return vkey_write(signer->fd, &signer->vkey, fault);
 }
 
-static enum cf_err note_read(const struct cf_vkey *vkey, struct cf_str note,
-                             struct cf_checkpoint *checkpoint)
-{
-  struct cf_str text;
-  struct cf_checkpoint got;
-  enum cf_err err = cf_note_check(note, vkey, &text);
-  if (err == CF_OK)
-    err = cf_checkpoint_parse(text, &got);
-  if (err == CF_OK && strcmp(got.origin, vkey->name) != 0)
-    err = CF_E_SIGNATURE;
-  if (err == CF_OK)
-    *checkpoint = got;
-  return err;
-}
-
 static enum cf_err state_load(struct cf_signer *signer, struct cf_fault *fault)
 {
   mode_t mode;
-  enum cf_err err = file_get(signer->fd, "state", &signer->note, &mode, fault);
+  enum cf_err err = cf_file_get(signer->fd, "state", &signer->note, &mode, fault);
   if (err == CF_E_NOTFOUND)
     return CF_OK;
   if (err != CF_OK)
     return err;
-  err = note_read(&signer->vkey, cf_buf_str(&signer->note), &signer->last);
+  err = cf_checkpoint_check(cf_buf_str(&signer->note), &signer->vkey, &signer->last);
   if (err == CF_E_SYNTAX || err == CF_E_SIGNATURE)
     err = cf_fail(fault, CF_E_CONFIG, "state", "it is not a checkpoint that this key signed");
   return err;
@@ -347,6 +307,11 @@ const struct cf_vkey *cf_signer_vkey(const struct cf_signer *signer)
   return &signer->vkey;
 }
 
+int cf_signer_directory(const struct cf_signer *signer)
+{
+  return signer->fd;
+}
+
 bool cf_signer_last(const struct cf_signer *signer, struct cf_checkpoint *last)
 {
   if (signer->note.n == 0)
@@ -358,6 +323,26 @@ bool cf_signer_last(const struct cf_signer *signer, struct cf_checkpoint *last)
 struct cf_str cf_signer_note(const struct cf_signer *signer)
 {
   return cf_buf_str(&signer->note);
+}
+
+enum cf_err cf_signer_forget(struct cf_signer *signer, struct cf_fault *fault)
+{
+  struct cf_anchor anchor;
+  cf_anchor_init(&anchor);
+  enum cf_err err = cf_anchor_look(&anchor, signer->fd, "signer", &signer->vkey, fault);
+  bool more = anchor.any && anchor.checkpoint.size > 1;
+  cf_anchor_fini(&anchor);
+  if (err != CF_OK)
+    return err;
+  if (more)
+    return cf_fail(fault, CF_E_CONFLICT, "key",
+                   "it has signed another ledger: a new ledger wants a new one");
+  if (unlinkat(signer->fd, "state", 0) != 0 && errno != ENOENT)
+    return cf_fail_errno(fault, CF_E_SYSTEM, "state", "the signer cannot remove it");
+  if (fsync(signer->fd) != 0)
+    die_of_sync("its directory");
+  cf_buf_reset(&signer->note);
+  return CF_OK;
 }
 
 /* ---- signing ---- */

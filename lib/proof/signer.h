@@ -28,11 +28,17 @@ CF_MUST enum cf_err cf_signer_open(const char *directory, struct cf_str origin,
 void cf_signer_close(struct cf_signer *signer);
 
 const struct cf_vkey *cf_signer_vkey(const struct cf_signer *signer);
+/* Its directory's descriptor, to reach anchors in it. Borrowed. */
+int cf_signer_directory(const struct cf_signer *signer);
 /* What was signed last; false and an untouched *last where nothing was yet. */
 bool cf_signer_last(const struct cf_signer *signer, struct cf_checkpoint *last);
 /* The last note, verbatim (empty where none); valid until the next
  * cf_signer_sign. Not thread-safe against it: the caller serialises. */
 struct cf_str cf_signer_note(const struct cf_signer *signer);
+
+/* Forget what was signed, for an init that was cut short and begins again.
+ * CF_E_CONFLICT where that was more than a first record; CF_E_SYSTEM. */
+CF_MUST enum cf_err cf_signer_forget(struct cf_signer *signer, struct cf_fault *fault);
 
 /* Sign (size, root), after checking with hashes that the tree of that size
  * extends what was signed last; the same size and root give the last note

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/* Whose ledger this is: record 0 names the key that it began with, each `key`
+ * record the next one, in a note that both sign; the last one must be the
+ * signer's. Whoever lost an old key has the new one's signature only: that is
+ * no way from here, and such a signer is refused. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/diag.h"
+#include "lib/ledger/ledger_in.h"
+#include "lib/record/json.h"
+
+#define BODY_DEPTH 4
+
+/* The way along the records, and how far it came. */
+struct way {
+  struct cf_view *view;
+  struct cf_hashes hashes;
+  struct cf_block block;
+  const struct cf_record *record; /* in the block */
+  struct cf_vkey vkey;            /* the log's key behind it */
+};
+
+/* Is that hash the leaf's in the tree? CF_E_DAMAGED where it is not. */
+static enum cf_err leaf_check(const struct way *w, uint64_t seq, const uint8_t hash[CF_HASH_N])
+{
+  uint64_t size = cf_view_size(w->view);
+  uint8_t root[CF_HASH_N];
+  struct cf_proof proof;
+  struct cf_str hashes[CF_PROOF_MAX];
+  enum cf_err err = cf_tree_root(&w->hashes, size, root);
+  if (err == CF_OK)
+    err = cf_tree_inclusion(&w->hashes, seq, size, &proof);
+  if (err != CF_OK)
+    return err;
+  for (size_t i = 0; i < proof.n; i++)
+    hashes[i] = (struct cf_str){(const char *)proof.hash[i], CF_HASH_N};
+  err = cf_inclusion_check(seq, size, (struct cf_str){(const char *)hash, CF_HASH_N}, hashes,
+                           proof.n, (struct cf_str){(const char *)root, CF_HASH_N});
+  return err == CF_E_PROOF ? CF_E_DAMAGED : err;
+}
+
+/* Open the record of that seq, whose leaf is in the tree. CF_E_DAMAGED. */
+static enum cf_err record_open(struct way *w, uint64_t seq)
+{
+  uint8_t prev[CF_HASH_N] = {0}, hash[CF_HASH_N], salts[CF_C_N][CF_HASH_N];
+  enum cf_err err = cf_view_block(w->view, seq, &w->block);
+  if (err == CF_OK && seq > 0)
+    err = w->hashes.get(w->hashes.context, 0, seq - 1, 1, prev);
+  if (err != CF_OK)
+    return err;
+  unsigned i = (unsigned)(seq - w->block.first);
+  w->record = &w->block.record[i];
+  struct cf_buf leaf;
+  cf_buf_init(&leaf, CF_LEAF_MAX);
+  cf_block_salts(&w->block, i, salts);
+  cf_leaf_put(w->record, prev, (const uint8_t(*)[CF_HASH_N])salts, &leaf, hash);
+  err = leaf.err == CF_OK ? leaf_check(w, seq, hash) : leaf.err;
+  cf_buf_fini(&leaf);
+  return err;
+}
+
+/* The record's public members. CF_E_SYNTAX. */
+static enum cf_err members_parse(const struct cf_record *record, struct cf_json **doc)
+{
+  struct cf_buf b;
+  cf_buf_init(&b, CF_LEAF_MAX + 2);
+  cf_buf_putc(&b, '{');
+  cf_buf_putstr(&b, record->public_text);
+  cf_buf_putc(&b, '}');
+  enum cf_err err = b.err == CF_OK ? cf_json_parse(cf_buf_str(&b), BODY_DEPTH, doc, NULL) : b.err;
+  cf_buf_fini(&b);
+  return err;
+}
+
+static struct cf_str body_text(const struct cf_json *doc, const char *member)
+{
+  return cf_json_string(cf_json_member(cf_json_member(doc, "body"), member));
+}
+
+/* The text that the old and the new key sign (format.md, Leaf). */
+static void key_text_put(const struct way *w, const struct cf_vkey *fresh, struct cf_buf *b)
+{
+  cf_buf_putf(b, "counterfoil/v1 key\n%s\n%llu\n", w->vkey.name,
+              (unsigned long long)w->record->seq);
+  cf_vkey_put(&w->vkey, b);
+  cf_buf_putc(b, '\n');
+  cf_vkey_put(fresh, b);
+  cf_buf_putc(b, '\n');
+}
+
+/* CF_E_SIGNATURE: the note does not lead to that key. */
+static enum cf_err key_note_check(const struct way *w, const struct cf_vkey *fresh,
+                                  struct cf_str note)
+{
+  struct cf_str by_old, by_new;
+  struct cf_buf wanted;
+  enum cf_err err = cf_note_check(note, &w->vkey, &by_old);
+  if (err == CF_OK)
+    err = cf_note_check(note, fresh, &by_new);
+  if (err != CF_OK)
+    return err;
+  cf_buf_init(&wanted, CF_NOTE_MAX);
+  key_text_put(w, fresh, &wanted);
+  err = wanted.err != CF_OK                      ? wanted.err
+        : cf_str_eq(by_old, cf_buf_str(&wanted)) ? CF_OK
+                                                 : CF_E_SIGNATURE;
+  cf_buf_fini(&wanted);
+  return err;
+}
+
+/* The record at hand names the log's key from here on: record 0 as it stands,
+ * each other by its note. */
+static enum cf_err key_follow(struct way *w)
+{
+  struct cf_json *doc = NULL;
+  struct cf_vkey fresh;
+  enum cf_err err = members_parse(w->record, &doc);
+  if (err == CF_OK)
+    err = cf_vkey_parse(body_text(doc, "key"), &fresh);
+  if (err == CF_OK && w->record->seq > 0)
+    err = key_note_check(w, &fresh, body_text(doc, "note"));
+  if (err == CF_OK)
+    w->vkey = fresh;
+  cf_json_free(doc);
+  return err;
+}
+
+/* Follow the `key` records of a unit. */
+static enum cf_err unit_follow(struct way *w, size_t i)
+{
+  uint8_t key[CF_INDEX_VALUE_MAX];
+  size_t n = cf_index_key(CF_I_KIND, cf_str_from(cf_kind_table[CF_K_KEY].name), key);
+  struct cf_str value = {(const char *)key, n};
+  struct cf_term term = {.index = CF_I_KIND, .first = value, .last = value};
+  struct cf_unit unit;
+  struct cf_bits bits;
+  cf_view_unit(w->view, i, &unit);
+  enum cf_err err = cf_bits_new((uint32_t)(unit.end - unit.first), &bits);
+  if (err != CF_OK)
+    return err;
+  err = cf_view_match(w->view, i, &term, 0, &bits);
+  for (uint32_t at = cf_bits_next(&bits, 0); err == CF_OK && at != UINT32_MAX;
+       at = cf_bits_next(&bits, at + 1)) {
+    err = record_open(w, unit.first + at);
+    if (err == CF_OK && w->record->kind == CF_K_KEY)
+      err = key_follow(w);
+  }
+  cf_bits_free(&bits);
+  return err;
+}
+
+static bool vkey_same(const struct cf_vkey *a, const struct cf_vkey *b)
+{
+  return strcmp(a->name, b->name) == 0 && memcmp(a->pubkey, b->pubkey, CF_PUBKEY_N) == 0;
+}
+
+/* From record 0 on, and further only where its key is not the signer's. */
+static enum cf_err way_go(struct way *w, const struct cf_vkey *signer)
+{
+  enum cf_err err = record_open(w, 0);
+  if (err == CF_OK)
+    err = key_follow(w);
+  if (err != CF_OK || vkey_same(&w->vkey, signer))
+    return err;
+  for (size_t i = 0; err == CF_OK && i < cf_view_units(w->view); i++)
+    err = unit_follow(w, i);
+  return err == CF_OK && !vkey_same(&w->vkey, signer) ? CF_E_SIGNATURE : err;
+}
+
+enum cf_err cf_keys_check(struct cf_ledger *l, struct cf_fault *fault)
+{
+  struct way *w = calloc(1, sizeof *w);
+  enum cf_err err = w == NULL ? CF_E_NOMEM : cf_view_at(l, l->size, &w->view);
+  if (err == CF_OK) {
+    cf_block_init(&w->block);
+    cf_view_hashes(w->view, &w->hashes);
+    err = way_go(w, cf_signer_vkey(l->signer));
+    cf_block_fini(&w->block);
+    cf_view_put(w->view);
+  }
+  free(w);
+  if (err == CF_E_SIGNATURE || err == CF_E_SYNTAX)
+    return cf_fail(
+        fault, CF_E_CONFIG, l->conf->signer,
+        "no way leads from the key this ledger began with to the signer's: point `signer` to the right directory");
+  if (err != CF_E_DAMAGED)
+    return err;
+  cf_log(
+      CF_LOG_ERROR,
+      "records that name keys cannot be read: that this is its signer's ledger is known by what was signed only");
+  return CF_OK;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* Is this the newest data? What was signed of it is remembered in several
+ * places (lib/proof/anchor.h); none of them may know of more than is here, or
+ * of other. */
+#include "config.h"
+
+#include "lib/base/codec.h"
+#include "lib/ledger/ledger_in.h"
+#include "lib/proof/anchor.h"
+
+/* The largest checkpoint of the ledger's own table that counts. */
+static enum cf_err kept_take(struct cf_ledger *l, struct cf_anchor *anchor)
+{
+  struct cf_bdb_cursor *cursor = NULL;
+  struct cf_str none = {0}, key, value;
+  enum cf_err err = cf_bdb_cursor_open(l->checkpoints, &cursor);
+  for (enum cf_bdb_move move = CF_BDB_LAST; err == CF_OK; move = CF_BDB_PREV) {
+    err = cf_bdb_cursor_move(cursor, move, none, &key, &value);
+    if (err != CF_OK || value.n < 8)
+      continue;
+    struct cf_str note = {value.p + 8, value.n - 8};
+    enum cf_err taken =
+        cf_anchor_take(anchor, "the checkpoints kept in the data", note, cf_signer_vkey(l->signer));
+    if (taken == CF_OK || taken == CF_E_NOMEM) {
+      err = taken;
+      break;
+    }
+  }
+  cf_bdb_cursor_close(cursor);
+  return err == CF_E_NOTFOUND ? CF_OK : err;
+}
+
+static enum cf_err anchor_gather(struct cf_ledger *l, struct cf_anchor *anchor,
+                                 struct cf_fault *fault)
+{
+  const struct cf_vkey *vkey = cf_signer_vkey(l->signer);
+  enum cf_err err =
+      cf_anchor_look(anchor, cf_signer_directory(l->signer), l->conf->signer, vkey, fault);
+  if (err == CF_OK)
+    err = cf_anchor_look(anchor, l->directory, l->conf->data, vkey, fault);
+  return err == CF_OK ? kept_take(l, anchor) : err;
+}
+
+/* Does the tree have that checkpoint, which `where` remembers? */
+static enum cf_err head_check(struct cf_ledger *l, const struct cf_checkpoint *head,
+                              const char *where, struct cf_fault *fault)
+{
+  static const char advice[] =
+      "the data is older than, or other than, what was signed: see `counterfoil recover`";
+  if (head->size > l->size)
+    return cf_fail(fault, CF_E_ROLLBACK, where, "%llu records were signed and %llu are here; %s",
+                   (unsigned long long)head->size, (unsigned long long)l->size, advice);
+  struct cf_view *view = NULL;
+  struct cf_hashes hashes;
+  uint8_t root[CF_HASH_N];
+  enum cf_err err = cf_view_at(l, l->size, &view);
+  if (err != CF_OK)
+    return err;
+  cf_view_hashes(view, &hashes);
+  err = cf_tree_root(&hashes, head->size, root);
+  cf_view_put(view);
+  if (err != CF_OK)
+    return cf_fail(fault, err, l->conf->data,
+                   "the tree's hashes cannot be read: restore the damaged segment from a backup");
+  return cf_equal(root, head->root, CF_HASH_N)
+             ? CF_OK
+             : cf_fail(fault, CF_E_ROLLBACK, where,
+                       "the signed root at size %llu is not this ledger's; %s",
+                       (unsigned long long)head->size, advice);
+}
+
+/* A signer that remembers nothing has signed nothing only where nobody else
+ * remembers anything either: a ledger of one record that was made before
+ * `init` signed it. */
+static enum cf_err memory_check(struct cf_ledger *l, const struct cf_anchor *anchor,
+                                struct cf_fault *fault)
+{
+  if (l->size == 1 && !anchor->any)
+    return CF_OK;
+  return cf_fail(
+      fault, CF_E_ROLLBACK, l->conf->signer,
+      "the file `state` is missing, and with it what was signed last; %llu records are here: see `counterfoil recover`",
+      (unsigned long long)l->size);
+}
+
+enum cf_err cf_signed_check(struct cf_ledger *l, struct cf_fault *fault)
+{
+  struct cf_anchor anchor;
+  struct cf_checkpoint last;
+  cf_anchor_init(&anchor);
+  enum cf_err err = anchor_gather(l, &anchor, fault);
+  if (err == CF_OK && anchor.any)
+    err = head_check(l, &anchor.checkpoint, anchor.where, fault);
+  if (err == CF_OK)
+    err = cf_signer_last(l->signer, &last) ? head_check(l, &last, l->conf->signer, fault)
+                                           : memory_check(l, &anchor, fault);
+  cf_anchor_fini(&anchor);
+  return err;
+}

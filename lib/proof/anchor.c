@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* The largest checkpoint that somebody kept. */
+#include "config.h"
+
+#include "lib/proof/anchor.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/diag.h"
+#include "lib/base/file.h"
+
+#define ANCHORS_MAX 1000
+
+void cf_anchor_init(struct cf_anchor *anchor)
+{
+  memset(anchor, 0, sizeof *anchor);
+  cf_buf_init(&anchor->note, CF_NOTE_MAX);
+}
+
+void cf_anchor_fini(struct cf_anchor *anchor)
+{
+  cf_buf_fini(&anchor->note);
+}
+
+enum cf_err cf_anchor_take(struct cf_anchor *anchor, const char *where, struct cf_str note,
+                           const struct cf_vkey *vkey)
+{
+  struct cf_checkpoint got;
+  enum cf_err err = cf_checkpoint_check(note, vkey, &got);
+  if (err != CF_OK || (anchor->any && got.size <= anchor->checkpoint.size))
+    return err;
+  cf_buf_reset(&anchor->note);
+  cf_buf_putstr(&anchor->note, note);
+  if (anchor->note.err != CF_OK)
+    return anchor->note.err;
+  anchor->any = true;
+  anchor->checkpoint = got;
+  (void)snprintf(anchor->where, sizeof anchor->where, "%s", where);
+  return CF_OK;
+}
+
+static enum cf_err file_take(struct cf_anchor *anchor, int directory, const char *path,
+                             const char *name, const struct cf_vkey *vkey)
+{
+  char where[sizeof anchor->where];
+  struct cf_fault fault = {"", ""};
+  struct cf_buf note;
+  mode_t mode;
+  (void)snprintf(where, sizeof where, "%s/%s", path, name);
+  cf_buf_init(&note, CF_NOTE_MAX);
+  enum cf_err err = cf_file_get(directory, name, &note, &mode, &fault);
+  if (err == CF_OK)
+    err = cf_anchor_take(anchor, where, cf_buf_str(&note), vkey);
+  if (err != CF_OK && err != CF_E_NOMEM)
+    cf_log(CF_LOG_ERROR, "%s does not count as a checkpoint of this ledger: %s", where,
+           fault.detail[0] != 0 ? fault.detail : cf_err_title(err));
+  cf_buf_fini(&note);
+  return err == CF_E_NOMEM ? err : CF_OK;
+}
+
+enum cf_err cf_anchor_look(struct cf_anchor *anchor, int directory, const char *path,
+                           const struct cf_vkey *vkey, struct cf_fault *fault)
+{
+  int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *d = fd < 0 ? NULL : fdopendir(fd);
+  if (d == NULL) {
+    if (fd >= 0)
+      (void)close(fd);
+    return cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot read the directory");
+  }
+  unsigned n = 0;
+  enum cf_err err = CF_OK;
+  for (struct dirent *e; err == CF_OK && (e = readdir(d)) != NULL;) {
+    if (strcmp(e->d_name, "state") != 0 && strncmp(e->d_name, "anchor", 6) != 0)
+      continue;
+    err = ++n > ANCHORS_MAX
+              ? cf_fail(fault, CF_E_CONFIG, path, "more than %u files anchor*", ANCHORS_MAX)
+              : file_take(anchor, dirfd(d), path, e->d_name, vkey);
+  }
+  (void)closedir(d);
+  return err;
+}

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/* What a start holds the data against: the signer's memory and others', the
+ * head's hash, the key that record 0 names and those that followed it. */
+#include "config.h"
+
+#include <sys/stat.h>
+
+#include "lib/base/codec.h"
+#include "lib/proof/signer.h"
+#include "lib/record/builder.h"
+#include "lib/record/json.h"
+#include "lib/segment/bdb.h"
+#include "tests/unit/ledger/ledger_stage.h"
+
+#define ORIGIN CF_STR("test.example.org/log")
+
+static const uint8_t old_seed[CF_SEED_N] = {1}, new_seed[CF_SEED_N] = {2};
+
+static enum cf_err reopened(struct cf_fault *fault)
+{
+  stage_close_ledger();
+  return cf_ledger_open(&stage_conf, "test 1", &stage_ledger, fault);
+}
+
+/* Open the environment of a closed ledger and one table of it. */
+static struct cf_bdb *table_open(const char *name, struct cf_bdb_env **env)
+{
+  struct cf_fault fault = {0};
+  struct cf_bdb *db = NULL;
+  ck_assert_ok(cf_bdb_env_open(temp_path("data/env"), 1 << 20, false, env, &fault));
+  ck_assert_ok(cf_bdb_open(*env, NULL, name, NULL, CF_BDB_READ, 4096, &db));
+  return db;
+}
+
+/* ---- the memory of what was signed ---- */
+
+START_TEST(test_the_first_record_is_signed)
+{
+  struct stat st;
+  stage_configure("signed", NULL);
+  stage_init_ledger();
+  ck_assert_int_eq(stat(temp_path("data.signer/state"), &st), 0);
+  ck_assert_int_ne(stat(temp_path("data/unfinished"), &st), 0);
+  temp_run("rm data.signer/state");
+  struct cf_fault fault = {0};
+  ck_assert_err(cf_ledger_open(&stage_conf, "test 1", &stage_ledger, &fault), CF_E_ROLLBACK);
+  stage_clear();
+}
+END_TEST
+
+/* Before `init` signed it, a ledger of one record had neither. */
+START_TEST(test_a_ledger_of_before_is_signed_at_its_start)
+{
+  struct cf_bdb_env *env = NULL;
+  uint8_t key[8];
+  stage_configure("signed", NULL);
+  stage_init_ledger();
+  struct cf_bdb *db = table_open("checkpoints", &env);
+  cf_u64_put(key, 1);
+  ck_assert_ok(cf_bdb_del(db, NULL, (struct cf_str){(const char *)key, sizeof key}));
+  cf_bdb_close(db);
+  cf_bdb_env_close(env);
+  temp_run("rm data.signer/state");
+  stage_open_ledger();
+  stage_assert_verifies();
+  stage_close_ledger();
+  stage_clear();
+}
+END_TEST
+
+START_TEST(test_an_init_that_was_cut_short_begins_again)
+{
+  struct cf_fault fault = {0};
+  stage_configure("signed", NULL);
+  stage_init_ledger();
+  temp_run("touch data/unfinished");
+  stage_init_ledger();
+  stage_open_ledger();
+  stage_assert_verifies();
+  stage_close_ledger();
+  temp_run("touch data/unfinished");
+  ck_assert_err(cf_ledger_init(&stage_conf, &fault), CF_E_CONFLICT);
+  temp_run("mv data.signer/state data.signer/anchor");
+  ck_assert_err(cf_ledger_init(&stage_conf, &fault), CF_E_CONFLICT);
+  stage_clear();
+}
+END_TEST
+
+static const char *const memories[] = {"data.signer/anchor", "data.signer/anchor-2026",
+                                       "data/anchor.1"};
+
+START_TEST(test_anchors_are_asked)
+{
+  struct cf_fault fault = {0};
+  stage_append_range(0, 10, 10);
+  stage_close_ledger();
+  temp_run("cp -a data old && cp -a data.signer old.signer");
+  stage_open_ledger();
+  stage_append_range(10, 20, 10);
+  stage_close_ledger();
+  temp_run(
+      "cp data.signer/state newest; rm -rf data data.signer; mv old data; mv old.signer data.signer");
+  temp_run("cp newest %s", memories[_i]);
+  ck_assert_err(reopened(&fault), CF_E_ROLLBACK);
+  ck_assert_ptr_nonnull(strstr(fault.at, memories[_i]));
+  temp_run("sed -i 's/— test/— best/' %s", memories[_i]);
+  ck_assert_ok(reopened(&fault)); /* signed by nobody, it does not count */
+}
+END_TEST
+
+/* The table of the data's own, where the signer forgot. */
+START_TEST(test_kept_checkpoints_are_asked)
+{
+  struct cf_fault fault = {0};
+  stage_append_range(0, 10, 10);
+  stage_close_ledger();
+  struct cf_bdb_env *env = NULL;
+  struct cf_bdb *db = table_open("checkpoints", &env);
+  uint8_t key[8];
+  cf_u64_put(key, 1000000); /* whose note nobody signed: the one before it counts */
+  ck_assert_ok(cf_bdb_put(db, NULL, (struct cf_str){(const char *)key, sizeof key},
+                          CF_STR("01234567 no note")));
+  cf_bdb_close(db);
+  cf_bdb_env_close(env);
+  ck_assert_ok(reopened(&fault));
+}
+END_TEST
+
+/* ---- the head ---- */
+
+START_TEST(test_the_heads_hash_is_the_last_leafs)
+{
+  struct cf_fault fault = {0};
+  struct cf_bdb_env *env = NULL;
+  struct cf_buf head;
+  cf_buf_init(&head, 4096);
+  stage_append_range(0, _i == 0 ? 10 : 253, 5); /* with genesis, start and stop 256: a tile */
+  stage_close_ledger();
+  struct cf_bdb *db = table_open("meta", &env);
+  ck_assert_ok(cf_bdb_get(db, NULL, CF_STR("head"), &head));
+  head.p[head.n - 1] ^= 1;
+  ck_assert_ok(cf_bdb_put(db, NULL, CF_STR("head"), cf_buf_str(&head)));
+  cf_bdb_close(db);
+  cf_bdb_env_close(env);
+  ck_assert_err(cf_ledger_open(&stage_conf, "test 1", &stage_ledger, &fault), CF_E_DAMAGED);
+  cf_buf_fini(&head);
+}
+END_TEST
+
+/* ---- files beyond the catalogue ---- */
+
+static const struct {
+  const char *file;
+  bool aside;
+} strangers[] = {
+    {"00000000000000000512-00000000000000000600-0", false}, /* a generation holds it */
+    {"00000000000000000000-00000000000000000256-7", false}, /* another rewrite */
+    {"00000000000000000512-00000000000000000768-0", true},
+    {"00000000000000000512-00000000000000000768-0.sums", true},
+    {"__db.00000000000000000512", false},
+};
+
+START_TEST(test_what_goes_beyond_is_set_aside)
+{
+  struct cf_ledger_state state;
+  stage_append_range(0, 600, 200);
+  stage_wait_for_segments(2);
+  stage_close_ledger();
+  temp_run("touch data/segments/%s", strangers[_i].file);
+  stage_open_ledger();
+  stage_close_ledger();
+  temp_run("touch data/segments/%s", strangers[_i].file);
+  stage_open_ledger();
+  cf_ledger_state(stage_ledger, &state);
+  ck_assert_uint_eq(state.aside, strangers[_i].aside ? 2 : 0);
+  temp_run("test ! -e data/segments/%s", strangers[_i].file);
+  if (strangers[_i].aside)
+    temp_run("test -e data/segments/aside/%s && test -e data/segments/aside/%s.1",
+             strangers[_i].file, strangers[_i].file);
+}
+END_TEST
+
+/* ---- keys ---- */
+
+static void vkey_of(const uint8_t seed[CF_SEED_N], struct cf_vkey *vkey)
+{
+  uint8_t pubkey[CF_PUBKEY_N];
+  ck_assert_ok(cf_ed25519_public(seed, pubkey));
+  cf_vkey_make(ORIGIN, pubkey, vkey);
+}
+
+static const struct {
+  bool old_signs, new_signs;
+  int off; /* the seq that is signed lies so far from the record's */
+  enum cf_err err;
+} turns[] = {
+    {true, true, 0, CF_OK},
+    {false, true, 0, CF_E_CONFIG},
+    {true, false, 0, CF_E_CONFIG},
+    {true, true, 1, CF_E_CONFIG},
+};
+
+/* The `key` record that goes from the one to the other. */
+static void key_record(struct cf_event *e, int i)
+{
+  struct cf_vkey from, to;
+  struct cf_buf vkey, note, body;
+  struct cf_builder *b = NULL;
+  struct cf_fault fault = {0};
+  cf_buf_init(&vkey, 1024);
+  cf_buf_init(&note, 4096);
+  cf_buf_init(&body, 8192);
+  vkey_of(old_seed, &from);
+  vkey_of(new_seed, &to);
+  cf_buf_putf(&note, "counterfoil/v1 key\n%s\n%llu\n", from.name,
+              (unsigned long long)stage_size() + (unsigned)turns[i].off);
+  cf_vkey_put(&from, &note);
+  cf_buf_putc(&note, '\n');
+  cf_vkey_put(&to, &note);
+  cf_buf_putc(&note, '\n');
+  char text[2048];
+  struct cf_str signed_text = {text, note.n};
+  memcpy(text, note.p, note.n);
+  cf_buf_putc(&note, '\n');
+  if (turns[i].old_signs)
+    ck_assert_ok(cf_note_sign(signed_text, &from, old_seed, &note));
+  if (turns[i].new_signs)
+    ck_assert_ok(cf_note_sign(signed_text, &to, new_seed, &note));
+  cf_vkey_put(&to, &vkey);
+  cf_buf_putc(&body, '{');
+  cf_json_put_member(&body, "key", cf_buf_str(&vkey));
+  cf_json_put_member(&body, "note", cf_buf_str(&note));
+  cf_buf_putc(&body, '}');
+  ck_assert_ok(cf_builder_new(CF_K_KEY, &b));
+  cf_builder_set_body(b, cf_buf_str(&body));
+  enum cf_err err = cf_builder_end(b, e, &fault);
+  ck_assert_msg(err == CF_OK, "%s: %s", fault.at, fault.detail);
+  cf_builder_free(b);
+  cf_buf_fini(&vkey);
+  cf_buf_fini(&note);
+  cf_buf_fini(&body);
+}
+
+/* A signer of the new key that has signed what is there. */
+static void sign_with_new(void)
+{
+  struct cf_fault fault = {0};
+  struct cf_signer *signer = NULL;
+  struct cf_view *view = NULL;
+  struct cf_hashes hashes;
+  struct cf_buf note;
+  uint8_t root[CF_HASH_N];
+  cf_buf_init(&note, CF_NOTE_MAX);
+  ck_assert_ok(cf_signer_create(temp_path("new.signer"), ORIGIN, new_seed, &fault));
+  ck_assert_ok(cf_signer_open(temp_path("new.signer"), ORIGIN, &signer, &fault));
+  ck_assert_ok(cf_view_get(stage_ledger, &view));
+  cf_view_hashes(view, &hashes);
+  ck_assert_ok(cf_tree_root(&hashes, cf_view_size(view), root));
+  ck_assert_ok(cf_signer_sign(signer, cf_view_size(view), root, &hashes, &note, &fault));
+  cf_view_put(view);
+  cf_signer_close(signer);
+  cf_buf_fini(&note);
+}
+
+START_TEST(test_the_way_from_the_first_key_is_followed)
+{
+  struct cf_event e;
+  struct cf_fault fault = {0};
+  stage_configure("signed", stage_small_segments);
+  ck_assert_ok(cf_signer_create(temp_path("data.signer"), ORIGIN, old_seed, &fault));
+  temp_run("mkdir -m 700 data && touch data/unfinished");
+  stage_init_ledger();
+  stage_open_ledger();
+  stage_append_range(0, 300, 100);
+  key_record(&e, _i);
+  (void)stage_append(&e);
+  cf_event_fini(&e);
+  stage_append_range(300, 310, 10);
+  sign_with_new();
+  stage_close_ledger();
+  stage_set("signer", temp_path("new.signer"));
+  ck_assert_err(cf_ledger_open(&stage_conf, "test 1", &stage_ledger, &fault), turns[_i].err);
+  if (turns[_i].err == CF_OK)
+    stage_close_ledger();
+  stage_clear();
+}
+END_TEST
+
+/* A stranger's key that has signed all this is none of it. */
+START_TEST(test_a_foreign_signer_is_refused)
+{
+  struct cf_fault fault = {0};
+  stage_append_range(0, 10, 10);
+  sign_with_new();
+  stage_close_ledger();
+  temp_run("mv data.signer kept.signer; mv new.signer data.signer");
+  ck_assert_err(cf_ledger_open(&stage_conf, "test 1", &stage_ledger, &fault), CF_E_CONFIG);
+}
+END_TEST
+
+int main(void)
+{
+  const struct cf_test tests[] = {
+      {.tcase = "init", .test = test_the_first_record_is_signed},
+      {.tcase = "init", .test = test_a_ledger_of_before_is_signed_at_its_start},
+      {.tcase = "init", .test = test_an_init_that_was_cut_short_begins_again},
+      {.tcase = "init",
+       .test = test_the_way_from_the_first_key_is_followed,
+       .loops = CF_COUNT(turns)},
+      {.tcase = "open",
+       .test = test_anchors_are_asked,
+       .loops = CF_COUNT(memories),
+       .setup = stage_ledger_setup,
+       .teardown = stage_ledger_teardown},
+      {.tcase = "open", .test = test_kept_checkpoints_are_asked},
+      {.tcase = "open", .test = test_the_heads_hash_is_the_last_leafs, .loops = 2},
+      {.tcase = "open", .test = test_what_goes_beyond_is_set_aside, .loops = CF_COUNT(strangers)},
+      {.tcase = "open", .test = test_a_foreign_signer_is_refused},
+  };
+  return cf_test_run("signed", tests, CF_COUNT(tests));
+}

@@ -134,7 +134,7 @@ int cf_cli_fail(const struct cf_cli *cli, enum cf_err err)
     cf_buf_putf(&b, "%s: %s", cli->fault.at, cli->fault.detail);
   message_say(cli, cf_buf_str(&b));
   cf_buf_fini(&b);
-  return CF_EXIT_UNKNOWN;
+  return err == CF_E_ROLLBACK ? CF_EXIT_FALSE : CF_EXIT_UNKNOWN;
 }
 
 int cf_cli_refused(const struct cf_cli *cli, int status, struct cf_str body)

@@ -70,7 +70,8 @@ CF_MUST enum cf_err cf_cli_open(struct cf_cli *cli);
 bool cf_cli_stopped(void);
 
 /* Say on standard error what went wrong, in one line with control characters
- * escaped; returns CF_EXIT_UNKNOWN. */
+ * escaped; returns CF_EXIT_UNKNOWN, but that old data stands in the place of
+ * new is a verdict: CF_EXIT_FALSE. */
 int cf_cli_fail(const struct cf_cli *cli, enum cf_err err);
 /* The same for an answer of status 400 or more: the words of its problem
  * document. */

@@ -35,7 +35,8 @@ struct cf_service {
   pthread_mutex_t lock; /* over becoming the owner */
   int64_t next_us;      /* not before, monotonic */
   int64_t pause_us;
-  enum cf_err failed; /* the last failure, already logged */
+  enum cf_err failed; /* the last failure, already logged, and its words */
+  struct cf_fault fault;
 };
 
 enum cf_err cf_service_new(const struct cf_conf *conf, bool starts_owner,
@@ -76,8 +77,10 @@ static enum cf_err own_locked(struct cf_service *service, struct cf_fault *fault
 
   if (atomic_load(&service->owner) != NULL)
     return CF_OK;
-  if (cf_clock_mono_us() < service->next_us)
+  if (cf_clock_mono_us() < service->next_us) {
+    *fault = service->fault;
     return service->failed;
+  }
   enum cf_err err = cf_owner_open(service->conf, &owner, fault);
   if (err == CF_OK) {
     cf_log(CF_LOG_INFO, "owner of %s", service->conf->data);
@@ -91,12 +94,13 @@ static enum cf_err own_locked(struct cf_service *service, struct cf_fault *fault
     service->next_us = cf_clock_mono_us() + service->pause_us;
   }
   service->failed = err;
+  service->fault = *fault;
   return err;
 }
 
 enum cf_err cf_service_own(struct cf_service *service, struct cf_fault *fault)
 {
-  struct cf_fault unread;
+  struct cf_fault unread = {"", ""};
 
   pthread_mutex_lock(&service->lock);
   enum cf_err err = own_locked(service, fault != NULL ? fault : &unread);
@@ -148,10 +152,11 @@ static enum cf_err start_owner(struct cf_service *service)
 /* There is no owner. CF_OK: we are it now. One that was started and does not
  * come has nobody to tell why: what it could not do is tried here, where the
  * reason goes to the web server's log. */
-static enum cf_err replace_owner(struct cf_service *service, int64_t *started_us)
+static enum cf_err replace_owner(struct cf_service *service, int64_t *started_us,
+                                 struct cf_fault *fault)
 {
   if (!service->starts_owner || (*started_us != 0 && cf_clock_mono_us() - *started_us > COME_US))
-    return cf_service_own(service, NULL);
+    return cf_service_own(service, fault);
   if (*started_us == 0 && start_owner(service) != CF_OK)
     cf_log(CF_LOG_ERROR, "cannot start an owner");
   if (*started_us == 0)
@@ -163,26 +168,30 @@ static enum cf_err replace_owner(struct cf_service *service, int64_t *started_us
 
 /* Pass the request on, or serve it here when there is nobody to pass it to. An
  * owner that somebody else is, or may become, is waited for; a ledger that
- * cannot be opened is not. */
-static enum cf_err request_pass(struct cf_service *service, struct cf_relay *relay)
+ * cannot be opened is not. What strangers may know of why is that it was rolled
+ * back: CF_E_ROLLBACK with the fault. */
+static enum cf_err request_pass(struct cf_service *service, struct cf_relay *relay,
+                                struct cf_fault *fault)
 {
   static struct cf_log_rate rate;
   int64_t end_us = cf_clock_mono_us() + WAIT_US;
   int64_t started_us = 0;
-  struct cf_fault fault = {"", ""};
 
   for (;;) {
-    enum cf_err err = cf_relay_try(relay, &fault);
+    enum cf_err err = cf_relay_try(relay, fault);
     if (err == CF_E_SYSTEM)
-      cf_log_rated(&rate, CF_LOG_ERROR, "cannot reach the owner: %s: %s", fault.at, fault.detail);
+      cf_log_rated(&rate, CF_LOG_ERROR, "cannot reach the owner: %s: %s", fault->at, fault->detail);
     if (err != CF_E_NOTFOUND && err != CF_E_LEAVING && err != CF_E_BUSY)
       return err;
-    enum cf_err own = err == CF_E_NOTFOUND ? replace_owner(service, &started_us) : CF_E_LOCKED;
+    enum cf_err own =
+        err == CF_E_NOTFOUND ? replace_owner(service, &started_us, fault) : CF_E_LOCKED;
     if (own == CF_OK) {
       struct cf_transport here = *cf_relay_transport(relay);
       cf_app_serve(cf_owner_app(atomic_load(&service->owner)), &here);
       return CF_OK;
     }
+    if (own == CF_E_ROLLBACK)
+      return own;
     if (own != CF_E_LOCKED || cf_clock_mono_us() > end_us)
       return CF_E_NOTREADY;
     usleep(PAUSE_US);
@@ -193,6 +202,7 @@ void cf_service_serve(struct cf_service *service, struct cf_transport *transport
 {
   struct cf_owner *owner = atomic_load(&service->owner);
   struct cf_relay *relay = NULL;
+  struct cf_fault fault = {"", ""};
 
   if (owner != NULL) {
     cf_app_serve(cf_owner_app(owner), transport);
@@ -200,11 +210,13 @@ void cf_service_serve(struct cf_service *service, struct cf_transport *transport
   }
   enum cf_err err = cf_relay_new(service->conf, transport, &relay);
   if (err == CF_OK)
-    err = request_pass(service, relay);
+    err = request_pass(service, relay, &fault);
   cf_relay_free(relay);
   if (err == CF_E_PEER) {
     if (transport->abandon != NULL)
       transport->abandon(transport->context);
+  } else if (err == CF_E_ROLLBACK) {
+    cf_app_refuse(service->conf, err, &fault, transport);
   } else if (err != CF_OK) {
     cf_problem_answer(transport, err);
   }

@@ -11,11 +11,12 @@
 #define RETRY_AFTER "2" /* seconds */
 #define ANSWER_MAX  2048
 
-/* Where nobody knows what came of a request, the client decides. */
+/* Where nobody knows what came of a request, the client decides; and old data
+ * in the place of new does not pass by itself. */
 static bool may_retry(enum cf_err err)
 {
   int status = cf_err_status(err);
-  return (status == 429 || status == 503) && err != CF_E_UNKNOWN;
+  return (status == 429 || status == 503) && err != CF_E_UNKNOWN && err != CF_E_ROLLBACK;
 }
 
 static void put_document(struct cf_buf *b, enum cf_err err, const struct cf_fault *fault,

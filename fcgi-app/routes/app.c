@@ -250,29 +250,30 @@ static void call_serve(struct cf_call *call)
     cf_log(CF_LOG_ERROR, "an answer could not be sent: %s", cf_err_word(err));
 }
 
-void cf_app_serve(struct cf_app *app, struct cf_transport *transport)
+/* NULL where there is no memory, which the client is told. */
+static struct serving *serving_new(const struct cf_conf *conf, struct cf_transport *transport)
 {
   struct serving *s = calloc(1, sizeof *s);
   if (s == NULL) {
     cf_problem_answer(transport, CF_E_NOMEM);
-    return;
+    return NULL;
   }
-  cf_request_init(&s->request, transport, cf_str_from(app->conf->base));
+  cf_request_init(&s->request, transport, cf_str_from(conf->base));
   cf_response_init(&s->response, transport, s->request.method == CF_HTTP_HEAD);
-  s->call = (struct cf_call){.app = app,
-                             .request = &s->request,
+  s->call = (struct cf_call){.request = &s->request,
                              .response = &s->response,
-                             .charge = {.charges = app->charges},
                              .now_us = cf_clock_now_us(),
                              .access.rows = 1};
   cf_buf_init(&s->call.members, SIZE_MAX);
   cf_buf_init(&s->call.access.filter, SIZE_MAX);
   cf_buf_init(&s->call.access.asked, SIZE_MAX);
-  s->response.early = cf_access_early;
-  s->response.early_context = &s->call;
-  call_serve(&s->call);
+  return s;
+}
+
+static void serving_free(struct serving *s)
+{
   cf_buf_fini(&s->call.members);
-  transport->caller = CF_STR("");
+  s->request.transport->caller = CF_STR("");
   cf_buf_fini(&s->call.access.filter);
   cf_buf_fini(&s->call.access.asked);
   cf_identity_fini(&s->call.who);
@@ -280,4 +281,38 @@ void cf_app_serve(struct cf_app *app, struct cf_transport *transport)
   cf_request_fini(&s->request);
   cf_charge_fini(&s->call.charge);
   free(s);
+}
+
+void cf_app_serve(struct cf_app *app, struct cf_transport *transport)
+{
+  struct serving *s = serving_new(app->conf, transport);
+  if (s == NULL)
+    return;
+  s->call.app = app;
+  s->call.charge.charges = app->charges;
+  s->response.early = cf_access_early;
+  s->response.early_context = &s->call;
+  call_serve(&s->call);
+  serving_free(s);
+}
+
+void cf_app_refuse(const struct cf_conf *conf, enum cf_err why, const struct cf_fault *fault,
+                   struct cf_transport *transport)
+{
+  char allow[CF_ALLOW_MAX] = "";
+  struct serving *s = serving_new(conf, transport);
+  if (s == NULL)
+    return;
+  struct cf_call *call = &s->call;
+  enum cf_err err =
+      cf_route_find(s->request.method, s->request.path, &call->route, call->args, allow);
+  if (err == CF_OK && call->route->handler == cf_handle_healthz)
+    err = cf_handle_healthz(call);
+  else
+    err = cf_response_problem(call->response, why, fault, CF_STR(""));
+  if (err == CF_OK)
+    err = cf_response_end(call->response);
+  if (err != CF_OK && err != CF_E_PEER)
+    cf_log(CF_LOG_ERROR, "an answer could not be sent: %s", cf_err_word(err));
+  serving_free(s);
 }

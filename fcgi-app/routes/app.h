@@ -21,6 +21,11 @@ void cf_app_free(struct cf_app *app);
 /* Answer one request, completely. Thread-safe. */
 void cf_app_serve(struct cf_app *app, struct cf_transport *transport);
 
+/* The same where there is no ledger to ask, and why; but that this process
+ * lives (/healthz) is true all the same. Thread-safe. */
+void cf_app_refuse(const struct cf_conf *conf, enum cf_err why, const struct cf_fault *fault,
+                   struct cf_transport *transport);
+
 /* Call about once a second: turns refusals and losses that were coalesced for a
  * minute into records, and takes sessions that have ended off the disk. */
 void cf_app_tick(struct cf_app *app);

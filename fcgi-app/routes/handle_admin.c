@@ -86,6 +86,8 @@ enum cf_err cf_handle_readyz(struct cf_call *call)
   cf_json_put_member_u64(&b, "missing", state.missing);
   cf_json_put_member_u64(&b, "mismatched", state.mismatched);
   cf_json_put_member_u64(&b, "unsworn", state.unsworn);
+  if (state.aside > 0)
+    cf_json_put_member_u64(&b, "aside", state.aside);
   cf_buf_puts(&b, "}\n");
   enum cf_err err = cf_call_answer(call, 200, "application/json", &b);
   cf_buf_fini(&b);

@@ -125,7 +125,7 @@ stop "$SERVE"
 as_user mv "$DATA" "$DATA.newest"
 restored
 cli verify --config "$CONF" >"$TMP/out" 2>&1
-is "$?" 2 "data older than what was signed is not opened"
+is "$?" 1 "data older than what was signed is not opened"
 as_user rm -rf "$DATA"
 as_user mv "$DATA.newest" "$DATA"
 restart

@@ -12,6 +12,8 @@
 #include "fcgi-app/door/owner.h"
 #include "fcgi-app/door/socket.h"
 #include "fcgi-app/http/hidden.h"
+#include "fcgi-app/http/memory.h"
+#include "fcgi-app/routes/app.h"
 #include "lib/base/clock.h"
 #include "lib/base/codec.h"
 #include "lib/base/die.h"
@@ -27,6 +29,8 @@ struct cf_asker {
   const struct cf_conf *conf;
   bool (*interrupted)(void);
   struct cf_owner *owner; /* NULL: another process */
+  struct cf_ledger *copy; /* or, opened as evidence, this */
+  struct cf_app *app;     /* over it */
 };
 
 /* A question on its way. */
@@ -91,12 +95,32 @@ enum cf_err cf_asker_open(const struct cf_conf *conf, bool (*interrupted)(void),
   return CF_OK;
 }
 
+enum cf_err cf_asker_open_copy(const struct cf_conf *conf, struct cf_asker **asker,
+                               struct cf_fault *fault)
+{
+  struct cf_asker *a = calloc(1, sizeof *a);
+
+  if (a == NULL)
+    return CF_E_NOMEM;
+  a->conf = conf;
+  enum cf_err err = cf_ledger_open_copy(conf, &a->copy, fault);
+  if (err == CF_OK)
+    err = cf_app_new(conf, a->copy, &a->app, fault);
+  if (err == CF_OK)
+    *asker = a;
+  else
+    cf_asker_close(a);
+  return err;
+}
+
 void cf_asker_close(struct cf_asker *asker)
 {
   if (asker == NULL)
     return;
   if (cf_owner_close(asker->owner, LEAVE_US) != CF_OK)
     cf_die("some request of another process does not end: leaving without it");
+  cf_app_free(asker->app);
+  cf_ledger_close(asker->copy);
   free(asker);
 }
 
@@ -176,12 +200,11 @@ static bool asking_interrupted(void *context)
 
 /* ---- the question ---- */
 
-static enum cf_err param_add(struct cf_exchange *exchange, const char *name, struct cf_str value)
-{
-  return cf_exchange_param(exchange, cf_str_from(name), value);
-}
-
-static enum cf_err add_params(struct cf_exchange *exchange, const struct cf_ask *ask)
+/* Put each variable of the request. */
+static enum cf_err params_put(const struct cf_ask *ask,
+                              enum cf_err (*put)(void *context, const char *name,
+                                                 struct cf_str value),
+                              void *context)
 {
   const struct {
     const char *name;
@@ -202,8 +225,13 @@ static enum cf_err add_params(struct cf_exchange *exchange, const struct cf_ask 
 
   for (size_t i = 0; err == CF_OK && i < sizeof params / sizeof params[0]; i++)
     if (params[i].value.p != NULL || params[i].value.n > 0)
-      err = param_add(exchange, params[i].name, params[i].value);
+      err = put(context, params[i].name, params[i].value);
   return err;
+}
+
+static enum cf_err exchange_put(void *context, const char *name, struct cf_str value)
+{
+  return cf_exchange_param(context, cf_str_from(name), value);
 }
 
 /* Send it, and again where it cannot be done twice and the owner changed. */
@@ -244,23 +272,84 @@ static enum cf_err exchange_once(struct cf_asker *asker, struct asking *a,
       "the ledger's owner left before it answered: nobody knows whether it did what was asked");
 }
 
+/* ---- of a copy, in this process ---- */
+
+/* A request in memory whose answer is passed on as it is made. */
+struct asking_here {
+  struct cf_memory memory; /* first: the transport's context */
+  struct asking *asking;
+  enum cf_err err; /* of the asker's functions */
+};
+
+static enum cf_err here_put(void *context, const char *name, struct cf_str value)
+{
+  char *text = cf_str_dup(value);
+  enum cf_err err = text == NULL ? CF_E_NOMEM : cf_memory_param(context, name, text);
+
+  free(text);
+  return err;
+}
+
+static enum cf_err here_write(void *context, const void *p, size_t n)
+{
+  struct asking_here *h = context;
+
+  if (h->err == CF_OK)
+    h->err = take_answer(h->asking, p, n);
+  return h->err == CF_OK ? CF_OK : CF_E_PEER;
+}
+
+/* What did not come to its end is not an answer. */
+static void here_abandon(void *context)
+{
+  struct asking_here *h = context;
+
+  if (h->err == CF_OK)
+    h->err = CF_E_PEER;
+}
+
+static enum cf_err ask_here(struct cf_asker *asker, struct asking *a)
+{
+  struct asking_here h = {.asking = a};
+
+  cf_memory_init(&h.memory, CF_DOOR_ADMIN);
+  h.memory.transport.write = here_write;
+  h.memory.transport.abandon = here_abandon;
+  enum cf_err err = params_put(a->ask, here_put, &h.memory);
+  if (err == CF_OK) {
+    cf_app_serve(asker->app, &h.memory.transport);
+    err = h.err;
+  }
+  cf_memory_fini(&h.memory);
+  return err;
+}
+
+/* ---- either way ---- */
+
+static enum cf_err ask_owner(struct cf_asker *asker, struct asking *a, struct cf_fault *fault)
+{
+  struct cf_exchange *exchange = NULL;
+  enum cf_err err = cf_exchange_new(&exchange);
+
+  if (err == CF_OK)
+    err = params_put(a->ask, exchange_put, exchange);
+  if (err == CF_OK)
+    err = exchange_once(asker, a, exchange, fault);
+  cf_exchange_free(exchange);
+  return err;
+}
+
 enum cf_err cf_ask(struct cf_asker *asker, const struct cf_ask *ask, int *status,
                    struct cf_fault *fault)
 {
   struct asking a = {.asker = asker, .ask = ask};
-  struct cf_exchange *exchange = NULL;
 
   cf_buf_init(&a.headers, HEADERS_MAX);
-  enum cf_err err = cf_exchange_new(&exchange);
-  if (err == CF_OK)
-    err = add_params(exchange, ask);
-  if (err == CF_OK)
-    err = exchange_once(asker, &a, exchange, fault);
+  enum cf_err err = asker->app != NULL ? ask_here(asker, &a) : ask_owner(asker, &a, fault);
   if (err == CF_OK && !a.body_begun)
     err = cf_fail(fault, CF_E_PEER, asker->conf->data, "the ledger's owner gave no answer");
   if (err == CF_OK)
     *status = a.status;
-  cf_exchange_free(exchange);
   cf_buf_fini(&a.headers);
   return err;
 }

@@ -17,6 +17,11 @@ struct cf_asker;
  * CF_E_SYSTEM. */
 CF_MUST enum cf_err cf_asker_open(const struct cf_conf *conf, bool (*interrupted)(void),
                                   struct cf_asker **asker, struct cf_fault *fault);
+/* The same over a copy opened as evidence, in this process: questions without a
+ * body, of which nothing is recorded. The errors of cf_ledger_open_copy and
+ * cf_app_new. */
+CF_MUST enum cf_err cf_asker_open_copy(const struct cf_conf *conf, struct cf_asker **asker,
+                                       struct cf_fault *fault);
 /* Leave the ledger in order, where the asker was its owner. NULL is
  * harmless. */
 void cf_asker_close(struct cf_asker *asker);

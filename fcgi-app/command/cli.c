@@ -81,6 +81,23 @@ enum cf_err cf_cli_open(struct cf_cli *cli)
   return cf_asker_open(&cli->conf, cf_cli_stopped, &cli->asker, &cli->fault);
 }
 
+enum cf_err cf_cli_open_for_reading(struct cf_cli *cli)
+{
+  if (cf_cli_value(cli, "read-only") == NULL)
+    return cf_cli_open(cli);
+  enum cf_err err = cf_cli_load(cli);
+  if (err == CF_OK)
+    err = cf_privilege_drop(&cli->conf, &cli->fault);
+  if (err == CF_OK)
+    err = cf_asker_open_copy(&cli->conf, &cli->asker, &cli->fault);
+  if (err == CF_OK)
+    (void)fprintf(stderr,
+                  PROGRAM
+                  " %s: read-only: a copy opened as evidence; nothing is recorded of this\n",
+                  cli->command->name);
+  return err;
+}
+
 /* ---- words ---- */
 
 void cf_cli_put_safe(struct cf_buf *b, struct cf_str text, size_t width_max)

@@ -41,7 +41,7 @@ struct cf_cli_command {
 };
 
 extern const struct cf_cli_command cf_cli_init, cf_cli_token, cf_cli_import, cf_cli_query,
-    cf_cli_verify, cf_cli_serve, cf_cli_sample;
+    cf_cli_verify, cf_cli_recover, cf_cli_serve, cf_cli_sample;
 
 struct cf_cli {
   const struct cf_cli_command *command;
@@ -66,6 +66,10 @@ CF_MUST enum cf_err cf_cli_load(struct cf_cli *cli);
  * first SIGINT or SIGTERM from then on lets what is under way end
  * (cf_cli_stopped). */
 CF_MUST enum cf_err cf_cli_open(struct cf_cli *cli);
+/* The same for a copy of the ledger that is only looked at, where the command
+ * has the option read-only and that was given: it is said on standard error,
+ * for nothing is recorded. */
+CF_MUST enum cf_err cf_cli_open_for_reading(struct cf_cli *cli);
 /* Did a signal ask to stop? */
 bool cf_cli_stopped(void);
 

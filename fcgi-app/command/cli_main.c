@@ -11,8 +11,8 @@
 #define PROGRAM "counterfoil"
 
 static const struct cf_cli_command *const commands[] = {
-    &cf_cli_init,   &cf_cli_token, &cf_cli_import, &cf_cli_query,
-    &cf_cli_verify, &cf_cli_serve, &cf_cli_sample,
+    &cf_cli_init,   &cf_cli_token,   &cf_cli_import, &cf_cli_query,
+    &cf_cli_verify, &cf_cli_recover, &cf_cli_serve,  &cf_cli_sample,
 };
 #define COMMANDS_N (sizeof commands / sizeof commands[0])
 

@@ -16,6 +16,7 @@
 
 static const struct cf_cli_option options[] = {
     {"json", NULL, "the answer as GET /v1/events gives it; a filter format=NAME does so too"},
+    {"read-only", NULL, "look at a copy as evidence: no key, no lock, and nothing is recorded"},
     {NULL, NULL, NULL},
 };
 CF_CLI_OPTIONS_CHECK(options);
@@ -233,7 +234,7 @@ static int query_run(struct cf_cli *cli)
   cf_buf_init(&out.line, LINE_MAX_N);
   enum cf_err err = put_query(cli, &query, out.table);
   if (err == CF_OK)
-    err = cf_cli_open(cli);
+    err = cf_cli_open_for_reading(cli);
   if (err == CF_OK) {
     const struct cf_ask ask = {.method = "GET",
                                .path = "/v1/events",

@@ -24,6 +24,7 @@ static const struct cf_cli_option options[] = {
     {"size", "N", "a size that was kept of an earlier checkpoint …"},
     {"root", "ROOT", "… and its root (base64 or hex): the ledger must extend it"},
     {"json", NULL, "print each answer as JSON"},
+    {"read-only", NULL, "look at a copy as evidence: no key, no lock, and nothing is recorded"},
     {NULL, NULL, NULL},
 };
 CF_CLI_OPTIONS_CHECK(options);
@@ -207,7 +208,7 @@ static int verify_run(struct cf_cli *cli)
     mode = modes[0];
   if ((cf_cli_value(cli, "size") == NULL) != (cf_cli_value(cli, "root") == NULL))
     return cf_cli_usage(cli, "--size and --root belong together");
-  enum cf_err err = cf_cli_open(cli);
+  enum cf_err err = cf_cli_open_for_reading(cli);
   if (err != CF_OK)
     return cf_cli_fail(cli, err);
   cf_buf_init(&verdict.resume, NAME_MAX_N);

@@ -37,7 +37,13 @@ enum cf_err cf_handle_keys(struct cf_call *call)
   cf_vkey_put(cf_ledger_vkey(call->app->ledger), &vkey);
   cf_buf_puts(&b, "{\"keys\":[{");
   cf_json_put_member(&b, "vkey", cf_buf_str(&vkey));
-  cf_buf_puts(&b, ",\"from\":0,\"until\":null}]}\n");
+  cf_buf_puts(&b, ",\"from\":0,\"until\":null}]");
+  if (cf_ledger_previous(call->app->ledger) != NULL) {
+    cf_buf_reset(&vkey);
+    cf_vkey_put(cf_ledger_previous(call->app->ledger), &vkey);
+    cf_json_put_member(&b, "previous", cf_buf_str(&vkey));
+  }
+  cf_buf_puts(&b, "}\n");
   enum cf_err err =
       vkey.err != CF_OK ? vkey.err : cf_call_answer(call, 200, "application/json", &b);
   cf_buf_fini(&vkey);

@@ -106,7 +106,7 @@ enum cf_err cf_auth_new(const struct cf_conf *conf, struct cf_ledger *ledger, st
     err = parse_line(made, i, fault);
   if (err == CF_OK)
     err = cf_tokens_new(ledger, &made->tokens);
-  if (err == CF_OK)
+  if (err == CF_OK && !cf_ledger_is_copy(ledger))
     err = cf_tokens_renew(made->tokens, ledger, cf_clock_now_us(), fault);
   if (err == CF_OK)
     err = cf_sessions_new(conf, ledger, made->tokens, &made->sessions, &first);

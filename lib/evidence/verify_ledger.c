@@ -5,10 +5,12 @@
 
 #include "lib/evidence/verify_ledger.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "lib/evidence/receipt.h"
 #include "lib/ledger/view.h"
+#include "lib/proof/anchor.h"
 
 #define WORKERS_MAX 8
 
@@ -35,6 +37,25 @@ static enum cf_err cover_range(struct cf_ledger *ledger, const struct cf_verify_
   return err;
 }
 
+/* A copy is judged by all that is remembered of what was signed, which may be
+ * more than it holds. */
+static enum cf_err copy_prepare(struct cf_ledger *ledger, struct cf_verify_job *job,
+                                struct cf_fault *fault)
+{
+  struct cf_anchor anchor;
+  if (!cf_ledger_is_copy(ledger) || job->kept)
+    return CF_OK;
+  cf_anchor_init(&anchor, UINT64_MAX);
+  enum cf_err err = cf_ledger_signed(ledger, &anchor, fault);
+  job->kept = err == CF_OK;
+  if (err == CF_OK) {
+    job->kept_size = anchor.checkpoint.size;
+    memcpy(job->kept_root, anchor.checkpoint.root, CF_HASH_N);
+  }
+  cf_anchor_fini(&anchor);
+  return err == CF_E_NOTFOUND ? CF_OK : err;
+}
+
 enum cf_err cf_verify_ledger(struct cf_ledger *ledger, struct cf_verify_job *job,
                              struct cf_verify_result *result, struct cf_fault *fault)
 {
@@ -46,6 +67,8 @@ enum cf_err cf_verify_ledger(struct cf_ledger *ledger, struct cf_verify_job *job
   struct cf_buf note;
   cf_buf_init(&note, CF_NOTE_MAX);
   enum cf_err err = cover_range(ledger, job, fault);
+  if (err == CF_OK)
+    err = copy_prepare(ledger, job, fault);
   if (err == CF_OK)
     err = cf_checkpoint_get(ledger, &note, &checkpoint);
   if (err == CF_OK)

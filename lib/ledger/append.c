@@ -390,6 +390,8 @@ static enum cf_err wait_in_queue(struct cf_ledger *l, struct cf_waiter *w)
 /* All that can be done without a lock is done before. */
 enum cf_err cf_ledger_append(struct cf_ledger *l, struct cf_append *append)
 {
+  if (l->signer == NULL)
+    return append->by == CF_BY_READER ? CF_OK : CF_E_NOTREADY;
   struct cf_waiter w = {.intake.append = append, .bytes = append_bytes(append)};
   enum cf_err err = cf_event_keys_make(l, append->events, append->n, &w.intake.keys);
   if (err == CF_OK)

@@ -170,18 +170,51 @@ static enum cf_err way_go(struct way *w, const struct cf_vkey *signer)
   return err == CF_OK && !vkey_same(&w->vkey, signer) ? CF_E_SIGNATURE : err;
 }
 
-enum cf_err cf_keys_check(struct cf_ledger *l, struct cf_fault *fault)
+/* Where the way begins. CF_E_NOMEM. */
+static enum cf_err way_new(struct cf_ledger *l, struct way **way)
 {
   struct way *w = calloc(1, sizeof *w);
   enum cf_err err = w == NULL ? CF_E_NOMEM : cf_view_at(l, l->size, &w->view);
-  if (err == CF_OK) {
-    cf_block_init(&w->block);
-    cf_view_hashes(w->view, &w->hashes);
-    err = way_go(w, cf_signer_vkey(l->signer));
-    cf_block_fini(&w->block);
-    cf_view_put(w->view);
+  if (err != CF_OK) {
+    free(w);
+    return err;
   }
+  cf_block_init(&w->block);
+  cf_view_hashes(w->view, &w->hashes);
+  *way = w;
+  return CF_OK;
+}
+
+static void way_free(struct way *w)
+{
+  cf_block_fini(&w->block);
+  cf_view_put(w->view);
   free(w);
+}
+
+enum cf_err cf_keys_first(struct cf_ledger *l, struct cf_vkey *vkey)
+{
+  struct way *w = NULL;
+  enum cf_err err = way_new(l, &w);
+  if (err != CF_OK)
+    return err;
+  err = record_open(w, 0);
+  if (err == CF_OK)
+    err = key_follow(w);
+  if (err == CF_OK)
+    *vkey = w->vkey;
+  way_free(w);
+  return err;
+}
+
+enum cf_err cf_keys_check(struct cf_ledger *l, struct cf_fault *fault)
+{
+  struct way *w = NULL;
+  enum cf_err err = way_new(l, &w);
+  if (err != CF_OK)
+    return err;
+  err = way_go(w, &l->vkey);
+  way_free(w);
   if (err == CF_E_SIGNATURE || err == CF_E_SYNTAX)
     return cf_fail(
         fault, CF_E_CONFIG, l->conf->signer,

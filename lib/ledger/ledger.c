@@ -19,9 +19,7 @@
 #include "lib/ledger/ledger_in.h"
 #include "lib/record/control.h"
 
-#define UNFINISHED "unfinished" /* a file in DATA from init's first step to its last */
-
-static void ledger_free(struct cf_ledger *l)
+void cf_ledger_free(struct cf_ledger *l)
 {
   cf_layout_put(l->layout);
   cf_told_fini(&l->told);
@@ -39,6 +37,12 @@ static void ledger_free(struct cf_ledger *l)
   if (l->directory >= 0)
     (void)close(l->directory);
   free(l->segments_path);
+  free(l->env_path);
+  if (l->scratch != NULL)
+    cf_scratch_remove(l->scratch);
+  free(l->scratch);
+  cf_anchor_fini(&l->evidence);
+  cf_buf_fini(&l->previous);
   free(l->software);
   pthread_mutex_t *const mutexes[] = {&l->commit, &l->look, &l->seal, &l->entering, &l->nap};
   for (size_t i = 0; i < sizeof mutexes / sizeof mutexes[0]; i++)
@@ -48,8 +52,8 @@ static void ledger_free(struct cf_ledger *l)
   free(l);
 }
 
-static enum cf_err ledger_new(const struct cf_conf *conf, const char *software,
-                              struct cf_ledger **ledger)
+enum cf_err cf_ledger_new(const struct cf_conf *conf, const char *software,
+                          struct cf_ledger **ledger)
 {
   struct cf_ledger *l = calloc(1, sizeof *l);
   if (l == NULL)
@@ -66,12 +70,15 @@ static enum cf_err ledger_new(const struct cf_conf *conf, const char *software,
   (void)pthread_cond_init(&l->wake, &monotonic);
   (void)pthread_condattr_destroy(&monotonic);
   cf_levels_init(&l->levels, NULL);
+  cf_anchor_init(&l->evidence, UINT64_MAX);
+  cf_buf_init(&l->previous, CF_NOTE_MAX);
   l->software = strdup(software);
   if (cf_queue_init(&l->queue) != CF_OK || l->software == NULL ||
       cf_turns_new((unsigned)conf->scan_workers, &l->turns) != CF_OK ||
-      asprintf(&l->segments_path, "%s/segments", conf->data) < 0) {
-    l->segments_path = NULL;
-    ledger_free(l);
+      asprintf(&l->segments_path, "%s/segments", conf->data) < 0 ||
+      asprintf(&l->env_path, "%s/env", conf->data) < 0) {
+    l->env_path = NULL;
+    cf_ledger_free(l);
     return CF_E_NOMEM;
   }
   *ledger = l;
@@ -118,24 +125,20 @@ static enum cf_err take_lock(struct cf_ledger *l, struct cf_fault *fault)
   return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "cannot lock the ledger");
 }
 
-static enum cf_err open_env(struct cf_ledger *l, enum cf_bdb_open how, bool spare,
-                            struct cf_fault *fault)
+enum cf_err cf_ledger_open_env(struct cf_ledger *l, enum cf_bdb_open how, bool spare,
+                               struct cf_fault *fault)
 {
-  char *path = NULL;
-  if (asprintf(&path, "%s/env", l->conf->data) < 0)
-    return CF_E_NOMEM;
   struct stat st;
   enum cf_err err = CF_OK;
-  if (stat(path, &st) != 0)
+  if (stat(l->env_path, &st) != 0)
     err = cf_fail(fault, CF_E_NOTFOUND, l->conf->data,
                   "there is no ledger: make one with `counterfoil init`");
   if (err == CF_OK)
-    err = cf_bdb_env_open(path, CF_ENV_CACHE, spare, &l->env, fault);
+    err = cf_bdb_env_open(l->env_path, CF_ENV_CACHE, spare, &l->env, fault);
   if (err == CF_OK)
     err = cf_meta_open(l, how, fault);
   if (err == CF_OK)
     l->levels.rows = l->tiles;
-  free(path);
   return err;
 }
 
@@ -143,13 +146,13 @@ static enum cf_err open_env(struct cf_ledger *l, enum cf_bdb_open how, bool spar
  * tried once more with the least that it needs, and the reserve given up. */
 static enum cf_err recover_env(struct cf_ledger *l, struct cf_fault *fault)
 {
-  enum cf_err err = open_env(l, CF_BDB_READ, cf_space_free(l) < l->conf->min_free, fault);
+  enum cf_err err = cf_ledger_open_env(l, CF_BDB_READ, cf_space_free(l) < l->conf->min_free, fault);
   if (err == CF_E_SPACE || err == CF_E_DAMAGED) {
     (void)cf_space_release(l);
     cf_meta_close(l);
     cf_bdb_env_close(l->env);
     l->env = NULL;
-    err = open_env(l, CF_BDB_READ, true, fault);
+    err = cf_ledger_open_env(l, CF_BDB_READ, true, fault);
   }
   if (err == CF_E_DAMAGED && cf_space_free(l) < CF_ENV_CACHE)
     return cf_fail(fault, CF_E_SPACE, l->conf->data,
@@ -190,7 +193,7 @@ static enum cf_err check_empty(struct cf_ledger *l, bool *again, struct cf_fault
   for (struct dirent *e; (e = readdir(d)) != NULL;) {
     any |= strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
            strcmp(e->d_name, "lock") != 0;
-    *again |= strcmp(e->d_name, UNFINISHED) == 0;
+    *again |= strcmp(e->d_name, CF_UNFINISHED) == 0;
   }
   (void)closedir(d);
   return any && !*again ? cf_fail(fault, CF_E_CONFLICT, l->conf->data,
@@ -220,7 +223,7 @@ static enum cf_err clear_directory(struct cf_ledger *l, const char *name, struct
 static enum cf_err make_tree(struct cf_ledger *l, struct cf_fault *fault)
 {
   static const char *const names[] = {"env", "segments"};
-  int fd = openat(l->directory, UNFINISHED, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  int fd = openat(l->directory, CF_UNFINISHED, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0 || close(fd) != 0 || fsync(l->directory) != 0)
     return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "cannot write to the data directory");
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -236,7 +239,7 @@ static enum cf_err make_tree(struct cf_ledger *l, struct cf_fault *fault)
 /* The ledger can be opened from here on. */
 static enum cf_err init_finish(struct cf_ledger *l, struct cf_fault *fault)
 {
-  if (unlinkat(l->directory, UNFINISHED, 0) == 0 && fsync(l->directory) == 0 &&
+  if (unlinkat(l->directory, CF_UNFINISHED, 0) == 0 && fsync(l->directory) == 0 &&
       cf_file_sync_name(l->conf->data))
     return CF_OK;
   return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "cannot write to the data directory");
@@ -260,9 +263,9 @@ static enum cf_err make_genesis(struct cf_ledger *l, struct cf_event *event)
   struct cf_buf text;
   cf_buf_init(&text, 1024);
   cf_vkey_put(vkey, &text);
-  enum cf_err err = text.err != CF_OK
-                        ? text.err
-                        : cf_control_genesis(cf_buf_str(&text), vkey->name, CF_STR(""), event);
+  enum cf_err err = text.err != CF_OK ? text.err
+                                      : cf_control_genesis(cf_buf_str(&text), vkey->name,
+                                                           cf_buf_str(&l->previous), event);
   cf_buf_fini(&text);
   return err;
 }
@@ -301,7 +304,8 @@ static enum cf_err put_genesis(struct cf_ledger *l)
   return err;
 }
 
-static enum cf_err init_inside(struct cf_ledger *l, struct cf_fault *fault)
+static enum cf_err init_inside(struct cf_ledger *l, const struct cf_vkey *previous,
+                               struct cf_fault *fault)
 {
   bool again = false;
   enum cf_err err = open_directory(l, fault);
@@ -315,8 +319,10 @@ static enum cf_err init_inside(struct cf_ledger *l, struct cf_fault *fault)
     err = make_tree(l, fault);
   if (err == CF_OK)
     err = make_signer(l, again, fault);
+  if (err == CF_OK && previous != NULL)
+    err = cf_signer_set_previous(l->signer, previous, fault);
   if (err == CF_OK)
-    err = open_env(l, CF_BDB_CREATE, false, fault);
+    err = cf_ledger_open_env(l, CF_BDB_CREATE, false, fault);
   if (err == CF_OK)
     err = cf_layout_make(NULL, 0, NULL, 0, &l->layout);
   if (err != CF_OK)
@@ -330,7 +336,9 @@ static enum cf_err init_inside(struct cf_ledger *l, struct cf_fault *fault)
   return err == CF_OK ? init_finish(l, fault) : err;
 }
 
-enum cf_err cf_ledger_init(const struct cf_conf *conf, struct cf_fault *fault)
+/* vkey: of the ledger whose checkpoint l->previous is; NULL: of none. */
+static enum cf_err init_new(const struct cf_conf *conf, struct cf_str previous,
+                            const struct cf_vkey *vkey, struct cf_fault *fault)
 {
   struct cf_ledger *l = NULL;
   if (conf->origin == NULL || !cf_origin_ok(cf_str_from(conf->origin)))
@@ -341,13 +349,34 @@ enum cf_err cf_ledger_init(const struct cf_conf *conf, struct cf_fault *fault)
   if (err == CF_OK)
     err = make_directory(conf->data, fault);
   if (err == CF_OK)
-    err = ledger_new(conf, "", &l);
+    err = cf_ledger_new(conf, "", &l);
   if (err != CF_OK)
     return err;
   memcpy(l->origin, conf->origin, strlen(conf->origin) + 1);
-  err = init_inside(l, fault);
-  ledger_free(l);
+  if (vkey != NULL)
+    err = cf_note_only(previous, vkey, &l->previous);
+  if (err == CF_OK)
+    err = init_inside(l, vkey, fault);
+  cf_ledger_free(l);
   return err;
+}
+
+enum cf_err cf_ledger_init(const struct cf_conf *conf, struct cf_fault *fault)
+{
+  return init_new(conf, CF_STR(""), NULL, fault);
+}
+
+enum cf_err cf_ledger_continue(const struct cf_conf *conf, struct cf_str checkpoint,
+                               const struct cf_vkey *vkey, struct cf_fault *fault)
+{
+  struct cf_checkpoint last;
+  if (conf->origin != NULL && strcmp(conf->origin, vkey->name) == 0)
+    return cf_fail(
+        fault, CF_E_CONFLICT, "origin",
+        "%s has signed a history already, and must not get a second one: give the new ledger a name of its own",
+        vkey->name);
+  enum cf_err err = cf_checkpoint_check(checkpoint, vkey, &last);
+  return err == CF_OK ? init_new(conf, checkpoint, vkey, fault) : err;
 }
 
 /* ---- open and close ---- */
@@ -363,9 +392,11 @@ static enum cf_err open_signer(struct cf_ledger *l, struct cf_fault *fault)
     return cf_fail(
         fault, CF_E_CONFIG, l->conf->signer,
         "the owner of another ledger, or of another copy of this one, signs with this key: each wants a signer of its own");
-  if (err == CF_OK)
+  if (err == CF_OK) {
+    l->vkey = *cf_signer_vkey(l->signer);
     err = cf_keys_check(l, fault);
-  return err == CF_OK ? cf_signed_check(l, fault) : err;
+  }
+  return err == CF_OK ? cf_signed_check(l, cf_signer_directory(l->signer), fault) : err;
 }
 
 static enum cf_err start_threads(struct cf_ledger *l, struct cf_fault *fault)
@@ -401,7 +432,7 @@ static enum cf_err open_inside(struct cf_ledger *l, struct cf_fault *fault)
   enum cf_err err = open_directory(l, fault);
   if (err == CF_OK)
     err = take_lock(l, fault);
-  if (err == CF_OK && faccessat(l->directory, UNFINISHED, F_OK, 0) == 0)
+  if (err == CF_OK && faccessat(l->directory, CF_UNFINISHED, F_OK, 0) == 0)
     err = cf_fail(fault, CF_E_NOTFOUND, l->conf->data,
                   "its making was cut short: run `counterfoil init` again");
   if (err == CF_OK)
@@ -438,7 +469,7 @@ enum cf_err cf_ledger_open(const struct cf_conf *conf, const char *software,
   struct cf_ledger *l = NULL;
   enum cf_err err = check_conf(conf, fault);
   if (err == CF_OK)
-    err = ledger_new(conf, software, &l);
+    err = cf_ledger_new(conf, software, &l);
   if (err != CF_OK)
     return err;
   err = open_inside(l, fault);
@@ -447,7 +478,7 @@ enum cf_err cf_ledger_open(const struct cf_conf *conf, const char *software,
     return CF_OK;
   }
   stop_threads(l);
-  ledger_free(l);
+  cf_ledger_free(l);
   return err;
 }
 
@@ -465,6 +496,10 @@ void cf_ledger_close(struct cf_ledger *l)
 {
   if (l == NULL)
     return;
+  if (l->signer == NULL) {
+    cf_ledger_free(l);
+    return;
+  }
   queue_drain(l);
   stop_threads(l);
   cf_append_posted(l);
@@ -478,7 +513,7 @@ void cf_ledger_close(struct cf_ledger *l)
     cf_log(CF_LOG_ERROR, "the stop could not be recorded and sealed (%s): %s", cf_err_word(err),
            fault.detail);
   cf_buf_fini(&note);
-  ledger_free(l);
+  cf_ledger_free(l);
 }
 
 /* ---- state ---- */
@@ -490,7 +525,12 @@ int cf_ledger_directory(const struct cf_ledger *ledger)
 
 const struct cf_vkey *cf_ledger_vkey(const struct cf_ledger *ledger)
 {
-  return cf_signer_vkey(ledger->signer);
+  return &ledger->vkey;
+}
+
+const struct cf_vkey *cf_ledger_previous(const struct cf_ledger *ledger)
+{
+  return ledger->signer != NULL ? cf_signer_previous(ledger->signer) : NULL;
 }
 
 const uint8_t *cf_ledger_import_key(const struct cf_ledger *ledger)

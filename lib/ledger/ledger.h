@@ -22,6 +22,13 @@ struct cf_ledger;
  * CF_E_SYSTEM, CF_E_SPACE. */
 CF_MUST enum cf_err cf_ledger_init(const struct cf_conf *conf, struct cf_fault *fault);
 
+/* The same for a ledger that goes on where another was lost: record 0 names the
+ * last checkpoint of that one that there is, with the signatures of its key
+ * alone, and the signer's directory keeps this key. CF_E_CONFLICT also where
+ * conf->origin is the other's: one name has one history. CF_E_SIGNATURE. */
+CF_MUST enum cf_err cf_ledger_continue(const struct cf_conf *conf, struct cf_str checkpoint,
+                                       const struct cf_vkey *vkey, struct cf_fault *fault);
+
 /* Become the owner: lock, recover, check against what was signed, record the
  * start, seal. conf must outlive the ledger. software goes into the start
  * record ("counterfoil 0.1.0"). CF_E_LOCKED: another process owns it (nothing
@@ -31,6 +38,29 @@ CF_MUST enum cf_err cf_ledger_init(const struct cf_conf *conf, struct cf_fault *
  * CF_E_DAMAGED, CF_E_SYSTEM, CF_E_SPACE. The fault says what to do next. */
 CF_MUST enum cf_err cf_ledger_open(const struct cf_conf *conf, const char *software,
                                    struct cf_ledger **ledger, struct cf_fault *fault);
+/* Open a copy of it as evidence: without the signer's key and without the lock,
+ * and nothing in DATA is written: its environment is recovered in a copy below
+ * TMPDIR, which goes at the close. It records nothing: reads are answered
+ * without, every other append is refused (CF_E_NOTREADY), and what was not
+ * signed is not signed now. CF_E_LOCKED: an owner is at work in it, and can be
+ * asked. The errors of cf_ledger_open but CF_E_ROLLBACK. */
+CF_MUST enum cf_err cf_ledger_open_copy(const struct cf_conf *conf, struct cf_ledger **ledger,
+                                        struct cf_fault *fault);
+/* Was it opened as evidence? */
+bool cf_ledger_is_copy(const struct cf_ledger *ledger);
+/* What is remembered of what was signed of a copy, wherever that is: more than
+ * it holds, perhaps. CF_E_NOTFOUND: nothing. The rest as cf_anchor_look. */
+struct cf_anchor;
+CF_MUST enum cf_err cf_ledger_signed(struct cf_ledger *ledger, struct cf_anchor *anchor,
+                                     struct cf_fault *fault);
+/* The same where no copy can be opened: the key as the signer's directory has
+ * it, and what is remembered there and in DATA's anchors. CF_E_NOTFOUND: there
+ * is no key. */
+CF_MUST enum cf_err cf_signed_without(const struct cf_conf *conf, struct cf_vkey *vkey,
+                                      struct cf_anchor *anchor, struct cf_fault *fault);
+/* Is a copy all that was signed? CF_E_ROLLBACK, with the words of
+ * cf_ledger_open. */
+CF_MUST enum cf_err cf_ledger_judge(struct cf_ledger *ledger, struct cf_fault *fault);
 /* Record the stop, seal, close, unlock. Nobody may be inside another function.
  * NULL is harmless. */
 void cf_ledger_close(struct cf_ledger *ledger);
@@ -38,6 +68,8 @@ void cf_ledger_close(struct cf_ledger *ledger);
 /* The descriptor of the data directory, to reach files in it. Borrowed. */
 int cf_ledger_directory(const struct cf_ledger *ledger);
 const struct cf_vkey *cf_ledger_vkey(const struct cf_ledger *ledger);
+/* The key of the ledger that this one continues, or NULL. */
+const struct cf_vkey *cf_ledger_previous(const struct cf_ledger *ledger);
 /* The ledger's secret for deterministic ids of imported lines (meta, import
  * key). */
 const uint8_t *cf_ledger_import_key(const struct cf_ledger *ledger); /* CF_SEED_N bytes */

@@ -20,14 +20,16 @@
 #include "lib/ledger/levels_in.h"
 #include "lib/ledger/tail_in.h"
 #include "lib/ledger/told_in.h"
+#include "lib/proof/anchor.h"
 #include "lib/proof/signer.h"
 #include "lib/record/control.h"
 
 #define CF_TAILS_MAX         8 /* frozen generations that wait for the roller before appends wait */
 #define CF_FROZEN_MEMORY_MAX ((size_t)128 << 20) /* and how much memory they may take */
-#define CF_GROUP_BYTES       (8u << 20) /* what a leader takes from the queue, bytes of text */
-#define CF_POSTED_MAX        4096       /* events that wait with nobody waiting for them */
-#define CF_SEEN_MAX          64         /* segments with faults that are told apart */
+#define CF_GROUP_BYTES       (8u << 20)   /* what a leader takes from the queue, bytes of text */
+#define CF_POSTED_MAX        4096         /* events that wait with nobody waiting for them */
+#define CF_SEEN_MAX          64           /* segments with faults that are told apart */
+#define CF_UNFINISHED        "unfinished" /* a file in DATA from init's first step to its last */
 #define CF_ENV_CACHE         (16u << 20)
 
 /* Tables of the ledger's own, behind those of enum cf_table: an append of its
@@ -99,7 +101,10 @@ struct cf_ledger {
   const struct cf_conf *conf;
   int directory; /* DATA */
   int lock_fd;
-  char *segments_path;
+  char *segments_path, *env_path;
+  char *scratch;             /* of a ledger opened as evidence: the directory of its env */
+  struct cf_buf previous;    /* during init: the checkpoint that record 0 names */
+  struct cf_anchor evidence; /* and the largest head of it that was signed */
 
   struct cf_bdb_env *env;
   struct cf_bdb *table[CF_TABLES_ALL], *tiles, *checkpoints;
@@ -139,7 +144,8 @@ struct cf_ledger {
   bool told_known; /* the chain was read for it */
 
   pthread_mutex_t seal;
-  struct cf_signer *signer;
+  struct cf_signer *signer; /* NULL: opened as evidence (copy.c) */
+  struct cf_vkey vkey;
   uint64_t sealed;
   int64_t sealed_us;
   uint64_t kept; /* size of the checkpoint that was kept last, 0 for none, and when */
@@ -268,12 +274,31 @@ void *cf_warden_main(void *ledger);
 /* end a generation that is older than segment_span, or takes too much memory */
 void cf_clerk_end_tail(struct cf_ledger *l);
 
-/* keys.c: is the signer's key this ledger's? CF_E_CONFIG. What cannot be read
- * is told of in the log. */
+/* keys.c: the key that record 0 names. CF_E_DAMAGED, CF_E_SYNTAX. */
+CF_MUST enum cf_err cf_keys_first(struct cf_ledger *l, struct cf_vkey *vkey);
+/* is l->vkey this ledger's? CF_E_CONFIG. What cannot be read is told of in the
+ * log. */
 CF_MUST enum cf_err cf_keys_check(struct cf_ledger *l, struct cf_fault *fault);
-/* signed.c: is what was recovered all that was signed, wherever that is
+/* signed.c: take what is remembered of what was signed into account; signer:
+ * the descriptor of its directory, or -1 */
+CF_MUST enum cf_err cf_signed_gather(struct cf_ledger *l, int signer, struct cf_anchor *anchor,
+                                     struct cf_fault *fault);
+/* is what was recovered all that was signed, wherever that is
  * remembered? CF_E_ROLLBACK. */
-CF_MUST enum cf_err cf_signed_check(struct cf_ledger *l, struct cf_fault *fault);
+CF_MUST enum cf_err cf_signed_check(struct cf_ledger *l, int signer, struct cf_fault *fault);
+
+/* ledger.c: a ledger that is not open yet; its environment */
+CF_MUST enum cf_err cf_ledger_new(const struct cf_conf *conf, const char *software,
+                                  struct cf_ledger **ledger);
+void cf_ledger_free(struct cf_ledger *l);
+CF_MUST enum cf_err cf_ledger_open_env(struct cf_ledger *l, enum cf_bdb_open how, bool spare,
+                                       struct cf_fault *fault);
+
+/* scratch.c: copy the plain files of a directory to a new one below TMPDIR,
+ * whose path is the caller's to free; remove it. CF_E_NOMEM, CF_E_SYSTEM. */
+CF_MUST enum cf_err cf_scratch_make(int directory, const char *name, char **path,
+                                    struct cf_fault *fault);
+void cf_scratch_remove(const char *path);
 
 /* recover.c */
 CF_MUST enum cf_err cf_recover(struct cf_ledger *l, struct cf_fault *fault);

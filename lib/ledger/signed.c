@@ -4,9 +4,11 @@
  * of other. */
 #include "config.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "lib/base/codec.h"
 #include "lib/ledger/ledger_in.h"
-#include "lib/proof/anchor.h"
 
 /* The largest checkpoint of the ledger's own table that counts. */
 static enum cf_err kept_take(struct cf_ledger *l, struct cf_anchor *anchor)
@@ -19,9 +21,8 @@ static enum cf_err kept_take(struct cf_ledger *l, struct cf_anchor *anchor)
     if (err != CF_OK || value.n < 8)
       continue;
     struct cf_str note = {value.p + 8, value.n - 8};
-    enum cf_err taken =
-        cf_anchor_take(anchor, "the checkpoints kept in the data", note, cf_signer_vkey(l->signer));
-    if (taken == CF_OK || taken == CF_E_NOMEM) {
+    enum cf_err taken = cf_anchor_take(anchor, "the checkpoints kept in the data", note, &l->vkey);
+    if (taken == CF_E_NOMEM || (taken == CF_OK && anchor->any)) {
       err = taken;
       break;
     }
@@ -30,14 +31,14 @@ static enum cf_err kept_take(struct cf_ledger *l, struct cf_anchor *anchor)
   return err == CF_E_NOTFOUND ? CF_OK : err;
 }
 
-static enum cf_err anchor_gather(struct cf_ledger *l, struct cf_anchor *anchor,
-                                 struct cf_fault *fault)
+enum cf_err cf_signed_gather(struct cf_ledger *l, int signer, struct cf_anchor *anchor,
+                             struct cf_fault *fault)
 {
-  const struct cf_vkey *vkey = cf_signer_vkey(l->signer);
-  enum cf_err err =
-      cf_anchor_look(anchor, cf_signer_directory(l->signer), l->conf->signer, vkey, fault);
+  enum cf_err err = CF_OK;
+  if (signer >= 0)
+    err = cf_anchor_look(anchor, signer, l->conf->signer, &l->vkey, fault);
   if (err == CF_OK)
-    err = cf_anchor_look(anchor, l->directory, l->conf->data, vkey, fault);
+    err = cf_anchor_look(anchor, l->directory, l->conf->data, &l->vkey, fault);
   return err == CF_OK ? kept_take(l, anchor) : err;
 }
 
@@ -83,17 +84,18 @@ static enum cf_err memory_check(struct cf_ledger *l, const struct cf_anchor *anc
       (unsigned long long)l->size);
 }
 
-enum cf_err cf_signed_check(struct cf_ledger *l, struct cf_fault *fault)
+enum cf_err cf_signed_check(struct cf_ledger *l, int signer, struct cf_fault *fault)
 {
   struct cf_anchor anchor;
   struct cf_checkpoint last;
-  cf_anchor_init(&anchor);
-  enum cf_err err = anchor_gather(l, &anchor, fault);
+  cf_anchor_init(&anchor, UINT64_MAX);
+  enum cf_err err = cf_signed_gather(l, signer, &anchor, fault);
   if (err == CF_OK && anchor.any)
     err = head_check(l, &anchor.checkpoint, anchor.where, fault);
-  if (err == CF_OK)
-    err = cf_signer_last(l->signer, &last) ? head_check(l, &last, l->conf->signer, fault)
-                                           : memory_check(l, &anchor, fault);
+  if (err == CF_OK && l->signer != NULL && cf_signer_last(l->signer, &last))
+    err = head_check(l, &last, l->conf->signer, fault);
+  if (err == CF_OK && (signer < 0 || faccessat(signer, "state", F_OK, 0) != 0))
+    err = memory_check(l, &anchor, fault);
   cf_anchor_fini(&anchor);
   return err;
 }

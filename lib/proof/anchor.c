@@ -15,9 +15,10 @@
 
 #define ANCHORS_MAX 1000
 
-void cf_anchor_init(struct cf_anchor *anchor)
+void cf_anchor_init(struct cf_anchor *anchor, uint64_t max)
 {
   memset(anchor, 0, sizeof *anchor);
+  anchor->max = max;
   cf_buf_init(&anchor->note, CF_NOTE_MAX);
 }
 
@@ -31,7 +32,8 @@ enum cf_err cf_anchor_take(struct cf_anchor *anchor, const char *where, struct c
 {
   struct cf_checkpoint got;
   enum cf_err err = cf_checkpoint_check(note, vkey, &got);
-  if (err != CF_OK || (anchor->any && got.size <= anchor->checkpoint.size))
+  if (err != CF_OK || got.size > anchor->max ||
+      (anchor->any && got.size <= anchor->checkpoint.size))
     return err;
   cf_buf_reset(&anchor->note);
   cf_buf_putstr(&anchor->note, note);

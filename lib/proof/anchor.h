@@ -11,12 +11,13 @@
 #include "lib/proof/note.h"
 
 struct cf_anchor {
+  uint64_t max; /* larger ones are passed over */
   bool any;
   struct cf_checkpoint checkpoint; /* the largest so far */
   struct cf_buf note;              /* it, verbatim */
   char where[256];                 /* whence it is, for people */
 };
-void cf_anchor_init(struct cf_anchor *anchor);
+void cf_anchor_init(struct cf_anchor *anchor, uint64_t max);
 void cf_anchor_fini(struct cf_anchor *anchor);
 
 /* Take a note from `where` into account. CF_E_SYNTAX, CF_E_SIGNATURE where it

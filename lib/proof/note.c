@@ -211,6 +211,26 @@ enum cf_err cf_note_check(struct cf_str note, const struct cf_vkey *vkey, struct
   return err;
 }
 
+enum cf_err cf_note_only(struct cf_str note, const struct cf_vkey *vkey, struct cf_buf *b)
+{
+  struct cf_str text, lines;
+  struct signature s;
+  enum cf_err err = cf_note_split(note, &text, &lines);
+  if (err != CF_OK)
+    return err;
+  cf_buf_init(&s.bytes, CF_NOTE_MAX);
+  cf_buf_putstr(b, text);
+  cf_buf_putc(b, '\n');
+  while (err == CF_OK && lines.n > 0) {
+    const char *line = lines.p;
+    err = signature_next(&lines, &s);
+    if (err == CF_OK && signature_by(&s, vkey))
+      cf_buf_put(b, line, (size_t)(lines.p - line));
+  }
+  cf_buf_fini(&s.bytes);
+  return err == CF_OK ? b->err : err;
+}
+
 bool cf_note_names(struct cf_str note, const struct cf_vkey *vkey)
 {
   struct cf_str text, lines;

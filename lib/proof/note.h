@@ -37,6 +37,9 @@ CF_MUST enum cf_err cf_note_split(struct cf_str note, struct cf_str *text,
  * one must be good)? Gives its text. CF_E_SYNTAX, CF_E_SIGNATURE. */
 CF_MUST enum cf_err cf_note_check(struct cf_str note, const struct cf_vkey *vkey,
                                   struct cf_str *text);
+/* Append the note with the signature lines of vkey alone. CF_E_SYNTAX, b's
+ * error. */
+CF_MUST enum cf_err cf_note_only(struct cf_str note, const struct cf_vkey *vkey, struct cf_buf *b);
 /* Is there a signature line under the name and id of vkey, whatever its
  * signature? Tells an unknown key from a bad signature. */
 bool cf_note_names(struct cf_str note, const struct cf_vkey *vkey);

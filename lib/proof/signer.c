@@ -22,6 +22,7 @@
 
 #define KEY_HEAD     "PRIVATE+KEY+"
 #define KEY_MAX      512
+#define PREVIOUS     "previous.vkey"
 #define TYPE_ED25519 0x01
 
 struct cf_signer {
@@ -30,6 +31,7 @@ struct cf_signer {
   uint8_t seed[CF_SEED_N];
   struct cf_buf note; /* the last one signed; empty: none */
   struct cf_checkpoint last;
+  struct cf_vkey previous; /* of the log that this one continues; no name: none */
 };
 
 /* ---- files ---- */
@@ -113,7 +115,8 @@ static enum cf_err key_parse(struct cf_str text, struct cf_vkey *vkey, uint8_t s
   return err;
 }
 
-static enum cf_err vkey_write(int directory, const struct cf_vkey *vkey, struct cf_fault *fault)
+static enum cf_err vkey_write(int directory, const char *name, const struct cf_vkey *vkey,
+                              struct cf_fault *fault)
 {
   struct cf_buf b;
   cf_buf_init(&b, KEY_MAX);
@@ -121,7 +124,7 @@ static enum cf_err vkey_write(int directory, const struct cf_vkey *vkey, struct 
   cf_buf_putc(&b, '\n');
   enum cf_err err = b.err;
   if (err == CF_OK)
-    err = written(cf_file_replace(directory, "vkey", 0644, cf_buf_str(&b)), "vkey", fault);
+    err = written(cf_file_replace(directory, name, 0644, cf_buf_str(&b)), name, fault);
   cf_buf_fini(&b);
   return err;
 }
@@ -214,7 +217,7 @@ enum cf_err cf_signer_create(const char *directory, struct cf_str origin, const 
   cf_vkey_make(origin, pubkey, &vkey);
   err = key_write(fd, &vkey, own, fault);
   if (err == CF_OK)
-    err = vkey_write(fd, &vkey, fault);
+    err = vkey_write(fd, "vkey", &vkey, fault);
   if (err == CF_OK && !cf_file_sync_name(directory))
     die_of_sync("the directory above it");
 out:
@@ -252,7 +255,7 @@ static enum cf_err vkey_mend(const struct cf_signer *signer, struct cf_fault *fa
 {
   if (faccessat(signer->fd, "vkey", F_OK, 0) == 0 || errno != ENOENT)
     return CF_OK;
-  return vkey_write(signer->fd, &signer->vkey, fault);
+  return vkey_write(signer->fd, "vkey", &signer->vkey, fault);
 }
 
 static enum cf_err state_load(struct cf_signer *signer, struct cf_fault *fault)
@@ -267,6 +270,19 @@ static enum cf_err state_load(struct cf_signer *signer, struct cf_fault *fault)
   if (err == CF_E_SYNTAX || err == CF_E_SIGNATURE)
     err = cf_fail(fault, CF_E_CONFIG, "state", "it is not a checkpoint that this key signed");
   return err;
+}
+
+static enum cf_err previous_load(struct cf_signer *signer, struct cf_fault *fault)
+{
+  struct cf_buf b;
+  mode_t mode;
+  cf_buf_init(&b, KEY_MAX);
+  enum cf_err err = cf_file_get(signer->fd, PREVIOUS, &b, &mode, fault);
+  struct cf_str left = cf_buf_str(&b);
+  if (err == CF_OK && cf_vkey_parse(cf_str_cut(&left, '\n'), &signer->previous) != CF_OK)
+    err = cf_fail(fault, CF_E_CONFIG, PREVIOUS, "it does not hold a key");
+  cf_buf_fini(&b);
+  return err == CF_E_NOTFOUND ? CF_OK : err;
 }
 
 enum cf_err cf_signer_open(const char *directory, struct cf_str origin, struct cf_signer **signer,
@@ -284,6 +300,8 @@ enum cf_err cf_signer_open(const char *directory, struct cf_str origin, struct c
     err = vkey_mend(s, fault);
   if (err == CF_OK)
     err = state_load(s, fault);
+  if (err == CF_OK)
+    err = previous_load(s, fault);
   if (err != CF_OK)
     cf_signer_close(s);
   else
@@ -325,10 +343,24 @@ struct cf_str cf_signer_note(const struct cf_signer *signer)
   return cf_buf_str(&signer->note);
 }
 
+const struct cf_vkey *cf_signer_previous(const struct cf_signer *signer)
+{
+  return signer->previous.name[0] != 0 ? &signer->previous : NULL;
+}
+
+enum cf_err cf_signer_set_previous(struct cf_signer *signer, const struct cf_vkey *vkey,
+                                   struct cf_fault *fault)
+{
+  enum cf_err err = vkey_write(signer->fd, PREVIOUS, vkey, fault);
+  if (err == CF_OK)
+    signer->previous = *vkey;
+  return err;
+}
+
 enum cf_err cf_signer_forget(struct cf_signer *signer, struct cf_fault *fault)
 {
   struct cf_anchor anchor;
-  cf_anchor_init(&anchor);
+  cf_anchor_init(&anchor, UINT64_MAX);
   enum cf_err err = cf_anchor_look(&anchor, signer->fd, "signer", &signer->vkey, fault);
   bool more = anchor.any && anchor.checkpoint.size > 1;
   cf_anchor_fini(&anchor);

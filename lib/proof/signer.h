@@ -4,6 +4,7 @@
  *
  * Its directory holds `key` (0600, "PRIVATE+KEY+name+hex(keyid)+base64(0x01 ||
  * seed)", one line), `vkey` and `state` (the last signed note, verbatim).
+ * A ledger that continues a lost one has that one's key in `previous.vkey`.
  * `state` is replaced by write, fsync, rename, fsync of the directory before a
  * signature is given out. An fsync that fails ends the process. While it is
  * open the directory is locked (flock): two signers that each remember their
@@ -36,6 +37,11 @@ bool cf_signer_last(const struct cf_signer *signer, struct cf_checkpoint *last);
  * cf_signer_sign. Not thread-safe against it: the caller serialises. */
 struct cf_str cf_signer_note(const struct cf_signer *signer);
 
+/* The key of the log that this one continues, or NULL; and keep it. CF_E_SPACE,
+ * CF_E_SYSTEM. */
+const struct cf_vkey *cf_signer_previous(const struct cf_signer *signer);
+CF_MUST enum cf_err cf_signer_set_previous(struct cf_signer *signer, const struct cf_vkey *vkey,
+                                           struct cf_fault *fault);
 /* Forget what was signed, for an init that was cut short and begins again.
  * CF_E_CONFLICT where that was more than a first record; CF_E_SYSTEM. */
 CF_MUST enum cf_err cf_signer_forget(struct cf_signer *signer, struct cf_fault *fault);

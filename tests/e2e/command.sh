@@ -20,10 +20,10 @@ complains() { like "$(cat "$TMP/err")" "$1" "$2"; } # complains REGEX NAME: on s
 # ---- help and wrong use
 
 run "help" 0 --help
-for command in init token import query verify serve sample; do
+for command in init token import query verify recover serve sample; do
   says "  $command +[A-Z]" "help lists $command"
 done
-for command in init token import query verify serve sample; do
+for command in init token import query verify recover serve sample; do
   cli "$command" --help >"$TMP/help" 2>"$TMP/err" </dev/null
   is "$? $(head -c "$((${#command} + 19))" "$TMP/help")" "0 usage: counterfoil $command" "help of $command"
   like "$(cat "$TMP/help")" '--config FILE .*--help ' "$command: its options"

@@ -27,6 +27,7 @@ struct trusted {
 struct cf_auth {
   const struct cf_conf *conf;
   struct cf_tokens *tokens;
+  bool tokens_lost; /* their table was damaged, and begun anew */
   struct trusted trusted[CF_ROLE_LINES_MAX];
   size_t trusted_n;
   struct cf_sessions *sessions;
@@ -101,6 +102,7 @@ enum cf_err cf_auth_new(const struct cf_conf *conf, struct cf_ledger *ledger, st
   if (made == NULL)
     return CF_E_NOMEM;
   made->conf = conf;
+  made->tokens_lost = cf_ledger_table_lost(ledger, CF_TABLE_TOKENS);
   enum cf_err err = CF_OK;
   for (size_t i = 0; i < conf->role.n && err == CF_OK; i++)
     err = parse_line(made, i, fault);
@@ -283,7 +285,11 @@ enum cf_err cf_auth_identify(struct cf_auth *auth, const struct cf_request *rq, 
     cf_wipe(scratch.p, scratch.n);
   cf_buf_fini(&scratch);
   if (carried.via != CF_VIA_NOBODY && token == NULL)
-    return cf_fail(fault, CF_E_TOKEN, NULL, "the token is not known, has expired or was revoked");
+    return cf_fail(
+        fault, CF_E_TOKEN, NULL,
+        auth->tokens_lost
+            ? "the table of tokens was damaged and begun anew: ask the operator for a new token"
+            : "the token is not known, has expired or was revoked");
   if (token != NULL)
     be_token(who, carried.via, token);
   if (who->via == CF_VIA_NOBODY && cookie_ok)

@@ -125,6 +125,22 @@ static enum cf_err take_lock(struct cf_ledger *l, struct cf_fault *fault)
   return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "cannot lock the ledger");
 }
 
+/* Tables are looked at when recovery has brought their files up to date; or
+ * before it, where a page that it needs is why it fails. */
+static enum cf_err env_recover(struct cf_ledger *l, bool spare, struct cf_fault *fault)
+{
+  bool aside = false;
+  enum cf_err err = cf_bdb_env_open(l->env_path, CF_ENV_CACHE, spare, &l->env, fault);
+  if (err != CF_OK && err != CF_E_DAMAGED)
+    return err;
+  enum cf_err checked = cf_tables_check(l, &aside, fault);
+  if (checked != CF_OK)
+    return checked;
+  return err == CF_E_DAMAGED && aside
+             ? cf_bdb_env_open(l->env_path, CF_ENV_CACHE, spare, &l->env, fault)
+             : err;
+}
+
 enum cf_err cf_ledger_open_env(struct cf_ledger *l, enum cf_bdb_open how, bool spare,
                                struct cf_fault *fault)
 {
@@ -134,7 +150,7 @@ enum cf_err cf_ledger_open_env(struct cf_ledger *l, enum cf_bdb_open how, bool s
     err = cf_fail(fault, CF_E_NOTFOUND, l->conf->data,
                   "there is no ledger: make one with `counterfoil init`");
   if (err == CF_OK)
-    err = cf_bdb_env_open(l->env_path, CF_ENV_CACHE, spare, &l->env, fault);
+    err = env_recover(l, spare, fault);
   if (err == CF_OK)
     err = cf_meta_open(l, how, fault);
   if (err == CF_OK)

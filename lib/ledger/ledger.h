@@ -178,6 +178,10 @@ CF_MUST enum cf_err cf_ledger_each_row(struct cf_ledger *ledger, enum cf_table t
                                                            struct cf_str value),
                                        void *context);
 
+/* Was a damaged file of the table set aside, and is it still there to be put
+ * right? */
+bool cf_ledger_table_lost(const struct cf_ledger *ledger, enum cf_table table);
+
 /* ---- look ---- */
 
 /* A snapshot (view.h): a durable size, the segments and generations that hold

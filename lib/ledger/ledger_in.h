@@ -193,6 +193,7 @@ CF_MUST enum cf_err cf_meta_get_secrets(struct cf_ledger *l);
  * CF_E_NOTFOUND. */
 CF_MUST enum cf_err cf_meta_checkpoint(struct cf_ledger *l, uint64_t size, uint64_t *found,
                                        struct cf_buf *note);
+extern const char *const cf_table_files[CF_TABLES_ALL];
 CF_MUST enum cf_err cf_meta_open(struct cf_ledger *l, enum cf_bdb_open how, struct cf_fault *fault);
 void cf_meta_close(struct cf_ledger *l);
 
@@ -299,6 +300,10 @@ CF_MUST enum cf_err cf_ledger_open_env(struct cf_ledger *l, enum cf_bdb_open how
 CF_MUST enum cf_err cf_scratch_make(int directory, const char *name, char **path,
                                     struct cf_fault *fault);
 void cf_scratch_remove(const char *path);
+
+/* tables.c: read the tables that the ledger can do without through, as their
+ * files are; a damaged one is set aside, and *aside set. CF_E_SYSTEM. */
+CF_MUST enum cf_err cf_tables_check(const struct cf_ledger *l, bool *aside, struct cf_fault *fault);
 
 /* recover.c */
 CF_MUST enum cf_err cf_recover(struct cf_ledger *l, struct cf_fault *fault);

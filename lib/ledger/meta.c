@@ -11,7 +11,7 @@
 #include "lib/base/codec.h"
 #include "lib/ledger/ledger_in.h"
 
-static const char *const table_files[CF_TABLES_ALL] = {
+const char *const cf_table_files[CF_TABLES_ALL] = {
     [CF_TABLE_TOKENS] = "tokens",
     [CF_TABLE_SESSIONS] = "sessions",
     [CF_TABLE_META] = "meta",
@@ -37,13 +37,14 @@ static enum cf_err open_table(struct cf_ledger *l, const char *file, enum cf_bdb
                       : cf_fail(fault, err, file, "cannot open the table in %s/env", l->conf->data);
 }
 
+/* Those that can be done without are made where they were set aside. */
 enum cf_err cf_meta_open(struct cf_ledger *l, enum cf_bdb_open how, struct cf_fault *fault)
 {
   enum cf_err err = open_table(l, "tiles", how, &l->tiles, fault);
   if (err == CF_OK)
-    err = open_table(l, "checkpoints", how, &l->checkpoints, fault);
+    err = open_table(l, "checkpoints", CF_BDB_CREATE, &l->checkpoints, fault);
   for (size_t i = CF_TABLES_ALL; err == CF_OK && i-- > 0;)
-    err = open_table(l, table_files[i], i < CF_TABLE_N ? CF_BDB_CREATE : how, &l->table[i], fault);
+    err = open_table(l, cf_table_files[i], i < CF_TABLE_N ? CF_BDB_CREATE : how, &l->table[i], fault);
   return err;
 }
 

@@ -153,10 +153,10 @@ struct cf_ledger_state {
   uint64_t tail_records; /* not yet in segments */
   uint64_t segments;
   uint64_t segment_bytes;
-  uint64_t free_bytes; /* of the data directory's file system, for us */
-  bool space_ok;       /* free_bytes ≥ min_free */
+  uint64_t free_bytes;     /* of the data directory's file system, for us */
+  bool space_ok;           /* free_bytes ≥ min_free */
   uint64_t posted_dropped; /* of what was posted, since the start */
-  bool roll_failed; /* the last try to write a segment failed; it is tried again */
+  bool roll_failed;        /* the last try to write a segment failed; it is tried again */
   /* Segments: */
   uint64_t aside;        /* files in segments/aside: newer than the database beside them */
   uint64_t damaged;      /* in which damage was seen since the start */

@@ -44,7 +44,8 @@ enum cf_err cf_meta_open(struct cf_ledger *l, enum cf_bdb_open how, struct cf_fa
   if (err == CF_OK)
     err = open_table(l, "checkpoints", CF_BDB_CREATE, &l->checkpoints, fault);
   for (size_t i = CF_TABLES_ALL; err == CF_OK && i-- > 0;)
-    err = open_table(l, cf_table_files[i], i < CF_TABLE_N ? CF_BDB_CREATE : how, &l->table[i], fault);
+    err =
+        open_table(l, cf_table_files[i], i < CF_TABLE_N ? CF_BDB_CREATE : how, &l->table[i], fault);
   return err;
 }
 

@@ -120,7 +120,7 @@ START_TEST(test_full)
   ck_assert(!cf_questions_repeat(questions, more.key, 1, 1));
   uint64_t before = stage_size();
   cf_questions_tick(questions, NOON + CF_HOUR_US); /* all of it, by many appends */
-  uint64_t told = stage_size() - before; /* and a record for each segment meanwhile */
+  uint64_t told = stage_size() - before;           /* and a record for each segment meanwhile */
   ck_assert_uint_ge(told, CF_QUESTIONS_MAX);
   ck_assert_uint_le(told, CF_QUESTIONS_MAX + CF_QUESTIONS_MAX / 256 + 1);
   cf_questions_tick(questions, NOON + CF_HOUR_US);

@@ -223,6 +223,13 @@ static bool transport_crowded(void *context)
   return cf_hold_crowded(w->server->holds, number_of(w), w->transport.caller);
 }
 
+static bool transport_lengthy(void *context)
+{
+  struct worker *w = context;
+
+  return cf_hold_keep(w->server->holds, number_of(w), w->transport.caller);
+}
+
 /* ---- a request ---- */
 
 static enum cf_door door_of(struct worker *w)
@@ -303,6 +310,7 @@ static void request_begin(struct worker *w)
       .flush = transport_flush,
       .abandon = transport_abandon,
       .crowded = transport_crowded,
+      .lengthy = transport_lengthy,
   };
   w->body = (struct cf_pace){w->server->job.body_timeout_us, CF_PACE_BODY_S, 0, 0};
   w->answer = (struct cf_pace){CF_PACE_ANSWER_US, CF_PACE_ANSWER_S, 0, 0};

@@ -164,6 +164,22 @@ bool cf_hold_crowded(struct cf_holds *holds, unsigned i, struct cf_str caller)
   return crowded;
 }
 
+bool cf_hold_keep(struct cf_holds *holds, unsigned i, struct cf_str caller)
+{
+  struct hold *h = &holds->v[i];
+
+  pthread_mutex_lock(&holds->lock);
+  if (h->caller[0] == '\0' && caller.n > 0)
+    name_put(h->caller, caller);
+  if (!h->slow && has_room(holds, h->address, h->caller)) {
+    h->slow = true;
+    holds->slow_n++;
+  }
+  bool kept = h->slow;
+  pthread_mutex_unlock(&holds->lock);
+  return kept;
+}
+
 /* The worker still has the connection: it is under the lock, and `waits` says
  * so. */
 static void hold_stop(struct hold *h, enum cf_err verdict)

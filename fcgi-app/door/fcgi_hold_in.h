@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Workers that their peers let wait: how long they may, and how many at once.
+/* Workers that their peers let wait, or long questions keep: how long they may,
+ * and how many at once.
  *
  * A worker says when it begins to wait for its peer and when it goes on.
  * Somebody else looks from time to time (cf_holds_look), and ends a wait by
@@ -38,6 +39,10 @@ CF_MUST enum cf_err cf_hold_go(struct cf_holds *holds, unsigned i, struct cf_pac
 /* Would a request of worker i's address, or of that caller, be one too many if
  * it became slow? */
 bool cf_hold_crowded(struct cf_holds *holds, unsigned i, struct cf_str caller);
+
+/* It is slow from now on by its own work. false: it would be one too many, and
+ * is not. */
+bool cf_hold_keep(struct cf_holds *holds, unsigned i, struct cf_str caller);
 
 /* Look at all of them at the time now_us (monotonic). */
 void cf_holds_look(struct cf_holds *holds, int64_t now_us);

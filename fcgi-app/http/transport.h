@@ -38,9 +38,19 @@ struct cf_transport {
   /* Has this caller, or this address, its whole share of slow requests already?
    * NULL: there are no shares. */
   bool (*crowded)(void *context);
+  /* The answer takes long to find: may it keep a worker for that time? false:
+   * too many do. NULL: yes. */
+  bool (*lengthy)(void *context);
   /* Who asks, for the shares: set by whoever finds out, and taken back before
    * its text goes. */
   struct cf_str caller;
 };
+
+/* lengthy, of any transport; for struct cf_turn. */
+static inline bool cf_transport_lengthy(void *transport)
+{
+  const struct cf_transport *t = transport;
+  return t->lengthy == NULL || t->lengthy(t->context);
+}
 
 #endif

@@ -161,15 +161,12 @@ static enum cf_err put_row(void *context, const struct cf_record *record)
 }
 
 static enum cf_err listing_run(struct cf_listing *l, struct cf_ledger *ledger,
-                               struct cf_query *query, struct cf_fault *fault)
+                               const struct cf_query *query, struct cf_fault *fault)
 {
   struct cf_view *view = NULL;
   enum cf_err err = cf_view_get(ledger, &view);
   if (err != CF_OK)
     return err;
-  struct cf_turn turn;
-  cf_turn_init(&turn, cf_ledger_turns(ledger));
-  cf_query_take_turns(query, &turn);
   err = cf_query_run(query, view, BUDGET_US, put_row, l, &l->end);
   cf_view_put(view);
   if (err != CF_E_DAMAGED)
@@ -192,6 +189,11 @@ enum cf_err cf_listing_ask(struct cf_listing *l, struct cf_ledger *ledger,
     err = cf_query_parse(q->params, q->n, NULL, now_us, &query, fault);
   if (err == CF_OK) {
     cf_buf_putstr(&l->filter, cf_query_text(query));
+    struct cf_turn turn;
+    cf_turn_init(&turn, cf_ledger_turns(ledger));
+    turn.may = cf_transport_lengthy;
+    turn.context = rq->transport;
+    cf_query_take_turns(query, &turn);
     err = listing_run(l, ledger, query, fault);
   }
   cf_query_free(query);

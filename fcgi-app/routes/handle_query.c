@@ -195,6 +195,8 @@ static enum cf_err question_run(struct cf_call *call, struct cf_query *query,
   cf_buf_init(&stream.text, SIZE_MAX);
   cf_rows_init(&stream.rows, output, cf_query_fields(query));
   cf_turn_init(&stream.turn, cf_ledger_turns(call->app->ledger));
+  stream.turn.may = cf_transport_lengthy;
+  stream.turn.context = call->request->transport;
   cf_query_take_turns(query, &stream.turn);
   call->access.action = exported ? "export" : "query";
   cf_access_filter(call, cf_query_text(query));

@@ -103,10 +103,10 @@ void cf_turn_init(struct cf_turn *turn, struct cf_turns *turns)
   *turn = (struct cf_turn){.turns = turns, .since_us = cf_clock_mono_us()};
 }
 
-void cf_turn_work(struct cf_turn *turn)
+enum cf_err cf_turn_work(struct cf_turn *turn)
 {
   if (turn == NULL)
-    return;
+    return CF_OK;
   int64_t now_us = cf_clock_mono_us();
   if (turn->rests) {
     turn->rests = false;
@@ -114,16 +114,19 @@ void cf_turn_work(struct cf_turn *turn)
   }
   int64_t worked_us = now_us - turn->since_us;
   if (turn->has ? worked_us < SLICE_US : turn->used_us + worked_us < FREE_US)
-    return;
+    return CF_OK;
   if (turn->has) {
     turn_renew(turn->turns);
   } else {
+    if (turn->used_us < FREE_US && turn->may != NULL && !turn->may(turn->context))
+      return CF_E_CROWDED;
     (void)pthread_mutex_lock(&turn->turns->lock);
     turn_await(turn->turns);
     turn->used_us = FREE_US; /* from now on it needs one always */
     turn->has = true;
   }
   turn->since_us = cf_clock_mono_us();
+  return CF_OK;
 }
 
 void cf_turn_rest(struct cf_turn *turn)

@@ -88,8 +88,9 @@ static enum cf_err bits_narrow(const struct search *s,
 
   if (cf_bits_count(s->all) <= FEW)
     return CF_OK;
-  cf_turn_work(s->query->turn);
-  enum cf_err err = cf_bits_new(s->all->n, &found);
+  enum cf_err err = cf_turn_work(s->query->turn);
+  if (err == CF_OK)
+    err = cf_bits_new(s->all->n, &found);
   if (err != CF_OK)
     return err;
   err = match(s, what, &found);

@@ -54,8 +54,8 @@ uint64_t cf_query_limit(const struct cf_query *query);  /* CF_QUERY_LIMIT_ALL: a
  * long as the query. */
 struct cf_str cf_query_text(const struct cf_query *query);
 
-/* From now on its pages take turns with other long questions; the turn must
- * outlive it. */
+/* From now on its pages take turns with other long questions, and may end with
+ * CF_E_CROWDED; the turn must outlive it. */
 void cf_query_take_turns(struct cf_query *query, struct cf_turn *turn);
 
 /* How a page ended. */

@@ -37,9 +37,10 @@ static enum cf_err unit_reach(struct cf_walk *w, uint64_t seq, const struct cf_r
   enum cf_err err = CF_OK;
 
   if (!is_open(w, seq)) {
-    cf_turn_work(w->query->turn);
     w->opened = false;
-    err = cf_view_block(w->view, seq, &w->block);
+    err = cf_turn_work(w->query->turn);
+    if (err == CF_OK)
+      err = cf_view_block(w->view, seq, &w->block);
     w->opened = err == CF_OK;
     if (err == CF_OK && !is_open(w, seq))
       err = CF_E_DAMAGED;
@@ -189,11 +190,12 @@ static enum cf_err load_times(struct cf_walk *w, const struct cf_stretch *s, uin
 
   if (w->times.valid && w->times.unit == s->i && w->times.first == first)
     return CF_OK;
-  cf_turn_work(w->query->turn);
   w->times.unit = s->i;
   w->times.first = first;
   w->times.n = left < CF_TIMES_RUN ? (uint32_t)left : CF_TIMES_RUN;
-  enum cf_err err = cf_view_times(w->view, s->i, first, w->times.n, w->times.t);
+  enum cf_err err = cf_turn_work(w->query->turn);
+  if (err == CF_OK)
+    err = cf_view_times(w->view, s->i, first, w->times.n, w->times.t);
   w->times.valid = err == CF_OK;
   return err;
 }

@@ -34,7 +34,7 @@ static void turn_have(struct cf_turn *turn)
 {
   cf_turn_init(turn, turns);
   while (!turn->has)
-    cf_turn_work(turn);
+    ck_assert_ok(cf_turn_work(turn));
 }
 
 /* Work in pieces between which somebody else may have the turn. */
@@ -77,7 +77,7 @@ START_TEST(test_short_work_waits_for_nobody)
   turns_open(1);
   turn_have(&slow);
   cf_turn_init(&quick, turns);
-  cf_turn_work(&quick); /* would not return if it waited */
+  ck_assert_ok(cf_turn_work(&quick)); /* would not return if it waited */
   ck_assert(!quick.has);
   cf_turn_rest(&quick);
   cf_turn_rest(&slow);
@@ -104,7 +104,7 @@ START_TEST(test_a_slice_ends_where_others_wait)
   turn_have(&turn);
   ck_assert_int_eq(pthread_create(&other, NULL, take_once, &served), 0);
   while (!atomic_load(&served))
-    cf_turn_work(&turn);
+    ck_assert_ok(cf_turn_work(&turn));
   ck_assert(turn.has);
   cf_turn_rest(&turn);
   ck_assert_int_eq(pthread_join(other, NULL), 0);
@@ -119,9 +119,9 @@ START_TEST(test_short_pieces_add_up)
   turns_open(1);
   cf_turn_init(&turn, turns);
   for (unsigned i = 0; i < 40 && !turn.has; i++) {
-    cf_turn_work(&turn);
+    ck_assert_ok(cf_turn_work(&turn));
     spin(1000);
-    cf_turn_work(&turn);
+    ck_assert_ok(cf_turn_work(&turn));
     if (!turn.has)
       cf_turn_rest(&turn);
   }
@@ -129,7 +129,33 @@ START_TEST(test_short_pieces_add_up)
   cf_turn_rest(&turn);
   cf_turn_rest(&turn); /* twice is harmless, and so is none */
   cf_turn_rest(NULL);
-  cf_turn_work(NULL);
+  ck_assert_ok(cf_turn_work(NULL));
+  cf_turns_free(turns);
+}
+END_TEST
+
+static bool answer_is(void *context)
+{
+  return *(bool *)context;
+}
+
+/* Whether it may wait is asked when it would; short work is not asked. */
+START_TEST(test_one_that_may_not_wait)
+{
+  struct cf_turn turn;
+  bool may = false;
+  turns_open(1);
+  cf_turn_init(&turn, turns);
+  turn.may = answer_is;
+  turn.context = &may;
+  ck_assert_ok(cf_turn_work(&turn));
+  spin(30000);
+  ck_assert_err(cf_turn_work(&turn), CF_E_CROWDED);
+  ck_assert(!turn.has);
+  may = true;
+  ck_assert_ok(cf_turn_work(&turn));
+  ck_assert(turn.has);
+  cf_turn_rest(&turn);
   cf_turns_free(turns);
 }
 END_TEST
@@ -141,6 +167,7 @@ int main(void)
       {.tcase = "turns", .test = test_short_work_waits_for_nobody},
       {.tcase = "turns", .test = test_a_slice_ends_where_others_wait},
       {.tcase = "turns", .test = test_short_pieces_add_up},
+      {.tcase = "turns", .test = test_one_that_may_not_wait},
   };
   return cf_test_run("turns", tests, CF_COUNT(tests));
 }

@@ -9,7 +9,6 @@
 
 #include "lib/ledger/ledger_in.h"
 #include "lib/proof/verify.h"
-#include "lib/record/values.h"
 
 /* Pages are checked a share for so many tiles, so that the verifier's threads
  * do it side by side, and a budget ends it within a segment. */
@@ -47,69 +46,33 @@ static enum cf_err pages_check(const struct cf_ledger *l, const struct cf_segmen
 
 /* ---- indexes ---- */
 
-/* A segment's records once more: their index and times. */
+/* A segment's records once more. */
 struct again {
   struct cf_ledger *l;
   struct cf_view *view;
   const struct cf_segment_meta *meta;
   struct cf_verify_beside *beside;
-  struct cf_index *index;
-  int64_t *times;
-  struct cf_segment_meta ranges; /* of times, as the records have them */
-  bool damaged;                  /* some record cannot be read: no index can be judged */
+  struct cf_segment_truth truth;
+  bool damaged; /* some record cannot be read: no index can be judged */
 };
-
-static void range_grow(int64_t t, int64_t *min, int64_t *max)
-{
-  if (t < *min)
-    *min = t;
-  if (t > *max)
-    *max = t;
-}
-
-static enum cf_err record_again(struct again *a, const struct cf_record *r,
-                                struct cf_values *values, struct cf_buf *keys_text)
-{
-  uint32_t offset = (uint32_t)(r->seq - a->meta->first);
-  int64_t effective_us = cf_record_effective_us(r);
-  struct cf_index_keys keys;
-  enum cf_err err = cf_values_get(r, values);
-  a->damaged |= err == CF_E_SYNTAX;
-  if (err != CF_OK)
-    return err == CF_E_SYNTAX ? CF_OK : err;
-  cf_buf_reset(keys_text);
-  cf_index_keys_put(a->l->fingerprint_key, r->kind, values->v, keys_text, &keys);
-  if (keys_text->err != CF_OK)
-    return keys_text->err;
-  cf_index_keys_settle(keys_text, &keys, 1);
-  a->times[offset] = effective_us;
-  range_grow(effective_us, &a->ranges.time_min_us, &a->ranges.time_max_us);
-  range_grow(r->recorded_us, &a->ranges.recorded_min_us, &a->ranges.recorded_max_us);
-  return cf_index_add(a->index, offset, effective_us, &keys);
-}
 
 static enum cf_err records_again(struct again *a)
 {
   struct cf_block *block = calloc(1, sizeof *block);
-  struct cf_values values;
-  struct cf_buf keys;
   enum cf_err err = block != NULL ? CF_OK : CF_E_NOMEM;
   if (err != CF_OK)
     return err;
   cf_block_init(block);
-  cf_values_init(&values);
-  cf_buf_init(&keys, SIZE_MAX / 2);
   for (uint64_t seq = a->meta->first; err == CF_OK && seq < a->meta->end; seq += CF_GROUP) {
     err = a->view->calls->block(a->view, seq, block);
-    a->damaged |= err == CF_E_DAMAGED;
     for (unsigned i = 0; err == CF_OK && i < block->n; i++)
-      err = record_again(a, &block->record[i], &values, &keys);
-    if (err == CF_E_DAMAGED)
+      err = cf_segment_truth_add(&a->truth, &block->record[i]);
+    if (err == CF_E_DAMAGED || err == CF_E_SYNTAX) {
+      a->damaged = true;
       err = CF_OK;
+    }
   }
   cf_block_fini(block);
-  cf_values_fini(&values);
-  cf_buf_fini(&keys);
   free(block);
   return err;
 }
@@ -121,29 +84,16 @@ static void differ(void *context, uint32_t offset, const char *sheet, const char
                 what);
 }
 
-static void ranges_compare(struct again *a)
-{
-  const struct cf_segment_meta *m = a->meta, *r = &a->ranges;
-  if (m->time_min_us != r->time_min_us || m->time_max_us != r->time_max_us)
-    differ(a, 0, "catalogue", "time_min and time_max are not the records'");
-  if (m->recorded_min_us != r->recorded_min_us || m->recorded_max_us != r->recorded_max_us)
-    differ(a, 0, "catalogue", "recorded_min and recorded_max are not the records'");
-}
-
 static enum cf_err segment_compare(struct again *a)
 {
-  struct cf_segment_truth truth = {.index = a->index,
-                                   .times = a->times,
-                                   .differ = differ,
-                                   .context = a};
   struct cf_segment *s = NULL;
-  ranges_compare(a);
+  cf_segment_compare_ranges(a->meta, &a->truth);
   enum cf_err err = cf_segment_acquire_alone(a->l->pool, a->meta, &s);
   if (err == CF_OK) {
-    err = cf_segment_compare(s, &truth);
+    err = cf_segment_compare(s, &a->truth);
     cf_segment_release(a->l->pool, s);
   }
-  a->beside->entries += truth.entries;
+  a->beside->entries += a->truth.entries;
   return err == CF_E_DAMAGED ? CF_OK : err; /* what is wrong with the file is told by its pages */
 }
 
@@ -151,18 +101,10 @@ static enum cf_err indexes_check(struct cf_ledger *l, struct cf_view *view,
                                  const struct cf_segment_meta *meta,
                                  struct cf_verify_beside *beside)
 {
-  struct again a = {.l = l,
-                    .view = view,
-                    .meta = meta,
-                    .beside = beside,
-                    .times = calloc(meta->end - meta->first, sizeof *a.times),
-                    .ranges = {.time_min_us = INT64_MAX,
-                               .time_max_us = INT64_MIN,
-                               .recorded_min_us = INT64_MAX,
-                               .recorded_max_us = INT64_MIN}};
-  enum cf_err err = a.times != NULL ? CF_OK : CF_E_NOMEM;
-  if (err == CF_OK)
-    err = cf_index_new(l->fingerprint_key, &a.index);
+  struct again a = {.l = l, .view = view, .meta = meta, .beside = beside};
+  enum cf_err err = cf_segment_truth_init(&a.truth, l->fingerprint_key, meta);
+  a.truth.differ = differ;
+  a.truth.context = &a;
   if (err == CF_OK)
     err = records_again(&a);
   if (err == CF_OK && a.damaged)
@@ -170,8 +112,7 @@ static enum cf_err indexes_check(struct cf_ledger *l, struct cf_view *view,
                   "the indexes of this segment cannot be judged: a record cannot be read");
   else if (err == CF_OK)
     err = segment_compare(&a);
-  cf_index_free(a.index);
-  free(a.times);
+  cf_segment_truth_fini(&a.truth);
   return err;
 }
 

@@ -26,6 +26,7 @@
 
 #include "lib/index/bits.h"
 #include "lib/index/index.h"
+#include "lib/record/values.h"
 #include "lib/segment/block.h"
 
 /* What the catalogue knows of a segment. Nothing here comes from a
@@ -69,11 +70,19 @@ CF_MUST enum cf_err cf_segment_build(const char *directory, const struct cf_segm
 
 /* Read all of a segment of an older ledger, as it is on disk: each page with
  * Berkeley DB's checksum, each key of each sheet, each record against its leaf
- * hash, time and id. If it holds what it should, write its sums, and fill in
- * meta's digest and sworn. CF_E_DAMAGED (the messages say where): nothing is
- * written. CF_E_STORE, CF_E_SPACE, CF_E_NOMEM; an fsync that fails ends the
- * process. Thread-safe; handles that a pool has open stay what they are. */
-CF_MUST enum cf_err cf_segment_swear(const char *directory, const uint8_t fingerprint_key[16],
+ * hash, and what finds records against them (cf_segment_compare). If it holds
+ * what it should, write its sums, and fill in meta's digest and sworn.
+ * CF_E_DAMAGED (the messages say where), CF_E_LEAVING: nothing is written.
+ * stopped is asked now and then, at most a second apart, with its context.
+ * CF_E_STORE, CF_E_SPACE, CF_E_NOMEM; an fsync that fails ends the process.
+ * Thread-safe; handles that a pool has open stay what they are. Takes the
+ * memory of an index of its records. */
+struct cf_swear {
+  const uint8_t *fingerprint_key; /* 16 bytes */
+  bool (*stopped)(void *context); /* true: CF_E_LEAVING */
+  void *context;
+};
+CF_MUST enum cf_err cf_segment_swear(const char *directory, const struct cf_swear *how,
                                      struct cf_segment_meta *meta, struct cf_fault *fault);
 /* Are pages [from, from + n) of a sworn segment's file those that were written?
  * Reads them from the file, outside any pool and with one page's memory. Gives
@@ -149,14 +158,29 @@ CF_MUST enum cf_err cf_segment_find_id(struct cf_segment *s, uint64_t fingerprin
 
 /* What a segment's sheets must say, made of its records again. */
 struct cf_segment_truth {
-  const struct cf_index *index; /* of all of its records, under the ledger's key */
-  const int64_t *times;         /* the effective time of each */
+  const uint8_t *key;          /* of fingerprints; borrowed */
+  struct cf_segment_meta meta; /* its range; and the times of the records that were added */
+  struct cf_index *index;
+  int64_t *times; /* the effective time of each */
+  struct cf_values values;
+  struct cf_buf keys;
   /* Called for each difference: the record that it is about, or one near it,
    * and the sheet's name. */
   void (*differ)(void *context, uint32_t offset, const char *sheet, const char *what);
   void *context;
   uint64_t entries; /* out, added to: how many entries of indexes were expected */
 };
+/* For the range of meta, without records. CF_E_NOMEM. To be ended in any case;
+ * a zeroed one may be too. */
+CF_MUST enum cf_err cf_segment_truth_init(struct cf_segment_truth *truth,
+                                          const uint8_t fingerprint_key[16],
+                                          const struct cf_segment_meta *meta);
+void cf_segment_truth_fini(struct cf_segment_truth *truth);
+/* The next record. CF_E_SYNTAX, CF_E_NOMEM. */
+CF_MUST enum cf_err cf_segment_truth_add(struct cf_segment_truth *truth, const struct cf_record *r);
+/* Hold what the catalogue says of times against the truth. */
+void cf_segment_compare_ranges(const struct cf_segment_meta *meta,
+                               const struct cf_segment_truth *truth);
 /* Hold each index, `times`, `counts`, `id` with its filter, and what `info`
  * says of them against the truth, both ways. Reads all of these sheets once, in
  * order. What cannot be read is a difference. CF_E_NOMEM, CF_E_STORE. */

@@ -18,6 +18,14 @@ static uint8_t hashes[SOME][CF_HASH_N];
 static struct cf_index *all;
 static const uint8_t salt_key[CF_SALTKEY_N] = "salts";
 
+static bool going_on(void *context)
+{
+  (void)context;
+  return false;
+}
+
+static const struct cf_swear how = {.fingerprint_key = fact_ledger_key, .stopped = going_on};
+
 static enum cf_err make_block(void *context, uint32_t i, struct cf_buf *b)
 {
   struct cf_block_writer w;
@@ -81,9 +89,9 @@ static void build(struct cf_segment_meta *meta)
   *meta = (struct cf_segment_meta){.first = FIRST,
                                    .end = FIRST + SOME,
                                    .time_min_us = TIME_FIRST,
-                                   .time_max_us = TIME_FIRST + SOME,
+                                   .time_max_us = TIME_FIRST + SOME - 1,
                                    .recorded_min_us = TIME_FIRST,
-                                   .recorded_max_us = TIME_FIRST + SOME};
+                                   .recorded_max_us = TIME_FIRST + SOME - 1};
   ck_assert_ok(cf_segment_build(segment_directory, &source, meta, NULL));
   cf_segment_name(meta, name);
   snprintf(segment_path, sizeof segment_path, "%s/%s", segment_directory, name);
@@ -128,7 +136,7 @@ START_TEST(test_sound)
 
   build(&meta);
   ck_assert(!has_sums());
-  ck_assert_ok(cf_segment_swear(segment_directory, fact_ledger_key, &meta, NULL));
+  ck_assert_ok(cf_segment_swear(segment_directory, &how, &meta, NULL));
   ck_assert(meta.sworn && has_sums());
   ck_assert_ok(cf_segment_pages_check(segment_directory, &meta, 0, UINT64_MAX, &pages, &bad));
   ck_assert_uint_eq(pages, meta.bytes / PAGE);
@@ -145,7 +153,7 @@ static void assert_refused(struct cf_segment_meta *meta, off_t page)
 {
   struct cf_fault fault = {{0}, {0}};
 
-  enum cf_err err = cf_segment_swear(segment_directory, fact_ledger_key, meta, &fault);
+  enum cf_err err = cf_segment_swear(segment_directory, &how, meta, &fault);
   ck_assert_msg(err == CF_E_DAMAGED, "page %ld: %s", (long)page, cf_err_word(err));
   ck_assert(fault.detail[0] != '\0');
   ck_assert(!meta->sworn && !has_sums());
@@ -164,7 +172,7 @@ START_TEST(test_flip_in_each_page)
     assert_refused(&meta, page);
     temp_flip(segment_path, at);
   }
-  ck_assert_ok(cf_segment_swear(segment_directory, fact_ledger_key, &meta, NULL));
+  ck_assert_ok(cf_segment_swear(segment_directory, &how, &meta, NULL));
 }
 END_TEST
 
@@ -189,8 +197,23 @@ START_TEST(test_wrong_page)
 }
 END_TEST
 
-/* A record that is not what its hash says, nor where its id leads; a hash, a
- * time: whoever wrote them had good pages. */
+/* Leaf hashes from that record on, as they follow from what it is now. */
+static void hash_from(uint32_t i)
+{
+  struct cf_buf b;
+
+  cf_buf_init(&b, 4096);
+  for (; i < SOME; i++) {
+    uint8_t salts[CF_C_N][CF_HASH_N];
+    cf_salt(salt_key, records[i].seq, (enum cf_compartment)0, salts[0]);
+    cf_buf_reset(&b);
+    cf_leaf_put(&records[i], hashes[i - 1], (const uint8_t(*)[CF_HASH_N])salts, &b, hashes[i]);
+  }
+  cf_buf_fini(&b);
+}
+
+/* A record that is not what its hash says, nor where its id, its user or its
+ * time lead; a hash, a time: whoever wrote them had good pages. */
 START_TEST(test_false_content)
 {
   struct cf_segment_meta meta;
@@ -199,19 +222,40 @@ START_TEST(test_false_content)
   case 0: texts[500][0][13] = '9'; break;
   case 1: hashes[500][0] ^= 1; break;
   case 2: records[500].recorded_us++; break;
-  default: /* an id that is not in the index */
-    texts[500][0][strlen(texts[500][0]) - 20]++;
-    for (uint32_t i = 500; i < SOME; i++) {
-      uint8_t salts[CF_C_N][CF_HASH_N];
-      struct cf_buf b;
-      cf_buf_init(&b, 4096);
-      cf_salt(salt_key, records[i].seq, (enum cf_compartment)0, salts[0]);
-      cf_leaf_put(&records[i], hashes[i - 1], (const uint8_t(*)[CF_HASH_N])salts, &b, hashes[i]);
-      cf_buf_fini(&b);
-    }
+  case 3: /* an id that is not in the index */ texts[500][0][strlen(texts[500][0]) - 20]++; break;
+  case 4: /* nor the user */ texts[500][1][strlen(texts[500][1]) - 3]++; break;
+  default: /* nor the time, and the range of times is another */ records[SOME - 1].recorded_us++;
   }
+  if (_i >= 3)
+    hash_from(500);
   build(&meta);
   assert_refused(&meta, -1);
+}
+END_TEST
+
+static bool stopping(void *context)
+{
+  unsigned *left = context;
+  return (*left)-- == 0;
+}
+
+/* It ends when it is told to, and can be done again. */
+START_TEST(test_stopped)
+{
+  struct cf_segment_meta meta;
+
+  build(&meta);
+  enum cf_err err = CF_E_LEAVING;
+  for (unsigned asked = 0; err == CF_E_LEAVING; asked = asked * 3 + 1) {
+    unsigned left = asked;
+    const struct cf_swear stops = {.fingerprint_key = fact_ledger_key,
+                                   .stopped = stopping,
+                                   .context = &left};
+    ck_assert(!has_sums());
+    err = cf_segment_swear(segment_directory, &stops, &meta, NULL);
+  }
+  ck_assert_ok(err);
+  ck_assert(meta.sworn && has_sums());
 }
 END_TEST
 
@@ -221,7 +265,8 @@ int main(void)
       {.tcase = "swear", .test = test_sound, .setup = set_up, .teardown = tear_down},
       {.tcase = "swear", .test = test_flip_in_each_page},
       {.tcase = "swear", .test = test_wrong_page, .loops = 2},
-      {.tcase = "swear", .test = test_false_content, .loops = 4},
+      {.tcase = "swear", .test = test_false_content, .loops = 6},
+      {.tcase = "swear", .test = test_stopped},
   };
   return cf_test_run("segment_swear", tests, CF_COUNT(tests));
 }

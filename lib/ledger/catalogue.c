@@ -99,28 +99,50 @@ enum cf_err cf_catalogue_enter(struct cf_ledger *l, const struct cf_segment_meta
 
 /* ---- what the chain tells ---- */
 
-enum cf_err cf_catalogue_read_told(struct cf_ledger *l)
+static enum cf_err units_read(struct cf_ledger *l, struct cf_view *view, struct cf_told *told)
 {
-  struct cf_view *view = NULL;
   struct cf_block *block = calloc(1, sizeof *block);
-  enum cf_err err = block == NULL ? CF_E_NOMEM : cf_view_get(l, &view);
+  enum cf_err err = block == NULL ? CF_E_NOMEM : CF_OK;
   if (block != NULL)
     cf_block_init(block);
-  for (size_t i = 0; err == CF_OK && i < cf_view_units(view); i++) {
-    if (cf_nap_stopped(l))
-      err = CF_E_LEAVING;
-    (void)pthread_mutex_lock(&l->entering);
-    if (err == CF_OK)
-      err = cf_told_read(&l->told, view, i, block);
-    (void)pthread_mutex_unlock(&l->entering);
-  }
+  for (size_t i = 0; err == CF_OK && i < cf_view_units(view); i++)
+    err = cf_nap_stopped(l) ? CF_E_LEAVING : cf_told_read(told, view, i, block);
   if (block != NULL)
     cf_block_fini(block);
   free(block);
+  return err;
+}
+
+/* Under entering: what was read takes the place of what was known, which may
+ * have entered meanwhile. */
+static enum cf_err told_replace(struct cf_ledger *l, struct cf_told *read)
+{
+  enum cf_err err = CF_OK;
+  for (size_t i = 0; err == CF_OK && i < l->told.n; i++)
+    err = cf_told_add(read, &l->told.each[i], l->told.since);
+  if (err != CF_OK)
+    return err;
+  struct cf_told old = l->told;
+  l->told = *read;
+  l->told_known = true;
+  *read = old;
+  return CF_OK;
+}
+
+enum cf_err cf_catalogue_read_told(struct cf_ledger *l)
+{
+  struct cf_told told = {0};
+  struct cf_view *view = NULL;
+  enum cf_err err = cf_view_get(l, &view);
+  if (err == CF_OK)
+    err = units_read(l, view, &told);
   cf_view_put(view);
-  (void)pthread_mutex_lock(&l->entering);
-  l->told_known = err == CF_OK;
-  (void)pthread_mutex_unlock(&l->entering);
+  if (err == CF_OK) {
+    (void)pthread_mutex_lock(&l->entering);
+    err = told_replace(l, &told);
+    (void)pthread_mutex_unlock(&l->entering);
+  }
+  cf_told_fini(&told);
   return err;
 }
 
@@ -149,6 +171,21 @@ static uint64_t files_missing(struct cf_ledger *l, const struct cf_layout *layou
   if (directory >= 0)
     (void)close(directory);
   return missing;
+}
+
+bool cf_catalogue_unsworn(struct cf_ledger *l, uint64_t from, struct cf_segment_meta *meta)
+{
+  bool found = false;
+  (void)pthread_mutex_lock(&l->entering);
+  struct cf_layout *layout = cf_layout_get(l);
+  bool whole = l->told_known && !l->told.partial;
+  for (size_t i = 0; whole && !found && i < layout->segments_n; i++) {
+    *meta = layout->segments[i];
+    found = meta->first >= from && cf_told_judge(&l->told, meta) == CF_OATH_UNSWORN;
+  }
+  cf_layout_put(layout);
+  (void)pthread_mutex_unlock(&l->entering);
+  return found;
 }
 
 struct judged {

@@ -163,6 +163,18 @@ struct cf_ledger {
   atomic_bool reserve_gone; /* given up, and not made again */
 };
 
+/* Where in its round the scrubber is. */
+#define CF_SCRUB_PAGES    64 /* in a slice */
+#define CF_SCRUB_ROUND_US (INT64_C(7) * 86400 * 1000000)
+struct cf_scrub {
+  int64_t round_us; /* when the round began */
+  uint64_t first;   /* the segment at hand begins there, or later */
+  uint64_t page;    /* its next one */
+  uint64_t pages;   /* how many it has; 0: not known yet */
+  int64_t kept_us;  /* when the place was kept last */
+  bool moved;       /* since then */
+};
+
 /* meta.c: rows of the tables. */
 struct cf_head {
   uint64_t size;
@@ -186,6 +198,10 @@ CF_MUST enum cf_err cf_meta_each_segment(struct cf_ledger *l,
                                          enum cf_err (*each)(void *context,
                                                              const struct cf_segment_meta *meta),
                                          void *context);
+/* The scrubber's place: round_us, first and page. CF_E_NOTFOUND. */
+CF_MUST enum cf_err cf_meta_put_scrub(struct cf_ledger *l, struct cf_bdb_txn *txn,
+                                      const struct cf_scrub *scrub);
+CF_MUST enum cf_err cf_meta_get_scrub(struct cf_ledger *l, struct cf_scrub *scrub);
 /* Secrets and the origin: made at init, read at open. */
 CF_MUST enum cf_err cf_meta_put_secrets(struct cf_ledger *l, struct cf_bdb_txn *txn);
 CF_MUST enum cf_err cf_meta_get_secrets(struct cf_ledger *l);
@@ -252,8 +268,21 @@ CF_MUST enum cf_err cf_view_at(struct cf_ledger *l, uint64_t size, struct cf_vie
  * row already, which is replaced. */
 CF_MUST enum cf_err cf_catalogue_enter(struct cf_ledger *l, const struct cf_segment_meta *meta,
                                        const struct cf_tail *tail);
-/* Gather what the chain tells. CF_E_LEAVING, CF_E_NOMEM, CF_E_STORE. */
+/* Gather what the chain tells, for the first time or anew. CF_E_LEAVING,
+ * CF_E_NOMEM, CF_E_STORE. */
 CF_MUST enum cf_err cf_catalogue_read_told(struct cf_ledger *l);
+/* The first unsworn segment that begins at `from` or later. None, while damage
+ * may hide the record that tells of it. */
+bool cf_catalogue_unsworn(struct cf_ledger *l, uint64_t from, struct cf_segment_meta *meta);
+
+/* scrub.c */
+/* Where an earlier one was; else the beginning of a round. */
+void cf_scrub_begin(struct cf_ledger *l, struct cf_scrub *scrub, int64_t now_us);
+/* Check a slice, where it is time for one. Gives how long to wait before the
+ * next call, in microseconds. */
+int64_t cf_scrub_step(struct cf_ledger *l, struct cf_scrub *scrub, int64_t now_us);
+/* Keep the place. */
+void cf_scrub_end(struct cf_ledger *l, struct cf_scrub *scrub);
 
 /* nap.c: how they sleep */
 /* Sleep so long, or, where due is not NULL, until it is set, which is undone;
@@ -272,6 +301,8 @@ CF_MUST enum cf_err cf_segment_beside(struct cf_ledger *l, struct cf_view *view,
 void *cf_clerk_main(void *ledger);
 void *cf_roller_main(void *ledger);
 void *cf_warden_main(void *ledger);
+/* give the memory of an image that is no more back to the system */
+void cf_memory_trim(void);
 /* end a generation that is older than segment_span, or takes too much memory */
 void cf_clerk_end_tail(struct cf_ledger *l);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The ledger's tables: their names, and the rows of `meta` and `catalogue`.
  *
- * meta holds `head`, `secrets`, `origin`, and one `tail` || u64 number for each
- * generation; catalogue holds u64 first → segment. */
+ * meta holds `head`, `secrets`, `origin`, `scrub`, and one `tail` || u64 number
+ * for each generation; catalogue holds u64 first → segment. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -138,6 +138,30 @@ enum cf_err cf_meta_get_secrets(struct cf_ledger *l)
   }
   cf_buf_fini(&b);
   return err;
+}
+
+/* ---- the scrubber ---- */
+
+enum cf_err cf_meta_put_scrub(struct cf_ledger *l, struct cf_bdb_txn *txn,
+                              const struct cf_scrub *scrub)
+{
+  uint8_t v[24];
+  cf_u64_put(v, (uint64_t)scrub->round_us);
+  cf_u64_put(v + 8, scrub->first);
+  cf_u64_put(v + 16, scrub->page);
+  return cf_bdb_put(l->table[CF_TABLE_META], txn, CF_STR("scrub"), str(v, sizeof v));
+}
+
+enum cf_err cf_meta_get_scrub(struct cf_ledger *l, struct cf_scrub *scrub)
+{
+  uint8_t v[24];
+  enum cf_err err = get_fixed(l, CF_STR("scrub"), v, sizeof v);
+  if (err != CF_OK)
+    return err;
+  scrub->round_us = (int64_t)cf_u64_get(v);
+  scrub->first = cf_u64_get(v + 8);
+  scrub->page = cf_u64_get(v + 16);
+  return CF_OK;
 }
 
 /* ---- generations ---- */

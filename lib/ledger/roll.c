@@ -105,7 +105,7 @@ static struct cf_tail *oldest_frozen(struct cf_ledger *l)
 
 /* An image is many small pieces: without this its pages stay with the process
  * until the next one needs them. */
-static void give_memory_back(void)
+void cf_memory_trim(void)
 {
 #ifdef __GLIBC__
   (void)malloc_trim(0);
@@ -123,7 +123,7 @@ static bool roll_all(struct cf_ledger *l)
       cf_log(CF_LOG_ERROR, "a segment could not be written (%s): %s; it is tried again",
              cf_err_word(err), fault.detail);
     cf_tail_unref(tail);
-    give_memory_back();
+    cf_memory_trim();
     rolled_tell(l, err != CF_OK, false);
     if (err != CF_OK)
       return false;

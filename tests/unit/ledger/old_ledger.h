@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* A ledger as it was before the chain told of segments: files with Berkeley
+ * DB's own checksums, without sums, and rows without a digest. What cannot be
+ * done fails the test. */
+#ifndef CF_TEST_OLD_LEDGER_H
+#define CF_TEST_OLD_LEDGER_H
+
+/* Make it in the stage's directory, which is configured, with segments of 256
+ * records that are full, so many of them, and leave it closed. */
+void old_ledger_make(unsigned segments);
+
+#endif

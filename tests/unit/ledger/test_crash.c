@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tests/unit/ledger/ledger_stage.h"
+#include "tests/unit/ledger/old_ledger.h"
 
 #define KILLED 9
 
@@ -181,6 +182,49 @@ START_TEST(test_killed_in_roll)
 }
 END_TEST
 
+static void wait_until_sworn(void)
+{
+  struct cf_ledger_state state;
+  do {
+    usleep(1000);
+    cf_ledger_state(stage_ledger, &state);
+  } while (!state.segments_checked || state.unsworn > 0);
+  ck_assert_uint_eq(state.mismatched + state.missing + state.damaged, 0);
+}
+
+static int swear_steps;
+
+static void swear_once(void)
+{
+  atomic_store(&steps, swear_steps);
+  stage_open_ledger();
+  wait_until_sworn();
+  _exit(0);
+}
+
+/* Wherever swearing to the segments of an older ledger is cut short, before or
+ * after one is told, the next owner goes on with it. */
+START_TEST(test_killed_in_swearing)
+{
+  int stride = getenv("CF_LONG") != NULL ? 1 : 3;
+  int status = KILLED;
+  old_ledger_make(2);
+  temp_run("mkdir old && cp -a data data.signer old");
+  for (swear_steps = 0; status == KILLED; swear_steps += stride) {
+    status = cf_test_child(swear_once);
+    stage_open_ledger();
+    wait_until_sworn();
+    temp_run("test $(ls data/segments | wc -l) = 4 -a $(ls data/segments/*[0-9].sums | wc -l) = 2");
+    stage_assert_verifies();
+    stage_close_ledger();
+    temp_run("rm -rf data data.signer && cp -a old/* .");
+  }
+  ck_assert_int_eq(status, 0);
+  ck_assert_int_gt(swear_steps, 8);
+  temp_run("rm -rf old");
+}
+END_TEST
+
 /* One try: killed after n steps? */
 static bool killed_in_init(int n)
 {
@@ -321,6 +365,7 @@ int main(void)
        .teardown = teardown,
        .loops = 3},
       {.tcase = "crash", .test = test_killed_in_roll},
+      {.tcase = "crash", .test = test_killed_in_swearing},
       {.tcase = "crash", .test = test_killed_in_init},
       {.tcase = "crash", .test = test_init_syncs_names},
       {.tcase = "crash", .test = test_init_beside_a_used_key},

@@ -4,6 +4,7 @@
 
 #include "lib/ledger/told_in.h"
 #include "tests/unit/ledger/ledger_stage.h"
+#include "tests/unit/segment/forge.h"
 
 /* Told at seqs 600 and 900: two ranges, the second of them twice. */
 static void tell(struct cf_told *told)
@@ -71,6 +72,11 @@ static struct cf_ledger_state state_when_checked(void)
   return state;
 }
 
+static void times_change(struct cf_buf *value)
+{
+  value->p[value->n - 1] ^= 1;
+}
+
 /* Each file is told, and found to be so after a restart too. */
 START_TEST(test_files_are_told)
 {
@@ -110,6 +116,42 @@ START_TEST(test_a_missing_file_is_seen)
 }
 END_TEST
 
+/* A file that somebody wrote, with its sums and its row: nobody reads it, and
+ * the chain tells. */
+START_TEST(test_a_forged_file_is_seen)
+{
+  stage_append_range(0, 900, 100);
+  stage_wait_for_segments(3);
+  stage_close_ledger();
+  forge_begin(2);
+  forge_row("times", 0, times_change);
+  forge_end();
+  stage_open_ledger();
+  struct cf_ledger_state state = state_when_checked();
+  ck_assert_uint_eq(state.mismatched, 1);
+  ck_assert_uint_eq(state.missing + state.unsworn + state.damaged, 0);
+}
+END_TEST
+
+/* A row that has lost its digest, so that its pages need no sums: it is not
+ * taken for one of an older ledger, and not sworn to. */
+START_TEST(test_a_row_without_its_digest_is_seen)
+{
+  stage_append_range(0, 900, 100);
+  stage_wait_for_segments(3);
+  stage_close_ledger();
+  forge_begin(2);
+  forge_meta.sworn = false;
+  forge_end();
+  stage_open_ledger();
+  struct cf_ledger_state state = {0};
+  while (state.mismatched == 0)
+    cf_ledger_state(stage_ledger, &state);
+  ck_assert_uint_eq(state.mismatched, 1);
+  ck_assert_uint_eq(state.unsworn, 0);
+}
+END_TEST
+
 int main(void)
 {
   const struct cf_test tests[] = {
@@ -121,6 +163,8 @@ int main(void)
        .teardown = stage_ledger_teardown,
        .timeout = 20},
       {.tcase = "ledger", .test = test_a_missing_file_is_seen, .loops = 2},
+      {.tcase = "ledger", .test = test_a_forged_file_is_seen},
+      {.tcase = "ledger", .test = test_a_row_without_its_digest_is_seen},
   };
   return cf_test_run("told", tests, CF_COUNT(tests));
 }

@@ -22,7 +22,7 @@ static const char *cgi_param(void *context, const char *name)
   struct cf_cgi *cgi = context;
   size_t n = strlen(name);
 
-  if (cf_hidden(name))
+  if (cf_hidden(name, CF_PEER_WEB))
     return NULL;
   for (char **p = cgi->environment; *p != NULL; p++)
     if (strncmp(*p, name, n) == 0 && (*p)[n] == '=')
@@ -36,7 +36,7 @@ static enum cf_err cgi_each_param(void *context,
   enum cf_err err = CF_OK;
 
   for (char **p = ((struct cf_cgi *)context)->environment; err == CF_OK && *p != NULL; p++)
-    if (!cf_hidden(*p) && strchr(*p, '=') != NULL)
+    if (!cf_hidden(*p, CF_PEER_WEB) && strchr(*p, '=') != NULL)
       err = each(arg, *p);
   return err;
 }

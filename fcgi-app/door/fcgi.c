@@ -75,6 +75,7 @@ struct worker {
   FCGX_Request request;
   struct cf_transport transport;
   struct cf_pace body, answer;
+  enum cf_peer peer;
   bool failed; /* nothing more can be written */
 };
 
@@ -108,7 +109,7 @@ static const char *transport_param(void *context, const char *name)
 {
   struct worker *w = context;
 
-  if (cf_hidden(name))
+  if (cf_hidden(name, w->peer))
     return NULL;
   return FCGX_GetParam(name, w->request.envp);
 }
@@ -121,7 +122,7 @@ static enum cf_err transport_each_param(void *context,
   enum cf_err err = CF_OK;
 
   for (char **p = w->request.envp; err == CF_OK && *p != NULL; p++)
-    if (!cf_hidden(*p))
+    if (!cf_hidden(*p, w->peer))
       err = each(arg, *p);
   return err;
 }
@@ -300,6 +301,8 @@ static void request_finish(struct worker *w)
 static void request_begin(struct worker *w)
 {
   w->failed = false;
+  w->peer = cf_peers_look(&w->server->job.peers, w->request.ipcFd,
+                          FCGX_GetParam("REMOTE_ADDR", w->request.envp) != NULL);
   w->transport = (struct cf_transport){
       .context = w,
       .door = door_of(w),
@@ -315,7 +318,7 @@ static void request_begin(struct worker *w)
   w->body = (struct cf_pace){w->server->job.body_timeout_us, CF_PACE_BODY_S, 0, 0};
   w->answer = (struct cf_pace){CF_PACE_ANSWER_US, CF_PACE_ANSWER_S, 0, 0};
   cf_hold_begin(w->server->holds, number_of(w), w->request.ipcFd,
-                FCGX_GetParam("REMOTE_ADDR", w->request.envp));
+                transport_param(w, "REMOTE_ADDR"));
 }
 
 static void request_serve(struct worker *w)

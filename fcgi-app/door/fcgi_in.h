@@ -4,6 +4,7 @@
 #ifndef CF_DOOR_FCGI_IN_H
 #define CF_DOOR_FCGI_IN_H
 
+#include "fcgi-app/door/peers.h"
 #include "fcgi-app/http/transport.h"
 
 /* Is descriptor 0 something else than a listening socket: was this program
@@ -19,6 +20,7 @@ struct cf_fcgi_job {
    * CF_DOOR_WEB, and whoever listens after us serves the backlog. */
   bool owner_door;
   unsigned uid;
+  struct cf_peers peers;   /* whom it believes about callers */
   int64_t body_timeout_us; /* for a request's body, and more for what comes of it (pace_in.h) */
   /* Answer one request; called in a worker's thread. */
   void (*serve)(void *context, struct cf_transport *transport);

@@ -97,7 +97,7 @@ static enum cf_err open_door(struct cf_owner *owner, struct cf_fault *fault)
 
   if (err != CF_OK)
     return err;
-  const struct cf_fcgi_job job = {
+  struct cf_fcgi_job job = {
       .listener = owner->listener,
       .threads = (unsigned)owner->conf->threads,
       .owner_door = true,
@@ -106,7 +106,8 @@ static enum cf_err open_door(struct cf_owner *owner, struct cf_fault *fault)
       .serve = owner_serve,
       .context = owner,
   };
-  return cf_fcgi_start(&job, &owner->door, fault);
+  err = cf_peers_init(owner->conf, &job.peers, fault);
+  return err == CF_OK ? cf_fcgi_start(&job, &owner->door, fault) : err;
 }
 
 /* Whoever has the directory's uid is trusted with it; nobody else may write

@@ -30,7 +30,7 @@ static enum cf_err add_param(void *arg, const char *assignment)
   struct cf_str value = cf_str_from(assignment);
   struct cf_str name = cf_str_cut(&value, '=');
 
-  if (cf_hidden(assignment) || cf_str_is(name, "FCGI_ROLE"))
+  if (cf_hidden(assignment, CF_PEER_WEB) || cf_str_is(name, "FCGI_ROLE"))
     return CF_OK;
   return cf_exchange_param(arg, name, value);
 }

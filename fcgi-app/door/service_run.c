@@ -96,7 +96,11 @@ int cf_service_run_web(const struct cf_conf *conf, int listener)
                             .body_timeout_us = conf->body_timeout_us,
                             .serve = service_serve};
 
-  enum cf_err err = cf_service_new(conf, false, &service);
+  enum cf_err err = cf_peers_check(conf, listener, &fault);
+  if (err == CF_OK)
+    err = cf_peers_init(conf, &job.peers, &fault);
+  if (err == CF_OK)
+    err = cf_service_new(conf, false, &service);
   if (err == CF_OK) {
     /* Whatever comes of it: requests are answered, with 503 at worst, and it is
      * tried again. */

@@ -6,9 +6,30 @@
 
 #include <string.h>
 
-#define PREFIX "COUNTERFOIL_"
+/* Whom a name is believed from; one that ends with an underscore is the
+ * beginning of many. */
+static const struct {
+  const char *name;
+  enum cf_peer from;
+} told[] = {
+    {"AUTH_TYPE", CF_PEER_WEB},       {"REMOTE_USER", CF_PEER_WEB},
+    {"SSL_CLIENT_", CF_PEER_WEB},     {"REMOTE_ADDR", CF_PEER_UNKNOWN},
+    {"REMOTE_HOST", CF_PEER_UNKNOWN}, {"REMOTE_PORT", CF_PEER_UNKNOWN},
+};
 
-bool cf_hidden(const char *name)
+static bool is_name(const char *name, const char *known)
 {
-  return strncmp(name, PREFIX, sizeof PREFIX - 1) == 0;
+  size_t n = strlen(known);
+
+  return strncmp(name, known, n) == 0 && (known[n - 1] == '_' || name[n] == '\0' || name[n] == '=');
+}
+
+bool cf_hidden(const char *name, enum cf_peer peer)
+{
+  if (is_name(name, "COUNTERFOIL_"))
+    return true;
+  for (size_t i = 0; i < sizeof told / sizeof told[0]; i++)
+    if (is_name(name, told[i].name))
+      return peer < told[i].from;
+  return false;
 }

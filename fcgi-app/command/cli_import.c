@@ -26,6 +26,8 @@ static const struct cf_cli_option options[] = {
     {"source", "NAME", "the events' source, a name for the log (default: import)"},
     {"follow", NULL, "go on as the files grow, are rotated and truncated, until SIGINT or SIGTERM"},
     {"state", "FILE", "with --follow: where it is kept how far the files were read"},
+    {"links", NULL, "as root: follow links on the way to a file too"},
+    {"pipe", NULL, "as root: take what is no regular file too, like a named pipe"},
     {"json", NULL, "print the result as JSON"},
     {NULL, NULL, NULL},
 };
@@ -34,6 +36,7 @@ CF_CLI_OPTIONS_CHECK(options);
 struct job {
   struct cf_cli *cli;
   bool on;
+  bool root;             /* started as root */
   char *state;           /* the state file; NULL: none is kept */
   struct cf_marks marks; /* what it held at the start */
   struct cf_import *import;
@@ -137,11 +140,11 @@ static enum cf_err default_state(struct job *job, struct cf_buf *b)
 
 /* Started as root it runs as the ledger's user, whose home may be anything:
  * then the file has to be named. */
-static enum cf_err find_state(struct job *job, bool was_root)
+static enum cf_err find_state(struct job *job)
 {
   const char *given = cf_cli_value(job->cli, "state");
   struct cf_buf b;
-  if (given == NULL && was_root && geteuid() != 0)
+  if (given == NULL && job->root && geteuid() != 0)
     return cf_fail(
         &job->cli->fault, CF_E_CONFIG, "state",
         "as root, name a file with --state, in a directory that the ledger's user may write");
@@ -233,6 +236,10 @@ static enum cf_err name_paths(struct job *job)
 static enum cf_err open_files(struct job *job)
 {
   const struct cf_follow_rules rules = {.on = job->on,
+                                        .no_links =
+                                            job->root && cf_cli_value(job->cli, "links") == NULL,
+                                        .only_files =
+                                            job->root && cf_cli_value(job->cli, "pipe") == NULL,
                                         .drain_us = DRAIN_US,
                                         .name = name_file,
                                         .context = job};
@@ -372,7 +379,6 @@ static enum cf_err print_result(const struct job *job, int64_t since_us)
  * for the ledger's user. */
 static enum cf_err job_prepare(struct job *job)
 {
-  bool was_root = geteuid() == 0;
   enum cf_err err = name_paths(job);
   if (err == CF_OK && !job->on)
     err = open_files(job);
@@ -381,7 +387,7 @@ static enum cf_err job_prepare(struct job *job)
   if (err == CF_OK)
     err = open_import(job);
   if (err == CF_OK && job->on)
-    err = find_state(job, was_root);
+    err = find_state(job);
   if (err == CF_OK && job->on)
     err = open_files(job);
   return err;
@@ -402,7 +408,7 @@ static void job_finish(struct job *job)
 
 static int import_run(struct cf_cli *cli)
 {
-  struct job job = {.cli = cli, .on = cf_cli_value(cli, "follow") != NULL};
+  struct job job = {.cli = cli, .on = cf_cli_value(cli, "follow") != NULL, .root = geteuid() == 0};
   int64_t since_us = cf_clock_mono_us();
   if (!job.on && cf_cli_value(cli, "state") != NULL)
     return cf_cli_usage(cli, "--state goes with --follow");
@@ -430,7 +436,8 @@ const struct cf_cli_command cf_cli_import = {
         "line's place. With --follow renamed files are read to their end, and what was not yet read of a truncated one is\n"
         "looked for in its copy beside it. How far files were read is kept in the --state file, written when the ledger\n"
         "has the lines on disk; by default in $XDG_STATE_HOME/counterfoil or ~/.local/state/counterfoil. As root, --state is\n"
-        "needed, and followed files must be readable for the ledger's user.\n",
+        "needed, and followed files must be readable for the ledger's user; links, which others may have put in root's way, and\n"
+        "what is no regular file are refused without --links and --pipe.\n",
     .options = options,
     .args_min = 1,
     .args_max = 1000,

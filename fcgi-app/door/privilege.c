@@ -7,9 +7,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "lib/base/way.h"
+
+struct user {
+  uid_t uid;
+  gid_t gid;
+};
 
 /* Become uid for good, with the groups of its name, or with gid alone where it
  * has none. */
@@ -25,60 +35,175 @@ static enum cf_err user_become(uid_t uid, gid_t gid, struct cf_fault *fault)
   return CF_OK;
 }
 
-enum cf_err cf_privilege_drop(const struct cf_conf *conf, struct cf_fault *fault)
+/* ---- root's way ---- */
+
+/* Whoever else could write a directory on the way could put another in the
+ * place of what is behind it; in a sticky one only the owner of what is there
+ * may. */
+static enum cf_err directory_judge(void *context, const char *path, const struct stat *st,
+                                   struct cf_fault *fault)
+{
+  uid_t owner = *(const uid_t *)context;
+  bool sticky = st->st_uid == 0 && (st->st_mode & S_ISVTX) != 0;
+
+  if (!S_ISDIR(st->st_mode))
+    return cf_fail(fault, CF_E_CONFIG, path, "this is no directory");
+  if (st->st_uid != 0 && st->st_uid != owner)
+    return cf_fail(
+        fault, CF_E_CONFIG, path,
+        "this belongs to uid %u, who could lead root elsewhere: chown it to root or to uid %u, or keep the ledger in another place",
+        (unsigned)st->st_uid, (unsigned)owner);
+  if ((st->st_mode & 022) != 0 && !sticky)
+    return cf_fail(
+        fault, CF_E_CONFIG, path,
+        "others than its owner may write this, and lead root elsewhere: chmod go-w, or keep the ledger in another place");
+  return CF_OK;
+}
+
+/* The directory at the end of a way that is safe for the ledger of `owner`. */
+static enum cf_err way_open(const char *path, uid_t owner, int *fd, struct stat *st,
+                            struct cf_fault *fault)
+{
+  int got = -1;
+
+  enum cf_err err = cf_way_open(path, O_RDONLY | O_DIRECTORY, directory_judge, &owner, &got, fault);
+  if (err == CF_OK && fstat(got, st) != 0)
+    err = cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot look at the directory");
+  if (err == CF_OK)
+    *fd = got;
+  else if (got >= 0)
+    close(got);
+  return err;
+}
+
+/* Whose the directory is, as far as a first look tells; the way to it is judged
+ * by that. */
+static enum cf_err directory_owner(const char *path, struct user *user, struct cf_fault *fault)
 {
   struct stat st;
+  int fd;
+
+  enum cf_err err = cf_way_open(path, O_RDONLY | O_DIRECTORY, NULL, NULL, &fd, fault);
+  if (err != CF_OK)
+    return err;
+  bool seen = fstat(fd, &st) == 0;
+  close(fd);
+  if (!seen)
+    return cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot look at the directory");
+  *user = (struct user){st.st_uid, st.st_gid};
+  return CF_OK;
+}
+
+/* A directory of the ledger's that must be the user's, if it is there. */
+static enum cf_err directory_check(const char *path, struct user user, struct cf_fault *fault)
+{
+  struct stat st;
+  int fd;
+
+  enum cf_err err = way_open(path, user.uid, &fd, &st, fault);
+  if (err != CF_OK)
+    return err;
+  close(fd);
+  return st.st_uid == user.uid
+             ? CF_OK
+             : cf_fail(fault, CF_E_CONFLICT, path, "this belongs to uid %u and not to uid %u",
+                       (unsigned)st.st_uid, (unsigned)user.uid);
+}
+
+enum cf_err cf_privilege_drop(const struct cf_conf *conf, struct cf_fault *fault)
+{
+  struct user user;
 
   if (geteuid() != 0)
     return CF_OK;
-  if (stat(conf->data, &st) != 0)
-    return cf_fail_errno(fault, errno == ENOENT ? CF_E_NOTFOUND : CF_E_SYSTEM, conf->data,
-                         "cannot look at the data directory");
-  return st.st_uid == 0 ? CF_OK : user_become(st.st_uid, st.st_gid, fault);
+  enum cf_err err = directory_owner(conf->data, &user, fault);
+  if (err == CF_OK)
+    err = directory_check(conf->data, user, fault);
+  if (err != CF_OK)
+    return err;
+  err = directory_check(conf->signer, user, fault);
+  if (err != CF_OK && err != CF_E_NOTFOUND)
+    return err;
+  return user.uid == 0 ? CF_OK : user_become(user.uid, user.gid, fault);
 }
 
-/* Make the directory the user's. One that is there already must be the user's:
- * nothing is taken away from anybody. */
-static enum cf_err make_directory(const char *path, const struct passwd *user,
+/* ---- making ---- */
+
+/* Make name in the directory, and it the user's. */
+static enum cf_err directory_make(int dir, const char *name, const char *path, struct user user,
                                   struct cf_fault *fault)
 {
   struct stat st;
   enum cf_err err = CF_OK;
 
-  if (mkdir(path, 0700) != 0) {
-    if (errno != EEXIST)
-      return cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot make the directory");
-    if (lstat(path, &st) != 0 || !S_ISDIR(st.st_mode) || st.st_uid != user->pw_uid)
-      return cf_fail(fault, CF_E_CONFLICT, path, "this is there already and is no directory of %s",
-                     user->pw_name);
-    return CF_OK;
-  }
-  int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  /* Who may write to a directory on the way could have put another in its
-   * place. */
-  if (fd >= 0 && (fstat(fd, &st) != 0 || st.st_uid != geteuid() || (st.st_mode & 077) != 0))
+  if (mkdirat(dir, name, 0700) != 0)
+    return cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot make the directory");
+  int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd >= 0 && (fstat(fd, &st) != 0 || st.st_uid != 0 || (st.st_mode & 077) != 0))
     err = cf_fail(fault, CF_E_CONFLICT, path, "this is not the directory that was just made");
-  else if (fd < 0 || fchown(fd, user->pw_uid, user->pw_gid) != 0)
-    err = cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot give the directory to %s", user->pw_name);
+  else if (fd < 0 || fchown(fd, user.uid, user.gid) != 0)
+    err = cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot give the directory to uid %u",
+                        (unsigned)user.uid);
   if (fd >= 0)
     close(fd);
   return err;
 }
 
+/* See to it that there is a directory of the user's, or that he can make it:
+ * root makes nothing in a directory that is his. */
+static enum cf_err directory_prepare(const char *path, struct user user, struct cf_fault *fault)
+{
+  char parent[PATH_MAX];
+  struct stat st;
+  int dir;
+  const char *slash = strrchr(path, '/');
+
+  enum cf_err err = directory_check(path, user, fault);
+  if (err != CF_E_NOTFOUND)
+    return err;
+  int n = snprintf(parent, sizeof parent, "%.*s", (int)(slash - path), path);
+  if ((size_t)n >= sizeof parent)
+    return cf_fail(fault, CF_E_SYSTEM, path, "the path is too long");
+  err = way_open(n == 0 ? "/" : parent, user.uid, &dir, &st, fault);
+  if (err != CF_OK)
+    return err;
+  if (st.st_uid == 0)
+    err = directory_make(dir, slash + 1, path, user, fault);
+  close(dir);
+  return err;
+}
+
+/* Whose the ledger is to be; without a name that of a data directory that is
+ * there, else root's. */
+static enum cf_err user_choose(const struct cf_conf *conf, const char *name, struct user *user,
+                               struct cf_fault *fault)
+{
+  if (name != NULL) {
+    const struct passwd *found = getpwnam(name);
+    if (found == NULL)
+      return cf_fail(fault, CF_E_PARAMETER, "--user", "there is no user %s", name);
+    *user = (struct user){found->pw_uid, found->pw_gid};
+    return CF_OK;
+  }
+  enum cf_err err = directory_owner(conf->data, user, fault);
+  if (err == CF_E_NOTFOUND)
+    *user = (struct user){0, 0};
+  return err == CF_E_NOTFOUND ? CF_OK : err;
+}
+
 enum cf_err cf_privilege_prepare(const struct cf_conf *conf, const char *name,
                                  struct cf_fault *fault)
 {
-  if (name == NULL)
-    return geteuid() == 0 && access(conf->data, F_OK) == 0 ? cf_privilege_drop(conf, fault) : CF_OK;
-  const struct passwd *user = getpwnam(name);
-  if (user == NULL)
-    return cf_fail(fault, CF_E_PARAMETER, "--user", "there is no user %s", name);
-  if (geteuid() != 0)
-    return user->pw_uid == geteuid()
-               ? CF_OK
-               : cf_fail(fault, CF_E_ROLE, "--user", "only root can make a ledger for %s", name);
-  enum cf_err err = make_directory(conf->data, user, fault);
+  struct user user = {geteuid(), getegid()};
+  bool root = user.uid == 0;
+
+  enum cf_err err = root || name != NULL ? user_choose(conf, name, &user, fault) : CF_OK;
+  if (err == CF_OK && !root && user.uid != geteuid())
+    return cf_fail(fault, CF_E_ROLE, "--user", "only root can make a ledger for %s", name);
+  if (err != CF_OK || !root)
+    return err;
+  err = directory_prepare(conf->data, user, fault);
   if (err == CF_OK)
-    err = make_directory(conf->signer, user, fault);
-  return err == CF_OK ? user_become(user->pw_uid, user->pw_gid, fault) : err;
+    err = directory_prepare(conf->signer, user, fault);
+  return err == CF_OK && user.uid != 0 ? user_become(user.uid, user.gid, fault) : err;
 }

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Giving root away: every program works as the user who owns the data
- * directory. */
+ * directory.
+ *
+ * Root goes to it, and to the signer's directory, without following a link
+ * (lib/base/way.h), and only by directories that are root's or that user's and
+ * that nobody else may write, or root's and sticky: nobody else can choose whom
+ * root becomes and where he works. */
 #ifndef CF_DOOR_PRIVILEGE_H
 #define CF_DOOR_PRIVILEGE_H
 
@@ -8,15 +13,18 @@
 
 /* Started as root: become the owner of conf->data, uid, gid and groups, for
  * good. Anybody else stays who he is. CF_E_NOTFOUND: there is no data
- * directory; CF_E_SYSTEM. */
+ * directory; CF_E_CONFIG: a way is not safe; CF_E_CONFLICT: the signer's
+ * directory is somebody else's; CF_E_SYSTEM. */
 CF_MUST enum cf_err cf_privilege_drop(const struct cf_conf *conf, struct cf_fault *fault);
 
-/* For `init`. Started as root with a user's name: make conf->data and
- * conf->signer (0700, where they are missing) that user's and become that user.
- * Without a name: become the owner of conf->data where it is there. As another
+/* For `init`. Started as root: become the named user; without a name whoever
+ * owns conf->data or, where it is missing, stay root. Before, make conf->data
+ * and conf->signer (0700) the user's where they are missing in a directory of
+ * root's; what is missing in one of the user's own he makes himself. As another
  * user do nothing; a name that is not one's own is CF_E_ROLE then.
  * CF_E_PARAMETER: no such user. CF_E_CONFLICT: a directory is there and belongs
- * to somebody else. CF_E_SYSTEM. */
+ * to somebody else. CF_E_CONFIG, CF_E_SYSTEM as above; CF_E_NOTFOUND: so is the
+ * directory that one of them would be in. */
 CF_MUST enum cf_err cf_privilege_prepare(const struct cf_conf *conf, const char *user,
                                          struct cf_fault *fault);
 

@@ -22,6 +22,8 @@ struct cf_follow_rules {
   /* go on at the end: wait for more; else the last line needs no LF, and the
    * end is the end */
   bool on;
+  bool no_links;   /* a link anywhere on the way to a file is refused */
+  bool only_files; /* so is what is no regular file */
   /* how long a renamed file must be quiet before it is left, and its last line
    * taken without LF */
   int64_t drain_us;

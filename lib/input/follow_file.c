@@ -11,6 +11,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/die.h"
+#include "lib/base/way.h"
 #include "lib/input/follow_in.h"
 
 bool cf_follow_compressed(int fd)
@@ -32,36 +33,54 @@ bool cf_follow_compressed(int fd)
   return false;
 }
 
-static enum cf_err check_kind(const struct cf_follow *f, int fd, const struct stat *st,
-                              struct cf_fault *fault)
+static enum cf_err check_kind(const struct cf_follow *f, bool standard, int fd,
+                              const struct stat *st, struct cf_fault *fault)
 {
-  if (S_ISDIR(st->st_mode) || (f->rules.on && !S_ISREG(st->st_mode)))
-    return cf_fail(fault, CF_E_CONFIG, f->path, "is no regular file");
+  bool only_files = f->rules.on || (f->rules.only_files && !standard);
+  if (S_ISDIR(st->st_mode) || (only_files && !S_ISREG(st->st_mode)))
+    return cf_fail(fault, CF_E_CONFIG, f->path, "is no regular file%s",
+                   S_ISDIR(st->st_mode) || f->rules.on ? "" : "; as root it takes --pipe");
   if (S_ISREG(st->st_mode) && cf_follow_compressed(fd))
     return cf_fail(fault, CF_E_CONFIG, f->path,
                    "is compressed; give its text to `counterfoil import -`");
   return CF_OK;
 }
 
+/* The path, which is no "-". */
+static enum cf_err path_open(const struct cf_follow *f, int *fd, struct cf_fault *fault)
+{
+  bool waits = !f->rules.on && !f->rules.only_files;
+  int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | (waits ? 0 : O_NONBLOCK);
+  if (f->rules.no_links)
+    return cf_way_open(f->path, flags, NULL, NULL, fd, fault);
+  int got = open(f->path, flags);
+  if (got < 0)
+    return cf_fail_errno(fault, errno == ENOENT ? CF_E_NOTFOUND : CF_E_SYSTEM, f->path,
+                         "cannot open it");
+  *fd = got;
+  return CF_OK;
+}
+
 enum cf_err cf_follow_open(const struct cf_follow *f, int *fd, struct stat *st,
                            struct cf_fault *fault)
 {
-  bool standard = strcmp(f->path, "-") == 0;
-  int got = standard
-                ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
-                : open(f->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (f->rules.on ? O_NONBLOCK : 0));
-  if (got < 0 && errno == ENOENT && f->rules.on)
-    return CF_E_NOTFOUND;
-  if (got < 0 || fstat(got, st) != 0) {
-    enum cf_err err = cf_fail_errno(fault, CF_E_SYSTEM, f->path, "cannot open it");
-    if (got >= 0)
-      close(got);
+  int got = -1;
+  enum cf_err err = CF_OK;
+  if (strcmp(f->path, "-") == 0)
+    got = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+  else
+    err = path_open(f, &got, fault);
+  if (err == CF_E_NOTFOUND && !f->rules.on)
+    err = CF_E_SYSTEM;
+  if (err != CF_OK)
     return err;
-  }
-  enum cf_err err = check_kind(f, got, st, fault);
+  if (got < 0 || fstat(got, st) != 0)
+    err = cf_fail_errno(fault, CF_E_SYSTEM, f->path, "cannot open it");
+  else
+    err = check_kind(f, strcmp(f->path, "-") == 0, got, st, fault);
   if (err == CF_OK)
     *fd = got;
-  else
+  else if (got >= 0)
     close(got);
   return err;
 }

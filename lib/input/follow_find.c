@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lib/base/diag.h"
+#include "lib/base/way.h"
 
 /* of clocks and file times; too much costs reading, not double events */
 #define MISSED_MARGIN_US INT64_C(2000000)
@@ -50,6 +51,19 @@ static enum cf_err try_neighbour(struct cf_follow *f, int dir, const char *name,
   return err;
 }
 
+static DIR *directory_open(const struct cf_follow *f, const char *path)
+{
+  int fd;
+  if (!f->rules.no_links)
+    return opendir(path);
+  if (cf_way_open(path, O_RDONLY | O_DIRECTORY, NULL, NULL, &fd, NULL) != CF_OK)
+    return NULL;
+  DIR *dir = fdopendir(fd);
+  if (dir == NULL)
+    close(fd);
+  return dir;
+}
+
 /* The first neighbour that `accept` takes, open; its suffix is not kept.
  * CF_E_NOTFOUND, accept's errors. */
 static enum cf_err neighbour_find(struct cf_follow *f, accept_fn *accept, const void *wanted,
@@ -59,7 +73,7 @@ static enum cf_err neighbour_find(struct cf_follow *f, accept_fn *accept, const 
   if (slash == NULL)
     return CF_E_NOTFOUND;
   *slash = '\0';
-  DIR *dir = opendir(slash == f->path ? "/" : f->path);
+  DIR *dir = directory_open(f, slash == f->path ? "/" : f->path);
   *slash = '/';
   enum cf_err err = CF_E_NOTFOUND;
   size_t n = strlen(slash + 1);

@@ -88,4 +88,62 @@ cli serve --config "$CONF" --listen "127.0.0.1:$PORT" >"$TMP/out" 2>&1
 is "$?" 2 "trust and a TCP socket do not go together"
 like "$(cat "$TMP/out")" "trust" "which is said"
 
+# ---- root's way
+
+# root COMMAND…: with what it says in $TMP/out; another user's directory is $BAD
+root() { "$CLI" "$@" >"$TMP/out" 2>&1; }
+refused() { # refused NAME WORDS COMMAND…
+  local name=$1 words=$2
+  shift 2
+  root "$@"
+  is $? 2 "root: $name"
+  like "$(cat "$TMP/out")" "$words" "root: $name: which is said"
+}
+rooted() { # rooted DATA SIGNER: its configuration is $TMP/rooted.conf
+  printf '%s\n' "data = $1" "signer = $2" "origin = test.example.org/rooted" "min_free = 1M" >"$TMP/rooted.conf"
+}
+if [ -n "$OTHER" ]; then
+  BAD=$TMP/root/bad
+  chown root: "$TMP"
+  mkdir "$TMP/root" "$TMP/root/good" "$BAD"
+  chown "$OTHER:" "$BAD"
+  rooted "$BAD/data" "$TMP/root/key"
+  refused "no ledger in another user's directory" "belongs to uid" init --config "$TMP/rooted.conf"
+  refused "nor a third one's there" "belongs to uid" init --config "$TMP/rooted.conf" --user "$RUN_AS"
+  rooted "$TMP/root/good/data" "$BAD/key"
+  refused "nor its key" "belongs to uid" init --config "$TMP/rooted.conf"
+  is "$(find "$BAD" -mindepth 1)" "" "root: nothing was made there"
+  rm -rf "$TMP/root/good/data"
+  rooted "$BAD/data" "$BAD/key"
+  root init --config "$TMP/rooted.conf" --user "$OTHER"
+  is "$? $(find "$BAD" ! -user "$OTHER")" "0 " "root: his own ledger there is made as him"
+  rm -rf "${BAD:?}"/*
+  rooted "$TMP/root/good/data" "$TMP/root/good/key"
+  root init --config "$TMP/rooted.conf" --user "$RUN_AS"
+  is $? 0 "root: a ledger for a user in root's directory"
+  ln -s "$TMP/root/good" "$BAD/way"
+  rooted "$BAD/way/data" "$TMP/root/good/key"
+  refused "not by way of a link" "is a link" verify --config "$TMP/rooted.conf"
+  chown root: "$BAD"
+  refused "nor of a link of root's" "is a link" verify --config "$TMP/rooted.conf"
+  chown "$OTHER:" "$BAD"
+  rooted "$TMP/root/good/data" "$TMP/root/good/key"
+  ln -s /etc/shadow "$BAD/access.log"
+  ln -s /etc "$BAD/logs"
+  mkfifo "$BAD/pipe"
+  refused "no link is imported" "is a link" import --config "$TMP/rooted.conf" "$BAD/access.log"
+  refused "nor by way of one" "is a link" import --config "$TMP/rooted.conf" "$BAD/logs/shadow"
+  refused "nor a pipe" "is no regular file" import --config "$TMP/rooted.conf" "$BAD/pipe"
+  echo one >"$TMP/root/real.log"
+  chmod 600 "$TMP/root/real.log"
+  ln -s "$TMP/root/real.log" "$TMP/root/link.log"
+  root import --config "$TMP/rooted.conf" --json "$TMP/root/real.log"
+  is "$? $(tail -n 1 "$TMP/out" | jq -c '[.lines, .accepted]')" "0 [1,1]" "root: a log that only root may read"
+  root import --config "$TMP/rooted.conf" --json --links "$TMP/root/link.log"
+  is "$? $(tail -n 1 "$TMP/out" | jq -c '[.lines, .duplicates]')" "0 [1,1]" "root: a link with --links"
+  (echo two >"$BAD/pipe") &
+  root import --config "$TMP/rooted.conf" --json --pipe "$BAD/pipe"
+  is "$? $(tail -n 1 "$TMP/out" | jq -c '[.lines, .accepted]')" "0 [1,1]" "root: a pipe with --pipe"
+fi
+
 finish

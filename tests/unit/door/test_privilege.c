@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* Root's way to a ledger. Only root can see it: for others there is a test of
+ * that alone. */
+#include "config.h"
+
+#include "fcgi-app/door/privilege.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/unit/cf_test.h"
+
+#define OTHER "4321"
+
+static char place[] = "/tmp/cf-privilege-XXXXXX";
+static struct cf_conf conf;
+static struct cf_fault fault;
+
+static int at(const char *command)
+{
+  char text[512];
+
+  snprintf(text, sizeof text, "cd '%s' && %s", place, command);
+  return system(text);
+}
+
+static void set(const char *key, const char *below)
+{
+  char path[256];
+
+  snprintf(path, sizeof path, "%s/%s", place, below);
+  ck_assert_ok(cf_conf_set(&conf, cf_str_from(key), cf_str_from(path), NULL));
+}
+
+static void setup(void)
+{
+  memcpy(place + sizeof place - 7, "XXXXXX", 6);
+  ck_assert_ptr_nonnull(mkdtemp(place));
+  ck_assert_ok(cf_conf_defaults(&conf));
+  set("data", "way/data");
+  set("signer", "key");
+}
+
+static void teardown(void)
+{
+  cf_conf_fini(&conf);
+  ck_assert_int_eq(at("rm -rf '../'\"$(basename \"$PWD\")\""), 0);
+}
+
+START_TEST(test_not_root)
+{
+  ck_assert_ok(cf_privilege_drop(&conf, &fault));
+  ck_assert_int_eq(cf_privilege_prepare(&conf, "root", &fault), CF_E_ROLE);
+}
+END_TEST
+
+/* Ways to way/data, and where they are refused (NULL: root's own, which is
+ * taken). */
+static const struct {
+  const char *make, *at;
+  enum cf_err err;
+} ways[] = {
+    {"mkdir -m 755 -p way/data", NULL, CF_OK},
+    {"mkdir -p way/data key && chmod 1777 way", NULL, CF_OK},
+    {"mkdir -p way/data && chown " OTHER " way", "way", CF_E_CONFIG},
+    {"mkdir -p way/data && chmod 775 way", "way", CF_E_CONFIG},
+    {"mkdir -p way/data && chmod 1777 way && chown " OTHER " way", "way", CF_E_CONFIG},
+    {"mkdir -p real/data && ln -s real way", "way", CF_E_CONFIG},
+    {"mkdir -p way real && ln -s ../real way/data", "way/data", CF_E_CONFIG},
+    {"mkdir -p way/data && chmod 777 way/data", "way/data", CF_E_CONFIG},
+    {"mkdir way", "way/data", CF_E_NOTFOUND},
+    {"mkdir -p way/data key && chown " OTHER " key", "key", CF_E_CONFIG},
+    {"mkdir -p way/data real && ln -s real key", "key", CF_E_CONFIG},
+};
+
+START_TEST(test_ways)
+{
+  char where[256];
+
+  ck_assert_int_eq(at(ways[_i].make), 0);
+  ck_assert_int_eq(cf_privilege_drop(&conf, &fault), ways[_i].err);
+  ck_assert_uint_eq(geteuid(), 0);
+  if (ways[_i].at == NULL)
+    return;
+  snprintf(where, sizeof where, "%s/%s", place, ways[_i].at);
+  ck_assert_str_eq(fault.at, where);
+}
+END_TEST
+
+/* What `init` may not do, and that it leaves nothing behind. */
+static const struct {
+  const char *make, *user;
+  enum cf_err err;
+} inits[] = {
+    {"mkdir way && chown " OTHER " way", NULL, CF_E_CONFIG},
+    {"mkdir way && chown " OTHER " way", "root", CF_E_CONFIG},
+    {"mkdir real && ln -s real way", NULL, CF_E_CONFIG},
+    {"mkdir way && ln -s /etc way/data", "root", CF_E_CONFIG},
+    {"mkdir -m 777 way && chmod 777 way", NULL, CF_E_CONFIG},
+    {"mkdir -p way/data && chown " OTHER " way/data", "root", CF_E_CONFIG},
+    {"true", NULL, CF_E_NOTFOUND},
+    {"mkdir way", "no-such-user-here", CF_E_PARAMETER},
+};
+
+START_TEST(test_init_refused)
+{
+  ck_assert_int_eq(at(inits[_i].make), 0);
+  ck_assert_int_eq(cf_privilege_prepare(&conf, inits[_i].user, &fault), inits[_i].err);
+  ck_assert_int_ne(at("test -e key"), 0);
+  ck_assert_uint_eq(geteuid(), 0);
+}
+END_TEST
+
+START_TEST(test_init_makes)
+{
+  ck_assert_int_eq(at("mkdir way"), 0);
+  ck_assert_ok(cf_privilege_prepare(&conf, NULL, &fault));
+  ck_assert_int_eq(at("test \"$(stat -c '%u %a' way/data key | uniq)\" = '0 700'"), 0);
+  ck_assert_ok(cf_privilege_prepare(&conf, "root", &fault));
+}
+END_TEST
+
+int main(void)
+{
+  const struct cf_test others[] = {
+      {.tcase = "user", .test = test_not_root, .setup = setup, .teardown = teardown},
+  };
+  const struct cf_test tests[] = {
+      {.tcase = "root",
+       .test = test_ways,
+       .setup = setup,
+       .teardown = teardown,
+       .loops = CF_COUNT(ways)},
+      {.tcase = "root",
+       .test = test_init_refused,
+       .setup = setup,
+       .teardown = teardown,
+       .loops = CF_COUNT(inits)},
+      {.tcase = "root", .test = test_init_makes, .setup = setup, .teardown = teardown},
+  };
+  return geteuid() == 0 ? cf_test_run("privilege", tests, CF_COUNT(tests))
+                        : cf_test_run("privilege", others, CF_COUNT(others));
+}

@@ -14,8 +14,8 @@ struct cf_peers {
   size_t n;
 };
 
-/* The users of conf's trust_peers, the one we are, and root, who can be anybody:
- * who started us is one of these two. CF_E_CONFIG: no such user. */
+/* The users of conf's trust_peers, the one we are, and root, who can be
+ * anybody: who started us is one of these two. CF_E_CONFIG: no such user. */
 CF_MUST enum cf_err cf_peers_init(const struct cf_conf *conf, struct cf_peers *peers,
                                   struct cf_fault *fault);
 

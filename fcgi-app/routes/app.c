@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "fcgi-app/http/problem.h"
 #include "fcgi-app/routes/access_in.h"
@@ -54,6 +55,7 @@ enum cf_err cf_app_new(const struct cf_conf *conf, struct cf_ledger *ledger, str
   atomic_init(&made->leaving, false);
   CF_ASSERT(pthread_mutex_init(&made->tokens_lock, NULL) == 0);
   CF_ASSERT(pthread_mutex_init(&made->verify_lock, NULL) == 0);
+  CF_ASSERT(pthread_mutex_init(&made->root_lock, NULL) == 0);
   enum cf_err err = open_parts(made, fault);
   if (err == CF_OK)
     *app = made;
@@ -74,6 +76,7 @@ void cf_app_free(struct cf_app *app)
   cf_resume_fini(&app->resume);
   pthread_mutex_destroy(&app->tokens_lock);
   pthread_mutex_destroy(&app->verify_lock);
+  pthread_mutex_destroy(&app->root_lock);
   free(app);
 }
 
@@ -283,8 +286,42 @@ static void serving_free(struct serving *s)
   free(s);
 }
 
+/* Is what must not be served under the document root that this request names?
+ * The last root that was good is remembered. */
+static enum cf_err root_check(struct cf_app *app, const struct cf_transport *transport)
+{
+  static struct cf_log_rate rate;
+  struct cf_fault fault = {"", ""};
+  const char *root = transport->param(transport->context, "DOCUMENT_ROOT");
+
+  if (root == NULL || strlen(root) >= sizeof app->good_root)
+    return CF_OK;
+  pthread_mutex_lock(&app->root_lock);
+  bool good = strcmp(root, app->good_root) == 0;
+  pthread_mutex_unlock(&app->root_lock);
+  if (good)
+    return CF_OK;
+  enum cf_err err = cf_conf_check_root(app->conf, root, &fault);
+  if (err != CF_OK) {
+    cf_log_rated(&rate, CF_LOG_ERROR, "requests are refused: %s: %s", fault.at, fault.detail);
+    return err;
+  }
+  pthread_mutex_lock(&app->root_lock);
+  memcpy(app->good_root, root, strlen(root) + 1);
+  pthread_mutex_unlock(&app->root_lock);
+  return CF_OK;
+}
+
 void cf_app_serve(struct cf_app *app, struct cf_transport *transport)
 {
+  static const struct cf_fault served = {
+      "",
+      "the ledger, its key or its configuration is where the web server may serve it to anyone; its log says which"};
+  enum cf_err err = root_check(app, transport);
+  if (err != CF_OK) {
+    cf_app_refuse(app->conf, err, &served, transport);
+    return;
+  }
   struct serving *s = serving_new(app->conf, transport);
   if (s == NULL)
     return;

@@ -4,6 +4,7 @@
 #ifndef CF_ROUTES_CALL_IN_H
 #define CF_ROUTES_CALL_IN_H
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -30,6 +31,8 @@ struct cf_app {
   pthread_mutex_t verify_lock; /* one full verify at a time; guards resume */
   struct cf_resume resume;
   atomic_bool leaving;
+  pthread_mutex_t root_lock; /* over good_root */
+  char good_root[PATH_MAX]; /* the last document root that holds nothing of ours; empty: none yet */
 };
 
 /* The mark that an answer leaves (access_in.h). */

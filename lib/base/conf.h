@@ -46,9 +46,9 @@ CF_MUST enum cf_err cf_conf_defaults(struct cf_conf *conf);
 /* Read and check the file at path. CF_E_CONFIG: an unknown key, a bad value, a
  * key twice (but LIST), no `data`, threads or segment_records beyond their
  * limit, segment_records that is no multiple of 256, a group- or world-writable
- * file or data directory, data or signer under DOCUMENT_ROOT (the environment
- * variable), data on a network file system, signer inside data. The fault's
- * `at` is empty and its detail "FILE:LINE: what is wrong; what would be right".
+ * file or data directory, data, signer or file under DOCUMENT_ROOT (the
+ * environment variable), data on a network file system, signer inside data. The
+ * fault's `at` is empty and its detail "FILE:LINE: what is wrong; what would be right".
  * The derived default of signer is filled in. The data directory need not
  * exist. CF_E_SYSTEM where the file cannot be read; CF_E_NOMEM. */
 CF_MUST enum cf_err cf_conf_load(const char *path, struct cf_conf *conf, struct cf_fault *fault);
@@ -62,6 +62,12 @@ bool cf_conf_repeats(struct cf_str key);
 /* The checks of cf_conf_load that concern all options together; derives
  * defaults. CF_E_CONFIG with `at` the option, CF_E_NOMEM. */
 CF_MUST enum cf_err cf_conf_check(struct cf_conf *conf, struct cf_fault *fault);
+
+/* Does the web server's document root hold what must not be served: data,
+ * signer or the file, whose name may begin with .ht there? CF_E_CONFIG with
+ * `at` what it is. root may be NULL, and need not exist. */
+CF_MUST enum cf_err cf_conf_check_root(const struct cf_conf *conf, const char *root,
+                                       struct cf_fault *fault);
 
 /* Find the file: explicit (may be NULL), then COUNTERFOIL_CONF, then
  * .htcounterfoil.conf or counterfoil.conf beside the running binary, then

@@ -120,19 +120,32 @@ static enum cf_err check_writers(const char *data, struct cf_fault *fault)
 }
 
 /* What lies under the web server's document root may be served to anyone. */
-static enum cf_err check_served(const char *option, const char *path, struct cf_fault *fault)
+static enum cf_err check_served(const char *option, const char *path, const char *root,
+                                struct cf_fault *fault)
 {
-  const char *root = getenv("DOCUMENT_ROOT");
+  char real[PATH_MAX];
+
+  if (path == NULL || path_resolve(path, real) != CF_OK || !is_under(real, root))
+    return CF_OK;
+  return cf_fail(
+      fault, CF_E_CONFIG, option,
+      "\"%.100s\" is under the document root \"%.100s\", where it may be served; move it out", real,
+      root);
+}
+
+enum cf_err cf_conf_check_root(const struct cf_conf *conf, const char *root, struct cf_fault *fault)
+{
   char real_root[PATH_MAX];
 
   if (root == NULL || root[0] == '\0' || realpath(root, real_root) == NULL)
     return CF_OK;
-  if (!is_under(path, real_root))
-    return CF_OK;
-  return cf_fail(
-      fault, CF_E_CONFIG, option,
-      "\"%.100s\" is under the document root \"%.100s\", where it may be served; move it out", path,
-      real_root);
+  enum cf_err err = check_served("data", conf->data, real_root, fault);
+  if (err == CF_OK)
+    err = check_served("signer", conf->signer, real_root, fault);
+  const char *name = conf->file == NULL ? NULL : strrchr(conf->file, '/');
+  if (err == CF_OK && name != NULL && strncmp(name, "/.ht", 4) != 0)
+    err = check_served("configuration", conf->file, real_root, fault);
+  return err;
 }
 
 /* A backup of the data must not hold the key. */
@@ -141,7 +154,7 @@ static enum cf_err check_signer(const char *signer, const char *data, struct cf_
   if (is_under(signer, data))
     return cf_fail(fault, CF_E_CONFIG, "signer",
                    "the signer's directory \"%.100s\" must lie outside the data directory", signer);
-  return check_served("signer", signer, fault);
+  return CF_OK;
 }
 
 static enum cf_err derive_signer(struct cf_conf *conf, struct cf_fault *fault)
@@ -164,7 +177,7 @@ static enum cf_err check_places(const struct cf_conf *conf, struct cf_fault *fau
     return cf_fail_errno(fault, CF_E_CONFIG, "data", "cannot reach \"%.120s\"", conf->data);
   if (path_resolve(conf->signer, signer) != CF_OK)
     return cf_fail_errno(fault, CF_E_CONFIG, "signer", "cannot reach \"%.120s\"", conf->signer);
-  if ((err = check_served("data", data, fault)) != CF_OK ||
+  if ((err = cf_conf_check_root(conf, getenv("DOCUMENT_ROOT"), fault)) != CF_OK ||
       (err = check_signer(signer, data, fault)) != CF_OK ||
       (err = check_network(data, fault)) != CF_OK)
     return err;

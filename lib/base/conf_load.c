@@ -196,13 +196,15 @@ enum cf_err cf_conf_load(const char *path, struct cf_conf *conf, struct cf_fault
   enum cf_err err = cf_conf_defaults(&made);
   if (err != CF_OK)
     return cf_fail(fault, err, path, "no memory for the configuration");
-  if ((err = read_file(&r, &text)) != CF_OK || (err = read_text(&r, cf_buf_str(&text))) != CF_OK ||
-      (err = check_all(&r)) != CF_OK)
-    goto out;
   made.file = realpath(path, NULL);
   if (made.file == NULL)
-    err = cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot resolve the configuration file's path");
-out:
+    err = cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot open the configuration file");
+  if (err == CF_OK)
+    err = read_file(&r, &text);
+  if (err == CF_OK)
+    err = read_text(&r, cf_buf_str(&text));
+  if (err == CF_OK)
+    err = check_all(&r);
   cf_buf_fini(&text);
   if (err == CF_OK)
     *conf = made;

@@ -81,6 +81,20 @@ if [ -n "$OTHER" ]; then
   both_doors "one of trust_peers by uid does" 200 as_other
   like "$(addresses)" 192.0.2.99 "and tells where she is"
 fi
+# ---- what may be served
+
+served() { # served NAME ROOT STATUS [TYPE]: by a CGI whose own places are elsewhere
+  ROOT=$2 says "$TMP/front.conf" as_user
+  answers "$1" "${@:3}"
+}
+served "a document root beside the ledger" "$TMP/htdocs" 200
+as_user ln -s "$DATA" "$TMP/htdocs/link"
+served "one that holds the ledger" "$DATA" 503 bad-config
+served "one by way of a link" "$TMP/htdocs/link" 503 bad-config
+check "the log says what is there" grep -q 'requests are refused: data: .*move it out' "$TMP/log/serve"
+SAYS=/healthz served "health is told all the same" "$DATA" 200
+served "and the other one is as good as before" "$TMP/htdocs" 200
+
 stop "$SERVE"
 SERVE=
 free_port

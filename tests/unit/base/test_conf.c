@@ -414,6 +414,27 @@ START_TEST(test_root)
 }
 END_TEST
 
+/* The file itself: only one that Apache does not serve may be there. */
+START_TEST(test_root_file)
+{
+  struct cf_conf conf;
+  char text[2 * PATH_MAX];
+
+  temp_run("mkdir '%s'", temp_path("www"));
+  setenv("DOCUMENT_ROOT", temp_path("www"), 1);
+  struct cf_str lines = cf_str_from(expand("data = %/data\n", text, sizeof text));
+  temp_write(temp_path("www/conf"), lines, 0600);
+  ck_assert_err(cf_conf_load(temp_path("www/conf"), &conf, &fault), CF_E_CONFIG);
+  ck_assert_ptr_nonnull(strstr(fault.detail, "under the document root"));
+  temp_write(temp_path("www/.htcounterfoil.conf"), lines, 0600);
+  ck_assert_ok(cf_conf_load(temp_path("www/.htcounterfoil.conf"), &conf, &fault));
+  ck_assert_err(cf_conf_check_root(&conf, temp_dir, &fault), CF_E_CONFIG);
+  ck_assert_str_eq(fault.at, "data");
+  ck_assert_ok(cf_conf_check_root(&conf, NULL, &fault));
+  cf_conf_fini(&conf);
+}
+END_TEST
+
 static const struct {
   long type;
   const char *name; /* NULL: a local one */
@@ -522,6 +543,7 @@ int main(void)
       {.tcase = "conf", .test = test_modes, .loops = CF_COUNT(modes)},
       {.tcase = "conf", .test = test_no_file},
       {.tcase = "conf", .test = test_root, .loops = CF_COUNT(roots)},
+      {.tcase = "conf", .test = test_root_file},
       {.tcase = "conf", .test = test_network, .loops = CF_COUNT(systems)},
       {.tcase = "conf", .test = test_data_is_root},
       {.tcase = "conf", .test = test_find},

@@ -176,12 +176,13 @@ statistics() {
 copied() { # with nobody writing; then everything goes on
   stop "$IMPORT" || fail "the import had to be killed"
   stop "$LIGHTTPD" || fail "lighttpd had to be killed"
-  for pid in $(ours); do gone "$PATIENCE" "$pid" || fail "process $pid of the application outlives lighttpd"; done
+  stop "$SERVE" || fail "the service had to be killed"
   cp -a "$DATA" "$TMP/copy" && cp -a "$DATA.signer" "$TMP/copy.signer" || die "the copy failed"
   sed -e "s|^data *=.*|data = $TMP/copy|" "$CONF" >"$TMP/copy.conf"
   chmod 640 "$TMP/copy.conf"
   [ -z "$RUN_AS" ] || chown "$RUN_AS:" "$TMP/copy.conf"
-  FIXED_PORT=$PORT lighttpd_start
+  serve_start
+  FIXED_PORT=$PORT lighttpd_front_start
 }
 
 damage() {
@@ -220,7 +221,8 @@ begin demo
 title "A ledger: $ORIGIN, in $DATA"
 make_ledger
 indent <"$TMP/log/init"
-lighttpd_start
+serve_start
+lighttpd_front_start
 pass "lighttpd serves it at $URL/"
 tokens
 single

@@ -7,6 +7,7 @@
 #   add_token NAME ROLES         what http_as NAME sends
 #   serve_start [COMMAND…]       `counterfoil serve` at $TMP/sock, its pid in $SERVE; COMMAND… goes before it
 #   lighttpd_start [PROCESSES]   lighttpd that starts the application as FastCGI; sets URL, SITE and LIGHTTPD, its pid
+#   lighttpd_front_start         lighttpd in front of `counterfoil serve`; the same
 #   lighttpd_cgi_start           the same with plain CGI
 #   apache_start                 Apache in front of `counterfoil serve`; sets URL, SITE and APACHE
 #   apache_cgi_start             Apache with plain CGI (mod_cgid); the same
@@ -132,9 +133,15 @@ lighttpd_run() {
   ready "${READY:-/readyz}" || die "the application behind lighttpd does not get ready: $STATUS $(head -c 300 "$TMP/body")"
 }
 
-lighttpd_start() {
+lighttpd_front_start() {
   LIGHTTPD_CONF=lighttpd.conf
-  conf_copy lighttpd.conf -e "s|\"max-procs\" *=> 1|\"max-procs\" => ${1:-1}|"
+  conf_copy lighttpd.conf
+  lighttpd_run
+}
+
+lighttpd_start() {
+  LIGHTTPD_CONF=lighttpd-spawn.conf
+  conf_copy lighttpd-spawn.conf -e "s|\"max-procs\" *=> 1|\"max-procs\" => ${1:-1}|"
   lighttpd_run
 }
 

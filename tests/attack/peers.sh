@@ -160,4 +160,43 @@ if [ -n "$OTHER" ]; then
   is "$? $(tail -n 1 "$TMP/out" | jq -c '[.lines, .accepted]')" "0 [1,1]" "root: a pipe with --pipe"
 fi
 
+# ---- as it is recommended: the ledger's user is not the web server's
+
+if [ -n "$OTHER" ]; then
+  chown "$RUN_AS:" "$TMP"
+  OWN=$TMP/root/own
+  mkdir -p "$OWN/run"
+  rm -f "$TMP/sock"
+  chown "$OTHER:" "$OWN/run"
+  chown root: "$TMP"
+  CONF=$OWN/counterfoil.conf
+  printf '%s\n' "data = $OWN/data" "origin = test.example.org/own" "www = $TMP/www" "base = $MOUNT" "listen = $OWN/run/sock" \
+    "sock_group = $(id -gn "$RUN_AS")" "trust_peers = $RUN_AS" "min_free = 1M" >"$CONF"
+  root init --config "$CONF" --user "$OTHER"
+  is $? 0 "recommended: init --user"
+  setpriv --reuid="$(id -u "$OTHER")" --regid="$(id -g "$OTHER")" --groups="$(id -g "$RUN_AS")" --inh-caps=-all -- \
+    "$CLI" serve --config "$CONF" >>"$TMP/log/own" 2>&1 &
+  PIDS+=($!)
+  # In the group by its process alone: the command, which would be the owner before it, is not.
+  for ((i = 0; i < PATIENCE * 20; i++)); do
+    if [ -S "$OWN/data/sock" ]; then break; fi
+    sleep 0.05
+  done
+  keep_token own "$("$CLI" token --config "$CONF" add own auditor,writer 2>>"$TMP/log/token" | grep -oE 'cf_[A-Za-z0-9_-]+' | head -n 1)"
+  chown "$RUN_AS:" "$TMP"
+  conf_copy lighttpd.conf
+  sed -i "s|$TMP/sock|$OWN/run/sock|" "$TMP/conf/lighttpd.conf"
+  LIGHTTPD_CONF=lighttpd.conf
+  lighttpd_run
+  http_as own -H 'Content-Type: application/json' -d '{"action":"x"}' /v1/events
+  answers "recommended: an event by way of lighttpd" 201
+  http_as - /v1/events
+  answers "recommended: nobody reads" 401
+  http_as own '/v1/events?kind=access&limit=1000'
+  like "$(json '[.events[].ip // "none"] | unique | join(" ")')" '127\.0\.0\.1' "recommended: its callers' addresses are believed"
+  for path in data/env data.signer/key; do
+    check "recommended: the web server's user has no $path" eval "! as_user ls '$OWN/$path' 2>/dev/null"
+  done
+fi
+
 finish

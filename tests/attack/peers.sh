@@ -192,6 +192,7 @@ if [ -n "$OTHER" ]; then
   answers "recommended: an event by way of lighttpd" 201
   http_as - /v1/events
   answers "recommended: nobody reads" 401
+  http_as own /v1/events # leaves its mark before it answers
   http_as own '/v1/events?kind=access&limit=1000'
   like "$(json '[.events[].ip // "none"] | unique | join(" ")')" '127\.0\.0\.1' "recommended: its callers' addresses are believed"
   for path in data/env data.signer/key; do

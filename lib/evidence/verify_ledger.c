@@ -72,7 +72,7 @@ enum cf_err cf_verify_ledger(struct cf_ledger *ledger, struct cf_verify_job *job
   if (err == CF_OK)
     err = cf_checkpoint_get(ledger, &note, &checkpoint);
   if (err == CF_OK)
-    err = cf_view_get(ledger, &view);
+    err = cf_view_get_settled(ledger, &view);
   if (err == CF_OK)
     err = cf_view_source_new(view, goes_on ? cf_verify_run_size(*job->carry) : checkpoint.size, &vs,
                              &source);

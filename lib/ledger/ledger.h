@@ -189,5 +189,8 @@ bool cf_ledger_table_lost(const struct cf_ledger *ledger, enum cf_table table);
  * readable. To be put before the ledger is closed. CF_E_NOMEM. */
 struct cf_view;
 CF_MUST enum cf_err cf_view_get(struct cf_ledger *ledger, struct cf_view **view);
+/* The same, but between two files that enter: its segments are those that its
+ * records tell of. Waits for an append where one enters just now. */
+CF_MUST enum cf_err cf_view_get_settled(struct cf_ledger *ledger, struct cf_view **view);
 
 #endif

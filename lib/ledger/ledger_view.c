@@ -370,6 +370,14 @@ enum cf_err cf_view_get(struct cf_ledger *ledger, struct cf_view **view)
   return view_new(ledger, NULL, view);
 }
 
+enum cf_err cf_view_get_settled(struct cf_ledger *ledger, struct cf_view **view)
+{
+  (void)pthread_mutex_lock(&ledger->entering);
+  enum cf_err err = view_new(ledger, NULL, view);
+  (void)pthread_mutex_unlock(&ledger->entering);
+  return err;
+}
+
 enum cf_err cf_view_at(struct cf_ledger *l, uint64_t size, struct cf_view **view)
 {
   return view_new(l, &size, view);

@@ -4,65 +4,7 @@
 
 #include "lib/ledger/told_in.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-void cf_told_fini(struct cf_told *told)
-{
-  free(told->each);
-  *told = (struct cf_told){0};
-}
-
-/* The first one that does not come before the range. */
-static size_t told_find(const struct cf_told *told, uint64_t first, uint64_t end)
-{
-  size_t low = 0, high = told->n;
-  while (low < high) {
-    size_t middle = low + (high - low) / 2;
-    const struct cf_segment_body *b = &told->each[middle];
-    if (b->first < first || (b->first == first && b->end < end))
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return low;
-}
-
-static struct cf_segment_body *told_exact(const struct cf_told *told, size_t at, uint64_t first,
-                                          uint64_t end)
-{
-  bool same = at < told->n && told->each[at].first == first && told->each[at].end == end;
-  return same ? &told->each[at] : NULL;
-}
-
-static enum cf_err told_insert(struct cf_told *told, size_t at, const struct cf_segment_body *body)
-{
-  if (told->n == told->cap) {
-    size_t cap = told->cap == 0 ? 64 : told->cap * 2;
-    struct cf_segment_body *grown = realloc(told->each, cap * sizeof *grown);
-    if (grown == NULL)
-      return CF_E_NOMEM;
-    told->each = grown;
-    told->cap = cap;
-  }
-  memmove(told->each + at + 1, told->each + at, (told->n - at) * sizeof *body);
-  told->each[at] = *body;
-  told->n++;
-  return CF_OK;
-}
-
-enum cf_err cf_told_add(struct cf_told *told, const struct cf_segment_body *body, uint64_t seq)
-{
-  if (told->n == 0 || seq < told->since)
-    told->since = seq;
-  size_t at = told_find(told, body->first, body->end);
-  struct cf_segment_body *known = told_exact(told, at, body->first, body->end);
-  if (known == NULL)
-    return told_insert(told, at, body);
-  if (body->rewrite >= known->rewrite)
-    *known = *body;
-  return CF_OK;
-}
 
 /* ---- out of the chain ---- */
 
@@ -116,25 +58,13 @@ enum cf_err cf_told_read(struct cf_told *told, struct cf_view *view, size_t i,
 
 /* ---- against the catalogue ---- */
 
-static bool told_overlaps(const struct cf_told *told, size_t at, const struct cf_segment_meta *meta)
-{
-  return (at < told->n && told->each[at].first < meta->end) ||
-         (at > 0 && told->each[at - 1].end > meta->first);
-}
-
 enum cf_oath cf_told_judge(const struct cf_told *told, const struct cf_segment_meta *meta)
 {
-  size_t at = told_find(told, meta->first, meta->end);
-  const struct cf_segment_body *body = told_exact(told, at, meta->first, meta->end);
-  if (body != NULL)
-    return meta->sworn && meta->generation == body->rewrite &&
-                   cf_equal(meta->digest, body->digest, CF_HASH_N)
-               ? CF_OATH_KEPT
-               : CF_OATH_BROKEN;
-  if (told->partial)
-    return CF_OATH_UNKNOWN;
-  bool older = told->n == 0 || meta->end <= told->since;
-  return !meta->sworn && older && !told_overlaps(told, at, meta) ? CF_OATH_UNSWORN : CF_OATH_BROKEN;
+  struct cf_segment_body file = {.first = meta->first,
+                                 .end = meta->end,
+                                 .rewrite = meta->generation};
+  memcpy(file.digest, meta->digest, CF_HASH_N);
+  return cf_oath_judge(told, &file, meta->sworn);
 }
 
 bool cf_told_has_row(const struct cf_segment_body *body, const struct cf_segment_meta *segments,

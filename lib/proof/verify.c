@@ -283,7 +283,7 @@ void cf_verify_run_free(struct cf_verify_run *run)
     return;
   cf_buf_fini(&run->note);
   free(run->erasures.v);
-  free(run->told.v);
+  cf_told_fini(&run->told);
   free(run);
 }
 

@@ -69,9 +69,9 @@ struct cf_verify_source {
    * there is nothing. Thread-safe. Errors as above. */
   enum cf_err (*beside)(void *context, struct cf_verify_beside *beside);
   /* FULL, DEEP, at the end, in the thread of cf_verify: the i-th file that
-   * holds records below the head, CF_E_NOTFOUND past the last; and each record
-   * behind the head, whose word counts for what the source shows already.
-   * Either may be NULL. */
+   * holds records below the head, in order, CF_E_NOTFOUND past the last; and
+   * each record behind the head, whose word counts for what the source shows
+   * already. Either may be NULL. */
   enum cf_err (*file)(void *context, size_t i, struct cf_verify_file *file);
   enum cf_err (*later)(void *context,
                        enum cf_err (*each)(void *to, uint64_t seq, enum cf_kind kind,

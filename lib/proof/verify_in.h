@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdarg.h>
 
+#include "lib/proof/oath.h"
 #include "lib/proof/verify.h"
 
 #define CF_TILE_ERRORS_MAX 32 /* kept of one tile; all are counted */
@@ -83,13 +84,6 @@ struct cf_erasures {
   size_t n, cap;
 };
 
-/* Files that the chain told of so far: of each range the newest, in order. */
-struct cf_told_files {
-  struct cf_segment_body *v;
-  size_t n, cap;
-  uint64_t since; /* seq of the first record of them, where there is any */
-};
-
 struct cf_verify_run {
   const struct cf_verify_source *source;
   const struct cf_verify_job *job;
@@ -125,7 +119,7 @@ struct cf_verify_run {
   struct cf_buf note;
 
   struct cf_erasures erasures;
-  struct cf_told_files told;
+  struct cf_told told;            /* of files, so far */
   uint8_t pruned_root[CF_HASH_N]; /* the root at `first` */
   bool pruned_named;              /* a retention record named the minimum, that root and prev */
 };

@@ -40,6 +40,7 @@ static void FILES(void)
   KIND(1000, CF_K_SEGMENT, segment_text(256, 512, 1, 3));
   SEAL();
   HAS(0, 256, 0, 9);
+  L.file[0].sworn = false;
   HAS(256, 512, 1, 3);
   HAS(512, 768, 0, 2);
 }
@@ -111,6 +112,48 @@ START_TEST(files_told_later)
 }
 END_TEST
 
+/* A file that the chain tells of is taken out of the catalogue; the source goes
+ * on to show the records. */
+START_TEST(files_lost)
+{
+  FILES();
+  L.file[2].body.first = 768;
+  L.files_n = 2;
+  FULL();
+  EXPECT(STORE_DAMAGED, 512);
+  EXPECT_COUNT(1);
+  L.files_n = 0;
+  FULL();
+  EXPECT_ALSO(STORE_DAMAGED, 256);
+  EXPECT_COUNT(2);
+}
+END_TEST
+
+/* A digest that no record told, and no digest where one that is told reaches
+ * into the same records, or where what was told began before it ends. */
+START_TEST(files_never_told)
+{
+  FILES();
+  L.file[0].sworn = true;
+  FULL();
+  EXPECT(STORE_DAMAGED, 0);
+  L.file[0].sworn = false;
+  L.file[0].body.end = 512;
+  FULL();
+  EXPECT_ALSO(STORE_DAMAGED, 0);
+  vl_free(&L);
+  PLAN(1100);
+  KIND(600, CF_K_SEGMENT, segment_text(256, 512, 0, 1));
+  SEAL();
+  L.files_n = 0;
+  HAS(256, 512, 0, 1);
+  HAS(512, 768, 0, 1);
+  L.file[1].sworn = false;
+  FULL();
+  EXPECT(STORE_DAMAGED, 512);
+}
+END_TEST
+
 START_TEST(files_of_the_future)
 {
   PLAN(700);
@@ -146,7 +189,8 @@ int main(void)
       {ON, .test = files_told},           {ON, .test = files_of_before},
       {ON, .test = files_without_digest}, {ON, .test = files_not_told},
       {ON, .test = files_told_later},     {ON, .test = files_of_the_future},
-      {ON, .test = files_told_later},     {ON, .test = erased_later},
+      {ON, .test = files_lost},           {ON, .test = files_never_told},
+      {ON, .test = erased_later},
   };
   return cf_test_run("verify_files", tests, CF_COUNT(tests));
 }

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* What the chain tells of the files that hold its records: its `segment`
+ * records name the range and the digest of each file that is written, rewrites
+ * too, so of each range the newest counts. And what follows for a file.
+ *
+ * A file is told in the same append that enters it. So one whose records end
+ * before the first `segment` record may be older than they are and not told
+ * yet; any other must be. Not thread-safe. */
+#ifndef CF_PROOF_OATH_H
+#define CF_PROOF_OATH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/record/kind_body.h"
+
+struct cf_told {
+  struct cf_segment_body *each; /* of each range the newest, in order; on the heap */
+  size_t n, cap;
+  uint64_t since; /* seq of the first record of them, where there is any */
+  bool partial;   /* records could not be read: there may be more of them */
+};
+void cf_told_fini(struct cf_told *told); /* a zeroed one holds nothing */
+
+/* CF_E_NOMEM */
+CF_MUST enum cf_err cf_told_add(struct cf_told *told, const struct cf_segment_body *body,
+                                uint64_t seq);
+
+/* KEPT: the file is as it was told. UNSWORN: of an older ledger, to be told.
+ * BROKEN: it is not what was told, or has never been. UNKNOWN: what could not
+ * be read may have told it. */
+enum cf_oath { CF_OATH_KEPT, CF_OATH_UNSWORN, CF_OATH_BROKEN, CF_OATH_UNKNOWN };
+/* Of the file that should be this one; sworn: it has a digest. */
+enum cf_oath cf_oath_judge(const struct cf_told *told, const struct cf_segment_body *file,
+                           bool sworn);
+
+#endif

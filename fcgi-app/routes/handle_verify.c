@@ -6,6 +6,7 @@
 
 #include "fcgi-app/routes/access_in.h"
 #include "fcgi-app/routes/call_in.h"
+#include "fcgi-app/who/token_compare.h"
 #include "lib/base/codec.h"
 #include "lib/evidence/verify_ledger.h"
 #include "lib/record/json.h"
@@ -160,6 +161,29 @@ static void put_result(struct cf_buf *b, const struct cf_verify_job *job,
               (long long)(r->elapsed_us % 1000000));
 }
 
+/* ---- tokens ---- */
+
+static void token_differs(void *context, const uint64_t *seq, const char *id, const char *what)
+{
+  if (*id == '\0')
+    cf_run_fault(context, CF_V_STORE_DAMAGED, seq, "tokens: %s", what);
+  else
+    cf_run_fault(context, CF_V_INDEX_MISMATCH, seq, "tokens: %s: %s", id, what);
+}
+
+/* The one table of the application's own that the chain tells of. */
+static enum cf_err compare_tokens(void *context, struct cf_verify_run *run)
+{
+  struct cf_call *call = context;
+  const struct cf_token_differ differ = {token_differs, run};
+  bool lost = cf_ledger_table_lost(call->app->ledger, CF_TABLE_TOKENS);
+  if (lost)
+    cf_run_fault(
+        run, CF_V_STORE_DAMAGED, NULL,
+        "tokens: the table was damaged and is set aside; only what was made since is here");
+  return cf_tokens_compare(call->app->ledger, &call->app->tokens_lock, lost, &differ);
+}
+
 /* ---- the work ---- */
 
 static bool wants_progress(const struct cf_request *rq)
@@ -214,6 +238,10 @@ static enum cf_err verdict_answer(struct cf_call *call, struct cf_verify_job *jo
   if (progress) {
     job->progress = put_progress;
     job->progress_context = call;
+  }
+  if (job->mode == CF_VERIFY_DEEP) {
+    job->also = compare_tokens;
+    job->also_context = call;
   }
   if (err == CF_OK)
     err = cf_verify_ledger(call->app->ledger, job, result, &call->fault);

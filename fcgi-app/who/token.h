@@ -72,6 +72,10 @@ bool cf_token_valid(const struct cf_token *token, int64_t now_us);
 /* Append the members id, name, roles, sources, made, expires, revoked as JSON,
  * without braces. */
 void cf_token_put_members(const struct cf_token *token, struct cf_buf *b);
+/* Set name, roles, sources and end by the members that a row and the body of a
+ * record have in common. CF_E_SYNTAX, CF_E_INVALID, CF_E_NOMEM. */
+struct cf_json;
+CF_MUST enum cf_err cf_token_get_members(struct cf_token *token, const struct cf_json *members);
 /* Append the value of its row in CF_TABLE_TOKENS; the key is its id. The row
  * says that it is not old. */
 void cf_token_put_row(const struct cf_token *token, struct cf_buf *b);

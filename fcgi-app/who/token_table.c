@@ -61,24 +61,28 @@ static enum cf_err read_sources(const struct cf_json *v, struct cf_token *token)
   return err;
 }
 
+enum cf_err cf_token_get_members(struct cf_token *token, const struct cf_json *members)
+{
+  enum cf_err err = cf_token_set_name(token, cf_json_string(cf_json_member(members, "name")), NULL);
+  if (err == CF_OK)
+    err = read_roles(cf_json_member(members, "roles"), &token->roles);
+  if (err == CF_OK)
+    err = read_sources(cf_json_member(members, "sources"), token);
+  return err == CF_OK ? read_time(cf_json_member(members, "expires"), &token->expires_us) : err;
+}
+
 static enum cf_err fill_token(struct cf_token *token, struct cf_str id, const struct cf_json *row)
 {
   if (id.n != CF_TOKEN_ID_N)
     return CF_E_SYNTAX;
   memcpy(token->id, id.p, id.n);
   token->is_old = cf_json_member(row, "version") == NULL;
-  enum cf_err err = cf_token_set_name(token, cf_json_string(cf_json_member(row, "name")), NULL);
+  enum cf_err err = cf_token_get_members(token, row);
   if (err == CF_OK)
     err = cf_base64_get_n(cf_json_string(cf_json_member(row, "hash")), token->hash,
                           sizeof token->hash);
   if (err == CF_OK)
-    err = read_roles(cf_json_member(row, "roles"), &token->roles);
-  if (err == CF_OK)
-    err = read_sources(cf_json_member(row, "sources"), token);
-  if (err == CF_OK)
     err = read_time(cf_json_member(row, "made"), &token->made_us);
-  if (err == CF_OK)
-    err = read_time(cf_json_member(row, "expires"), &token->expires_us);
   return err == CF_OK ? read_time(cf_json_member(row, "revoked"), &token->revoked_us) : err;
 }
 

@@ -55,6 +55,40 @@ enum cf_err cf_view_block(struct cf_view *view, uint64_t seq, struct cf_block *b
   return err;
 }
 
+/* The records of one block whose offsets are set. */
+static enum cf_err block_each(struct cf_view *view, uint64_t first, const struct cf_bits *bits,
+                              uint32_t from, const struct cf_view_each *each)
+{
+  enum cf_err err = cf_view_block(view, first + from, each->block);
+  if (err == CF_E_DAMAGED)
+    return each->call(each->context, NULL);
+  for (uint32_t at = from; err == CF_OK && at / CF_GROUP == from / CF_GROUP && at < bits->n; at++)
+    if (cf_bits_has(bits, at) && each->block->record[at % CF_GROUP].kind == each->kind)
+      err = each->call(each->context, &each->block->record[at % CF_GROUP]);
+  return err;
+}
+
+enum cf_err cf_view_each(struct cf_view *view, size_t i, const struct cf_view_each *each)
+{
+  const struct cf_str name = cf_str_from(cf_kind_table[each->kind].name);
+  const struct cf_term term = {CF_I_KIND, name, name, false};
+  struct cf_unit unit;
+  struct cf_bits bits = {0};
+  cf_view_unit(view, i, &unit);
+  enum cf_err err = cf_bits_new((uint32_t)(unit.end - unit.first), &bits);
+  if (err == CF_OK)
+    err = cf_view_match(view, i, &term, 0, &bits);
+  if (err == CF_E_DAMAGED) { /* then every record is looked at */
+    cf_bits_set_range(&bits, 0, bits.n);
+    err = CF_OK;
+  }
+  for (uint32_t at = cf_bits_next(&bits, 0); err == CF_OK && at < bits.n;
+       at = cf_bits_next(&bits, (at / CF_GROUP + 1) * CF_GROUP))
+    err = block_each(view, unit.first, &bits, at, each);
+  cf_bits_free(&bits);
+  return err;
+}
+
 static enum cf_err hashes_get(void *context, unsigned level, uint64_t first, size_t n, uint8_t *out)
 {
   struct cf_view *view = context;

@@ -56,6 +56,17 @@ CF_MUST enum cf_err cf_view_times(struct cf_view *view, size_t i, uint32_t offse
  * minimum, CF_E_DAMAGED, CF_E_NOMEM. */
 CF_MUST enum cf_err cf_view_block(struct cf_view *view, uint64_t seq, struct cf_block *block);
 
+/* Call each for the unit's records of a kind, in order, and with NULL in the
+ * place of a block that cannot be read; stops at its first error, which is
+ * given. CF_E_NOMEM, CF_E_STORE. */
+struct cf_view_each {
+  enum cf_kind kind;
+  struct cf_block *block; /* scratch */
+  enum cf_err (*call)(void *context, const struct cf_record *r);
+  void *context;
+};
+CF_MUST enum cf_err cf_view_each(struct cf_view *view, size_t i, const struct cf_view_each *each);
+
 /* ---- proofs ---- */
 
 /* Hashes of all tile levels, for trees and proofs over the view. The view must

@@ -211,10 +211,12 @@ static enum cf_err run_walk(struct cf_verify_run *run)
   r->complete = run->over || run->folded == run->end;
   r->has_next = !r->complete;
   r->next = run->folded;
-  if (r->complete)
-    newer_judge(run);
-  return r->complete && !run->over && run->job->mode >= CF_VERIFY_FULL ? cf_run_claims_end(run)
-                                                                       : CF_OK;
+  if (!r->complete)
+    return CF_OK;
+  newer_judge(run);
+  if (!run->over && run->job->mode >= CF_VERIFY_FULL)
+    err = cf_run_claims_end(run);
+  return err == CF_OK && run->job->also ? run->job->also(run->job->also_context, run) : err;
 }
 
 /* Judge the head, and stand where the walk begins. Without a head there is

@@ -97,6 +97,9 @@ enum cf_verify_mode { CF_VERIFY_QUICK, CF_VERIFY_RANGE, CF_VERIFY_FULL, CF_VERIF
 struct cf_verify_run;
 uint64_t cf_verify_run_size(const struct cf_verify_run *run); /* of its head */
 void cf_verify_run_free(struct cf_verify_run *run);           /* NULL is harmless */
+/* A fault of the record seq, or, with NULL, of none. */
+void cf_run_fault(struct cf_verify_run *run, enum cf_verdict verdict, const uint64_t *seq,
+                  const char *format, ...) CF_PRINTF(4, 5);
 
 struct cf_verify_job {
   enum cf_verify_mode mode;
@@ -114,6 +117,11 @@ struct cf_verify_job {
    * records, towards the head and the kept checkpoint it began with. Set to
    * NULL by what ends otherwise, errors too. NULL: none is left. */
   struct cf_verify_run **carry;
+  /* Where the walk is complete, in the thread of cf_verify: what the caller
+   * holds against the records by himself, telling faults by cf_run_fault. Its
+   * error ends the verify. NULL: nothing. */
+  enum cf_err (*also)(void *context, struct cf_verify_run *run);
+  void *also_context;
   /* Called now and then from one thread; may be NULL. */
   void (*progress)(void *context, uint64_t done, uint64_t of);
   void *progress_context;

@@ -124,8 +124,6 @@ struct cf_verify_run {
   bool pruned_named;              /* a retention record named the minimum, that root and prev */
 };
 
-void cf_run_fault(struct cf_verify_run *run, enum cf_verdict verdict, const uint64_t *seq,
-                  const char *format, ...) CF_PRINTF(4, 5);
 void cf_run_take_errors(struct cf_verify_run *run, const struct cf_tile_report *tile);
 
 /* verify_leaf.c: fill in a report whose first, n and claims buffer are set.

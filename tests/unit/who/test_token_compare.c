@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* Somebody changes a row of the tokens, so that it opens more than what was
+ * recorded: a deep verify names the token. */
+#include "config.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "tests/unit/routes/app_stage.h"
+
+static char id[11]; /* of the token that is changed */
+
+static void set_up(void)
+{
+  stage_setup();
+  (void)make_token("admin", "[\"admin\"]", "");
+  const char *text =
+      make_token("bob", "[\"reader\"]",
+                 ",\"sources\":[\"app.*\"],\"expires\":\"2099-01-01T00:00:00.000000Z\"");
+  memcpy(id, text + 3, sizeof id - 1);
+  ck_answer(post("/v1/events", make_token("web", "[\"writer\"]", ""), "{\"action\":\"x\"}"), 201);
+}
+
+static int deep(void)
+{
+  return ask((struct ask){.path = "/v1/verify?mode=deep", .door = CF_DOOR_ADMIN});
+}
+
+static void put_row(struct cf_str key, struct cf_str value, bool gone)
+{
+  const struct cf_row row = {CF_TABLE_TOKENS, key, value, .gone = gone};
+  struct cf_append append = {.rows = &row, .rows_n = 1};
+  ck_assert_ok(cf_ledger_append(stage_ledger, &append));
+}
+
+static enum cf_err row_keep(void *context, struct cf_str key, struct cf_str value)
+{
+  struct cf_buf *row = context;
+  if (cf_str_is(key, id))
+    cf_buf_putstr(row, value);
+  return CF_OK;
+}
+
+/* The row of the token, one text of it exchanged. */
+static void row_change(const char *from, const char *to)
+{
+  struct cf_buf row, changed;
+  cf_buf_init(&row, 4096);
+  cf_buf_init(&changed, 4096);
+  ck_assert_ok(cf_ledger_each_row(stage_ledger, CF_TABLE_TOKENS, row_keep, &row));
+  const char *text = cf_buf_cstr(&row), *at = strstr(text, from);
+  ck_assert_msg(at != NULL, "no %s in %s", from, text);
+  cf_buf_putf(&changed, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+  put_row(cf_str_from(id), cf_buf_str(&changed), false);
+  cf_buf_fini(&row);
+  cf_buf_fini(&changed);
+}
+
+static void end_token(void)
+{
+  char path[64];
+  snprintf(path, sizeof path, "/v1/tokens/%s/revoke", id);
+  ck_answer(ask((struct ask){.method = "POST", .path = path, .door = CF_DOOR_ADMIN}), 200);
+}
+
+/* ---- what is as it was told ---- */
+
+START_TEST(test_whole)
+{
+  ck_answer(deep(), 200);
+  ck_value("ok", "true");
+  end_token();
+  stage_reopen();
+  ck_answer(deep(), 200);
+  ck_value("ok", "true");
+}
+END_TEST
+
+/* ---- what is not ---- */
+
+static void roles(void)
+{
+  row_change("[\"reader\"]", "[\"reader\",\"admin\"]");
+}
+static void sources(void)
+{
+  row_change("\"app.*\"", "\"*\"");
+}
+static void name(void)
+{
+  row_change("\"bob\"", "\"web\"");
+}
+static void end(void)
+{
+  row_change("2099-01", "2199-01");
+}
+static void hash(void)
+{
+  row_change("\"hash\":\"", "\"hash\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\",\"old\":\"");
+}
+static void revived(void)
+{
+  end_token();
+  row_change("\"revoked\":\"", "\"revoked\":null,\"was\":\"");
+}
+static void ended(void)
+{
+  row_change("\"revoked\":null", "\"revoked\":\"2026-01-01T00:00:00.000000Z\"");
+}
+static void lost(void)
+{
+  put_row(cf_str_from(id), CF_STR(""), true);
+}
+static void unreadable(void)
+{
+  put_row(cf_str_from(id), CF_STR("{"), false);
+}
+static void foreign(void)
+{
+  strcpy(id, "eveeveevee");
+  put_row(cf_str_from(id),
+          CF_STR("{\"name\":\"eve\",\"hash\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\","
+                 "\"roles\":[\"admin\"],\"made\":\"2026-01-01T00:00:00.000000Z\",\"version\":2}"),
+          false);
+}
+
+static const struct {
+  void (*change)(void);
+  const char *what;
+  bool recorded;
+} changes[] = {
+    {roles, "its roles", true},
+    {sources, "its sources", true},
+    {name, "its name", true},
+    {end, "its end", true},
+    {hash, "its hash", true},
+    {revived, "it was revoked", true},
+    {ended, "its row says", true},
+    {lost, "it has no row", true},
+    {unreadable, "it has no row", true},
+    {foreign, "no record", false},
+};
+
+START_TEST(test_changed)
+{
+  char text[80];
+  changes[_i].change();
+  stage_reopen();
+  ck_answer(deep(), 200);
+  ck_value("ok", "false");
+  ck_value("errors.0.code", "INDEX_MISMATCH");
+  ck_assert_uint_eq(cf_json_count(member("errors")), 1);
+  snprintf(text, sizeof text, "tokens: %s: %s", id, changes[_i].what);
+  ck_contains(text);
+  ck_assert((member("errors.0.seq") != NULL) == changes[_i].recorded);
+}
+END_TEST
+
+/* A damaged table that was set aside is no untouched one. */
+START_TEST(test_lost)
+{
+  char path[400];
+  snprintf(path, sizeof path, "%s/env/tokens.damaged", stage_conf.data);
+  ck_assert_int_eq(close(creat(path, 0600)), 0);
+  lost();
+  ck_answer(deep(), 200);
+  ck_value("ok", "false");
+  ck_value("errors.0.code", "STORE_DAMAGED");
+  ck_contains("is set aside");
+  ck_lacks("it has no row");
+  foreign();
+  ck_answer(deep(), 200);
+  ck_contains("eveeveevee");
+}
+END_TEST
+
+int main(void)
+{
+#define ON .tcase = "compare", .setup = set_up, .teardown = stage_teardown
+  const struct cf_test tests[] = {
+      {ON, .test = test_whole},
+      {ON, .test = test_changed, .loops = CF_COUNT(changes)},
+      {ON, .test = test_lost},
+  };
+  return cf_test_run("token_compare", tests, CF_COUNT(tests));
+}

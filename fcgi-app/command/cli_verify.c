@@ -32,6 +32,7 @@ CF_CLI_OPTIONS_CHECK(options);
 /* What the newest answer says: each is of the work from its beginning. */
 struct verdict {
   bool ok, complete;
+  bool unjudged;        /* something was not looked at */
   uint64_t next;        /* how far it came, when not complete … */
   struct cf_buf resume; /* … and the name under which it goes on */
 };
@@ -80,6 +81,9 @@ static void put_summary(struct cf_buf *b, const struct cf_json *doc, const char 
   cf_buf_putf(b, ", %.*s leaves checked", (int)leaves.n, leaves.p);
   if (first_bad.n > 0)
     cf_buf_putf(b, ", first bad seq %.*s", (int)first_bad.n, first_bad.p);
+  if (cf_json_member(doc, "unjudged") != NULL)
+    cf_buf_puts(b, "; not judged, as records cannot be read: whether its segments are what the "
+                   "chain tells (see --full)");
   cf_buf_putc(b, '\n');
 }
 
@@ -132,6 +136,7 @@ static enum cf_err verdict_read(struct cf_cli *cli, const struct cf_json *doc, c
     return cf_fail(&cli->fault, CF_E_SYNTAX, PATH, "the answer has no verdict for mode=%s", mode);
   verdict->ok = is_true(doc, "ok");
   verdict->complete = is_true(doc, "complete");
+  verdict->unjudged = cf_json_member(doc, "unjudged") != NULL;
   if (!verdict->complete)
     return resume_read(cli, doc, verdict);
   if (cf_cli_value(cli, "json") != NULL)
@@ -216,6 +221,8 @@ static int verify_run(struct cf_cli *cli)
   while (!verdict.complete && status == CF_EXIT_TRUE)
     status = ask_once(cli, mode, &verdict);
   cf_buf_fini(&verdict.resume);
+  if (verdict.ok && verdict.unjudged && status == CF_EXIT_TRUE)
+    status = CF_EXIT_UNKNOWN;
   return verdict.ok ? status : CF_EXIT_FALSE;
 }
 

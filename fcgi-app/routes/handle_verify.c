@@ -155,6 +155,8 @@ static void put_result(struct cf_buf *b, const struct cf_verify_job *job,
   put_checked(b, r);
   cf_json_put_member_u64_or_null(b, "first_bad", r->has_first_bad, r->first_bad);
   put_errors(b, r);
+  if (r->files_unjudged)
+    cf_json_put_member(b, "unjudged", CF_STR("segments"));
   cf_json_put_member(b, "assurance", CF_STR("signed"));
   cf_json_put_name(b, "seconds");
   cf_buf_putf(b, "%lld.%06lld}\n", (long long)(r->elapsed_us / 1000000),

@@ -56,6 +56,76 @@ static enum cf_err copy_prepare(struct cf_ledger *ledger, struct cf_verify_job *
   return err == CF_E_NOTFOUND ? CF_OK : err;
 }
 
+/* ---- what only the ledger knows ---- */
+
+struct beside {
+  struct cf_ledger *ledger;
+  struct cf_view *view;
+  const struct cf_verify_job *job; /* as the caller had it */
+  struct cf_verify_run *run;
+};
+
+static void segment_tell(void *context, uint64_t first, const char *what)
+{
+  cf_run_fault(context, CF_V_STORE_DAMAGED, &first, "the segment that begins here: %s", what);
+}
+
+/* A full walk judges the files by the records that it met; a quick one by those
+ * that the ledger read at its start. */
+static void segments_judge(const struct beside *b)
+{
+  struct cf_verify_result *result = cf_verify_run_result(b->run);
+  struct cf_ledger_state state;
+  result->files_unjudged = !cf_ledger_segments_each(b->ledger, segment_tell, b->run);
+  cf_ledger_state(b->ledger, &state);
+  result->unsworn = state.unsworn;
+}
+
+/* A checkpoint is kept after it was signed: one that is larger than the
+ * signer's newest, which is asked afterwards, did not come from it. */
+static enum cf_err kept_judge(const struct beside *b)
+{
+  struct cf_ledger_state state;
+  struct cf_buf note;
+  uint64_t size = 0;
+  cf_ledger_state(b->ledger, &state);
+  cf_buf_init(&note, CF_NOTE_MAX);
+  enum cf_err err = cf_view_checkpoint(b->view, state.sealed + 1, &size, &note);
+  cf_buf_fini(&note);
+  cf_ledger_state(b->ledger, &state);
+  if (err == CF_OK && size > state.sealed)
+    cf_run_fault(b->run, CF_V_ROLLBACK, NULL,
+                 "a checkpoint of size %llu is kept, the newest that was signed has %llu",
+                 (unsigned long long)size, (unsigned long long)state.sealed);
+  return err == CF_E_NOTFOUND ? CF_OK : err;
+}
+
+static enum cf_err beside_judge(void *context, struct cf_verify_run *run)
+{
+  struct beside *b = context;
+  enum cf_err err = CF_OK;
+  b->run = run;
+  if (b->job->mode == CF_VERIFY_QUICK)
+    segments_judge(b);
+  if (b->job->mode >= CF_VERIFY_FULL)
+    err = kept_judge(b);
+  return err == CF_OK && b->job->also ? b->job->also(b->job->also_context, run) : err;
+}
+
+/* ---- the whole ---- */
+
+/* With what was filled in, and what the ledger adds. */
+static enum cf_err job_run(struct cf_ledger *ledger, struct cf_view *view,
+                           const struct cf_verify_source *source, const struct cf_verify_job *job,
+                           struct cf_verify_result *result, struct cf_fault *fault)
+{
+  struct beside beside = {.ledger = ledger, .view = view, .job = job};
+  struct cf_verify_job whole = *job;
+  whole.also = beside_judge;
+  whole.also_context = &beside;
+  return cf_verify(source, &whole, result, fault);
+}
+
 enum cf_err cf_verify_ledger(struct cf_ledger *ledger, struct cf_verify_job *job,
                              struct cf_verify_result *result, struct cf_fault *fault)
 {
@@ -80,7 +150,7 @@ enum cf_err cf_verify_ledger(struct cf_ledger *ledger, struct cf_verify_job *job
     job->head = cf_buf_str(&note);
     job->vkey = cf_ledger_vkey(ledger);
     job->workers = job->mode == CF_VERIFY_QUICK ? 1 : cores();
-    err = cf_verify(&source, job, result, fault);
+    err = job_run(ledger, view, &source, job, result, fault);
     job->head = CF_STR("");
   }
   cf_view_source_free(vs);

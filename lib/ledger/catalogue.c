@@ -157,7 +157,24 @@ static bool file_exists(int directory, const struct cf_segment_meta *meta, const
   return faccessat(directory, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-static uint64_t files_missing(struct cf_ledger *l, const struct cf_layout *layout)
+/* Who wants to hear of each fault; NULL: nobody but the log. */
+struct hearer {
+  void (*each)(void *context, uint64_t first, const char *what);
+  void *context;
+};
+
+static void fault_tell(struct cf_ledger *l, const struct hearer *hearer,
+                       const struct cf_segment_meta *meta, enum cf_seen what)
+{
+  cf_segment_seen(l, meta, what);
+  if (hearer != NULL)
+    hearer->each(hearer->context, meta->first,
+                 what == CF_SEEN_MISSING ? "its file, or the sums of its pages, is not there"
+                                         : "it is not what the chain tells of it");
+}
+
+static uint64_t files_missing(struct cf_ledger *l, const struct cf_layout *layout,
+                              const struct hearer *hearer)
 {
   uint64_t missing = 0;
   int directory = open(l->segments_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -166,7 +183,7 @@ static uint64_t files_missing(struct cf_ledger *l, const struct cf_layout *layou
     if (file_exists(directory, meta, "") && (!meta->sworn || file_exists(directory, meta, ".sums")))
       continue;
     missing++;
-    cf_segment_seen(l, meta, CF_SEEN_MISSING);
+    fault_tell(l, hearer, meta, CF_SEEN_MISSING);
   }
   if (directory >= 0)
     (void)close(directory);
@@ -193,7 +210,8 @@ struct judged {
 };
 
 /* Under entering: what was told and what has a row. */
-static struct judged rows_judge(struct cf_ledger *l, const struct cf_layout *layout)
+static struct judged rows_judge(struct cf_ledger *l, const struct cf_layout *layout,
+                                const struct hearer *hearer)
 {
   struct judged j = {0, 0};
   for (size_t i = 0; i < layout->segments_n; i++) {
@@ -202,32 +220,32 @@ static struct judged rows_judge(struct cf_ledger *l, const struct cf_layout *lay
     j.unsworn += oath == CF_OATH_UNSWORN;
     j.mismatched += oath == CF_OATH_BROKEN;
     if (oath == CF_OATH_BROKEN)
-      cf_segment_seen(l, meta, CF_SEEN_MISMATCH);
+      fault_tell(l, hearer, meta, CF_SEEN_MISMATCH);
   }
   for (size_t i = 0; i < l->told.n; i++) {
     const struct cf_segment_body *body = &l->told.each[i];
     if (cf_told_has_row(body, layout->segments, layout->segments_n))
       continue;
     j.mismatched++;
-    cf_segment_seen(l,
-                    &(struct cf_segment_meta){.first = body->first,
-                                              .end = body->end,
-                                              .generation = body->rewrite},
-                    CF_SEEN_MISMATCH);
+    fault_tell(l, hearer,
+               &(struct cf_segment_meta){.first = body->first,
+                                         .end = body->end,
+                                         .generation = body->rewrite},
+               CF_SEEN_MISMATCH);
   }
   return j;
 }
 
-void cf_ledger_segments_check(struct cf_ledger *l)
+static bool segments_check(struct cf_ledger *l, const struct hearer *hearer)
 {
   struct judged j = {0, 0};
   (void)pthread_mutex_lock(&l->entering);
   struct cf_layout *layout = cf_layout_get(l);
   bool whole = l->told_known && !l->told.partial;
   if (l->told_known)
-    j = rows_judge(l, layout);
+    j = rows_judge(l, layout, hearer);
   (void)pthread_mutex_unlock(&l->entering);
-  uint64_t missing = files_missing(l, layout);
+  uint64_t missing = files_missing(l, layout, hearer);
   cf_layout_put(layout);
   (void)pthread_mutex_lock(&l->look);
   l->segments_checked = whole;
@@ -235,4 +253,23 @@ void cf_ledger_segments_check(struct cf_ledger *l)
   l->mismatched = j.mismatched;
   l->missing = missing;
   (void)pthread_mutex_unlock(&l->look);
+  return whole;
+}
+
+void cf_ledger_segments_check(struct cf_ledger *l)
+{
+  (void)segments_check(l, NULL);
+}
+
+bool cf_ledger_segments_each(struct cf_ledger *l,
+                             void (*each)(void *context, uint64_t first, const char *what),
+                             void *context)
+{
+  const struct hearer hearer = {each, context};
+  (void)pthread_mutex_lock(&l->entering);
+  bool known = l->told_known;
+  (void)pthread_mutex_unlock(&l->entering);
+  if (!known)
+    known = cf_catalogue_read_told(l) == CF_OK;
+  return segments_check(l, &hearer) && known;
 }

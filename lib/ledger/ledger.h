@@ -170,6 +170,12 @@ void cf_ledger_state(struct cf_ledger *ledger, struct cf_ledger_state *state);
  * against each other now; cf_ledger_state then tells. What the files hold is
  * not looked at. The ledger does it itself at the start and once a minute. */
 void cf_ledger_segments_check(struct cf_ledger *ledger);
+/* The same, and call each for every fault: the segment's first record, and what
+ * is wrong. What the chain tells is read now, if it was not yet; false where it
+ * cannot be read whole: there may be more. */
+bool cf_ledger_segments_each(struct cf_ledger *ledger,
+                             void (*each)(void *context, uint64_t first, const char *what),
+                             void *context);
 
 /* Call each(context, key, value) for the rows of a table in order of their
  * keys, stopping at its first error, which is given. */

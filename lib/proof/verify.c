@@ -279,6 +279,11 @@ uint64_t cf_verify_run_size(const struct cf_verify_run *run)
   return run->head.size;
 }
 
+struct cf_verify_result *cf_verify_run_result(struct cf_verify_run *run)
+{
+  return &run->result;
+}
+
 void cf_verify_run_free(struct cf_verify_run *run)
 {
   if (!run)

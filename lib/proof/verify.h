@@ -95,9 +95,12 @@ enum cf_verify_mode { CF_VERIFY_QUICK, CF_VERIFY_RANGE, CF_VERIFY_FULL, CF_VERIF
 /* A walk that its budget ended, with all that it found and has to remember: at
  * most 64 MiB, and little where no erased record waits for what erased it. */
 struct cf_verify_run;
+struct cf_verify_result;
 uint64_t cf_verify_run_size(const struct cf_verify_run *run); /* of its head */
 void cf_verify_run_free(struct cf_verify_run *run);           /* NULL is harmless */
-/* A fault of the record seq, or, with NULL, of none. */
+/* For the job's `also`: what was found so far, and a fault of the record seq,
+ * or, with NULL, of none. */
+struct cf_verify_result *cf_verify_run_result(struct cf_verify_run *run);
 void cf_run_fault(struct cf_verify_run *run, enum cf_verdict verdict, const uint64_t *seq,
                   const char *format, ...) CF_PRINTF(4, 5);
 
@@ -145,6 +148,7 @@ struct cf_verify_result {
   uint64_t leaves, links, tiles, checkpoints, openings; /* checked */
   uint64_t pages, entries;                              /* of files and of indexes, checked */
   uint64_t unsworn;                                     /* files that the chain does not tell of */
+  bool files_unjudged; /* the caller's: what the chain tells of them was not read whole */
   uint64_t present, erased, expired; /* records by state: all there; a compartment erased; pruned */
   bool has_first_bad;
   uint64_t first_bad; /* lowest seq with a fault */

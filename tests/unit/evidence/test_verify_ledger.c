@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* What a verify of one's own ledger knows beside its records: segments' files,
+ * and what was signed. */
+#include "config.h"
+
+#include "lib/base/codec.h"
+#include "lib/evidence/verify_ledger.h"
+#include "tests/unit/ledger/ledger_stage.h"
+#include "tests/unit/segment/forge.h"
+
+static struct cf_verify_result *result;
+
+static void set_up(void)
+{
+  stage_ledger_setup();
+  stage_append_range(0, 1000, 100);
+  stage_wait_for_segments(3);
+  result = calloc(1, sizeof *result);
+}
+
+static void tear_down(void)
+{
+  free(result);
+  stage_ledger_teardown();
+}
+
+static bool verify(enum cf_verify_mode mode)
+{
+  struct cf_verify_job job = {.mode = mode};
+  struct cf_fault fault = {.at = ""};
+  ck_assert_ok(cf_verify_ledger(stage_ledger, &job, result, &fault));
+  return result->ok;
+}
+
+static void tells(enum cf_verdict verdict, const char *what)
+{
+  ck_assert_uint_eq(result->errors_total, 1);
+  ck_assert_int_eq(result->errors[0].verdict, verdict);
+  ck_assert_msg(strstr(result->errors[0].detail, what) != NULL, "%s", result->errors[0].detail);
+}
+
+/* At once after a start too, before anybody has read what the chain tells. */
+START_TEST(test_whole)
+{
+  for (unsigned i = 0; i < 2; i++) {
+    ck_assert(verify(CF_VERIFY_QUICK));
+    ck_assert(!result->files_unjudged && result->unsworn == 0);
+    ck_assert(verify(CF_VERIFY_FULL));
+    stage_close_ledger();
+    stage_open_ledger();
+  }
+}
+END_TEST
+
+/* One is taken away, or its sums: quick reads none of its records. */
+START_TEST(test_missing)
+{
+  char path[310];
+  stage_segment_path(2, path);
+  if (_i == 1)
+    strcat(path, ".sums");
+  stage_close_ledger();
+  ck_assert_int_eq(rename(path, temp_path("away")), 0);
+  stage_open_ledger();
+  ck_assert(!verify(CF_VERIFY_QUICK));
+  ck_assert(result->has_first_bad && result->first_bad == 256);
+  tells(CF_V_STORE_DAMAGED, "is not there");
+}
+END_TEST
+
+static void value_flip(struct cf_buf *value)
+{
+  value->p[value->n - 1] ^= 1;
+}
+
+/* Its sums and the catalogue's row were made good, the chain's record was
+ * not. */
+START_TEST(test_mismatched)
+{
+  stage_close_ledger();
+  forge_begin(2);
+  forge_row("times", 0, value_flip);
+  forge_end();
+  stage_open_ledger();
+  ck_assert(!verify(CF_VERIFY_QUICK));
+  ck_assert(result->has_first_bad && result->first_bad == 256);
+  tells(CF_V_STORE_DAMAGED, "not what the chain tells");
+}
+END_TEST
+
+/* A checkpoint of a larger tree that nobody signed. */
+START_TEST(test_kept_beyond)
+{
+  struct cf_bdb_env *env = NULL;
+  struct cf_bdb *db = NULL;
+  char path[300];
+  uint8_t key[8];
+  stage_close_ledger();
+  snprintf(path, sizeof path, "%s/env", stage_conf.data);
+  ck_assert_ok(cf_bdb_env_open(path, 1u << 20, false, &env, NULL));
+  ck_assert_ok(cf_bdb_open(env, NULL, "checkpoints", NULL, CF_BDB_READ, 4096, &db));
+  cf_u64_put(key, 1u << 20);
+  ck_assert_ok(
+      cf_bdb_put(db, NULL, (struct cf_str){(const char *)key, sizeof key}, CF_STR("12345678note")));
+  cf_bdb_close(db);
+  cf_bdb_env_close(env);
+  stage_open_ledger();
+  ck_assert(!verify(CF_VERIFY_FULL));
+  tells(CF_V_ROLLBACK, "size 1048576 is kept");
+}
+END_TEST
+
+int main(void)
+{
+#define ON .tcase = "own", .setup = set_up, .teardown = tear_down
+  const struct cf_test tests[] = {
+      {ON, .test = test_whole},
+      {ON, .test = test_missing, .loops = 2},
+      {ON, .test = test_mismatched},
+      {ON, .test = test_kept_beyond},
+  };
+  return cf_test_run("verify_ledger", tests, CF_COUNT(tests));
+}

@@ -45,11 +45,12 @@ static void fill(void)
   stage_wait_for_segments(3);
   ck_assert_ok(receipt(FORGED));
   stage_close_ledger();
-  forge_begin(2);
+  forge_begin(stage_conf.data, 2);
 }
 
-static void other_user(struct cf_record *r)
+static void other_user(struct cf_record *r, const uint8_t salts[CF_C_N][CF_HASH_N])
 {
+  (void)salts;
   ck_assert_uint_gt(r->payload[CF_C_ACTOR].n, 0);
   r->payload[CF_C_ACTOR] = CF_STR("{\"user\":\"mallory\"}");
 }
@@ -58,7 +59,7 @@ START_TEST(test_forged_record)
 {
   fill();
   forge_record((FORGED - 256) / CF_GROUP, FORGED % CF_GROUP, other_user);
-  forge_end();
+  forge_end(FORGE_ROW);
   stage_open_ledger();
   ck_assert_err(receipt(FORGED), CF_E_DAMAGED);
   ck_assert_err(leaf(FORGED), CF_E_DAMAGED);
@@ -78,7 +79,7 @@ START_TEST(test_forged_hash)
 {
   fill();
   forge_row("hashes", (FORGED - 256) / ROW, flip);
-  forge_end();
+  forge_end(FORGE_ROW);
   stage_open_ledger();
   ck_assert_err(receipt(FORGED), CF_E_DAMAGED);
   ck_assert_err(leaf(FORGED), CF_E_DAMAGED);

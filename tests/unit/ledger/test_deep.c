@@ -193,9 +193,9 @@ static const struct {
 START_TEST(test_changed)
 {
   stage_close_ledger();
-  forge_begin(2);
+  forge_begin(stage_conf.data, 2);
   changes[_i].change();
-  forge_end();
+  forge_end(FORGE_ROW);
   stage_open_ledger();
   verify(CF_VERIFY_DEEP);
   ck_assert_msg(!result->ok && told(changes[_i].index), "%s", result->errors[0].detail);

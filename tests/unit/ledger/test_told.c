@@ -123,9 +123,9 @@ START_TEST(test_a_forged_file_is_seen)
   stage_append_range(0, 900, 100);
   stage_wait_for_segments(3);
   stage_close_ledger();
-  forge_begin(2);
+  forge_begin(stage_conf.data, 2);
   forge_row("times", 0, times_change);
-  forge_end();
+  forge_end(FORGE_ROW);
   stage_open_ledger();
   struct cf_ledger_state state = state_when_checked();
   ck_assert_uint_eq(state.mismatched, 1);
@@ -140,9 +140,9 @@ START_TEST(test_a_row_without_its_digest_is_seen)
   stage_append_range(0, 900, 100);
   stage_wait_for_segments(3);
   stage_close_ledger();
-  forge_begin(2);
+  forge_begin(stage_conf.data, 2);
   forge_meta.sworn = false;
-  forge_end();
+  forge_end(FORGE_ROW);
   stage_open_ledger();
   struct cf_ledger_state state = {0};
   while (state.mismatched == 0)

@@ -94,7 +94,7 @@ static void index_spoil(void)
   struct cf_bdb_cursor *cursor = NULL;
   struct cf_str key, value;
   char copy[300];
-  forge_begin(2);
+  forge_begin(stage_conf.data, 2);
   struct cf_bdb *db = forge_sheet("user");
   ck_assert_ok(cf_bdb_cursor_open(db, &cursor));
   ck_assert_ok(cf_bdb_cursor_move(cursor, CF_BDB_FIRST, CF_STR(""), &key, &value));
@@ -102,7 +102,7 @@ static void index_spoil(void)
   key.p = copy;
   cf_bdb_cursor_close(cursor);
   ck_assert_ok(cf_bdb_del(db, NULL, key));
-  forge_end();
+  forge_end(FORGE_ROW);
   temp_run("rm data/segments/*.sums");
 }
 

@@ -1,25 +1,42 @@
 /* SPDX-License-Identifier: MIT */
 /* Somebody who has all of DATA and knows this program, but not the signing key:
- * changes what stands in a segment and makes good all that vouches for it, the
- * sums of its pages and the catalogue's row. The ledger is closed meanwhile.
- * What cannot be done fails the test. */
+ * changes what stands in tables and segments, and makes good as much as he can
+ * of what vouches for it. The ledger is closed meanwhile. What cannot be done
+ * ends the process. */
 #ifndef CF_TEST_FORGE_H
 #define CF_TEST_FORGE_H
 
+#include "lib/record/record.h"
 #include "lib/segment/bdb.h"
 #include "lib/segment/segment.h"
 
-/* Open the n-th segment's file, from 1 on. */
-void forge_begin(unsigned n);
-/* A sheet of it, by its name, as long as it is open. */
-struct cf_bdb *forge_sheet(const char *name);
-/* What the catalogue says of it: to be changed. */
+/* What must be so, or the process ends. */
+void forge_must(enum cf_err err, const char *what);
+struct cf_str forge_bytes(const void *p, size_t n);
+
+/* ---- tables ---- */
+
+/* Open DATA/env, and a table of it until forge_tables_close. */
+void forge_tables_open(const char *data);
+struct cf_bdb *forge_table(const char *name);
+void forge_tables_close(void);
+
+/* ---- segments ---- */
+
+/* What the catalogue says of the segment: to be changed between begin and
+ * end. */
 extern struct cf_segment_meta forge_meta;
-/* Write it all. */
-void forge_end(void);
+/* Open the n-th segment's file, from 1 on. No tables are open. */
+void forge_begin(const char *data, unsigned n);
+/* A sheet of it, by its name, until the end. */
+struct cf_bdb *forge_sheet(const char *name);
+/* Write the file, and make good its sums, or them and the catalogue's row. */
+enum forge_good { FORGE_FILE, FORGE_SUMS, FORGE_ROW };
+void forge_end(enum forge_good good);
 
 /* Change record i of a block, in memory, and put the block back. */
-void forge_record(uint32_t block, unsigned i, void (*change)(struct cf_record *record));
+void forge_record(uint32_t block, unsigned i,
+                  void (*change)(struct cf_record *record, const uint8_t salts[CF_C_N][CF_HASH_N]));
 /* Replace the value of a key of 4 bytes by one that change makes of it. */
 void forge_row(const char *sheet, uint32_t key, void (*change)(struct cf_buf *value));
 

@@ -1,0 +1,269 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# tamper.sh [--write]: a closed ledger is changed by somebody who has all of DATA and knows this program, but not the signing key;
+# then it is verified in each mode, and read. What came of it is the table in doc/threat-model.md, which must be what this makes;
+# --write puts it there.
+. "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.sh"
+. "$lib/servers.sh"
+
+FLIPS=$(count 9 9 510)
+TAMPER=$CF_BUILDDIR/tests/attack/tamper
+DOC=$CF_SRCDIR/doc/threat-model.md
+BEGIN='<!-- From here to the end of the table: what tests/attack/tamper.sh makes. -->'
+END='<!-- End of the table. -->'
+
+# ---- the ledger
+
+events() { # events FROM TO: one a minute, from 2025-12-01 on
+  seq "$1" "$2" | awk '{
+    t = 1764547200 + $1 * 60
+    printf "{\"time\":\"%s\",\"method\":\"GET\",\"status\":200,\"user\":\"u%d\",\"ip\":\"192.0.2.%d\",\"resource\":\"/r/%d\"}\n",
+      strftime("%Y-%m-%dT%H:%M:%SZ", t, 1), $1 % 7, $1 % 200, $1 }'
+}
+put_in() { # put_in FROM TO
+  events "$1" "$2" >"$TMP/events"
+  cli import --config "$CONF" --source web "$TMP/events" >"$TMP/log/import" 2>&1 || die "import: $(cat "$TMP/log/import")"
+}
+segments() { find "$DATA/segments" -maxdepth 1 -type f ! -name '*.sums' | sort; }
+segment() { segments | sed -n "$1p"; } # segment N: its file, from 1 on
+token_id() { cut -d_ -f2 "$TMP/token.$1"; }
+token_text() { sed 's/.* //' "$TMP/token.$1"; }
+
+# keep NAME, put_back NAME: DATA and its signer's directory
+copy() { as_user cp -a --sparse=always "$1" "$2"; } # copy FROM TO
+keep() { as_user mkdir "$TMP/$1" && copy "$DATA" "$TMP/$1/data" && copy "$DATA.signer" "$TMP/$1/signer"; }
+put_back() { rm -rf "$DATA" "$DATA.signer" && copy "$TMP/$1/data" "$DATA" && copy "$TMP/$1/signer" "$DATA.signer"; }
+
+up() { # the ledger has an owner; false: it is refused
+  local end=$((SECONDS + PATIENCE))
+  rm -f "$DATA/sock"
+  serve_start
+  until [ -S "$DATA/sock" ]; do
+    alive "$SERVE" && ! grep -qF "[$SERVE] error: cannot open the ledger" "$TMP/log/serve" || return 1
+    [ "$SECONDS" -le "$end" ] || return 1
+    sleep 0.01
+  done
+}
+down() { kill -KILL "$SERVE" 2>/dev/null; wait "$SERVE" 2>/dev/null; } # what it leaves is thrown away
+
+filled() { # filled N: it has so many segments, and was stopped
+  local end=$((SECONDS + PATIENCE))
+  up || die "it does not start: $(tail -n 3 "$TMP/log/serve")"
+  until [ "$(segments | wc -l)" -ge "$1" ]; do
+    [ "$SECONDS" -le "$end" ] || die "there are no $1 segments"
+    sleep 0.05
+  done
+  stop "$SERVE"
+}
+
+make_copies() {
+  make_ledger segment_records=256
+  put_in 0 699
+  filled 2
+  keep foreign # its events are the same, its keys are not
+  rm -rf "$DATA" "$DATA.signer"
+  make_ledger segment_records=256
+  add_token auditor auditor,reader
+  add_token reader reader
+  add_token gone reader
+  put_in 0 699
+  filled 2
+  keep old
+  put_in 700 1495
+  put_in 1496 1496 # a piece of the tail by itself
+  filled 5
+  cp -a "$DATA/env/tokens" "$TMP/tokens.before"
+  cli token --config "$CONF" revoke "$(token_id gone)" >"$TMP/log/token" 2>&1 || die "revoke: $(cat "$TMP/log/token")"
+  ID=$(cli query --config "$CONF" --json resource=/r/300 | jq -r '.events[0].id')
+  as_user "$TAMPER" "$DATA" kept "$TMP/old/signer/state" || die "no older checkpoint"
+  WAS_KEPT=$(cli verify --config "$CONF" --json --quick | jq -r '"size=\(.size) root=\(.root)"')
+  keep whole
+  printf 'Authorization: Bearer cf_%s_%043d\n' "$(token_id reader)" 0 >"$TMP/token.stranger"
+}
+
+# ---- questions: answers are in $OUT
+
+# relay TOKEN PATH QUERY: through a plain CGI to the owner; $STATUS, $OUT/body
+relay() {
+  as_user env -i GATEWAY_INTERFACE=CGI/1.1 SERVER_PROTOCOL=HTTP/1.1 REQUEST_METHOD=GET SCRIPT_NAME="$MOUNT" "PATH_INFO=$2" "QUERY_STRING=$3" \
+    "HTTP_AUTHORIZATION=Bearer $(token_text "$1")" "COUNTERFOIL_CONF=$CONF" "$FCGI" </dev/null >"$OUT/answer" 2>>"$TMP/log/cgi"
+  STATUS=$(sed -n 's/^Status: \([0-9]*\).*/\1/p' "$OUT/answer")
+  tr -d '\r' <"$OUT/answer" | sed '1,/^$/d' >"$OUT/body"
+}
+urlencode() { sed 's/+/%2B/g; s|/|%2F|g'; }
+
+# verify_with MODE [KEPT…]: a cell
+verify_with() {
+  local mode=$1
+  shift
+  if [ "$mode" = range ]; then
+    relay auditor /v1/verify "mode=range&seq_from=256&seq_to=512$(printf '&%s' "$@" | sed 's/^&$//' | urlencode)"
+  else
+    cli verify --config "$CONF" --json "--$mode" "${@/#/--}" >"$OUT/body" 2>"$OUT/words"
+  fi
+  jq -rse 'last | if .ok == true and .complete then "—" elif .ok == false then "`" + ([.errors[].code] | unique | join("` `")) + "`" else error end' \
+    "$OUT/body" 2>/dev/null || echo refused
+}
+
+# Reads. Each prints its answer, in short.
+read_events() { # read_events QUERY
+  relay auditor /v1/events "format=ndjson&limit=all&kind=event&$1"
+  echo "$STATUS $(grep -oE 'urn:counterfoil:[a-z-]+' "$OUT/body" | head -n 1) $(grep -F '"kind":"event"' "$OUT/body" | sha256sum)"
+}
+everything() { read_events ""; }
+by_user() { read_events user=u3; }
+by_time() { read_events "from=2025-12-01T05:00:00Z&to=2025-12-01T07:00:00Z"; }
+by_id() { read_events "id=$ID"; }
+tile_of_hashes() { relay auditor /tile/0/001 ""; echo "$STATUS $(sha256sum <"$OUT/body")"; }
+as_admin() { relay reader /v1/tokens ""; echo "$STATUS"; }
+as_gone() { relay gone /v1/events limit=1; echo "$STATUS"; }
+as_stranger() { relay stranger /v1/events limit=1; echo "$STATUS"; }
+
+declare -A RIGHT # what each read says where nothing was changed
+read_with() { # read_with READ: a cell
+  local got
+  got=$("$1")
+  case $got in
+    "${RIGHT[$1]-$got}") echo right ;;
+    5* | *urn:counterfoil:*) echo refused ;;
+    *) echo "**wrong**" ;;
+  esac
+}
+
+# ---- changes
+
+change() { as_user "$TAMPER" "$DATA" "$@"; }
+cut_short() { as_user truncate -s -16384 "$(segment 2)"; }
+delete() { as_user rm "$(segment 2)$1"; } # delete SUFFIX
+swap() { as_user mv "$1" "$1.x" && as_user mv "$2" "$1" && as_user mv "$1.x" "$2"; }
+exchange() {
+  local two three
+  two=$(segment 2) three=$(segment 3)
+  swap "$two" "$three" && swap "$two.sums" "$three.sums"
+}
+foreign() { copy "$TMP/foreign/data/segments/$(basename "$(segment 2)")" "$DATA/segments/" && copy "$TMP/foreign/data/segments/$(basename "$(segment 2)").sums" "$DATA/segments/"; }
+foreign_good() { foreign && change nothing 2 row; }
+tokens_of_before() { copy "$TMP/tokens.before" "$DATA/env/tokens"; }
+old_data() { rm -rf "$DATA" && copy "$TMP/old/data" "$DATA"; }
+old_data_alone() { old_data && rm "$DATA.signer/state"; }
+old_data_for_auditor() { KEPT=$WAS_KEPT; put_back old; }
+foreign_signer() { rm -rf "$DATA.signer" && copy "$TMP/foreign/signer" "$DATA.signer"; }
+flip() { # flip AT: every bit of a byte of the second segment
+  local file byte
+  file=$(segment 2)
+  byte=$(od -An -tu1 -j"$1" -N1 "$file" | tr -d ' ')
+  printf "\\x$(printf '%02x' $((byte ^ 255)))" | dd of="$file" bs=1 seek="$1" conv=notrunc status=none
+}
+
+# ---- rows
+
+JOBS=4
+KEPT= # what an auditor kept, for --size and --root
+N=0   # of the row
+
+# In a process and a place of its own: the whole ledger is changed and asked; the row's cells are $TMP/row.N.
+asked() { # asked READ CHANGE…
+  local mode cells='refused | refused | refused | refused | refused'
+  OUT=$TMP/job.$N
+  DATA=$OUT/data
+  CONF=$OUT/conf
+  as_user mkdir "$OUT"
+  sed "s|^data = .*|data = $DATA|; s|^listen = .*|listen = $OUT/sock|" "$TMP/counterfoil.conf" >"$CONF"
+  put_back whole && "${@:2}" || { echo "cannot ${*:2}" >"$TMP/row.$N"; return 1; }
+  if up; then
+    cells=$(read_with "$1")
+    cells="$(for mode in quick range full deep; do printf '%s | ' "$(verify_with "$mode" $KEPT)"; done)$cells"
+  fi
+  down
+  rm -rf "$OUT"
+  echo "$cells" >"$TMP/row.$N"
+}
+row() { # row WORDS READ CHANGE…
+  N=$((N + 1))
+  WORDS[N]=$1
+  while [ "$(jobs -pr | wc -l)" -ge "$JOBS" ]; do wait -n; done
+  (asked "${@:2}") &
+}
+declare -a WORDS
+declare -A GOOD=([file]="its page's own checksum good" [sums]="the sums good" [row]="the sums and the catalogue good")
+levels() { # levels WORDS READ CHANGE [ARG…]: in the second segment, with more and more made good
+  local level
+  for level in file sums row; do
+    row "$1, ${GOOD[$level]}" "$2" change "$3" 2 "$level" "${@:4}"
+  done
+}
+
+flips() { # after them all: one row of their cells, `all`, `some` or none of which found it
+  local i size first=$((N + 1))
+  DATA=$TMP/whole/data
+  size=$(stat -c %s "$(segment 2)")
+  for ((i = 0; i < FLIPS; i++)); do row "" by_user flip $((i * size / FLIPS + 777)); done
+  wait
+  for ((i = first; i <= N; i++)); do cat "$TMP/row.$i"; done | awk -F ' [|] ' '
+    { for (i = 1; i <= 4; i++) n[i] += $i != "—"; wrong += $5 ~ /wrong|cannot/ }
+    END { for (i = 1; i <= 4; i++) printf "%s | ", (n[i] == NR ? "all" : n[i] ? "some" : "—"); print wrong ? "**wrong**" : "right or refused" }' >"$TMP/row.$first"
+  N=$first
+  WORDS[N]="a byte of a segment turned over, at many places"
+}
+
+rows() {
+  local tail
+  tail=$(find "$TMP/whole/data/env" -name 'tail-*' -printf '%f\n' | sort -t- -k2n | tail -n 1)
+  row "nothing" everything true
+  row "a segment cut short" everything cut_short
+  row "a segment deleted" everything delete ""
+  row "its sums deleted" everything delete .sums
+  row "two segments exchanged" everything exchange
+  row "a foreign segment with its sums" everything foreign
+  row "the same, the catalogue good" everything foreign_good
+  row "a segment's row of the catalogue deleted" everything change dropped 256
+  row "a segment's range of times in the catalogue" by_time change ranges 2 row
+  levels "the index \`user\`" by_user user
+  levels "\`times\`" by_time times
+  levels "the index \`id\`" by_id id "$ID"
+  levels "\`counts\`" by_user counts
+  row "the filter of ids, all of that good" by_id change filter 2 row
+  row "a row of leaf hashes, all of that good" tile_of_hashes change hashes 2 row
+  row "a record, all of that good" everything change record 2 row
+  row "a record made to look erased, all of that good" everything change erased 2 row
+  row "a record in the tail" everything change tail "$tail"
+  row "a row of tiles of level 1" tile_of_hashes change tile
+  row "a kept checkpoint" everything change note
+  row "all kept checkpoints deleted" everything change notes
+  row "a token made admin" as_admin change token "$(token_id reader)" '["reader"]' '["admin","reader"]'
+  row "a token's hash replaced" as_stranger change token-hash "$(token_id reader)" "$(token_text stranger)"
+  row "tokens of before a revocation" as_gone tokens_of_before
+  row "old data" everything old_data
+  row "old data, the signer's state deleted" everything old_data_alone
+  row "old data and an old signer's directory" everything put_back old
+  row "the same, asked by who kept a checkpoint" everything old_data_for_auditor
+  row "a foreign signer's directory" everything foreign_signer
+  flips
+}
+
+table() {
+  local i
+  echo '| changed | quick | range | full | deep | a read that depends on it |'
+  echo '|---|---|---|---|---|---|'
+  for ((i = 1; i <= N; i++)); do echo "| ${WORDS[i]} | $(cat "$TMP/row.$i") |"; done
+}
+documented() { awk -v begin="$BEGIN" -v end="$END" '$0 == end {on = 0} on; $0 == begin {on = 1}' "$DOC"; }
+document() { # put the table there
+  awk -v begin="$BEGIN" -v end="$END" -v table="$TMP/table" '
+    $0 == end {on = 0} !on; $0 == begin {on = 1; while ((getline line <table) > 0) print line}' "$DOC" >"$TMP/doc" && cat "$TMP/doc" >"$DOC"
+}
+
+begin tamper
+OUT=$TMP
+make_copies
+put_back whole
+up || die "it does not start"
+for read in everything by_user by_time by_id tile_of_hashes as_admin as_gone as_stranger; do RIGHT[$read]=$($read); done
+down
+rows
+table >"$TMP/table"
+[ "${1:-}" != --write ] || document
+check "it takes $SECONDS s" true
+is "$(sed -n 3p "$TMP/table")" "| nothing | — | — | — | — | right |" "an untouched ledger passes"
+is "$(diff "$TMP/table" <(documented))" "" "the table in doc/threat-model.md is what comes of it"
+finish

@@ -78,9 +78,9 @@ static void value_flip(struct cf_buf *value)
 START_TEST(test_mismatched)
 {
   stage_close_ledger();
-  forge_begin(2);
+  forge_begin(stage_conf.data, 2);
   forge_row("times", 0, value_flip);
-  forge_end();
+  forge_end(FORGE_ROW);
   stage_open_ledger();
   ck_assert(!verify(CF_VERIFY_QUICK));
   ck_assert(result->has_first_bad && result->first_bad == 256);

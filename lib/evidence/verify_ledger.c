@@ -121,9 +121,14 @@ static enum cf_err job_run(struct cf_ledger *ledger, struct cf_view *view,
 {
   struct beside beside = {.ledger = ledger, .view = view, .job = job};
   struct cf_verify_job whole = *job;
+  struct cf_turn turn;
+  cf_turn_init(&turn, cf_ledger_turns(ledger));
+  whole.turn = &turn;
   whole.also = beside_judge;
   whole.also_context = &beside;
-  return cf_verify(source, &whole, result, fault);
+  enum cf_err err = cf_verify(source, &whole, result, fault);
+  cf_turn_rest(&turn);
+  return err;
 }
 
 enum cf_err cf_verify_ledger(struct cf_ledger *ledger, struct cf_verify_job *job,

@@ -294,6 +294,19 @@ void cf_verify_run_free(struct cf_verify_run *run)
   free(run);
 }
 
+/* What a walk that goes on later is kept with. */
+static enum cf_err carry_check(const struct cf_verify_run *run)
+{
+  size_t bytes = sizeof *run + run->note.cap + run->erasures.cap * sizeof *run->erasures.v +
+                 run->told.cap * sizeof *run->told.each;
+  return bytes <= CF_VERIFY_CARRY_MAX
+             ? CF_OK
+             : cf_fail(
+                   run->fault, CF_E_FULL, "resume",
+                   "too many erased records wait for the record that erased them to go on later: "
+                   "let verify_budget be longer");
+}
+
 enum cf_err cf_verify(const struct cf_verify_source *source, const struct cf_verify_job *job,
                       struct cf_verify_result *result, struct cf_fault *fault)
 {
@@ -307,6 +320,9 @@ enum cf_err cf_verify(const struct cf_verify_source *source, const struct cf_ver
   run->start_us = cf_clock_mono_us();
   enum cf_err err = run_do(run, result);
   bool left = carry && err == CF_OK && !run->result.complete && job->mode >= CF_VERIFY_FULL;
+  if (left)
+    err = carry_check(run);
+  left &= err == CF_OK;
   if (carry)
     *carry = left ? run : NULL;
   if (!left)

@@ -6,6 +6,7 @@
 #ifndef CF_PROOF_VERIFY_H
 #define CF_PROOF_VERIFY_H
 
+#include "lib/base/turns.h"
 #include "lib/proof/note.h"
 #include "lib/record/kind_body.h"
 #include "lib/record/record.h"
@@ -92,8 +93,11 @@ struct cf_verify_source {
 /* FULL and what is more than it come last. */
 enum cf_verify_mode { CF_VERIFY_QUICK, CF_VERIFY_RANGE, CF_VERIFY_FULL, CF_VERIFY_DEEP };
 
-/* A walk that its budget ended, with all that it found and has to remember: at
- * most 64 MiB, and little where no erased record waits for what erased it. */
+/* A walk that its budget ended, with all that it found and has to remember:
+ * little where no erased record waits for what erased it, and never more than
+ * CF_VERIFY_CARRY_MAX bytes. A walk that needs more is CF_E_FULL where the
+ * budget ends it; in one go it may take 330 MiB. */
+#define CF_VERIFY_CARRY_MAX ((size_t)96 << 20)
 struct cf_verify_run;
 struct cf_verify_result;
 uint64_t cf_verify_run_size(const struct cf_verify_run *run); /* of its head */
@@ -115,6 +119,7 @@ struct cf_verify_job {
   uint8_t kept_root[CF_HASH_N]; /* … and root: consistency with it is checked */
   int64_t budget_us;            /* stop after this time with complete = false; 0: none */
   unsigned workers;             /* threads to use, at least 1 */
+  struct cf_turn *turn;         /* among long questions; the threads have it with it; may be NULL */
   /* FULL, DEEP: where a walk that the budget ends is left, to be gone on with
    * by a job like the one that began it and a source that shows the same
    * records, towards the head and the kept checkpoint it began with. Set to

@@ -3,8 +3,10 @@
  * thread folds them in order. */
 #include "config.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/thread.h"
@@ -12,6 +14,7 @@
 
 #define WORKERS_MAX 64
 #define PROGRESS_US 100000
+#define AWAIT_NS    20000000 /* longer than that it does not wait for a tile in its turn */
 #define CLAIMS_MAX  ((size_t)CF_TILE_W * (CF_LEAF_MAX + 1))
 
 struct walk {
@@ -101,14 +104,35 @@ static enum cf_err workers_start(struct walk *w, pthread_t *threads, unsigned n,
 
 /* ---- the folding side ---- */
 
-/* Wait for tile number i; gives the error of a worker that failed instead. */
+static struct timespec await_end(void)
+{
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  t.tv_nsec += AWAIT_NS;
+  t.tv_sec += t.tv_nsec / 1000000000;
+  t.tv_nsec %= 1000000000;
+  return t;
+}
+
+/* Wait for tile number i; gives the error of a worker that failed instead. What
+ * the workers do is done in the walk's turn, but a tile that takes long (a
+ * whole index) leaves it to others. */
 static enum cf_err tile_await(struct walk *w, uint64_t i, struct cf_tile_report **tile)
 {
   struct cf_tile_report *t = &w->ring[i % w->ring_n];
+  enum cf_err err = cf_turn_work(w->run->job->turn);
+  if (err != CF_OK)
+    return err;
   pthread_mutex_lock(&w->mutex);
+  struct timespec end = await_end();
+  int rc = 0;
+  while (!t->done && w->err == CF_OK && rc != ETIMEDOUT)
+    rc = pthread_cond_timedwait(&w->done, &w->mutex, &end);
+  if (rc == ETIMEDOUT)
+    cf_turn_rest(w->run->job->turn);
   while (!t->done && w->err == CF_OK)
     pthread_cond_wait(&w->done, &w->mutex);
-  enum cf_err err = w->err;
+  err = w->err;
   pthread_mutex_unlock(&w->mutex);
   if (err == CF_OK)
     *tile = t;
@@ -144,6 +168,7 @@ static void progress(const struct cf_verify_run *run, int64_t *told_us)
   if (!run->job->progress || (now - *told_us < PROGRESS_US && !last))
     return;
   *told_us = now;
+  cf_turn_rest(run->job->turn);
   run->job->progress(run->job->progress_context, run->folded - run->first, run->end - run->first);
 }
 
@@ -201,12 +226,16 @@ enum cf_err cf_run_walk(struct cf_verify_run *run)
                    .first = run->folded,
                    .tiles = leaves / CF_TILE_W + (leaves % CF_TILE_W > 0)};
   pthread_t threads[WORKERS_MAX];
+  pthread_condattr_t monotonic;
   unsigned started = 0, workers = workers_for(run, w.tiles);
   if (w.tiles == 0)
     return CF_OK;
   pthread_mutex_init(&w.mutex, NULL);
   pthread_cond_init(&w.taken, NULL);
-  pthread_cond_init(&w.done, NULL);
+  pthread_condattr_init(&monotonic);
+  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  pthread_cond_init(&w.done, &monotonic);
+  pthread_condattr_destroy(&monotonic);
   enum cf_err err = ring_new(&w, workers);
   if (err == CF_OK)
     err = workers_start(&w, threads, workers, &started);

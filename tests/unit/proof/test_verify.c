@@ -3,8 +3,12 @@
  * head or checkpoints somebody has been at. */
 #include "config.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "lib/base/turns.h"
 #include "tests/unit/proof/verify_script.h"
 
 /* ---- A good ledger ---- */
@@ -418,6 +422,48 @@ START_TEST(flipped_row)
 }
 END_TEST
 
+/* ---- turns ---- */
+
+static void *full_walk(void *context)
+{
+  struct cf_fault fault = {.at = ""};
+  struct cf_verify_source source = vl_source(&L);
+  ck_assert_ok(cf_verify(&source, &job, R, &fault));
+  atomic_store((atomic_bool *)context, true);
+  return NULL;
+}
+
+/* It is one long question among others: it waits for its turn, and leaves
+ * it. */
+START_TEST(walk_takes_turns)
+{
+  struct cf_turns *turns = NULL;
+  struct cf_turn other, own;
+  atomic_bool over = false;
+  pthread_t thread;
+  LEDGER(3000);
+  ck_assert_ok(cf_turns_new(1, &turns));
+  cf_turn_init(&other, turns);
+  cf_turn_init(&own, turns);
+  other.used_us = own.used_us = 1000000; /* neither is short any more */
+  ck_assert_ok(cf_turn_work(&other));
+  job.mode = CF_VERIFY_FULL;
+  job.head = cf_str_from(L.head);
+  job.vkey = &L.vkey;
+  job.workers = 2;
+  job.turn = &own;
+  ck_assert_int_eq(pthread_create(&thread, NULL, full_walk, &over), 0);
+  usleep(50000);
+  ck_assert(!atomic_load(&over));
+  cf_turn_rest(&other);
+  ck_assert_int_eq(pthread_join(thread, NULL), 0);
+  EXPECT_OK();
+  job.turn = NULL;
+  cf_turn_rest(&own);
+  cf_turns_free(turns);
+}
+END_TEST
+
 int main(void)
 {
 #define ON(fixture) .setup = script_begin, .teardown = script_end, .tcase = fixture
@@ -451,6 +497,7 @@ int main(void)
       {ON("head"), .test = bad_checkpoint},
       {ON("head"), .test = checkpoints_of_a_range},
       {ON("head"), .test = flipped_row},
+      {ON("turns"), .test = walk_takes_turns},
   };
   return cf_test_run("verify", tests, CF_COUNT(tests));
 }

@@ -29,7 +29,11 @@ enum cf_head cf_head_judge(const uint8_t *p, size_t n)
     if (h[0] != SPOKEN)
       return CF_HEAD_BAD;
     at += HEADER_N + content + h[6];
-    if (id == 0 || (request != 0 && id != request))
+    /* of no request: one that asks for values makes libfcgi write beyond its
+     * stack */
+    if (id == 0)
+      return CF_HEAD_BAD;
+    if (request != 0 && id != request)
       continue;
     if (type != (request == 0 ? BEGIN_REQUEST : PARAMS))
       return CF_HEAD_BAD;

@@ -17,9 +17,9 @@ enum cf_head {
   CF_HEAD_BAD   /* no request of FastCGI */
 };
 
-/* What are the first n bytes that a peer sent? Records of management and of
- * other requests may stand between, and what follows the head is not looked
- * at. */
+/* What are the first n bytes that a peer sent? Records of other requests may
+ * stand between, those of none (management) may not; what follows the head is
+ * not looked at. */
 enum cf_head cf_head_judge(const uint8_t *p, size_t n);
 
 /* The same of what lies in the connected socket fd, where it stays. Never

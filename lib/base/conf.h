@@ -48,9 +48,9 @@ CF_MUST enum cf_err cf_conf_defaults(struct cf_conf *conf);
  * limit, segment_records that is no multiple of 256, a group- or world-writable
  * file or data directory, data, signer or file under DOCUMENT_ROOT (the
  * environment variable), data on a network file system, signer inside data. The
- * fault's `at` is empty and its detail "FILE:LINE: what is wrong; what would be right".
- * The derived default of signer is filled in. The data directory need not
- * exist. CF_E_SYSTEM where the file cannot be read; CF_E_NOMEM. */
+ * fault's `at` is empty and its detail "FILE:LINE: what is wrong; what would be
+ * right". The derived default of signer is filled in. The data directory need
+ * not exist. CF_E_SYSTEM where the file cannot be read; CF_E_NOMEM. */
 CF_MUST enum cf_err cf_conf_load(const char *path, struct cf_conf *conf, struct cf_fault *fault);
 
 /* Set one option as a line of the file would; for tests and command-line use.

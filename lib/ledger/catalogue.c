@@ -133,7 +133,7 @@ enum cf_err cf_catalogue_read_told(struct cf_ledger *l)
 {
   struct cf_told told = {0};
   struct cf_view *view = NULL;
-  enum cf_err err = cf_view_get(l, &view);
+  enum cf_err err = cf_view_all(l, &view);
   if (err == CF_OK)
     err = units_read(l, view, &told);
   cf_view_put(view);

@@ -236,12 +236,18 @@ static enum cf_err clear_directory(struct cf_ledger *l, const char *name, struct
              : cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "cannot remove %s", name);
 }
 
-static enum cf_err make_tree(struct cf_ledger *l, struct cf_fault *fault)
+static enum cf_err init_begin(struct cf_ledger *l, struct cf_fault *fault)
 {
-  static const char *const names[] = {"env", "segments"};
   int fd = openat(l->directory, CF_UNFINISHED, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0 || close(fd) != 0 || fsync(l->directory) != 0)
     return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "cannot write to the data directory");
+  return CF_OK;
+}
+
+/* Only when the signer has said that nothing was lived through here. */
+static enum cf_err make_tree(struct cf_ledger *l, struct cf_fault *fault)
+{
+  static const char *const names[] = {"env", "segments"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     enum cf_err err = clear_directory(l, names[i], fault);
     if (err != CF_OK)
@@ -332,9 +338,11 @@ static enum cf_err init_inside(struct cf_ledger *l, const struct cf_vkey *previo
   if (err == CF_OK)
     err = check_empty(l, &again, fault); /* another init may have been first */
   if (err == CF_OK)
-    err = make_tree(l, fault);
+    err = init_begin(l, fault);
   if (err == CF_OK)
     err = make_signer(l, again, fault);
+  if (err == CF_OK)
+    err = make_tree(l, fault);
   if (err == CF_OK && previous != NULL)
     err = cf_signer_set_previous(l->signer, previous, fault);
   if (err == CF_OK)

@@ -192,10 +192,13 @@ bool cf_ledger_table_lost(const struct cf_ledger *ledger, enum cf_table table);
 
 /* A snapshot (view.h): a durable size, the segments and generations that hold
  * it. Cheap; holds no lock and no transaction; segments replaced meanwhile stay
- * readable. To be put before the ledger is closed. CF_E_NOMEM. */
+ * readable. A segment that is not what the chain tells of it is damaged as a
+ * whole here, once the chain was read after a start. To be put before the
+ * ledger is closed. CF_E_NOMEM. */
 struct cf_view;
 CF_MUST enum cf_err cf_view_get(struct cf_ledger *ledger, struct cf_view **view);
-/* The same, but between two files that enter: its segments are those that its
+/* The same for the verifier: nothing is hidden from it, and it stands between
+ * two files that enter: its segments are those that its
  * records tell of. Waits for an append where one enters just now. */
 CF_MUST enum cf_err cf_view_get_settled(struct cf_ledger *ledger, struct cf_view **view);
 

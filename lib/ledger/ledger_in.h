@@ -133,6 +133,7 @@ struct cf_ledger {
   bool roll_failed, roller_gone;
   struct cf_seen_segment seen[CF_SEEN_MAX]; /* since the start */
   size_t seen_n;
+  atomic_uint doubted_n;                 /* of those seen: CF_SEEN_MISMATCH */
   uint64_t unsworn, missing, mismatched; /* segments, when they were checked last */
   bool segments_checked;                 /* against all that the chain tells */
   struct cf_segment_pool *pool;
@@ -260,6 +261,8 @@ void cf_layout_swap(struct cf_ledger *l, struct cf_layout *layout); /* takes it 
 /* A snapshot up to a size that need not be durable; for the writer. */
 void cf_publish(struct cf_ledger *l, uint64_t size); /* everything below size is on disk */
 CF_MUST enum cf_err cf_view_at(struct cf_ledger *l, uint64_t size, struct cf_view **view);
+/* As cf_view_get, of all that there is, whatever the chain tells of it. */
+CF_MUST enum cf_err cf_view_all(struct cf_ledger *l, struct cf_view **view);
 
 /* catalogue.c */
 /* What a written file makes of the ledger, in one durable append: a `segment`

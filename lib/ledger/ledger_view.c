@@ -78,6 +78,7 @@ struct ledger_view {
   struct cf_view view;
   struct cf_ledger *l;
   struct cf_layout *layout;
+  bool doubts; /* it shows nothing of a segment that is not what the chain tells */
 };
 
 static const struct ledger_view *view_see(const struct cf_view *view)
@@ -113,10 +114,30 @@ static size_t view_units(const struct cf_view *view)
   return n;
 }
 
+/* What is told of it must not be believed: not what its pages hold, nor the
+ * catalogue's ranges. Until the chain was read after a start there is no
+ * doubt. */
+static bool is_doubted(const struct ledger_view *v, const struct cf_segment_meta *meta)
+{
+  struct cf_ledger *l = v->l;
+  bool found = false;
+  if (!v->doubts || atomic_load(&l->doubted_n) == 0)
+    return false;
+  (void)pthread_mutex_lock(&l->look);
+  for (size_t i = 0; i < l->seen_n && !found; i++)
+    found = l->seen[i].first == meta->first && (l->seen[i].what & CF_SEEN_MISMATCH) != 0;
+  (void)pthread_mutex_unlock(&l->look);
+  return found;
+}
+
 static void view_unit(const struct cf_view *view, size_t i, struct cf_unit *unit)
 {
-  struct place p = unit_place(view_see(view), i);
-  if (p.segment != NULL)
+  const struct ledger_view *v = view_see(view);
+  struct place p = unit_place(v, i);
+  if (p.segment != NULL && is_doubted(v, p.segment))
+    *unit = (struct cf_unit){p.segment->first, p.segment->end, INT64_MIN, INT64_MAX,
+                             INT64_MIN,        INT64_MAX,      true};
+  else if (p.segment != NULL)
     *unit = (struct cf_unit){p.segment->first,
                              p.segment->end,
                              p.segment->time_min_us,
@@ -151,6 +172,8 @@ void cf_segment_seen(struct cf_ledger *l, const struct cf_segment_meta *meta, en
   bool new = entry != NULL && (entry->what & what) == 0;
   if (new)
     entry->what |= what;
+  if (new &&what == CF_SEEN_MISMATCH)
+    atomic_fetch_add(&l->doubted_n, 1);
   (void)pthread_mutex_unlock(&l->look);
   if (!new)
     return;
@@ -191,6 +214,8 @@ static enum cf_err view_match(struct cf_view *view, size_t i, const struct cf_te
 {
   const struct ledger_view *v = view_see(view);
   struct place p = unit_place(v, i);
+  if (p.segment != NULL && is_doubted(v, p.segment))
+    return CF_E_DAMAGED;
   if (p.segment != NULL)
     ON_SEGMENT(v->l, p.segment, s, cf_segment_match(s, term, from, bits));
   cf_tail_match(p.tail, term, from, bits);
@@ -217,6 +242,8 @@ static enum cf_err view_match_id(struct cf_view *view, size_t i, struct cf_str i
   struct place p = unit_place(v, i);
   struct id_match m = {bits, from};
   uint64_t fingerprint = cf_id_fingerprint(v->l->fingerprint_key, id);
+  if (p.segment != NULL && is_doubted(v, p.segment))
+    return CF_E_DAMAGED;
   if (p.segment != NULL)
     ON_SEGMENT(v->l, p.segment, s, cf_segment_find_id(s, fingerprint, add_match, &m));
   cf_tail_find_id(p.tail, fingerprint, add_match, &m);
@@ -228,6 +255,8 @@ static enum cf_err view_times(struct cf_view *view, size_t i, uint32_t offset, u
 {
   const struct ledger_view *v = view_see(view);
   struct place p = unit_place(v, i);
+  if (p.segment != NULL && is_doubted(v, p.segment))
+    return CF_E_DAMAGED;
   if (p.segment != NULL)
     ON_SEGMENT(v->l, p.segment, s, cf_segment_times(s, offset, n, out));
   cf_tail_times(p.tail, offset, n, out);
@@ -258,6 +287,8 @@ static struct place place_find(const struct ledger_view *v, uint64_t seq)
 static enum cf_err segment_block(const struct ledger_view *v, const struct cf_segment_meta *meta,
                                  uint64_t first, struct cf_buf *b)
 {
+  if (is_doubted(v, meta))
+    return CF_E_DAMAGED;
   ON_SEGMENT(v->l, meta, s, cf_segment_block(s, (uint32_t)((first - meta->first) / CF_GROUP), b));
 }
 
@@ -291,6 +322,8 @@ static enum cf_err view_block(struct cf_view *view, uint64_t first, struct cf_bl
 static enum cf_err segment_hashes(const struct ledger_view *v, const struct cf_segment_meta *meta,
                                   uint64_t first, uint32_t n, uint8_t *out)
 {
+  if (is_doubted(v, meta))
+    return CF_E_DAMAGED;
   ON_SEGMENT(v->l, meta, s, cf_segment_hashes(s, (uint32_t)(first - meta->first), n, out));
 }
 
@@ -367,7 +400,15 @@ static enum cf_err view_new(struct cf_ledger *l, const uint64_t *size, struct cf
 
 enum cf_err cf_view_get(struct cf_ledger *ledger, struct cf_view **view)
 {
-  return view_new(ledger, NULL, view);
+  enum cf_err err = view_new(ledger, NULL, view);
+  if (err == CF_OK)
+    ((struct ledger_view *)*view)->doubts = true;
+  return err;
+}
+
+enum cf_err cf_view_all(struct cf_ledger *l, struct cf_view **view)
+{
+  return view_new(l, NULL, view);
 }
 
 enum cf_err cf_view_get_settled(struct cf_ledger *ledger, struct cf_view **view)

@@ -80,7 +80,7 @@ static enum cf_err seal_now(struct cf_ledger *l, struct cf_fault *fault)
   uint8_t root[CF_HASH_N];
   struct cf_buf note;
   cf_buf_init(&note, CF_NOTE_MAX);
-  enum cf_err err = cf_view_get(l, &view);
+  enum cf_err err = cf_view_all(l, &view);
   if (err != CF_OK)
     goto out;
   cf_view_hashes(view, &hashes);

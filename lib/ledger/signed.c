@@ -73,10 +73,10 @@ static enum cf_err head_check(struct cf_ledger *l, const struct cf_checkpoint *h
 /* A signer that remembers nothing has signed nothing only where nobody else
  * remembers anything either: a ledger of one record that was made before
  * `init` signed it. */
-static enum cf_err memory_check(struct cf_ledger *l, const struct cf_anchor *anchor,
+static enum cf_err memory_check(struct cf_ledger *l, int signer, const struct cf_anchor *anchor,
                                 struct cf_fault *fault)
 {
-  if (l->size == 1 && !anchor->any)
+  if (l->size == 1 && !anchor->any && (signer < 0 || !cf_signer_used(signer)))
     return CF_OK;
   return cf_fail(
       fault, CF_E_ROLLBACK, l->conf->signer,
@@ -95,7 +95,7 @@ enum cf_err cf_signed_check(struct cf_ledger *l, int signer, struct cf_fault *fa
   if (err == CF_OK && l->signer != NULL && cf_signer_last(l->signer, &last))
     err = head_check(l, &last, l->conf->signer, fault);
   if (err == CF_OK && (signer < 0 || faccessat(signer, "state", F_OK, 0) != 0))
-    err = memory_check(l, &anchor, fault);
+    err = memory_check(l, signer, &anchor, fault);
   cf_anchor_fini(&anchor);
   return err;
 }

@@ -30,15 +30,16 @@ static enum cf_err pages_check(const struct cf_ledger *l, const struct cf_segmen
   enum cf_err err =
       cf_segment_pages_check(l->segments_path, meta, from, rest ? UINT64_MAX : n, &pages, &bad);
   if (err == CF_E_DAMAGED && tile == 0)
-    cf_tile_fault(b->tile, CF_V_STORE_DAMAGED, meta->first,
-                  "the file of this segment or the sums of its pages are missing, or not what was "
-                  "written");
+    cf_tile_fault_file(
+        b->tile, meta->first,
+        "the file of this segment or the sums of its pages are missing, or not what was "
+        "written");
   if (err != CF_OK)
     return err == CF_E_DAMAGED ? CF_OK : err;
   if (bad < pages)
-    cf_tile_fault(b->tile, CF_V_STORE_DAMAGED, b->first,
-                  "page %" PRIu64 " of the segment of %" PRIu64 " is not what was written", bad,
-                  meta->first);
+    cf_tile_fault_file(b->tile, b->first,
+                       "page %" PRIu64 " of the segment of %" PRIu64 " is not what was written",
+                       bad, meta->first);
   uint64_t end = rest || from + n > pages ? pages : from + n;
   b->pages += end > from ? end - from : 0;
   return CF_OK;

@@ -32,7 +32,10 @@ struct cf_signer {
   struct cf_buf note; /* the last one signed; empty: none */
   struct cf_checkpoint last;
   struct cf_vkey previous; /* of the log that this one continues; no name: none */
+  bool used;               /* the mark of that name is there */
 };
+
+#define USED "used" /* a file: this key has signed more than a first record */
 
 /* ---- files ---- */
 
@@ -362,13 +365,14 @@ enum cf_err cf_signer_forget(struct cf_signer *signer, struct cf_fault *fault)
   struct cf_anchor anchor;
   cf_anchor_init(&anchor, UINT64_MAX);
   enum cf_err err = cf_anchor_look(&anchor, signer->fd, "signer", &signer->vkey, fault);
-  bool more = anchor.any && anchor.checkpoint.size > 1;
+  bool more = (anchor.any && anchor.checkpoint.size > 1) || cf_signer_used(signer->fd);
   cf_anchor_fini(&anchor);
   if (err != CF_OK)
     return err;
   if (more)
-    return cf_fail(fault, CF_E_CONFLICT, "key",
-                   "it has signed another ledger: a new ledger wants a new one");
+    return cf_fail(
+        fault, CF_E_CONFLICT, "key",
+        "it has signed a ledger already: a new one wants a new signer's directory; where the data directory holds that ledger, remove the file `unfinished` there");
   if (unlinkat(signer->fd, "state", 0) != 0 && errno != ENOENT)
     return cf_fail_errno(fault, CF_E_SYSTEM, "state", "the signer cannot remove it");
   if (fsync(signer->fd) != 0)
@@ -378,6 +382,28 @@ enum cf_err cf_signer_forget(struct cf_signer *signer, struct cf_fault *fault)
 }
 
 /* ---- signing ---- */
+
+bool cf_signer_used(int directory)
+{
+  return faccessat(directory, USED, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Before the first signature of more than record 0: from then on that the state
+ * is missing means that somebody took it away. */
+static enum cf_err use_mark(struct cf_signer *signer, uint64_t size, struct cf_fault *fault)
+{
+  if (size <= 1 || signer->used)
+    return CF_OK;
+  int fd = openat(signer->fd, USED, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd < 0)
+    return cf_fail_errno(fault, errno == ENOSPC || errno == EDQUOT ? CF_E_SPACE : CF_E_SYSTEM, USED,
+                         "the signer cannot write it");
+  (void)close(fd);
+  if (fsync(signer->fd) != 0)
+    die_of_sync("its directory");
+  signer->used = true;
+  return CF_OK;
+}
 
 static enum cf_err root_is(const struct cf_hashes *hashes, uint64_t size,
                            const uint8_t root[CF_HASH_N], bool *same)
@@ -462,6 +488,8 @@ enum cf_err cf_signer_sign(struct cf_signer *signer, uint64_t size, const uint8_
   bool again = signer->note.n > 0 && signer->last.size == size &&
                memcmp(signer->last.root, root, CF_HASH_N) == 0;
   enum cf_err err = again ? CF_OK : may_sign(signer, size, root, hashes, fault);
+  if (err == CF_OK)
+    err = use_mark(signer, size, fault);
   if (err == CF_OK && !again)
     err = note_sign(signer, size, root, fault);
   if (err != CF_OK)

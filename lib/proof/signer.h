@@ -42,6 +42,9 @@ struct cf_str cf_signer_note(const struct cf_signer *signer);
 const struct cf_vkey *cf_signer_previous(const struct cf_signer *signer);
 CF_MUST enum cf_err cf_signer_set_previous(struct cf_signer *signer, const struct cf_vkey *vkey,
                                            struct cf_fault *fault);
+/* Has the key in this directory, an open descriptor of it, signed more than a
+ * first record? Known of keys that did so since there is a mark of it. */
+bool cf_signer_used(int directory);
 /* Forget what was signed, for an init that was cut short and begins again.
  * CF_E_CONFLICT where that was more than a first record; CF_E_SYSTEM. */
 CF_MUST enum cf_err cf_signer_forget(struct cf_signer *signer, struct cf_fault *fault);

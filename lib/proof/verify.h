@@ -44,6 +44,10 @@ struct cf_verify_beside {
 };
 void cf_tile_fault(struct cf_tile_report *tile, enum cf_verdict verdict, uint64_t seq,
                    const char *format, ...) CF_PRINTF(4, 5);
+/* The same of a file whose records begin at seq: which of them suffer, their
+ * own faults tell. */
+void cf_tile_fault_file(struct cf_tile_report *tile, uint64_t seq, const char *format, ...)
+    CF_PRINTF(3, 4);
 
 /* A file that holds records for good, as the source's catalogue has it. */
 struct cf_verify_file {
@@ -140,6 +144,7 @@ struct cf_verify_error {
   enum cf_verdict verdict;
   bool has_seq;
   uint64_t seq;
+  bool rough; /* of a file: seq is where it begins */
   char detail[160];
 };
 struct cf_verify_result {
@@ -156,7 +161,7 @@ struct cf_verify_result {
   bool files_unjudged; /* the caller's: what the chain tells of them was not read whole */
   uint64_t present, erased, expired; /* records by state: all there; a compartment erased; pruned */
   bool has_first_bad;
-  uint64_t first_bad; /* lowest seq with a fault */
+  uint64_t first_bad; /* lowest seq with a fault; of a file's where no record has one */
   size_t errors_n;
   uint64_t errors_total;
   struct cf_verify_error errors[CF_VERIFY_ERRORS_MAX]; /* ascending by seq as found */

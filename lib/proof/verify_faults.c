@@ -41,8 +41,12 @@ static void fault_add(struct cf_verify_run *run, const struct cf_verify_error *e
   struct cf_verify_result *r = &run->result;
   r->errors_total++;
   if (error->has_seq) {
-    if (!r->has_first_bad || error->seq < r->first_bad)
+    bool exact = !error->rough;
+    if (!r->has_first_bad || exact > run->exact ||
+        (exact == run->exact && error->seq < r->first_bad)) {
       r->first_bad = error->seq;
+      run->exact = exact;
+    }
     if (!run->located || error->seq > run->located_seq)
       run->located_seq = error->seq;
     r->has_first_bad = run->located = true;
@@ -67,6 +71,17 @@ void cf_run_take_errors(struct cf_verify_run *run, const struct cf_tile_report *
   for (size_t i = 0; i < tile->errors_n; i++)
     fault_add(run, &tile->errors[i]);
   run->result.errors_total += tile->errors_total - tile->errors_n;
+}
+
+void cf_tile_fault_file(struct cf_tile_report *tile, uint64_t seq, const char *format, ...)
+{
+  va_list args;
+  if (tile->errors_total++ >= CF_TILE_ERRORS_MAX)
+    return;
+  va_start(args, format);
+  error_set(&tile->errors[tile->errors_n], CF_V_STORE_DAMAGED, &seq, format, args);
+  tile->errors[tile->errors_n++].rough = true;
+  va_end(args);
 }
 
 void cf_tile_fault(struct cf_tile_report *tile, enum cf_verdict verdict, uint64_t seq,

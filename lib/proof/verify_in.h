@@ -94,6 +94,7 @@ struct cf_verify_run {
   uint64_t verdicts[CF_V_N]; /* how many of each were found */
   bool located;              /* some fault had a seq: */
   uint64_t located_seq;      /* the highest */
+  bool exact;                /* result.first_bad is a record's */
 
   struct cf_checkpoint head;
   uint64_t first, end; /* leaves to walk; first is a multiple of 256 */

@@ -41,8 +41,9 @@ static const struct {
     {TEXT(BEGIN PARAMS_END), CF_HEAD_WHOLE},
     {TEXT(BEGIN PARAMS PADDED PARAMS PARAMS_END), CF_HEAD_WHOLE},
     {TEXT(BEGIN PARAMS PARAMS_END INPUT "anything"), CF_HEAD_WHOLE},
-    {TEXT(VALUES), CF_HEAD_PART},
-    {TEXT(VALUES BEGIN VALUES PARAMS VALUES PARAMS_END), CF_HEAD_WHOLE},
+    {TEXT(VALUES), CF_HEAD_BAD},
+    {TEXT(BEGIN VALUES), CF_HEAD_BAD},
+    {TEXT(BEGIN PARAMS VALUES PARAMS_END), CF_HEAD_BAD},
     {TEXT(BEGIN OTHER_BEGIN OTHER_PARAMS PARAMS), CF_HEAD_PART},
     {TEXT(BEGIN OTHER_BEGIN OTHER_PARAMS PARAMS_END), CF_HEAD_WHOLE},
     {TEXT("\x02"), CF_HEAD_BAD},
@@ -65,7 +66,7 @@ END_TEST
 /* However it is cut, it is a part until it is whole. */
 START_TEST(test_byte_by_byte)
 {
-  static const char head[] = VALUES BEGIN PARAMS PADDED OTHER_BEGIN PARAMS PARAMS_END;
+  static const char head[] = BEGIN PARAMS PADDED OTHER_BEGIN PARAMS PARAMS_END;
   for (size_t n = 0; n < sizeof head - 1; n++)
     ck_assert_int_eq(cf_head_judge((const uint8_t *)head, n), CF_HEAD_PART);
   ck_assert_int_eq(cf_head_judge((const uint8_t *)head, sizeof head - 1), CF_HEAD_WHOLE);

@@ -36,7 +36,7 @@ static bool verify(enum cf_verify_mode mode)
   struct cf_fault fault = {.at = ""};
   cf_buf_init(&note, CF_NOTE_MAX);
   ck_assert_ok(cf_ledger_seal(stage_ledger, stage_size(), &note, &fault));
-  ck_assert_ok(cf_view_get(stage_ledger, &view));
+  ck_assert_ok(cf_view_get_settled(stage_ledger, &view));
   ck_assert_ok(cf_view_source_new(view, cf_view_size(view), &vs, &source));
   struct cf_verify_job job = {.mode = mode,
                               .head = cf_buf_str(&note),

@@ -89,6 +89,52 @@ END_TEST
 static const char *const memories[] = {"data.signer/anchor", "data.signer/anchor-2026",
                                        "data/anchor.1"};
 
+/* What says that its making was cut short takes nothing from a ledger that was
+ * lived in, with or without its signer's state. */
+START_TEST(test_a_used_ledger_is_not_made_anew)
+{
+  struct cf_fault fault = {0};
+  stage_configure("signed", NULL);
+  stage_init_ledger();
+  stage_open_ledger();
+  stage_append_range(0, 300, 100);
+  stage_close_ledger();
+  temp_run("touch data/unfinished; cp -a data.signer/state kept");
+  ck_assert_err(cf_ledger_init(&stage_conf, &fault), CF_E_CONFLICT);
+  temp_run("rm data.signer/state");
+  ck_assert_err(cf_ledger_init(&stage_conf, &fault), CF_E_CONFLICT);
+  temp_run("mv kept data.signer/state; rm data/unfinished");
+  stage_open_ledger();
+  ck_assert_uint_gt(stage_size(), 300);
+  stage_assert_verifies();
+  stage_close_ledger();
+  stage_clear();
+}
+END_TEST
+
+/* Data of one record, with no checkpoint kept, is no ledger of before where the
+ * key has signed more. */
+START_TEST(test_a_used_key_has_a_state)
+{
+  struct cf_fault fault = {0};
+  struct cf_bdb_env *env = NULL;
+  uint8_t key[8];
+  stage_configure("signed", NULL);
+  stage_init_ledger();
+  struct cf_bdb *db = table_open("checkpoints", &env);
+  cf_u64_put(key, 1);
+  ck_assert_ok(cf_bdb_del(db, NULL, (struct cf_str){(const char *)key, sizeof key}));
+  cf_bdb_close(db);
+  cf_bdb_env_close(env);
+  temp_run("cp -a data data.old");
+  stage_open_ledger();
+  stage_close_ledger();
+  temp_run("rm -r data data.signer/state; mv data.old data");
+  ck_assert_err(cf_ledger_open(&stage_conf, "test 1", &stage_ledger, &fault), CF_E_ROLLBACK);
+  stage_clear();
+}
+END_TEST
+
 START_TEST(test_anchors_are_asked)
 {
   struct cf_fault fault = {0};
@@ -304,6 +350,8 @@ int main(void)
       {.tcase = "init", .test = test_the_first_record_is_signed},
       {.tcase = "init", .test = test_a_ledger_of_before_is_signed_at_its_start},
       {.tcase = "init", .test = test_an_init_that_was_cut_short_begins_again},
+      {.tcase = "init", .test = test_a_used_ledger_is_not_made_anew},
+      {.tcase = "init", .test = test_a_used_key_has_a_state},
       {.tcase = "init",
        .test = test_the_way_from_the_first_key_is_followed,
        .loops = CF_COUNT(turns)},

@@ -142,7 +142,7 @@ static enum cf_err check_crowd(struct cf_call *call)
 {
   struct cf_transport *transport = call->request->transport;
 
-  transport->caller = call->who.credential;
+  transport->caller = call->who.via == CF_VIA_TRUST ? call->who.user : call->who.credential;
   if (call->route->need == CF_NEED_NOBODY || call->route->method == CF_HTTP_POST ||
       transport->crowded == NULL || !transport->crowded(transport->context))
     return CF_OK;

@@ -3,6 +3,7 @@
  * readers see; and rows, records and files are held against each other. */
 #include "config.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,13 +149,13 @@ enum cf_err cf_catalogue_read_told(struct cf_ledger *l)
 
 /* ---- rows, records, files ---- */
 
-/* Is the file of that name there? */
-static bool file_exists(int directory, const struct cf_segment_meta *meta, const char *suffix)
+/* Is there surely no file of that name? */
+static bool file_gone(int directory, const struct cf_segment_meta *meta, const char *suffix)
 {
   char name[64], file[80];
   cf_segment_name(meta, name);
   snprintf(file, sizeof file, "%s%s", name, suffix);
-  return faccessat(directory, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+  return faccessat(directory, file, F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
 }
 
 /* Who wants to hear of each fault; NULL: nobody but the log. */
@@ -173,21 +174,24 @@ static void fault_tell(struct cf_ledger *l, const struct hearer *hearer,
                                          : "it is not what the chain tells of it");
 }
 
-static uint64_t files_missing(struct cf_ledger *l, const struct cf_layout *layout,
-                              const struct hearer *hearer)
+/* false: it cannot be told. */
+static bool files_missing(struct cf_ledger *l, const struct cf_layout *layout,
+                          const struct hearer *hearer, uint64_t *missing)
 {
-  uint64_t missing = 0;
   int directory = open(l->segments_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory < 0 && errno != ENOENT)
+    return false;
   for (size_t i = 0; i < layout->segments_n; i++) {
     const struct cf_segment_meta *meta = &layout->segments[i];
-    if (file_exists(directory, meta, "") && (!meta->sworn || file_exists(directory, meta, ".sums")))
+    if (directory >= 0 && !file_gone(directory, meta, "") &&
+        !(meta->sworn && file_gone(directory, meta, ".sums")))
       continue;
-    missing++;
+    ++*missing;
     fault_tell(l, hearer, meta, CF_SEEN_MISSING);
   }
   if (directory >= 0)
     (void)close(directory);
-  return missing;
+  return true;
 }
 
 bool cf_catalogue_unsworn(struct cf_ledger *l, uint64_t from, struct cf_segment_meta *meta)
@@ -245,7 +249,8 @@ static bool segments_check(struct cf_ledger *l, const struct hearer *hearer)
   if (l->told_known)
     j = rows_judge(l, layout, hearer);
   (void)pthread_mutex_unlock(&l->entering);
-  uint64_t missing = files_missing(l, layout, hearer);
+  uint64_t missing = 0;
+  whole = files_missing(l, layout, hearer, &missing) && whole;
   cf_layout_put(layout);
   (void)pthread_mutex_lock(&l->look);
   l->segments_checked = whole;
@@ -266,10 +271,40 @@ bool cf_ledger_segments_each(struct cf_ledger *l,
                              void *context)
 {
   const struct hearer hearer = {each, context};
-  (void)pthread_mutex_lock(&l->entering);
-  bool known = l->told_known;
-  (void)pthread_mutex_unlock(&l->entering);
-  if (!known)
-    known = cf_catalogue_read_told(l) == CF_OK;
+  bool known = cf_catalogue_judge(l) == CF_OK;
   return segments_check(l, &hearer) && known;
+}
+
+enum cf_err cf_catalogue_judge(struct cf_ledger *l)
+{
+  enum cf_err err = CF_OK;
+  if (atomic_load(&l->judged))
+    return CF_OK;
+  (void)pthread_mutex_lock(&l->judging);
+  if (!atomic_load(&l->judged))
+    err = cf_catalogue_read_told(l);
+  if (err == CF_OK && !atomic_load(&l->judged)) {
+    (void)segments_check(l, NULL);
+    atomic_store(&l->judged, true);
+  }
+  (void)pthread_mutex_unlock(&l->judging);
+  return err;
+}
+
+enum cf_err cf_view_get(struct cf_ledger *ledger, struct cf_view **view)
+{
+  enum cf_err err = cf_catalogue_judge(ledger);
+  if (err == CF_OK)
+    err = cf_view_all(ledger, view);
+  if (err == CF_OK)
+    cf_view_doubt(*view);
+  return err;
+}
+
+bool cf_catalogue_partial(struct cf_ledger *l)
+{
+  (void)pthread_mutex_lock(&l->entering);
+  bool partial = !l->told_known || l->told.partial;
+  (void)pthread_mutex_unlock(&l->entering);
+  return partial;
 }

@@ -44,7 +44,8 @@ void cf_ledger_free(struct cf_ledger *l)
   cf_anchor_fini(&l->evidence);
   cf_buf_fini(&l->previous);
   free(l->software);
-  pthread_mutex_t *const mutexes[] = {&l->commit, &l->look, &l->seal, &l->entering, &l->nap};
+  pthread_mutex_t *const mutexes[] = {&l->commit, &l->look,     &l->judging,
+                                      &l->seal,   &l->entering, &l->nap};
   for (size_t i = 0; i < sizeof mutexes / sizeof mutexes[0]; i++)
     (void)pthread_mutex_destroy(mutexes[i]);
   (void)pthread_cond_destroy(&l->rolled);
@@ -60,7 +61,8 @@ enum cf_err cf_ledger_new(const struct cf_conf *conf, const char *software,
     return CF_E_NOMEM;
   l->conf = conf;
   l->directory = l->lock_fd = -1;
-  pthread_mutex_t *const mutexes[] = {&l->commit, &l->look, &l->seal, &l->entering, &l->nap};
+  pthread_mutex_t *const mutexes[] = {&l->commit, &l->look,     &l->judging,
+                                      &l->seal,   &l->entering, &l->nap};
   for (size_t i = 0; i < sizeof mutexes / sizeof mutexes[0]; i++)
     (void)pthread_mutex_init(mutexes[i], NULL);
   (void)pthread_cond_init(&l->rolled, NULL);

@@ -193,8 +193,9 @@ bool cf_ledger_table_lost(const struct cf_ledger *ledger, enum cf_table table);
 /* A snapshot (view.h): a durable size, the segments and generations that hold
  * it. Cheap; holds no lock and no transaction; segments replaced meanwhile stay
  * readable. A segment that is not what the chain tells of it is damaged as a
- * whole here, once the chain was read after a start. To be put before the
- * ledger is closed. CF_E_NOMEM. */
+ * whole here: the first call after a start waits until the chain was read for
+ * that. To be put before the ledger is closed. CF_E_NOMEM, CF_E_LEAVING,
+ * CF_E_STORE. */
 struct cf_view;
 CF_MUST enum cf_err cf_view_get(struct cf_ledger *ledger, struct cf_view **view);
 /* The same for the verifier: nothing is hidden from it, and it stands between

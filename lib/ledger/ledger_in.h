@@ -2,6 +2,7 @@
 /* The ledger from inside. Nobody outside lib/ledger includes it.
  *
  * Locks, in the order in which they may be taken:
+ *   judging   the first reading of what the chain tells of segments
  *   seal      one signature at a time
  *   entering  one file enters the catalogue at a time: whoever has it sees the
  *             chain's `segment` records and the layout agree
@@ -134,12 +135,15 @@ struct cf_ledger {
   struct cf_seen_segment seen[CF_SEEN_MAX]; /* since the start */
   size_t seen_n;
   atomic_uint doubted_n;                 /* of those seen: CF_SEEN_MISMATCH */
+  atomic_bool doubted_all;               /* one of these found no room there */
   uint64_t unsworn, missing, mismatched; /* segments, when they were checked last */
   bool segments_checked;                 /* against all that the chain tells */
   struct cf_segment_pool *pool;
   struct cf_turns *turns;
   uint64_t aside; /* files in segments/aside at the start */
 
+  pthread_mutex_t judging;
+  atomic_bool judged; /* the segments were held against the chain once */
   pthread_mutex_t entering;
   struct cf_told told;
   bool told_known; /* the chain was read for it */
@@ -263,6 +267,8 @@ void cf_publish(struct cf_ledger *l, uint64_t size); /* everything below size is
 CF_MUST enum cf_err cf_view_at(struct cf_ledger *l, uint64_t size, struct cf_view **view);
 /* As cf_view_get, of all that there is, whatever the chain tells of it. */
 CF_MUST enum cf_err cf_view_all(struct cf_ledger *l, struct cf_view **view);
+/* From now on it shows nothing of segments seen as CF_SEEN_MISMATCH. */
+void cf_view_doubt(struct cf_view *view);
 
 /* catalogue.c */
 /* What a written file makes of the ledger, in one durable append: a `segment`
@@ -274,6 +280,11 @@ CF_MUST enum cf_err cf_catalogue_enter(struct cf_ledger *l, const struct cf_segm
 /* Gather what the chain tells, for the first time or anew. CF_E_LEAVING,
  * CF_E_NOMEM, CF_E_STORE. */
 CF_MUST enum cf_err cf_catalogue_read_told(struct cf_ledger *l);
+/* The same, and hold the segments against it, unless that was done since the
+ * start: the first one who asks does it, the others wait. */
+CF_MUST enum cf_err cf_catalogue_judge(struct cf_ledger *l);
+/* Was it not read whole, or not at all? */
+bool cf_catalogue_partial(struct cf_ledger *l);
 /* The first unsworn segment that begins at `from` or later. None, while damage
  * may hide the record that tells of it. */
 bool cf_catalogue_unsworn(struct cf_ledger *l, uint64_t from, struct cf_segment_meta *meta);

@@ -115,13 +115,12 @@ static size_t view_units(const struct cf_view *view)
 }
 
 /* What is told of it must not be believed: not what its pages hold, nor the
- * catalogue's ranges. Until the chain was read after a start there is no
- * doubt. */
+ * catalogue's ranges. */
 static bool is_doubted(const struct ledger_view *v, const struct cf_segment_meta *meta)
 {
   struct cf_ledger *l = v->l;
-  bool found = false;
-  if (!v->doubts || atomic_load(&l->doubted_n) == 0)
+  bool found = atomic_load(&l->doubted_all);
+  if (!v->doubts || (atomic_load(&l->doubted_n) == 0 && !found))
     return false;
   (void)pthread_mutex_lock(&l->look);
   for (size_t i = 0; i < l->seen_n && !found; i++)
@@ -135,8 +134,13 @@ static void view_unit(const struct cf_view *view, size_t i, struct cf_unit *unit
   const struct ledger_view *v = view_see(view);
   struct place p = unit_place(v, i);
   if (p.segment != NULL && is_doubted(v, p.segment))
-    *unit = (struct cf_unit){p.segment->first, p.segment->end, INT64_MIN, INT64_MAX,
-                             INT64_MIN,        INT64_MAX,      true};
+    *unit = (struct cf_unit){p.segment->first,
+                             p.segment->end,
+                             CF_TIME_MIN_US,
+                             CF_TIME_MAX_US,
+                             CF_TIME_MIN_US,
+                             CF_TIME_MAX_US,
+                             true};
   else if (p.segment != NULL)
     *unit = (struct cf_unit){p.segment->first,
                              p.segment->end,
@@ -169,13 +173,15 @@ void cf_segment_seen(struct cf_ledger *l, const struct cf_segment_meta *meta, en
   char name[64];
   (void)pthread_mutex_lock(&l->look);
   struct cf_seen_segment *entry = seen_entry(l, meta->first);
-  bool new = entry != NULL && (entry->what & what) == 0;
-  if (new)
+  bool fresh = entry != NULL && (entry->what & what) == 0;
+  if (fresh)
     entry->what |= what;
-  if (new &&what == CF_SEEN_MISMATCH)
+  if (fresh && what == CF_SEEN_MISMATCH)
     atomic_fetch_add(&l->doubted_n, 1);
+  if (entry == NULL && what == CF_SEEN_MISMATCH)
+    atomic_store(&l->doubted_all, true);
   (void)pthread_mutex_unlock(&l->look);
-  if (!new)
+  if (!fresh)
     return;
   cf_segment_name(meta, name);
   switch (what) {
@@ -398,12 +404,9 @@ static enum cf_err view_new(struct cf_ledger *l, const uint64_t *size, struct cf
   return CF_OK;
 }
 
-enum cf_err cf_view_get(struct cf_ledger *ledger, struct cf_view **view)
+void cf_view_doubt(struct cf_view *view)
 {
-  enum cf_err err = view_new(ledger, NULL, view);
-  if (err == CF_OK)
-    ((struct ledger_view *)*view)->doubts = true;
-  return err;
+  ((struct ledger_view *)view)->doubts = true;
 }
 
 enum cf_err cf_view_all(struct cf_ledger *l, struct cf_view **view)

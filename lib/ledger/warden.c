@@ -15,9 +15,9 @@
  * where it is found, and may be mended. */
 static void told_gather(struct cf_ledger *l, unsigned round)
 {
-  if (l->told_known && (!l->told.partial || round % AGAIN != 0))
-    return;
-  enum cf_err err = cf_catalogue_read_told(l);
+  enum cf_err err = cf_catalogue_judge(l);
+  if (err == CF_OK && round > 0 && round % AGAIN == 0 && cf_catalogue_partial(l))
+    err = cf_catalogue_read_told(l);
   if (err != CF_OK && err != CF_E_LEAVING)
     cf_log(CF_LOG_WARNING,
            "what the log tells of its segments cannot be read (%s); it is tried again",

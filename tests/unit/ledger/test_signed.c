@@ -32,6 +32,18 @@ static struct cf_bdb *table_open(const char *name, struct cf_bdb_env **env)
   return db;
 }
 
+/* Take the kept checkpoint of record 0 away. */
+static void first_checkpoint_forget(void)
+{
+  struct cf_bdb_env *env = NULL;
+  uint8_t key[8];
+  struct cf_bdb *db = table_open("checkpoints", &env);
+  cf_u64_put(key, 1);
+  ck_assert_ok(cf_bdb_del(db, NULL, (struct cf_str){(const char *)key, sizeof key}));
+  cf_bdb_close(db);
+  cf_bdb_env_close(env);
+}
+
 /* ---- the memory of what was signed ---- */
 
 START_TEST(test_the_first_record_is_signed)
@@ -51,15 +63,9 @@ END_TEST
 /* Before `init` signed it, a ledger of one record had neither. */
 START_TEST(test_a_ledger_of_before_is_signed_at_its_start)
 {
-  struct cf_bdb_env *env = NULL;
-  uint8_t key[8];
   stage_configure("signed", NULL);
   stage_init_ledger();
-  struct cf_bdb *db = table_open("checkpoints", &env);
-  cf_u64_put(key, 1);
-  ck_assert_ok(cf_bdb_del(db, NULL, (struct cf_str){(const char *)key, sizeof key}));
-  cf_bdb_close(db);
-  cf_bdb_env_close(env);
+  first_checkpoint_forget();
   temp_run("rm data.signer/state");
   stage_open_ledger();
   stage_assert_verifies();
@@ -117,15 +123,9 @@ END_TEST
 START_TEST(test_a_used_key_has_a_state)
 {
   struct cf_fault fault = {0};
-  struct cf_bdb_env *env = NULL;
-  uint8_t key[8];
   stage_configure("signed", NULL);
   stage_init_ledger();
-  struct cf_bdb *db = table_open("checkpoints", &env);
-  cf_u64_put(key, 1);
-  ck_assert_ok(cf_bdb_del(db, NULL, (struct cf_str){(const char *)key, sizeof key}));
-  cf_bdb_close(db);
-  cf_bdb_env_close(env);
+  first_checkpoint_forget();
   temp_run("cp -a data data.old");
   stage_open_ledger();
   stage_close_ledger();

@@ -57,9 +57,9 @@ events() { # $TMP/events.ndjson and its six parts
 servers() { # lighttpd with the ledger, and the empty responder at /empty with equal settings
   cp "$TOOLS/empty" "$TMP/bin/" || wrong "not built yet: run make bench"
   make_ledger "segment_records=$SEGMENT_RECORDS" min_free=256M
-  conf_copy lighttpd.conf
+  conf_copy lighttpd-spawn.conf
   cat >"$TMP/conf/lighttpd-bench.conf" <<TXT
-include "$TMP/conf/lighttpd.conf"
+include "$TMP/conf/lighttpd-spawn.conf"
 fastcgi.server += ( "/empty" => (( "bin-path" => "$TMP/bin/empty", "socket" => "$TMP/empty.socket", "max-procs" => 1, "check-local" => "disable" )) )
 \$HTTP["url"] =~ "^/empty(/|\$)" { server.stream-response-body = 1 }
 TXT

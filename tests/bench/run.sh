@@ -138,7 +138,7 @@ singles() { # singles CONNECTIONS
 
 # ---- what is on disk
 
-segments() { find "$DATA/segments" -type f | wc -l; }
+segments() { find "$DATA/segments" -type f ! -name "*.sums" | wc -l; }
 bytes() { du -sB1 "$1" | cut -f 1; }
 
 rolled() { # wait until all full segments are written and their generations gone

@@ -100,14 +100,18 @@ enum cf_err cf_catalogue_enter(struct cf_ledger *l, const struct cf_segment_meta
 
 /* ---- what the chain tells ---- */
 
+/* A segment's file is opened for it: then its row is held against it too. */
 static enum cf_err units_read(struct cf_ledger *l, struct cf_view *view, struct cf_told *told)
 {
   struct cf_block *block = calloc(1, sizeof *block);
   enum cf_err err = block == NULL ? CF_E_NOMEM : CF_OK;
   if (block != NULL)
     cf_block_init(block);
-  for (size_t i = 0; err == CF_OK && i < cf_view_units(view); i++)
-    err = cf_nap_stopped(l) ? CF_E_LEAVING : cf_told_read(told, view, i, block);
+  for (size_t i = 0; err == CF_OK && i < cf_view_units(view); i++) {
+    err = cf_nap_stopped(l) ? CF_E_LEAVING : cf_view_confirm(view, i);
+    if (err == CF_OK)
+      err = cf_told_read(told, view, i, block);
+  }
   if (block != NULL)
     cf_block_fini(block);
   free(block);
@@ -171,23 +175,29 @@ static void fault_tell(struct cf_ledger *l, const struct hearer *hearer,
   if (hearer != NULL)
     hearer->each(hearer->context, meta->first,
                  what == CF_SEEN_MISSING ? "its file, or the sums of its pages, is not there"
-                                         : "it is not what the chain tells of it");
+                 : what == CF_SEEN_ROW
+                     ? "its file cannot be opened, or is not what the catalogue says of it"
+                     : "it is not what the chain tells of it");
 }
 
-/* false: it cannot be told. */
-static bool files_missing(struct cf_ledger *l, const struct cf_layout *layout,
-                          const struct hearer *hearer, uint64_t *missing)
+/* false: it cannot be told. A file that is there is opened only where that
+ * failed before: it may have been put back. */
+static bool files_check(struct cf_ledger *l, const struct cf_layout *layout,
+                        const struct hearer *hearer, uint64_t *missing)
 {
   int directory = open(l->segments_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory < 0 && errno != ENOENT)
     return false;
   for (size_t i = 0; i < layout->segments_n; i++) {
     const struct cf_segment_meta *meta = &layout->segments[i];
-    if (directory >= 0 && !file_gone(directory, meta, "") &&
-        !(meta->sworn && file_gone(directory, meta, ".sums")))
-      continue;
-    ++*missing;
-    fault_tell(l, hearer, meta, CF_SEEN_MISSING);
+    bool gone = directory < 0 || file_gone(directory, meta, "") ||
+                (meta->sworn && file_gone(directory, meta, CF_SEGMENT_SUMS));
+    *missing += gone;
+    if (gone)
+      fault_tell(l, hearer, meta, CF_SEEN_MISSING);
+    else if (cf_segment_doubted(l, meta, CF_SEEN_ROW) &&
+             cf_segment_confirm(l, meta) == CF_E_DAMAGED)
+      fault_tell(l, hearer, meta, CF_SEEN_ROW);
   }
   if (directory >= 0)
     (void)close(directory);
@@ -250,7 +260,7 @@ static bool segments_check(struct cf_ledger *l, const struct hearer *hearer)
     j = rows_judge(l, layout, hearer);
   (void)pthread_mutex_unlock(&l->entering);
   uint64_t missing = 0;
-  whole = files_missing(l, layout, hearer, &missing) && whole;
+  whole = files_check(l, layout, hearer, &missing) && whole;
   cf_layout_put(layout);
   (void)pthread_mutex_lock(&l->look);
   l->segments_checked = whole;

@@ -91,8 +91,9 @@ struct cf_queue {
   struct cf_control_tally dropped; /* what of it no record tells yet */
 };
 
-/* What was seen to be wrong with a segment. */
-enum cf_seen { CF_SEEN_DAMAGED = 1, CF_SEEN_MISSING = 2, CF_SEEN_MISMATCH = 4 };
+/* What was seen to be wrong with a segment. ROW: its file does not bear out
+ * what the catalogue's row says of it, or cannot be opened to. */
+enum cf_seen { CF_SEEN_DAMAGED = 1, CF_SEEN_MISSING = 2, CF_SEEN_MISMATCH = 4, CF_SEEN_ROW = 8 };
 struct cf_seen_segment {
   uint64_t first;
   unsigned what; /* mask of them */
@@ -134,8 +135,8 @@ struct cf_ledger {
   bool roll_failed, roller_gone;
   struct cf_seen_segment seen[CF_SEEN_MAX]; /* since the start */
   size_t seen_n;
-  atomic_uint doubted_n;                 /* of those seen: CF_SEEN_MISMATCH */
-  atomic_bool doubted_all;               /* one of these found no room there */
+  atomic_uint doubted_n;                 /* of those seen: MISMATCH or ROW */
+  atomic_uint doubted_all;               /* mask of the two that found no room there */
   uint64_t unsworn, missing, mismatched; /* segments, when they were checked last */
   bool segments_checked;                 /* against all that the chain tells */
   struct cf_segment_pool *pool;
@@ -254,6 +255,12 @@ CF_MUST enum cf_err cf_dedupe(struct cf_ledger *l, struct cf_dedupe_ask *ask, ui
 /* ledger_view.c */
 /* Count a fault of a segment, and tell it with what to do: each once. */
 void cf_segment_seen(struct cf_ledger *l, const struct cf_segment_meta *meta, enum cf_seen what);
+/* Was it seen as one of the mask's MISMATCH and ROW, or are there more of such
+ * than are told apart? */
+bool cf_segment_doubted(struct cf_ledger *l, const struct cf_segment_meta *meta, unsigned what);
+/* Does its file say of itself what the row does? If not, that is seen.
+ * CF_E_DAMAGED, CF_E_STORE, CF_E_NOMEM. */
+CF_MUST enum cf_err cf_segment_confirm(struct cf_ledger *l, const struct cf_segment_meta *meta);
 struct cf_layout *cf_layout_get(struct cf_ledger *l); /* the current one, to be put */
 void cf_layout_put(struct cf_layout *layout);
 /* A new layout: what the current one has, with the last segments_add and tails
@@ -267,8 +274,11 @@ void cf_publish(struct cf_ledger *l, uint64_t size); /* everything below size is
 CF_MUST enum cf_err cf_view_at(struct cf_ledger *l, uint64_t size, struct cf_view **view);
 /* As cf_view_get, of all that there is, whatever the chain tells of it. */
 CF_MUST enum cf_err cf_view_all(struct cf_ledger *l, struct cf_view **view);
-/* From now on it shows nothing of segments seen as CF_SEEN_MISMATCH. */
+/* From now on it shows nothing of segments seen as CF_SEEN_MISMATCH, and does
+ * not believe the ranges of those seen as CF_SEEN_ROW. */
 void cf_view_doubt(struct cf_view *view);
+/* cf_segment_confirm, where unit i is a segment. CF_E_STORE, CF_E_NOMEM. */
+CF_MUST enum cf_err cf_view_confirm(struct cf_view *view, size_t i);
 
 /* catalogue.c */
 /* What a written file makes of the ledger, in one durable append: a `segment`

@@ -114,26 +114,31 @@ static size_t view_units(const struct cf_view *view)
   return n;
 }
 
-/* What is told of it must not be believed: not what its pages hold, nor the
- * catalogue's ranges. */
-static bool is_doubted(const struct ledger_view *v, const struct cf_segment_meta *meta)
+bool cf_segment_doubted(struct cf_ledger *l, const struct cf_segment_meta *meta, unsigned what)
 {
-  struct cf_ledger *l = v->l;
-  bool found = atomic_load(&l->doubted_all);
-  if (!v->doubts || (atomic_load(&l->doubted_n) == 0 && !found))
-    return false;
+  bool found = (atomic_load(&l->doubted_all) & what) != 0;
+  if (atomic_load(&l->doubted_n) == 0 || found)
+    return found;
   (void)pthread_mutex_lock(&l->look);
   for (size_t i = 0; i < l->seen_n && !found; i++)
-    found = l->seen[i].first == meta->first && (l->seen[i].what & CF_SEEN_MISMATCH) != 0;
+    found = l->seen[i].first == meta->first && (l->seen[i].what & what) != 0;
   (void)pthread_mutex_unlock(&l->look);
   return found;
 }
 
+/* What its pages hold must not be believed. */
+static bool is_doubted(const struct ledger_view *v, const struct cf_segment_meta *meta)
+{
+  return v->doubts && cf_segment_doubted(v->l, meta, CF_SEEN_MISMATCH);
+}
+
+/* A segment is passed over by its ranges, so what they are must be sure. */
 static void view_unit(const struct cf_view *view, size_t i, struct cf_unit *unit)
 {
   const struct ledger_view *v = view_see(view);
   struct place p = unit_place(v, i);
-  if (p.segment != NULL && is_doubted(v, p.segment))
+  if (p.segment != NULL && v->doubts &&
+      cf_segment_doubted(v->l, p.segment, CF_SEEN_MISMATCH | CF_SEEN_ROW))
     *unit = (struct cf_unit){p.segment->first,
                              p.segment->end,
                              CF_TIME_MIN_US,
@@ -173,14 +178,20 @@ void cf_segment_seen(struct cf_ledger *l, const struct cf_segment_meta *meta, en
   char name[64];
   (void)pthread_mutex_lock(&l->look);
   struct cf_seen_segment *entry = seen_entry(l, meta->first);
-  bool fresh = entry != NULL && (entry->what & what) == 0;
+  bool fresh = entry != NULL && (entry->what & what) == 0, doubt = what >= CF_SEEN_MISMATCH;
   if (fresh)
     entry->what |= what;
-  if (fresh && what == CF_SEEN_MISMATCH)
+  if (fresh && doubt)
     atomic_fetch_add(&l->doubted_n, 1);
-  if (entry == NULL && what == CF_SEEN_MISMATCH)
-    atomic_store(&l->doubted_all, true);
+  bool all = entry == NULL && doubt && (atomic_fetch_or(&l->doubted_all, what) & what) == 0;
   (void)pthread_mutex_unlock(&l->look);
+  if (all)
+    cf_log(CF_LOG_ERROR,
+           "more than %d segments have faults: until the next start %s; restore the data directory "
+           "from a backup",
+           CF_SEEN_MAX,
+           what == CF_SEEN_MISMATCH ? "no segment is read"
+                                    : "no segment is passed over by its times");
   if (!fresh)
     return;
   cf_segment_name(meta, name);
@@ -197,7 +208,32 @@ void cf_segment_seen(struct cf_ledger *l, const struct cf_segment_meta *meta, en
         "segment %s is not what the log's own record of it tells: restore the data directory from a backup",
         name);
     break;
+  case CF_SEEN_ROW:
+    cf_log(CF_LOG_ERROR,
+           "segment %s cannot be opened, or is not what the catalogue says of it: restore it, or "
+           "the data directory, from a backup",
+           name);
+    break;
   }
+}
+
+enum cf_err cf_segment_confirm(struct cf_ledger *l, const struct cf_segment_meta *meta)
+{
+  struct cf_segment *s = NULL;
+  enum cf_err err = cf_segment_acquire(l->pool, meta, &s);
+  if (err == CF_OK)
+    cf_segment_release(l->pool, s);
+  else if (err == CF_E_DAMAGED)
+    cf_segment_seen(l, meta, CF_SEEN_ROW);
+  return err;
+}
+
+enum cf_err cf_view_confirm(struct cf_view *view, size_t i)
+{
+  const struct ledger_view *v = view_see(view);
+  const struct cf_segment_meta *meta = unit_place(v, i).segment;
+  enum cf_err err = meta != NULL ? cf_segment_confirm(v->l, meta) : CF_OK;
+  return err == CF_E_DAMAGED ? CF_OK : err;
 }
 
 /* Return what a read of a segment gives. */

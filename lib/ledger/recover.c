@@ -16,7 +16,6 @@
 #include "lib/base/diag.h"
 #include "lib/ledger/ledger_in.h"
 
-#define SUMS            ".sums"
 #define ASIDE           "aside" /* in segments: what the ledger does not name and must not delete */
 #define ASIDE_NAMES_MAX 1000
 #define FILTER_BITS     11         /* a little more than an id in a filter takes */
@@ -114,8 +113,8 @@ static enum cf_err files_gather(struct cf_ledger *l, struct cf_fault *fault)
 static struct cf_str segment_of(const char *file)
 {
   struct cf_str name = cf_str_from(file);
-  size_t n = sizeof SUMS - 1;
-  if (name.n > n && memcmp(name.p + name.n - n, SUMS, n) == 0)
+  size_t n = sizeof CF_SEGMENT_SUMS - 1;
+  if (name.n > n && memcmp(name.p + name.n - n, CF_SEGMENT_SUMS, n) == 0)
     name.n -= n;
   return name;
 }

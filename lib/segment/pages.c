@@ -15,6 +15,7 @@
 
 #include "lib/base/die.h"
 #include "lib/base/file.h"
+#include "lib/segment/segment.h"
 
 #define FILE_MODE 0640
 #define PAGE_MIN  512u
@@ -165,7 +166,7 @@ enum cf_err cf_pages_put(const struct cf_pages *pages, const char *path, struct 
 {
   char *sums = NULL;
 
-  if (asprintf(&sums, "%s" CF_PAGES_SUMS, path) < 0)
+  if (asprintf(&sums, "%s" CF_SEGMENT_SUMS, path) < 0)
     return CF_E_NOMEM;
   enum cf_err err = cf_file_replace(AT_FDCWD, sums, FILE_MODE,
                                     (struct cf_str){(char *)pages->sums, cf_pages_memory(pages)});
@@ -204,7 +205,7 @@ static enum cf_err load_sums(struct cf_pages *pages, uint64_t bytes,
   uint64_t sums_n;
   int fd;
 
-  if (asprintf(&path, "%s" CF_PAGES_SUMS, pages->path) < 0)
+  if (asprintf(&path, "%s" CF_SEGMENT_SUMS, pages->path) < 0)
     return CF_E_NOMEM;
   enum cf_err err = file_open(path, &fd, &sums_n, fault);
   if (err == CF_OK) {

@@ -12,7 +12,6 @@
 
 #include "lib/base/crypto.h"
 
-#define CF_PAGES_SUMS ".sums"
 #define CF_PAGES_HEAD 512 /* what the library reads of a file before it asks for pages */
 
 struct cf_pages {

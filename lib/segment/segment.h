@@ -43,7 +43,9 @@ struct cf_segment_meta {
 void cf_segment_meta_put(const struct cf_segment_meta *meta, struct cf_buf *b);
 /* CF_E_SYNTAX */
 CF_MUST enum cf_err cf_segment_meta_get(struct cf_str s, struct cf_segment_meta *meta);
-/* decimal numbers, 20 digits with leading zeros for the seqs */
+/* decimal numbers, 20 digits with leading zeros for the seqs; its sums stand
+ * under the same name and an ending */
+#define CF_SEGMENT_SUMS ".sums"
 void cf_segment_name(const struct cf_segment_meta *meta, char out[64]);
 
 /* Where a new segment's content comes from: a frozen generation, or an older

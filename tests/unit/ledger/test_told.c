@@ -2,6 +2,8 @@
 /* What the chain tells of segments, held against rows and files. */
 #include "config.h"
 
+#include <stdio.h>
+
 #include "lib/ledger/told_in.h"
 #include "tests/unit/ledger/ledger_stage.h"
 #include "tests/unit/segment/forge.h"
@@ -152,6 +154,48 @@ START_TEST(test_a_row_without_its_digest_is_seen)
 }
 END_TEST
 
+/* Is a segment passed over by what the view says of its times? */
+static bool is_passed_over(uint64_t first)
+{
+  struct cf_view *view = NULL;
+  struct cf_unit unit = {0};
+  ck_assert_ok(cf_view_get(stage_ledger, &view));
+  for (size_t i = 0; unit.first < first; i++)
+    cf_view_unit(view, i, &unit);
+  cf_view_put(view);
+  return unit.time_max_us < INT64_C(1000000000) * 1000000;
+}
+
+static void fault_count(void *context, uint64_t first, const char *what)
+{
+  (void)what;
+  ck_assert_uint_eq(first, 256);
+  ++*(unsigned *)context;
+}
+
+/* A row that puts a segment's records in another time, so that nobody would
+ * look there; and the same where the file that gives it the lie is away. */
+START_TEST(test_a_row_of_another_time_is_not_believed)
+{
+  char path[300];
+  unsigned faults = 0;
+  stage_append_range(0, 900, 100);
+  stage_wait_for_segments(3);
+  stage_segment_path(2, path);
+  stage_close_ledger();
+  forge_begin(stage_conf.data, 2);
+  forge_meta.time_min_us = 0;
+  forge_meta.time_max_us = 1;
+  forge_end(FORGE_ROW);
+  if (_i == 1)
+    ck_assert_int_eq(rename(path, temp_path("away")), 0);
+  stage_open_ledger();
+  ck_assert(!is_passed_over(256));
+  ck_assert(!cf_ledger_segments_each(stage_ledger, fault_count, &faults));
+  ck_assert_uint_eq(faults, 1);
+}
+END_TEST
+
 int main(void)
 {
   const struct cf_test tests[] = {
@@ -165,6 +209,7 @@ int main(void)
       {.tcase = "ledger", .test = test_a_missing_file_is_seen, .loops = 2},
       {.tcase = "ledger", .test = test_a_forged_file_is_seen},
       {.tcase = "ledger", .test = test_a_row_without_its_digest_is_seen},
+      {.tcase = "ledger", .test = test_a_row_of_another_time_is_not_believed, .loops = 2},
   };
   return cf_test_run("told", tests, CF_COUNT(tests));
 }

@@ -292,6 +292,8 @@ enum cf_err cf_catalogue_judge(struct cf_ledger *l)
     return CF_OK;
   (void)pthread_mutex_lock(&l->judging);
   if (!atomic_load(&l->judged))
+    err = cf_tails_check(l);
+  if (err == CF_OK && !atomic_load(&l->judged))
     err = cf_catalogue_read_told(l);
   if (err == CF_OK && !atomic_load(&l->judged)) {
     (void)segments_check(l, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The ledger's life: init, open, close, state. */
+/* The ledger's life: init, open, close. */
 #include "config.h"
 
 #include "lib/ledger/ledger.h"
@@ -542,7 +542,7 @@ void cf_ledger_close(struct cf_ledger *l)
   cf_ledger_free(l);
 }
 
-/* ---- state ---- */
+/* ---- what it is ---- */
 
 int cf_ledger_directory(const struct cf_ledger *ledger)
 {
@@ -567,34 +567,4 @@ const uint8_t *cf_ledger_import_key(const struct cf_ledger *ledger)
 struct cf_turns *cf_ledger_turns(const struct cf_ledger *ledger)
 {
   return ledger->turns;
-}
-
-void cf_ledger_state(struct cf_ledger *l, struct cf_ledger_state *state)
-{
-  *state = (struct cf_ledger_state){.free_bytes = cf_space_free(l)};
-  state->space_ok = state->free_bytes >= l->conf->min_free;
-  state->aside = l->aside;
-  (void)pthread_mutex_lock(&l->look);
-  state->size = l->durable;
-  state->segments = l->layout->segments_n;
-  for (size_t i = 0; i < l->layout->segments_n; i++)
-    state->segment_bytes += l->layout->segments[i].bytes;
-  state->tail_records =
-      l->durable -
-      (l->layout->segments_n > 0 ? l->layout->segments[l->layout->segments_n - 1].end : 0);
-  state->roll_failed = l->roll_failed;
-  for (size_t i = 0; i < l->seen_n; i++)
-    state->damaged += (l->seen[i].what & CF_SEEN_DAMAGED) != 0;
-  state->missing = l->missing;
-  state->mismatched = l->mismatched;
-  state->unsworn = l->unsworn;
-  state->segments_checked = l->segments_checked;
-  (void)pthread_mutex_unlock(&l->look);
-  (void)pthread_mutex_lock(&l->seal);
-  state->sealed = l->sealed;
-  state->sealed_us = l->sealed_us;
-  (void)pthread_mutex_unlock(&l->seal);
-  (void)pthread_mutex_lock(&l->queue.lock);
-  state->posted_dropped = l->queue.posted_dropped;
-  (void)pthread_mutex_unlock(&l->queue.lock);
 }

@@ -159,7 +159,7 @@ struct cf_ledger_state {
   bool roll_failed;        /* the last try to write a segment failed; it is tried again */
   /* Segments: */
   uint64_t aside;        /* files in segments/aside: newer than the database beside them */
-  uint64_t damaged;      /* in which damage was seen since the start */
+  uint64_t damaged;      /* in which damage was seen since the start; generations of the tail too */
   uint64_t missing;      /* whose file is not there */
   uint64_t mismatched;   /* that are not what the chain tells, or that it tells and are not */
   uint64_t unsworn;      /* of an older ledger, which the chain is still to tell */

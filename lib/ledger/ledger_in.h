@@ -2,7 +2,7 @@
 /* The ledger from inside. Nobody outside lib/ledger includes it.
  *
  * Locks, in the order in which they may be taken:
- *   judging   the first reading of what the chain tells of segments
+ *   judging   the first look at the tail and at the chain's `segment` records
  *   seal      one signature at a time
  *   entering  one file enters the catalogue at a time: whoever has it sees the
  *             chain's `segment` records and the layout agree
@@ -143,8 +143,10 @@ struct cf_ledger {
   struct cf_turns *turns;
   uint64_t aside; /* files in segments/aside at the start */
 
+  uint64_t found; /* records that the start found */
   pthread_mutex_t judging;
-  atomic_bool judged; /* the segments were held against the chain once */
+  atomic_bool tails_checked; /* those in the tail were held against the tree */
+  atomic_bool judged;        /* the segments were held against the chain once */
   pthread_mutex_t entering;
   struct cf_told told;
   bool told_known; /* the chain was read for it */
@@ -274,8 +276,9 @@ void cf_publish(struct cf_ledger *l, uint64_t size); /* everything below size is
 CF_MUST enum cf_err cf_view_at(struct cf_ledger *l, uint64_t size, struct cf_view **view);
 /* As cf_view_get, of all that there is, whatever the chain tells of it. */
 CF_MUST enum cf_err cf_view_all(struct cf_ledger *l, struct cf_view **view);
-/* From now on it shows nothing of segments seen as CF_SEEN_MISMATCH, and does
- * not believe the ranges of those seen as CF_SEEN_ROW. */
+/* From now on it shows nothing of segments seen as CF_SEEN_MISMATCH, nor of
+ * blocks that a tail doubts, and does not believe the ranges of those seen as
+ * CF_SEEN_ROW. */
 void cf_view_doubt(struct cf_view *view);
 /* cf_segment_confirm, where unit i is a segment. CF_E_STORE, CF_E_NOMEM. */
 CF_MUST enum cf_err cf_view_confirm(struct cf_view *view, size_t i);
@@ -298,6 +301,11 @@ bool cf_catalogue_partial(struct cf_ledger *l);
 /* The first unsworn segment that begins at `from` or later. None, while damage
  * may hide the record that tells of it. */
 bool cf_catalogue_unsworn(struct cf_ledger *l, uint64_t from, struct cf_segment_meta *meta);
+
+/* tail_check.c: hold what the start found in the tail against the tree, unless
+ * that was done; what does not fit is doubted. Under judging. CF_E_LEAVING,
+ * CF_E_NOMEM, CF_E_STORE. */
+CF_MUST enum cf_err cf_tails_check(struct cf_ledger *l);
 
 /* scrub.c */
 /* Where an earlier one was; else the beginning of a round. */

@@ -132,21 +132,27 @@ static bool is_doubted(const struct ledger_view *v, const struct cf_segment_meta
   return v->doubts && cf_segment_doubted(v->l, meta, CF_SEEN_MISMATCH);
 }
 
-/* A segment is passed over by its ranges, so what they are must be sure. */
+/* What finds the records of a unit must not be believed: a tail's was made of
+ * the records that it has. */
+static bool place_doubted(const struct ledger_view *v, struct place p)
+{
+  if (p.segment != NULL)
+    return is_doubted(v, p.segment);
+  return v->doubts && cf_tail_doubted(p.tail) > 0;
+}
+
+/* A unit is passed over by its ranges, so what they are must be sure. */
+static bool is_unsure(const struct ledger_view *v, struct place p)
+{
+  return place_doubted(v, p) ||
+         (p.segment != NULL && v->doubts && cf_segment_doubted(v->l, p.segment, CF_SEEN_ROW));
+}
+
 static void view_unit(const struct cf_view *view, size_t i, struct cf_unit *unit)
 {
   const struct ledger_view *v = view_see(view);
   struct place p = unit_place(v, i);
-  if (p.segment != NULL && v->doubts &&
-      cf_segment_doubted(v->l, p.segment, CF_SEEN_MISMATCH | CF_SEEN_ROW))
-    *unit = (struct cf_unit){p.segment->first,
-                             p.segment->end,
-                             CF_TIME_MIN_US,
-                             CF_TIME_MAX_US,
-                             CF_TIME_MIN_US,
-                             CF_TIME_MAX_US,
-                             true};
-  else if (p.segment != NULL)
+  if (p.segment != NULL)
     *unit = (struct cf_unit){p.segment->first,
                              p.segment->end,
                              p.segment->time_min_us,
@@ -156,6 +162,10 @@ static void view_unit(const struct cf_view *view, size_t i, struct cf_unit *unit
                              true};
   else
     (void)cf_tail_ranges(p.tail, unit);
+  if (is_unsure(v, p)) {
+    unit->time_min_us = unit->recorded_min_us = CF_TIME_MIN_US;
+    unit->time_max_us = unit->recorded_max_us = CF_TIME_MAX_US;
+  }
 }
 
 /* ---- faults ---- */
@@ -256,7 +266,7 @@ static enum cf_err view_match(struct cf_view *view, size_t i, const struct cf_te
 {
   const struct ledger_view *v = view_see(view);
   struct place p = unit_place(v, i);
-  if (p.segment != NULL && is_doubted(v, p.segment))
+  if (place_doubted(v, p))
     return CF_E_DAMAGED;
   if (p.segment != NULL)
     ON_SEGMENT(v->l, p.segment, s, cf_segment_match(s, term, from, bits));
@@ -284,7 +294,7 @@ static enum cf_err view_match_id(struct cf_view *view, size_t i, struct cf_str i
   struct place p = unit_place(v, i);
   struct id_match m = {bits, from};
   uint64_t fingerprint = cf_id_fingerprint(v->l->fingerprint_key, id);
-  if (p.segment != NULL && is_doubted(v, p.segment))
+  if (place_doubted(v, p))
     return CF_E_DAMAGED;
   if (p.segment != NULL)
     ON_SEGMENT(v->l, p.segment, s, cf_segment_find_id(s, fingerprint, add_match, &m));
@@ -297,7 +307,7 @@ static enum cf_err view_times(struct cf_view *view, size_t i, uint32_t offset, u
 {
   const struct ledger_view *v = view_see(view);
   struct place p = unit_place(v, i);
-  if (p.segment != NULL && is_doubted(v, p.segment))
+  if (place_doubted(v, p))
     return CF_E_DAMAGED;
   if (p.segment != NULL)
     ON_SEGMENT(v->l, p.segment, s, cf_segment_times(s, offset, n, out));
@@ -341,7 +351,8 @@ static enum cf_err block_bytes(const struct ledger_view *v, struct place p, uint
     return segment_block(v, p.segment, first, b);
   if (p.tail == NULL)
     return CF_E_EXPIRED;
-  return cf_tail_block(p.tail, (uint32_t)((first - cf_tail_meta(p.tail)->first) / CF_GROUP), b);
+  uint32_t i = (uint32_t)((first - cf_tail_meta(p.tail)->first) / CF_GROUP);
+  return v->doubts && cf_tail_doubts(p.tail, i) ? CF_E_DAMAGED : cf_tail_block(p.tail, i, b);
 }
 
 static enum cf_err view_block(struct cf_view *view, uint64_t first, struct cf_block *block)

@@ -323,6 +323,6 @@ enum cf_err cf_recover(struct cf_ledger *l, struct cf_fault *fault)
   if (err == CF_OK)
     err = head_check(l, fault);
   if (err == CF_OK)
-    l->durable = l->size;
+    l->durable = l->found = l->size;
   return err;
 }

@@ -69,12 +69,29 @@ static void remove_file(struct cf_ledger *l, struct cf_tail *tail)
     cf_log(CF_LOG_WARNING, "%s could not be removed; the next start does it", file);
 }
 
+/* What is told of a segment vouches for it for good. */
+static enum cf_err tail_judge(struct cf_ledger *l, struct cf_tail *tail, struct cf_fault *fault)
+{
+  (void)pthread_mutex_lock(&l->judging);
+  enum cf_err err = cf_tails_check(l);
+  (void)pthread_mutex_unlock(&l->judging);
+  return err == CF_OK && cf_tail_doubted(tail) > 0
+             ? cf_fail(fault, CF_E_DAMAGED, NULL,
+                       "records from %llu on are not what the tree says: restore the data "
+                       "directory from a backup",
+                       (unsigned long long)cf_tail_meta(tail)->first)
+             : err;
+}
+
 static enum cf_err tail_roll(struct cf_ledger *l, struct cf_tail *tail, struct cf_fault *fault)
 {
   struct cf_segment_meta meta;
+  enum cf_err err = tail_judge(l, tail, fault);
+  if (err != CF_OK)
+    return err;
   cf_bdb_flush(l->env); /* the generation is committed whole: now it is durable too */
   cf_publish(l, cf_tail_meta(tail)->limit);
-  enum cf_err err = segment_build(l, tail, &meta, fault);
+  err = segment_build(l, tail, &meta, fault);
   if (err == CF_OK)
     err = cf_catalogue_enter(l, &meta, tail);
   if (err == CF_OK)

@@ -27,6 +27,8 @@ struct cf_tail {
   struct cf_block_writer open; /* the block that is not */
   uint8_t *hashes;
   int64_t *times;
+  bool *doubts; /* of each block */
+  unsigned doubted;
   struct cf_index *index;
   struct cf_unit ranges;
   size_t block_bytes;
@@ -53,6 +55,7 @@ static void tail_free(struct cf_tail *t)
   free(t->full);
   free(t->hashes);
   free(t->times);
+  free(t->doubts);
   cf_block_writer_fini(&t->open);
   cf_block_writer_fini(&t->piece);
   cf_buf_fini(&t->piece_bytes);
@@ -91,7 +94,8 @@ static enum cf_err tail_new(const struct cf_tail_meta *meta, const uint8_t finge
   t->full = calloc(capacity(t) / CF_GROUP, sizeof *t->full);
   t->hashes = calloc(capacity(t), CF_HASH_N);
   t->times = calloc(capacity(t), sizeof *t->times);
-  if (t->full == NULL || t->hashes == NULL || t->times == NULL ||
+  t->doubts = calloc(capacity(t) / CF_GROUP, sizeof *t->doubts);
+  if (t->full == NULL || t->hashes == NULL || t->times == NULL || t->doubts == NULL ||
       cf_index_new(fingerprint_key, &t->index) != CF_OK) {
     tail_free(t);
     return CF_E_NOMEM;
@@ -440,6 +444,30 @@ size_t cf_tail_memory(struct cf_tail *tail)
              cf_index_memory(tail->index);
   (void)pthread_rwlock_unlock(&tail->lock);
   return n;
+}
+
+void cf_tail_doubt(struct cf_tail *tail, uint32_t i)
+{
+  (void)pthread_rwlock_wrlock(&tail->lock);
+  tail->doubted += !tail->doubts[i];
+  tail->doubts[i] = true;
+  (void)pthread_rwlock_unlock(&tail->lock);
+}
+
+unsigned cf_tail_doubted(struct cf_tail *tail)
+{
+  (void)pthread_rwlock_rdlock(&tail->lock);
+  unsigned n = tail->doubted;
+  (void)pthread_rwlock_unlock(&tail->lock);
+  return n;
+}
+
+bool cf_tail_doubts(struct cf_tail *tail, uint32_t i)
+{
+  (void)pthread_rwlock_rdlock(&tail->lock);
+  bool doubts = tail->doubts[i];
+  (void)pthread_rwlock_unlock(&tail->lock);
+  return doubts;
 }
 
 enum cf_err cf_tail_block(struct cf_tail *tail, uint32_t i, struct cf_buf *b)

@@ -80,6 +80,12 @@ uint64_t cf_tail_end(struct cf_tail *tail);
 bool cf_tail_ranges(struct cf_tail *tail, struct cf_unit *unit);
 size_t cf_tail_memory(struct cf_tail *tail);
 
+/* Block i does not hold the records that the tree has (tail_check.c). It stays
+ * readable: whether it is shown is for the view to say. */
+void cf_tail_doubt(struct cf_tail *tail, uint32_t i);
+unsigned cf_tail_doubted(struct cf_tail *tail); /* how many blocks */
+bool cf_tail_doubts(struct cf_tail *tail, uint32_t i);
+
 /* Readers. Offsets count from the generation's first seq; the caller asks only
  * for what the image holds. */
 /* appends the bytes of block i, also of the one still open */

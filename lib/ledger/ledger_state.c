@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* How a ledger is, for those who watch it. */
+#include "config.h"
+
+#include "lib/ledger/ledger_in.h"
+
+void cf_ledger_state(struct cf_ledger *l, struct cf_ledger_state *state)
+{
+  *state = (struct cf_ledger_state){.free_bytes = cf_space_free(l)};
+  state->space_ok = state->free_bytes >= l->conf->min_free;
+  state->aside = l->aside;
+  (void)pthread_mutex_lock(&l->look);
+  state->size = l->durable;
+  state->segments = l->layout->segments_n;
+  for (size_t i = 0; i < l->layout->segments_n; i++)
+    state->segment_bytes += l->layout->segments[i].bytes;
+  state->tail_records =
+      l->durable -
+      (l->layout->segments_n > 0 ? l->layout->segments[l->layout->segments_n - 1].end : 0);
+  state->roll_failed = l->roll_failed;
+  for (size_t i = 0; i < l->seen_n; i++)
+    state->damaged += (l->seen[i].what & CF_SEEN_DAMAGED) != 0;
+  for (size_t i = 0; i < l->layout->tails_n; i++)
+    state->damaged += cf_tail_doubted(l->layout->tails[i]) > 0;
+  state->missing = l->missing;
+  state->mismatched = l->mismatched;
+  state->unsworn = l->unsworn;
+  state->segments_checked = l->segments_checked;
+  (void)pthread_mutex_unlock(&l->look);
+  (void)pthread_mutex_lock(&l->seal);
+  state->sealed = l->sealed;
+  state->sealed_us = l->sealed_us;
+  (void)pthread_mutex_unlock(&l->seal);
+  (void)pthread_mutex_lock(&l->queue.lock);
+  state->posted_dropped = l->queue.posted_dropped;
+  (void)pthread_mutex_unlock(&l->queue.lock);
+}

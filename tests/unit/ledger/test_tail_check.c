@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* Records of the tail that somebody changed, under good checksums of their
+ * pages: they are not shown, and no segment is made of them. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/codec.h"
+#include "lib/ledger/ledger_in.h"
+#include "tests/unit/ledger/ledger_stage.h"
+#include "tests/unit/segment/forge.h"
+
+#define CHANGED 500 /* the event */
+#define RECORDS 1024
+
+static uint64_t changed_seq;
+
+static void larger_segments(void)
+{
+  stage_set("segment_records", "1024");
+}
+
+/* In a whole tile, which nothing but its row of level 1 vouches for. */
+static void set_up(void)
+{
+  struct cf_event e;
+  stage_configure("tail_check", larger_segments);
+  stage_init_ledger();
+  stage_open_ledger();
+  stage_append_range(0, CHANGED, 100);
+  stage_numbered(&e, CHANGED);
+  changed_seq = stage_append(&e).seq;
+  cf_event_fini(&e);
+  stage_append_range(CHANGED + 1, 700, 100);
+  stage_close_ledger();
+}
+
+/* ---- changes ---- */
+
+static void text_change(uint8_t *value, size_t n)
+{
+  uint8_t *at = memmem(value, n, "e-500", 5);
+  ck_assert_ptr_nonnull(at);
+  at[4] = '1';
+}
+
+static void hash_change(uint8_t *value, size_t n)
+{
+  (void)n;
+  value[2] ^= 1;
+}
+
+/* Of the piece that holds the one event. */
+static void piece_change(void (*change)(uint8_t *value, size_t n))
+{
+  uint8_t key[8];
+  struct cf_buf value;
+  cf_buf_init(&value, 1 << 20);
+  cf_u64_put(key, changed_seq);
+  forge_tables_open(stage_conf.data);
+  struct cf_bdb *db = forge_table("tail-1");
+  ck_assert_ok(cf_bdb_get(db, NULL, forge_bytes(key, sizeof key), &value));
+  change(value.p, value.n);
+  ck_assert_ok(cf_bdb_put(db, NULL, forge_bytes(key, sizeof key), cf_buf_str(&value)));
+  forge_tables_close();
+  cf_buf_fini(&value);
+}
+
+/* ---- what is shown ---- */
+
+/* Which blocks of 64 a view shows; it must show all but those of the mask. */
+static void assert_shown(struct cf_view *view, uint64_t hidden)
+{
+  struct cf_block *block = calloc(1, sizeof *block);
+  cf_block_init(block);
+  for (uint64_t seq = 0; seq < cf_view_size(view); seq += CF_GROUP)
+    ck_assert_err(cf_view_block(view, seq, block),
+                  hidden >> seq / CF_GROUP & 1 ? CF_E_DAMAGED : CF_OK);
+  cf_block_fini(block);
+  free(block);
+}
+
+/* Nothing that was made of the records of the generation is believed. */
+static void assert_unsure(struct cf_view *view)
+{
+  struct cf_unit unit;
+  int64_t t;
+  cf_view_unit(view, 0, &unit);
+  ck_assert_int_eq(unit.time_min_us, CF_TIME_MIN_US);
+  ck_assert_int_eq(unit.time_max_us, CF_TIME_MAX_US);
+  ck_assert_err(cf_view_times(view, 0, 0, 1, &t), CF_E_DAMAGED);
+}
+
+static const struct {
+  void (*change)(uint8_t *value, size_t n);
+  uint64_t hidden; /* blocks */
+} changes[] = {
+    {text_change, UINT64_C(1) << 7},   /* its own */
+    {hash_change, UINT64_C(0xf) << 4}, /* the tile that does not give its row */
+};
+
+START_TEST(test_a_changed_record_is_not_shown)
+{
+  struct cf_view *view = NULL;
+  struct cf_ledger_state state;
+  ck_assert_uint_eq(changed_seq / CF_GROUP, 7);
+  piece_change(changes[_i].change);
+  stage_open_ledger();
+  ck_assert_ok(cf_view_get(stage_ledger, &view));
+  assert_shown(view, changes[_i].hidden);
+  assert_unsure(view);
+  cf_view_put(view);
+  cf_ledger_state(stage_ledger, &state);
+  ck_assert_uint_eq(state.damaged, 1);
+}
+END_TEST
+
+/* Appending goes on, but what the chain would vouch for is not made. */
+START_TEST(test_no_segment_is_made_of_it)
+{
+  struct cf_ledger_state state;
+  piece_change(text_change);
+  stage_open_ledger();
+  stage_append_range(700, 2 * RECORDS, 100);
+  do {
+    usleep(1000);
+    cf_ledger_state(stage_ledger, &state);
+  } while (!state.roll_failed);
+  ck_assert_uint_eq(state.segments, 0);
+}
+END_TEST
+
+START_TEST(test_what_was_not_changed_is_shown)
+{
+  struct cf_view *view = NULL;
+  struct cf_unit unit;
+  stage_open_ledger();
+  ck_assert_ok(cf_view_get(stage_ledger, &view));
+  assert_shown(view, 0);
+  cf_view_unit(view, 0, &unit);
+  ck_assert_int_gt(unit.time_min_us, CF_TIME_MIN_US);
+  cf_view_put(view);
+}
+END_TEST
+
+int main(void)
+{
+  const struct cf_test tests[] = {
+      {.tcase = "tail",
+       .test = test_a_changed_record_is_not_shown,
+       .loops = CF_COUNT(changes),
+       .setup = set_up,
+       .teardown = stage_ledger_teardown},
+      {.tcase = "tail", .test = test_no_segment_is_made_of_it},
+      {.tcase = "tail", .test = test_what_was_not_changed_is_shown},
+  };
+  return cf_test_run("tail_check", tests, CF_COUNT(tests));
+}

@@ -18,7 +18,7 @@ good_tree() {
   printf '%s\n' "$spdx" '#include <stdint.h>' >lib/base/buf.h
   printf '%s\n' "$spdx" '#include "config.h"' '#include "lib/base/buf.h"' '#include <openssl/evp.h>' >lib/base/crypto.c
   printf '%s\n' "$spdx" '#include "config.h"' '#include <json-c/json.h>' '#include "lib/base/buf.h"' >lib/record/json.c
-  printf '%s\n' "$spdx" '#include <db.h>' >lib/segment/bdb.h
+  printf '%s\n' "$spdx" '#include <db.h>' >lib/segment/bdb_in.h
   printf '%s\n' "$spdx" '#include "config.h"' '#include "lib/proof/tree.h"' '#include "lib/index/bits.h"' >lib/ledger/ledger.c
   printf '%s\n' "$spdx" '#include "config.h"' '#include "lib/query/walk_in.h"' '#include "lib/segment/bdb.h"' >lib/query/walk.c
   printf '%s\n' "$spdx" '#include "config.h"' '#include "lib/segment/bdb.h"' '#include "lib/base/buf.h"' >fcgi-app/door/fcgi.c
@@ -68,7 +68,7 @@ plant tests/unit/query/test_walk.c '#include "lib/segment/segment_in.h"' '4: onl
 plant fcgi-app/http/http.c '#include <fcgiapp.h>' '3: only fcgi-app/door/fcgi.c tests/bench/empty.c may'
 plant lib/record/event.c '#include <json-c/json.h>' '3: only lib/record/json.c may'
 plant lib/proof/signer.c '#include <openssl/evp.h>' '3: only lib/base/crypto.c may'
-plant lib/ledger/meta.c '#include <db.h>' '3: only lib/segment/bdb.c lib/segment/bdb.h tests/unit/segment/old_file.c may'
+plant lib/ledger/meta.c '#include <db.h>' '3: only lib/segment/bdb_in.h tests/unit/segment/old_file.c may'
 plant lib/segment/block.c '#include "zstd.h"' '3: only lib/base/pack.c may'
 plant tests/unit/test_http.c '#include <zlib.h>' '4: only fcgi-app/http/body.c may'
 plant lib/base/buf.c '#include <check.h>' '3: only tests/ may'

@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Berkeley DB 5.3: environments, transactions, btrees, cursors. The library's
- * result codes become ours in result_classify(), and nowhere else. */
+/* Berkeley DB 5.3: environments, transactions, btrees. The library's result
+ * codes become ours in cf_bdb_classify(), and nowhere else. */
 #include "config.h"
 
-#include "lib/segment/bdb.h"
+#include "lib/segment/bdb_in.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <db.h>
 
 #include "lib/base/diag.h"
 #include "lib/base/die.h"
@@ -29,31 +26,10 @@
 #define LOCK_WAIT_US   20000000
 #define PAGE_MAX       (32u << 10)
 #define FILE_PAGES_MIN 16
-#define VALUE_FIRST    4096 /* room offered for a value before its size is known */
-#define KEY_FIRST      256
-
-struct cf_bdb_env {
-  DB_ENV *env;
-  bool transactional;
-  const struct cf_pages *pages; /* of a file environment, where they are known */
-  atomic_bool spoiled;          /* a file environment whose pages cannot be trusted */
-  atomic_bool failed;           /* something was refused: no checkpoint at the end */
-};
 
 struct cf_bdb_txn {
   DB_TXN *txn;
   struct cf_bdb_env *env;
-};
-
-struct cf_bdb {
-  DB *db;
-  struct cf_bdb_env *env;
-};
-
-struct cf_bdb_cursor {
-  DBC *cursor;
-  struct cf_bdb_env *env;
-  DBT key, value; /* memory of the cursor's own, ulen bytes */
 };
 
 /* ---- what the library calls ---- */
@@ -105,7 +81,7 @@ static enum cf_err classify_odd(struct cf_bdb_env *env, int result, const char *
   return CF_E_DAMAGED;
 }
 
-static enum cf_err result_classify(struct cf_bdb_env *env, int result, const char *what)
+enum cf_err cf_bdb_classify(struct cf_bdb_env *env, int result, const char *what)
 {
   switch (result) {
   case 0: return CF_OK;
@@ -122,11 +98,6 @@ static enum cf_err result_classify(struct cf_bdb_env *env, int result, const cha
   default: break;
   }
   return classify_odd(env, result, what);
-}
-
-static bool spoiled(struct cf_bdb_env *env)
-{
-  return atomic_load(&env->spoiled);
 }
 
 /* ---- environments ---- */
@@ -281,7 +252,7 @@ enum cf_err cf_bdb_txn_begin(struct cf_bdb_env *env, struct cf_bdb_txn **out)
     return CF_E_NOMEM;
   txn->env = env;
   enum cf_err err =
-      result_classify(env, env->env->txn_begin(env->env, NULL, &txn->txn, 0), "begin");
+      cf_bdb_classify(env, env->env->txn_begin(env->env, NULL, &txn->txn, 0), "begin");
   if (err != CF_OK) {
     free(txn);
     return err;
@@ -292,7 +263,7 @@ enum cf_err cf_bdb_txn_begin(struct cf_bdb_env *env, struct cf_bdb_txn **out)
 
 enum cf_err cf_bdb_txn_commit(struct cf_bdb_txn *txn)
 {
-  enum cf_err err = result_classify(txn->env, txn->txn->commit(txn->txn, DB_TXN_NOSYNC), "commit");
+  enum cf_err err = cf_bdb_classify(txn->env, txn->txn->commit(txn->txn, DB_TXN_NOSYNC), "commit");
 
   free(txn);
   return err;
@@ -372,7 +343,7 @@ static int open_db(DB *db, struct cf_bdb_env *env, DB_TXN *txn, const char *file
 enum cf_err cf_bdb_open(struct cf_bdb_env *env, struct cf_bdb_txn *txn, const char *file,
                         const char *name, enum cf_bdb_open how, uint32_t page, struct cf_bdb **out)
 {
-  if (spoiled(env))
+  if (cf_bdb_spoiled(env))
     return CF_E_DAMAGED;
   struct cf_bdb *db = malloc(sizeof *db);
   if (db == NULL)
@@ -381,12 +352,12 @@ enum cf_err cf_bdb_open(struct cf_bdb_env *env, struct cf_bdb_txn *txn, const ch
   int result = db_create(&db->db, env->env, 0);
   if (result != 0) {
     free(db);
-    return result_classify(env, result, "create");
+    return cf_bdb_classify(env, result, "create");
   }
   result = open_db(db->db, env, txn == NULL ? NULL : txn->txn, file, name, how, page);
   if (result != 0) {
     cf_bdb_close(db);
-    return result_classify(env, result, name == NULL ? file : name);
+    return cf_bdb_classify(env, result, name == NULL ? file : name);
   }
   *out = db;
   return CF_OK;
@@ -399,15 +370,15 @@ void cf_bdb_close(struct cf_bdb *db)
   if (db == NULL)
     return;
   int result = db->db->close(db->db, DB_NOSYNC);
-  if (result != 0 && !spoiled(db->env))
-    (void)result_classify(db->env, result, "close");
+  if (result != 0 && !cf_bdb_spoiled(db->env))
+    (void)cf_bdb_classify(db->env, result, "close");
   free(db);
 }
 
 enum cf_err cf_bdb_sync(struct cf_bdb *db)
 {
-  return spoiled(db->env) ? CF_E_DAMAGED
-                          : result_classify(db->env, db->db->sync(db->db, 0), "sync");
+  return cf_bdb_spoiled(db->env) ? CF_E_DAMAGED
+                                 : cf_bdb_classify(db->env, db->db->sync(db->db, 0), "sync");
 }
 
 /* A new file is written under a name of the library's own, and renamed. */
@@ -428,7 +399,7 @@ enum cf_err cf_bdb_remove(struct cf_bdb_env *env, struct cf_bdb_txn *txn, const 
   int result = env->env->dbremove(env->env, txn == NULL ? NULL : txn->txn, file, NULL,
                                   txn == NULL ? DB_AUTO_COMMIT : 0);
 
-  return result_classify(env, result, file);
+  return cf_bdb_classify(env, result, file);
 }
 
 /* A slice as the library's argument: it only reads it, but has no const. */
@@ -455,19 +426,19 @@ static DB_TXN *txn_of(struct cf_bdb_txn *txn)
 enum cf_err cf_bdb_put(struct cf_bdb *db, struct cf_bdb_txn *txn, struct cf_str key,
                        struct cf_str value)
 {
-  if (spoiled(db->env))
+  if (cf_bdb_spoiled(db->env))
     return CF_E_DAMAGED;
   DBT k = dbt_of(key);
   DBT v = dbt_of(value);
-  return result_classify(db->env, db->db->put(db->db, txn_of(txn), &k, &v, 0), "put");
+  return cf_bdb_classify(db->env, db->db->put(db->db, txn_of(txn), &k, &v, 0), "put");
 }
 
 enum cf_err cf_bdb_del(struct cf_bdb *db, struct cf_bdb_txn *txn, struct cf_str key)
 {
-  if (spoiled(db->env))
+  if (cf_bdb_spoiled(db->env))
     return CF_E_DAMAGED;
   DBT k = dbt_of(key);
-  return result_classify(db->env, db->db->del(db->db, txn_of(txn), &k, 0), "delete");
+  return cf_bdb_classify(db->env, db->db->del(db->db, txn_of(txn), &k, 0), "delete");
 }
 
 /* One try with room for n bytes. *need is the value's size. */
@@ -486,16 +457,16 @@ static enum cf_err get_into(struct cf_bdb *db, DB_TXN *txn, DBT *key, struct cf_
   int result = db->db->get(db->db, txn, key, &v, 0);
   *need = v.size;
   cf_buf_cut(value, result == 0 ? n - v.size : n);
-  return result == DB_BUFFER_SMALL ? CF_E_FULL : result_classify(db->env, result, "get");
+  return result == DB_BUFFER_SMALL ? CF_E_FULL : cf_bdb_classify(db->env, result, "get");
 }
 
 enum cf_err cf_bdb_get(struct cf_bdb *db, struct cf_bdb_txn *txn, struct cf_str key,
                        struct cf_buf *value)
 {
-  if (spoiled(db->env))
+  if (cf_bdb_spoiled(db->env))
     return CF_E_DAMAGED;
   DBT k = dbt_of(key);
-  size_t room = value->cap > VALUE_FIRST ? value->cap - 1 : VALUE_FIRST;
+  size_t room = value->cap > CF_BDB_VALUE_FIRST ? value->cap - 1 : CF_BDB_VALUE_FIRST;
   size_t need = 0;
   if (room > value->max)
     room = value->max;
@@ -503,107 +474,4 @@ enum cf_err cf_bdb_get(struct cf_bdb *db, struct cf_bdb_txn *txn, struct cf_str 
   if (err == CF_E_FULL && need > room)
     err = get_into(db, txn_of(txn), &k, value, need, &need);
   return err;
-}
-
-/* ---- cursors ---- */
-
-static bool dbt_reserve(DBT *dbt, size_t n)
-{
-  if (n <= dbt->ulen)
-    return true;
-  size_t room = n > UINT32_MAX / 2 ? n : 2 * n;
-  void *p = room > UINT32_MAX ? NULL : realloc(dbt->data, room);
-  if (p == NULL)
-    return false;
-  dbt->data = p;
-  dbt->ulen = (uint32_t)room;
-  return true;
-}
-
-enum cf_err cf_bdb_cursor_open(struct cf_bdb *db, struct cf_bdb_cursor **out)
-{
-  if (spoiled(db->env))
-    return CF_E_DAMAGED;
-  struct cf_bdb_cursor *cursor = calloc(1, sizeof *cursor);
-  if (cursor == NULL)
-    return CF_E_NOMEM;
-  cursor->env = db->env;
-  cursor->key.flags = DB_DBT_USERMEM;
-  cursor->value.flags = DB_DBT_USERMEM;
-  enum cf_err err = CF_E_NOMEM;
-  if (dbt_reserve(&cursor->key, KEY_FIRST) && dbt_reserve(&cursor->value, VALUE_FIRST))
-    err = result_classify(db->env, db->db->cursor(db->db, NULL, &cursor->cursor, 0), "cursor");
-  if (err != CF_OK) {
-    cf_bdb_cursor_close(cursor);
-    return err;
-  }
-  *out = cursor;
-  return CF_OK;
-}
-
-void cf_bdb_cursor_close(struct cf_bdb_cursor *cursor)
-{
-  if (cursor == NULL)
-    return;
-  int result = cursor->cursor == NULL ? 0 : cursor->cursor->close(cursor->cursor);
-  if (result != 0 && !spoiled(cursor->env))
-    (void)result_classify(cursor->env, result, "closing a cursor");
-  free(cursor->key.data);
-  free(cursor->value.data);
-  free(cursor);
-}
-
-/* The library's move, tried again with more room where key or value did not
- * fit: a move that fails leaves the cursor where it was. */
-static int move_with_room(struct cf_bdb_cursor *cursor, uint32_t flag, struct cf_str seek)
-{
-  for (int tries = 0; tries < 8; tries++) {
-    if (flag == DB_SET_RANGE) {
-      if (!dbt_reserve(&cursor->key, seek.n))
-        return ENOMEM;
-      if (seek.n > 0)
-        memcpy(cursor->key.data, seek.p, seek.n);
-      cursor->key.size = (uint32_t)seek.n;
-    }
-    int result = cursor->cursor->get(cursor->cursor, &cursor->key, &cursor->value, flag);
-    if (result != DB_BUFFER_SMALL)
-      return result;
-    size_t key_n = cursor->key.size;
-    size_t value_n = cursor->value.size;
-    if (!dbt_reserve(&cursor->key, key_n) || !dbt_reserve(&cursor->value, value_n))
-      return ENOMEM;
-  }
-  return EINVAL;
-}
-
-/* The library has no such move: the first key ≥ seek, and one back unless that
- * is it. */
-static int move_at_most(struct cf_bdb_cursor *cursor, struct cf_str seek)
-{
-  int result = move_with_room(cursor, DB_SET_RANGE, seek);
-
-  if (result == DB_NOTFOUND)
-    return move_with_room(cursor, DB_LAST, seek);
-  if (result != 0 || cf_str_eq((struct cf_str){cursor->key.data, cursor->key.size}, seek))
-    return result;
-  return move_with_room(cursor, DB_PREV, seek);
-}
-
-enum cf_err cf_bdb_cursor_move(struct cf_bdb_cursor *cursor, enum cf_bdb_move move,
-                               struct cf_str seek, struct cf_str *key, struct cf_str *value)
-{
-  static const uint32_t flags[] = {[CF_BDB_FIRST] = DB_FIRST,
-                                   [CF_BDB_LAST] = DB_LAST,
-                                   [CF_BDB_NEXT] = DB_NEXT,
-                                   [CF_BDB_PREV] = DB_PREV,
-                                   [CF_BDB_AT_LEAST] = DB_SET_RANGE};
-  if (spoiled(cursor->env))
-    return CF_E_DAMAGED;
-  int result = move == CF_BDB_AT_MOST ? move_at_most(cursor, seek)
-                                      : move_with_room(cursor, flags[move], seek);
-  if (result != 0)
-    return result_classify(cursor->env, result, "cursor");
-  *key = (struct cf_str){cursor->key.data, cursor->key.size};
-  *value = (struct cf_str){cursor->value.data, cursor->value.size};
-  return CF_OK;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Berkeley DB 5.3 behind a small face: ordered byte keys and values. This and
- * bdb.c are the only places that know it, so that another ordered store can
- * take its place.
+/* Berkeley DB 5.3 behind a small face: ordered byte keys and values. bdb.c
+ * and bdb_cursor.c are the only places that know it, so that another ordered
+ * store can take its place.
  *
  * Two kinds of environment. A *transactional* one (DATA/env: private, recovered
  * at every open, checksums, 4 KiB pages): any failure of its log, of an fsync

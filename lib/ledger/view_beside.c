@@ -29,9 +29,9 @@ static enum cf_err pages_check(const struct cf_ledger *l, const struct cf_segmen
     return CF_OK;
   enum cf_err err =
       cf_segment_pages_check(l->segments_path, meta, from, rest ? UINT64_MAX : n, &pages, &bad);
-  if (err == CF_E_DAMAGED && tile == 0)
+  if (err == CF_E_DAMAGED)
     cf_tile_fault_file(
-        b->tile, meta->first,
+        b->tile, b->first,
         "the file of this segment or the sums of its pages are missing, or not what was "
         "written");
   if (err != CF_OK)
@@ -95,7 +95,11 @@ static enum cf_err segment_compare(struct again *a)
     cf_segment_release(a->l->pool, s);
   }
   a->beside->entries += a->truth.entries;
-  return err == CF_E_DAMAGED ? CF_OK : err; /* what is wrong with the file is told by its pages */
+  /* what is wrong with the file of a sworn one is told by its pages */
+  if (err == CF_E_DAMAGED && !a->meta->sworn)
+    cf_tile_fault_file(a->beside->tile, a->meta->first,
+                       "the file of this segment is missing, or cannot be read");
+  return err == CF_E_DAMAGED ? CF_OK : err;
 }
 
 static enum cf_err indexes_check(struct cf_ledger *l, struct cf_view *view,

@@ -81,11 +81,8 @@ static enum cf_err segment_append(struct cf_ledger *l, const struct cf_segment_m
 enum cf_err cf_catalogue_enter(struct cf_ledger *l, const struct cf_segment_meta *meta,
                                const struct cf_tail *tail)
 {
-  struct cf_segment_body body = {.first = meta->first,
-                                 .end = meta->end,
-                                 .rewrite = meta->generation};
+  const struct cf_segment_body body = cf_told_body(meta);
   uint64_t seq = 0;
-  memcpy(body.digest, meta->digest, CF_HASH_N);
   (void)pthread_mutex_lock(&l->entering);
   enum cf_err err = segment_append(l, meta, tail, &seq);
   if (err == CF_OK) {
@@ -223,30 +220,40 @@ struct judged {
   uint64_t unsworn, mismatched;
 };
 
-/* Under entering: what was told and what has a row. */
-static struct judged rows_judge(struct cf_ledger *l, const struct cf_layout *layout,
-                                const struct hearer *hearer)
+/* Ranges that were told and that have no row, before the segment, or all. */
+static uint64_t rows_lacking(struct cf_ledger *l, const struct cf_segment_meta *meta, size_t *at,
+                             const struct hearer *hearer)
 {
-  struct judged j = {0, 0};
-  for (size_t i = 0; i < layout->segments_n; i++) {
-    const struct cf_segment_meta *meta = &layout->segments[i];
-    enum cf_oath oath = cf_told_judge(&l->told, meta);
-    j.unsworn += oath == CF_OATH_UNSWORN;
-    j.mismatched += oath == CF_OATH_BROKEN;
-    if (oath == CF_OATH_BROKEN)
-      fault_tell(l, hearer, meta, CF_SEEN_MISMATCH);
-  }
-  for (size_t i = 0; i < l->told.n; i++) {
-    const struct cf_segment_body *body = &l->told.each[i];
-    if (cf_told_has_row(body, layout->segments, layout->segments_n))
-      continue;
-    j.mismatched++;
+  const struct cf_segment_body *body,
+      file = meta != NULL ? cf_told_body(meta) : (struct cf_segment_body){0};
+  uint64_t n = 0;
+  while ((body = cf_told_lacking(&l->told, meta != NULL ? &file : NULL, at)) != NULL) {
+    n++;
     fault_tell(l, hearer,
                &(struct cf_segment_meta){.first = body->first,
                                          .end = body->end,
                                          .generation = body->rewrite},
                CF_SEEN_MISMATCH);
   }
+  return n;
+}
+
+/* Under entering: what was told and what has a row. */
+static struct judged rows_judge(struct cf_ledger *l, const struct cf_layout *layout,
+                                const struct hearer *hearer)
+{
+  struct judged j = {0, 0};
+  size_t at = 0;
+  for (size_t i = 0; i < layout->segments_n; i++) {
+    const struct cf_segment_meta *meta = &layout->segments[i];
+    j.mismatched += rows_lacking(l, meta, &at, hearer);
+    enum cf_oath oath = cf_told_judge(&l->told, meta);
+    j.unsworn += oath == CF_OATH_UNSWORN;
+    j.mismatched += oath == CF_OATH_BROKEN;
+    if (oath == CF_OATH_BROKEN)
+      fault_tell(l, hearer, meta, CF_SEEN_MISMATCH);
+  }
+  j.mismatched += rows_lacking(l, NULL, &at, hearer);
   return j;
 }
 

@@ -416,10 +416,7 @@ static enum cf_err view_file(struct cf_view *view, size_t i, struct cf_verify_fi
   if (i >= y->segments_n)
     return CF_E_NOTFOUND;
   const struct cf_segment_meta *m = &y->segments[i];
-  *file =
-      (struct cf_verify_file){.body = {.first = m->first, .end = m->end, .rewrite = m->generation},
-                              .sworn = m->sworn};
-  memcpy(file->body.digest, m->digest, CF_HASH_N);
+  *file = (struct cf_verify_file){.body = cf_told_body(m), .sworn = m->sworn};
   return CF_OK;
 }
 

@@ -27,25 +27,17 @@ enum cf_err cf_told_read(struct cf_told *told, struct cf_view *view, size_t i,
 
 /* ---- against the catalogue ---- */
 
-enum cf_oath cf_told_judge(const struct cf_told *told, const struct cf_segment_meta *meta)
+struct cf_segment_body cf_told_body(const struct cf_segment_meta *meta)
 {
-  struct cf_segment_body file = {.first = meta->first,
+  struct cf_segment_body body = {.first = meta->first,
                                  .end = meta->end,
                                  .rewrite = meta->generation};
-  memcpy(file.digest, meta->digest, CF_HASH_N);
-  return cf_oath_judge(told, &file, meta->sworn);
+  memcpy(body.digest, meta->digest, CF_HASH_N);
+  return body;
 }
 
-bool cf_told_has_row(const struct cf_segment_body *body, const struct cf_segment_meta *segments,
-                     size_t n)
+enum cf_oath cf_told_judge(const struct cf_told *told, const struct cf_segment_meta *meta)
 {
-  size_t low = 0, high = n;
-  while (low < high) {
-    size_t middle = low + (high - low) / 2;
-    if (segments[middle].first < body->first)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return low < n && segments[low].first == body->first && segments[low].end == body->end;
+  const struct cf_segment_body file = cf_told_body(meta);
+  return cf_oath_judge(told, &file, meta->sworn);
 }

@@ -14,10 +14,9 @@
 CF_MUST enum cf_err cf_told_read(struct cf_told *told, struct cf_view *view, size_t i,
                                  struct cf_block *block);
 
+/* A row as it would be told. */
+struct cf_segment_body cf_told_body(const struct cf_segment_meta *meta);
 /* Of the row (oath.h). */
 enum cf_oath cf_told_judge(const struct cf_told *told, const struct cf_segment_meta *meta);
-/* Has the range that was told a row among these, which are in order? */
-bool cf_told_has_row(const struct cf_segment_body *body, const struct cf_segment_meta *segments,
-                     size_t n);
 
 #endif

@@ -66,6 +66,19 @@ enum cf_err cf_told_add(struct cf_told *told, const struct cf_segment_body *body
 
 /* ---- a file ---- */
 
+const struct cf_segment_body *cf_told_lacking(const struct cf_told *told,
+                                              const struct cf_segment_body *file, size_t *at)
+{
+  if (*at == told->n)
+    return NULL;
+  const struct cf_segment_body *body = &told->each[*at];
+  bool same = file != NULL && body->first == file->first && body->end == file->end;
+  bool lacks = file == NULL || body->first < file->first ||
+               (body->first == file->first && body->end < file->end);
+  *at += same || lacks;
+  return lacks ? body : NULL;
+}
+
 static bool told_overlaps(const struct cf_told *told, size_t at, const struct cf_segment_body *file)
 {
   return (at < told->n && told->each[at].first < file->end) ||

@@ -26,6 +26,12 @@ void cf_told_fini(struct cf_told *told); /* a zeroed one holds nothing */
 CF_MUST enum cf_err cf_told_add(struct cf_told *told, const struct cf_segment_body *body,
                                 uint64_t seq);
 
+/* A range that was told and that no file has: the next of those before `file`
+ * (NULL: of all that are left), from *at on, which moves on; NULL where there
+ * is none. Files are asked for in order. */
+const struct cf_segment_body *cf_told_lacking(const struct cf_told *told,
+                                              const struct cf_segment_body *file, size_t *at);
+
 /* KEPT: the file is as it was told. UNSWORN: of an older ledger, to be told.
  * BROKEN: it is not what was told, or has never been. UNKNOWN: what could not
  * be read may have told it. */

@@ -29,24 +29,15 @@ static void file_judge(struct cf_verify_run *run, const struct cf_verify_file *f
                  (unsigned long long)file->body.end);
 }
 
-/* Ranges that were told and that no file has, of those before `file` (NULL:
- * all), from *at on. What is pruned, or behind the head, nobody has to show. */
+/* Ranges that were told and that no file has. What is pruned, or behind the
+ * head, nobody has to show. */
 static void missing_tell(struct cf_verify_run *run, const struct cf_segment_body *file, size_t *at)
 {
-  const struct cf_told *told = &run->told;
-  for (; *at < told->n; ++*at) {
-    const struct cf_segment_body *body = &told->each[*at];
-    if (file &&
-        (body->first > file->first || (body->first == file->first && body->end >= file->end)))
-      break;
+  for (const struct cf_segment_body *body; (body = cf_told_lacking(&run->told, file, at)) != NULL;)
     if (body->first >= run->first && body->first < run->head.size)
       cf_run_fault(run, CF_V_STORE_DAMAGED, &body->first,
                    "the chain tells of a file of the records up to %llu, which is not there",
                    (unsigned long long)body->end);
-  }
-  bool same = file && *at < told->n && told->each[*at].first == file->first &&
-              told->each[*at].end == file->end;
-  *at += same;
 }
 
 enum cf_err cf_run_files(struct cf_verify_run *run)

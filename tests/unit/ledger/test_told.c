@@ -48,16 +48,24 @@ START_TEST(test_a_row_is_what_was_told)
 }
 END_TEST
 
-START_TEST(test_what_was_told_has_a_row)
+/* Files hold those of three ranges that the mask has; two of them were told. */
+START_TEST(test_what_was_told_has_a_file)
 {
-  const struct cf_segment_meta rows[] = {{.first = 0, .end = 256}, {.first = 256, .end = 768}};
-  struct cf_segment_body body = {.first = 0, .end = 256};
-  ck_assert(cf_told_has_row(&body, rows, 2));
-  ck_assert(!cf_told_has_row(&body, rows + 1, 1));
-  body.first = 256;
-  ck_assert(!cf_told_has_row(&body, rows, 2));
-  body.end = 768;
-  ck_assert(cf_told_has_row(&body, rows, 2));
+  const struct cf_segment_body files[] = {{.first = 0, .end = 256},
+                                          {.first = 256, .end = 512},
+                                          {.first = 512, .end = 768}};
+  const struct cf_segment_body *body;
+  struct cf_told told = {0};
+  uint64_t lacking = 0;
+  size_t at = 0;
+  tell(&told);
+  for (unsigned i = 0; i < CF_COUNT(files); i++)
+    while ((_i >> i & 1) != 0 && (body = cf_told_lacking(&told, &files[i], &at)) != NULL)
+      lacking |= body->first >> 8;
+  while ((body = cf_told_lacking(&told, NULL, &at)) != NULL)
+    lacking |= body->first >> 8;
+  ck_assert_uint_eq(lacking, (_i >> 1 & 3) ^ 3);
+  cf_told_fini(&told);
 }
 END_TEST
 
@@ -200,7 +208,7 @@ int main(void)
 {
   const struct cf_test tests[] = {
       {.tcase = "told", .test = test_a_row_is_what_was_told, .loops = CF_COUNT(oaths)},
-      {.tcase = "told", .test = test_what_was_told_has_a_row},
+      {.tcase = "told", .test = test_what_was_told_has_a_file, .loops = 8},
       {.tcase = "ledger",
        .test = test_files_are_told,
        .setup = stage_ledger_setup,

@@ -7,21 +7,23 @@
  * FCGX_Finish_r because keepConnection is set, and no listening socket to fall
  * back on. It gets them when the request's head is whole, so that it does not
  * wait; others are parked (fcgi_park.c). Where it does wait, for a body or a
- * reader, somebody looks at how long (fcgi_hold.c). */
+ * reader, somebody looks at how long (fcgi_hold.c).
+ *
+ * All that libfcgi reads it reads through OS_Read, a function of its own that
+ * ours here takes the place of: what it gets ends before the first record that
+ * may not come (fcgi_records_in.h), so that nothing of it is acted upon. */
 #include "config.h"
 
 #include "fcgi-app/door/fcgi_in.h"
 #include "lib/base/die.h"
 
-#include <errno.h>
 #include <fcgiapp.h>
+#include <fcgios.h>
 #include <fcntl.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
 #include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -31,22 +33,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "fcgi-app/door/fcgi_head_in.h"
+#include "fcgi-app/door/fcgi_accept_in.h"
 #include "fcgi-app/door/fcgi_hold_in.h"
-#include "fcgi-app/door/fcgi_park_in.h"
+#include "fcgi-app/door/fcgi_records_in.h"
 #include "fcgi-app/door/socket.h"
 #include "fcgi-app/http/hidden.h"
 #include "lib/base/clock.h"
 #include "lib/base/diag.h"
 #include "lib/base/thread.h"
 
-#define WAKE SIGUSR2
-/* How long a worker waits for what most likely comes at once: the first bytes
- * of a connection or of a kept one's next request, the end of a body. */
-#define SOON_MS   10
+#define SOON_US   10000       /* for the end of a body, which most likely comes at once */
 #define REST_N    (64u << 10) /* of a body that nobody wanted, read where it comes soon */
 #define NUDGE_US  20000
-#define RETRY_US  100000 /* when there are no descriptors left */
 #define WRITE_MAX (64 << 10)
 #define RESPONDER 1
 /* between two looks at the workers: while any is at work, while none is, and
@@ -73,6 +71,7 @@ struct worker {
   pthread_t self;    /* for whoever wakes it while it waits: its own word */
   atomic_bool waits; /* for a connection */
   FCGX_Request request;
+  struct cf_records records; /* how far libfcgi has read */
   struct cf_transport transport;
   struct cf_pace body, answer;
   enum cf_peer peer;
@@ -81,10 +80,8 @@ struct worker {
 
 struct cf_fcgi {
   struct cf_fcgi_job job;
-  bool tcp;
-  struct cf_park *park;
+  struct cf_accept accept;
   struct cf_holds *holds;
-  atomic_bool stopping;
   atomic_uint busy;        /* workers in a request */
   atomic_uint left;        /* workers that ended */
   _Atomic int64_t last_us; /* when a request ended, monotonic */
@@ -101,6 +98,25 @@ bool cf_fcgi_is_cgi(void)
 static void nothing(int signo)
 {
   (void)signo;
+}
+
+/* ---- what libfcgi reads ---- */
+
+static _Thread_local struct cf_records *read_records; /* of this thread's worker */
+
+int OS_Read(int fd, char *buf, size_t len)
+{
+  ssize_t n = read(fd, buf, len);
+
+  return n <= 0 ? (int)n : (int)cf_records_pass(read_records, (const uint8_t *)buf, (size_t)n);
+}
+
+/* A request came, so all of its head was read. */
+static void check_reads(const struct cf_records *records)
+{
+  if (records->phase < CF_RECORDS_STDIN)
+    cf_die("libfcgi reads past the check of what comes: it has to be a shared library that was "
+           "linked without -Bsymbolic");
 }
 
 /* ---- the transport ---- */
@@ -253,6 +269,14 @@ static void read_limit(int fd, suseconds_t us)
   (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 }
 
+/* Did it end as it should, and has nothing come after it, which libfcgi would
+ * lose? */
+static bool body_ended(const struct worker *w)
+{
+  return FCGX_HasSeenEOF(w->request.in) != 0 && FCGX_GetError(w->request.in) == 0 &&
+         w->records.phase == CF_RECORDS_END && w->records.header_n == 0;
+}
+
 /* Is the body at its end, or does the rest of it come soon? Nobody can ask
  * libfcgi whether it has something without letting it wait for more. */
 static bool rest_read(struct worker *w)
@@ -262,12 +286,12 @@ static bool rest_read(struct worker *w)
   size_t n = 1;
 
   if (FCGX_HasSeenEOF(in) != 0)
-    return FCGX_GetError(in) == 0;
-  read_limit(w->request.ipcFd, SOON_MS * 1000);
+    return body_ended(w);
+  read_limit(w->request.ipcFd, SOON_US);
   for (size_t all = 0; n > 0 && all < REST_N; all += n)
     n = (size_t)FCGX_GetStr(trash, (int)sizeof trash, in);
   read_limit(w->request.ipcFd, 0);
-  return FCGX_HasSeenEOF(in) != 0 && FCGX_GetError(in) == 0;
+  return body_ended(w);
 }
 
 /* End the answer: END_REQUEST. */
@@ -290,7 +314,7 @@ static void request_finish(struct worker *w)
 
   cf_hold_end(w->server->holds, number_of(w));
   if (!keep && ended && (request->keepConnection || !rest_read(w))) {
-    cf_park_leave(w->server->park, request->ipcFd);
+    cf_park_leave(w->server->accept.park, request->ipcFd);
     request->ipcFd = -1;
   }
   request->keepConnection = keep && ended;
@@ -340,98 +364,6 @@ static void request_serve(struct worker *w)
 
 /* ---- connections ---- */
 
-static void wakeable(bool on)
-{
-  sigset_t set;
-
-  sigemptyset(&set);
-  sigaddset(&set, WAKE);
-  pthread_sigmask(on ? SIG_UNBLOCK : SIG_BLOCK, &set, NULL);
-}
-
-/* After accept failed: is there any sense in trying again? Waits where that
- * helps. */
-static bool accept_again(struct cf_fcgi *server, int error)
-{
-  struct pollfd p = {.fd = server->job.listener, .events = POLLIN};
-
-  switch (error) {
-  case EINTR:
-  case ECONNABORTED:
-  case EPROTO: return true;
-  case EAGAIN:
-    if (atomic_load(&server->stopping))
-      return false;
-    wakeable(true);
-    (void)poll(&p, 1, -1);
-    wakeable(false);
-    return true;
-  case EMFILE:
-  case ENFILE:
-  case ENOBUFS:
-  case ENOMEM: usleep(RETRY_US); return true;
-  default: cf_log(CF_LOG_ERROR, "cannot accept connections: %s", strerror(error)); return false;
-  }
-}
-
-/* A new connection, or -1 when there is none to come, or one of those that wait
- * is ready. */
-static int accept_one(struct cf_fcgi *server)
-{
-  int on = 1;
-
-  for (;;) {
-    if (cf_park_ready(server->park) || (atomic_load(&server->stopping) && !server->job.owner_door))
-      return -1;
-    wakeable(true);
-    int fd = accept4(server->job.listener, NULL, NULL, SOCK_CLOEXEC);
-    int error = errno;
-    wakeable(false);
-    if (fd >= 0 && server->tcp)
-      (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (fd >= 0 || !accept_again(server, error))
-      return fd;
-  }
-}
-
-/* The next connection; -1: the server stops, and nobody waits. */
-static int next_connection(struct worker *w)
-{
-  struct cf_fcgi *server = w->server;
-
-  for (;;) {
-    atomic_store(&w->waits, true);
-    int fd = cf_park_take(server->park);
-    if (fd < 0)
-      fd = accept_one(server);
-    atomic_store(&w->waits, false);
-    if (fd >= 0)
-      return fd;
-    if (cf_park_ready(server->park))
-      continue;
-    if (cf_park_empty(server->park))
-      return -1;
-    usleep(NUDGE_US);
-  }
-}
-
-/* Is a request's head there, or does it come soon? Else somebody else has the
- * connection now, or it is closed. */
-static bool head_came(struct cf_fcgi *server, int fd, bool kept)
-{
-  struct pollfd p = {.fd = fd, .events = POLLIN};
-  bool any;
-  enum cf_head head = cf_head_peek(fd, &any);
-
-  if (head == CF_HEAD_PART && !any && poll(&p, 1, SOON_MS) > 0)
-    head = cf_head_peek(fd, &any);
-  if (head == CF_HEAD_BAD)
-    close(fd);
-  else if (head != CF_HEAD_WHOLE)
-    cf_park_wait(server->park, fd, kept && !any);
-  return head == CF_HEAD_WHOLE;
-}
-
 /* Get a request; false when the server stops. */
 static bool next_request(struct worker *w)
 {
@@ -439,17 +371,20 @@ static bool next_request(struct worker *w)
 
   for (;;) {
     bool kept = request->ipcFd >= 0;
-    int fd = kept ? request->ipcFd : next_connection(w);
+    int fd = kept ? request->ipcFd : cf_accept_next(&w->server->accept, &w->waits);
     if (fd < 0)
       return false;
     request->ipcFd = -1;
-    if (!head_came(w->server, fd, kept))
+    if (!cf_accept_head(&w->server->accept, fd, kept))
       continue;
     request->ipcFd = fd;
     request->keepConnection = 1;
+    w->records = (struct cf_records){0};
     FCGX_Detach(request);
-    if (FCGX_Accept_r(request) == 0)
+    if (FCGX_Accept_r(request) == 0) {
+      check_reads(&w->records);
       return true;
+    }
     /* libfcgi closed a connection that made no sense. */
   }
 }
@@ -459,6 +394,7 @@ static void *worker_main(void *arg)
   struct worker *w = arg;
 
   w->self = pthread_self();
+  read_records = &w->records;
   FCGX_InitRequest(&w->request, -1, FCGI_FAIL_ACCEPT_ON_INTR);
   while (next_request(w))
     request_serve(w);
@@ -474,7 +410,7 @@ static bool worker_wake(struct cf_fcgi *server)
     server->woken = (server->woken + 1) % server->job.threads;
     struct worker *w = &server->workers[server->woken];
     if (atomic_load(&w->waits))
-      return pthread_kill(w->self, WAKE) == 0;
+      return pthread_kill(w->self, CF_ACCEPT_WAKE) == 0;
   }
   return false;
 }
@@ -497,7 +433,7 @@ static void prepare_process(void)
   struct sigaction ignore = {.sa_handler = SIG_IGN};
 
   sigemptyset(&wake.sa_mask);
-  sigaction(WAKE, &wake, NULL);
+  sigaction(CF_ACCEPT_WAKE, &wake, NULL);
   sigaction(SIGPIPE, &ignore, NULL);
 #ifdef M_ARENA_MAX
   (void)mallopt(M_ARENA_MAX, ARENAS);
@@ -511,7 +447,7 @@ static enum cf_err start_threads(struct cf_fcgi *server, struct cf_fault *fault)
   enum cf_err err = cf_holds_new(server->job.threads, &server->holds);
 
   if (err == CF_OK)
-    err = cf_park_start(&job, &server->park, fault);
+    err = cf_park_start(&job, &server->accept.park, fault);
   while (err == CF_OK && server->workers_n < server->job.threads) {
     struct worker *w = &server->workers[server->workers_n];
     w->server = server;
@@ -538,7 +474,9 @@ enum cf_err cf_fcgi_start(const struct cf_fcgi_job *job, struct cf_fcgi **server
   if (s == NULL)
     return CF_E_NOMEM;
   s->job = *job;
-  s->tcp = is_tcp(job->listener);
+  s->accept.listener = job->listener;
+  s->accept.tcp = is_tcp(job->listener);
+  s->accept.backlog = job->owner_door;
   atomic_init(&s->last_us, cf_clock_mono_us());
   prepare_process();
   if (FCGX_Init() != 0) {
@@ -562,7 +500,7 @@ static bool await_threads(struct cf_fcgi *server, int64_t wait_us)
     if (cf_clock_mono_us() - start_us > wait_us)
       return false;
     for (unsigned i = 0; i < server->workers_n; i++)
-      (void)pthread_kill(server->workers[i].thread, WAKE);
+      (void)pthread_kill(server->workers[i].thread, CF_ACCEPT_WAKE);
     usleep(NUDGE_US);
   }
   return true;
@@ -576,14 +514,14 @@ enum cf_err cf_fcgi_stop(struct cf_fcgi *server, int64_t wait_us)
    * comes after us. */
   if (server->job.owner_door)
     (void)fcntl(server->job.listener, F_SETFL, O_NONBLOCK);
-  atomic_store(&server->stopping, true);
-  if (server->park != NULL)
-    cf_park_hurry(server->park);
+  atomic_store(&server->accept.stopping, true);
+  if (server->accept.park != NULL)
+    cf_park_hurry(server->accept.park);
   if (!await_threads(server, wait_us))
     return CF_E_BUSY;
   for (unsigned i = 0; i < server->workers_n; i++)
     pthread_join(server->workers[i].thread, NULL);
-  cf_park_stop(server->park);
+  cf_park_stop(server->accept.park);
   cf_holds_free(server->holds);
   free(server);
   return CF_OK;

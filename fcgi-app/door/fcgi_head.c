@@ -8,42 +8,25 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "lib/base/codec.h"
+#include "fcgi-app/door/fcgi_records_in.h"
 
-#define SPOKEN       1 /* version of FastCGI */
-#define HEADER_N     8
-#define BEGIN_BODY_N 8
-#define FIRST_LOOK   (8u << 10) /* most heads are shorter, and what follows need not be copied */
-
-enum record_type { BEGIN_REQUEST = 1, PARAMS = 4 };
+#define FIRST_LOOK (8u << 10) /* most heads are shorter, and what follows need not be copied */
 
 enum cf_head cf_head_judge(const uint8_t *p, size_t n)
 {
-  unsigned request = 0; /* none has begun */
+  struct cf_records r = {0};
+  size_t at = 0, least = 0, used;
 
-  for (size_t at = 0; at < CF_HEAD_MAX;) {
-    if (n < at + HEADER_N)
-      return n > at && p[at] != SPOKEN ? CF_HEAD_BAD : CF_HEAD_PART;
-    const uint8_t *h = p + at;
-    unsigned type = h[1], id = cf_u16_get(h + 2), content = cf_u16_get(h + 4);
-    if (h[0] != SPOKEN)
+  while (r.phase < CF_RECORDS_STDIN && at < n && least <= CF_HEAD_MAX) {
+    used = cf_records_step(&r, p + at, n - at);
+    if (used == 0)
       return CF_HEAD_BAD;
-    at += HEADER_N + content + h[6];
-    /* of no request: one that asks for values makes libfcgi write beyond its
-     * stack */
-    if (id == 0)
-      return CF_HEAD_BAD;
-    if (request != 0 && id != request)
-      continue;
-    if (type != (request == 0 ? BEGIN_REQUEST : PARAMS))
-      return CF_HEAD_BAD;
-    if (request == 0 && content != BEGIN_BODY_N)
-      return CF_HEAD_BAD;
-    if (request != 0 && content == 0)
-      return CF_HEAD_WHOLE;
-    request = id;
+    at += used;
+    least = at + r.rest + CF_RECORD_HEADER_N - r.header_n;
   }
-  return CF_HEAD_LONG;
+  if (r.phase == CF_RECORDS_STDIN)
+    return CF_HEAD_WHOLE;
+  return least <= CF_HEAD_MAX ? CF_HEAD_PART : CF_HEAD_LONG;
 }
 
 /* Look at the first size bytes; CF_HEAD_PART where they are not enough. */
@@ -66,10 +49,10 @@ enum cf_head cf_head_peek(int fd, bool *any)
   *any = n > 0;
   if (head != CF_HEAD_PART || n < sizeof first)
     return head;
-  uint8_t *room = malloc(CF_HEAD_MAX + HEADER_N);
+  uint8_t *room = malloc(CF_HEAD_MAX);
   if (room == NULL)
     return CF_HEAD_BAD;
-  head = head_look(fd, room, CF_HEAD_MAX + HEADER_N, &n);
+  head = head_look(fd, room, CF_HEAD_MAX, &n);
   free(room);
   return head;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The head of a FastCGI request (specification 1.0, section 3): BEGIN_REQUEST
- * and PARAMS up to the empty record that ends them. */
+/* The head of a FastCGI request: BEGIN_REQUEST and PARAMS up to the empty
+ * record that ends them. */
 #ifndef CF_DOOR_FCGI_HEAD_IN_H
 #define CF_DOOR_FCGI_HEAD_IN_H
 
@@ -14,12 +14,11 @@ enum cf_head {
   CF_HEAD_WHOLE,
   CF_HEAD_PART, /* more is to come */
   CF_HEAD_LONG, /* beyond CF_HEAD_MAX */
-  CF_HEAD_BAD   /* no request of FastCGI */
+  CF_HEAD_BAD   /* no request of FastCGI, or not what libfcgi is to see */
 };
 
-/* What are the first n bytes that a peer sent? Records of other requests may
- * stand between, those of none (management) may not; what follows the head is
- * not looked at. */
+/* What are the first n bytes that a peer sent? What follows the head is not
+ * looked at. */
 enum cf_head cf_head_judge(const uint8_t *p, size_t n);
 
 /* The same of what lies in the connected socket fd, where it stays. Never

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* Connections for workers. */
+#include "config.h"
+
+#include "fcgi-app/door/fcgi_accept_in.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "fcgi-app/door/fcgi_head_in.h"
+#include "lib/base/diag.h"
+
+/* How long a worker waits for what most likely comes at once: the first bytes
+ * of a connection or of a kept one's next request. */
+#define SOON_MS  10
+#define NUDGE_US 20000
+#define RETRY_US 100000 /* when there are no descriptors left */
+
+static void wakeable(bool on)
+{
+  sigset_t set;
+
+  sigemptyset(&set);
+  sigaddset(&set, CF_ACCEPT_WAKE);
+  pthread_sigmask(on ? SIG_UNBLOCK : SIG_BLOCK, &set, NULL);
+}
+
+/* After accept failed: is there any sense in trying again? Waits where that
+ * helps. */
+static bool accept_again(struct cf_accept *accept, int error)
+{
+  struct pollfd p = {.fd = accept->listener, .events = POLLIN};
+
+  switch (error) {
+  case EINTR:
+  case ECONNABORTED:
+  case EPROTO: return true;
+  case EAGAIN:
+    if (atomic_load(&accept->stopping))
+      return false;
+    wakeable(true);
+    (void)poll(&p, 1, -1);
+    wakeable(false);
+    return true;
+  case EMFILE:
+  case ENFILE:
+  case ENOBUFS:
+  case ENOMEM: usleep(RETRY_US); return true;
+  default: cf_log(CF_LOG_ERROR, "cannot accept connections: %s", strerror(error)); return false;
+  }
+}
+
+/* A new connection, or -1 when there is none to come, or one of those that wait
+ * is ready. */
+static int accept_one(struct cf_accept *accept)
+{
+  int on = 1;
+
+  for (;;) {
+    if (cf_park_ready(accept->park) || (atomic_load(&accept->stopping) && !accept->backlog))
+      return -1;
+    wakeable(true);
+    int fd = accept4(accept->listener, NULL, NULL, SOCK_CLOEXEC);
+    int error = errno;
+    wakeable(false);
+    if (fd >= 0 && accept->tcp)
+      (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (fd >= 0 || !accept_again(accept, error))
+      return fd;
+  }
+}
+
+int cf_accept_next(struct cf_accept *accept, atomic_bool *waits)
+{
+  for (;;) {
+    atomic_store(waits, true);
+    int fd = cf_park_take(accept->park);
+    if (fd < 0)
+      fd = accept_one(accept);
+    atomic_store(waits, false);
+    if (fd >= 0)
+      return fd;
+    if (cf_park_ready(accept->park))
+      continue;
+    if (cf_park_empty(accept->park))
+      return -1;
+    usleep(NUDGE_US);
+  }
+}
+
+bool cf_accept_head(struct cf_accept *accept, int fd, bool kept)
+{
+  struct pollfd p = {.fd = fd, .events = POLLIN};
+  bool any;
+  enum cf_head head = cf_head_peek(fd, &any);
+
+  if (head == CF_HEAD_PART && !any && poll(&p, 1, SOON_MS) > 0)
+    head = cf_head_peek(fd, &any);
+  if (head == CF_HEAD_BAD)
+    close(fd);
+  else if (head != CF_HEAD_WHOLE)
+    cf_park_wait(accept->park, fd, kept && !any);
+  return head == CF_HEAD_WHOLE;
+}

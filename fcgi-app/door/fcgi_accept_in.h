@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* Connections for workers: of a listening socket, and those that were parked
+ * and are ready. A worker that waits is woken by CF_ACCEPT_WAKE, which it
+ * blocks else. */
+#ifndef CF_DOOR_FCGI_ACCEPT_IN_H
+#define CF_DOOR_FCGI_ACCEPT_IN_H
+
+#include <signal.h>
+#include <stdatomic.h>
+
+#include "fcgi-app/door/fcgi_park_in.h"
+
+#define CF_ACCEPT_WAKE SIGUSR2
+
+struct cf_accept {
+  int listener;
+  bool tcp;     /* it is no Unix socket */
+  bool backlog; /* what is in it is ours to serve when we stop */
+  struct cf_park *park;
+  atomic_bool stopping;
+};
+
+/* The next connection; -1: the server stops, and nobody waits. *waits: it can
+ * be woken. */
+int cf_accept_next(struct cf_accept *accept, atomic_bool *waits);
+
+/* Is a request's head there, or does it come soon? Else somebody else has the
+ * connection now, or it is closed. kept: a request was answered over it. */
+bool cf_accept_head(struct cf_accept *accept, int fd, bool kept);
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* What a FastCGI peer may say to the owner, and what it may not: it is heard or
+ * cut off, and the next one is served. */
+#include "config.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/unit/door/door_stage.h"
+
+#define SAYS(literal)         literal, sizeof(literal) - 1
+#define RECORD(type, id, n)   "\x01" type "\x00" id n "\x00\x00"
+#define PADDED(type, n, more) "\x01" type "\x00\x01" n more "\x00"
+#define BEGIN                 RECORD("\x01", "\x01", "\x00\x08") "\x00\x01\x01\x00\x00\x00\x00\x00"
+#define OTHER_BEGIN           RECORD("\x01", "\x02", "\x00\x08") "\x00\x01\x01\x00\x00\x00\x00\x00"
+#define PARAMS                RECORD("\x04", "\x01", "\x00\x14") "\x0c\x06QUERY_STRINGupload"
+#define PARAMS_END            RECORD("\x04", "\x01", "\x00\x00")
+#define HEAD                  BEGIN PARAMS PARAMS_END
+#define INPUT                 RECORD("\x05", "\x01", "\x00\x05") "hello"
+#define INPUT_END             RECORD("\x05", "\x01", "\x00\x00")
+#define ASK \
+  "\x0f\x00" \
+  "FCGI_MPXS_CONNS"
+#define ASK_4  ASK ASK ASK ASK
+#define ASK_16 ASK_4 ASK_4 ASK_4 ASK_4
+/* 64 questions, whose answer libfcgi writes into 64 bytes */
+#define VALUES RECORD("\x09", "\x00", "\x04\x40") ASK_16 ASK_16 ASK_16 ASK_16
+
+/* padding that libfcgi takes for a header, of a record that has eight bytes of
+ * it */
+#define SKIP "\x01\x09\x00\x00\x00\x00\x08\x00"
+
+enum fate { READ, CUT, CLOSED };
+
+static const struct {
+  const char *name;
+  const char *says;
+  size_t n;
+  enum fate fate; /* READ: the whole body; CUT: it breaks off; CLOSED: no request comes of it */
+} peers[] = {
+    {"a request", SAYS(HEAD INPUT INPUT INPUT_END), READ},
+    {"no body", SAYS(HEAD INPUT_END), READ},
+    {"a padded body", SAYS(HEAD PADDED("\x05", "\x00\x02", "\x06") "hi......" INPUT_END), READ},
+    {"padded parameters",
+     SAYS(BEGIN PADDED("\x04", "\x00\x14",
+                       "\x04") "\x0c\x06QUERY_STRINGupload...." PARAMS_END INPUT_END),
+     READ},
+    {"values asked for in the body", SAYS(HEAD INPUT VALUES INPUT_END), CUT},
+    {"values before the body", SAYS(HEAD VALUES INPUT_END), CUT},
+    {"values in the head", SAYS(BEGIN VALUES PARAMS PARAMS_END INPUT_END), CLOSED},
+    {"values before a request", SAYS(VALUES HEAD INPUT_END), CLOSED},
+    {"values behind the padding of the first record",
+     SAYS(PADDED("\x01", "\x00\x08",
+                 "\x08") "\x00\x01\x01\x00\x00\x00\x00\x00" SKIP RECORD("\x04", "\x01", "\x04\x48")
+              VALUES PARAMS_END),
+     CLOSED},
+    {"values behind the padding of the last parameters",
+     SAYS(BEGIN PARAMS PADDED("\x04", "\x00\x00", "\x08") SKIP RECORD("\x05", "\x01", "\x04\x48")
+              VALUES INPUT_END),
+     CLOSED},
+    {"an unknown type", SAYS(HEAD RECORD("\x63", "\x01", "\x00\x00") INPUT_END), CUT},
+    {"an unknown type of no request", SAYS(HEAD RECORD("\x63", "\x00", "\x00\x00") INPUT_END), CUT},
+    {"an abort", SAYS(HEAD INPUT RECORD("\x02", "\x01", "\x00\x00") INPUT_END), CUT},
+    {"parameters in the body", SAYS(HEAD INPUT PARAMS PARAMS_END INPUT_END), CUT},
+    {"another begin", SAYS(HEAD INPUT BEGIN INPUT_END), CUT},
+    {"another request's begin", SAYS(HEAD OTHER_BEGIN INPUT_END), CUT},
+    {"another request's body", SAYS(HEAD RECORD("\x05", "\x02", "\x00\x00") INPUT_END), CUT},
+    {"another request's begin in the head", SAYS(BEGIN OTHER_BEGIN PARAMS PARAMS_END), CLOSED},
+    {"another version", SAYS(HEAD INPUT "\x02"), CUT},
+    {"half a header", SAYS(HEAD INPUT "\x01\x05\x00"), CUT},
+    {"half a record", SAYS(HEAD RECORD("\x05", "\x01", "\x00\x05") "hel"), CUT},
+};
+
+/* Say it, `piece` bytes at a time, and nothing more; what comes back, as text
+ * without NULs. */
+static void say(int fd, const char *p, size_t n, size_t piece, char *out, size_t max)
+{
+  ssize_t got = 1;
+
+  for (size_t part; n > 0; p += part, n -= part) {
+    part = piece < n ? piece : n;
+    if (send(fd, p, part, MSG_NOSIGNAL) < 0)
+      break;
+  }
+  (void)shutdown(fd, SHUT_WR);
+  while (got > 0 && max > 1) {
+    got = recv(fd, out, max - 1, 0);
+    for (ssize_t i = 0; i < got; i++)
+      out[i] = out[i] == '\0' ? '.' : out[i];
+    out += got > 0 ? got : 0;
+    max -= got > 0 ? (size_t)got : 0;
+  }
+  *out = '\0';
+}
+
+static void check_peer(size_t i, size_t piece)
+{
+  static const char *const answers[] = {[READ] = "read", [CUT] = "peer"};
+  struct door_client c = {.left = 10};
+  char answer[4096];
+  int fd = door_connect_owner();
+
+  say(fd, peers[i].says, peers[i].n, piece, answer, sizeof answer);
+  close(fd);
+  if (peers[i].fate == CLOSED)
+    ck_assert_msg(answer[0] == '\0', "%s: answered %s", peers[i].name, answer);
+  else
+    ck_assert_msg(strstr(answer, answers[peers[i].fate]) != NULL, "%s: answered %s", peers[i].name,
+                  answer);
+  ck_assert_ok(door_ask(door_connect_owner(), &c, "POST", "echo", NULL));
+  door_check_echo(&c, "web", 10);
+}
+
+START_TEST(test_peer)
+{
+  check_peer((size_t)_i, peers[_i].n);
+}
+END_TEST
+
+START_TEST(test_peer_byte_by_byte)
+{
+  check_peer((size_t)_i, 1);
+}
+END_TEST
+
+int main(void)
+{
+  const struct cf_test tests[] = {
+      {.tcase = "peers",
+       .test = test_peer,
+       .loops = CF_COUNT(peers),
+       .setup = door_set_up_both,
+       .teardown = door_tear_down},
+      {.tcase = "peers", .test = test_peer_byte_by_byte, .loops = CF_COUNT(peers)},
+  };
+  return cf_test_run("fcgi", tests, CF_COUNT(tests));
+}

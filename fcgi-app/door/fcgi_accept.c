@@ -16,9 +16,6 @@
 #include "fcgi-app/door/fcgi_head_in.h"
 #include "lib/base/diag.h"
 
-/* How long a worker waits for what most likely comes at once: the first bytes
- * of a connection or of a kept one's next request. */
-#define SOON_MS  10
 #define NUDGE_US 20000
 #define RETRY_US 100000 /* when there are no descriptors left */
 
@@ -100,7 +97,7 @@ bool cf_accept_head(struct cf_accept *accept, int fd, bool kept)
   bool any;
   enum cf_head head = cf_head_peek(fd, &any);
 
-  if (head == CF_HEAD_PART && !any && poll(&p, 1, SOON_MS) > 0)
+  if (head == CF_HEAD_PART && !any && poll(&p, 1, CF_ACCEPT_SOON_MS) > 0)
     head = cf_head_peek(fd, &any);
   if (head == CF_HEAD_BAD)
     close(fd);

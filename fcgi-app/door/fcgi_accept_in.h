@@ -11,6 +11,9 @@
 #include "fcgi-app/door/fcgi_park_in.h"
 
 #define CF_ACCEPT_WAKE SIGUSR2
+/* How long a worker waits for what most likely comes at once: the first bytes
+ * of a connection or of a kept one's next request. */
+#define CF_ACCEPT_SOON_MS 10
 
 struct cf_accept {
   int listener;

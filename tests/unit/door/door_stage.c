@@ -197,6 +197,8 @@ static enum cf_err client_body(void *context, void *out, size_t max, size_t *n)
 
   if (c->pause_us > 0)
     usleep(c->pause_us);
+  if (c->wanted != NULL && atomic_load(c->wanted) == 0)
+    c->left = 0;
   *n = c->left < piece ? c->left : piece;
   for (size_t i = 0; i < *n; i++) {
     p[i] = c->next;

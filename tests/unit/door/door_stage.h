@@ -39,7 +39,8 @@ struct door_client {
   unsigned pause_us; /* before each piece */
   uint8_t next;      /* the body is 0 1 2 … 250 0 1 … */
   struct cf_buf answer;
-  size_t leave_after; /* of the answer; 0: never */
+  size_t leave_after;  /* of the answer; 0: never */
+  atomic_uint *wanted; /* the body ends when it is 0; NULL: when nothing is left */
 };
 
 int door_connect_front(void);

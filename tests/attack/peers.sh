@@ -21,12 +21,13 @@ says() {
   STATUS=$(sed -n 's/^Status: \([0-9]*\).*/\1/p;/^\r*$/q' "$TMP/answer")
   sed '1,/^\r*$/d' "$TMP/answer" >"$TMP/body"
 }
-addresses() { # of the records of reads and refusals, once each
-  local end=$((SECONDS + 2)) got
+addresses() { # addresses ACTION: of the records of the web's reads (query) or refusals (refused), once each, when there is one
+  local end=$((SECONDS + PATIENCE)) got
   while :; do
-    got=$(cli query --config "$CONF" --kind=access --format=ndjson --limit=1000 2>>"$TMP/log/query" | jq -r '.ip // "none"' | sort -u | paste -sd ' ')
-    [[ " $got " != *" 192.0.2.99 "* ]] && [ "$SECONDS" -le "$end" ] || break
-    sleep 0.2
+    got=$(cli query --config "$CONF" --kind=access --format=ndjson --limit=1000 2>>"$TMP/log/query" |
+      jq -r --arg action "$1" 'select(.action == $action and .credential != "local") | .ip // "none"' | sort -u | paste -sd ' ')
+    [ -z "$got" ] && [ "$SECONDS" -le "$end" ] || break
+    sleep 0.05
   done
   echo "$got"
 }
@@ -65,7 +66,7 @@ both_doors() { # both_doors NAME STATUS COMMAND…
 }
 
 both_doors "the ledger's user vouches for alice" 200 as_user
-like "$(addresses)" 192.0.2.99 "and tells where she is"
+like "$(addresses query)" 192.0.2.99 "and tells where she is"
 if [ -n "$OTHER" ]; then
   stop "$SERVE"
   as_user rm -rf "$DATA" "$DATA.signer"
@@ -73,13 +74,13 @@ if [ -n "$OTHER" ]; then
   as_user chmod 711 "$DATA"
   restart
   both_doors "another user does not" 401 as_other
-  is "$(addresses)" none "nor is he believed where he is"
+  is "$(addresses refused)" none "nor is he believed where he is"
   check "the log says what to do" grep -q "trust_peers = $(id -u "$OTHER")" "$TMP/log/serve"
   restart "trust_peers = $OTHER"
   both_doors "one of trust_peers does" 200 as_other
   restart "trust_peers = $(id -u "$OTHER")"
   both_doors "one of trust_peers by uid does" 200 as_other
-  like "$(addresses)" 192.0.2.99 "and tells where she is"
+  like "$(addresses query)" 192.0.2.99 "and tells where she is"
 fi
 # ---- what may be served
 

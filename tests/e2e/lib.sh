@@ -106,7 +106,11 @@ spawn() { # spawn NAME COMMAND…
   PIDS+=("$PID")
 }
 
-alive() { kill -0 "$1" 2>/dev/null; }
+alive() { # alive PID: it runs; one that has ended does not, though nobody may have asked for its status yet
+  local stat=
+  { read -r stat <"/proc/$1/stat"; } 2>/dev/null
+  [[ ${stat##*) } = [!Z]* ]]
+}
 
 # child PID: it runs and is a child of ours. Who ended may have a successor of the same number by now, who is a stranger.
 child() {
@@ -134,12 +138,7 @@ stop() { # stop PID: ask a child to end, wait for it; false: it had to be killed
 }
 
 # Pids of processes that run a program of ours out of $TMP, whoever started them.
-ours() {
-  local exe
-  for exe in /proc/[0-9]*/exe; do
-    case $(readlink "$exe" 2>/dev/null) in "$TMP"/bin/*) exe=${exe%/exe}; echo "${exe#/proc/}" ;; esac
-  done
-}
+ours() { find /proc -maxdepth 2 -path '/proc/[0-9]*/exe' -lname "$TMP/bin/*" 2>/dev/null | cut -d/ -f3; }
 
 # The owner of the ledger: the process of ours that has the log of DATA/env open.
 owner() {

@@ -179,10 +179,13 @@ static enum cf_err mark_event(struct cf_call *call, bool whole, struct cf_event 
   return cf_control_access(&a->question.who, &access, event, &call->fault);
 }
 
-/* To list tokens is a part of revoking one: that may use the reserve too. */
+/* To list tokens is a part of revoking one: that may use the reserve too. What
+ * was posted was taken a moment ago, above min_free. */
 static enum cf_append_by mark_by(const struct cf_call *call)
 {
-  return call->route->need == CF_NEED_ADMIN ? CF_BY_CALLER : CF_BY_READER;
+  const struct cf_route *route = call->route;
+  return route->need == CF_NEED_ADMIN || route->method == CF_HTTP_POST ? CF_BY_CALLER
+                                                                       : CF_BY_READER;
 }
 
 static enum cf_err fail_space(struct cf_call *call)
@@ -233,23 +236,33 @@ enum cf_err cf_access_early(void *call)
   return mark_leave(call, false);
 }
 
-/* Answers that show nothing: what was asked was wrong, or not allowed. */
+/* Most errors say nothing of the log: what was asked was wrong, or not
+ * allowed. That something is not there says how much is. */
 static bool shows_nothing(const struct cf_call *call, enum cf_err err)
 {
-  int status = call->response->status;
-  return (err != CF_OK && err != CF_E_DAMAGED) || (status >= 400 && status < 500);
+  return err != CF_OK && err != CF_E_DAMAGED && err != CF_E_NOTFOUND && !call->access.tells;
+}
+
+/* There may be no answer, but what was posted has been done. */
+static enum cf_err fail_unmarked(struct cf_call *call, enum cf_err err)
+{
+  return call->route->method != CF_HTTP_POST
+             ? err
+             : cf_fail(
+                   &call->fault, CF_E_UNKNOWN, NULL,
+                   "what was there already cannot be told now (%s), what was new is taken: send it again with the same ids",
+                   cf_err_title(err));
 }
 
 enum cf_err cf_access_settle(struct cf_call *call, enum cf_err err)
 {
   if (call->response->started || shows_nothing(call, err))
     return err;
-  if (err != CF_OK) {
-    call->access.failed = true;
+  call->access.failed |= err == CF_E_DAMAGED;
+  if (err == CF_E_DAMAGED || err == CF_E_NOTFOUND || err == CF_E_PARAMETER)
     call->access.rows = 0;
-  }
   enum cf_err marked = mark_leave(call, true);
-  return marked != CF_OK ? marked : err;
+  return marked != CF_OK ? fail_unmarked(call, marked) : err;
 }
 
 void cf_access_close(struct cf_call *call, enum cf_err err)

@@ -8,7 +8,8 @@
 
 /* The mark of an answer is left by the application, from its route's row. A
  * handler only says in call->access what nobody else knows: the rows, a bad
- * verdict, another action, or none. */
+ * verdict, another action, or none; and whether its error tells something.
+ * What is damaged or not there tells by itself. */
 
 /* What the record tells as the filter, in place of the parameters. Kept until
  * the call ends. */

@@ -40,6 +40,7 @@ struct cf_access {
   const char *action; /* at first as the route's row has it; NULL: none */
   uint64_t rows;      /* that it shows, as far as they are known */
   bool failed;        /* what it tells is bad: it is recorded each time */
+  bool tells;         /* an error tells something of the log as well */
   /* access.c's own: */
   struct cf_buf filter;  /* where has_filter: in place of what was asked */
   bool has_filter, open; /* open: rows and outcome are still to be told */

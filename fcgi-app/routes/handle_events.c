@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <strings.h>
 
-#include "fcgi-app/routes/call_in.h"
+#include "fcgi-app/routes/access_in.h"
 #include "fcgi-app/routes/ingest_in.h"
 #include "lib/base/diag.h"
 #include "lib/evidence/receipt.h"
@@ -73,6 +73,26 @@ static void count_body(struct cf_call *call, enum cf_err err)
   bool lost = err == CF_E_FULL || err == CF_E_ENCODING || err == CF_E_MEMORY || err == CF_E_SYNTAX;
   if (lost)
     cf_loss_events(call->app->loss, call->who.source, cf_err_word(err), 1, call->now_us);
+}
+
+/* ---- what was there already ---- */
+
+/* Whoever sends it again is told where it is, which is reading. A receipt is
+ * the same as one that is asked for. */
+static void access_name(struct cf_call *call, const struct cf_ingest *in, bool receipt)
+{
+  struct cf_access *access = &call->access;
+  char filter[32];
+  access->rows = in->duplicates + in->conflicts;
+  if (access->rows == 0)
+    return;
+  access->action = "duplicate";
+  access->tells = true;
+  if (!receipt || in->conflicts > 0)
+    return;
+  access->action = "receipt";
+  snprintf(filter, sizeof filter, "seq=%llu", (unsigned long long)in->append.places[0].seq);
+  cf_access_filter(call, cf_str_from(filter));
 }
 
 /* ---- one event ---- */
@@ -270,6 +290,7 @@ enum cf_err cf_handle_events_post(struct cf_call *call)
   err = body_take(call, &in, &options);
   if (err == CF_OK) {
     count_losses(call, &in);
+    access_name(call, &in, options.receipt);
     err = in.batch ? answer_batch(call, &in, options.seqs)
                    : answer_single(call, &in, options.receipt);
   }

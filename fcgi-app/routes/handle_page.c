@@ -125,10 +125,11 @@ static enum cf_err answer_list(struct cf_call *call, struct cf_page_view *view,
     view->problem_at = call->fault.at;
     view->problem_detail = call->fault.detail;
   }
-  cf_access_filter(call, cf_buf_str(&listing->filter));
-  call->access.rows = listing->n;
-  call->access.failed = asked != CF_OK;
+  if (asked == CF_OK || asked == CF_E_DAMAGED)
+    cf_access_filter(call, cf_buf_str(&listing->filter));
   enum cf_err err = look_at_chain(call, view);
+  call->access.rows = listing->n;
+  call->access.failed = asked == CF_E_DAMAGED || view->chain == CF_CHAIN_BAD;
   return err == CF_OK ? answer_page(call, asked == CF_OK ? 200 : cf_err_status(asked), view) : err;
 }
 

@@ -151,6 +151,7 @@ static enum cf_err proof_make(struct cf_call *call, const char *first_name, cons
   if (err != CF_OK)
     return err;
   cf_view_hashes(view, &hashes);
+  call->access.tells = true; /* how many there are */
   if (second > cf_view_size(view))
     err = cf_fail(&call->fault, CF_E_PARAMETER, second_name, "the ledger has %llu records",
                   (unsigned long long)cf_view_size(view));

@@ -164,10 +164,9 @@ enum cf_err cf_handle_tokens_post(struct cf_call *call)
 static enum cf_err token_revoke(struct cf_call *call, const struct cf_token *token)
 {
   struct cf_token *copy = NULL;
-  if (token->revoked_us != CF_TIME_NONE) {
-    call->access.action = "tokens";
+  if (token->revoked_us != CF_TIME_NONE)
     return answer_token(call, 200, token, NULL);
-  }
+  call->access.action = NULL; /* its own record tells */
   enum cf_err err = cf_token_copy(token, &copy);
   if (err == CF_OK) {
     copy->revoked_us = call->now_us;
@@ -181,6 +180,7 @@ static enum cf_err token_revoke(struct cf_call *call, const struct cf_token *tok
 
 enum cf_err cf_handle_token_revoke(struct cf_call *call)
 {
+  call->access.action = "tokens";
   pthread_mutex_lock(&call->app->tokens_lock);
   struct cf_token *token = cf_tokens_get(cf_auth_tokens(call->app->auth), call->args[0]);
   enum cf_err err = token == NULL

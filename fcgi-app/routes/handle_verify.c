@@ -214,6 +214,7 @@ static enum cf_err check_range(struct cf_call *call, const struct cf_verify_job 
 {
   if (job->mode != CF_VERIFY_RANGE || !result->ok || job->from < result->size)
     return CF_OK;
+  call->access.tells = true;
   return cf_fail(&call->fault, CF_E_PARAMETER, "seq_from", "the ledger has %llu records",
                  (unsigned long long)result->size);
 }

@@ -224,6 +224,7 @@ static void items_judge(struct cf_ingest *in)
     const struct cf_place *place = &in->append.places[item->place];
     if (item->err == CF_OK)
       item->err = place->err;
+    in->conflicts += item->err == CF_E_CONFLICT;
     if (item->err != CF_OK)
       in->rejected++;
     else if (place->duplicate)
@@ -238,11 +239,6 @@ enum cf_err cf_ingest_append(struct cf_ingest *in, struct cf_ledger *ledger, str
   enum cf_err err = memory_explain(append_prepare(in), fault);
   if (err == CF_OK && in->append.n > 0)
     err = cf_ledger_append(ledger, &in->append);
-  if (err == CF_OK && in->append.n == 0) {
-    struct cf_ledger_state state;
-    cf_ledger_state(ledger, &state);
-    in->append.size = state.size;
-  }
   if (err == CF_OK)
     items_judge(in);
   return err;

@@ -31,7 +31,7 @@ struct cf_ingest {
   size_t bytes;                     /* of the body */
   const struct cf_event **pointers; /* to events */
   struct cf_append append;
-  size_t accepted, duplicates, rejected;
+  size_t accepted, duplicates, rejected, conflicts; /* conflicts are rejected too */
 };
 /* What it takes is charged, and stays so when it has ended: the charge is the
  * request's. */

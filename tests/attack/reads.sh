@@ -104,6 +104,27 @@ export_and_kill() {
   stop "$SERVE"
 }
 
+# What is told beside what was asked: where something is already, what is not there, the state above a page's mistake. Each is in the trail when the
+# witness is shot at once.
+beside() {
+  local line caller method path ways=("dup POST /v1/events" "dup POST /v1/events?receipt=1" "dup POST /v1/events?return=seqs&batch=1"
+    "r1 GET /?nonsense=1" "r1 GET /v1/events/99999" "r1 GET /v1/proofs/inclusion?seq=1&size=99999" "r1 GET /tile/0/099")
+  start
+  http_as dup -H 'Content-Type: application/json' --data-binary '{"id":"known","action":"x"}' /v1/events
+  for line in "${ways[@]}"; do
+    read -r caller method path <<<"$line"
+    if [ "$method" = POST ]; then http_as "$caller" -H 'Content-Type: application/json' --data-binary '{"id":"known","action":"x"}' "$path"; else http_as "$caller" --globoff "$path"; fi
+  done
+  kill -KILL "$SERVE"
+  wait "$SERVE" 2>/dev/null
+  start
+  trail
+  for line in "dup duplicate  1" "dup receipt seq=" "dup duplicate batch=1&return=seqs" "r1 query nonsense=1" "r1 read seq=99999" "r1 proof seq=1&size=99999" "r1 tile tile=hashes"; do
+    check "told beside, then kill -9: $line" grep -qF " $line" "$TMP/trail"
+  done
+  stop "$SERVE"
+}
+
 wait_for_answers() { # wait_for_answers N: that many more, or until the readers have ended
   local want=$(($(wc -l <"$TMP/acks") + $1))
   while [ "$(wc -l <"$TMP/acks")" -lt "$want" ] && [ -n "$(jobs -pr)" ]; do sleep 0.01; done
@@ -210,12 +231,14 @@ for ((i = 1; i <= CALLERS; i++)); do add_token "r$i" auditor; done
 add_token watcher auditor
 add_token writer writer
 add_token victim reader
+add_token dup writer
 serve_start
 apache_start
 http_as writer -H 'Content-Type: application/x-ndjson' --data-binary @<(awk 'BEGIN {for (i = 0; i < 120; i++) printf "{\"action\":\"x\",\"user\":\"q%d\",\"method\":\"GET\"}\n", i}') /v1/events
 answers "events to read" 200
 stop "$SERVE"
 export_and_kill
+beside
 kills
 stops
 stalled

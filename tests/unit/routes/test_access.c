@@ -161,6 +161,92 @@ START_TEST(test_each_route_leaves_one)
 }
 END_TEST
 
+/* What is not there tells how much is, and so does what is too far. */
+static const struct {
+  const char *path;
+  int status;
+  const char *action, *filter;
+} absent[] = {
+    {"/v1/events/99999", 404, "read", "seq=99999"},
+    {"/v1/receipts/99999", 404, "receipt", "seq=99999"},
+    {"/v1/proofs/inclusion?size=99999&seq=1", 400, "proof", "seq=1&size=99999"},
+    {"/v1/proofs/consistency?first=2&second=1", 400, "proof", "first=2&second=1"},
+    {"/v1/verify?mode=range&seq_from=99999", 400, "verify", "mode=range&seq_from=99999"},
+    {"/tile/0/099", 404, "tile", "tile=hashes"},
+};
+
+START_TEST(test_absence_leaves_one)
+{
+  uint64_t before = records();
+  ck_answer(get(absent[_i].path, auditor), absent[_i].status);
+  ck_assert_uint_eq(records(), before + 1);
+  ck_answer(get(absent[_i].path, auditor), absent[_i].status);
+  ck_assert_uint_eq(records(), before + 1);
+  ck_assert_uint_eq(trail(""), 1);
+  ck_value("events.0.action", absent[_i].action);
+  ck_value("events.0.outcome", "success");
+  ck_value("events.0.attributes.filter", absent[_i].filter);
+}
+END_TEST
+
+/* Who sends what is there already is told where it is; but for that, nothing
+ * that is not the writer's own. */
+static const struct {
+  const char *path, *body;
+  int status;
+  const char *action, *filter, *rows;
+} known[] = {
+    {"/v1/events", "{\"id\":\"a\",\"action\":\"x\"}", 200, "duplicate", "", "1"},
+    {"/v1/events", "{\"id\":\"a\",\"action\":\"other\"}", 409, "duplicate", "", "1"},
+    {"/v1/events?return=seqs", "[{\"id\":\"a\",\"action\":\"x\"},{\"id\":\"b\",\"action\":\"z\"}]",
+     200, "duplicate", "return=seqs", "1"},
+    {"/v1/events?batch=1", "{\"id\":\"a\",\"action\":\"other\"}", 422, "duplicate", "batch=1", "1"},
+    {"/v1/events?receipt=1", "{\"id\":\"a\",\"action\":\"x\"}", 200, "receipt", "seq=", "1"},
+};
+
+START_TEST(test_known_leaves_one)
+{
+  const char *second = make_token("web1", "[\"writer\"]", "");
+  ck_answer(post("/v1/events", writer, known[0].body), 201);
+  for (int i = 0; i < 2; i++)
+    ck_answer(post(known[_i].path, second, known[_i].body), known[_i].status);
+  ck_assert_uint_eq(trail(""), 1);
+  ck_value("events.0.user", "web1");
+  ck_value("events.0.action", known[_i].action);
+  ck_value("events.0.attributes.rows", known[_i].rows);
+  ck_assert_int_eq(strncmp(value("events.0.attributes.filter"), known[_i].filter,
+                           strlen(known[_i].filter)),
+                   0);
+}
+END_TEST
+
+START_TEST(test_own_events_leave_none)
+{
+  uint64_t before = records();
+  feed(1);
+  ck_answer(post("/v1/events?receipt=1", writer, "{\"action\":\"x\"}"), 201);
+  ck_answer(post("/v1/events?return=seqs", writer, "[{\"action\":\"x\"}]"), 200);
+  ck_answer(post("/v1/events", writer, "[]"), 200);
+  ck_value("size", "0");
+  ck_assert_uint_eq(records(), before + 3);
+}
+END_TEST
+
+/* A bad parameter of the page: the chain's state is shown all the same. */
+START_TEST(test_page_with_a_fault)
+{
+  uint64_t before = records();
+  for (int i = 0; i < 2; i++)
+    ck_answer(get("/?zzz=1", reader), 400);
+  ck_contains("Records");
+  ck_assert_uint_eq(records(), before + 1);
+  ck_assert_uint_eq(trail(""), 1);
+  ck_value("events.0.action", "query");
+  ck_value("events.0.attributes.filter", "zzz=1");
+  ck_value("events.0.attributes.rows", "0");
+}
+END_TEST
+
 START_TEST(test_some_leave_none)
 {
   static const char *const paths[] = {"/healthz",          "/readyz", "/openapi.json",
@@ -169,7 +255,8 @@ START_TEST(test_some_leave_none)
   for (size_t i = 0; i < CF_COUNT(paths); i++)
     ck_answer(get(paths[i], NULL), 200);
   ck_answer(get("/v1/events?nonsense=1", auditor), 400);
-  ck_answer(get("/v1/events/99999", auditor), 404);
+  ck_answer(get("/v1/proofs/inclusion?seq=1", auditor), 400);
+  ck_answer(get("/v1/no-such", auditor), 404);
   stage_reopen();
   ck_assert_uint_eq(records(), before + 2);
 }
@@ -340,6 +427,10 @@ int main(void)
        .setup = setup,
        .teardown = stage_teardown,
        .loops = CF_COUNT(shown)},
+      {.tcase = "which", .test = test_absence_leaves_one, .loops = CF_COUNT(absent)},
+      {.tcase = "which", .test = test_known_leaves_one, .loops = CF_COUNT(known)},
+      {.tcase = "which", .test = test_own_events_leave_none},
+      {.tcase = "which", .test = test_page_with_a_fault},
       {.tcase = "which", .test = test_some_leave_none},
       {.tcase = "which", .test = test_tokens},
       {.tcase = "which", .test = test_sign_in},

@@ -308,7 +308,8 @@ static void check_batch(size_t i)
     ck_value("first_seq", "null");
   else
     ck_assert_int_eq(number("last_seq"), number("first_seq") + batches[i].accepted - 1);
-  ck_assert_int_gt(number("size"), 0);
+  if (batches[i].accepted > 0)
+    ck_assert_int_gt(number("size"), 0);
 }
 
 START_TEST(test_batch)

@@ -68,6 +68,13 @@ enum cf_err cf_handle_healthz(struct cf_call *call)
   return err == CF_OK ? cf_response_put(call->response, CF_STR("{\"ok\":true}\n")) : err;
 }
 
+/* A number of segments: 0 only where all of them were looked at. */
+static void put_seen(struct cf_buf *b, const char *name, const struct cf_ledger_state *state,
+                     uint64_t n)
+{
+  cf_json_put_member_u64_or_null(b, name, n > 0 || state->segments_checked, n);
+}
+
 enum cf_err cf_handle_readyz(struct cf_call *call)
 {
   struct cf_ledger_state state;
@@ -83,9 +90,9 @@ enum cf_err cf_handle_readyz(struct cf_call *call)
   cf_buf_puts(&b, "{\"ready\":true");
   cf_json_put_member_u64(&b, "posted_dropped", state.posted_dropped);
   cf_json_put_member_u64(&b, "damaged", state.damaged);
-  cf_json_put_member_u64(&b, "missing", state.missing);
-  cf_json_put_member_u64(&b, "mismatched", state.mismatched);
-  cf_json_put_member_u64(&b, "unsworn", state.unsworn);
+  put_seen(&b, "missing", &state, state.missing);
+  put_seen(&b, "mismatched", &state, state.mismatched);
+  put_seen(&b, "unsworn", &state, state.unsworn);
   if (state.aside > 0)
     cf_json_put_member_u64(&b, "aside", state.aside);
   if (cf_ledger_table_lost(call->app->ledger, CF_TABLE_TOKENS))

@@ -104,7 +104,7 @@ static enum cf_err look_at_chain(struct cf_call *call, struct cf_page_view *view
   cf_ledger_state(call->app->ledger, &view->state);
   view->sealed = cf_checkpoint_get(call->app->ledger, &note, &view->checkpoint) == CF_OK;
   enum cf_err err = cf_verify_ledger(call->app->ledger, &job, result, &fault);
-  bool unknown = err != CF_OK || (result->ok && result->files_unjudged);
+  bool unknown = err != CF_OK || (result->ok && (result->files_unjudged || !result->complete));
   view->chain = unknown ? CF_CHAIN_UNKNOWN : result->ok ? CF_CHAIN_OK : CF_CHAIN_BAD;
   if (err == CF_OK && result->errors_n > 0)
     view->verdict = cf_verdict_name(result->errors[0].verdict);

@@ -197,6 +197,7 @@ START_TEST(test_open_routes)
 {
   ck_answer(get("/healthz", NULL), 200);
   ck_value("ok", "true");
+  ck_answer(get("/v1/events", auditor), 200); /* waits for the look at the start */
   ck_answer(get("/readyz", NULL), 200);
   ck_value("ready", "true");
   ck_value("damaged", "0");
@@ -219,6 +220,20 @@ START_TEST(test_open_routes)
   ck_answer(get("/healthz", NULL), 200);
   ck_answer(ask((struct ask){.method = "POST", .path = "/v1/tokens", .token = admin, .body = "{}"}),
             503);
+}
+END_TEST
+
+/* What was not looked at is not said to be none. */
+START_TEST(test_unknown_is_not_zero)
+{
+  ck_answer(get("/v1/events", auditor), 200);
+  temp_run("mv '%s/segments' away && touch '%s/segments'", stage_conf.data, stage_conf.data);
+  cf_ledger_segments_check(stage_ledger);
+  ck_answer(get("/readyz", NULL), 200);
+  ck_assert_int_eq(cf_json_type(member("missing")), CF_JSON_NULL);
+  ck_assert_int_eq(cf_json_type(member("unsworn")), CF_JSON_NULL);
+  ck_assert_int_eq(cf_json_type(member("mismatched")), CF_JSON_NULL);
+  ck_value("damaged", "0");
 }
 END_TEST
 
@@ -663,6 +678,7 @@ int main(void)
       {.tcase = "every", .test = test_method},
       {.tcase = "every", .test = test_cross_origin},
       {.tcase = "every", .test = test_open_routes},
+      {.tcase = "every", .test = test_unknown_is_not_zero},
       {.tcase = "tokens", .test = test_token_life, .setup = setup, .teardown = stage_teardown},
       {.tcase = "tokens", .test = test_bad_token},
       {.tcase = "tokens", .test = test_whoami},

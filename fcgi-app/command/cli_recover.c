@@ -29,12 +29,14 @@ struct past {
   struct cf_anchor signed_last;
 };
 
-/* CF_E_LOCKED: somebody serves it. Else what can be said is in past. */
+/* CF_OK: what can be said is in past. Only data that is not there or is damaged
+ * is lost; whatever else keeps it from being opened is an error, for whoever
+ * mends that may find it whole. */
 static enum cf_err past_look(struct cf_cli *cli, struct past *past)
 {
   enum cf_err err = cf_ledger_open_copy(&cli->conf, &past->copy, &past->closed);
 
-  if (err == CF_E_LOCKED || err == CF_E_NOMEM) {
+  if (err != CF_OK && err != CF_E_NOTFOUND && err != CF_E_DAMAGED) {
     cli->fault = past->closed;
     return err;
   }

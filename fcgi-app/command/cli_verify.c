@@ -33,6 +33,7 @@ CF_CLI_OPTIONS_CHECK(options);
 struct verdict {
   bool ok, complete;
   bool unjudged;        /* something was not looked at */
+  bool own_key;         /* nobody else says whose key signed it */
   uint64_t next;        /* how far it came, when not complete … */
   struct cf_buf resume; /* … and the name under which it goes on */
 };
@@ -47,6 +48,11 @@ static bool is_true(const struct cf_json *doc, const char *name)
 static bool member_number(const struct cf_json *doc, const char *name, uint64_t *n)
 {
   return cf_u64_parse(cf_json_number(cf_json_member(doc, name)), COUNT_MAX, n) == CF_OK;
+}
+
+static bool has_own_key(const struct cf_json *doc)
+{
+  return cf_str_is(cf_json_string(cf_json_member(doc, "assurance")), "own-key");
 }
 
 /* ---- words ---- */
@@ -68,7 +74,7 @@ static void put_errors(struct cf_buf *b, const struct cf_json *doc)
   }
 }
 
-static void put_summary(struct cf_buf *b, const struct cf_json *doc, const char *mode)
+static void put_summary(struct cf_buf *b, const struct cf_json *doc, const char *mode, bool kept)
 {
   struct cf_str leaves = cf_json_number(cf_json_member(cf_json_member(doc, "checked"), "leaves"));
   struct cf_str first_bad = cf_json_number(cf_json_member(doc, "first_bad"));
@@ -81,6 +87,10 @@ static void put_summary(struct cf_buf *b, const struct cf_json *doc, const char 
   cf_buf_putf(b, ", %.*s leaves checked", (int)leaves.n, leaves.p);
   if (first_bad.n > 0)
     cf_buf_putf(b, ", first bad seq %.*s", (int)first_bad.n, first_bad.p);
+  if (has_own_key(doc) && !kept)
+    cf_buf_puts(b, "; the key is what record 0 says, and nobody else: whoever made all of it could "
+                   "have made that too; put the file `vkey` into the signer's directory, or give "
+                   "--size and --root of a checkpoint that was kept elsewhere");
   if (cf_json_member(doc, "unjudged") != NULL)
     cf_buf_puts(b, "; not judged, as records cannot be read: whether its segments are what the "
                    "chain tells (see --full)");
@@ -137,13 +147,14 @@ static enum cf_err verdict_read(struct cf_cli *cli, const struct cf_json *doc, c
   verdict->ok = is_true(doc, "ok");
   verdict->complete = is_true(doc, "complete");
   verdict->unjudged = cf_json_member(doc, "unjudged") != NULL;
+  verdict->own_key = has_own_key(doc);
   if (!verdict->complete)
     return resume_read(cli, doc, verdict);
   if (cf_cli_value(cli, "json") != NULL)
     return CF_OK;
   cf_buf_init(&b, ANSWER_MAX);
   put_errors(&b, doc);
-  put_summary(&b, doc, mode);
+  put_summary(&b, doc, mode, cf_cli_value(cli, "root") != NULL);
   enum cf_err err = cf_cli_print(&b);
   cf_buf_fini(&b);
   return err;
@@ -221,7 +232,8 @@ static int verify_run(struct cf_cli *cli)
   while (!verdict.complete && status == CF_EXIT_TRUE)
     status = ask_once(cli, mode, &verdict);
   cf_buf_fini(&verdict.resume);
-  if (verdict.ok && verdict.unjudged && status == CF_EXIT_TRUE)
+  bool unknown = verdict.unjudged || (verdict.own_key && cf_cli_value(cli, "root") == NULL);
+  if (verdict.ok && unknown && status == CF_EXIT_TRUE)
     status = CF_EXIT_UNKNOWN;
   return verdict.ok ? status : CF_EXIT_FALSE;
 }

@@ -139,7 +139,7 @@ static void put_errors(struct cf_buf *b, const struct cf_verify_result *r)
 }
 
 static void put_result(struct cf_buf *b, const struct cf_verify_job *job,
-                       const struct cf_verify_result *r, const char *resume)
+                       const struct cf_verify_result *r, const char *resume, bool own_key)
 {
   cf_buf_putc(b, '{');
   cf_json_put_member_bool(b, "ok", r->ok);
@@ -157,7 +157,7 @@ static void put_result(struct cf_buf *b, const struct cf_verify_job *job,
   put_errors(b, r);
   if (r->files_unjudged)
     cf_json_put_member(b, "unjudged", CF_STR("segments"));
-  cf_json_put_member(b, "assurance", CF_STR("signed"));
+  cf_json_put_member(b, "assurance", own_key ? CF_STR("own-key") : CF_STR("signed"));
   cf_json_put_name(b, "seconds");
   cf_buf_putf(b, "%lld.%06lld}\n", (long long)(r->elapsed_us / 1000000),
               (long long)(r->elapsed_us % 1000000));
@@ -251,7 +251,7 @@ static enum cf_err verdict_answer(struct cf_call *call, struct cf_verify_job *jo
   if (err == CF_OK)
     err = check_range(call, job, result);
   if (err == CF_OK) {
-    put_result(&b, job, result, resume_keep(call, job));
+    put_result(&b, job, result, resume_keep(call, job), cf_ledger_key_is_own(call->app->ledger));
     err = b.err == CF_OK ? cf_response_put(call->response, cf_buf_str(&b)) : b.err;
   }
   cf_buf_fini(&b);

@@ -42,12 +42,17 @@ CF_MUST enum cf_err cf_ledger_open(const struct cf_conf *conf, const char *softw
  * and nothing in DATA is written: its environment is recovered in a copy below
  * TMPDIR, which goes at the close. It records nothing: reads are answered
  * without, every other append is refused (CF_E_NOTREADY), and what was not
- * signed is not signed now. CF_E_LOCKED: an owner is at work in it, and can be
- * asked. The errors of cf_ledger_open but CF_E_ROLLBACK. */
+ * signed is not signed now. CF_E_LOCKED: an owner is at work in it, or was
+ * while it was copied, and can be asked. The errors of cf_ledger_open but
+ * CF_E_ROLLBACK; of them only CF_E_NOTFOUND and CF_E_DAMAGED say something of
+ * the data. */
 CF_MUST enum cf_err cf_ledger_open_copy(const struct cf_conf *conf, struct cf_ledger **ledger,
                                         struct cf_fault *fault);
 /* Was it opened as evidence? */
 bool cf_ledger_is_copy(const struct cf_ledger *ledger);
+/* Of a copy: nobody but its own record 0 says which key signs it. Whoever made
+ * all of it could have made that too. */
+bool cf_ledger_key_is_own(const struct cf_ledger *ledger);
 /* What is remembered of what was signed of a copy, wherever that is: more than
  * it holds, perhaps. CF_E_NOTFOUND: nothing. The rest as cf_anchor_look. */
 struct cf_anchor;

@@ -104,6 +104,7 @@ struct cf_ledger {
   int directory; /* DATA */
   int lock_fd;
   char *segments_path, *env_path;
+  bool own_key;              /* opened as evidence: record 0 alone says whose it is */
   char *scratch;             /* of a ledger opened as evidence: the directory of its env */
   struct cf_buf previous;    /* during init: the checkpoint that record 0 names */
   struct cf_anchor evidence; /* and the largest head of it that was signed */

@@ -46,6 +46,16 @@ is "$(jq -r '.errors[].code' "$TMP/out")" ROLLBACK "nothing else is wrong"
 check "nothing was written" cmp -s <(sums) "$TMP/before"
 check "nothing stays behind" [ -z "$(find "${TMPDIR:-/tmp}" -maxdepth 1 -name 'counterfoil-evidence-*' -user "${RUN_AS:-$(id -un)}" -newer "$TMP/before")" ]
 
+TMPDIR=$TMP/none run "no place for a copy" 2 recover
+complains 'TMPDIR' "is said as that"
+is "$(grep -c lost "$TMP/out")" 0 "and not as a loss"
+if ! sanitized; then
+  for n in 8 12; do
+    (ulimit -n "$n" && cli recover --config "$CONF" >"$TMP/out" 2>"$TMP/err")
+    is "$? $(grep -c lost "$TMP/out")" "2 0" "nor are too few descriptors ($n)"
+  done
+fi
+
 run "not under the same name" 2 recover --continue-as test.example.org/first --data "$TMP/second"
 complains 'must not get a second one' "and why"
 run "not without a place" 2 recover --continue-as test.example.org/second
@@ -74,4 +84,12 @@ as_user mkdir -m 700 "$TMP/third"
 run "and to go on" 0 recover --continue-as test.example.org/third --data "$TMP/third"
 cp -a "$TMP/newest" "$DATA"
 run "the newest data put back" 0 verify
+root=$(sed -n 3p "$DATA.signer/state")
+signed=$(sed -n 2p "$DATA.signer/state")
+mv "$DATA.signer/vkey" "$TMP/vkey"
+run "a copy that nobody else has the key of" 2 verify --read-only
+says 'ok: .*the key is what record 0 says, and nobody else' "is not called good"
+run "but with a checkpoint that was kept" 0 verify --read-only --size "$signed" --root "$root"
+mv "$TMP/vkey" "$DATA.signer/vkey"
+run "and with the key" 0 verify --read-only
 finish

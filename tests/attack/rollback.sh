@@ -7,19 +7,10 @@
 
 begin rollback
 
-# run NAME STATUS ARGUMENTS…: the command ends so; its words are $TMP/out and $TMP/err.
-run() {
-  local name=$1 want=$2 got
-  shift 2
-  cli "$@" --config "$CONF" >"$TMP/out" 2>"$TMP/err" </dev/null
-  got=$?
-  if [ "$got" = "$want" ]; then pass "$name"; else fail "$name" "status $got, not $want" "$(head -c 600 "$TMP/out")" "$(head -c 600 "$TMP/err")"; fi
-}
-complains() { like "$(cat "$TMP/err")" "$1" "$2"; }
 lines() { # lines NAME N: of a log
   seq "$2" | sed "s|.*|198.51.100.7 - u& [01/Nov/2026:00:00:00 +0000] \"GET /$1/& HTTP/1.1\" 200 1|"
 }
-put_in() { lines "$1" "$2" >"$TMP/$1.log"; run "import $1" 0 import --source "$1" "$TMP/$1.log"; }
+put_in() { lines "$1" "$2" >"$TMP/$1.log"; run_conf "import $1" 0 import --source "$1" "$TMP/$1.log"; }
 segments() { find "$DATA/segments" -type f ! -name '*.sums' | wc -l; }
 wait_for_segments() { # wait_for_segments N: they are written by whoever owns the ledger for a moment
   local i
@@ -29,16 +20,9 @@ wait_for_segments() { # wait_for_segments N: they are written by whoever owns th
   done
   die "no $1 segments"
 }
-# ask PATH: through a plain CGI, whose own process owns the ledger.
-ask() {
-  as_user env -i GATEWAY_INTERFACE=CGI/1.1 SERVER_PROTOCOL=HTTP/1.1 REQUEST_METHOD=GET SCRIPT_NAME=/audit "PATH_INFO=$1" \
-    "COUNTERFOIL_CONF=$CONF" "$FCGI" </dev/null >"$TMP/answer" 2>>"$TMP/log/cgi"
-  STATUS=$(sed -n 's/^Status: \([0-9]*\).*/\1/p' "$TMP/answer")
-  tr -d '\r' <"$TMP/answer" | sed '1,/^$/d' >"$TMP/body"
-}
 keep() { rm -rf "$TMP/$1"; mkdir "$TMP/$1"; cp -a "$DATA" "$TMP/$1/data"; cp -a "$DATA.signer" "$TMP/$1/signer"; }
 put_back() { rm -rf "$DATA" "$DATA.signer"; cp -a "$TMP/$1/data" "$DATA"; cp -a "$TMP/$1/signer" "$DATA.signer"; }
-refused() { run "$1" 1 verify; complains 'signed' "and says so"; }
+refused() { run_conf "$1" 1 verify; complains 'signed' "and says so"; }
 
 make_ledger segment_records=256 idle_exit=0
 put_in old 300
@@ -46,7 +30,7 @@ wait_for_segments 1
 keep old
 put_in new 900
 wait_for_segments 4
-run "it is whole" 0 verify
+run_conf "it is whole" 0 verify
 keep new
 
 note "old data"
@@ -75,21 +59,21 @@ rm "$DATA.signer/state"
 refused "without it"
 is "$(segments)" "$n" "no segment is lost"
 cp -a "$TMP/old/signer/state" "$DATA.signer/state"
-run "with the state of that time" 0 verify
+run_conf "with the state of that time" 0 verify
 is "$(segments)" "$n" "none is lost either"
 check "they are set aside" [ "$(find "$DATA/segments/aside" -type f | wc -l)" -gt 1 ]
-ask /readyz
+cgi_get - /readyz
 is "$(json '.aside > 1')" true "and readyz names them"
 
 note "what was asked of a ledger that is rolled back"
 put_back new
 rm -rf "$DATA" && cp -a "$TMP/old/data" "$DATA"
 for path in /readyz / /v1/events /v1/whoami /checkpoint /no/such /login; do
-  ask "$path"
+  cgi_get - "$path"
   answers "$path" 503 rollback
 done
 like "$(json .detail)" 'signed' "with the reason"
 is "$(grep -c Retry-After "$TMP/answer")" 0 "it does not pass"
-ask /healthz
+cgi_get - /healthz
 answers /healthz 200
 finish

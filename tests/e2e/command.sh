@@ -6,16 +6,6 @@
 
 begin command
 
-# run NAME STATUS ARGUMENTS…: the command ends so; its words are $TMP/out and $TMP/err.
-run() {
-  local name=$1 want=$2 got
-  shift 2
-  cli "$@" >"$TMP/out" 2>"$TMP/err" </dev/null
-  got=$?
-  if [ "$got" = "$want" ]; then pass "$name"; else fail "$name" "status $got, not $want" "$(head -c 600 "$TMP/out")" "$(head -c 600 "$TMP/err")"; fi
-}
-says() { like "$(cat "$TMP/out")" "$1" "$2"; }      # says REGEX NAME: on standard output
-complains() { like "$(cat "$TMP/err")" "$1" "$2"; } # complains REGEX NAME: on standard error
 
 # ---- help and wrong use
 

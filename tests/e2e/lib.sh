@@ -6,6 +6,7 @@
 #   spawn NAME COMMAND…    start a process that end_all ends; its pid is $PID, what it says is $TMP/log/NAME
 #   http, http_as          ask; $STATUS, $TMP/body, $TMP/headers are the answer
 #   is, like, check        compare and count
+#   run, says, complains   the command
 #   finish                 end everything, say `N passed, N failed`, exit
 #
 # Everything listens on 127.0.0.1 and ends by its own pid, also when the script is interrupted. What failed keeps its logs.
@@ -221,4 +222,18 @@ answers() {
   if [ "${want% }" = "$got" ]; then pass "$1"; else fail "$1" "got  $got" "want $want" "$(head -c 600 "$TMP/body")"; fi
 }
 
+# ---- the command
+
 cli() { as_user "$CLI" "$@"; }
+
+# run NAME STATUS ARGUMENTS…: it ends so; its words are $TMP/out and $TMP/err.
+run() {
+  local name=$1 want=$2 got
+  shift 2
+  cli "$@" >"$TMP/out" 2>"$TMP/err" </dev/null
+  got=$?
+  if [ "$got" = "$want" ]; then pass "$name"; else fail "$name" "status $got, not $want" "$(head -c 600 "$TMP/out")" "$(head -c 600 "$TMP/err")"; fi
+}
+run_conf() { run "$@" --config "$CONF"; }           # with the ledger of make_ledger
+says() { like "$(cat "$TMP/out")" "$1" "$2"; }      # says REGEX NAME: on standard output
+complains() { like "$(cat "$TMP/err")" "$1" "$2"; } # complains REGEX NAME: on standard error

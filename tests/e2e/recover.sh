@@ -6,47 +6,38 @@
 
 begin recover
 
-run() { # run NAME STATUS ARGUMENTS…: with $CONF
-  local name=$1 want=$2 got
-  shift 2
-  cli "$@" --config "$CONF" >"$TMP/out" 2>"$TMP/err" </dev/null
-  got=$?
-  if [ "$got" = "$want" ]; then pass "$name"; else fail "$name" "status $got, not $want" "$(head -c 600 "$TMP/out")" "$(head -c 600 "$TMP/err")"; fi
-}
-says() { like "$(cat "$TMP/out")" "$1" "$2"; }
-complains() { like "$(cat "$TMP/err")" "$1" "$2"; }
 sums() { find "$TMP/data" "$TMP/data.signer" -type f -exec sha256sum {} + | sort; }
 
 make_ledger segment_records=256 origin=test.example.org/first
 cli sample 700 >"$TMP/sample"
-run "what was before the backup" 0 import --source a "$TMP/sample"
+run_conf "what was before the backup" 0 import --source a "$TMP/sample"
 cp -a "$DATA" "$TMP/backup"
-run "nothing is lost" 0 recover
+run_conf "nothing is lost" 0 recover
 says 'lost: +nothing' "and says so"
-run "what came after it" 0 import --source z "$TMP/sample"
+run_conf "what came after it" 0 import --source z "$TMP/sample"
 signed=$(sed -n 2p "$DATA.signer/state")
 cp -a "$DATA" "$TMP/newest"
 rm -rf "$DATA" && cp -a "$TMP/backup" "$DATA"
-run "the backup is old" 1 verify
+run_conf "the backup is old" 1 verify
 complains 'counterfoil recover' "and it is said what to do"
 sums >"$TMP/before"
-run "recover" 1 recover
+run_conf "recover" 1 recover
 says "here: +70[0-9] records" "what is here"
 says "signed: +$signed records, says $DATA.signer/state" "what was signed, and who says so"
 says "lost: +records 70[0-9] to $((signed - 1))" "what is lost"
 says 'Put the newest data back.*--read-only.*--continue-as ORIGIN --data DIR' "and the ways on"
 
-run "a question to the copy" 0 query --read-only limit=1000 order=asc
+run_conf "a question to the copy" 0 query --read-only limit=1000 order=asc
 is "$(grep -c . "$TMP/out")" 701 "is answered"
 complains 'nothing is recorded' "and says that it leaves no record"
-run "all of it is checked" 1 verify --read-only
+run_conf "all of it is checked" 1 verify --read-only
 says "ROLLBACK.*NOT OK: .* 70[0-9] leaves checked" "and against what was signed"
-run "as JSON" 1 verify --read-only --json
+run_conf "as JSON" 1 verify --read-only --json
 is "$(jq -r '.errors[].code' "$TMP/out")" ROLLBACK "nothing else is wrong"
 check "nothing was written" cmp -s <(sums) "$TMP/before"
 check "nothing stays behind" [ -z "$(find "${TMPDIR:-/tmp}" -maxdepth 1 -name 'counterfoil-evidence-*' -user "${RUN_AS:-$(id -un)}" -newer "$TMP/before")" ]
 
-TMPDIR=$TMP/none run "no place for a copy" 2 recover
+TMPDIR=$TMP/none run_conf "no place for a copy" 2 recover
 complains 'TMPDIR' "is said as that"
 is "$(grep -c lost "$TMP/out")" 0 "and not as a loss"
 if ! sanitized; then
@@ -56,21 +47,21 @@ if ! sanitized; then
   done
 fi
 
-run "not under the same name" 2 recover --continue-as test.example.org/first --data "$TMP/second"
+run_conf "not under the same name" 2 recover --continue-as test.example.org/first --data "$TMP/second"
 complains 'must not get a second one' "and why"
-run "not without a place" 2 recover --continue-as test.example.org/second
-run "not into what is there" 2 recover --continue-as test.example.org/second --data "$TMP/backup"
+run_conf "not without a place" 2 recover --continue-as test.example.org/second
+run_conf "not into what is there" 2 recover --continue-as test.example.org/second --data "$TMP/backup"
 as_user mkdir -m 700 "$TMP/second"
-run "a new ledger" 0 recover --continue-as test.example.org/second --data "$TMP/second"
+run_conf "a new ledger" 0 recover --continue-as test.example.org/second --data "$TMP/second"
 cp "$TMP/out" "$TMP/words"
 sed -e '/^data =/d; /^origin =/d' "$CONF" >"$TMP/second.conf" && grep -E '^(data|origin|signer) = ' "$TMP/words" >>"$TMP/second.conf"
 chmod 640 "$TMP/second.conf"
 [ -z "$RUN_AS" ] || chown "$RUN_AS:" "$TMP/second.conf"
 first=$CONF
 CONF=$TMP/second.conf
-run "goes on" 0 import --source z "$TMP/sample"
-run "and verifies" 0 verify
-run "its first record" 0 query --json kind=genesis
+run_conf "goes on" 0 import --source z "$TMP/sample"
+run_conf "and verifies" 0 verify
+run_conf "its first record" 0 query --json kind=genesis
 is "$(jq -r '.events[0].body.previous' "$TMP/out" | head -n 2 | tr '\n' ' ')" "test.example.org/first $signed " "names the old one's last checkpoint"
 is "$(jq -r '.events[0].body.previous' "$TMP/out" | grep -c '^— test.example.org/first ')" 1 "as that one signed it"
 check "the old key is kept" cmp -s "$TMP/data.signer/vkey" "$TMP/second.signer/previous.vkey"
@@ -78,18 +69,18 @@ CONF=$first
 check "the old one is as it was" cmp -s <(sums) "$TMP/before"
 
 rm -rf "$DATA"
-run "no data at all" 1 recover
+run_conf "no data at all" 1 recover
 says "signed: +$signed records" "the signer's directory is enough to say so"
 as_user mkdir -m 700 "$TMP/third"
-run "and to go on" 0 recover --continue-as test.example.org/third --data "$TMP/third"
+run_conf "and to go on" 0 recover --continue-as test.example.org/third --data "$TMP/third"
 cp -a "$TMP/newest" "$DATA"
-run "the newest data put back" 0 verify
+run_conf "the newest data put back" 0 verify
 root=$(sed -n 3p "$DATA.signer/state")
 signed=$(sed -n 2p "$DATA.signer/state")
 mv "$DATA.signer/vkey" "$TMP/vkey"
-run "a copy that nobody else has the key of" 2 verify --read-only
+run_conf "a copy that nobody else has the key of" 2 verify --read-only
 says 'ok: .*the key is what record 0 says, and nobody else' "is not called good"
-run "but with a checkpoint that was kept" 0 verify --read-only --size "$signed" --root "$root"
+run_conf "but with a checkpoint that was kept" 0 verify --read-only --size "$signed" --root "$root"
 mv "$TMP/vkey" "$DATA.signer/vkey"
-run "and with the key" 0 verify --read-only
+run_conf "and with the key" 0 verify --read-only
 finish

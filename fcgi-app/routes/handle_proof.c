@@ -9,6 +9,7 @@
 #include "fcgi-app/routes/call_in.h"
 #include "lib/base/codec.h"
 #include "lib/evidence/opening.h"
+#include "lib/evidence/proof.h"
 #include "lib/evidence/receipt.h"
 #include "lib/record/json.h"
 #include "lib/record/source.h"
@@ -115,15 +116,14 @@ static enum cf_err param_number(struct cf_call *call, const char *name, uint64_t
              : err;
 }
 
-static enum cf_err answer_proof(struct cf_call *call, const char *first_name, uint64_t first,
-                                const char *second_name, uint64_t second,
+static enum cf_err answer_proof(struct cf_call *call, const struct cf_proof_ask *ask,
                                 const struct cf_proof *proof)
 {
   struct cf_buf b;
   cf_buf_init(&b, SIZE_MAX);
   cf_buf_putc(&b, '{');
-  cf_json_put_member_u64(&b, first_name, first);
-  cf_json_put_member_u64(&b, second_name, second);
+  cf_json_put_member_u64(&b, ask->first_name, ask->first);
+  cf_json_put_member_u64(&b, ask->second_name, ask->second);
   cf_json_put_name(&b, "hashes");
   cf_proof_put(proof, &b);
   cf_buf_puts(&b, "}\n");
@@ -132,66 +132,33 @@ static enum cf_err answer_proof(struct cf_call *call, const char *first_name, ui
   return err;
 }
 
-typedef enum cf_err make_proof(const struct cf_hashes *hashes, uint64_t first, uint64_t second,
-                               struct cf_proof *proof);
+typedef enum cf_err get_proof(struct cf_ledger *ledger, const struct cf_proof_ask *ask,
+                              struct cf_proof *proof, struct cf_fault *fault);
 
-static enum cf_err proof_make(struct cf_call *call, const char *first_name, const char *second_name,
-                              make_proof *make)
+static enum cf_err proof_make(struct cf_call *call, struct cf_proof_ask ask, get_proof *get)
 {
-  uint64_t first = 0;
-  uint64_t second = 0;
-  struct cf_view *view = NULL;
-  struct cf_hashes hashes;
   struct cf_proof proof;
-  enum cf_err err = param_number(call, first_name, &first);
+  enum cf_err err = param_number(call, ask.first_name, &ask.first);
   if (err == CF_OK)
-    err = param_number(call, second_name, &second);
-  if (err == CF_OK)
-    err = cf_view_get(call->app->ledger, &view);
+    err = param_number(call, ask.second_name, &ask.second);
   if (err != CF_OK)
     return err;
-  cf_view_hashes(view, &hashes);
   call->access.tells = true; /* how many there are */
-  if (second > cf_view_size(view))
-    err = cf_fail(&call->fault, CF_E_PARAMETER, second_name, "the ledger has %llu records",
-                  (unsigned long long)cf_view_size(view));
-  if (err == CF_OK)
-    err = make(&hashes, first, second, &proof);
-  if (err == CF_E_PARAMETER && call->fault.detail[0] == '\0')
-    err = cf_fail(&call->fault, err, first_name, "%s must lie within %s", first_name, second_name);
-  if (err == CF_OK)
-    err = answer_proof(call, first_name, first, second_name, second, &proof);
-  cf_view_put(view);
-  return err;
+  err = get(call->app->ledger, &ask, &proof, &call->fault);
+  return err == CF_OK ? answer_proof(call, &ask, &proof) : err;
 }
 
 enum cf_err cf_handle_inclusion(struct cf_call *call)
 {
-  return proof_make(call, "seq", "size", cf_tree_inclusion);
+  return proof_make(call, (struct cf_proof_ask){"seq", "size", 0, 0}, cf_proof_inclusion);
 }
 
 enum cf_err cf_handle_consistency(struct cf_call *call)
 {
-  return proof_make(call, "first", "second", cf_tree_consistency);
+  return proof_make(call, (struct cf_proof_ask){"first", "second", 0, 0}, cf_proof_consistency);
 }
 
 /* ---- tiles ---- */
-
-/* Hashes or records of one entry of the level. */
-static uint64_t span_of(unsigned level)
-{
-  return level >= 8 ? UINT64_MAX : UINT64_C(1) << (CF_TILE_H * level);
-}
-
-static enum cf_err put_hashes(struct cf_view *view, const struct cf_tile *tile, struct cf_buf *b)
-{
-  struct cf_hashes hashes;
-  uint8_t *out = cf_buf_grow(b, (size_t)tile->width * CF_HASH_N);
-  if (out == NULL)
-    return b->err;
-  cf_view_hashes(view, &hashes);
-  return hashes.get(hashes.context, tile->level, tile->n * CF_TILE_W, tile->width, out);
-}
 
 static enum cf_err put_entries(struct cf_call *call, struct cf_view *view,
                                const struct cf_tile *tile, struct cf_buf *b)
@@ -214,24 +181,18 @@ static enum cf_err put_entries(struct cf_call *call, struct cf_view *view,
   return err;
 }
 
-/* Is all of the tile there? */
-static bool is_there(const struct cf_view *view, const struct cf_tile *tile)
-{
-  uint64_t entries = cf_view_size(view) / span_of(tile->entries ? 0 : tile->level);
-  return tile->n < entries / CF_TILE_W ||
-         (tile->n == entries / CF_TILE_W && tile->width <= entries % CF_TILE_W);
-}
-
-static enum cf_err put_tile(struct cf_call *call, const struct cf_tile *tile, struct cf_buf *b)
+static enum cf_err put_tile_of_entries(struct cf_call *call, const struct cf_tile *tile,
+                                       struct cf_buf *b)
 {
   struct cf_view *view = NULL;
   enum cf_err err = cf_view_get(call->app->ledger, &view);
   if (err != CF_OK)
     return err;
-  if (!is_there(view, tile))
+  uint64_t size = cf_view_size(view);
+  if (tile->n > size / CF_TILE_W || tile->n * CF_TILE_W + tile->width > size)
     err = cf_fail(&call->fault, CF_E_NOTFOUND, NULL, "there is no such tile yet");
   else
-    err = tile->entries ? put_entries(call, view, tile, b) : put_hashes(view, tile, b);
+    err = put_entries(call, view, tile, b);
   cf_view_put(view);
   return err;
 }
@@ -248,7 +209,8 @@ enum cf_err cf_handle_tile(struct cf_call *call)
   cf_access_filter(call, tile.entries ? CF_STR("tile=entries") : CF_STR("tile=hashes"));
   call->access.rows = tile.width;
   cf_buf_init(&b, SIZE_MAX);
-  enum cf_err err = put_tile(call, &tile, &b);
+  enum cf_err err = tile.entries ? put_tile_of_entries(call, &tile, &b)
+                                 : cf_proof_tile(call->app->ledger, &tile, &b, &call->fault);
   if (err == CF_OK)
     err = cf_call_answer(call, 200, "application/octet-stream", &b);
   cf_buf_fini(&b);

@@ -37,16 +37,16 @@ enum cf_err cf_checkpoint_get(struct cf_ledger *ledger, struct cf_buf *note,
   return err == CF_OK ? parse_note(note, checkpoint) : err;
 }
 
-/* The newest checkpoint where it covers seq, else one made now. */
-static enum cf_err covering(struct cf_inclusion *in, struct cf_ledger *ledger, uint64_t seq,
-                            struct cf_fault *fault)
+enum cf_err cf_checkpoint_covering(struct cf_ledger *ledger, uint64_t size, struct cf_buf *note,
+                                   struct cf_checkpoint *checkpoint, struct cf_fault *fault)
 {
-  enum cf_err err = cf_checkpoint_get(ledger, &in->note, &in->checkpoint);
-  if (err == CF_OK && in->checkpoint.size > seq)
+  size_t at = note->n;
+  enum cf_err err = cf_checkpoint_get(ledger, note, checkpoint);
+  if (err == CF_OK && checkpoint->size >= size)
     return CF_OK;
-  cf_buf_reset(&in->note);
-  err = cf_ledger_seal(ledger, seq + 1, &in->note, fault);
-  return err == CF_OK ? parse_note(&in->note, &in->checkpoint) : err;
+  cf_buf_cut(note, note->n - at);
+  err = cf_ledger_seal(ledger, size, note, fault);
+  return err == CF_OK ? parse_note(note, checkpoint) : err;
 }
 
 static bool has_record(struct cf_ledger *ledger, uint64_t seq)
@@ -80,7 +80,7 @@ enum cf_err cf_inclusion_get(struct cf_inclusion *in, struct cf_ledger *ledger, 
   struct cf_hashes hashes;
   if (!has_record(ledger, seq))
     return cf_fail(fault, CF_E_NOTFOUND, NULL, "there is no record %llu", (unsigned long long)seq);
-  enum cf_err err = covering(in, ledger, seq, fault);
+  enum cf_err err = cf_checkpoint_covering(ledger, seq + 1, &in->note, &in->checkpoint, fault);
   if (err == CF_OK)
     err = cf_view_get(ledger, &view);
   if (err != CF_OK)

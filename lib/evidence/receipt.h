@@ -35,5 +35,10 @@ CF_MUST enum cf_err cf_receipt_get(struct cf_ledger *ledger, uint64_t seq, struc
  * yet. */
 CF_MUST enum cf_err cf_checkpoint_get(struct cf_ledger *ledger, struct cf_buf *note,
                                       struct cf_checkpoint *checkpoint);
+/* The same, of at least that size: one is signed now, where none is yet. The
+ * errors of cf_ledger_seal. */
+CF_MUST enum cf_err cf_checkpoint_covering(struct cf_ledger *ledger, uint64_t size,
+                                           struct cf_buf *note, struct cf_checkpoint *checkpoint,
+                                           struct cf_fault *fault);
 
 #endif

@@ -4,7 +4,9 @@
 #include "config.h"
 
 #include "lib/evidence/opening.h"
+#include "lib/evidence/proof.h"
 #include "lib/evidence/receipt.h"
+#include "lib/ledger/ledger_in.h"
 #include "tests/unit/ledger/ledger_stage.h"
 #include "tests/unit/segment/forge.h"
 
@@ -22,6 +24,15 @@ static enum cf_err receipt(uint64_t seq)
   ck_assert((err == CF_OK) == (b.n > 0));
   cf_buf_fini(&b);
   return err;
+}
+
+static void stage_seal(void)
+{
+  struct cf_buf note;
+  struct cf_fault fault = {.at = ""};
+  cf_buf_init(&note, CF_NOTE_MAX);
+  ck_assert_ok(cf_ledger_seal(stage_ledger, stage_size(), &note, &fault));
+  cf_buf_fini(&note);
 }
 
 /* The leaf alone, as in tiles of entries. */
@@ -90,6 +101,79 @@ START_TEST(test_forged_hash)
 }
 END_TEST
 
+/* ---- proofs and tiles of hashes ---- */
+
+static enum cf_err inclusion(uint64_t seq, uint64_t size)
+{
+  const struct cf_proof_ask ask = {"seq", "size", seq, size};
+  struct cf_proof proof;
+  struct cf_fault fault = {.at = ""};
+  return cf_proof_inclusion(stage_ledger, &ask, &proof, &fault);
+}
+
+static enum cf_err consistency(uint64_t first, uint64_t second)
+{
+  const struct cf_proof_ask ask = {"first", "second", first, second};
+  struct cf_proof proof;
+  struct cf_fault fault = {.at = ""};
+  return cf_proof_consistency(stage_ledger, &ask, &proof, &fault);
+}
+
+static enum cf_err tile(unsigned level, uint64_t n, unsigned width)
+{
+  const struct cf_tile asked = {.level = level, .n = n, .width = width};
+  struct cf_fault fault = {.at = ""};
+  struct cf_buf b;
+  cf_buf_init(&b, SIZE_MAX);
+  enum cf_err err = cf_proof_tile(stage_ledger, &asked, &b, &fault);
+  ck_assert_uint_eq(b.n, err == CF_OK ? width * CF_HASH_N : 0);
+  cf_buf_fini(&b);
+  return err;
+}
+
+/* Every size and place, small ones and those around tiles. */
+START_TEST(test_proofs_hold)
+{
+  static const uint64_t sizes[] = {1, 2, 3, 7, 255, 256, 257, 511, 512, 700, 768, 1000};
+  stage_append_range(0, 1000, 100);
+  stage_wait_for_segments(3);
+  for (size_t i = 0; i < CF_COUNT(sizes); i++)
+    for (size_t k = 0; k <= i; k++) {
+      ck_assert_ok(inclusion(sizes[k] - 1, sizes[i]));
+      ck_assert_ok(consistency(sizes[k], sizes[i]));
+    }
+  ck_assert_ok(consistency(0, 5));
+  ck_assert_ok(consistency(0, 0));
+  ck_assert_err(inclusion(0, 0), CF_E_PARAMETER);
+  ck_assert_err(inclusion(5, 5), CF_E_PARAMETER);
+  ck_assert_err(consistency(6, 5), CF_E_PARAMETER);
+  ck_assert_err(consistency(5, 5000), CF_E_PARAMETER);
+  for (unsigned w = 1; w <= 256; w++)
+    ck_assert_ok(tile(0, 1, w));
+  ck_assert_ok(tile(1, 0, 3));
+  ck_assert_err(tile(1, 0, 4), CF_E_NOTFOUND);
+  ck_assert_err(tile(0, 4, 1), CF_E_NOTFOUND);
+  ck_assert_err(tile(9, 0, 1), CF_E_NOTFOUND);
+}
+END_TEST
+
+/* Hashes that are kept and are not what was signed: none of them goes out, nor
+ * what is made of them; the others do. */
+START_TEST(test_forged_tile)
+{
+  stage_append_range(0, 1000, 100);
+  stage_wait_for_segments(3);
+  stage_seal();
+  stage_ledger->levels.hashes[1].p[CF_HASH_N] ^= 1; /* of [256, 512) */
+  ck_assert_err(tile(1, 0, 2), CF_E_DAMAGED);
+  ck_assert_err(tile(1, 0, 3), CF_E_DAMAGED);
+  ck_assert_err(inclusion(10, 1000), CF_E_DAMAGED);
+  ck_assert_err(inclusion(10, 600), CF_E_DAMAGED);
+  ck_assert_err(consistency(300, 1000), CF_E_DAMAGED);
+  ck_assert_err(consistency(600, 1000), CF_E_DAMAGED);
+}
+END_TEST
+
 int main(void)
 {
   const struct cf_test tests[] = {
@@ -98,6 +182,11 @@ int main(void)
        .setup = stage_ledger_setup,
        .teardown = stage_ledger_teardown},
       {.tcase = "receipt", .test = test_forged_hash},
+      {.tcase = "proofs",
+       .test = test_proofs_hold,
+       .setup = stage_ledger_setup,
+       .teardown = stage_ledger_teardown},
+      {.tcase = "proofs", .test = test_forged_tile},
   };
   return cf_test_run("receipt", tests, CF_COUNT(tests));
 }

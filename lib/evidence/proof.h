@@ -9,6 +9,12 @@
 #include "lib/ledger/ledger.h"
 #include "lib/proof/tree.h"
 
+/* Hashes as they are kept, and what was signed of the tree. */
+struct cf_signed_tree {
+  struct cf_checkpoint head;
+  struct cf_hashes hashes;
+};
+
 /* The two numbers that a proof is of, and the names of their parameters. */
 struct cf_proof_ask {
   const char *first_name, *second_name;
@@ -28,5 +34,14 @@ CF_MUST enum cf_err cf_proof_consistency(struct cf_ledger *ledger, const struct 
  * errors above. */
 CF_MUST enum cf_err cf_proof_tile(struct cf_ledger *ledger, const struct cf_tile *tile,
                                   struct cf_buf *b, struct cf_fault *fault);
+
+/* The same within a signed tree that holds what is asked for. CF_E_PROOF where
+ * the hashes do not lead to its root; the errors of reading them. */
+CF_MUST enum cf_err cf_tree_prove_inclusion(const struct cf_signed_tree *tree, uint64_t seq,
+                                            uint64_t size, struct cf_proof *proof);
+CF_MUST enum cf_err cf_tree_prove_consistency(const struct cf_signed_tree *tree, uint64_t first,
+                                              uint64_t second, struct cf_proof *proof);
+CF_MUST enum cf_err cf_tree_prove_tile(const struct cf_signed_tree *tree,
+                                       const struct cf_tile *tile, uint8_t *hashes);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/base/codec.h"
 #include "lib/evidence/receipt.h"
 #include "lib/ledger/view.h"
 #include "lib/proof/anchor.h"
@@ -100,6 +101,18 @@ static enum cf_err kept_judge(const struct beside *b)
   return err == CF_E_NOTFOUND ? CF_OK : err;
 }
 
+/* A row that is no checkpoint. Who could write it could take one away. */
+static void stray_tell(void *context, struct cf_str key)
+{
+  struct cf_buf name;
+  cf_buf_init(&name, 64);
+  cf_hex_put(&name, (const uint8_t *)key.p, key.n < 16 ? key.n : 16);
+  cf_run_fault(context, CF_V_STORE_DAMAGED, NULL,
+               "checkpoints: the row %s of %zu bytes holds none, and was not written by this log",
+               cf_buf_cstr(&name), key.n);
+  cf_buf_fini(&name);
+}
+
 static enum cf_err beside_judge(void *context, struct cf_verify_run *run)
 {
   struct beside *b = context;
@@ -109,6 +122,8 @@ static enum cf_err beside_judge(void *context, struct cf_verify_run *run)
     segments_judge(b);
   if (b->job->mode >= CF_VERIFY_FULL)
     err = kept_judge(b);
+  if (err == CF_OK && b->job->mode >= CF_VERIFY_FULL)
+    err = cf_ledger_kept_strays(b->ledger, stray_tell, run);
   return err == CF_OK && b->job->also ? b->job->also(b->job->also_context, run) : err;
 }
 

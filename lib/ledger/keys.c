@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Whose ledger this is: record 0 names the key that it began with, each `key`
- * record the next one, in a note that both sign; the last one must be the
- * signer's. Whoever lost an old key has the new one's signature only: that is
+ * record the next one, in a note that both sign; the signer's must be that of
+ * record 0 or the last of them. Whoever lost an old key has the new one's signature only: that is
  * no way from here, and such a signer is refused. */
 #include "config.h"
 
@@ -62,19 +62,6 @@ static enum cf_err record_open(struct way *w, uint64_t seq)
   return err;
 }
 
-/* The record's public members. CF_E_SYNTAX. */
-static enum cf_err members_parse(const struct cf_record *record, struct cf_json **doc)
-{
-  struct cf_buf b;
-  cf_buf_init(&b, CF_LEAF_MAX + 2);
-  cf_buf_putc(&b, '{');
-  cf_buf_putstr(&b, record->public_text);
-  cf_buf_putc(&b, '}');
-  enum cf_err err = b.err == CF_OK ? cf_json_parse(cf_buf_str(&b), BODY_DEPTH, doc, NULL) : b.err;
-  cf_buf_fini(&b);
-  return err;
-}
-
 static struct cf_str body_text(const struct cf_json *doc, const char *member)
 {
   return cf_json_string(cf_json_member(cf_json_member(doc, "body"), member));
@@ -117,7 +104,7 @@ static enum cf_err key_follow(struct way *w)
 {
   struct cf_json *doc = NULL;
   struct cf_vkey fresh;
-  enum cf_err err = members_parse(w->record, &doc);
+  enum cf_err err = cf_json_parse_members(w->record->public_text, BODY_DEPTH, &doc);
   if (err == CF_OK)
     err = cf_vkey_parse(body_text(doc, "key"), &fresh);
   if (err == CF_OK && w->record->seq > 0)
@@ -128,27 +115,25 @@ static enum cf_err key_follow(struct way *w)
   return err;
 }
 
+/* Follow a `key` record, by a reading of its own that holds its leaf against
+ * the tree. */
+static enum cf_err record_follow(void *context, const struct cf_record *r)
+{
+  enum cf_err err = r != NULL ? record_open(context, r->seq) : CF_E_DAMAGED;
+  return err == CF_OK ? key_follow(context) : err;
+}
+
 /* Follow the `key` records of a unit. */
 static enum cf_err unit_follow(struct way *w, size_t i)
 {
-  uint8_t key[CF_INDEX_VALUE_MAX];
-  size_t n = cf_index_key(CF_I_KIND, cf_str_from(cf_kind_table[CF_K_KEY].name), key);
-  struct cf_str value = {(const char *)key, n};
-  struct cf_term term = {.index = CF_I_KIND, .first = value, .last = value};
-  struct cf_unit unit;
-  struct cf_bits bits;
-  cf_view_unit(w->view, i, &unit);
-  enum cf_err err = cf_bits_new((uint32_t)(unit.end - unit.first), &bits);
-  if (err != CF_OK)
-    return err;
-  err = cf_view_match(w->view, i, &term, 0, &bits);
-  for (uint32_t at = cf_bits_next(&bits, 0); err == CF_OK && at != UINT32_MAX;
-       at = cf_bits_next(&bits, at + 1)) {
-    err = record_open(w, unit.first + at);
-    if (err == CF_OK && w->record->kind == CF_K_KEY)
-      err = key_follow(w);
-  }
-  cf_bits_free(&bits);
+  struct cf_block *block = calloc(1, sizeof *block);
+  const struct cf_view_each each = {CF_K_KEY, block, record_follow, w};
+  if (block == NULL)
+    return CF_E_NOMEM;
+  cf_block_init(block);
+  enum cf_err err = cf_view_each(w->view, i, &each);
+  cf_block_fini(block);
+  free(block);
   return err;
 }
 

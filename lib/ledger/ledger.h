@@ -189,6 +189,12 @@ CF_MUST enum cf_err cf_ledger_each_row(struct cf_ledger *ledger, enum cf_table t
                                                            struct cf_str value),
                                        void *context);
 
+/* Call each for the rows among the kept checkpoints that are none: their keys.
+ * CF_E_STORE. */
+CF_MUST enum cf_err cf_ledger_kept_strays(struct cf_ledger *ledger,
+                                          void (*each)(void *context, struct cf_str key),
+                                          void *context);
+
 /* Was a damaged file of the table set aside, and is it still there to be put
  * right? */
 bool cf_ledger_table_lost(const struct cf_ledger *ledger, enum cf_table table);

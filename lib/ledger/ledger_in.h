@@ -214,6 +214,15 @@ CF_MUST enum cf_err cf_meta_get_scrub(struct cf_ledger *l, struct cf_scrub *scru
 /* Secrets and the origin: made at init, read at open. */
 CF_MUST enum cf_err cf_meta_put_secrets(struct cf_ledger *l, struct cf_bdb_txn *txn);
 CF_MUST enum cf_err cf_meta_get_secrets(struct cf_ledger *l);
+/* A row of the table of kept checkpoints, which points into it. False: it is
+ * none, and whoever can write DATA put it there; it counts nowhere, and verify
+ * tells of it. */
+struct cf_kept {
+  uint64_t size;
+  int64_t time_us;
+  struct cf_str note;
+};
+bool cf_meta_kept(struct cf_str key, struct cf_str value, struct cf_kept *kept);
 /* The first kept checkpoint of at least size: its size, and its note appended.
  * CF_E_NOTFOUND. */
 CF_MUST enum cf_err cf_meta_checkpoint(struct cf_ledger *l, uint64_t size, uint64_t *found,

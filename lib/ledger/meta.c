@@ -266,6 +266,18 @@ enum cf_err cf_ledger_each_row(struct cf_ledger *l, enum cf_table table,
   return table_walk(l->table[table], (struct cf_str){0}, each, context);
 }
 
+/* ---- kept checkpoints ---- */
+
+bool cf_meta_kept(struct cf_str key, struct cf_str value, struct cf_kept *kept)
+{
+  if (key.n != 8 || value.n <= 8 || value.n > 8 + CF_NOTE_MAX)
+    return false;
+  *kept = (struct cf_kept){.size = cf_u64_get((const uint8_t *)key.p),
+                           .time_us = (int64_t)cf_u64_get((const uint8_t *)value.p),
+                           .note = {value.p + 8, value.n - 8}};
+  return true;
+}
+
 enum cf_err cf_meta_checkpoint(struct cf_ledger *l, uint64_t size, uint64_t *found,
                                struct cf_buf *note)
 {
@@ -273,16 +285,40 @@ enum cf_err cf_meta_checkpoint(struct cf_ledger *l, uint64_t size, uint64_t *fou
   cf_u64_put(seek, size);
   struct cf_bdb_cursor *cursor = NULL;
   struct cf_str key, value;
+  struct cf_kept kept;
   enum cf_err err = cf_bdb_cursor_open(l->checkpoints, &cursor);
-  if (err == CF_OK)
-    err = cf_bdb_cursor_move(cursor, CF_BDB_AT_LEAST, str(seek, sizeof seek), &key, &value);
-  if (err == CF_OK && (key.n != 8 || value.n < 8))
-    err = CF_E_DAMAGED;
+  enum cf_bdb_move move = CF_BDB_AT_LEAST;
+  do {
+    if (err == CF_OK)
+      err = cf_bdb_cursor_move(cursor, move, str(seek, sizeof seek), &key, &value);
+    move = CF_BDB_NEXT;
+  } while (err == CF_OK && !cf_meta_kept(key, value, &kept));
   if (err == CF_OK) {
-    *found = cf_u64_get((const uint8_t *)key.p);
-    cf_buf_put(note, value.p + 8, value.n - 8);
+    *found = kept.size;
+    cf_buf_putstr(note, kept.note);
     err = note->err;
   }
   cf_bdb_cursor_close(cursor);
   return err;
+}
+
+struct strays {
+  void (*each)(void *context, struct cf_str key);
+  void *context;
+};
+
+static enum cf_err one_kept(void *context, struct cf_str key, struct cf_str value)
+{
+  const struct strays *s = context;
+  struct cf_kept kept;
+  if (!cf_meta_kept(key, value, &kept))
+    s->each(s->context, key);
+  return CF_OK;
+}
+
+enum cf_err cf_ledger_kept_strays(struct cf_ledger *l,
+                                  void (*each)(void *context, struct cf_str key), void *context)
+{
+  struct strays s = {each, context};
+  return table_walk(l->checkpoints, (struct cf_str){0}, one_kept, &s);
 }

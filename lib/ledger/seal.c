@@ -153,18 +153,17 @@ struct thinning {
  * is of the future does not count: the clock was ahead. */
 static enum cf_err thin_row(struct thinning *t, struct cf_str key, struct cf_str value)
 {
-  if (key.n != 8 || value.n < 8)
-    return CF_E_DAMAGED;
+  struct cf_kept kept;
   if (t->n == PRUNE_BATCH)
     return CF_E_NOTFOUND;
-  int64_t time = (int64_t)cf_u64_get((const uint8_t *)value.p);
-  if (time > t->now_us)
+  if (!cf_meta_kept(key, value, &kept) || kept.time_us > t->now_us)
     return CF_OK;
+  int64_t time = kept.time_us;
   int64_t slot_us = time < t->day_ago_us ? cf_time_hour(time) : time - time % MINUTE_US;
   if (t->any && slot_us == t->slot_us)
     t->size[t->n++] = t->last;
   t->any = true;
-  t->last = cf_u64_get((const uint8_t *)key.p);
+  t->last = kept.size;
   t->slot_us = slot_us;
   return CF_OK;
 }

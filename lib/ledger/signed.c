@@ -7,10 +7,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "lib/base/codec.h"
 #include "lib/ledger/ledger_in.h"
 
-/* The largest checkpoint of the ledger's own table that counts. */
+/* The checkpoints of the ledger's own table, from the largest on down to one
+ * that is kept under the size that was signed: what is below it is smaller. */
 static enum cf_err kept_take(struct cf_ledger *l, struct cf_anchor *anchor)
 {
   struct cf_bdb_cursor *cursor = NULL;
@@ -18,14 +18,14 @@ static enum cf_err kept_take(struct cf_ledger *l, struct cf_anchor *anchor)
   enum cf_err err = cf_bdb_cursor_open(l->checkpoints, &cursor);
   for (enum cf_bdb_move move = CF_BDB_LAST; err == CF_OK; move = CF_BDB_PREV) {
     err = cf_bdb_cursor_move(cursor, move, none, &key, &value);
-    if (err != CF_OK || value.n < 8)
+    struct cf_checkpoint checkpoint;
+    struct cf_kept kept;
+    if (err != CF_OK || !cf_meta_kept(key, value, &kept) ||
+        cf_checkpoint_check(kept.note, &l->vkey, &checkpoint) != CF_OK)
       continue;
-    struct cf_str note = {value.p + 8, value.n - 8};
-    enum cf_err taken = cf_anchor_take(anchor, "the checkpoints kept in the data", note, &l->vkey);
-    if (taken == CF_E_NOMEM || (taken == CF_OK && anchor->any)) {
-      err = taken;
+    err = cf_anchor_take(anchor, "the checkpoints kept in the data", kept.note, &l->vkey);
+    if (checkpoint.size == kept.size)
       break;
-    }
   }
   cf_bdb_cursor_close(cursor);
   return err == CF_E_NOTFOUND ? CF_OK : err;

@@ -171,28 +171,29 @@ static enum cf_err file(void *context, size_t i, struct cf_verify_file *out)
   return err == CF_OK && out->body.first >= s->size ? CF_E_NOTFOUND : err;
 }
 
-static enum cf_err later(void *context,
+/* A block of them. */
+static enum cf_err later(void *context, uint64_t *at,
                          enum cf_err (*each)(void *to, uint64_t seq, enum cf_kind kind,
                                              struct cf_str public_text),
                          void *to)
 {
   const struct cf_view_source *s = context;
   void *scratch = NULL;
+  if (*at >= s->view->size)
+    return CF_E_NOTFOUND;
   enum cf_err err = worker_new(NULL, &scratch);
+  if (err != CF_OK)
+    return err;
   struct worker *w = scratch;
-  for (uint64_t seq = s->size; err == CF_OK && seq < s->view->size;
-       seq += CF_GROUP - seq % CF_GROUP) {
-    err = cf_view_block(s->view, seq, &w->block);
-    for (unsigned i = (unsigned)(seq % CF_GROUP); err == CF_OK && i < w->block.n; i++) {
-      const struct cf_record *r = &w->block.record[i];
-      err = each(to, r->seq, r->kind, r->public_text);
-    }
-    if (err == CF_E_DAMAGED)
-      err = CF_OK;
+  err = cf_view_block(s->view, *at, &w->block);
+  for (unsigned i = (unsigned)(*at % CF_GROUP); err == CF_OK && i < w->block.n; i++) {
+    const struct cf_record *r = &w->block.record[i];
+    err = each(to, r->seq, r->kind, r->public_text);
   }
-  if (w != NULL)
-    worker_free(NULL, w);
-  return err;
+  worker_free(NULL, w);
+  uint64_t end = *at + CF_GROUP - *at % CF_GROUP;
+  *at = end < s->view->size ? end : s->view->size;
+  return err == CF_E_DAMAGED ? CF_OK : err;
 }
 
 static enum cf_err checkpoint(void *context, uint64_t size, uint64_t *found, struct cf_buf *note)

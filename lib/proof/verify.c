@@ -201,20 +201,34 @@ static void newer_judge(struct cf_verify_run *run)
                  (unsigned long long)run->next.checkpoint.size, (unsigned long long)run->head.size);
 }
 
+/* Is all walked, and may what comes at the end begin? It is in one piece: a
+ * part that did more than a little, and has spent its budget, leaves it. */
+static bool run_whole(const struct cf_verify_run *run, uint64_t was)
+{
+  bool full = run->job->mode >= CF_VERIFY_FULL;
+  bool long_one = run->folded + run->later_at - was > CF_LATER_LEAST;
+  bool leave = full && run->job->also && run->job->carry && long_one && cf_run_spent(run);
+  return run->over || (run->folded == run->end && (!full || run->later_done) && !leave);
+}
+
 /* Walk as far as the budget goes, and judge what only the end can tell. */
 static enum cf_err run_walk(struct cf_verify_run *run)
 {
   struct cf_verify_result *r = &run->result;
+  uint64_t was = run->folded + run->later_at;
+  bool full = run->job->mode >= CF_VERIFY_FULL;
   enum cf_err err = cf_run_walk(run);
+  if (err == CF_OK && full && !run->over && run->folded == run->end)
+    err = cf_run_later(run);
   if (err != CF_OK)
     return err;
-  r->complete = run->over || run->folded == run->end;
+  r->complete = run_whole(run, was);
   r->has_next = !r->complete;
-  r->next = run->folded;
+  r->next = full && run->folded == run->end ? run->later_at : run->folded;
   if (!r->complete)
     return CF_OK;
   newer_judge(run);
-  if (!run->over && run->job->mode >= CF_VERIFY_FULL)
+  if (!run->over && full)
     err = cf_run_claims_end(run);
   return err == CF_OK && run->job->also ? run->job->also(run->job->also_context, run) : err;
 }
@@ -237,6 +251,7 @@ static enum cf_err run_begin(struct cf_verify_run *run)
                    "a multiple of 256 within the ledger is needed");
   run_plan(run);
   kept_prepare(run);
+  run->later_at = run->head.size;
   run->begun = true;
   return cf_run_begin(run);
 }

@@ -76,9 +76,10 @@ struct cf_verify_source {
   /* FULL, DEEP, at the end, in the thread of cf_verify: the i-th file that
    * holds records below the head, in order, CF_E_NOTFOUND past the last; and
    * each record behind the head, whose word counts for what the source shows
-   * already. Either may be NULL. */
+   * already: some of them from *at on, which is brought behind them,
+   * CF_E_NOTFOUND where there is none. Either may be NULL. */
   enum cf_err (*file)(void *context, size_t i, struct cf_verify_file *file);
-  enum cf_err (*later)(void *context,
+  enum cf_err (*later)(void *context, uint64_t *at,
                        enum cf_err (*each)(void *to, uint64_t seq, enum cf_kind kind,
                                            struct cf_str public_text),
                        void *to);
@@ -131,7 +132,8 @@ struct cf_verify_job {
   struct cf_verify_run **carry;
   /* Where the walk is complete, in the thread of cf_verify: what the caller
    * holds against the records by himself, telling faults by cf_run_fault. Its
-   * error ends the verify. NULL: nothing. */
+   * error ends the verify. It is in one piece: where the budget is spent before
+   * it begins, it is left to whoever goes on. NULL: nothing. */
   enum cf_err (*also)(void *context, struct cf_verify_run *run);
   void *also_context;
   /* Called now and then from one thread; may be NULL. */

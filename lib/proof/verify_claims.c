@@ -144,7 +144,6 @@ static void retention_take(struct cf_verify_run *run, const struct cf_json *doc)
 static enum cf_err claim_take(struct cf_verify_run *run, const struct cf_claim *claim,
                               struct cf_str public_text)
 {
-  struct cf_buf text;
   struct cf_json *doc = NULL;
   if (claim->kind == CF_K_ERASURE) {
     erasure_take(run, claim, public_text);
@@ -152,18 +151,12 @@ static enum cf_err claim_take(struct cf_verify_run *run, const struct cf_claim *
   }
   if (claim->kind == CF_K_SEGMENT)
     return cf_run_told(run, claim->seq, public_text);
-  cf_buf_init(&text, CF_LEAF_MAX + 2);
-  cf_buf_putc(&text, '{');
-  cf_buf_putstr(&text, public_text);
-  cf_buf_putc(&text, '}');
-  enum cf_err err =
-      text.err == CF_OK ? cf_json_parse(cf_buf_str(&text), BODY_DEPTH, &doc, NULL) : text.err;
+  enum cf_err err = cf_json_parse_members(public_text, BODY_DEPTH, &doc);
   if (err == CF_OK && claim->kind == CF_K_GENESIS)
     genesis_check(run, claim, doc);
   if (err == CF_OK && claim->kind == CF_K_RETENTION)
     retention_take(run, doc);
   cf_json_free(doc);
-  cf_buf_fini(&text);
   if (err == CF_OK || err == CF_E_NOMEM)
     return err;
   cf_run_fault(run, CF_V_LEAF_FORMAT, &claim->seq, "the body cannot be read");
@@ -199,15 +192,26 @@ static enum cf_err later_take(void *context, uint64_t seq, enum cf_kind kind,
                                                       : CF_OK;
 }
 
+enum cf_err cf_run_later(struct cf_verify_run *run)
+{
+  const struct cf_verify_source *source = run->source;
+  enum cf_err err = source->later ? CF_OK : CF_E_NOTFOUND;
+  uint64_t least = run->later_at + CF_LATER_LEAST;
+  while (err == CF_OK) {
+    if (run->later_at >= least && run->job->carry && cf_run_spent(run))
+      return CF_OK;
+    err = source->later(source->context, &run->later_at, later_take, run);
+  }
+  run->later_done = err == CF_E_NOTFOUND;
+  return err == CF_E_NOTFOUND ? CF_OK : err;
+}
+
 /* A record that could not be read may have been the one that names what is
  * missing: nobody is accused then, the damage is told anyway. */
 enum cf_err cf_run_claims_end(struct cf_verify_run *run)
 {
   const struct cf_erasures *e = &run->erasures;
-  const struct cf_verify_source *source = run->source;
-  enum cf_err err = source->later ? source->later(source->context, later_take, run) : CF_OK;
-  if (err == CF_OK)
-    err = cf_run_files(run);
+  enum cf_err err = cf_run_files(run);
   if (err != CF_OK)
     return err;
   for (size_t i = 0; i < e->n; i++)

@@ -12,10 +12,12 @@
 #include <pthread.h>
 #include <stdarg.h>
 
+#include "lib/base/clock.h"
 #include "lib/proof/oath.h"
 #include "lib/proof/verify.h"
 
 #define CF_TILE_ERRORS_MAX 32 /* kept of one tile; all are counted */
+#define CF_LATER_LEAST     1024 /* records behind the head that a part looks at, whatever its budget */
 
 /* A record that says something of others or of the ledger: genesis, erasure,
  * retention. Its public text lies in the tile's claims. */
@@ -101,6 +103,8 @@ struct cf_verify_run {
   uint64_t folded;     /* leaves walked, counted from 0: where the edge would stand; between
                         * two parts of a walk a multiple of 256 */
   bool over;           /* the source ended before `end` */
+  uint64_t later_at;   /* records behind the head were looked at up to here, */
+  bool later_done;     /* and there are no more */
 
   struct cf_edge edge;
   bool edge_known;         /* false: a hash was missing, no root can be judged from there on */
@@ -136,6 +140,12 @@ void cf_tile_check(const struct cf_verify_source *source, enum cf_verify_mode mo
  * an error, or the budget's end. */
 CF_MUST enum cf_err cf_run_walk(struct cf_verify_run *run);
 
+/* Is the budget of this part of the walk spent? */
+static inline bool cf_run_spent(const struct cf_verify_run *run)
+{
+  return run->job->budget_us > 0 && cf_clock_mono_us() - run->start_us >= run->job->budget_us;
+}
+
 /* verify_fold.c: stand at run->first; take the next tile. The errors are the
  * source's, or memory. */
 CF_MUST enum cf_err cf_run_begin(struct cf_verify_run *run);
@@ -161,6 +171,9 @@ CF_MUST enum cf_err cf_run_stops(struct cf_verify_run *run, bool judge);
  * full walk. */
 CF_MUST enum cf_err cf_run_claims(struct cf_verify_run *run, const struct cf_tile_report *tile);
 CF_MUST enum cf_err cf_run_claims_end(struct cf_verify_run *run);
+/* Before that: take what records behind the head say, until the last of them or
+ * the budget's end. */
+CF_MUST enum cf_err cf_run_later(struct cf_verify_run *run);
 
 /* verify_files.c: take a `segment` record; at the end of a full walk hold the
  * source's files against what was told. */

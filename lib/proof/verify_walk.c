@@ -156,11 +156,6 @@ static void workers_stop(struct walk *w)
   pthread_mutex_unlock(&w->mutex);
 }
 
-static bool budget_spent(const struct cf_verify_run *run)
-{
-  return run->job->budget_us > 0 && cf_clock_mono_us() - run->start_us >= run->job->budget_us;
-}
-
 static void progress(const struct cf_verify_run *run, int64_t *told_us)
 {
   int64_t now = cf_clock_mono_us();
@@ -178,7 +173,7 @@ static enum cf_err fold_all(struct walk *w)
   int64_t told_us = run->start_us;
   for (uint64_t i = 0; i < w->tiles && !run->over; i++) {
     struct cf_tile_report *tile = NULL;
-    if (i > 0 && budget_spent(run))
+    if (i > 0 && cf_run_spent(run))
       return CF_OK;
     enum cf_err err = tile_await(w, i, &tile);
     if (err == CF_OK)

@@ -68,6 +68,18 @@ enum cf_err cf_json_parse(struct cf_str text, unsigned depth_max, struct cf_json
   return err;
 }
 
+enum cf_err cf_json_parse_members(struct cf_str text, unsigned depth_max, struct cf_json **doc)
+{
+  struct cf_buf b;
+  cf_buf_init(&b, SIZE_MAX);
+  cf_buf_putc(&b, '{');
+  cf_buf_putstr(&b, text);
+  cf_buf_putc(&b, '}');
+  enum cf_err err = b.err == CF_OK ? cf_json_parse(cf_buf_str(&b), depth_max, doc, NULL) : b.err;
+  cf_buf_fini(&b);
+  return err;
+}
+
 void cf_json_free(struct cf_json *doc)
 {
   json_object_put(object(doc));

@@ -46,6 +46,9 @@ struct cf_json;
  * null gives NULL. CF_E_SYNTAX with the byte offset in fault, CF_E_NOMEM. */
 CF_MUST enum cf_err cf_json_parse(struct cf_str text, unsigned depth_max, struct cf_json **doc,
                                   struct cf_fault *fault);
+/* The same of an object's members without its braces, as leaves have them. */
+CF_MUST enum cf_err cf_json_parse_members(struct cf_str text, unsigned depth_max,
+                                          struct cf_json **doc);
 void cf_json_free(struct cf_json *doc);
 /* Memory that such a document takes, at most about: far more than its text,
  * where that is full of small values. */

@@ -32,11 +32,16 @@ static bool verify(enum cf_verify_mode mode)
   return result->ok;
 }
 
+static void tells_at(size_t i, enum cf_verdict verdict, const char *what)
+{
+  ck_assert_int_eq(result->errors[i].verdict, verdict);
+  ck_assert_msg(strstr(result->errors[i].detail, what) != NULL, "%s", result->errors[i].detail);
+}
+
 static void tells(enum cf_verdict verdict, const char *what)
 {
   ck_assert_uint_eq(result->errors_total, 1);
-  ck_assert_int_eq(result->errors[0].verdict, verdict);
-  ck_assert_msg(strstr(result->errors[0].detail, what) != NULL, "%s", result->errors[0].detail);
+  tells_at(0, verdict, what);
 }
 
 /* At once after a start too, before anybody has read what the chain tells. */
@@ -88,25 +93,56 @@ START_TEST(test_mismatched)
 }
 END_TEST
 
-/* A checkpoint of a larger tree that nobody signed. */
-START_TEST(test_kept_beyond)
+/* Put a row among the kept checkpoints of the closed ledger. */
+static void checkpoint_put(struct cf_str key, struct cf_str value)
 {
   struct cf_bdb_env *env = NULL;
   struct cf_bdb *db = NULL;
   char path[300];
-  uint8_t key[8];
-  stage_close_ledger();
   snprintf(path, sizeof path, "%s/env", stage_conf.data);
   ck_assert_ok(cf_bdb_env_open(path, 1u << 20, false, &env, NULL));
   ck_assert_ok(cf_bdb_open(env, NULL, "checkpoints", NULL, CF_BDB_READ, 4096, &db));
-  cf_u64_put(key, 1u << 20);
-  ck_assert_ok(
-      cf_bdb_put(db, NULL, (struct cf_str){(const char *)key, sizeof key}, CF_STR("12345678note")));
+  ck_assert_ok(cf_bdb_put(db, NULL, key, value));
   cf_bdb_close(db);
   cf_bdb_env_close(env);
+}
+
+/* A checkpoint of a larger tree that nobody signed. */
+START_TEST(test_kept_beyond)
+{
+  uint8_t key[8];
+  cf_u64_put(key, 1u << 20);
+  stage_close_ledger();
+  checkpoint_put((struct cf_str){(const char *)key, sizeof key}, CF_STR("12345678note"));
   stage_open_ledger();
   ck_assert(!verify(CF_VERIFY_FULL));
   tells(CF_V_ROLLBACK, "size 1048576 is kept");
+}
+END_TEST
+
+/* Rows that are no checkpoints are told of, and end nothing: not the start, not
+ * the thinning, not the walk. */
+START_TEST(test_kept_strays)
+{
+  static char large[CF_NOTE_MAX + 9];
+  static const struct cf_str rows[][2] = {
+      {{"\0\0\1", 3}, {"12345678note", 12}},
+      {{"\0\0\0\0\0\0\0\1\0", 9}, {"12345678note", 12}},
+      {{"\0\0\0\0\0\0\0\2", 8}, {"1234", 4}},
+      {{"\0\0\0\0\0\0\0\3", 8}, {large, sizeof large}},
+      {{"\377\377\377\377\377\377\377\377", 8}, {"", 0}},
+  };
+  stage_close_ledger();
+  for (size_t i = 0; i < CF_COUNT(rows); i++)
+    checkpoint_put(rows[i][0], rows[i][1]);
+  stage_open_ledger();
+  ck_assert(!verify(CF_VERIFY_FULL));
+  ck_assert(result->complete);
+  ck_assert_uint_eq(result->errors_total, CF_COUNT(rows));
+  ck_assert_uint_ge(result->checkpoints, 1);
+  tells_at(0, CF_V_STORE_DAMAGED, "the row 000000000000000100 of 9 bytes holds none");
+  tells_at(2, CF_V_STORE_DAMAGED, "the row 0000000000000003 of 8 bytes holds none");
+  ck_assert(verify(CF_VERIFY_QUICK));
 }
 END_TEST
 
@@ -114,10 +150,9 @@ int main(void)
 {
 #define ON .tcase = "own", .setup = set_up, .teardown = tear_down
   const struct cf_test tests[] = {
-      {ON, .test = test_whole},
-      {ON, .test = test_missing, .loops = 2},
-      {ON, .test = test_mismatched},
-      {ON, .test = test_kept_beyond},
+      {ON, .test = test_whole},       {ON, .test = test_missing, .loops = 2},
+      {ON, .test = test_mismatched},  {ON, .test = test_kept_beyond},
+      {ON, .test = test_kept_strays},
   };
   return cf_test_run("verify_ledger", tests, CF_COUNT(tests));
 }

@@ -261,16 +261,17 @@ static enum cf_err file_get(void *context, size_t i, struct cf_verify_file *file
   return CF_OK;
 }
 
-static enum cf_err later_each(void *context,
+static enum cf_err later_each(void *context, uint64_t *at,
                               enum cf_err (*each)(void *to, uint64_t seq, enum cf_kind kind,
                                                   struct cf_str public_text),
                               void *to)
 {
   const struct vl_ledger *l = context;
-  enum cf_err err = CF_OK;
-  for (size_t i = 0; err == CF_OK && i < l->later_n; i++)
-    err = each(to, l->sealed + i, l->later[i].kind, cf_str_from(l->later[i].public_text));
-  return err;
+  size_t i = (size_t)(*at - l->sealed);
+  if (i >= l->later_n)
+    return CF_E_NOTFOUND;
+  ++*at;
+  return each(to, l->sealed + i, l->later[i].kind, cf_str_from(l->later[i].public_text));
 }
 
 struct cf_verify_source vl_source(struct vl_ledger *l)

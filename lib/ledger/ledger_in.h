@@ -339,6 +339,10 @@ CF_MUST enum cf_err cf_segment_beside(struct cf_ledger *l, struct cf_view *view,
                                       const struct cf_segment_meta *meta,
                                       struct cf_verify_beside *beside);
 
+/* tail_file.c: the same of a generation's file, held against its image. */
+CF_MUST enum cf_err cf_tail_beside(struct cf_ledger *l, struct cf_view *view, struct cf_tail *tail,
+                                   struct cf_verify_beside *beside);
+
 /* seal.c, roll.c, warden.c: the three threads' work. */
 void *cf_clerk_main(void *ledger);
 void *cf_roller_main(void *ledger);

@@ -406,8 +406,11 @@ static enum cf_err view_checkpoint(struct cf_view *view, uint64_t size, uint64_t
 static enum cf_err view_beside(struct cf_view *view, struct cf_verify_beside *b)
 {
   const struct ledger_view *v = view_see(view);
-  const struct cf_segment_meta *meta = place_find(v, b->first).segment;
-  return meta != NULL ? cf_segment_beside(v->l, view, meta, b) : CF_OK;
+  struct place p = place_find(v, b->first);
+  if (p.segment != NULL)
+    return cf_segment_beside(v->l, view, p.segment, b);
+  bool whole = b->deep && p.tail != NULL && b->first == cf_tail_meta(p.tail)->first;
+  return whole ? cf_tail_beside(v->l, view, p.tail, b) : CF_OK;
 }
 
 static enum cf_err view_file(struct cf_view *view, size_t i, struct cf_verify_file *file)

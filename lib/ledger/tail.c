@@ -356,23 +356,34 @@ static enum cf_err load_records(struct loader *l, const uint8_t *hashes, struct 
   return err;
 }
 
-static enum cf_err load_piece(struct loader *l, struct cf_str key, struct cf_str value)
+enum cf_err cf_tail_piece_get(struct cf_str value, uint64_t first, struct cf_block *block,
+                              struct cf_tail_piece *piece)
 {
-  uint64_t next = l->t->meta.first + l->t->n;
-  if (key.n != 8 || cf_u64_get((const uint8_t *)key.p) != next)
-    return damaged(l, next, "is missing");
   struct cf_reader r;
   cf_reader_init(&r, value.p, value.n);
   unsigned n = (unsigned)cf_reader_u8(&r) << 8;
   n |= cf_reader_u8(&r);
   struct cf_str hashes = cf_reader_bytes(&r, (size_t)n * CF_HASH_N);
-  struct cf_str bytes = {(const char *)r.p, (size_t)(r.end - r.p)};
-  if (r.err != CF_OK || n == 0 || next + n > l->t->meta.limit)
-    return damaged(l, next, "is cut short");
-  enum cf_err err = cf_block_open(&l->block, next, bytes);
-  if (err == CF_E_SYNTAX || (err == CF_OK && l->block.n != n))
+  if (r.err != CF_OK || n == 0)
+    return CF_E_SYNTAX;
+  *piece = (struct cf_tail_piece){.hashes = (const uint8_t *)hashes.p,
+                                  .bytes = {(const char *)r.p, (size_t)(r.end - r.p)}};
+  enum cf_err err = cf_block_open(block, first, piece->bytes);
+  return err == CF_OK && block->n != n ? CF_E_SYNTAX : err;
+}
+
+static enum cf_err load_piece(struct loader *l, struct cf_str key, struct cf_str value)
+{
+  struct cf_tail_piece piece;
+  uint64_t next = l->t->meta.first + l->t->n;
+  if (key.n != 8 || cf_u64_get((const uint8_t *)key.p) != next)
+    return damaged(l, next, "is missing");
+  enum cf_err err = cf_tail_piece_get(value, next, &l->block, &piece);
+  if (err == CF_E_SYNTAX)
     return damaged(l, next, "does not open");
-  return err != CF_OK ? err : load_records(l, (const uint8_t *)hashes.p, bytes);
+  if (err == CF_OK && next + l->block.n > l->t->meta.limit)
+    return damaged(l, next, "goes beyond its generation");
+  return err != CF_OK ? err : load_records(l, piece.hashes, piece.bytes);
 }
 
 static enum cf_err load_all(struct loader *l)

@@ -70,6 +70,15 @@ CF_MUST enum cf_err cf_tail_put(struct cf_tail *tail, struct cf_bdb_txn *txn,
  * behind the file, and the process must end. */
 CF_MUST enum cf_err cf_tail_apply(struct cf_tail *tail, struct cf_piece *piece);
 
+/* A value of the file, for the key first: opened into block; the slices point
+ * into the value. CF_E_SYNTAX, CF_E_NOMEM. */
+struct cf_tail_piece {
+  const uint8_t *hashes; /* of the block's records */
+  struct cf_str bytes;   /* the block's */
+};
+CF_MUST enum cf_err cf_tail_piece_get(struct cf_str value, uint64_t first, struct cf_block *block,
+                                      struct cf_tail_piece *piece);
+
 const struct cf_tail_meta *cf_tail_meta(const struct cf_tail *tail);
 /* Writer: end the generation early. limit is a multiple of 256, not below what
  * it holds. */

@@ -176,7 +176,7 @@ struct cf_verify_result {
  *          checkpoint; every page of the files that the source keeps; that
  *          each erasure and the pruning is authorised by a record.
  *   DEEP   what FULL does, and that the source's indexes say what its records
- *          say.
+ *          say, and its files what it has in memory.
  *   RANGE  the tiles that hold the range; what is before and after them counts
  *          in the root by its kept rows, which proves the range included.
  *   QUICK  likewise, the last tile only, and no kept checkpoints.

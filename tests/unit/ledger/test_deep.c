@@ -202,12 +202,27 @@ START_TEST(test_changed)
 }
 END_TEST
 
+/* The file of the newest records, under the running owner. */
+START_TEST(test_the_file_of_the_tail)
+{
+  ck_assert(verify(CF_VERIFY_DEEP));
+  temp_run(
+      "f=$(ls data/env/tail-* | tail -n 1) && "
+      "printf xyz | dd of=$f bs=1 seek=$(($(stat -c %%s $f) - 1000)) conv=notrunc status=none");
+  ck_assert(verify(CF_VERIFY_FULL));
+  ck_assert(!verify(CF_VERIFY_DEEP));
+  ck_assert_int_eq(result->errors[0].verdict, CF_V_STORE_DAMAGED);
+  ck_assert_uint_ge(result->first_bad, 768);
+}
+END_TEST
+
 int main(void)
 {
 #define ON .tcase = "deep", .setup = set_up, .teardown = tear_down
   const struct cf_test tests[] = {
       {ON, .test = test_whole},
       {ON, .test = test_changed, .loops = CF_COUNT(changes)},
+      {ON, .test = test_the_file_of_the_tail},
   };
   return cf_test_run("deep", tests, CF_COUNT(tests));
 }

@@ -73,6 +73,20 @@ START_TEST(test_missing)
 }
 END_TEST
 
+/* Its file is not what it was: what it told of other files nobody knows. */
+START_TEST(test_unjudged)
+{
+  char path[310];
+  stage_segment_path(2, path);
+  stage_close_ledger();
+  temp_run("dd if=/dev/zero of='%s' bs=16384 seek=1 count=10 conv=notrunc status=none", path);
+  stage_open_ledger();
+  ck_assert(!verify(CF_VERIFY_QUICK));
+  ck_assert(result->files_unjudged);
+  tells(CF_V_STORE_DAMAGED, "cannot be opened");
+}
+END_TEST
+
 static void value_flip(struct cf_buf *value)
 {
   value->p[value->n - 1] ^= 1;
@@ -151,8 +165,8 @@ int main(void)
 #define ON .tcase = "own", .setup = set_up, .teardown = tear_down
   const struct cf_test tests[] = {
       {ON, .test = test_whole},       {ON, .test = test_missing, .loops = 2},
-      {ON, .test = test_mismatched},  {ON, .test = test_kept_beyond},
-      {ON, .test = test_kept_strays},
+      {ON, .test = test_unjudged},    {ON, .test = test_mismatched},
+      {ON, .test = test_kept_beyond}, {ON, .test = test_kept_strays},
   };
   return cf_test_run("verify_ledger", tests, CF_COUNT(tests));
 }

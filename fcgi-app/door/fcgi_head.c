@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "fcgi-app/door/fcgi_records_in.h"
-
 #define FIRST_LOOK (8u << 10) /* most heads are shorter, and what follows need not be copied */
 
 enum cf_head cf_head_judge(const uint8_t *p, size_t n)
@@ -22,7 +20,7 @@ enum cf_head cf_head_judge(const uint8_t *p, size_t n)
     if (used == 0)
       return CF_HEAD_BAD;
     at += used;
-    least = at + r.rest + CF_RECORD_HEADER_N - r.header_n;
+    least = at + r.content + r.padding + CF_RECORD_HEADER_N - r.header_n;
   }
   if (r.phase == CF_RECORDS_STDIN)
     return CF_HEAD_WHOLE;

@@ -4,11 +4,7 @@
 #ifndef CF_DOOR_FCGI_HEAD_IN_H
 #define CF_DOOR_FCGI_HEAD_IN_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#define CF_HEAD_MAX (64u << 10) /* bytes of a head, the headers of its records and all */
+#include "fcgi-app/door/fcgi_records_in.h"
 
 enum cf_head {
   CF_HEAD_WHOLE,

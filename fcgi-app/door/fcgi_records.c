@@ -10,10 +10,16 @@
 
 #define SPOKEN       1 /* version of FastCGI */
 #define BEGIN_BODY_N 8
+#define LONG_LENGTH  0x80 /* of four bytes */
 
 /* Specification 8, by the phase in which they come. */
 static const uint8_t types[] =
     {[CF_RECORDS_BEGIN] = 1, [CF_RECORDS_PARAMS] = 4, [CF_RECORDS_STDIN] = 5};
+
+static size_t smaller(size_t a, size_t b)
+{
+  return a < b ? a : b;
+}
 
 /* May the record come whose header is whole? Then it is under way. */
 static bool record_begin(struct cf_records *r)
@@ -31,31 +37,66 @@ static bool record_begin(struct cf_records *r)
   if (begins || content == 0)
     r->phase++;
   r->request = id;
-  r->rest = content + padding;
+  r->content = content;
+  r->padding = padding;
   r->header_n = 0;
   return true;
 }
 
-static size_t smaller(size_t a, size_t b)
+/* One more byte of a length; false: it is longer than a head. */
+static bool length_add(struct cf_records *r, uint8_t byte)
 {
-  return a < b ? a : b;
+  if (r->length_left > 0) {
+    r->length = r->length << 8 | byte;
+    r->length_left--;
+  } else {
+    r->length = (byte & LONG_LENGTH) != 0 ? byte - LONG_LENGTH : byte;
+    r->length_left = (byte & LONG_LENGTH) != 0 ? 3 : 0;
+  }
+  if (r->length_left > 0)
+    return true;
+  r->pair += r->length;
+  r->lengths = (r->lengths + 1) % 2;
+  return r->length <= CF_HEAD_MAX;
+}
+
+/* Are the lengths of names and values in n bytes of PARAMS possible? */
+static bool lengths_fit(struct cf_records *r, const uint8_t *p, size_t n)
+{
+  bool fit = true;
+
+  for (size_t at = 0, used; fit && at < n; at += used) {
+    bool inside = r->lengths == 0 && r->length_left == 0 && r->pair > 0;
+    used = inside ? smaller(n - at, r->pair) : 1;
+    if (inside)
+      r->pair -= used;
+    else
+      fit = length_add(r, p[at]);
+  }
+  return fit;
 }
 
 size_t cf_records_step(struct cf_records *r, const uint8_t *p, size_t n)
 {
-  size_t used = smaller(n, r->rest > 0 ? r->rest : CF_RECORD_HEADER_N - r->header_n);
+  size_t *part = r->content > 0 ? &r->content : &r->padding, used;
+  bool may = true;
 
-  if (r->rest > 0) {
-    r->rest -= used;
+  if (*part > 0) {
+    used = smaller(n, *part);
+    if (r->content > 0 && r->header[1] == types[CF_RECORDS_PARAMS])
+      may = lengths_fit(r, p, used);
+    *part -= used;
+  } else {
+    used = smaller(n, CF_RECORD_HEADER_N - r->header_n);
+    memcpy(r->header + r->header_n, p, used);
+    r->header_n += used;
+    may = r->header[0] == SPOKEN && (r->header_n < CF_RECORD_HEADER_N || record_begin(r));
+  }
+  if (may)
     return used;
-  }
-  memcpy(r->header + r->header_n, p, used);
-  r->header_n += used;
-  if (r->header[0] != SPOKEN || (r->header_n == CF_RECORD_HEADER_N && !record_begin(r))) {
-    r->header_n = CF_RECORD_HEADER_N;
-    return 0;
-  }
-  return used;
+  r->header_n = CF_RECORD_HEADER_N;
+  r->content = r->padding = 0;
+  return 0;
 }
 
 size_t cf_records_pass(struct cf_records *records, const uint8_t *p, size_t n)

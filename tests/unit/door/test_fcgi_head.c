@@ -18,6 +18,17 @@
 #define PARAMS \
   "\x01\x04\x00\x01\x00\x04\x00\x00\x01\x01" \
   "ab"
+#define LONG_PARAMS \
+  "\x01\x04\x00\x01\x00\x08\x00\x00\x80\x00\x00\x01\x02" \
+  "abc"
+/* lengths that lie, cut by a record's end too */
+#define LYING_NAME \
+  "\x01\x04\x00\x01\x00\x06\x00\x00\xff\xff\xff\xf0\x01" \
+  "a"
+#define LYING_VALUE \
+  "\x01\x04\x00\x01\x00\x03\x00\x00\x01\xff\xff" \
+  "\x01\x04\x00\x01\x00\x03\x00\x00\xff\xf0" \
+  "a"
 #define PARAMS_END "\x01\x04\x00\x01\x00\x00\x00\x00"
 #define PADDED \
   "\x01\x04\x00\x01\x00\x04\x03\x00\x01\x01" \
@@ -41,6 +52,9 @@ static const struct {
     {TEXT(BEGIN PARAMS), CF_HEAD_PART},
     {TEXT(BEGIN PARAMS PARAMS_END), CF_HEAD_WHOLE},
     {TEXT(BEGIN PARAMS_END), CF_HEAD_WHOLE},
+    {TEXT(BEGIN LONG_PARAMS PARAMS PARAMS_END), CF_HEAD_WHOLE},
+    {TEXT(BEGIN LYING_NAME PARAMS_END), CF_HEAD_BAD},
+    {TEXT(BEGIN PARAMS LYING_VALUE PARAMS_END), CF_HEAD_BAD},
     {TEXT(BEGIN PARAMS PADDED PARAMS PARAMS_END), CF_HEAD_WHOLE},
     {TEXT(BEGIN PARAMS PARAMS_END INPUT "anything"), CF_HEAD_WHOLE},
     {TEXT(VALUES), CF_HEAD_BAD},

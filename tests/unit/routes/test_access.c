@@ -105,6 +105,21 @@ START_TEST(test_repeats_are_counted)
 }
 END_TEST
 
+/* Where an answer goes on makes no other question of it. */
+START_TEST(test_next_page_is_the_same)
+{
+  char path[200];
+  feed(3);
+  ck_answer(get("/v1/events?limit=1", reader), 200);
+  uint64_t before = records();
+  for (int i = 0; i < 2; i++) {
+    snprintf(path, sizeof path, "/v1/events?limit=1&cursor=%s", value("next_cursor"));
+    ck_answer(get(path, reader), 200);
+  }
+  ck_assert_uint_eq(records(), before);
+}
+END_TEST
+
 /* The same token from elsewhere is another caller. */
 START_TEST(test_address_tells_apart)
 {
@@ -274,6 +289,28 @@ START_TEST(test_tokens)
 }
 END_TEST
 
+/* A revocation has a record of its own; one that changes nothing shows a
+ * token, and one of a token that is not there shows that. */
+START_TEST(test_revoked_again)
+{
+  static const int status[] = {200, 200, 404};
+  char path[80];
+  ck_answer(ask((struct ask){.path = "/v1/tokens", .door = CF_DOOR_ADMIN}), 200);
+  for (size_t i = 0; i < CF_COUNT(status); i++) {
+    if (i == 0)
+      snprintf(path, sizeof path, "/v1/tokens/%s/revoke", value("tokens.0.id"));
+    if (i == 2)
+      snprintf(path, sizeof path, "/v1/tokens/nosuchtokn/revoke");
+    ck_answer(ask((struct ask){.method = "POST", .path = path, .door = CF_DOOR_ADMIN}), status[i]);
+  }
+  ck_answer(get("/v1/events?kind=access&action=tokens&order=asc", auditor), 200);
+  ck_assert_uint_eq(cf_json_count(member("events")), 3);
+  ck_value("events.1.attributes.rows", "1");
+  ck_value("events.2.attributes.filter", "id=nosuchtokn");
+  ck_value("events.2.attributes.rows", "0");
+}
+END_TEST
+
 /* ---- signing in and out ---- */
 
 static int sign_in(const char *token)
@@ -384,6 +421,34 @@ START_TEST(test_verdict)
 }
 END_TEST
 
+static void setup_small(void)
+{
+  stage_conf_set = stage_small_segments;
+  setup();
+}
+
+/* The page's quick look is a verdict too. */
+START_TEST(test_page_with_a_bad_verdict)
+{
+  char path[300];
+  struct cf_buf b;
+  cf_buf_init(&b, SIZE_MAX);
+  for (int i = 0; i < 300; i++)
+    cf_buf_puts(&b, "{\"action\":\"x\"}\n");
+  ck_answer(post("/v1/events", writer, cf_buf_cstr(&b)), 200);
+  cf_buf_fini(&b);
+  stage_wait_for_segments(1);
+  stage_segment_path(1, path);
+  temp_run("mv '%s' away", path);
+  for (int i = 0; i < 2; i++) {
+    ck_answer(get("/?seq_from=280", reader), 200);
+    ck_contains("does not hold");
+  }
+  temp_run("mv away '%s'", path);
+  ck_assert_uint_eq(trail("&action=query&outcome=failure"), 2);
+}
+END_TEST
+
 /* ---- space ---- */
 
 static void leave_share(unsigned percent)
@@ -421,6 +486,7 @@ int main(void)
   const struct cf_test tests[] = {
       {.tcase = "when", .test = test_first_is_durable, .setup = setup, .teardown = stage_teardown},
       {.tcase = "when", .test = test_repeats_are_counted},
+      {.tcase = "when", .test = test_next_page_is_the_same},
       {.tcase = "when", .test = test_address_tells_apart},
       {.tcase = "which",
        .test = test_each_route_leaves_one,
@@ -433,10 +499,15 @@ int main(void)
       {.tcase = "which", .test = test_page_with_a_fault},
       {.tcase = "which", .test = test_some_leave_none},
       {.tcase = "which", .test = test_tokens},
+      {.tcase = "which", .test = test_revoked_again},
       {.tcase = "which", .test = test_sign_in},
       {.tcase = "what", .test = test_long_filter, .setup = setup, .teardown = stage_teardown},
       {.tcase = "what", .test = test_streamed},
       {.tcase = "what", .test = test_verdict},
+      {.tcase = "bad",
+       .test = test_page_with_a_bad_verdict,
+       .setup = setup_small,
+       .teardown = stage_teardown},
       {.tcase = "space", .test = test_space, .setup = setup, .teardown = stage_teardown},
       {.tcase = "strangers",
        .test = test_networks,

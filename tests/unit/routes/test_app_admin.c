@@ -200,6 +200,7 @@ START_TEST(test_open_routes)
   ck_answer(get("/v1/events", auditor), 200); /* waits for the look at the start */
   ck_answer(get("/readyz", NULL), 200);
   ck_value("ready", "true");
+  ck_value("posted_dropped", "0");
   ck_value("damaged", "0");
   ck_value("missing", "0");
   ck_value("mismatched", "0");

@@ -467,6 +467,9 @@ static void check_broken_off(void)
   for (const char *p = content(); *p != '\0'; p++)
     quotes += *p == '"';
   ck_assert_uint_eq(quotes % 2, 1);
+  ck_answer(get("/v1/keys", reader), 200); /* takes along what was posted */
+  ck_answer(get("/v1/events?kind=access&action=export&outcome=failure&limit=1", reader), 200);
+  ck_value("events.0.attributes.filter", "source=web1");
 }
 
 START_TEST(test_damage)

@@ -113,6 +113,19 @@ static void stray_tell(void *context, struct cf_str key)
   cf_buf_fini(&name);
 }
 
+static enum cf_err checkpoints_judge(const struct beside *b)
+{
+  bool good = true;
+  enum cf_err err = cf_ledger_kept_strays(b->ledger, stray_tell, b->run);
+  if (err == CF_OK)
+    err = cf_ledger_kept_check(b->ledger, &good);
+  if (err == CF_OK && !good)
+    cf_run_fault(b->run, CF_V_STORE_DAMAGED, NULL,
+                 "checkpoints: not those that were kept; once you know why, stop the log, remove "
+                 "`before` from the signer's directory, start it");
+  return err;
+}
+
 static enum cf_err beside_judge(void *context, struct cf_verify_run *run)
 {
   struct beside *b = context;
@@ -123,7 +136,7 @@ static enum cf_err beside_judge(void *context, struct cf_verify_run *run)
   if (b->job->mode >= CF_VERIFY_FULL)
     err = kept_judge(b);
   if (err == CF_OK && b->job->mode >= CF_VERIFY_FULL)
-    err = cf_ledger_kept_strays(b->ledger, stray_tell, run);
+    err = checkpoints_judge(b);
   return err == CF_OK && b->job->also ? b->job->also(b->job->also_context, run) : err;
 }
 

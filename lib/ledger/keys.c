@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Whose ledger this is: record 0 names the key that it began with, each `key`
  * record the next one, in a note that both sign; the signer's must be that of
- * record 0 or the last of them. Whoever lost an old key has the new one's signature only: that is
- * no way from here, and such a signer is refused. */
+ * record 0 or the last of them. Whoever lost an old key has the new one's
+ * signature only: that is no way from here, and such a signer is refused. */
 #include "config.h"
 
 #include <stdlib.h>

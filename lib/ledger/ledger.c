@@ -467,6 +467,8 @@ static enum cf_err open_inside(struct cf_ledger *l, struct cf_fault *fault)
     err = cf_recover(l, fault);
   if (err == CF_OK)
     err = open_signer(l, fault);
+  if (err == CF_OK)
+    err = cf_kept_begin(l);
   if (err == CF_OK && !cf_signer_last(l->signer, &last))
     err = sign_genesis(l, fault); /* a ledger of before `init` did */
   if (err == CF_OK)

@@ -189,6 +189,9 @@ CF_MUST enum cf_err cf_ledger_each_row(struct cf_ledger *ledger, enum cf_table t
                                                            struct cf_str value),
                                        void *context);
 
+/* Are the kept checkpoints those that were kept, all of them? Of a copy opened
+ * as evidence nobody can tell without the key: true. CF_E_STORE. */
+CF_MUST enum cf_err cf_ledger_kept_check(struct cf_ledger *ledger, bool *good);
 /* Call each for the rows among the kept checkpoints that are none: their keys.
  * CF_E_STORE. */
 CF_MUST enum cf_err cf_ledger_kept_strays(struct cf_ledger *ledger,

@@ -159,6 +159,8 @@ struct cf_ledger {
   int64_t sealed_us;
   uint64_t kept; /* size of the checkpoint that was kept last, 0 for none, and when */
   int64_t kept_us;
+  uint8_t kept_sum[CF_HASH_N]; /* of all that are kept (kept.c), under seal, */
+  bool kept_good;              /* which at the start were those that should be */
 
   pthread_t clerk, roller, warden; /* seals, posts, checkpoints; writes segments; guards them */
   bool clerk_runs, roller_runs, warden_runs;
@@ -223,6 +225,13 @@ struct cf_kept {
   struct cf_str note;
 };
 bool cf_meta_kept(struct cf_str key, struct cf_str value, struct cf_kept *kept);
+/* kept.c: keep one, take one away, under seal; where the transaction comes to
+ * nothing, kept_sum is the caller's to put back. At the start: are all there
+ * that should be? */
+CF_MUST enum cf_err cf_kept_put(struct cf_ledger *l, struct cf_bdb_txn *txn, struct cf_str key,
+                                struct cf_str value);
+CF_MUST enum cf_err cf_kept_del(struct cf_ledger *l, struct cf_bdb_txn *txn, struct cf_str key);
+CF_MUST enum cf_err cf_kept_begin(struct cf_ledger *l);
 /* The first kept checkpoint of at least size: its size, and its note appended.
  * CF_E_NOTFOUND. */
 CF_MUST enum cf_err cf_meta_checkpoint(struct cf_ledger *l, uint64_t size, uint64_t *found,

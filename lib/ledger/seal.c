@@ -21,8 +21,7 @@ static enum cf_err checkpoint_delete(struct cf_ledger *l, struct cf_bdb_txn *txn
 {
   uint8_t key[8];
   cf_u64_put(key, size);
-  enum cf_err err = cf_bdb_del(l->checkpoints, txn, (struct cf_str){(const char *)key, sizeof key});
-  return err == CF_E_NOTFOUND ? CF_OK : err;
+  return cf_kept_del(l, txn, (struct cf_str){(const char *)key, sizeof key});
 }
 
 /* Under seal. Keep a checkpoint: u64 size → u64 time, note. Callers who ask for
@@ -32,7 +31,8 @@ static enum cf_err checkpoint_keep(struct cf_ledger *l, uint64_t size, struct cf
 {
   int64_t now_us = cf_clock_now_us();
   bool again = l->kept != size && now_us / MINUTE_US == l->kept_us / MINUTE_US;
-  uint8_t key[8], time[8];
+  uint8_t key[8], time[8], sum[CF_HASH_N];
+  memcpy(sum, l->kept_sum, sizeof sum);
   cf_u64_put(key, size);
   cf_u64_put(time, (uint64_t)now_us);
   struct cf_buf value;
@@ -43,8 +43,7 @@ static enum cf_err checkpoint_keep(struct cf_ledger *l, uint64_t size, struct cf
   (void)pthread_mutex_lock(&l->commit);
   enum cf_err err = value.err != CF_OK ? value.err : cf_bdb_txn_begin(l->env, &txn);
   if (err == CF_OK)
-    err = cf_bdb_put(l->checkpoints, txn, (struct cf_str){(const char *)key, sizeof key},
-                     cf_buf_str(&value));
+    err = cf_kept_put(l, txn, (struct cf_str){(const char *)key, sizeof key}, cf_buf_str(&value));
   if (err == CF_OK && again)
     err = checkpoint_delete(l, txn, l->kept);
   if (err == CF_OK) {
@@ -54,10 +53,32 @@ static enum cf_err checkpoint_keep(struct cf_ledger *l, uint64_t size, struct cf
   cf_bdb_txn_abort(txn);
   (void)pthread_mutex_unlock(&l->commit);
   cf_buf_fini(&value);
-  if (err == CF_OK) {
-    l->kept = size;
-    l->kept_us = now_us;
+  if (err != CF_OK) {
+    memcpy(l->kept_sum, sum, sizeof sum);
+    return err;
   }
+  l->kept = size;
+  l->kept_us = now_us;
+  return CF_OK;
+}
+
+/* What was signed last is here, on disk, before anything else is signed: what
+ * the signer signed before its last note is among the kept ones, then, or a
+ * larger one (kept.c). */
+static enum cf_err last_keep(struct cf_ledger *l)
+{
+  struct cf_checkpoint last;
+  struct cf_buf note;
+  uint64_t found = 0;
+  if (!cf_signer_last(l->signer, &last))
+    return CF_OK;
+  cf_buf_init(&note, CF_NOTE_MAX);
+  enum cf_err err = l->kept >= last.size ? CF_OK : cf_meta_checkpoint(l, last.size, &found, &note);
+  if (err == CF_E_NOTFOUND)
+    err = checkpoint_keep(l, last.size, cf_signer_note(l->signer));
+  cf_buf_fini(&note);
+  if (err == CF_OK)
+    cf_bdb_flush(l->env);
   return err;
 }
 
@@ -85,6 +106,8 @@ static enum cf_err seal_now(struct cf_ledger *l, struct cf_fault *fault)
     goto out;
   cf_view_hashes(view, &hashes);
   err = cf_tree_root(&hashes, cf_view_size(view), root);
+  if (err == CF_OK)
+    err = last_keep(l);
   if (err == CF_OK)
     err = head_sign(l, cf_view_size(view), root, &hashes, &note, fault);
   if (err != CF_OK)
@@ -171,6 +194,9 @@ static enum cf_err thin_row(struct thinning *t, struct cf_str key, struct cf_str
 static enum cf_err thin_delete(struct cf_ledger *l, const struct thinning *t)
 {
   struct cf_bdb_txn *txn = NULL;
+  uint8_t sum[CF_HASH_N];
+  (void)pthread_mutex_lock(&l->seal);
+  memcpy(sum, l->kept_sum, sizeof sum);
   (void)pthread_mutex_lock(&l->commit);
   enum cf_err err = cf_bdb_txn_begin(l->env, &txn);
   for (size_t i = 0; err == CF_OK && i < t->n; i++)
@@ -181,6 +207,9 @@ static enum cf_err thin_delete(struct cf_ledger *l, const struct thinning *t)
   }
   cf_bdb_txn_abort(txn);
   (void)pthread_mutex_unlock(&l->commit);
+  if (err != CF_OK)
+    memcpy(l->kept_sum, sum, sizeof sum);
+  (void)pthread_mutex_unlock(&l->seal);
   return err;
 }
 

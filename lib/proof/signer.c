@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -23,6 +24,7 @@
 #define KEY_HEAD     "PRIVATE+KEY+"
 #define KEY_MAX      512
 #define PREVIOUS     "previous.vkey"
+#define BEFORE       "before"
 #define TYPE_ED25519 0x01
 
 struct cf_signer {
@@ -31,8 +33,9 @@ struct cf_signer {
   uint8_t seed[CF_SEED_N];
   struct cf_buf note; /* the last one signed; empty: none */
   struct cf_checkpoint last;
-  struct cf_vkey previous; /* of the log that this one continues; no name: none */
-  bool used;               /* the mark of that name is there */
+  struct cf_checkpoint before; /* before the last one; size 0: not known */
+  struct cf_vkey previous;     /* of the log that this one continues; no name: none */
+  bool used;                   /* the mark of that name is there */
 };
 
 #define USED "used" /* a file: this key has signed more than a first record */
@@ -275,6 +278,18 @@ static enum cf_err state_load(struct cf_signer *signer, struct cf_fault *fault)
   return err;
 }
 
+static enum cf_err before_load(struct cf_signer *signer, struct cf_fault *fault)
+{
+  struct cf_buf b;
+  mode_t mode;
+  cf_buf_init(&b, CF_NOTE_MAX);
+  enum cf_err err = cf_file_get(signer->fd, BEFORE, &b, &mode, fault);
+  if (err == CF_OK && cf_checkpoint_check(cf_buf_str(&b), &signer->vkey, &signer->before) != CF_OK)
+    err = cf_fail(fault, CF_E_CONFIG, BEFORE, "it is not a checkpoint that this key signed");
+  cf_buf_fini(&b);
+  return err == CF_E_NOTFOUND ? CF_OK : err;
+}
+
 static enum cf_err previous_load(struct cf_signer *signer, struct cf_fault *fault)
 {
   struct cf_buf b;
@@ -303,6 +318,8 @@ enum cf_err cf_signer_open(const char *directory, struct cf_str origin, struct c
     err = vkey_mend(s, fault);
   if (err == CF_OK)
     err = state_load(s, fault);
+  if (err == CF_OK)
+    err = before_load(s, fault);
   if (err == CF_OK)
     err = previous_load(s, fault);
   if (err != CF_OK)
@@ -339,6 +356,24 @@ bool cf_signer_last(const struct cf_signer *signer, struct cf_checkpoint *last)
     return false;
   *last = signer->last;
   return true;
+}
+
+bool cf_signer_before(const struct cf_signer *signer, struct cf_checkpoint *before)
+{
+  if (signer->before.size == 0)
+    return false;
+  *before = signer->before;
+  return true;
+}
+
+void cf_signer_mac(const struct cf_signer *signer, const struct cf_str *parts, size_t parts_n,
+                   uint8_t mac[CF_HASH_N])
+{
+  const struct cf_str what = CF_STR("counterfoil/v1/mac");
+  uint8_t key[CF_HASH_N];
+  cf_hmac(signer->seed, sizeof signer->seed, &what, 1, key);
+  cf_hmac(key, sizeof key, parts, parts_n, mac);
+  cf_wipe(key, sizeof key);
 }
 
 struct cf_str cf_signer_note(const struct cf_signer *signer)
@@ -458,6 +493,20 @@ static enum cf_err note_make(const struct cf_signer *signer, const struct cf_che
   return cf_note_sign((struct cf_str){(const void *)text, text_n}, &signer->vkey, signer->seed, b);
 }
 
+/* Another name for the note that is replaced. What replaces it syncs the
+ * directory. */
+static enum cf_err before_keep(const struct cf_signer *signer, struct cf_fault *fault)
+{
+  if (signer->note.n == 0)
+    return CF_OK;
+  (void)unlinkat(signer->fd, BEFORE ".new", 0);
+  if (linkat(signer->fd, "state", signer->fd, BEFORE ".new", 0) == 0 &&
+      renameat(signer->fd, BEFORE ".new", signer->fd, BEFORE) == 0)
+    return CF_OK;
+  return cf_fail_errno(fault, errno == ENOSPC || errno == EDQUOT ? CF_E_SPACE : CF_E_SYSTEM, BEFORE,
+                       "the signer cannot write it");
+}
+
 /* Make, keep, and only then remember it. */
 static enum cf_err note_sign(struct cf_signer *signer, uint64_t size, const uint8_t root[CF_HASH_N],
                              struct cf_fault *fault)
@@ -471,11 +520,15 @@ static enum cf_err note_sign(struct cf_signer *signer, uint64_t size, const uint
   cf_buf_init(&note, CF_NOTE_MAX);
   enum cf_err err = note_make(signer, &checkpoint, &note);
   if (err == CF_OK)
+    err = before_keep(signer, fault);
+  if (err == CF_OK)
     err = written(cf_file_replace(signer->fd, "state", 0600, cf_buf_str(&note)), "state", fault);
   if (err != CF_OK) {
     cf_buf_fini(&note);
     return err;
   }
+  if (signer->note.n > 0)
+    signer->before = signer->last;
   cf_buf_fini(&signer->note);
   signer->note = note;
   signer->last = checkpoint;

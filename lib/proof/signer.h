@@ -5,6 +5,7 @@
  * Its directory holds `key` (0600, "PRIVATE+KEY+name+hex(keyid)+base64(0x01 ||
  * seed)", one line), `vkey` and `state` (the last signed note, verbatim).
  * A ledger that continues a lost one has that one's key in `previous.vkey`.
+ * `before` is the note that was signed before `state`.
  * `state` is replaced by write, fsync, rename, fsync of the directory before a
  * signature is given out. An fsync that fails ends the process. While it is
  * open the directory is locked (flock): two signers that each remember their
@@ -36,6 +37,13 @@ bool cf_signer_last(const struct cf_signer *signer, struct cf_checkpoint *last);
 /* The last note, verbatim (empty where none); valid until the next
  * cf_signer_sign. Not thread-safe against it: the caller serialises. */
 struct cf_str cf_signer_note(const struct cf_signer *signer);
+
+/* What was signed before the last; false where nobody knows: it has signed one
+ * only, or was never at work since it remembers that. */
+bool cf_signer_before(const struct cf_signer *signer, struct cf_checkpoint *before);
+/* A MAC over the parts (≤ 16) that whoever has not the key cannot make. */
+void cf_signer_mac(const struct cf_signer *signer, const struct cf_str *parts, size_t parts_n,
+                   uint8_t mac[CF_HASH_N]);
 
 /* The key of the log that this one continues, or NULL; and keep it. CF_E_SPACE,
  * CF_E_SYSTEM. */

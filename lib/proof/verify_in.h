@@ -16,8 +16,8 @@
 #include "lib/proof/oath.h"
 #include "lib/proof/verify.h"
 
-#define CF_TILE_ERRORS_MAX 32 /* kept of one tile; all are counted */
-#define CF_LATER_LEAST     1024 /* records behind the head that a part looks at, whatever its budget */
+#define CF_TILE_ERRORS_MAX 32   /* kept of one tile; all are counted */
+#define CF_LATER_LEAST     1024 /* records behind the head that each part looks at */
 
 /* A record that says something of others or of the ledger: genesis, erasure,
  * retention. Its public text lies in the tile's claims. */

@@ -20,7 +20,10 @@ cgi_get alice /v1/whoami
 answers "a token" 200
 
 flip checkpoints
-run_conf "a byte of the kept checkpoints" 0 verify
+run_conf "a byte of the kept checkpoints is told" 1 verify
+like "$(cat "$TMP/out")" 'checkpoints: not those that were kept' "and what to do"
+rm "$DATA.signer/before"
+run_conf "which ends it" 0 verify
 cgi_get alice /v1/whoami
 answers "costs nobody a token" 200
 

@@ -76,6 +76,7 @@ make_copies() {
   cli token --config "$CONF" revoke "$(token_id gone)" >"$TMP/log/token" 2>&1 || die "revoke: $(cat "$TMP/log/token")"
   ID=$(cli query --config "$CONF" --json resource=/r/300 | jq -r '.events[0].id')
   as_user "$TAMPER" "$DATA" kept "$TMP/old/signer/state" || die "no older checkpoint"
+  rm "$DATA.signer/before" # so that it counts as kept
   WAS_KEPT=$(cli verify --config "$CONF" --json --quick | jq -r '"size=\(.size) root=\(.root)"')
   keep whole
   printf 'Authorization: Bearer cf_%s_%043d\n' "$(token_id reader)" 0 >"$TMP/token.stranger"

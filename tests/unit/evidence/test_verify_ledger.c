@@ -121,6 +121,37 @@ static void checkpoint_put(struct cf_str key, struct cf_str value)
   cf_bdb_env_close(env);
 }
 
+/* The newest, or all; and the row that tells of them. */
+static void checkpoints_drop(bool all, bool told)
+{
+  struct cf_bdb_env *env = NULL;
+  struct cf_bdb *db = NULL;
+  struct cf_bdb_cursor *cursor = NULL;
+  struct cf_str key, value;
+  char path[300];
+  snprintf(path, sizeof path, "%s/env", stage_conf.data);
+  ck_assert_ok(cf_bdb_env_open(path, 1u << 20, false, &env, NULL));
+  ck_assert_ok(cf_bdb_open(env, NULL, "checkpoints", NULL, CF_BDB_READ, 4096, &db));
+  for (bool more = true; more; more = all) {
+    char copy[8];
+    ck_assert_ok(cf_bdb_cursor_open(db, &cursor));
+    enum cf_err err = cf_bdb_cursor_move(cursor, CF_BDB_LAST, CF_STR(""), &key, &value);
+    if (err == CF_OK)
+      memcpy(copy, key.p, sizeof copy);
+    cf_bdb_cursor_close(cursor);
+    if (err != CF_OK)
+      break;
+    ck_assert_ok(cf_bdb_del(db, NULL, (struct cf_str){copy, sizeof copy}));
+  }
+  cf_bdb_close(db);
+  if (told) {
+    ck_assert_ok(cf_bdb_open(env, NULL, "meta", NULL, CF_BDB_READ, 4096, &db));
+    ck_assert_ok(cf_bdb_del(db, NULL, CF_STR("kept")));
+    cf_bdb_close(db);
+  }
+  cf_bdb_env_close(env);
+}
+
 /* A checkpoint of a larger tree that nobody signed. */
 START_TEST(test_kept_beyond)
 {
@@ -130,7 +161,28 @@ START_TEST(test_kept_beyond)
   checkpoint_put((struct cf_str){(const char *)key, sizeof key}, CF_STR("12345678note"));
   stage_open_ledger();
   ck_assert(!verify(CF_VERIFY_FULL));
-  tells(CF_V_ROLLBACK, "size 1048576 is kept");
+  ck_assert_uint_eq(result->errors_total, 2);
+  tells_at(0, CF_V_ROLLBACK, "size 1048576 is kept");
+  tells_at(1, CF_V_STORE_DAMAGED, "not those that were kept");
+}
+END_TEST
+
+/* All of them go, or the newest, or what tells of them goes too: restarts change
+ * nothing, until the signer forgets what it knew. */
+START_TEST(test_kept_gone)
+{
+  stage_close_ledger();
+  checkpoints_drop(_i<2, _i> 0);
+  for (unsigned i = 0; i < 2; i++) {
+    stage_open_ledger();
+    ck_assert(!verify(CF_VERIFY_FULL));
+    tells(CF_V_STORE_DAMAGED, "not those that were kept");
+    ck_assert(verify(CF_VERIFY_QUICK));
+    stage_close_ledger();
+  }
+  temp_run("rm data.signer/before");
+  stage_open_ledger();
+  ck_assert(verify(CF_VERIFY_FULL));
 }
 END_TEST
 
@@ -167,6 +219,7 @@ int main(void)
       {ON, .test = test_whole},       {ON, .test = test_missing, .loops = 2},
       {ON, .test = test_unjudged},    {ON, .test = test_mismatched},
       {ON, .test = test_kept_beyond}, {ON, .test = test_kept_strays},
+      {ON, .test = test_kept_gone, .loops = 3},
   };
   return cf_test_run("verify_ledger", tests, CF_COUNT(tests));
 }

@@ -167,8 +167,8 @@ START_TEST(test_kept_beyond)
 }
 END_TEST
 
-/* All of them go, or the newest, or what tells of them goes too: restarts change
- * nothing, until the signer forgets what it knew. */
+/* All of them go, or the newest, or what tells of them goes too: restarts
+ * change nothing, until the signer forgets what it knew. */
 START_TEST(test_kept_gone)
 {
   stage_close_ledger();

@@ -126,9 +126,16 @@ static void response_start(struct cf_response *rs, bool whole)
   cf_buf_fini(&rs->held);
 }
 
+static enum cf_err may_go_on(const struct cf_response *rs)
+{
+  return rs->go_on != NULL ? rs->go_on(rs->go_on_context) : CF_OK;
+}
+
 /* Begin to send what has not ended, if it may be. */
 static enum cf_err start_early(struct cf_response *rs)
 {
+  if (rs->err == CF_OK)
+    rs->err = may_go_on(rs);
   if (rs->err == CF_OK && rs->early != NULL)
     rs->err = rs->early(rs->early_context);
   if (rs->err == CF_OK)
@@ -138,8 +145,9 @@ static enum cf_err start_early(struct cf_response *rs)
 
 enum cf_err cf_response_put(struct cf_response *rs, struct cf_str s)
 {
-  if (rs->err != CF_OK)
-    return rs->err;
+  enum cf_err err = rs->err == CF_OK && rs->started ? may_go_on(rs) : rs->err;
+  if (err != CF_OK)
+    return err;
   if (!rs->started && s.n > CF_RESPONSE_HOLD - rs->held.n && start_early(rs) != CF_OK)
     return rs->err;
   if (!rs->started) {

@@ -27,6 +27,11 @@ struct cf_response {
    * nobody is asked. */
   enum cf_err (*early)(void *context);
   void *early_context;
+  /* Asked before each piece of an answer that has begun, or begins before its
+   * end: its error goes to whoever put, and the piece nowhere. NULL: nobody
+   * is asked. */
+  enum cf_err (*go_on)(void *context);
+  void *go_on_context;
   /* the first error of the transport or of memory; sticky, later puts do
    * nothing */
   enum cf_err err;

@@ -172,6 +172,7 @@ static enum cf_err mark_event(struct cf_call *call, bool whole, struct cf_event 
                  : whole   ? "success"
                            : "unknown",
       .filter = a->question.filter,
+      .reason = a->broken,
       .network = a->question.network,
       .counted = whole,
       .rows = a->rows,
@@ -272,6 +273,7 @@ void cf_access_close(struct cf_call *call, enum cf_err err)
   if (!a->open)
     return;
   a->failed |= err != CF_OK;
+  a->broken = err != CF_OK ? cf_err_word(err) : NULL;
   if (!a->failed && cf_questions_repeat(call->app->questions, a->question.key, 0, a->rows))
     return;
   err = mark_event(call, true, &event);

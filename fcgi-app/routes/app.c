@@ -53,7 +53,6 @@ enum cf_err cf_app_new(const struct cf_conf *conf, struct cf_ledger *ledger, str
   made->conf = conf;
   made->ledger = ledger;
   atomic_init(&made->leaving, false);
-  CF_ASSERT(pthread_mutex_init(&made->tokens_lock, NULL) == 0);
   CF_ASSERT(pthread_mutex_init(&made->verify_lock, NULL) == 0);
   CF_ASSERT(pthread_mutex_init(&made->root_lock, NULL) == 0);
   enum cf_err err = open_parts(made, fault);
@@ -74,7 +73,6 @@ void cf_app_free(struct cf_app *app)
   cf_charges_free(app->charges);
   cf_site_free(app->site);
   cf_resume_fini(&app->resume);
-  pthread_mutex_destroy(&app->tokens_lock);
   pthread_mutex_destroy(&app->verify_lock);
   pthread_mutex_destroy(&app->root_lock);
   free(app);
@@ -83,6 +81,7 @@ void cf_app_free(struct cf_app *app)
 void cf_app_tick(struct cf_app *app)
 {
   cf_loss_tick(app->loss, cf_clock_now_us());
+  cf_tokens_tick(cf_auth_tokens(app->auth));
   cf_sessions_tick(cf_auth_sessions(app->auth), cf_clock_now_us());
   cf_questions_tick(app->questions, cf_clock_now_us());
   if (pthread_mutex_trylock(&app->verify_lock) == 0) {
@@ -158,6 +157,16 @@ static enum cf_err check_params(struct cf_call *call)
   return cf_request_only(call->request, call->route->params, &call->fault);
 }
 
+/* Who reads must be who they were for as long as it takes. What was written is
+ * told in any case. */
+static enum cf_err reader_still(void *context)
+{
+  struct cf_call *call = context;
+  if (call->route == NULL || call->route->reads == NULL)
+    return CF_OK;
+  return cf_auth_still(call->app->auth, &call->who, cf_clock_now_us(), &call->fault);
+}
+
 static enum cf_err call_dispatch(struct cf_call *call, char allow[CF_ALLOW_MAX])
 {
   struct cf_request *rq = call->request;
@@ -176,7 +185,9 @@ static enum cf_err call_dispatch(struct cf_call *call, char allow[CF_ALLOW_MAX])
     err = check_crowd(call);
   if (err == CF_OK)
     err = check_params(call);
-  return err == CF_OK ? call->route->handler(call) : err;
+  if (err == CF_OK)
+    err = call->route->handler(call);
+  return err == CF_OK && !call->response->started ? reader_still(call) : err;
 }
 
 /* ---- its answer ---- */
@@ -329,6 +340,8 @@ void cf_app_serve(struct cf_app *app, struct cf_transport *transport)
   s->call.charge.charges = app->charges;
   s->response.early = cf_access_early;
   s->response.early_context = &s->call;
+  s->response.go_on = reader_still;
+  s->response.go_on_context = &s->call;
   call_serve(&s->call);
   serving_free(s);
 }

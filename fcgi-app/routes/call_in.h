@@ -27,7 +27,6 @@ struct cf_app {
   struct cf_loss *loss;
   struct cf_questions *questions;
   struct cf_site *site;        /* NULL: its files could not be read */
-  pthread_mutex_t tokens_lock; /* one change of the tokens at a time */
   pthread_mutex_t verify_lock; /* one full verify at a time; guards resume */
   struct cf_resume resume;
   atomic_bool leaving;
@@ -41,6 +40,7 @@ struct cf_access {
   uint64_t rows;      /* that it shows, as far as they are known */
   bool failed;        /* what it tells is bad: it is recorded each time */
   bool tells;         /* an error tells something of the log as well */
+  const char *broken; /* the word of what cut it off; NULL: it is whole, or it is not known */
   /* access.c's own: */
   struct cf_buf filter;  /* where has_filter: in place of what was asked */
   bool has_filter, open; /* open: rows and outcome are still to be told */

@@ -97,6 +97,10 @@ enum cf_err cf_handle_readyz(struct cf_call *call)
     cf_json_put_member_u64(&b, "aside", state.aside);
   if (cf_ledger_table_lost(call->app->ledger, CF_TABLE_TOKENS))
     cf_json_put_member_bool(&b, "tokens_lost", true);
+  struct cf_tokens *tokens = cf_auth_tokens(call->app->auth);
+  size_t refused = cf_tokens_refused(tokens) + cf_tokens_unjudged(tokens);
+  if (refused > 0)
+    cf_json_put_member_u64(&b, "tokens_refused", refused);
   cf_buf_puts(&b, "}\n");
   enum cf_err err = cf_call_answer(call, 200, "application/json", &b);
   cf_buf_fini(&b);

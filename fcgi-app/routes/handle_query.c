@@ -158,6 +158,7 @@ static void break_off(struct cf_call *call, struct stream *stream, struct cf_pag
     end->cursor[0] = '\0';
   }
   cf_rows_break(&stream->rows, end, err, &call->fault, &stream->text);
+  call->response->go_on = NULL; /* the error is no content */
   if (pass_on(stream) != CF_OK)
     return; /* the client left, which the response remembers */
 }

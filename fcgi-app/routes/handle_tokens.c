@@ -15,13 +15,10 @@
 
 /* ---- a change ---- */
 
-/* Record and row become durable together; only then the table in memory
- * follows. */
 static enum cf_err token_commit(struct cf_call *call, struct cf_token *token, const char *what)
 {
   const struct cf_token_by by = {call->who.source, call->who.user, call->who.credential};
-  enum cf_err err = cf_tokens_put(call->app->ledger, &token, 1, what, &by, &call->fault);
-  return err == CF_OK ? cf_tokens_load(cf_auth_tokens(call->app->auth)) : err;
+  return cf_tokens_put(cf_auth_tokens(call->app->auth), token, what, &by, &call->fault);
 }
 
 /* ---- a new token ---- */
@@ -135,10 +132,11 @@ static enum cf_err token_create(struct cf_call *call, struct cf_str body)
     err = read_order(&order, body);
   if (err == CF_OK)
     err = cf_token_draw(order.token, text);
+  if (err == CF_OK)
+    err = cf_tokens_enter(cf_auth_tokens(call->app->auth));
   if (err == CF_OK) {
-    pthread_mutex_lock(&call->app->tokens_lock);
     err = token_commit(call, order.token, "add");
-    pthread_mutex_unlock(&call->app->tokens_lock);
+    cf_tokens_leave(cf_auth_tokens(call->app->auth));
   }
   if (err == CF_OK)
     err = answer_token(call, 201, order.token, text);
@@ -181,13 +179,15 @@ static enum cf_err token_revoke(struct cf_call *call, const struct cf_token *tok
 enum cf_err cf_handle_token_revoke(struct cf_call *call)
 {
   call->access.action = "tokens";
-  pthread_mutex_lock(&call->app->tokens_lock);
-  struct cf_token *token = cf_tokens_get(cf_auth_tokens(call->app->auth), call->args[0]);
-  enum cf_err err = token == NULL
-                        ? cf_fail(&call->fault, CF_E_NOTFOUND, NULL, "there is no token of that id")
-                        : token_revoke(call, token);
+  struct cf_tokens *tokens = cf_auth_tokens(call->app->auth);
+  enum cf_err err = cf_tokens_enter(tokens);
+  if (err != CF_OK)
+    return err;
+  struct cf_token *token = cf_tokens_get(tokens, call->args[0]);
+  err = token == NULL ? cf_fail(&call->fault, CF_E_NOTFOUND, NULL, "there is no token of that id")
+                      : token_revoke(call, token);
   cf_token_put(token);
-  pthread_mutex_unlock(&call->app->tokens_lock);
+  cf_tokens_leave(tokens);
   return err;
 }
 
@@ -207,18 +207,23 @@ static void put_one(void *context, const struct cf_token *token)
     cf_buf_puts(b, ",\n");
   cf_buf_putc(b, '{');
   cf_token_put_members(token, b);
+  if (token->refused != NULL)
+    cf_json_put_member(b, "refused", cf_str_from(token->refused));
   cf_buf_putc(b, '}');
 }
 
 enum cf_err cf_handle_tokens_get(struct cf_call *call)
 {
   struct listing listing = {.n = 0};
+  enum cf_err err = cf_tokens_ready(cf_auth_tokens(call->app->auth));
+  if (err != CF_OK)
+    return err;
   cf_buf_init(&listing.text, SIZE_MAX);
   cf_buf_puts(&listing.text, "{\"tokens\":[");
   cf_tokens_each(cf_auth_tokens(call->app->auth), put_one, &listing);
   cf_buf_puts(&listing.text, "]}\n");
   call->access.rows = listing.n;
-  enum cf_err err = cf_call_answer(call, 200, "application/json", &listing.text);
+  err = cf_call_answer(call, 200, "application/json", &listing.text);
   cf_buf_fini(&listing.text);
   return err;
 }

@@ -165,12 +165,17 @@ static void put_result(struct cf_buf *b, const struct cf_verify_job *job,
 
 /* ---- tokens ---- */
 
-static void token_differs(void *context, const uint64_t *seq, const char *id, const char *what)
+/* A row's key, which anybody may have written. */
+static void token_differs(void *context, const uint64_t *seq, struct cf_str id, const char *what)
 {
-  if (*id == '\0')
+  bool shown = id.n <= CF_TOKEN_ID_N;
+  for (size_t i = 0; i < id.n && shown; i++)
+    shown = (id.p[i] >= 'a' && id.p[i] <= 'z') || (id.p[i] >= '0' && id.p[i] <= '9');
+  if (id.n == 0)
     cf_run_fault(context, CF_V_STORE_DAMAGED, seq, "tokens: %s", what);
   else
-    cf_run_fault(context, CF_V_INDEX_MISMATCH, seq, "tokens: %s: %s", id, what);
+    cf_run_fault(context, CF_V_INDEX_MISMATCH, seq, "tokens: %.*s: %s", shown ? (int)id.n : 1,
+                 shown ? id.p : "?", what);
 }
 
 /* The one table of the application's own that the chain tells of. */
@@ -183,7 +188,24 @@ static enum cf_err compare_tokens(void *context, struct cf_verify_run *run)
     cf_run_fault(
         run, CF_V_STORE_DAMAGED, NULL,
         "tokens: the table was damaged and is set aside; only what was made since is here");
-  return cf_tokens_compare(call->app->ledger, &call->app->tokens_lock, lost, &differ);
+  return cf_tokens_compare(cf_auth_tokens(call->app->auth), lost, &differ);
+}
+
+/* Short of that, that rows are refused. */
+static enum cf_err count_tokens(void *context, struct cf_verify_run *run)
+{
+  struct cf_call *call = context;
+  struct cf_tokens *tokens = cf_auth_tokens(call->app->auth);
+  enum cf_err err = cf_tokens_ready(tokens);
+  if (err == CF_OK && cf_tokens_refused(tokens) > 0)
+    cf_run_fault(run, CF_V_INDEX_MISMATCH, NULL,
+                 "tokens: %zu are refused, as the chain tells of them otherwise: deep names them",
+                 cf_tokens_refused(tokens));
+  if (err == CF_OK && cf_tokens_unjudged(tokens) > 0)
+    cf_run_fault(run, CF_V_STORE_DAMAGED, NULL,
+                 "tokens: %zu are refused, as a record that may tell of them cannot be read",
+                 cf_tokens_unjudged(tokens));
+  return err;
 }
 
 /* ---- the work ---- */
@@ -242,10 +264,9 @@ static enum cf_err verdict_answer(struct cf_call *call, struct cf_verify_job *jo
     job->progress = put_progress;
     job->progress_context = call;
   }
-  if (job->mode == CF_VERIFY_DEEP) {
-    job->also = compare_tokens;
-    job->also_context = call;
-  }
+  job->also_context = call;
+  if (job->mode != CF_VERIFY_RANGE)
+    job->also = job->mode == CF_VERIFY_DEEP ? compare_tokens : count_tokens;
   if (err == CF_OK)
     err = cf_verify_ledger(call->app->ledger, job, result, &call->fault);
   if (err == CF_OK)

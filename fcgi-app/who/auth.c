@@ -108,8 +108,6 @@ enum cf_err cf_auth_new(const struct cf_conf *conf, struct cf_ledger *ledger, st
     err = parse_line(made, i, fault);
   if (err == CF_OK)
     err = cf_tokens_new(ledger, &made->tokens);
-  if (err == CF_OK && !cf_ledger_is_copy(ledger))
-    err = cf_tokens_renew(made->tokens, ledger, cf_clock_now_us(), fault);
   if (err == CF_OK)
     err = cf_sessions_new(conf, ledger, made->tokens, &made->sessions, &first);
   for (size_t i = 0; i < made->trusted_n && first; i++)
@@ -279,11 +277,17 @@ enum cf_err cf_auth_identify(struct cf_auth *auth, const struct cf_request *rq, 
   struct cf_buf scratch;
   cf_buf_init(&scratch, CREDENTIALS_MAX);
   struct carried carried = find_token(rq, &scratch);
-  struct cf_token *token =
-      carried.via == CF_VIA_NOBODY ? NULL : cf_tokens_check(auth->tokens, carried.text, now_us);
+  struct cf_token *token = NULL;
+  enum cf_err err = CF_OK;
+  if (carried.via != CF_VIA_NOBODY || (cookie_ok && cf_request_variable(rq, "HTTP_COOKIE").n > 0))
+    err = cf_tokens_ready(auth->tokens);
+  if (err == CF_OK && carried.via != CF_VIA_NOBODY)
+    token = cf_tokens_check(auth->tokens, carried.text, now_us);
   if (scratch.p != NULL)
     cf_wipe(scratch.p, scratch.n);
   cf_buf_fini(&scratch);
+  if (err != CF_OK)
+    return err;
   if (carried.via != CF_VIA_NOBODY && token == NULL)
     return cf_fail(
         fault, CF_E_TOKEN, NULL,
@@ -297,6 +301,21 @@ enum cf_err cf_auth_identify(struct cf_auth *auth, const struct cf_request *rq, 
   if (who->via == CF_VIA_NOBODY)
     be_trusted(auth, rq, who);
   return CF_OK;
+}
+
+enum cf_err cf_auth_still(struct cf_auth *auth, const struct cf_identity *who, int64_t now_us,
+                          struct cf_fault *fault)
+{
+  if (who->token == NULL)
+    return CF_OK;
+  struct cf_token *token = who->via == CF_VIA_COOKIE
+                               ? cf_sessions_get(auth->sessions, who->cookie, now_us)
+                               : cf_tokens_get(auth->tokens, cf_str_from(who->token->id));
+  bool valid = token != NULL && cf_token_valid(token, now_us);
+  cf_token_put(token);
+  return valid ? CF_OK
+               : cf_fail(fault, CF_E_TOKEN, NULL,
+                         "the token was revoked or has expired, or its session has ended");
 }
 
 void cf_identity_fini(struct cf_identity *who)

@@ -48,7 +48,7 @@ struct cf_auth;
 struct cf_sessions;
 /* Tokens and sessions of the ledger, trust and roles of the configuration; both
  * must outlive it. CF_E_CONFIG for a role line that is none; the errors of
- * cf_tokens_new, cf_tokens_renew and cf_sessions_new. */
+ * cf_tokens_new and cf_sessions_new. */
 CF_MUST enum cf_err cf_auth_new(const struct cf_conf *conf, struct cf_ledger *ledger,
                                 struct cf_auth **auth, struct cf_fault *fault);
 void cf_auth_free(struct cf_auth *auth);
@@ -59,12 +59,17 @@ struct cf_sessions *cf_auth_sessions(struct cf_auth *auth);
  * Authorization (Bearer, Basic with a password that begins with cf_, Splunk),
  * REDIRECT_HTTP_AUTHORIZATION or X-Counterfoil-Token; else the page's cookie,
  * where cookie_ok; else whom the web server vouches for, where trusted; else
- * nobody. CF_E_TOKEN: a token was sent that is not valid. Ended with
- * cf_identity_fini. */
+ * nobody. CF_E_TOKEN: a token was sent that is not valid; the errors of
+ * cf_tokens_ready, for which the first one who sends something waits. Ended
+ * with cf_identity_fini. */
 CF_MUST enum cf_err cf_auth_identify(struct cf_auth *auth, const struct cf_request *rq,
                                      bool cookie_ok, int64_t now_us, struct cf_identity *who,
                                      struct cf_fault *fault);
 void cf_identity_fini(struct cf_identity *who);
+/* Are they still who they were: is the token valid, is the session not over?
+ * For each piece of an answer that takes long. CF_E_TOKEN. */
+CF_MUST enum cf_err cf_auth_still(struct cf_auth *auth, const struct cf_identity *who,
+                                  int64_t now_us, struct cf_fault *fault);
 
 /* May they? CF_E_TOKEN: nobody is not enough; CF_E_ROLE, naming the role that
  * is. */

@@ -31,8 +31,8 @@ void cf_sessions_free(struct cf_sessions *sessions);
 /* End all of them, at the next cf_sessions_new: for who finds that DATA is not
  * what it should be. */
 void cf_sessions_forget(const struct cf_conf *conf);
-/* Call about once a second: once a minute what has ended is taken off the
- * disk. */
+/* Call about once a second: at first and once a minute what has ended is taken
+ * off the disk. */
 void cf_sessions_tick(struct cf_sessions *sessions, int64_t now_us);
 
 /* Take the next value that may be a session of ours off a Cookie header; false:
@@ -42,6 +42,10 @@ bool cf_cookie_next(struct cf_str *header, struct cf_str *value);
  * cookie's value; NULL: it has none. */
 struct cf_token *cf_sessions_find(struct cf_sessions *sessions, const struct cf_request *rq,
                                   int64_t now_us, struct cf_str *cookie);
+
+/* The same of one value of a cookie. */
+struct cf_token *cf_sessions_get(struct cf_sessions *sessions, struct cf_str cookie,
+                                 int64_t now_us);
 
 /* ---- signing in and out ---- */
 

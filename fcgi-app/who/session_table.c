@@ -122,7 +122,7 @@ static struct cf_token *token_of(const struct cf_sessions *s, const struct sessi
   return NULL;
 }
 
-static struct cf_token *find_cookie(struct cf_sessions *s, struct cf_str cookie, int64_t now_us)
+struct cf_token *cf_sessions_get(struct cf_sessions *s, struct cf_str cookie, int64_t now_us)
 {
   uint8_t key[CF_HASH_N];
   cf_sha256_1(cookie.p, cookie.n, key);
@@ -139,7 +139,7 @@ struct cf_token *cf_sessions_find(struct cf_sessions *s, const struct cf_request
   struct cf_str left = cf_request_variable(rq, "HTTP_COOKIE");
   struct cf_str value;
   while (cf_cookie_next(&left, &value)) {
-    struct cf_token *token = find_cookie(s, value, now_us);
+    struct cf_token *token = cf_sessions_get(s, value, now_us);
     if (token == NULL)
       continue;
     *cookie = value;
@@ -261,7 +261,7 @@ static enum cf_err table_write(struct cf_sessions *s)
 void cf_sessions_tick(struct cf_sessions *s, int64_t now_us)
 {
   static struct cf_log_rate rate;
-  if (cf_clock_mono_us() - s->swept_us < SWEEP_US)
+  if (cf_clock_mono_us() - s->swept_us < SWEEP_US || cf_tokens_ready(s->tokens) != CF_OK)
     return;
   s->swept_us = cf_clock_mono_us();
   pthread_mutex_lock(&s->change);
@@ -338,7 +338,6 @@ static enum cf_err sessions_load(struct cf_sessions *s, bool *first)
   cf_buf_fini(&loading.mark);
   if (err == CF_E_NOMEM)
     return err;
-  (void)over_mark(s, cf_clock_now_us());
   secret_renew(s);
   err = table_write(s);
   if (err != CF_OK)
@@ -356,7 +355,7 @@ enum cf_err cf_sessions_new(const struct cf_conf *conf, struct cf_ledger *ledger
   made->ledger = ledger;
   made->tokens = tokens;
   made->signer = conf->signer;
-  made->swept_us = cf_clock_mono_us();
+  made->swept_us = cf_clock_mono_us() - SWEEP_US;
   CF_ASSERT(pthread_mutex_init(&made->change, NULL) == 0);
   CF_ASSERT(pthread_rwlock_init(&made->lock, NULL) == 0);
   enum cf_err err = cf_ledger_is_copy(ledger) ? CF_OK : sessions_load(made, first);

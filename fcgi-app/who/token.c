@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Roles, and one token: made, kept as a row, shown. */
+/* Roles, and one token: made, copied, judged by the time. */
 #include "config.h"
 
 #include "fcgi-app/who/token.h"
@@ -8,11 +8,9 @@
 #include <string.h>
 
 #include "lib/base/codec.h"
-#include "lib/record/json.h"
 #include "lib/record/source.h"
 
-#define SECRET_N    32
-#define ROW_VERSION 2 /* one without a version is of 0.1.0 */
+#define SECRET_N 32
 
 static const char *const role_names[CF_ROLE_N] = {
 #define CF_ROLE(symbol, name) [CF_ROLE_##symbol] = name,
@@ -180,44 +178,6 @@ enum cf_err cf_token_add_source(struct cf_token *token, struct cf_str source,
 
 bool cf_token_valid(const struct cf_token *token, int64_t now_us)
 {
-  return token->revoked_us == CF_TIME_NONE &&
+  return token->refused == NULL && token->revoked_us == CF_TIME_NONE &&
          (token->expires_us == CF_TIME_NONE || now_us < token->expires_us);
-}
-
-static void put_time(struct cf_buf *b, const char *name, int64_t t_us)
-{
-  if (t_us != CF_TIME_NONE) {
-    cf_json_put_member_time(b, name, t_us);
-  } else {
-    cf_json_put_name(b, name);
-    cf_buf_puts(b, "null");
-  }
-}
-
-void cf_token_put_members(const struct cf_token *token, struct cf_buf *b)
-{
-  cf_json_put_member(b, "id", cf_str_from(token->id));
-  cf_json_put_member(b, "name", cf_str_from(token->name));
-  cf_json_put_name(b, "roles");
-  cf_roles_put(b, token->roles);
-  cf_json_put_name(b, "sources");
-  cf_buf_putc(b, '[');
-  for (char **source = token->sources; *source != NULL; source++) {
-    if (source != token->sources)
-      cf_buf_putc(b, ',');
-    cf_json_put_str(b, cf_str_from(*source));
-  }
-  cf_buf_putc(b, ']');
-  put_time(b, "made", token->made_us);
-  put_time(b, "expires", token->expires_us);
-  put_time(b, "revoked", token->revoked_us);
-}
-
-void cf_token_put_row(const struct cf_token *token, struct cf_buf *b)
-{
-  cf_buf_putc(b, '{');
-  cf_token_put_members(token, b);
-  cf_json_put_member_base64(b, "hash", token->hash, sizeof token->hash);
-  cf_json_put_member_u64(b, "version", ROW_VERSION);
-  cf_buf_putc(b, '}');
 }

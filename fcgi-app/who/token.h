@@ -52,6 +52,9 @@ struct cf_token {
   int64_t expires_us; /* CF_TIME_NONE: never */
   int64_t revoked_us; /* CF_TIME_NONE: not */
   bool is_old;        /* its row is of when `admin` was every role */
+  /* Why it is nobody's: its row is not what the chain tells, which the rest of
+   * this is then. NULL: it is. */
+  const char *refused;
 };
 /* An empty one, made now, held once. CF_E_NOMEM. */
 CF_MUST enum cf_err cf_token_new(struct cf_token **token);
@@ -68,6 +71,7 @@ CF_MUST enum cf_err cf_token_set_name(struct cf_token *token, struct cf_str name
                                       struct cf_fault *fault);
 CF_MUST enum cf_err cf_token_add_source(struct cf_token *token, struct cf_str source,
                                         struct cf_fault *fault);
+/* Not refused, not revoked, not expired. */
 bool cf_token_valid(const struct cf_token *token, int64_t now_us);
 /* Append the members id, name, roles, sources, made, expires, revoked as JSON,
  * without braces. */
@@ -79,37 +83,54 @@ CF_MUST enum cf_err cf_token_get_members(struct cf_token *token, const struct cf
 /* Append the value of its row in CF_TABLE_TOKENS; the key is its id. The row
  * says that it is not old. */
 void cf_token_put_row(const struct cf_token *token, struct cf_buf *b);
+/* The token of such a row, held once. CF_E_SYNTAX, CF_E_INVALID, CF_E_NOMEM. */
+CF_MUST enum cf_err cf_token_get_row(struct cf_str id, struct cf_str value,
+                                     struct cf_token **token);
 
-/* ---- changes ---- */
-#define CF_TOKENS_PUT_MAX 64
+/* ---- the table in memory ---- */
+
+/* The tokens of the ledger, whose rows anybody may have written who can write
+ * to DATA: they are held against the chain's `token` records before the first
+ * is believed. One that is not as its newest record has it is refused, as is
+ * one of which a record that cannot be read may tell otherwise, until that one
+ * is there again or the token is told of anew; a row that no record tells of is
+ * nobody's. */
+struct cf_tokens;
+/* Empty until somebody calls cf_tokens_ready. CF_E_NOMEM. */
+CF_MUST enum cf_err cf_tokens_new(struct cf_ledger *ledger, struct cf_tokens **tokens);
+void cf_tokens_free(struct cf_tokens *tokens);
+/* Hold the rows against the chain, unless that was done: whoever asks first
+ * does it, the others wait. The valid tokens of 0.1.0, whose rows have no
+ * version, are then told again, once: each gets a new row and a record `add`,
+ * and an admin the roles by name that were within it. CF_E_NOMEM, CF_E_STORE,
+ * CF_E_LEAVING, the errors of cf_ledger_append. */
+CF_MUST enum cf_err cf_tokens_ready(struct cf_tokens *tokens);
+/* Call about once a second: the same, and where a record could not be read, try
+ * it again once a minute. */
+void cf_tokens_tick(struct cf_tokens *tokens);
+/* How many rows are refused as they are not what the chain tells, and how many
+ * as that cannot be told. */
+size_t cf_tokens_refused(struct cf_tokens *tokens);
+size_t cf_tokens_unjudged(struct cf_tokens *tokens);
+
+/* One change at a time: enter before what it depends on is looked at, and leave
+ * when it is made. The errors of cf_tokens_ready, with which it is not
+ * entered. */
+CF_MUST enum cf_err cf_tokens_enter(struct cf_tokens *tokens);
+void cf_tokens_leave(struct cf_tokens *tokens);
 /* Who makes one: their name as a source, empty where they have none, and their
  * actor. */
 struct cf_token_by {
   struct cf_str source, user, credential;
 };
-/* Append n ≤ CF_TOKENS_PUT_MAX tokens: a record of each (what: add, revoke) and
- * its row, all or nothing. The errors of cf_control_token and
- * cf_ledger_append. */
-CF_MUST enum cf_err cf_tokens_put(struct cf_ledger *ledger, struct cf_token *const *token, size_t n,
+/* Entered: append a record of the token (what: add, revoke) and its row, both
+ * or none; durable, and known to the table, when it returns. The errors of
+ * cf_control_token and cf_ledger_append. */
+#define CF_TOKENS_PUT_MAX 64 /* in one append, where many are told again */
+CF_MUST enum cf_err cf_tokens_put(struct cf_tokens *tokens, struct cf_token *token,
                                   const char *what, const struct cf_token_by *by,
                                   struct cf_fault *fault);
 
-/* ---- the table in memory ---- */
-struct cf_tokens;
-/* The tokens of the ledger. One whose row cannot be read is left out, and named
- * in the log. CF_E_NOMEM, the store's errors. */
-CF_MUST enum cf_err cf_tokens_new(struct cf_ledger *ledger, struct cf_tokens **tokens);
-void cf_tokens_free(struct cf_tokens *tokens);
-/* Read them again after a change became durable; on an error the table stays as
- * it was. */
-CF_MUST enum cf_err cf_tokens_load(struct cf_tokens *tokens);
-/* Give each valid token whose row is old a new one and a record `add` that
- * tells of it: the same token, and where it is an admin's, with the roles by
- * name that were within it. In appends of CF_TOKENS_PUT_MAX; one that was cut
- * short is gone on with at the next start. For the start, before anybody asks.
- * The errors of cf_tokens_put and cf_tokens_load. */
-CF_MUST enum cf_err cf_tokens_renew(struct cf_tokens *tokens, struct cf_ledger *ledger,
-                                    int64_t now_us, struct cf_fault *fault);
 /* The token of that id, held for the caller, or NULL. */
 struct cf_token *cf_tokens_get(struct cf_tokens *tokens, struct cf_str id);
 /* The valid token whose text this is, held for the caller, or NULL. The

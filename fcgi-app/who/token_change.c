@@ -4,10 +4,12 @@
 
 #include <stdlib.h>
 
-#include "fcgi-app/who/token.h"
+#include "fcgi-app/who/token_in.h"
 #include "lib/base/diag.h"
 #include "lib/record/control.h"
 #include "lib/record/source.h"
+
+#define AGAIN_US INT64_C(60000000) /* after which what could not be read is tried again */
 
 /* ---- one append ---- */
 
@@ -71,8 +73,10 @@ static void change_free(struct change *c)
   free(c);
 }
 
-enum cf_err cf_tokens_put(struct cf_ledger *ledger, struct cf_token *const *token, size_t n,
-                          const char *what, const struct cf_token_by *by, struct cf_fault *fault)
+/* n ≤ CF_TOKENS_PUT_MAX, all or nothing; the table follows what is durable. */
+static enum cf_err tokens_put(struct cf_tokens *tokens, struct cf_token *const *token, size_t n,
+                              const char *what, const struct cf_token_by *by,
+                              struct cf_fault *fault)
 {
   struct change *c = calloc(1, sizeof *c);
   enum cf_err err = c == NULL ? CF_E_NOMEM : CF_OK;
@@ -84,11 +88,17 @@ enum cf_err cf_tokens_put(struct cf_ledger *ledger, struct cf_token *const *toke
                                .rows = c->row,
                                .rows_n = n,
                                .places = c->place};
-    err = cf_ledger_append(ledger, &append);
+    err = cf_ledger_append(tokens->ledger, &append);
   }
   if (c != NULL)
     change_free(c);
-  return err;
+  return err == CF_OK ? cf_tokens_load(tokens) : err;
+}
+
+enum cf_err cf_tokens_put(struct cf_tokens *tokens, struct cf_token *token, const char *what,
+                          const struct cf_token_by *by, struct cf_fault *fault)
+{
+  return tokens_put(tokens, &token, 1, what, by, fault);
 }
 
 /* ---- of before ---- */
@@ -121,33 +131,84 @@ static void batch_add(void *context, const struct cf_token *token)
 }
 
 /* Lets go of them in any case. */
-static enum cf_err batch_put(struct cf_ledger *ledger, struct batch *b, struct cf_fault *fault)
+static enum cf_err batch_put(struct cf_tokens *tokens, struct batch *b)
 {
   const struct cf_token_by by = {.source = CF_STR(CF_SOURCE_OWN)};
   enum cf_err err = b->err;
   if (err == CF_OK && b->n > 0)
-    err = cf_tokens_put(ledger, b->v, b->n, "add", &by, fault);
+    err = tokens_put(tokens, b->v, b->n, "add", &by, NULL);
   for (size_t i = 0; i < b->n; i++)
     cf_token_put(b->v[i]);
   return err;
 }
 
-enum cf_err cf_tokens_renew(struct cf_tokens *tokens, struct cf_ledger *ledger, int64_t now_us,
-                            struct cf_fault *fault)
+/* Give each valid token whose row is of before a new one and a record `add`
+ * that tells of it: the same token, and where it is an admin's, with the roles
+ * by name that were within it. One that was cut short is gone on with at the
+ * next start. */
+static enum cf_err tokens_renew(struct cf_tokens *tokens)
 {
   struct batch batch;
   size_t renewed = 0;
   enum cf_err err;
   do {
-    batch = (struct batch){.now_us = now_us, .err = CF_OK};
+    batch = (struct batch){.now_us = cf_clock_now_us(), .err = CF_OK};
     cf_tokens_each(tokens, batch_add, &batch);
-    err = batch_put(ledger, &batch, fault);
-    if (err == CF_OK && batch.n > 0)
-      err = cf_tokens_load(tokens);
+    err = batch_put(tokens, &batch);
     renewed += batch.n;
   } while (err == CF_OK && batch.n == CF_TOKENS_PUT_MAX);
   if (err == CF_OK && renewed > 0)
     cf_log(CF_LOG_INFO, "%zu tokens of an older version now have by name what they could do",
            renewed);
   return err;
+}
+
+/* ---- the first time ---- */
+
+enum cf_err cf_tokens_enter(struct cf_tokens *tokens)
+{
+  pthread_mutex_lock(&tokens->change);
+  if (atomic_load(&tokens->ready))
+    return CF_OK;
+  enum cf_err err = cf_tokens_load(tokens);
+  if (err == CF_OK && !cf_ledger_is_copy(tokens->ledger))
+    err = tokens_renew(tokens);
+  if (err == CF_OK)
+    atomic_store(&tokens->ready, true);
+  else
+    pthread_mutex_unlock(&tokens->change);
+  return err;
+}
+
+void cf_tokens_leave(struct cf_tokens *tokens)
+{
+  pthread_mutex_unlock(&tokens->change);
+}
+
+enum cf_err cf_tokens_ready(struct cf_tokens *tokens)
+{
+  if (atomic_load(&tokens->ready))
+    return CF_OK;
+  enum cf_err err = cf_tokens_enter(tokens);
+  if (err == CF_OK)
+    cf_tokens_leave(tokens);
+  return err;
+}
+
+void cf_tokens_tick(struct cf_tokens *tokens)
+{
+  static struct cf_log_rate rate;
+  int64_t now_us = cf_clock_mono_us();
+  enum cf_err err = cf_tokens_enter(tokens);
+  if (err == CF_OK) {
+    if (tokens->told.unread > 0 && now_us - tokens->doubted_us >= AGAIN_US) {
+      tokens->doubted_us = now_us;
+      err = cf_tokens_load(tokens);
+    }
+    cf_tokens_leave(tokens);
+  }
+  if (err != CF_OK && err != CF_E_LEAVING)
+    cf_log_rated(&rate, CF_LOG_WARNING,
+                 "tokens cannot be held against the chain (%s); until then they are refused",
+                 cf_err_word(err));
 }

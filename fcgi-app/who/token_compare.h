@@ -4,28 +4,22 @@
 #ifndef CF_WHO_TOKEN_COMPARE_H
 #define CF_WHO_TOKEN_COMPARE_H
 
-#include <pthread.h>
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "lib/base/err.h"
-
-struct cf_ledger;
+#include "fcgi-app/who/token.h"
 
 /* What is wrong with the token of that id; seq is that of its newest record, or
- * NULL where it has none. id is empty where it is none in particular. */
+ * NULL where it has none. id is a row's key, whatever it holds, and empty where
+ * it is none in particular. */
 struct cf_token_differ {
-  void (*call)(void *context, const uint64_t *seq, const char *id, const char *what);
+  void (*call)(void *context, const uint64_t *seq, struct cf_str id, const char *what);
   void *context;
 };
 
-/* Compare both ways: each row with the newest record of its id, of which one of
- * an older version counts for what it names; and that each token that was made
- * and not revoked has a row, unless the table was lost. changes is held at the
- * end, for as long as the rows take to read: whoever changes tokens has it. It
- * keeps 32 bytes for each token that there ever was, and compares no more than
- * 65,536. CF_E_NOMEM, CF_E_STORE. */
-CF_MUST enum cf_err cf_tokens_compare(struct cf_ledger *ledger, pthread_mutex_t *changes, bool lost,
+/* Compare both ways: each row with the newest record of its id, as whoever
+ * asks for a token does, and that each token that was made and not revoked has
+ * a row, unless the table was lost. What a record that cannot be read may tell
+ * of otherwise is not judged. Tokens cannot change while the rows are read. The
+ * errors of cf_tokens_enter. */
+CF_MUST enum cf_err cf_tokens_compare(struct cf_tokens *tokens, bool lost,
                                       const struct cf_token_differ *differ);
 
 #endif

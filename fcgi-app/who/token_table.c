@@ -1,136 +1,105 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of tokens in memory: read from the ledger's rows, asked by every
- * request. */
+/* The table of tokens in memory: the ledger's rows that the chain vouches for,
+ * asked by every request. */
 #include "config.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "fcgi-app/who/token.h"
-#include "lib/base/codec.h"
+#include "fcgi-app/who/token_in.h"
 #include "lib/base/diag.h"
 #include "lib/base/die.h"
-#include "lib/record/json.h"
 
-#define ROW_DEPTH 4
+#define TELL_MAX 8 /* of those that are refused the log names so many */
 
-struct list {
-  struct cf_token **v; /* ascending by id */
-  size_t n;
+/* ---- reading it ---- */
+
+struct loading {
+  const struct cf_token_told *told;
+  struct cf_token **v;
+  size_t n, refused, unjudged, strange;
 };
 
-struct cf_tokens {
-  struct cf_ledger *ledger;
-  pthread_rwlock_t lock;
-  struct list list;
-};
-
-static void list_free(struct list *list)
+static void loading_fini(struct loading *loading)
 {
-  for (size_t i = 0; i < list->n; i++)
-    cf_token_put(list->v[i]);
-  free(list->v);
+  for (size_t i = 0; i < loading->n; i++)
+    cf_token_put(loading->v[i]);
+  free(loading->v);
 }
 
-/* ---- rows ---- */
-
-static enum cf_err read_time(const struct cf_json *v, int64_t *t_us)
-{
-  if (cf_json_type(v) == CF_JSON_NULL)
-    return CF_OK;
-  return cf_time_parse_strict(cf_json_string(v), t_us);
-}
-
-static enum cf_err read_roles(const struct cf_json *v, unsigned *roles)
-{
-  for (size_t i = 0; i < cf_json_count(v); i++) {
-    enum cf_role role = cf_role_find(cf_json_string(cf_json_element(v, i)));
-    if (role == CF_ROLE_N)
-      return CF_E_SYNTAX;
-    *roles |= 1u << role;
-  }
-  return CF_OK;
-}
-
-static enum cf_err read_sources(const struct cf_json *v, struct cf_token *token)
-{
-  enum cf_err err = CF_OK;
-  for (size_t i = 0; i < cf_json_count(v) && err == CF_OK; i++)
-    err = cf_token_add_source(token, cf_json_string(cf_json_element(v, i)), NULL);
-  return err;
-}
-
-enum cf_err cf_token_get_members(struct cf_token *token, const struct cf_json *members)
-{
-  enum cf_err err = cf_token_set_name(token, cf_json_string(cf_json_member(members, "name")), NULL);
-  if (err == CF_OK)
-    err = read_roles(cf_json_member(members, "roles"), &token->roles);
-  if (err == CF_OK)
-    err = read_sources(cf_json_member(members, "sources"), token);
-  return err == CF_OK ? read_time(cf_json_member(members, "expires"), &token->expires_us) : err;
-}
-
-static enum cf_err fill_token(struct cf_token *token, struct cf_str id, const struct cf_json *row)
-{
-  if (id.n != CF_TOKEN_ID_N)
-    return CF_E_SYNTAX;
-  memcpy(token->id, id.p, id.n);
-  token->is_old = cf_json_member(row, "version") == NULL;
-  enum cf_err err = cf_token_get_members(token, row);
-  if (err == CF_OK)
-    err = cf_base64_get_n(cf_json_string(cf_json_member(row, "hash")), token->hash,
-                          sizeof token->hash);
-  if (err == CF_OK)
-    err = read_time(cf_json_member(row, "made"), &token->made_us);
-  return err == CF_OK ? read_time(cf_json_member(row, "revoked"), &token->revoked_us) : err;
-}
-
-/* One that cannot be read costs that token and no other. */
+/* What no record tells of is nobody's, and takes no room. Rows come in order of
+ * their keys. */
 static enum cf_err add_row(void *context, struct cf_str key, struct cf_str value)
 {
-  struct list *list = context;
-  struct cf_json *row = NULL;
-  struct cf_token *token = NULL;
-  enum cf_err err = cf_json_parse(value, ROW_DEPTH, &row, NULL);
-  if (err == CF_OK)
-    err = cf_token_new(&token);
-  if (err == CF_OK)
-    err = fill_token(token, key, row);
-  struct cf_token **grown = err == CF_OK ? realloc(list->v, (list->n + 1) * sizeof *grown) : NULL;
-  if (err == CF_OK && grown == NULL)
-    err = CF_E_NOMEM;
-  if (err == CF_OK) {
-    list->v = grown;
-    list->v[list->n++] = token;
-    token = NULL;
+  struct loading *loading = context;
+  const struct cf_told_token *as = cf_token_told_get(loading->told, key);
+  if (as == NULL) {
+    loading->strange++;
+    return CF_OK;
   }
-  cf_token_put(token);
-  cf_json_free(row);
-  if (err == CF_OK || err == CF_E_NOMEM)
+  struct cf_token **grown = realloc(loading->v, (loading->n + 1) * sizeof *grown);
+  if (grown == NULL)
+    return CF_E_NOMEM;
+  loading->v = grown;
+  enum cf_err err = cf_token_told_row(loading->told, as, value, &loading->v[loading->n]);
+  if (err != CF_OK)
     return err;
-  cf_log(CF_LOG_ERROR, "the token %.*s is refused, as its row cannot be read: make a new one",
-         (int)(key.n < CF_TOKEN_ID_N ? key.n : CF_TOKEN_ID_N), key.p);
+  bool doubts = cf_token_told_doubts(loading->told, as);
+  loading->refused += !doubts && loading->v[loading->n]->refused != NULL;
+  loading->unjudged += doubts;
+  loading->n++;
   return CF_OK;
 }
 
-/* ---- the table ---- */
+/* Once for a start. */
+static void refused_tell(const struct loading *loading)
+{
+  size_t told = 0;
+  for (size_t i = 0; i < loading->n && told < TELL_MAX; i++) {
+    const struct cf_token *token = loading->v[i];
+    if (token->refused == NULL)
+      continue;
+    told++;
+    cf_log(
+        CF_LOG_ERROR,
+        "the token %s is refused: %s: see `counterfoil verify --deep`; put a good copy of the data back, or revoke it and make a new one",
+        token->id, token->refused);
+  }
+  if (loading->refused + loading->unjudged > told)
+    cf_log(CF_LOG_ERROR, "%zu more tokens are refused: see `counterfoil verify --deep`",
+           loading->refused + loading->unjudged - told);
+  if (loading->strange > 0)
+    cf_log(
+        CF_LOG_ERROR,
+        "%zu rows of the table of tokens are refused, as no record tells of them: see `counterfoil verify --deep`",
+        loading->strange);
+}
 
 enum cf_err cf_tokens_load(struct cf_tokens *tokens)
 {
-  struct list fresh = {NULL, 0};
-  enum cf_err err = cf_ledger_each_row(tokens->ledger, CF_TABLE_TOKENS, add_row, &fresh);
+  struct loading fresh = {.told = &tokens->told};
+  enum cf_err err = cf_token_told_read(&tokens->told, tokens->ledger);
+  if (err == CF_OK)
+    err = cf_ledger_each_row(tokens->ledger, CF_TABLE_TOKENS, add_row, &fresh);
   if (err != CF_OK) {
-    list_free(&fresh);
+    loading_fini(&fresh);
     return err;
   }
+  if (!tokens->loaded)
+    refused_tell(&fresh);
+  tokens->loaded = true;
+  struct loading old = {.v = tokens->v, .n = tokens->n};
   pthread_rwlock_wrlock(&tokens->lock);
-  struct list old = tokens->list;
-  tokens->list = fresh;
+  tokens->v = fresh.v;
+  tokens->n = fresh.n;
   pthread_rwlock_unlock(&tokens->lock);
-  list_free(&old);
+  atomic_store(&tokens->refused, fresh.refused + fresh.strange);
+  atomic_store(&tokens->unjudged, fresh.unjudged);
+  loading_fini(&old);
   return CF_OK;
 }
+
+/* ---- life ---- */
 
 enum cf_err cf_tokens_new(struct cf_ledger *ledger, struct cf_tokens **tokens)
 {
@@ -138,23 +107,38 @@ enum cf_err cf_tokens_new(struct cf_ledger *ledger, struct cf_tokens **tokens)
   if (made == NULL)
     return CF_E_NOMEM;
   made->ledger = ledger;
+  atomic_init(&made->ready, false);
+  atomic_init(&made->refused, 0);
+  atomic_init(&made->unjudged, 0);
+  CF_ASSERT(pthread_mutex_init(&made->change, NULL) == 0);
   CF_ASSERT(pthread_rwlock_init(&made->lock, NULL) == 0);
-  enum cf_err err = cf_tokens_load(made);
-  if (err == CF_OK)
-    *tokens = made;
-  else
-    cf_tokens_free(made);
-  return err;
+  *tokens = made;
+  return CF_OK;
 }
 
 void cf_tokens_free(struct cf_tokens *tokens)
 {
   if (tokens == NULL)
     return;
-  list_free(&tokens->list);
+  struct loading list = {.v = tokens->v, .n = tokens->n};
+  loading_fini(&list);
+  cf_token_told_fini(&tokens->told);
+  pthread_mutex_destroy(&tokens->change);
   pthread_rwlock_destroy(&tokens->lock);
   free(tokens);
 }
+
+size_t cf_tokens_refused(struct cf_tokens *tokens)
+{
+  return atomic_load(&tokens->refused);
+}
+
+size_t cf_tokens_unjudged(struct cf_tokens *tokens)
+{
+  return atomic_load(&tokens->unjudged);
+}
+
+/* ---- asking it ---- */
 
 static int by_id(const void *key, const void *element)
 {
@@ -166,9 +150,8 @@ static int by_id(const void *key, const void *element)
 struct cf_token *cf_tokens_get(struct cf_tokens *tokens, struct cf_str id)
 {
   pthread_rwlock_rdlock(&tokens->lock);
-  struct cf_token **found = tokens->list.n == 0 ? NULL
-                                                : bsearch(&id, tokens->list.v, tokens->list.n,
-                                                          sizeof(struct cf_token *), by_id);
+  struct cf_token **found =
+      tokens->n == 0 ? NULL : bsearch(&id, tokens->v, tokens->n, sizeof(struct cf_token *), by_id);
   struct cf_token *token = found == NULL ? NULL : *found;
   if (token != NULL)
     atomic_fetch_add(&token->holders, 1);
@@ -196,7 +179,7 @@ void cf_tokens_each(struct cf_tokens *tokens,
                     void (*each)(void *context, const struct cf_token *token), void *context)
 {
   pthread_rwlock_rdlock(&tokens->lock);
-  for (size_t i = 0; i < tokens->list.n; i++)
-    each(context, tokens->list.v[i]);
+  for (size_t i = 0; i < tokens->n; i++)
+    each(context, tokens->v[i]);
   pthread_rwlock_unlock(&tokens->lock);
 }

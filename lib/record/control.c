@@ -136,8 +136,9 @@ static void put_access(struct cf_buf *b, const struct cf_control_access *access)
   }
   if (access->network != NULL)
     cf_json_put_member(b, "network", cf_str_from(access->network));
-  if (tally != NULL && tally->reason != NULL)
-    cf_json_put_member(b, "reason", cf_str_from(tally->reason));
+  const char *reason = tally != NULL ? tally->reason : access->reason;
+  if (reason != NULL)
+    cf_json_put_member(b, "reason", cf_str_from(reason));
   if (access->counted)
     cf_json_put_member_u64(b, "rows", access->rows);
 }

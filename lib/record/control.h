@@ -47,6 +47,7 @@ struct cf_control_access {
    * CF_CONTROL_FILTER_MAX bytes the record has its beginning, its length and
    * its SHA-256. */
   struct cf_str filter;
+  const char *reason;                   /* why it failed, where no tally says it; NULL: not told */
   const char *network;                  /* of a stranger, or `many`; NULL: the caller is known */
   const struct cf_control_tally *tally; /* NULL: it tells of one */
   bool counted;                         /* rows is known */

@@ -69,11 +69,13 @@ make_copies() {
   put_in 0 699
   filled 2
   keep old
-  put_in 700 1495
-  put_in 1496 1496 # a piece of the tail by itself
+  put_in 700 1485
+  put_in 1486 1486 # a piece of the tail by itself
   filled 5
   cp -a "$DATA/env/tokens" "$TMP/tokens.before"
   cli token --config "$CONF" revoke "$(token_id gone)" >"$TMP/log/token" 2>&1 || die "revoke: $(cat "$TMP/log/token")"
+  add_token first auditor,reader # a token that is older than what is damaged is refused until that is mended
+  swap "$TMP/token.first" "$TMP/token.auditor"
   ID=$(cli query --config "$CONF" --json resource=/r/300 | jq -r '.events[0].id')
   as_user "$TAMPER" "$DATA" kept "$TMP/old/signer/state" || die "no older checkpoint"
   rm "$DATA.signer/before" # so that it counts as kept
@@ -85,7 +87,9 @@ make_copies() {
 # ---- questions: answers are in $OUT
 
 # relay TOKEN PATH QUERY: through a plain CGI to the owner; $STATUS, $OUT/body
+AUDITOR=auditor # who is the auditor here
 relay() {
+  [ "$1" != auditor ] || set -- "$AUDITOR" "${@:2}"
   as_user env -i GATEWAY_INTERFACE=CGI/1.1 SERVER_PROTOCOL=HTTP/1.1 REQUEST_METHOD=GET SCRIPT_NAME="$MOUNT" "PATH_INFO=$2" "QUERY_STRING=$3" \
     "HTTP_AUTHORIZATION=Bearer $(token_text "$1")" "COUNTERFOIL_CONF=$CONF" "$FCGI" </dev/null >"$OUT/answer" 2>>"$TMP/log/cgi"
   STATUS=$(sed -n 's/^Status: \([0-9]*\).*/\1/p' "$OUT/answer")
@@ -116,7 +120,7 @@ by_user() { read_events user=u3; }
 by_time() { read_events "from=2025-12-01T05:00:00Z&to=2025-12-01T07:00:00Z"; }
 by_id() { read_events "id=$ID"; }
 tile_of_hashes() { relay auditor /tile/0/001 ""; echo "$STATUS $(sha256sum <"$OUT/body")"; }
-as_admin() { relay reader /v1/tokens ""; echo "$STATUS"; }
+as_admin() { relay reader /v1/tokens ""; echo "$STATUS"; } # right: 403
 as_gone() { relay gone /v1/events limit=1; echo "$STATUS"; }
 as_stranger() { relay stranger /v1/events limit=1; echo "$STATUS"; }
 
@@ -125,6 +129,7 @@ read_with() { # read_with READ: a cell
   local got
   got=$("$1")
   case $got in
+    401) echo refused ;;
     "${RIGHT[$1]-$got}") echo right ;;
     5* | [0-9]*urn:counterfoil:*) echo refused ;;
     [!0-9]*) echo "**no answer**" ;;
@@ -137,7 +142,7 @@ read_with() { # read_with READ: a cell
 change() { as_user "$TAMPER" "$DATA" "$@"; }
 cut_short() { as_user truncate -s -16384 "$(segment 2)"; }
 delete() { as_user rm "$(segment 2)$1"; } # delete SUFFIX
-swap() { as_user mv "$1" "$1.x" && as_user mv "$2" "$1" && as_user mv "$1.x" "$2"; }
+swap() { mv "$1" "$1.x" && mv "$2" "$1" && mv "$1.x" "$2"; }
 exchange() {
   local two three
   two=$(segment 2) three=$(segment 3)
@@ -148,7 +153,8 @@ foreign_good() { foreign && change nothing 2 row; }
 tokens_of_before() { copy "$TMP/tokens.before" "$DATA/env/tokens"; }
 old_data() { rm -rf "$DATA" && copy "$TMP/old/data" "$DATA"; }
 old_data_alone() { old_data && rm "$DATA.signer/state"; }
-old_data_for_auditor() { KEPT=$WAS_KEPT; put_back old; }
+old_all() { AUDITOR=first; put_back old; }
+old_data_for_auditor() { KEPT=$WAS_KEPT; old_all; }
 foreign_signer() { rm -rf "$DATA.signer" && copy "$TMP/foreign/signer" "$DATA.signer"; }
 flip() { # flip AT: every bit of a byte of the second segment
   local file byte
@@ -237,7 +243,7 @@ rows() {
   row "tokens of before a revocation" as_gone tokens_of_before
   row "old data" everything old_data
   row "old data, the signer's state deleted" everything old_data_alone
-  row "old data and an old signer's directory" everything put_back old
+  row "old data and an old signer's directory" everything old_all
   row "the same, asked by who kept a checkpoint" everything old_data_for_auditor
   row "a foreign signer's directory" everything foreign_signer
   flips

@@ -9,6 +9,7 @@ struct cf_memory stage_answer;
 bool stage_abandoned;
 bool stage_crowded;
 void (*stage_conf_set)(void);
+void (*stage_begun)(void);
 
 static struct cf_json *doc;
 static char *body_text;
@@ -113,6 +114,17 @@ static bool tell_crowded(void *context)
   return stage_crowded;
 }
 
+static enum cf_err (*memory_write)(void *context, const void *p, size_t n);
+
+static enum cf_err write_noted(void *context, const void *p, size_t n)
+{
+  void (*begun)(void) = stage_begun;
+  stage_begun = NULL;
+  if (begun != NULL)
+    begun();
+  return memory_write(context, p, n);
+}
+
 int ask(struct ask ask)
 {
   char bearer[256];
@@ -120,6 +132,8 @@ int ask(struct ask ask)
   cf_memory_init(&stage_answer, ask.door);
   stage_answer.transport.abandon = note_abandoned;
   stage_answer.transport.crowded = tell_crowded;
+  memory_write = stage_answer.transport.write;
+  stage_answer.transport.write = write_noted;
   stage_abandoned = false;
   param("REQUEST_METHOD", ask.method != NULL ? ask.method : "GET");
   path_params(ask.path);

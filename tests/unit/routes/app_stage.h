@@ -36,6 +36,9 @@ struct ask {
 extern struct cf_memory stage_answer;
 extern bool stage_abandoned; /* the last answer was broken off */
 extern bool stage_crowded;   /* what the transport says of shares */
+/* Called when the next answer begins to be sent, and forgotten; it may call
+ * cf_app_serve, not ask. */
+extern void (*stage_begun)(void);
 int ask(struct ask ask);
 int get(const char *path, const char *token);
 int post(const char *path, const char *token, const char *body);

@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/base/codec.h"
 #include "lib/proof/note.h"
@@ -233,6 +234,52 @@ START_TEST(test_long_answer)
   ck_assert_str_eq(header("Content-Length"), "");
   ck_assert_uint_gt(strlen(content()), 1 << 20);
   ck_assert_uint_eq(rows(), 10000);
+}
+END_TEST
+
+/* ---- who is nobody any more ---- */
+
+static void revoke_reader(void)
+{
+  char path[64];
+  struct cf_memory m;
+  cf_memory_init(&m, CF_DOOR_ADMIN);
+  snprintf(path, sizeof path, "/v1/tokens/%.10s/revoke", reader + 3);
+  ck_assert_ok(cf_memory_param(&m, "REQUEST_METHOD", "POST"));
+  ck_assert_ok(cf_memory_param(&m, "PATH_INFO", path));
+  cf_app_serve(stage_app, &m.transport);
+  ck_assert_int_eq(cf_memory_status(&m), 200);
+  cf_memory_fini(&m);
+}
+
+static void wait_for_end(void)
+{
+  usleep(1100000);
+}
+
+static const struct {
+  const char *more;
+  void (*begun)(void);
+} endings[] = {{"", revoke_reader}, {",\"expires\":\"1s\"", wait_for_end}};
+
+/* The stream that they read ends with them, and no one takes it for whole. */
+START_TEST(test_ended)
+{
+  for (int i = 0; i < 6; i++)
+    feed(2500);
+  reader = make_token("rea", "[\"reader\"]", endings[_i].more);
+  stage_begun = endings[_i].begun;
+  ck_answer(get("/v1/events?format=ndjson&limit=all&source=web1", reader), 200);
+  ck_assert(stage_begun == NULL);
+  ck_assert(stage_abandoned);
+  ck_assert_uint_lt(strlen(content()), (1 << 20) + (1 << 17)); /* of three megabytes */
+  ck_contains("no-token");
+  ck_lacks("has_more\":false");
+  feed(1); /* takes along what was posted */
+  ck_answer(get("/v1/events?kind=access&outcome=failure&action=export", auditor), 200);
+  ck_value("events.0.user", "rea");
+  ck_value("events.0.attributes.reason", "no-token");
+  ck_answer(get("/v1/events", reader), 401);
 }
 END_TEST
 
@@ -523,6 +570,7 @@ int main(void)
       {.tcase = "format", .test = test_bad_format, .loops = CF_COUNT(bad_formats)},
       {.tcase = "format", .test = test_all},
       {.tcase = "format", .test = test_long_answer},
+      {.tcase = "format", .test = test_ended, .loops = CF_COUNT(endings)},
       {.tcase = "format", .test = test_hostile},
       {.tcase = "record", .test = test_one, .setup = setup, .teardown = stage_teardown},
       {.tcase = "record", .test = test_proof},

@@ -15,6 +15,7 @@ static char cookie[CF_COOKIE_N + 1];
 static void sign_in(const char *text)
 {
   struct cf_session_change change;
+  ck_assert_ok(cf_tokens_ready(cf_auth_tokens(auth)));
   struct cf_token *token = cf_tokens_check(cf_auth_tokens(auth), cf_str_from(text), now);
   ck_assert_ptr_nonnull(token);
   ck_assert_ok(cf_session_begin(cf_auth_sessions(auth), token, now, &change));
@@ -103,18 +104,29 @@ START_TEST(test_cookie_forged)
 }
 END_TEST
 
+/* The token that `who` has, in this authority's table. */
+static void end_token(void)
+{
+  const struct cf_token_by by = {CF_STR("admin"), CF_STR("admin"), CF_STR("local")};
+  struct cf_token *token = NULL;
+  ck_assert_ok(cf_token_copy(who.token, &token));
+  token->revoked_us = now;
+  ck_assert_ok(cf_tokens_enter(cf_auth_tokens(auth)));
+  ck_assert_ok(cf_tokens_put(cf_auth_tokens(auth), token, "revoke", &by, &fault));
+  cf_tokens_leave(cf_auth_tokens(auth));
+  cf_token_put(token);
+}
+
 START_TEST(test_cookie_of_token)
 {
-  char path[64];
   sign_in_new(",\"expires\":\"1h\"");
   ck_assert(is_in(cookie));
-  snprintf(path, sizeof path, "/v1/tokens/%.10s/revoke", who.token->id);
-  ck_answer(ask((struct ask){.method = "POST", .path = path, .door = CF_DOOR_ADMIN}), 200);
-  ck_assert(is_in(cookie)); /* until this table knows */
-  ck_assert_ok(cf_tokens_load(cf_auth_tokens(auth)));
+  end_token();
   ck_assert(!is_in(cookie));
   ck_assert_uint_eq(rows_on_disk(), 1);
   reopen_auth();
+  ck_assert(!is_in(cookie));
+  cf_sessions_tick(cf_auth_sessions(auth), now);
   ck_assert_uint_eq(rows_on_disk(), 0);
 }
 END_TEST
@@ -133,7 +145,10 @@ START_TEST(test_signed_out)
   struct cf_session_change change;
   sign_in_new("");
   ck_assert_uint_eq(rows_on_disk(), 1);
+  ck_assert(is_in(cookie));
+  ck_assert_ok(cf_auth_still(auth, &who, now, &fault));
   ck_assert_ok(cf_session_end(cf_auth_sessions(auth), cf_str_from(cookie), &change));
+  ck_assert_err(cf_auth_still(auth, &who, now, &fault), CF_E_TOKEN);
   ck_assert(!is_in(cookie)); /* at once */
   struct cf_append append = {.rows = change.rows, .rows_n = change.rows_n};
   ck_assert_ok(cf_ledger_append(stage_ledger, &append));

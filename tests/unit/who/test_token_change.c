@@ -5,12 +5,23 @@
 
 #include "fcgi-app/who/token.h"
 #include "lib/base/codec.h"
+#include "lib/record/control.h"
 #include "tests/unit/routes/app_stage.h"
 
 #define OLD_N (2 * CF_TOKENS_PUT_MAX + 2) /* more than two appends take */
 
+/* Append rows and records of theirs, as 0.1.0 did. */
+static void append(const struct cf_event *event, const struct cf_row *row)
+{
+  struct cf_place place;
+  struct cf_append append = {.rows = row, .rows_n = 1, .events = &event, .places = &place};
+  append.n = event != NULL;
+  ck_assert_ok(cf_ledger_append(stage_ledger, &append));
+}
+
 /* A row as 0.1.0 wrote it, of the token text "cf_<id>_s". */
-static void put_old(const char *id, const char *roles, const char *more)
+static void put_row(const char *id, const char *roles, const char *more,
+                    const struct cf_event *event)
 {
   struct cf_buf b;
   char text[64];
@@ -25,9 +36,30 @@ static void put_old(const char *id, const char *roles, const char *more)
   cf_json_put_member_base64(&b, "hash", hash, sizeof hash);
   cf_buf_putc(&b, '}');
   const struct cf_row row = {CF_TABLE_TOKENS, cf_str_from(id), cf_buf_str(&b), .gone = false};
-  struct cf_append append = {.rows = &row, .rows_n = 1};
-  ck_assert_ok(cf_ledger_append(stage_ledger, &append));
+  append(event, &row);
   cf_buf_fini(&b);
+}
+
+/* The same with its record, which told neither sources nor a hash. */
+static void put_old(const char *id, const char *roles, const char *more)
+{
+  struct cf_event event;
+  const char *const admin[] = {"admin", NULL}, *const both[] = {"officer", "admin", NULL},
+                    *const writer[] = {"writer", NULL};
+  const char *end = strstr(more, "\"expires\":\"");
+  struct cf_control_token told = {.what = strstr(more, "\"revoked\":\"") != NULL ? "revoke" : "add",
+                                  .source = CF_STR("admin"),
+                                  .id = id,
+                                  .name = "old",
+                                  .roles = strstr(roles, "officer") != NULL ? both
+                                           : strstr(roles, "admin") != NULL ? admin
+                                                                            : writer,
+                                  .expires_us = CF_TIME_NONE};
+  if (end != NULL)
+    ck_assert_ok(cf_time_parse((struct cf_str){end + 11, 27}, &told.expires_us));
+  ck_assert_ok(cf_control_token(&told, &event, NULL));
+  put_row(id, roles, more, &event);
+  cf_event_fini(&event);
 }
 
 static const struct {
@@ -57,11 +89,11 @@ static const char *text_hash(const char *id)
   return cf_buf_cstr(&b);
 }
 
-/* How many `token` records there are; those of the id are asked for in
- * content(). */
+/* How often `token` records say so; they stay in content(). */
 static size_t told(const char *id)
 {
   size_t n = 0;
+  ck_answer(get("/v1/whoami", "cf_nobodyatal_s"), 401); /* who asks first waits for it */
   ck_answer(ask((struct ask){.path = "/v1/events?kind=token&limit=1000&order=asc",
                              .door = CF_DOOR_ADMIN}),
             200);
@@ -78,7 +110,7 @@ START_TEST(test_renewed)
     stage_reopen();
     for (size_t i = 0; i < CF_COUNT(old_tokens); i++) {
       char text[256], kept[CF_TOKEN_TEXT_MAX];
-      ck_assert_uint_eq(told(old_tokens[i].id), old_tokens[i].now != NULL);
+      ck_assert_uint_eq(told(old_tokens[i].id), 1 + (old_tokens[i].now != NULL));
       snprintf(kept, sizeof kept, "cf_%s_s", old_tokens[i].id);
       if (old_tokens[i].now == NULL) {
         ck_answer(get("/v1/whoami", kept), 401);
@@ -96,6 +128,66 @@ START_TEST(test_renewed)
   }
   ck_answer(get("/v1/events", "cf_adminadmin_s"), 200);
   ck_answer(post("/v1/events", "cf_adminadmin_s", "{\"action\":\"x\"}"), 201);
+  stage_assert_verifies();
+}
+END_TEST
+
+/* ---- rows that somebody made himself ---- */
+
+static void no_record(void)
+{
+  put_row("eveeveevee", "\"admin\"", "", NULL);
+}
+static void more_roles(void)
+{
+  put_old("eveeveevee", "\"writer\"", "");
+  put_row("eveeveevee", "\"admin\"", "", NULL);
+}
+static void later_end(void)
+{
+  put_old("eveeveevee", "\"admin\"", ",\"expires\":\"2026-02-01T00:00:00.000000Z\"");
+  put_row("eveeveevee", "\"admin\"", "", NULL);
+}
+static void revived(void)
+{
+  put_old("eveeveevee", "\"admin\"", ",\"revoked\":\"2026-02-01T00:00:00.000000Z\"");
+  put_row("eveeveevee", "\"admin\"", "", NULL);
+}
+static void once_more(void) /* it was told again, and is of this version since then */
+{
+  put_old("eveeveevee", "\"writer\"", "");
+  stage_reopen();
+  ck_answer(get("/v1/whoami", "cf_eveeveevee_s"), 200);
+  put_row("eveeveevee", "\"writer\"", "", NULL);
+}
+static void too_late(void) /* its row was lost when the others were told again */
+{
+  put_old("eveeveevee", "\"writer\"", ",\"expires\":\"2026-02-01T00:00:00.000000Z\"");
+  put_old("eveeveevee", "\"admin\"", "");
+  const struct cf_row row = {CF_TABLE_TOKENS, CF_STR("eveeveevee"), CF_STR(""), .gone = true};
+  append(NULL, &row);
+  (void)make_token("ron", "[\"reader\"]", "");
+  put_row("eveeveevee", "\"admin\"", "", NULL);
+}
+
+static void (*const forgeries[])(void) = {no_record, more_roles, later_end,
+                                          revived,   once_more,  too_late};
+
+START_TEST(test_forged)
+{
+  forgeries[_i]();
+  size_t before = told("\"what\":\"add\"");
+  for (int again = 0; again < 2; again++) {
+    stage_reopen();
+    ck_answer(get("/v1/whoami", "cf_eveeveevee_s"), 401);
+    ck_assert_uint_eq(told("\"what\":\"add\""), before);
+    ck_answer(ask((struct ask){.path = "/readyz"}), 200);
+    ck_value("tokens_refused", "1");
+    ck_answer(ask((struct ask){.path = "/v1/verify?mode=deep", .door = CF_DOOR_ADMIN}), 200);
+    ck_value("errors.0.code", "INDEX_MISMATCH");
+    ck_assert_uint_eq(cf_json_count(member("errors")), 1);
+    ck_contains("tokens: eveeveevee: ");
+  }
 }
 END_TEST
 
@@ -134,6 +226,7 @@ START_TEST(test_bad_row)
     ck_answer(get("/v1/events", reader), 200);
     ck_answer(ask((struct ask){.path = "/v1/tokens", .door = CF_DOOR_ADMIN}), 200);
     ck_assert_uint_eq(cf_json_count(member("tokens")), 1);
+    ck_lacks("refused");
   }
 }
 END_TEST
@@ -146,15 +239,12 @@ START_TEST(test_many)
     put_old(id, "\"admin\"", "");
   }
   stage_reopen();
-  ck_assert_uint_eq(told("\"what\":\"add\""), OLD_N);
-  /* as where a start was cut short: some are new, some are not */
-  for (unsigned i = 0; i < 3; i++) {
-    snprintf(id, sizeof id, "t%09u", i * CF_TOKENS_PUT_MAX);
-    put_old(id, "\"admin\"", "");
-  }
+  ck_assert_uint_eq(told("\"what\":\"add\""), 2 * OLD_N);
+  /* as where it was cut short: some were not told again yet */
+  put_old("unotheruno", "\"admin\"", "");
   stage_reopen();
-  ck_assert_uint_eq(told("\"what\":\"add\""), OLD_N + 3);
-  ck_assert_uint_eq(told(id), 2);
+  ck_assert_uint_eq(told("\"what\":\"add\""), 2 * OLD_N + 2);
+  ck_assert_uint_eq(told("unotheruno"), 2);
   stage_assert_verifies();
 }
 END_TEST
@@ -166,6 +256,7 @@ int main(void)
       {.tcase = "old", .test = test_new_is_not},
       {.tcase = "old", .test = test_many},
       {.tcase = "old", .test = test_bad_row},
+      {.tcase = "old", .test = test_forged, .loops = CF_COUNT(forgeries)},
   };
   return cf_test_run("token_change", tests, CF_COUNT(tests));
 }

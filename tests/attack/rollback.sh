@@ -58,8 +58,8 @@ refused "with the state"
 rm "$DATA.signer/state"
 refused "without it"
 is "$(segments)" "$n" "no segment is lost"
-cp -a "$TMP/old/signer/state" "$DATA.signer/state"
-run_conf "with the state of that time" 0 verify
+cp -a "$TMP/old/signer/state" "$TMP/old/signer/before" "$DATA.signer/"
+run_conf "with the signer of that time" 0 verify
 is "$(segments)" "$n" "none is lost either"
 check "they are set aside" [ "$(find "$DATA/segments/aside" -type f | wc -l)" -gt 1 ]
 cgi_get - /readyz

@@ -37,8 +37,8 @@ struct cf_told_token *cf_token_told_get(const struct cf_token_told *told, struct
 /* May `as` be told of otherwise by a record that cannot be read? */
 bool cf_token_told_doubts(const struct cf_token_told *told, const struct cf_told_token *as);
 /* The one rule of what a row is worth: its token, held once, where it is as
- * the record has it; else the record's, with what is wrong in `refused`.
- * CF_E_NOMEM. */
+ * the record has it; else the record's, with what is wrong in `refused`, and
+ * not revoked, so that it can be. CF_E_NOMEM. */
 CF_MUST enum cf_err cf_token_told_row(const struct cf_token_told *told,
                                       const struct cf_told_token *as, struct cf_str value,
                                       struct cf_token **token);

@@ -275,7 +275,6 @@ enum cf_err cf_token_told_row(const struct cf_token_told *told, const struct cf_
   if (err == CF_OK && row != NULL) {
     memcpy(refused->hash, row->hash, sizeof refused->hash);
     refused->made_us = row->made_us;
-    refused->revoked_us = row->revoked_us;
   }
   cf_token_put(row);
   if (err == CF_OK) {

@@ -178,6 +178,9 @@ START_TEST(test_refused)
   ck_answer(ask((struct ask){.path = "/v1/tokens", .door = CF_DOOR_ADMIN}), 200);
   ck_contains("\"name\":\"bob\",\"roles\":[\"reader\"]");
   ck_contains("\"refused\":");
+  end_token();
+  ck_answer(deep(), 200);
+  ck_value("ok", "true");
 }
 END_TEST
 

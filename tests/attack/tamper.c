@@ -230,13 +230,14 @@ static bool first_row(struct cf_bdb *db, struct cf_buf *key, struct cf_buf *valu
 }
 
 /* kept FILE: no change, but a note that was signed long ago, kept as of then:
- * of a minute only the last is kept, and a test takes no longer. */
+ * of a minute only the last is kept, and a test takes no longer. Those before
+ * it go now; an owner would drop them when it comes to it. */
 static void note_keep(void)
 {
   struct cf_bdb *db = forge_table("checkpoints");
   uint8_t key[8];
   uint64_t size = 0;
-  struct cf_buf value;
+  struct cf_buf first, value;
   char text[VALUE_MAX_NOTE], *line = NULL;
   FILE *f = fopen(args[0], "re");
   CF_ASSERT(f != NULL);
@@ -247,10 +248,15 @@ static void note_keep(void)
   CF_ASSERT(line != NULL);
   size = strtoull(line + 1, NULL, 10);
   cf_u64_put(key, size);
+  cf_buf_init(&first, VALUE_MAX);
   cf_buf_init(&value, VALUE_MAX);
+  while (first_row(db, &first, &value) && memcmp(first.p, key, sizeof key) < 0)
+    forge_must(cf_bdb_del(db, NULL, cf_buf_str(&first)), "checkpoints");
+  cf_buf_reset(&value);
   cf_buf_put(&value, "\0\6\100\0\0\0\0\0", 8);
   cf_buf_put(&value, text, n);
   forge_must(cf_bdb_put(db, NULL, forge_bytes(key, sizeof key), cf_buf_str(&value)), "checkpoints");
+  cf_buf_fini(&first);
   cf_buf_fini(&value);
 }
 

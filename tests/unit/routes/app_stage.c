@@ -234,3 +234,18 @@ const char *make_token(const char *name, const char *roles, const char *more)
   snprintf(token_texts[tokens_n], sizeof token_texts[0], "%s", value("token"));
   return token_texts[tokens_n++];
 }
+
+void feed_events(const char *token, int n)
+{
+  struct cf_buf b;
+  cf_buf_init(&b, SIZE_MAX);
+  for (int i = 0; i < n; i++)
+    cf_buf_putf(&b, "{\"action\":\"read\",\"user\":\"u%d\"}\n", i);
+  ck_answer(ask((struct ask){.method = "POST",
+                             .path = "/v1/events?batch=1",
+                             .token = token,
+                             .body = cf_buf_cstr(&b),
+                             .body_n = b.n}),
+            200);
+  cf_buf_fini(&b);
+}

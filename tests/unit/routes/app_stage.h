@@ -72,4 +72,7 @@ const char *make_token(const char *name, const char *roles, const char *more);
   ck_assert_msg(strstr(content(), text) != NULL, "no %s in %s", text, content())
 #define ck_lacks(text) ck_assert_msg(strstr(content(), text) == NULL, "%s in %s", text, content())
 
+/* Post n events of the users u0, u1, … in a batch. */
+void feed_events(const char *token, int n);
+
 #endif

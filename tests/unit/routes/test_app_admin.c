@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Tokens, whoami, health, verify, receipts, proofs, tiles, and what every route
- * has in common: 401, 403, 404, 405 with Allow, unknown parameters. */
+/* Tokens, whoami, health, verify, and what every route has in common: 401, 403,
+ * 404, 405 with Allow, unknown parameters. */
 #include "config.h"
 
 #include "fcgi-app/routes/route_in.h"
 #include "lib/base/codec.h"
-#include "lib/proof/note.h"
 #include "tests/unit/routes/app_stage.h"
 
 static const char *admin;
@@ -20,21 +19,6 @@ static void setup(void)
   writer = make_token("web1", "[\"writer\"]", "");
   reader = make_token("ron", "[\"reader\"]", "");
   auditor = make_token("eve", "[\"auditor\"]", "");
-}
-
-static void feed(int n)
-{
-  struct cf_buf b;
-  cf_buf_init(&b, SIZE_MAX);
-  for (int i = 0; i < n; i++)
-    cf_buf_putf(&b, "{\"action\":\"read\",\"user\":\"u%d\"}\n", i);
-  ck_answer(ask((struct ask){.method = "POST",
-                             .path = "/v1/events?batch=1",
-                             .token = writer,
-                             .body = cf_buf_cstr(&b),
-                             .body_n = b.n}),
-            200);
-  cf_buf_fini(&b);
 }
 
 /* ---- every route ---- */
@@ -336,7 +320,7 @@ END_TEST
 
 START_TEST(test_verify)
 {
-  feed(600);
+  feed_events(writer, 600);
   ck_answer(get("/v1/events?limit=1", reader), 200);
   ck_answer(get("/checkpoint", NULL), 200);
   ck_answer(get("/v1/verify", auditor), 200);
@@ -369,11 +353,11 @@ START_TEST(test_verify_kept)
 {
   char path[256];
   char root[64];
-  feed(3);
+  feed_events(writer, 3);
   ck_answer(get("/v1/verify", auditor), 200);
   long long size = number("size");
   snprintf(root, sizeof root, "%s", value("root"));
-  feed(3);
+  feed_events(writer, 3);
   struct cf_buf url;
   cf_buf_init(&url, 256);
   cf_url_put(&url, cf_str_from(root));
@@ -448,7 +432,7 @@ static int go_on(const char *mode, const char *name)
  * once. */
 static void feed_signed(void)
 {
-  feed(600);
+  feed_events(writer, 600);
   ck_answer(get("/v1/verify?mode=range&seq_from=599&seq_to=600", auditor), 200);
   stage_conf.verify_budget_us = 1;
 }
@@ -466,7 +450,7 @@ START_TEST(test_verify_in_parts)
   long long size = number("size");
   snprintf(first, sizeof first, "%s", value("resume"));
   ck_assert_uint_eq(strlen(first), 22);
-  feed(3); /* it goes on at the same size */
+  feed_events(writer, 3); /* it goes on at the same size */
   ck_answer(go_on("full", first), 200);
   ck_assert_int_eq(number("next"), 512);
   ck_assert_int_eq(number("checked.leaves"), 512);
@@ -511,7 +495,7 @@ END_TEST
 
 START_TEST(test_progress)
 {
-  feed(600);
+  feed_events(writer, 600);
   ck_answer(ask((struct ask){.path = "/v1/verify",
                              .token = auditor,
                              .vars = {"HTTP_ACCEPT", "application/x-ndjson"}}),
@@ -550,7 +534,7 @@ START_TEST(test_busy)
 {
   struct cf_memory m;
   char bearer[160];
-  feed(600);
+  feed_events(writer, 600);
   cf_memory_init(&m, CF_DOOR_WEB);
   snprintf(bearer, sizeof bearer, "Bearer %s", auditor);
   ck_assert_ok(cf_memory_param(&m, "REQUEST_METHOD", "GET"));
@@ -564,93 +548,6 @@ START_TEST(test_busy)
   ck_assert_int_eq(cf_memory_status(&m), 200);
   ck_assert_int_eq(second, 429);
   cf_memory_fini(&m);
-}
-END_TEST
-
-/* ---- receipts, proofs, tiles ---- */
-
-START_TEST(test_receipts)
-{
-  char path[64];
-  const char *other = make_token("web2", "[\"writer\"]", "");
-  ck_answer(post("/v1/events", writer, "{\"action\":\"x\",\"user\":\"alice\"}"), 201);
-  snprintf(path, sizeof path, "/v1/receipts/%lld", number("seq"));
-  ck_answer(get(path, writer), 200);
-  ck_assert_int_eq(strncmp(content(), "c2sp.org/tlog-proof@v1\nextra ", 29), 0);
-  ck_answer(get(path, auditor), 200);
-  ck_answer(get(path, other), 403);
-  ck_answer(get(path, reader), 403);
-  ck_answer(get("/v1/receipts/0", writer), 403);
-  ck_answer(get("/v1/receipts/0", auditor), 200);
-  ck_answer(get("/v1/receipts/9999", auditor), 404);
-  ck_answer(get("/v1/receipts/9999", writer), 404);
-  ck_answer(get("/v1/receipts/x", auditor), 404);
-}
-END_TEST
-
-START_TEST(test_proofs)
-{
-  feed(20);
-  ck_answer(get("/v1/proofs/inclusion?seq=3&size=8", auditor), 200);
-  ck_assert_uint_eq(cf_json_count(member("hashes")), 3);
-  ck_answer(get("/v1/proofs/inclusion?seq=8&size=8", auditor), 400);
-  ck_answer(get("/v1/proofs/inclusion?seq=3&size=800", auditor), 400);
-  ck_value("parameter", "size");
-  ck_answer(get("/v1/proofs/inclusion?seq=3", auditor), 400);
-  ck_answer(get("/v1/proofs/consistency?first=3&second=8", auditor), 200);
-  ck_assert_uint_gt(cf_json_count(member("hashes")), 0);
-  ck_answer(get("/v1/proofs/consistency?first=8&second=3", auditor), 400);
-  ck_answer(get("/v1/proofs/consistency?first=8&second=8", auditor), 200);
-  ck_assert_uint_eq(cf_json_count(member("hashes")), 0);
-}
-END_TEST
-
-START_TEST(test_keys)
-{
-  struct cf_vkey vkey;
-  ck_answer(get("/v1/keys", writer), 200);
-  ck_assert_ok(cf_vkey_parse(cf_str_from(value("keys.0.vkey")), &vkey));
-  ck_value("keys.0.from", "0");
-  ck_value("keys.0.until", "null");
-  struct cf_str text;
-  ck_answer(get("/checkpoint", NULL), 200);
-  ck_assert_ok(cf_note_check(cf_memory_content(&stage_answer), &vkey, &text));
-}
-END_TEST
-
-/* A full tile of leaf hashes folds to the first hash of the next level; entries
- * hash to the leaf hashes. */
-START_TEST(test_tiles)
-{
-  uint8_t leaves[256 * CF_HASH_N];
-  uint8_t root[CF_HASH_N];
-  feed(300);
-  ck_answer(get("/v1/receipts/299", auditor), 200); /* signs them */
-  ck_answer(get("/tile/0/000", auditor), 200);
-  ck_assert_str_eq(header("Content-Type"), "application/octet-stream");
-  ck_assert_uint_eq(cf_memory_content(&stage_answer).n, sizeof leaves);
-  memcpy(leaves, cf_memory_content(&stage_answer).p, sizeof leaves);
-  cf_fold(leaves, 256, root);
-  ck_answer(get("/tile/1/000.p/1", auditor), 200);
-  ck_assert_bytes(cf_memory_content(&stage_answer).p, cf_memory_content(&stage_answer).n, root,
-                  CF_HASH_N);
-  ck_answer(get("/tile/entries/000", auditor), 200);
-  struct cf_str left = cf_memory_content(&stage_answer);
-  for (size_t i = 0; i < 256; i++) {
-    uint8_t hash[CF_HASH_N];
-    size_t n = cf_u16_get((const uint8_t *)left.p);
-    cf_leaf_hash((struct cf_str){left.p + 2, n}, hash);
-    ck_assert_bytes(hash, CF_HASH_N, leaves + i * CF_HASH_N, CF_HASH_N);
-    left = (struct cf_str){left.p + 2 + n, left.n - 2 - n};
-  }
-  ck_assert_uint_eq(left.n, 0);
-  ck_answer(get("/tile/0/001.p/20", auditor), 200);
-  ck_answer(get("/tile/0/001.p/200", auditor), 404);
-  ck_answer(get("/tile/0/001", auditor), 404);
-  ck_answer(get("/tile/1/000", auditor), 404);
-  ck_answer(get("/tile/0/1", auditor), 404);
-  ck_answer(get("/tile/entries/001.p/200", auditor), 404);
-  ck_answer(get("/tile/9/000.p/1", auditor), 404);
 }
 END_TEST
 
@@ -696,10 +593,6 @@ int main(void)
       {.tcase = "verify", .test = test_verify_replaced},
       {.tcase = "verify", .test = test_progress},
       {.tcase = "verify", .test = test_busy},
-      {.tcase = "proofs", .test = test_receipts, .setup = setup, .teardown = stage_teardown},
-      {.tcase = "proofs", .test = test_proofs},
-      {.tcase = "proofs", .test = test_keys},
-      {.tcase = "proofs", .test = test_tiles},
   };
   return cf_test_run("app_admin", tests, CF_COUNT(tests));
 }

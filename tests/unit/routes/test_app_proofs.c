@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* Receipts, proofs, keys and tiles, and who is given them. */
+#include "config.h"
+
+#include "lib/base/codec.h"
+#include "lib/proof/note.h"
+#include "tests/unit/routes/app_stage.h"
+
+static const char *writer;
+static const char *reader;
+static const char *auditor;
+
+static void setup(void)
+{
+  stage_setup();
+  writer = make_token("web1", "[\"writer\"]", "");
+  reader = make_token("ron", "[\"reader\"]", "");
+  auditor = make_token("eve", "[\"auditor\"]", "");
+}
+
+START_TEST(test_receipts)
+{
+  char path[64];
+  const char *other = make_token("web2", "[\"writer\"]", "");
+  ck_answer(post("/v1/events", writer, "{\"action\":\"x\",\"user\":\"alice\"}"), 201);
+  snprintf(path, sizeof path, "/v1/receipts/%lld", number("seq"));
+  ck_answer(get(path, writer), 200);
+  ck_assert_int_eq(strncmp(content(), "c2sp.org/tlog-proof@v1\nextra ", 29), 0);
+  ck_answer(get(path, auditor), 200);
+  ck_answer(get(path, other), 403);
+  ck_answer(get(path, reader), 403);
+  ck_answer(get("/v1/receipts/0", writer), 403);
+  ck_answer(get("/v1/receipts/0", auditor), 200);
+  ck_answer(get("/v1/receipts/9999", auditor), 404);
+  ck_answer(get("/v1/receipts/9999", writer), 404);
+  ck_answer(get("/v1/receipts/x", auditor), 404);
+}
+END_TEST
+
+START_TEST(test_proofs)
+{
+  feed_events(writer, 20);
+  ck_answer(get("/v1/proofs/inclusion?seq=3&size=8", auditor), 200);
+  ck_assert_uint_eq(cf_json_count(member("hashes")), 3);
+  ck_answer(get("/v1/proofs/inclusion?seq=8&size=8", auditor), 400);
+  ck_answer(get("/v1/proofs/inclusion?seq=3&size=800", auditor), 400);
+  ck_value("parameter", "size");
+  ck_answer(get("/v1/proofs/inclusion?seq=3", auditor), 400);
+  ck_answer(get("/v1/proofs/consistency?first=3&second=8", auditor), 200);
+  ck_assert_uint_gt(cf_json_count(member("hashes")), 0);
+  ck_answer(get("/v1/proofs/consistency?first=8&second=3", auditor), 400);
+  ck_answer(get("/v1/proofs/consistency?first=8&second=8", auditor), 200);
+  ck_assert_uint_eq(cf_json_count(member("hashes")), 0);
+}
+END_TEST
+
+START_TEST(test_keys)
+{
+  struct cf_vkey vkey;
+  ck_answer(get("/v1/keys", writer), 200);
+  ck_assert_ok(cf_vkey_parse(cf_str_from(value("keys.0.vkey")), &vkey));
+  ck_value("keys.0.from", "0");
+  ck_value("keys.0.until", "null");
+  struct cf_str text;
+  ck_answer(get("/checkpoint", NULL), 200);
+  ck_assert_ok(cf_note_check(cf_memory_content(&stage_answer), &vkey, &text));
+}
+END_TEST
+
+/* A full tile of leaf hashes folds to the first hash of the next level; entries
+ * hash to the leaf hashes. */
+START_TEST(test_tiles)
+{
+  uint8_t leaves[256 * CF_HASH_N];
+  uint8_t root[CF_HASH_N];
+  feed_events(writer, 300);
+  ck_answer(get("/tile/0/000", auditor), 200);
+  ck_assert_str_eq(header("Content-Type"), "application/octet-stream");
+  ck_assert_uint_eq(cf_memory_content(&stage_answer).n, sizeof leaves);
+  memcpy(leaves, cf_memory_content(&stage_answer).p, sizeof leaves);
+  cf_fold(leaves, 256, root);
+  ck_answer(get("/tile/1/000.p/1", auditor), 200);
+  ck_assert_bytes(cf_memory_content(&stage_answer).p, cf_memory_content(&stage_answer).n, root,
+                  CF_HASH_N);
+  ck_answer(get("/tile/entries/000", auditor), 200);
+  struct cf_str left = cf_memory_content(&stage_answer);
+  for (size_t i = 0; i < 256; i++) {
+    uint8_t hash[CF_HASH_N];
+    size_t n = cf_u16_get((const uint8_t *)left.p);
+    cf_leaf_hash((struct cf_str){left.p + 2, n}, hash);
+    ck_assert_bytes(hash, CF_HASH_N, leaves + i * CF_HASH_N, CF_HASH_N);
+    left = (struct cf_str){left.p + 2 + n, left.n - 2 - n};
+  }
+  ck_assert_uint_eq(left.n, 0);
+  ck_answer(get("/tile/0/001.p/20", auditor), 200);
+  ck_answer(get("/tile/0/001.p/200", auditor), 404);
+  ck_answer(get("/tile/0/001", auditor), 404);
+  ck_answer(get("/tile/1/000", auditor), 404);
+  ck_answer(get("/tile/0/1", auditor), 404);
+  ck_answer(get("/tile/entries/001.p/200", auditor), 404);
+  ck_answer(get("/tile/9/000.p/1", auditor), 404);
+}
+END_TEST
+
+int main(void)
+{
+  const struct cf_test tests[] = {
+      {.tcase = "proofs", .test = test_receipts, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "proofs", .test = test_proofs},
+      {.tcase = "proofs", .test = test_keys},
+      {.tcase = "proofs", .test = test_tiles},
+  };
+  return cf_test_run("app_proofs", tests, CF_COUNT(tests));
+}

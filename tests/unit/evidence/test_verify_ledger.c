@@ -216,9 +216,12 @@ int main(void)
 {
 #define ON .tcase = "own", .setup = set_up, .teardown = tear_down
   const struct cf_test tests[] = {
-      {ON, .test = test_whole},       {ON, .test = test_missing, .loops = 2},
-      {ON, .test = test_unjudged},    {ON, .test = test_mismatched},
-      {ON, .test = test_kept_beyond}, {ON, .test = test_kept_strays},
+      {ON, .test = test_whole},
+      {ON, .test = test_missing, .loops = 2},
+      {ON, .test = test_unjudged},
+      {ON, .test = test_mismatched},
+      {ON, .test = test_kept_beyond},
+      {ON, .test = test_kept_strays},
       {ON, .test = test_kept_gone, .loops = 3},
   };
   return cf_test_run("verify_ledger", tests, CF_COUNT(tests));

@@ -209,6 +209,8 @@ static void put_one(void *context, const struct cf_token *token)
   cf_token_put_members(token, b);
   if (token->refused != NULL)
     cf_json_put_member(b, "refused", cf_str_from(token->refused));
+  if (token->doubted)
+    cf_json_put_member_bool(b, "doubted", true);
   cf_buf_putc(b, '}');
 }
 

@@ -203,7 +203,7 @@ static enum cf_err count_tokens(void *context, struct cf_verify_run *run)
                  cf_tokens_refused(tokens));
   if (err == CF_OK && cf_tokens_unjudged(tokens) > 0)
     cf_run_fault(run, CF_V_STORE_DAMAGED, NULL,
-                 "tokens: %zu are refused, as a record that may tell of them cannot be read",
+                 "tokens: %zu may at most write, as a record that may tell of them cannot be read",
                  cf_tokens_unjudged(tokens));
   return err;
 }

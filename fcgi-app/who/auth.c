@@ -204,7 +204,7 @@ static struct carried find_token(const struct cf_request *rq, struct cf_buf *scr
 static void be_token(struct cf_identity *who, enum cf_via via, struct cf_token *token)
 {
   who->via = via;
-  who->roles = token->roles;
+  who->roles = cf_token_roles(token);
   who->user = cf_str_from(token->name);
   who->source = who->user;
   who->credential = cf_str_from(token->id);

@@ -181,3 +181,8 @@ bool cf_token_valid(const struct cf_token *token, int64_t now_us)
   return token->refused == NULL && token->revoked_us == CF_TIME_NONE &&
          (token->expires_us == CF_TIME_NONE || now_us < token->expires_us);
 }
+
+unsigned cf_token_roles(const struct cf_token *token)
+{
+  return token->doubted ? token->roles & 1u << CF_ROLE_WRITER : token->roles;
+}

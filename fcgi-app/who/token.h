@@ -55,6 +55,7 @@ struct cf_token {
   /* Why it is nobody's: its row is not what the chain tells, which the rest of
    * this is then. NULL: it is. */
   const char *refused;
+  bool doubted; /* a record that cannot be read may tell of it otherwise */
 };
 /* An empty one, made now, held once. CF_E_NOMEM. */
 CF_MUST enum cf_err cf_token_new(struct cf_token **token);
@@ -73,6 +74,9 @@ CF_MUST enum cf_err cf_token_add_source(struct cf_token *token, struct cf_str so
                                         struct cf_fault *fault);
 /* Not refused, not revoked, not expired. */
 bool cf_token_valid(const struct cf_token *token, int64_t now_us);
+/* The roles that count: of one in doubt only that of a writer, since events
+ * that are not taken are lost, and what it takes names it. */
+unsigned cf_token_roles(const struct cf_token *token);
 /* Append the members id, name, roles, sources, made, expires, revoked as JSON,
  * without braces. */
 void cf_token_put_members(const struct cf_token *token, struct cf_buf *b);
@@ -91,10 +95,10 @@ CF_MUST enum cf_err cf_token_get_row(struct cf_str id, struct cf_str value,
 
 /* The tokens of the ledger, whose rows anybody may have written who can write
  * to DATA: they are held against the chain's `token` records before the first
- * is believed. One that is not as its newest record has it is refused, as is
- * one of which a record that cannot be read may tell otherwise, until that one
- * is there again or the token is told of anew; a row that no record tells of is
- * nobody's. */
+ * is believed. One that is not as its newest record has it is refused; one of
+ * which a record that cannot be read may tell otherwise is in doubt, until that
+ * one is there again or the token is told of anew; a row that no record tells
+ * of is nobody's. */
 struct cf_tokens;
 /* Empty until somebody calls cf_tokens_ready. CF_E_NOMEM. */
 CF_MUST enum cf_err cf_tokens_new(struct cf_ledger *ledger, struct cf_tokens **tokens);

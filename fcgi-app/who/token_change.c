@@ -119,8 +119,8 @@ struct batch {
 static void batch_add(void *context, const struct cf_token *token)
 {
   struct batch *b = context;
-  if (!token->is_old || !cf_token_valid(token, b->now_us) || b->n == CF_TOKENS_PUT_MAX ||
-      b->err != CF_OK)
+  if (!token->is_old || token->doubted || !cf_token_valid(token, b->now_us) ||
+      b->n == CF_TOKENS_PUT_MAX || b->err != CF_OK)
     return;
   b->err = cf_token_copy(token, &b->v[b->n]);
   if (b->err != CF_OK)

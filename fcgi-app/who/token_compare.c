@@ -22,15 +22,12 @@ static enum cf_err row_check(void *context, struct cf_str key, struct cf_str val
   struct check *c = context;
   struct cf_token *token = NULL;
   struct cf_told_token *as = cf_token_told_get(&c->told, key);
-  if (as == NULL && c->told.unread == 0)
+  enum cf_err err = cf_token_told_row(&c->told, key, value, &token);
+  if (as != NULL)
+    as->has_row = true;
+  if (err == CF_OK && token == NULL && !cf_token_told_doubts(&c->told, as))
     tell(c, NULL, key, "no record tells of it");
-  if (as == NULL)
-    return CF_OK;
-  as->has_row = true;
-  if (cf_token_told_doubts(&c->told, as))
-    return CF_OK;
-  enum cf_err err = cf_token_told_row(&c->told, as, value, &token);
-  if (err == CF_OK && token->refused != NULL)
+  else if (err == CF_OK && token != NULL && token->refused != NULL && !token->doubted)
     tell(c, as, key, token->refused);
   cf_token_put(token);
   return err;

@@ -34,14 +34,15 @@ void cf_token_told_fini(struct cf_token_told *told); /* and zero it */
 CF_MUST enum cf_err cf_token_told_read(struct cf_token_told *told, struct cf_ledger *ledger);
 /* NULL: no record tells of it. */
 struct cf_told_token *cf_token_told_get(const struct cf_token_told *told, struct cf_str id);
-/* May `as` be told of otherwise by a record that cannot be read? */
+/* May `as` (NULL: one that no record tells of) be told of otherwise by a record
+ * that cannot be read? */
 bool cf_token_told_doubts(const struct cf_token_told *told, const struct cf_told_token *as);
 /* The one rule of what a row is worth: its token, held once, where it is as
- * the record has it; else the record's, with what is wrong in `refused`, and
- * not revoked, so that it can be. CF_E_NOMEM. */
-CF_MUST enum cf_err cf_token_told_row(const struct cf_token_told *told,
-                                      const struct cf_told_token *as, struct cf_str value,
-                                      struct cf_token **token);
+ * the record has it, in doubt where another may have it otherwise; else the
+ * record's, with what is wrong in `refused`, and not revoked, so that it can
+ * be; NULL where no record tells of it and none could. CF_E_NOMEM. */
+CF_MUST enum cf_err cf_token_told_row(const struct cf_token_told *told, struct cf_str id,
+                                      struct cf_str value, struct cf_token **token);
 
 /* ---- token_table.c ---- */
 

@@ -27,27 +27,25 @@ static void loading_fini(struct loading *loading)
   free(loading->v);
 }
 
-/* What no record tells of is nobody's, and takes no room. Rows come in order of
- * their keys. */
+/* What is nobody's takes no room. Rows come in order of their keys. */
 static enum cf_err add_row(void *context, struct cf_str key, struct cf_str value)
 {
   struct loading *loading = context;
-  const struct cf_told_token *as = cf_token_told_get(loading->told, key);
-  if (as == NULL) {
-    loading->strange++;
-    return CF_OK;
-  }
+  struct cf_token *token = NULL;
   struct cf_token **grown = realloc(loading->v, (loading->n + 1) * sizeof *grown);
   if (grown == NULL)
     return CF_E_NOMEM;
   loading->v = grown;
-  enum cf_err err = cf_token_told_row(loading->told, as, value, &loading->v[loading->n]);
+  enum cf_err err = cf_token_told_row(loading->told, key, value, &token);
   if (err != CF_OK)
     return err;
-  bool doubts = cf_token_told_doubts(loading->told, as);
-  loading->refused += !doubts && loading->v[loading->n]->refused != NULL;
-  loading->unjudged += doubts;
-  loading->n++;
+  if (token == NULL) {
+    loading->strange++;
+    return CF_OK;
+  }
+  loading->refused += token->refused != NULL && !token->doubted;
+  loading->unjudged += token->doubted;
+  loading->v[loading->n++] = token;
   return CF_OK;
 }
 
@@ -57,7 +55,7 @@ static void refused_tell(const struct loading *loading)
   size_t told = 0;
   for (size_t i = 0; i < loading->n && told < TELL_MAX; i++) {
     const struct cf_token *token = loading->v[i];
-    if (token->refused == NULL)
+    if (token->refused == NULL || token->doubted)
       continue;
     told++;
     cf_log(
@@ -65,9 +63,14 @@ static void refused_tell(const struct loading *loading)
         "the token %s is refused: %s: see `counterfoil verify --deep`; put a good copy of the data back, or revoke it and make a new one",
         token->id, token->refused);
   }
-  if (loading->refused + loading->unjudged > told)
+  if (loading->refused > told)
     cf_log(CF_LOG_ERROR, "%zu more tokens are refused: see `counterfoil verify --deep`",
-           loading->refused + loading->unjudged - told);
+           loading->refused - told);
+  if (loading->unjudged > 0)
+    cf_log(
+        CF_LOG_ERROR,
+        "%zu tokens may at most write, as a record that may tell of them cannot be read: see `counterfoil verify`; put a good copy of its segment back, or make new tokens",
+        loading->unjudged);
   if (loading->strange > 0)
     cf_log(
         CF_LOG_ERROR,

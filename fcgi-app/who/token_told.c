@@ -195,7 +195,7 @@ enum cf_err cf_token_told_read(struct cf_token_told *told, struct cf_ledger *led
 
 bool cf_token_told_doubts(const struct cf_token_told *told, const struct cf_told_token *as)
 {
-  return as->seq < told->unread;
+  return as == NULL ? told->unread > 0 : as->seq < told->unread;
 }
 
 /* ---- a row ---- */
@@ -253,33 +253,55 @@ static const char *row_differs(const struct cf_told_token *as, const struct cf_t
 static const char *row_judge(const struct cf_token_told *told, const struct cf_told_token *as,
                              const struct cf_token *row)
 {
-  if (cf_token_told_doubts(told, as))
-    return "a later record cannot be read and may tell of it";
   const char *what = row_differs(as, row);
-  return what != NULL ? what : version_differs(told, as, row);
+  if (what == NULL)
+    what = version_differs(told, as, row);
+  return what != NULL && cf_token_told_doubts(told, as)
+             ? "a later record cannot be read and may tell of it"
+             : what;
 }
 
-enum cf_err cf_token_told_row(const struct cf_token_told *told, const struct cf_told_token *as,
-                              struct cf_str value, struct cf_token **token)
+/* The record's, for a row that is not as it has it, and NULL where that could
+ * not be read. */
+static enum cf_err row_refuse(const struct cf_told_token *as, const struct cf_token *row,
+                              const char *what, struct cf_token **token)
 {
-  struct cf_token *row = NULL, *refused = NULL;
-  enum cf_err err = cf_token_get_row(cf_str_from(as->token->id), value, &row);
-  if (err == CF_E_NOMEM)
+  struct cf_token *refused = NULL;
+  enum cf_err err = cf_token_copy(as->token, &refused);
+  if (err != CF_OK)
     return err;
-  const char *what = err == CF_OK ? row_judge(told, as, row) : "its row cannot be read";
-  if (what == NULL) {
-    *token = row;
-    return CF_OK;
-  }
-  err = cf_token_copy(as->token, &refused);
-  if (err == CF_OK && row != NULL) {
+  if (row != NULL) {
     memcpy(refused->hash, row->hash, sizeof refused->hash);
     refused->made_us = row->made_us;
   }
-  cf_token_put(row);
-  if (err == CF_OK) {
-    refused->refused = what;
-    *token = refused;
-  }
-  return err;
+  refused->refused = what;
+  *token = refused;
+  return CF_OK;
+}
+
+enum cf_err cf_token_told_row(const struct cf_token_told *told, struct cf_str id,
+                              struct cf_str value, struct cf_token **token)
+{
+  const struct cf_told_token *as = cf_token_told_get(told, id);
+  const bool doubts = cf_token_told_doubts(told, as);
+  struct cf_token *row = NULL, *worth = NULL;
+  enum cf_err err = as != NULL || doubts ? cf_token_get_row(id, value, &row) : CF_OK;
+  if (err == CF_E_NOMEM)
+    return err;
+  const char *what = row == NULL  ? "its row cannot be read"
+                     : as == NULL ? NULL
+                                  : row_judge(told, as, row);
+  err = CF_OK;
+  if (what == NULL)
+    worth = row;
+  else if (as != NULL)
+    err = row_refuse(as, row, what, &worth);
+  if (worth != row)
+    cf_token_put(row);
+  if (err != CF_OK)
+    return err;
+  if (worth != NULL)
+    worth->doubted = doubts;
+  *token = worth;
+  return CF_OK;
 }

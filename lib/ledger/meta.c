@@ -19,6 +19,8 @@ const char *const cf_table_files[CF_TABLES_ALL] = {
 };
 
 #define TAIL_PREFIX "tail"
+#define TAIL_OLD_N  16 /* first, limit */
+#define TAIL_N      (TAIL_OLD_N + CF_HASH_N)
 _Static_assert(CF_TAIL_KEY_N == sizeof TAIL_PREFIX - 1 + 8, "a prefix and a number");
 
 static struct cf_str str(const void *p, size_t n)
@@ -175,11 +177,13 @@ void cf_meta_tail_key(uint64_t number, uint8_t key[CF_TAIL_KEY_N])
 enum cf_err cf_meta_put_tail(struct cf_ledger *l, struct cf_bdb_txn *txn,
                              const struct cf_tail_meta *meta)
 {
-  uint8_t key[CF_TAIL_KEY_N], v[16];
+  uint8_t key[CF_TAIL_KEY_N], v[TAIL_N];
   cf_meta_tail_key(meta->number, key);
   cf_u64_put(v, meta->first);
   cf_u64_put(v + 8, meta->limit);
-  return cf_bdb_put(l->table[CF_TABLE_META], txn, str(key, sizeof key), str(v, sizeof v));
+  memcpy(v + TAIL_OLD_N, meta->prev, CF_HASH_N);
+  return cf_bdb_put(l->table[CF_TABLE_META], txn, str(key, sizeof key),
+                    str(v, meta->has_prev ? TAIL_N : TAIL_OLD_N));
 }
 
 /* Walk a table from seek on; each gives CF_E_NOTFOUND to end early and well. */
@@ -210,14 +214,17 @@ static enum cf_err one_tail(void *context, struct cf_str key, struct cf_str valu
   const struct tails *w = context;
   if (!cf_str_starts(key, CF_STR(TAIL_PREFIX)))
     return CF_E_NOTFOUND;
-  if (key.n != CF_TAIL_KEY_N || value.n != 16)
+  if (key.n != CF_TAIL_KEY_N || (value.n != TAIL_OLD_N && value.n != TAIL_N))
     return CF_E_DAMAGED;
   const uint8_t *v = (const uint8_t *)value.p;
   struct cf_tail_meta meta = {
       .number = cf_u64_get((const uint8_t *)key.p + sizeof TAIL_PREFIX - 1),
       .first = cf_u64_get(v),
       .limit = cf_u64_get(v + 8),
+      .has_prev = value.n == TAIL_N,
   };
+  if (meta.has_prev)
+    memcpy(meta.prev, v + TAIL_OLD_N, CF_HASH_N);
   if (meta.first % CF_TILE_W != 0 || meta.limit % CF_TILE_W != 0 || meta.limit <= meta.first ||
       meta.limit - meta.first > UINT32_MAX / 2)
     return CF_E_DAMAGED;

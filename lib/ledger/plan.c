@@ -132,6 +132,12 @@ static bool begins_piece(const struct plan *p, uint64_t seq)
   return p->pieces_n == 0 || seq % CF_GROUP == 0;
 }
 
+/* The leaf hash in front of fresh record i. */
+static const uint8_t *hash_before(const struct plan *p, size_t i)
+{
+  return i > 0 ? p->fresh[i - 1].hash : p->l->last_hash;
+}
+
 /* Give the next seq to an event: leaf, hash, and its piece. */
 static enum cf_err place_event(struct plan *p, const struct cf_event *event,
                                const struct cf_index_keys *keys, struct cf_place *place)
@@ -151,7 +157,7 @@ static enum cf_err place_event(struct plan *p, const struct cf_event *event,
 
   uint8_t salts[CF_C_N][CF_HASH_N]; /* what cf_salt gives, for all four at once */
   cf_keystream(p->salt_key, p->size % CF_GROUP * sizeof salts, salts[0], sizeof salts);
-  const uint8_t *prev = p->fresh_n > 0 ? p->fresh[p->fresh_n - 1].hash : p->l->last_hash;
+  const uint8_t *prev = hash_before(p, p->fresh_n);
   cf_buf_reset(&p->leaf);
   cf_leaf_put(&f->record, prev, (const uint8_t(*)[CF_HASH_N])salts, &p->leaf, f->hash);
   if (p->leaf.err != CF_OK)
@@ -196,7 +202,9 @@ static enum cf_err open_tail(struct plan *p, uint64_t seq, struct cf_tail **tail
     return CF_E_FULL;
   struct cf_tail_meta meta = {.number = p->generation + 1,
                               .first = seq,
-                              .limit = seq + p->l->conf->segment_records};
+                              .limit = seq + p->l->conf->segment_records,
+                              .has_prev = true};
+  memcpy(meta.prev, hash_before(p, p->fresh_n - (size_t)(p->size - seq)), CF_HASH_N);
   enum cf_err err = cf_tail_create(p->l->env, p->txn, &meta, p->l->fingerprint_key, &t);
   if (err != CF_OK)
     return err;

@@ -74,6 +74,10 @@ static enum cf_err tail_check(struct check *c)
 {
   uint64_t end = cf_tail_end(c->tail), first = cf_tail_meta(c->tail)->first;
   enum cf_err err = CF_OK;
+  if (cf_tail_meta(c->tail)->has_prev) {
+    memcpy(c->prev, cf_tail_meta(c->tail)->prev, CF_HASH_N);
+    c->known = true;
+  }
   if (end > cf_view_size(c->view))
     end = cf_view_size(c->view);
   for (uint64_t at = first; err == CF_OK && at < end; at += CF_TILE_W)
@@ -88,8 +92,9 @@ static enum cf_err tail_check(struct check *c)
   return err;
 }
 
-/* The hash in front of the oldest generation is a segment's. Where that cannot
- * be read its first record cannot be judged, and is doubted. */
+/* The hash in front of the oldest generation, where that does not have it, is a
+ * segment's. If that cannot be read the first record cannot be judged, and is
+ * doubted. */
 static enum cf_err check_begin(struct check *c, uint64_t first)
 {
   struct cf_hashes hashes;

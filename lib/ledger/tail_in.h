@@ -20,6 +20,10 @@ struct cf_tail_meta {
   uint64_t number;
   uint64_t first; /* a multiple of 256 */
   uint64_t limit; /* the next generation begins here; a multiple of 256 */
+  /* The leaf hash in front of its first record, so that this one can be judged
+   * where that segment is lost; who changes it changes the record's leaf. */
+  uint8_t prev[CF_HASH_N];
+  bool has_prev; /* not in a generation of 0.1.0 */
 };
 
 /* One record on its way in. */

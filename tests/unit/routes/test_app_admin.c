@@ -458,7 +458,7 @@ START_TEST(test_verify_in_parts)
   ck_assert_str_ne(first, second);
   ck_answer(go_on("full", first), 410); /* a name is good once */
   ck_value("type", "urn:counterfoil:resume-gone");
-  feed(1500);
+  feed_events(writer, 1500);
   ck_answer(go_on("full", second), 200); /* the last tile, and not all of what came later, */
   ck_value("complete", "false");
   ck_assert_int_ge(number("next"), size + 1024);

@@ -221,6 +221,46 @@ START_TEST(test_lost)
 }
 END_TEST
 
+/* ---- what cannot be told ---- */
+
+static const char *writer, *reader, *both;
+
+/* The segment that tells of these is gone; what is newer is there. */
+static void set_up_unread(void)
+{
+  char path[300];
+  stage_conf_set = stage_small_segments;
+  stage_setup();
+  writer = make_token("web", "[\"writer\"]", "");
+  reader = make_token("bob", "[\"reader\"]", "");
+  both = make_token("eve", "[\"writer\",\"reader\",\"admin\"]", "");
+  feed_events(writer, 300);
+  stage_wait_for_segments(1);
+  stage_segment_path(1, path);
+  stage_close();
+  temp_run("rm '%s'", path);
+  stage_reopen();
+}
+
+/* Events are taken, and nobody reads or administers. */
+START_TEST(test_doubted)
+{
+  static const char event[] = "{\"action\":\"x\"}";
+  ck_answer(post("/v1/events", writer, event), 201);
+  ck_answer(post("/v1/events", both, event), 201);
+  ck_answer(post("/v1/events", reader, event), 403);
+  ck_answer(get("/v1/events?limit=1", reader), 403);
+  ck_answer(get("/v1/events?limit=1", both), 403);
+  ck_answer(get("/v1/tokens", both), 403);
+  ck_answer(get("/v1/events?limit=1&seq_from=256", make_token("new", "[\"reader\"]", "")), 200);
+  ck_answer(get("/readyz", NULL), 200);
+  ck_value("tokens_refused", "3");
+  ck_answer(ask((struct ask){.path = "/v1/tokens", .door = CF_DOOR_ADMIN}), 200);
+  ck_contains("\"doubted\":true");
+  ck_lacks("\"refused\"");
+}
+END_TEST
+
 int main(void)
 {
 #define ON .tcase = "compare", .setup = set_up, .teardown = stage_teardown
@@ -230,6 +270,7 @@ int main(void)
       {ON, .test = test_refused, .loops = CF_COUNT(changes)},
       {ON, .test = test_junk},
       {ON, .test = test_lost},
+      {.tcase = "unread", .setup = set_up_unread, .teardown = stage_teardown, .test = test_doubted},
   };
   return cf_test_run("token_compare", tests, CF_COUNT(tests));
 }

@@ -18,8 +18,8 @@
 #include "lib/segment/bdb_file_in.h"
 
 #define FILE_MODE  0640
-#define LOG_BUFFER (16u << 20)
-#define LOG_FILE   (64u << 20) /* at least four buffers */
+#define LOG_BUFFER (4u << 20)
+#define LOG_FILE   (16u << 20) /* at least four buffers; an open writes the rest of one in zeros */
 /* pages and their objects: twenty times what a batch of 16 MiB touches; each
  * costs 130 bytes from the start */
 #define LOCKS_MAX      100000

@@ -88,26 +88,31 @@ static void make_body(size_t n)
  * one half, that under a lock in the other. */
 static void bench(struct cf_ledger *ledger, const char *what, uint64_t n, size_t batch)
 {
+  struct cf_charges *charges = NULL;
   double read_us = 0, append_us = 0;
   struct cf_fault fault = {{0}, {0}};
   held_us = 0;
+  must(cf_charges_new(UINT64_MAX, &charges), &fault);
   for (uint64_t i = 0; i < n; i += batch) {
     struct cf_ingest in;
+    struct cf_charge charge = {.charges = charges};
     make_body(batch);
-    cf_ingest_init(&in);
+    cf_ingest_init(&in, &charge);
     in.rules.source = CF_STR("bench");
     double start = cpu_us(CLOCK_THREAD_CPUTIME_ID);
     must(cf_ingest_read(&in, cf_buf_str(&body), batch, &fault), &fault);
     read_us += cpu_us(CLOCK_THREAD_CPUTIME_ID) - start;
     watched = i >= n / 2;
     start = cpu_us(CLOCK_PROCESS_CPUTIME_ID);
-    must(cf_ingest_append(&in, ledger), &fault);
+    must(cf_ingest_append(&in, ledger, &fault), &fault);
     if (!watched)
       append_us += cpu_us(CLOCK_PROCESS_CPUTIME_ID) - start;
     watched = false;
     must(in.accepted + in.duplicates == batch ? CF_OK : CF_E_CONFLICT, &fault);
     cf_ingest_fini(&in);
+    cf_charge_fini(&charge);
   }
+  cf_charges_free(charges);
   double half = (double)n / 2;
   printf("%-16s read %6.2f us, append %7.2f us, under a lock %7.2f us\n", what, read_us / (double)n,
          append_us / half, held_us / half);

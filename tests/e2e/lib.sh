@@ -141,11 +141,11 @@ stop() { # stop PID: ask a child to end, wait for it; false: it had to be killed
 # Pids of processes that run a program of ours out of $TMP, whoever started them.
 ours() { find /proc -maxdepth 2 -path '/proc/[0-9]*/exe' -lname "$TMP/bin/*" 2>/dev/null | cut -d/ -f3; }
 
-# The owner of the ledger: the process of ours that has the log of DATA/env open.
+# The owner of the ledger: the process of ours that has a file of DATA/env open.
 owner() {
   local pid
   for pid in $(ours); do
-    if find "/proc/$pid/fd" -lname "$DATA/env/log.*" 2>/dev/null | grep -q .; then echo "$pid"; return 0; fi
+    if find "/proc/$pid/fd" -lname "$DATA/env/*" 2>/dev/null | grep -q .; then echo "$pid"; return 0; fi
   done
   return 1
 }

@@ -45,23 +45,37 @@ enum cf_err cf_anchor_take(struct cf_anchor *anchor, const char *where, struct c
   return CF_OK;
 }
 
+/* What is there and cannot be read may be the largest: only what is not there
+ * is passed over, and, with a line in the log, what is no checkpoint. */
 static enum cf_err file_take(struct cf_anchor *anchor, int directory, const char *path,
-                             const char *name, const struct cf_vkey *vkey)
+                             const char *name, const struct cf_vkey *vkey, struct cf_fault *fault)
 {
   char where[sizeof anchor->where];
-  struct cf_fault fault = {"", ""};
+  struct cf_fault why = {"", ""};
   struct cf_buf note;
   mode_t mode;
   (void)snprintf(where, sizeof where, "%s/%s", path, name);
   cf_buf_init(&note, CF_NOTE_MAX);
-  enum cf_err err = cf_file_get(directory, name, &note, &mode, &fault);
+  enum cf_err err = cf_file_get(directory, name, &note, &mode, &why);
   if (err == CF_OK)
     err = cf_anchor_take(anchor, where, cf_buf_str(&note), vkey);
-  if (err != CF_OK && err != CF_E_NOMEM)
-    cf_log(CF_LOG_ERROR, "%s does not count as a checkpoint of this ledger: %s", where,
-           fault.detail[0] != 0 ? fault.detail : cf_err_title(err));
   cf_buf_fini(&note);
-  return err == CF_E_NOMEM ? err : CF_OK;
+  if (err == CF_E_SYSTEM)
+    return cf_fail(fault, err, where,
+                   "%s; what was signed cannot be known without it: let this user read it (chown, "
+                   "chmod), allow more open files (ulimit -n), or mend the disk",
+                   why.detail);
+  if (err == CF_OK || err == CF_E_NOTFOUND || err == CF_E_NOMEM)
+    return err == CF_E_NOMEM ? err : CF_OK;
+  cf_log(CF_LOG_ERROR, "%s does not count as a checkpoint of this ledger: %s", where,
+         why.detail[0] != 0 ? why.detail : cf_err_title(err));
+  return CF_OK;
+}
+
+static bool is_memory(const char *name)
+{
+  return strcmp(name, "state") == 0 || strcmp(name, "before") == 0 ||
+         strncmp(name, "anchor", 6) == 0;
 }
 
 enum cf_err cf_anchor_look(struct cf_anchor *anchor, int directory, const char *path,
@@ -77,11 +91,11 @@ enum cf_err cf_anchor_look(struct cf_anchor *anchor, int directory, const char *
   unsigned n = 0;
   enum cf_err err = CF_OK;
   for (struct dirent *e; err == CF_OK && (e = readdir(d)) != NULL;) {
-    if (strcmp(e->d_name, "state") != 0 && strncmp(e->d_name, "anchor", 6) != 0)
+    if (!is_memory(e->d_name))
       continue;
     err = ++n > ANCHORS_MAX
               ? cf_fail(fault, CF_E_CONFIG, path, "more than %u files anchor*", ANCHORS_MAX)
-              : file_take(anchor, dirfd(d), path, e->d_name, vkey);
+              : file_take(anchor, dirfd(d), path, e->d_name, vkey, fault);
   }
   (void)closedir(d);
   return err;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What was signed of a log as far as anybody here remembers. Whoever can put
  * old data back may take the signer's memory with it, so each place where a
- * checkpoint is kept counts, and of all the largest: the signer's `state`, the
- * checkpoints that the ledger keeps, and files whose names begin with `anchor`
- * in either directory: checkpoints that an operator, or a job of theirs, put
+ * checkpoint is kept counts, and of all the largest: the signer's `state` and
+ * `before`, the checkpoints that the ledger keeps, and files whose names begin
+ * with `anchor` in either directory: checkpoints that an operator, or a job of theirs, put
  * there. A checkpoint counts only where the log's own key signed it. */
 #ifndef CF_PROOF_ANCHOR_H
 #define CF_PROOF_ANCHOR_H
@@ -24,9 +24,10 @@ void cf_anchor_fini(struct cf_anchor *anchor);
  * is no checkpoint of vkey's log that vkey signed: then it does not count. */
 CF_MUST enum cf_err cf_anchor_take(struct cf_anchor *anchor, const char *where, struct cf_str note,
                                    const struct cf_vkey *vkey);
-/* The same for the files `state` and `anchor*` of a directory, whose path is
- * for messages. One that does not count is told of in the log. CF_E_CONFIG:
- * more than 1,000 anchors; CF_E_SYSTEM, CF_E_NOMEM. */
+/* The same for the files `state`, `before` and `anchor*` of a directory, whose
+ * path is for messages. One that does not count is told of in the log.
+ * CF_E_CONFIG: more than 1,000 anchors; CF_E_SYSTEM: one that is there cannot
+ * be read; CF_E_NOMEM. */
 CF_MUST enum cf_err cf_anchor_look(struct cf_anchor *anchor, int directory, const char *path,
                                    const struct cf_vkey *vkey, struct cf_fault *fault);
 

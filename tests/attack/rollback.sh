@@ -44,6 +44,8 @@ refused "with an old one, and an anchor"
 rm "$DATA.signer/anchor-1"
 cp -a "$TMP/new/signer/state" "$DATA/anchor.night"
 refused "with an old one, and an anchor in the data"
+rm "$DATA/anchor.night"
+refused "with an old one, and the note before the last"
 
 note "all data, and no state"
 put_back new

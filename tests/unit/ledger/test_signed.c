@@ -154,6 +154,37 @@ START_TEST(test_anchors_are_asked)
 }
 END_TEST
 
+/* The note before the last, which somebody left beside an old `state`. */
+START_TEST(test_the_note_before_is_asked)
+{
+  struct cf_fault fault = {0};
+  stage_append_range(0, 10, 10);
+  stage_close_ledger();
+  temp_run("cp -a data old && cp data.signer/state old.state");
+  for (unsigned i = 1; i < 3; i++) {
+    stage_open_ledger();
+    stage_append_range(i * 10, i * 10 + 10, 10);
+    stage_close_ledger();
+  }
+  temp_run("rm -r data; mv old data; mv old.state data.signer/state");
+  ck_assert_err(reopened(&fault), CF_E_ROLLBACK);
+  ck_assert_ptr_nonnull(strstr(fault.at, "data.signer/before"));
+}
+END_TEST
+
+/* What is there and cannot be read may be the newest: nobody goes on without
+ * it. */
+START_TEST(test_a_memory_that_cannot_be_read_is_not_passed_over)
+{
+  struct cf_fault fault = {0};
+  stage_close_ledger();
+  temp_run("ln -s %s %s", strrchr(memories[_i], '/') + 1, memories[_i]);
+  ck_assert_err(reopened(&fault), CF_E_SYSTEM);
+  ck_assert_ptr_nonnull(strstr(fault.at, memories[_i]));
+  ck_assert_ptr_nonnull(strstr(fault.detail, "chown"));
+}
+END_TEST
+
 /* The table of the data's own, where the signer forgot. */
 START_TEST(test_kept_checkpoints_are_asked)
 {
@@ -361,6 +392,10 @@ int main(void)
        .loops = CF_COUNT(memories),
        .setup = stage_ledger_setup,
        .teardown = stage_ledger_teardown},
+      {.tcase = "open", .test = test_the_note_before_is_asked},
+      {.tcase = "open",
+       .test = test_a_memory_that_cannot_be_read_is_not_passed_over,
+       .loops = CF_COUNT(memories)},
       {.tcase = "open", .test = test_kept_checkpoints_are_asked},
       {.tcase = "open", .test = test_the_heads_hash_is_the_last_leafs, .loops = 2},
       {.tcase = "open", .test = test_what_goes_beyond_is_set_aside, .loops = CF_COUNT(strangers)},

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/base/codec.h"
+#include "lib/base/diag.h"
 #include "lib/base/die.h"
 #include "lib/ledger/ledger_in.h"
 #include "lib/record/control.h"
@@ -98,17 +99,25 @@ enum cf_err cf_catalogue_enter(struct cf_ledger *l, const struct cf_segment_meta
 /* ---- what the chain tells ---- */
 
 /* A segment's file is opened for it: then its row is held against it too. */
+static enum cf_err unit_read(struct cf_view *view, size_t i, struct cf_told *told,
+                             struct cf_block *block)
+{
+  const struct cf_segment_meta *meta = cf_view_segment(view, i);
+  enum cf_err err = cf_view_confirm(view, i);
+  return err != CF_OK
+             ? err
+             : cf_told_read(told, view, i, meta != NULL ? cf_told_judge(told, meta) : CF_OATH_KEPT,
+                            block);
+}
+
 static enum cf_err units_read(struct cf_ledger *l, struct cf_view *view, struct cf_told *told)
 {
   struct cf_block *block = calloc(1, sizeof *block);
   enum cf_err err = block == NULL ? CF_E_NOMEM : CF_OK;
   if (block != NULL)
     cf_block_init(block);
-  for (size_t i = 0; err == CF_OK && i < cf_view_units(view); i++) {
-    err = cf_nap_stopped(l) ? CF_E_LEAVING : cf_view_confirm(view, i);
-    if (err == CF_OK)
-      err = cf_told_read(told, view, i, block);
-  }
+  for (size_t i = cf_view_units(view); err == CF_OK && i-- > 0;)
+    err = cf_nap_stopped(l) ? CF_E_LEAVING : unit_read(view, i, told, block);
   if (block != NULL)
     cf_block_fini(block);
   free(block);
@@ -121,9 +130,11 @@ static enum cf_err told_replace(struct cf_ledger *l, struct cf_told *read)
 {
   enum cf_err err = CF_OK;
   for (size_t i = 0; err == CF_OK && i < l->told.n; i++)
-    err = cf_told_add(read, &l->told.each[i], l->told.since);
+    err = cf_told_add(read, &l->told.each[i].body, l->told.each[i].seq);
   if (err != CF_OK)
     return err;
+  if (l->told.since > 0)
+    cf_told_note(read, l->told.since);
   struct cf_told old = l->told;
   l->told = *read;
   l->told_known = true;
@@ -136,8 +147,10 @@ enum cf_err cf_catalogue_read_told(struct cf_ledger *l)
   struct cf_told told = {0};
   struct cf_view *view = NULL;
   enum cf_err err = cf_view_all(l, &view);
-  if (err == CF_OK)
+  if (err == CF_OK) {
+    cf_view_doubt(view);
     err = units_read(l, view, &told);
+  }
   cf_view_put(view);
   if (err == CF_OK) {
     (void)pthread_mutex_lock(&l->entering);
@@ -201,15 +214,15 @@ static bool files_check(struct cf_ledger *l, const struct cf_layout *layout,
   return true;
 }
 
-bool cf_catalogue_unsworn(struct cf_ledger *l, uint64_t from, struct cf_segment_meta *meta)
+bool cf_catalogue_untold(struct cf_ledger *l, uint64_t from, struct cf_segment_meta *meta)
 {
   bool found = false;
   (void)pthread_mutex_lock(&l->entering);
   struct cf_layout *layout = cf_layout_get(l);
-  bool whole = l->told_known && !l->told.partial;
-  for (size_t i = 0; whole && !found && i < layout->segments_n; i++) {
+  for (size_t i = 0; l->told_known && !found && i < layout->segments_n; i++) {
     *meta = layout->segments[i];
-    found = meta->first >= from && cf_told_judge(&l->told, meta) == CF_OATH_UNSWORN;
+    enum cf_oath oath = cf_told_judge(&l->told, meta);
+    found = meta->first >= from && (oath == CF_OATH_UNSWORN || oath == CF_OATH_UNKNOWN);
   }
   cf_layout_put(layout);
   (void)pthread_mutex_unlock(&l->entering);
@@ -218,6 +231,7 @@ bool cf_catalogue_unsworn(struct cf_ledger *l, uint64_t from, struct cf_segment_
 
 struct judged {
   uint64_t unsworn, mismatched;
+  struct cf_buf unknown; /* the first seqs of those, each as it is in memory */
 };
 
 /* Ranges that were told and that have no row, before the segment, or all. */
@@ -238,41 +252,76 @@ static uint64_t rows_lacking(struct cf_ledger *l, const struct cf_segment_meta *
   return n;
 }
 
-/* Under entering: what was told and what has a row. */
-static struct judged rows_judge(struct cf_ledger *l, const struct cf_layout *layout,
-                                const struct hearer *hearer)
+static void row_judge(struct cf_ledger *l, const struct cf_segment_meta *meta,
+                      const struct hearer *hearer, struct judged *j)
 {
-  struct judged j = {0, 0};
+  enum cf_oath oath = cf_told_judge(&l->told, meta);
+  j->unsworn += oath == CF_OATH_UNSWORN || oath == CF_OATH_UNKNOWN;
+  j->mismatched += oath == CF_OATH_BROKEN;
+  if (oath == CF_OATH_BROKEN)
+    fault_tell(l, hearer, meta, CF_SEEN_MISMATCH);
+  if (oath != CF_OATH_UNKNOWN)
+    return;
+  cf_buf_put(&j->unknown, &meta->first, sizeof meta->first);
+  if (hearer != NULL)
+    hearer->each(hearer->context, meta->first,
+                 "what the chain tells of it cannot be read, and it was not found good yet");
+}
+
+/* What was told and what has a row. */
+static void rows_judge(struct cf_ledger *l, const struct cf_layout *layout,
+                       const struct hearer *hearer, struct judged *j)
+{
   size_t at = 0;
   for (size_t i = 0; i < layout->segments_n; i++) {
-    const struct cf_segment_meta *meta = &layout->segments[i];
-    j.mismatched += rows_lacking(l, meta, &at, hearer);
-    enum cf_oath oath = cf_told_judge(&l->told, meta);
-    j.unsworn += oath == CF_OATH_UNSWORN;
-    j.mismatched += oath == CF_OATH_BROKEN;
-    if (oath == CF_OATH_BROKEN)
-      fault_tell(l, hearer, meta, CF_SEEN_MISMATCH);
+    j->mismatched += rows_lacking(l, &layout->segments[i], &at, hearer);
+    row_judge(l, &layout->segments[i], hearer, j);
   }
-  j.mismatched += rows_lacking(l, NULL, &at, hearer);
-  return j;
+  j->mismatched += rows_lacking(l, NULL, &at, hearer);
+}
+
+/* Under entering, so that no older judgement takes the place of a newer one.
+ * CF_E_NOMEM: all stays as it was. */
+static enum cf_err layout_judge(struct cf_ledger *l, const struct cf_layout *layout,
+                                const struct hearer *hearer)
+{
+  struct judged j = {0};
+  cf_buf_init(&j.unknown, SIZE_MAX / 2);
+  rows_judge(l, layout, hearer, &j);
+  enum cf_err err = j.unknown.err;
+  size_t n = j.unknown.n / sizeof(uint64_t);
+  if (err == CF_OK) {
+    if (n > 0 && atomic_load(&l->unknown_n) == 0)
+      cf_log(CF_LOG_ERROR,
+             "what the log tells of %zu segments cannot be read: each is looked at whole now, "
+             "and not shown before",
+             n);
+    (void)pthread_mutex_lock(&l->look);
+    struct cf_buf old = l->unknown;
+    l->unknown = j.unknown;
+    j.unknown = old;
+    l->unsworn = j.unsworn;
+    l->mismatched = j.mismatched;
+    atomic_store(&l->unknown_n, (unsigned)n);
+    (void)pthread_mutex_unlock(&l->look);
+  }
+  cf_buf_fini(&j.unknown);
+  return err;
 }
 
 static bool segments_check(struct cf_ledger *l, const struct hearer *hearer)
 {
-  struct judged j = {0, 0};
   (void)pthread_mutex_lock(&l->entering);
   struct cf_layout *layout = cf_layout_get(l);
   bool whole = l->told_known && !l->told.partial;
   if (l->told_known)
-    j = rows_judge(l, layout, hearer);
+    whole = layout_judge(l, layout, hearer) == CF_OK && whole;
   (void)pthread_mutex_unlock(&l->entering);
   uint64_t missing = 0;
   whole = files_check(l, layout, hearer, &missing) && whole;
   cf_layout_put(layout);
   (void)pthread_mutex_lock(&l->look);
   l->segments_checked = whole;
-  l->unsworn = j.unsworn;
-  l->mismatched = j.mismatched;
   l->missing = missing;
   (void)pthread_mutex_unlock(&l->look);
   return whole;
@@ -292,6 +341,19 @@ bool cf_ledger_segments_each(struct cf_ledger *l,
   return segments_check(l, &hearer) && known;
 }
 
+/* Nothing is shown before it is known what must not be. */
+static enum cf_err judge_first(struct cf_ledger *l)
+{
+  (void)pthread_mutex_lock(&l->entering);
+  struct cf_layout *layout = cf_layout_get(l);
+  enum cf_err err = layout_judge(l, layout, NULL);
+  cf_layout_put(layout);
+  (void)pthread_mutex_unlock(&l->entering);
+  if (err == CF_OK)
+    (void)segments_check(l, NULL);
+  return err;
+}
+
 enum cf_err cf_catalogue_judge(struct cf_ledger *l)
 {
   enum cf_err err = CF_OK;
@@ -303,8 +365,8 @@ enum cf_err cf_catalogue_judge(struct cf_ledger *l)
   if (err == CF_OK && !atomic_load(&l->judged))
     err = cf_catalogue_read_told(l);
   if (err == CF_OK && !atomic_load(&l->judged)) {
-    (void)segments_check(l, NULL);
-    atomic_store(&l->judged, true);
+    err = judge_first(l);
+    atomic_store(&l->judged, err == CF_OK);
   }
   (void)pthread_mutex_unlock(&l->judging);
   return err;

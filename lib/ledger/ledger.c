@@ -26,6 +26,7 @@ void cf_ledger_free(struct cf_ledger *l)
   cf_segment_pool_free(l->pool);
   cf_turns_free(l->turns);
   cf_levels_fini(&l->levels);
+  cf_buf_fini(&l->unknown);
   cf_meta_close(l);
   cf_bdb_env_close(l->env);
   cf_signer_close(l->signer);

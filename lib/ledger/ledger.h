@@ -167,7 +167,7 @@ struct cf_ledger_state {
   uint64_t damaged;      /* in which damage was seen since the start; generations of the tail too */
   uint64_t missing;      /* whose file is not there */
   uint64_t mismatched;   /* that are not what the chain tells, or that it tells and are not */
-  uint64_t unsworn;      /* of an older ledger, which the chain is still to tell */
+  uint64_t unsworn;      /* which the chain is still to tell, or to tell again */
   bool segments_checked; /* the chain was read for it, whole; else the last two may be more */
 };
 void cf_ledger_state(struct cf_ledger *ledger, struct cf_ledger_state *state);

@@ -138,6 +138,8 @@ struct cf_ledger {
   size_t seen_n;
   atomic_uint doubted_n;                 /* of those seen: MISMATCH or ROW */
   atomic_uint doubted_all;               /* mask of the two that found no room there */
+  atomic_uint unknown_n;                 /* segments that nothing readable tells of: */
+  struct cf_buf unknown;                 /* uint64_t, first of each, in order */
   uint64_t unsworn, missing, mismatched; /* segments, when they were checked last */
   bool segments_checked;                 /* against all that the chain tells */
   struct cf_segment_pool *pool;
@@ -296,9 +298,12 @@ CF_MUST enum cf_err cf_view_at(struct cf_ledger *l, uint64_t size, struct cf_vie
 /* As cf_view_get, of all that there is, whatever the chain tells of it. */
 CF_MUST enum cf_err cf_view_all(struct cf_ledger *l, struct cf_view **view);
 /* From now on it shows nothing of segments seen as CF_SEEN_MISMATCH, nor of
+ * those that nothing readable tells of, as long as that is so, nor of
  * blocks that a tail doubts, and does not believe the ranges of those seen as
  * CF_SEEN_ROW. */
 void cf_view_doubt(struct cf_view *view);
+/* Unit i, where it is a segment; else NULL. */
+const struct cf_segment_meta *cf_view_segment(const struct cf_view *view, size_t i);
 /* cf_segment_confirm, where unit i is a segment. CF_E_STORE, CF_E_NOMEM. */
 CF_MUST enum cf_err cf_view_confirm(struct cf_view *view, size_t i);
 
@@ -317,9 +322,9 @@ CF_MUST enum cf_err cf_catalogue_read_told(struct cf_ledger *l);
 CF_MUST enum cf_err cf_catalogue_judge(struct cf_ledger *l);
 /* Was it not read whole, or not at all? */
 bool cf_catalogue_partial(struct cf_ledger *l);
-/* The first unsworn segment that begins at `from` or later. None, while damage
- * may hide the record that tells of it. */
-bool cf_catalogue_unsworn(struct cf_ledger *l, uint64_t from, struct cf_segment_meta *meta);
+/* The first segment that begins at `from` or later and is to be looked at whole
+ * and told: of an older ledger, or one whose record cannot be read. */
+bool cf_catalogue_untold(struct cf_ledger *l, uint64_t from, struct cf_segment_meta *meta);
 
 /* tail_check.c: hold what the start found in the tail against the tree, unless
  * that was done; what does not fit is doubted. Under judging. CF_E_LEAVING,

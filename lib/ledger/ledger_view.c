@@ -126,10 +126,23 @@ bool cf_segment_doubted(struct cf_ledger *l, const struct cf_segment_meta *meta,
   return found;
 }
 
+/* Does nothing that can be read tell of it? */
+static bool is_unknown(struct cf_ledger *l, const struct cf_segment_meta *meta)
+{
+  bool found = false;
+  if (atomic_load(&l->unknown_n) == 0)
+    return false;
+  (void)pthread_mutex_lock(&l->look);
+  for (size_t i = 0; i < l->unknown.n && !found; i += sizeof meta->first)
+    found = memcmp(l->unknown.p + i, &meta->first, sizeof meta->first) == 0;
+  (void)pthread_mutex_unlock(&l->look);
+  return found;
+}
+
 /* What its pages hold must not be believed. */
 static bool is_doubted(const struct ledger_view *v, const struct cf_segment_meta *meta)
 {
-  return v->doubts && cf_segment_doubted(v->l, meta, CF_SEEN_MISMATCH);
+  return v->doubts && (cf_segment_doubted(v->l, meta, CF_SEEN_MISMATCH) || is_unknown(v->l, meta));
 }
 
 /* What finds the records of a unit must not be believed: a tail's was made of
@@ -238,11 +251,15 @@ enum cf_err cf_segment_confirm(struct cf_ledger *l, const struct cf_segment_meta
   return err;
 }
 
+const struct cf_segment_meta *cf_view_segment(const struct cf_view *view, size_t i)
+{
+  return unit_place(view_see(view), i).segment;
+}
+
 enum cf_err cf_view_confirm(struct cf_view *view, size_t i)
 {
-  const struct ledger_view *v = view_see(view);
-  const struct cf_segment_meta *meta = unit_place(v, i).segment;
-  enum cf_err err = meta != NULL ? cf_segment_confirm(v->l, meta) : CF_OK;
+  const struct cf_segment_meta *meta = cf_view_segment(view, i);
+  enum cf_err err = meta != NULL ? cf_segment_confirm(view_see(view)->l, meta) : CF_OK;
   return err == CF_E_DAMAGED ? CF_OK : err;
 }
 

@@ -8,20 +8,35 @@
 
 /* ---- out of the chain ---- */
 
+struct telling {
+  struct cf_told *told;
+  bool believed;
+};
+
 static enum cf_err record_read(void *context, const struct cf_record *r)
 {
-  struct cf_told *told = context;
+  const struct telling *t = context;
   struct cf_segment_body body;
+  if (!t->believed) {
+    if (r != NULL)
+      cf_told_note(t->told, r->seq);
+    return CF_OK;
+  }
   if (r != NULL && cf_segment_body_get(r->public_text, &body) == CF_OK)
-    return cf_told_add(told, &body, r->seq);
-  told->partial = true;
+    return cf_told_add(t->told, &body, r->seq);
+  t->told->partial = true;
   return CF_OK;
 }
 
-enum cf_err cf_told_read(struct cf_told *told, struct cf_view *view, size_t i,
+enum cf_err cf_told_read(struct cf_told *told, struct cf_view *view, size_t i, enum cf_oath oath,
                          struct cf_block *block)
 {
-  const struct cf_view_each each = {CF_K_SEGMENT, block, record_read, told};
+  struct telling telling = {told, oath == CF_OATH_KEPT};
+  const struct cf_view_each each = {CF_K_SEGMENT, block, record_read, &telling};
+  if (oath == CF_OATH_BROKEN || oath == CF_OATH_UNKNOWN) {
+    told->partial = true;
+    return CF_OK;
+  }
   return cf_view_each(view, i, &each);
 }
 

@@ -9,10 +9,14 @@
 #include "lib/proof/oath.h"
 #include "lib/segment/segment.h"
 
-/* Add what unit i of the view has. block is scratch. CF_E_NOMEM, CF_E_STORE;
- * damage only makes it partial. */
+/* Add what unit i of the view tells, which was judged itself: only the word of
+ * a KEPT one counts, as a tail is whose doubted blocks are not shown. In one of
+ * an older ledger (UNSWORN) there is none, and no damage hides any; in others
+ * there may be, which makes it partial, as does damage. The newest unit comes
+ * first, so that all that may tell of a file is known when it is judged. block
+ * is scratch. CF_E_NOMEM, CF_E_STORE. */
 CF_MUST enum cf_err cf_told_read(struct cf_told *told, struct cf_view *view, size_t i,
-                                 struct cf_block *block);
+                                 enum cf_oath oath, struct cf_block *block);
 
 /* A row as it would be told. */
 struct cf_segment_body cf_told_body(const struct cf_segment_meta *meta);

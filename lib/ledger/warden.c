@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The warden: the thread that guards segments' files. It holds what the chain
- * tells of them against the catalogue, swears to those of an older ledger, and
- * goes over all of their pages, again and again. */
+ * tells of them against the catalogue, swears to those that it does not tell of
+ * (of an older ledger, or where damage hides it), and goes over all of their
+ * pages, again and again. */
 #include "config.h"
+
+#include <string.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/diag.h"
@@ -24,21 +27,93 @@ static void told_gather(struct cf_ledger *l, unsigned round)
            cf_err_word(err));
 }
 
-/* ---- segments of an older ledger ---- */
+/* ---- segments that nothing vouches for ---- */
 
-static bool is_leaving(void *ledger)
+/* What the leaf hashes of a segment must lead to. */
+struct oath {
+  struct cf_ledger *l;
+  struct cf_hashes hashes;
+  struct cf_checkpoint head; /* signed, of a tree that has the segment */
+  struct cf_edge edge;       /* of the tree so far */
+  uint64_t end;              /* of the segment */
+};
+
+static bool is_leaving(void *oath)
 {
-  return cf_nap_stopped(ledger);
+  return cf_nap_stopped(((struct oath *)oath)->l);
+}
+
+/* The last tile tells of all of them. */
+static enum cf_err tile_take(void *context, const uint8_t *hashes)
+{
+  struct oath *o = context;
+  uint8_t root[CF_HASH_N];
+  cf_fold(hashes, CF_TILE_W, root);
+  cf_edge_append_subtree(&o->edge, CF_TILE_H, root);
+  if (o->edge.size < o->end)
+    return CF_OK;
+  cf_edge_root(&o->edge, root);
+  enum cf_err err = cf_tree_extends(&o->hashes, o->end, root, o->head.size, o->head.root);
+  return err == CF_E_PROOF ? CF_E_DAMAGED : err;
+}
+
+/* The tree in front of the segment, with the leaf hash there: the tile that has
+ * it is kept in the one before, and is held against the signed root with the
+ * others. Where it cannot be read the segment must wait: CF_E_NOTREADY. */
+static enum cf_err oath_begin(struct oath *o, uint64_t first, uint8_t before[CF_HASH_N])
+{
+  uint8_t tile[CF_TILE_W * CF_HASH_N];
+  memset(before, 0, CF_HASH_N);
+  cf_edge_init(&o->edge);
+  if (first == 0)
+    return CF_OK;
+  enum cf_err err = cf_tree_edge(&o->hashes, first - CF_TILE_W, &o->edge);
+  if (err == CF_OK)
+    err = o->hashes.get(o->hashes.context, 0, first - CF_TILE_W, CF_TILE_W, tile);
+  if (err == CF_OK)
+    err = tile_take(o, tile);
+  memcpy(before, tile + sizeof tile - CF_HASH_N, CF_HASH_N);
+  return err == CF_E_DAMAGED ? CF_E_NOTREADY : err;
+}
+
+static enum cf_err head_get(struct cf_ledger *l, uint64_t size, struct cf_checkpoint *head,
+                            struct cf_fault *fault)
+{
+  struct cf_buf note;
+  cf_buf_init(&note, CF_NOTE_MAX);
+  enum cf_err err = cf_ledger_seal(l, size, &note, fault);
+  if (err == CF_OK)
+    err = cf_checkpoint_check(cf_buf_str(&note), &l->vkey, head);
+  cf_buf_fini(&note);
+  return err;
+}
+
+static enum cf_err file_swear(struct cf_ledger *l, struct cf_view *view,
+                              struct cf_segment_meta *meta, struct cf_fault *fault)
+{
+  uint8_t before[CF_HASH_N];
+  struct oath oath = {.l = l, .end = meta->end};
+  const struct cf_swear how = {.fingerprint_key = l->fingerprint_key,
+                               .before = before,
+                               .tile = tile_take,
+                               .stopped = is_leaving,
+                               .context = &oath};
+  cf_view_hashes(view, &oath.hashes);
+  enum cf_err err = head_get(l, meta->end, &oath.head, fault);
+  if (err == CF_OK)
+    err = oath_begin(&oath, meta->first, before);
+  return err == CF_OK ? cf_segment_swear(l->segments_path, &how, meta, fault) : err;
 }
 
 static enum cf_err segment_swear(struct cf_ledger *l, const struct cf_segment_meta *meta)
 {
-  const struct cf_swear how = {.fingerprint_key = l->fingerprint_key,
-                               .stopped = is_leaving,
-                               .context = l};
   struct cf_segment_meta sworn = *meta;
   struct cf_fault fault = {0};
-  enum cf_err err = cf_segment_swear(l->segments_path, &how, &sworn, &fault);
+  struct cf_view *view = NULL;
+  enum cf_err err = cf_view_all(l, &view);
+  if (err == CF_OK)
+    err = file_swear(l, view, &sworn, &fault);
+  cf_view_put(view);
   cf_memory_trim();
   if (err == CF_OK)
     err = cf_catalogue_enter(l, &sworn, NULL);
@@ -48,18 +123,18 @@ static enum cf_err segment_swear(struct cf_ledger *l, const struct cf_segment_me
     cf_segment_seen(l, meta, CF_SEEN_DAMAGED);
   else if (err != CF_E_LEAVING)
     cf_log(CF_LOG_WARNING, "the segment of %llu cannot be sworn to (%s): %s; it is tried again",
-           (unsigned long long)meta->first, cf_err_word(err), fault.detail);
+           (unsigned long long)meta->first, cf_err_word(err),
+           err == CF_E_NOTREADY ? "the leaf hash in front of it cannot be read" : fault.detail);
   return err;
 }
 
-/* From a seq on, which moves on: what is damaged is read once, until the next
- * start. */
+/* From a seq on, which moves on: what is damaged is read once in a while. */
 static void segments_swear(struct cf_ledger *l, uint64_t *from)
 {
   struct cf_segment_meta meta;
-  while (!cf_nap_stopped(l) && cf_catalogue_unsworn(l, *from, &meta)) {
+  while (!cf_nap_stopped(l) && cf_catalogue_untold(l, *from, &meta)) {
     enum cf_err err = segment_swear(l, &meta);
-    if (err != CF_OK && err != CF_E_DAMAGED)
+    if (err != CF_OK && err != CF_E_DAMAGED && err != CF_E_NOTREADY)
       return;
     *from = meta.end;
     cf_ledger_segments_check(l);
@@ -89,7 +164,9 @@ void *cf_warden_main(void *ledger)
   unsigned round = 0;
   cf_scrub_begin(l, &scrub, cf_clock_now_us());
   do {
-    told_gather(l, round++);
+    told_gather(l, round);
+    if (round++ % AGAIN == 0)
+      from = 0;
     cf_ledger_segments_check(l);
     segments_swear(l, &from);
   } while (round_scrub(l, &scrub));

@@ -3,8 +3,9 @@
  * old data back may take the signer's memory with it, so each place where a
  * checkpoint is kept counts, and of all the largest: the signer's `state` and
  * `before`, the checkpoints that the ledger keeps, and files whose names begin
- * with `anchor` in either directory: checkpoints that an operator, or a job of theirs, put
- * there. A checkpoint counts only where the log's own key signed it. */
+ * with `anchor` in either directory: checkpoints that an operator, or a job of
+ * theirs, put there. A checkpoint counts only where the log's own key signed
+ * it. */
 #ifndef CF_PROOF_ANCHOR_H
 #define CF_PROOF_ANCHOR_H
 

@@ -15,14 +15,19 @@
 #include "lib/record/kind_body.h"
 
 struct cf_told {
-  struct cf_segment_body *each; /* of each range the newest, in order; on the heap */
+  struct cf_told_each {
+    struct cf_segment_body body;
+    uint64_t seq; /* of the record */
+  } * each;       /* of each range the newest, in order; on the heap */
   size_t n, cap;
-  uint64_t since; /* seq of the first record of them, where there is any */
+  uint64_t since; /* seq of the first record of them; 0: there is none */
   bool partial;   /* records could not be read: there may be more of them */
 };
 void cf_told_fini(struct cf_told *told); /* a zeroed one holds nothing */
 
-/* CF_E_NOMEM */
+/* There is a record at seq, whatever it tells. */
+void cf_told_note(struct cf_told *told, uint64_t seq);
+/* And it tells this. CF_E_NOMEM */
 CF_MUST enum cf_err cf_told_add(struct cf_told *told, const struct cf_segment_body *body,
                                 uint64_t seq);
 

@@ -76,6 +76,13 @@ CF_MUST enum cf_err cf_consistency_check(uint64_t first, uint64_t second, struct
                                          struct cf_str second_root, const struct cf_str *proof,
                                          size_t proof_n);
 
+/* Does the tree of the second size and root extend that of the first, by the
+ * hashes? Then a root that was signed vouches for the first. CF_E_PROOF; the
+ * source's error. */
+CF_MUST enum cf_err cf_tree_extends(const struct cf_hashes *hashes, uint64_t first,
+                                    const uint8_t first_root[CF_HASH_N], uint64_t second,
+                                    const uint8_t second_root[CF_HASH_N]);
+
 /* "tile/<level>/<N>[.p/<W>]" (width 256: full), and with entries
  * "tile/entries/<N>[.p/<W>]". */
 void cf_tile_path_put(struct cf_buf *b, bool entries, unsigned level, uint64_t n, unsigned width);

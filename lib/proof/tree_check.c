@@ -108,6 +108,21 @@ enum cf_err cf_consistency_check(uint64_t first, uint64_t second, struct cf_str 
   return consistency_walk(first, second, first_root, second_root, proof, proof_n);
 }
 
+enum cf_err cf_tree_extends(const struct cf_hashes *hashes, uint64_t first,
+                            const uint8_t first_root[CF_HASH_N], uint64_t second,
+                            const uint8_t second_root[CF_HASH_N])
+{
+  struct cf_str path[CF_PROOF_MAX];
+  struct cf_proof proof;
+  enum cf_err err = cf_tree_consistency(hashes, first, second, &proof);
+  if (err != CF_OK)
+    return err;
+  for (size_t i = 0; i < proof.n; i++)
+    path[i] = (struct cf_str){(const char *)proof.hash[i], CF_HASH_N};
+  return cf_consistency_check(first, second, (struct cf_str){(const char *)first_root, CF_HASH_N},
+                              (struct cf_str){(const char *)second_root, CF_HASH_N}, path, proof.n);
+}
+
 #define GROUPS_MAX 7 /* of three digits, in 2^64 */
 
 static void index_put(struct cf_buf *b, uint64_t n)

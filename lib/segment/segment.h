@@ -70,10 +70,12 @@ struct cf_segment_source {
 CF_MUST enum cf_err cf_segment_build(const char *directory, const struct cf_segment_source *source,
                                      struct cf_segment_meta *meta, struct cf_fault *fault);
 
-/* Read all of a segment of an older ledger, as it is on disk: each page with
- * Berkeley DB's checksum, each key of each sheet, each record against its leaf
- * hash, and what finds records against them (cf_segment_compare). If it holds
- * what it should, write its sums, and fill in meta's digest and sworn.
+/* Read all of a segment that nothing vouches for, as it is on disk: each page
+ * by its sum or, in one of an older ledger, with Berkeley DB's checksum, each
+ * key of each sheet, each record against its leaf hash, and what finds records
+ * against them (cf_segment_compare). An erased record is none that can be
+ * sworn to: only its `erasure` says that it may be. If it holds what it should,
+ * write its sums where it had none, and fill in meta's digest and sworn.
  * CF_E_DAMAGED (the messages say where), CF_E_LEAVING: nothing is written.
  * stopped is asked now and then, at most a second apart, with its context.
  * CF_E_STORE, CF_E_SPACE, CF_E_NOMEM; an fsync that fails ends the process.
@@ -81,6 +83,10 @@ CF_MUST enum cf_err cf_segment_build(const char *directory, const struct cf_segm
  * memory of an index of its records. */
 struct cf_swear {
   const uint8_t *fingerprint_key; /* 16 bytes */
+  const uint8_t *before;          /* the leaf hash in front of its first record */
+  /* The leaf hashes of each tile, in order: are they the tree's? CF_E_DAMAGED;
+   * any other error ends it too. */
+  enum cf_err (*tile)(void *context, const uint8_t *hashes);
   bool (*stopped)(void *context); /* true: CF_E_LEAVING */
   void *context;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Swearing to a segment of an older ledger: its pages are summed as they are,
- * then all of it is read through those sums, so that what was read is what is
- * sworn to, and the sums are written.
+/* Swearing to a segment that nothing vouches for. One of an older ledger has no
+ * sums: its pages are summed as they are; then all of it is read through the
+ * sums, so that what was read is what is sworn to, and they are written.
  *
  * Every sheet is read by its cursor and each of its keys by itself, so that
  * every page on the way is met by Berkeley DB's own checksum. Blocks are
@@ -20,7 +20,9 @@
 #include "lib/base/diag.h"
 #include "lib/base/die.h"
 
-#define CACHE (8u << 20)
+#define CACHE  (8u << 20)
+#define TILE   256u /* records */
+#define TILE_N (TILE * CF_HASH_N)
 
 struct deep {
   struct cf_segment s;
@@ -30,8 +32,8 @@ struct deep {
   struct cf_segment_truth truth;
   bool differs; /* from it */
   struct cf_buf bytes, text;
-  bool has_prev; /* the leaf hash in front of the next record is known: */
-  uint8_t prev[CF_HASH_N];
+  uint8_t prev[CF_HASH_N]; /* the leaf hash in front of the next record */
+  uint8_t tile[TILE_N];
 };
 
 static enum cf_err fault_found(struct deep *d, const char *what)
@@ -46,8 +48,8 @@ static enum cf_err go_on(const struct deep *d)
 
 /* ---- pages and sheets ---- */
 
-/* A page that is out of its place has a good checksum, and one of zeros is
- * taken without. */
+/* A page of an older ledger that is out of its place has a good checksum, and
+ * one of zeros is taken without. */
 static enum cf_err pages_belong(struct deep *d)
 {
   const struct cf_pages *pages = d->s.pages;
@@ -55,8 +57,9 @@ static enum cf_err pages_belong(struct deep *d)
   enum cf_err err = page == NULL ? CF_E_NOMEM : CF_OK;
 
   for (uint64_t k = 0; k < pages->n && err == CF_OK; k++) {
-    bool good = cf_pages_read(pages, k, page) &&
-                cf_bdb_file_page_belongs(page, pages->page, (off_t)(k * pages->page));
+    bool good =
+        cf_pages_read(pages, k, page) &&
+        (d->s.meta.sworn || cf_bdb_file_page_belongs(page, pages->page, (off_t)(k * pages->page)));
     err = good ? go_on(d) : fault_found(d, "a page does not belong where it is");
   }
   free(page);
@@ -112,6 +115,15 @@ static enum cf_err sheets_read(struct deep *d)
 
 /* ---- records ---- */
 
+static bool is_erased(const struct cf_record *r)
+{
+  bool gone = false;
+
+  for (unsigned c = 0; c < CF_C_N; c++)
+    gone |= r->gone[c] != NULL;
+  return gone;
+}
+
 static enum cf_err record_check(struct deep *d, unsigned i, const uint8_t kept[CF_HASH_N])
 {
   const struct cf_record *r = &d->block.record[i];
@@ -122,17 +134,18 @@ static enum cf_err record_check(struct deep *d, unsigned i, const uint8_t kept[C
   cf_leaf_put(r, d->prev, (const uint8_t(*)[CF_HASH_N])salts, &d->text, hash);
   if (d->text.err != CF_OK)
     return d->text.err;
-  if (d->has_prev && !cf_equal(hash, kept, sizeof hash))
+  if (!cf_equal(hash, kept, sizeof hash))
     return fault_found(d, "a record does not have its leaf hash");
+  if (is_erased(r))
+    return fault_found(d, "a record is erased");
   memcpy(d->prev, kept, sizeof d->prev);
-  d->has_prev = true;
   return cf_segment_spoil(&d->s, cf_segment_truth_add(&d->truth, r), "a record is not well-formed");
 }
 
 static enum cf_err block_check(struct deep *d, uint32_t block)
 {
-  uint8_t hashes[CF_GROUP * CF_HASH_N];
   uint32_t offset = block * CF_GROUP;
+  uint8_t *hashes = d->tile + offset % TILE * CF_HASH_N;
 
   enum cf_err err = cf_segment_block(&d->s, block, &d->bytes);
   if (err == CF_OK)
@@ -144,16 +157,17 @@ static enum cf_err block_check(struct deep *d, uint32_t block)
     err = cf_segment_hashes(&d->s, offset, CF_GROUP, hashes);
   for (unsigned i = 0; i < CF_GROUP && err == CF_OK; i++)
     err = record_check(d, i, hashes + i * CF_HASH_N);
+  if (err == CF_OK && (offset + CF_GROUP) % TILE == 0 &&
+      (err = d->how->tile(d->how->context, d->tile)) == CF_E_DAMAGED)
+    err = fault_found(d, "its leaf hashes are not those that were signed");
   return err;
 }
 
-/* The leaf in front of the first record is not in this file, but for the very
- * first, whose place zeros take. */
 static enum cf_err records_read(struct deep *d)
 {
   enum cf_err err = CF_OK;
 
-  d->has_prev = d->s.meta.first == 0;
+  memcpy(d->prev, d->how->before, sizeof d->prev);
   for (uint32_t i = 0; i < d->records / CF_GROUP && err == CF_OK; i++)
     err = (err = block_check(d, i)) == CF_OK ? go_on(d) : err;
   return err;
@@ -235,24 +249,34 @@ static struct deep *deep_new(const struct cf_segment_meta *meta, const struct cf
   return NULL;
 }
 
+/* Those of its digest, where it has one; else as they are. */
+static enum cf_err pages_get(struct deep *d, const char *path, struct cf_fault *fault)
+{
+  const struct cf_segment_meta *meta = &d->s.meta;
+
+  if (!meta->sworn)
+    return cf_pages_sum(path, &d->s.pages, fault);
+  enum cf_err err = cf_pages_load(path, meta->bytes, meta->digest, &d->s.pages, fault);
+  return err == CF_OK ? cf_pages_read_head(d->s.pages, fault) : err;
+}
+
 enum cf_err cf_segment_swear(const char *directory, const struct cf_swear *how,
                              struct cf_segment_meta *meta, struct cf_fault *fault)
 {
   struct deep *d = deep_new(meta, how);
   char name[64];
 
-  CF_ASSERT(!meta->sworn);
   cf_segment_name(meta, name);
   char *path = cf_segment_path(directory, name, "");
   enum cf_err err = d == NULL || path == NULL
                         ? CF_E_NOMEM
                         : cf_segment_pool_new(directory, 0, how->fingerprint_key, &d->s.pool);
   if (err == CF_OK)
-    err = cf_pages_sum(path, &d->s.pages, fault);
+    err = pages_get(d, path, fault);
   if (err == CF_OK && (err = file_read(d, directory, name)) == CF_E_DAMAGED)
     err = cf_fail(fault, err, NULL, "%s does not hold what it should: restore it from a backup",
                   path);
-  if (err == CF_OK)
+  if (err == CF_OK && !meta->sworn)
     err = cf_pages_put(d->s.pages, path, fault);
   if (err == CF_OK) {
     cf_pages_digest(d->s.pages, meta->digest);

@@ -24,7 +24,18 @@ static bool going_on(void *context)
   return false;
 }
 
-static const struct cf_swear how = {.fingerprint_key = fact_ledger_key, .stopped = going_on};
+static enum cf_err tile_belongs(void *context, const uint8_t *leaves)
+{
+  (void)context;
+  (void)leaves;
+  return CF_OK;
+}
+
+static const uint8_t zeros[CF_HASH_N];
+static const struct cf_swear how = {.fingerprint_key = fact_ledger_key,
+                                    .before = zeros,
+                                    .tile = tile_belongs,
+                                    .stopped = going_on};
 
 static enum cf_err make_block(void *context, uint32_t i, struct cf_buf *b)
 {
@@ -59,7 +70,7 @@ static void make_record(uint32_t i, struct cf_values *values, struct cf_buf *b)
 {
   struct cf_record *r = &records[i];
   struct cf_index_keys keys;
-  uint8_t salts[CF_C_N][CF_HASH_N], zeros[CF_HASH_N] = {0};
+  uint8_t salts[CF_C_N][CF_HASH_N];
 
   memset(r, 0, sizeof *r);
   r->seq = FIRST + i;
@@ -249,6 +260,8 @@ START_TEST(test_stopped)
   for (unsigned asked = 0; err == CF_E_LEAVING; asked = asked * 3 + 1) {
     unsigned left = asked;
     const struct cf_swear stops = {.fingerprint_key = fact_ledger_key,
+                                   .before = zeros,
+                                   .tile = tile_belongs,
                                    .stopped = stopping,
                                    .context = &left};
     ck_assert(!has_sums());
@@ -256,6 +269,43 @@ START_TEST(test_stopped)
   }
   ck_assert_ok(err);
   ck_assert(meta.sworn && has_sums());
+}
+END_TEST
+
+/* One that has sums is looked at by them, and they stay. */
+START_TEST(test_again)
+{
+  struct cf_segment_meta meta, again;
+  build(&meta);
+  ck_assert_ok(cf_segment_swear(segment_directory, &how, &meta, NULL));
+  again = meta;
+  ck_assert_ok(cf_segment_swear(segment_directory, &how, &again, NULL));
+  ck_assert(cf_equal(again.digest, meta.digest, CF_HASH_N));
+  temp_flip(segment_path, 5000);
+  ck_assert_err(cf_segment_swear(segment_directory, &how, &again, NULL), CF_E_DAMAGED);
+}
+END_TEST
+
+static enum cf_err tile_is_strange(void *context, const uint8_t *leaves)
+{
+  unsigned *left = context;
+  (void)leaves;
+  return (*left)-- == 0 ? CF_E_DAMAGED : CF_OK;
+}
+
+/* Sound in itself, but not what the tree has. */
+START_TEST(test_another_tree)
+{
+  struct cf_segment_meta meta;
+  unsigned tiles = SOME / 256 - 1;
+  const struct cf_swear strange = {.fingerprint_key = fact_ledger_key,
+                                   .before = zeros,
+                                   .tile = tile_is_strange,
+                                   .stopped = going_on,
+                                   .context = &tiles};
+  build(&meta);
+  ck_assert_err(cf_segment_swear(segment_directory, &strange, &meta, NULL), CF_E_DAMAGED);
+  ck_assert(!has_sums());
 }
 END_TEST
 
@@ -267,6 +317,8 @@ int main(void)
       {.tcase = "swear", .test = test_wrong_page, .loops = 2},
       {.tcase = "swear", .test = test_false_content, .loops = 6},
       {.tcase = "swear", .test = test_stopped},
+      {.tcase = "swear", .test = test_again},
+      {.tcase = "swear", .test = test_another_tree},
   };
   return cf_test_run("segment_swear", tests, CF_COUNT(tests));
 }

@@ -170,7 +170,7 @@ enum cf_err cf_ledger_open_copy(const struct cf_conf *conf, struct cf_ledger **l
                                 struct cf_fault *fault)
 {
   struct cf_ledger *l = NULL;
-  enum cf_err err = cf_ledger_new(conf, "", &l);
+  enum cf_err err = cf_ledger_new(conf, "", &l, fault);
   if (err != CF_OK)
     return err;
   err = open_inside(l, fault);

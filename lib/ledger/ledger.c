@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +19,8 @@
 #include "lib/base/thread.h"
 #include "lib/ledger/ledger_in.h"
 #include "lib/record/control.h"
+
+#define FILES_MIN 64 /* tables, segments, the signer's directory, a few connections */
 
 void cf_ledger_free(struct cf_ledger *l)
 {
@@ -54,9 +57,25 @@ void cf_ledger_free(struct cf_ledger *l)
   free(l);
 }
 
-enum cf_err cf_ledger_new(const struct cf_conf *conf, const char *software,
-                          struct cf_ledger **ledger)
+/* Short of descriptors the database cannot make its names last, and the
+ * process would have to end. */
+static enum cf_err limit_check(const struct cf_conf *conf, struct cf_fault *fault)
 {
+  struct rlimit files;
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= FILES_MIN)
+    return CF_OK;
+  return cf_fail(fault, CF_E_SYSTEM, conf->data,
+                 "this process may have %llu files open, and a ledger wants %d: allow it more "
+                 "(ulimit -n)",
+                 (unsigned long long)files.rlim_cur, FILES_MIN);
+}
+
+enum cf_err cf_ledger_new(const struct cf_conf *conf, const char *software,
+                          struct cf_ledger **ledger, struct cf_fault *fault)
+{
+  enum cf_err err = limit_check(conf, fault);
+  if (err != CF_OK)
+    return err;
   struct cf_ledger *l = calloc(1, sizeof *l);
   if (l == NULL)
     return CF_E_NOMEM;
@@ -376,7 +395,7 @@ static enum cf_err init_new(const struct cf_conf *conf, struct cf_str previous,
   if (err == CF_OK)
     err = make_directory(conf->data, fault);
   if (err == CF_OK)
-    err = cf_ledger_new(conf, "", &l);
+    err = cf_ledger_new(conf, "", &l, fault);
   if (err != CF_OK)
     return err;
   memcpy(l->origin, conf->origin, strlen(conf->origin) + 1);
@@ -498,7 +517,7 @@ enum cf_err cf_ledger_open(const struct cf_conf *conf, const char *software,
   struct cf_ledger *l = NULL;
   enum cf_err err = check_conf(conf, fault);
   if (err == CF_OK)
-    err = cf_ledger_new(conf, software, &l);
+    err = cf_ledger_new(conf, software, &l, fault);
   if (err != CF_OK)
     return err;
   err = open_inside(l, fault);

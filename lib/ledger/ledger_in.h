@@ -379,9 +379,10 @@ CF_MUST enum cf_err cf_signed_gather(struct cf_ledger *l, int signer, struct cf_
  * remembered? CF_E_ROLLBACK. */
 CF_MUST enum cf_err cf_signed_check(struct cf_ledger *l, int signer, struct cf_fault *fault);
 
-/* ledger.c: a ledger that is not open yet; its environment */
+/* ledger.c: a ledger that is not open yet; its environment. CF_E_SYSTEM: too
+ * few descriptors are allowed for one. */
 CF_MUST enum cf_err cf_ledger_new(const struct cf_conf *conf, const char *software,
-                                  struct cf_ledger **ledger);
+                                  struct cf_ledger **ledger, struct cf_fault *fault);
 void cf_ledger_free(struct cf_ledger *l);
 CF_MUST enum cf_err cf_ledger_open_env(struct cf_ledger *l, enum cf_bdb_open how, bool spare,
                                        struct cf_fault *fault);

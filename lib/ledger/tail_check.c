@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a start found in the tail against the tree: each record is rebuilt as a
- * leaf and held against its hash, and each whole tile of hashes against its row
- * of level 1. The last hash is the head's, and the tree's root was signed, so
+ * leaf and held against its hash, each whole tile of hashes against its row of
+ * level 1, and each whole tile of those above against its own. The last hash is the head's, and the tree's root was signed, so
  * what fits was written by the log. Once, before the first read and the first
  * roll. */
 #include "config.h"
@@ -18,11 +18,37 @@ struct check {
   struct cf_tail *tail;
   struct cf_block block;
   struct cf_buf leaf;
-  bool known; /* the hash in front of what comes next: */
+  bool rows_fit; /* of the levels above the tile at hand */
+  bool known;    /* the hash in front of what comes next: */
   uint8_t prev[CF_HASH_N];
 };
 
 /* ---- a tile ---- */
+
+/* Do the hashes of a whole tile lead to its row of the level above? */
+static bool tile_fits(struct check *c, unsigned level, uint64_t n, const uint8_t *hashes)
+{
+  uint8_t root[CF_HASH_N], row[CF_HASH_N];
+  cf_fold(hashes, CF_TILE_W, root);
+  return cf_levels_get(&c->l->levels, level + 1, n, 1, row) == CF_OK &&
+         cf_equal(root, row, CF_HASH_N);
+}
+
+/* Do the rows over the tile n of leaf hashes lead on to the top, as far as
+ * their tiles are whole? */
+static bool rows_fit(struct check *c, uint64_t n)
+{
+  uint8_t rows[CF_TILE_W * CF_HASH_N];
+  bool fit = true;
+  for (unsigned level = 1; fit && level + 1 < CF_LEVELS_N; level++) {
+    n /= CF_TILE_W;
+    if (cf_view_size(c->view) >> CF_TILE_H * (level + 1) <= n)
+      break;
+    fit = cf_levels_get(&c->l->levels, level, n * CF_TILE_W, CF_TILE_W, rows) == CF_OK &&
+          tile_fits(c, level, n, rows);
+  }
+  return fit;
+}
 
 /* Is each record of the open block the leaf that has its hash? */
 static bool records_fit(struct check *c, const uint8_t *hashes)
@@ -53,15 +79,12 @@ static enum cf_err block_check(struct check *c, uint64_t seq, const uint8_t *has
 
 static enum cf_err tile_check(struct check *c, uint64_t first)
 {
-  uint8_t hashes[CF_TILE_W * CF_HASH_N], root[CF_HASH_N], row[CF_HASH_N];
+  uint8_t hashes[CF_TILE_W * CF_HASH_N];
   uint64_t left = cf_view_size(c->view) - first, n = left < CF_TILE_W ? left : CF_TILE_W;
-  bool in_tree = true;
   cf_tail_hashes(c->tail, (uint32_t)(first - cf_tail_meta(c->tail)->first), (uint32_t)n, hashes);
-  if (n == CF_TILE_W) {
-    cf_fold(hashes, CF_TILE_W, root);
-    in_tree = cf_levels_get(&c->l->levels, 1, first / CF_TILE_W, 1, row) == CF_OK &&
-              cf_equal(root, row, CF_HASH_N);
-  }
+  if (first == cf_tail_meta(c->tail)->first || first / CF_TILE_W % CF_TILE_W == 0)
+    c->rows_fit = rows_fit(c, first / CF_TILE_W);
+  bool in_tree = n < CF_TILE_W || (c->rows_fit && tile_fits(c, 0, first / CF_TILE_W, hashes));
   enum cf_err err = CF_OK;
   for (uint64_t at = 0; err == CF_OK && at < n; at += CF_GROUP)
     err = block_check(c, first + at, hashes + at * CF_HASH_N, in_tree);

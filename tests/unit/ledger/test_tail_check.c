@@ -145,6 +145,49 @@ START_TEST(test_what_was_not_changed_is_shown)
 }
 END_TEST
 
+/* ---- rows above ---- */
+
+static void no_segments(void)
+{
+  stage_set("segment_records", "1048576");
+}
+
+/* A row of level 1 that the root does not need, as that of level 2 stands for
+ * it: what is below the one is not known to be what the other tells. */
+START_TEST(test_a_row_leads_to_the_one_above)
+{
+  uint8_t key[9] = {1};
+  struct cf_buf row;
+  struct cf_view *view = NULL;
+  struct cf_block *block = calloc(1, sizeof *block);
+  stage_configure("tail_check", no_segments);
+  stage_init_ledger();
+  stage_open_ledger();
+  stage_append_range(0, 66000, 6000);
+  stage_close_ledger();
+  cf_buf_init(&row, CF_HASH_N);
+  cf_u64_put(key + 1, 10);
+  forge_tables_open(stage_conf.data);
+  struct cf_bdb *db = forge_table("tiles");
+  ck_assert_ok(cf_bdb_get(db, NULL, forge_bytes(key, sizeof key), &row));
+  row.p[0] ^= 1;
+  ck_assert_ok(cf_bdb_put(db, NULL, forge_bytes(key, sizeof key), cf_buf_str(&row)));
+  forge_tables_close();
+  cf_buf_fini(&row);
+  stage_open_ledger();
+  ck_assert_ok(cf_view_get(stage_ledger, &view));
+  cf_block_init(block);
+  ck_assert_err(cf_view_block(view, 0, block), CF_E_DAMAGED);
+  ck_assert_err(cf_view_block(view, 65535, block), CF_E_DAMAGED);
+  ck_assert_ok(cf_view_block(view, 65536, block));
+  cf_block_fini(block);
+  free(block);
+  cf_view_put(view);
+  stage_close_ledger();
+  stage_clear();
+}
+END_TEST
+
 int main(void)
 {
   const struct cf_test tests[] = {
@@ -155,6 +198,7 @@ int main(void)
        .teardown = stage_ledger_teardown},
       {.tcase = "tail", .test = test_no_segment_is_made_of_it},
       {.tcase = "tail", .test = test_what_was_not_changed_is_shown},
+      {.tcase = "rows", .test = test_a_row_leads_to_the_one_above, .timeout = 20},
   };
   return cf_test_run("tail_check", tests, CF_COUNT(tests));
 }

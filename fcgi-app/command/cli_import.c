@@ -309,7 +309,7 @@ static enum cf_err look_once(struct job *job, bool *any, bool *warned)
     enum cf_err err = take_lines(job, job->follows[i], any);
     if (err != CF_OK && job->file_trouble) {
       if (!warned[i])
-        cf_log(CF_LOG_WARNING, "%s: %s", job->paths[i], job->cli->fault.detail);
+        cf_log(CF_LOG_WARNING, "%s: %s", job->paths[i], cf_fault_text(&job->cli->fault, err));
       warned[i] = true;
       continue;
     }

@@ -148,8 +148,9 @@ enum cf_err cf_owner_open(const struct cf_conf *conf, struct cf_owner **owner,
 {
   struct cf_owner *o = calloc(1, sizeof *o);
 
+  *fault = (struct cf_fault){"", ""}; /* what it was filled with before is no reason of this */
   if (o == NULL)
-    return CF_E_NOMEM;
+    return cf_fail(fault, CF_E_NOMEM, conf->data, "%s", cf_err_title(CF_E_NOMEM));
   o->conf = conf;
   o->listener = -1;
   pthread_mutex_init(&o->lock, NULL);
@@ -158,7 +159,8 @@ enum cf_err cf_owner_open(const struct cf_conf *conf, struct cf_owner **owner,
   if (err != CF_OK) {
     if (cf_owner_close(o, INT64_MAX) != CF_OK)
       cf_die("the owner's workers do not end");
-    return err;
+    return fault->detail[0] != '\0' ? err
+                                    : cf_fail(fault, err, conf->data, "%s", cf_err_title(err));
   }
   *owner = o;
   return CF_OK;

@@ -87,7 +87,7 @@ static enum cf_err own_locked(struct cf_service *service, struct cf_fault *fault
     atomic_store(&service->owner, owner);
   } else if (err != CF_E_LOCKED) {
     if (err != service->failed)
-      cf_log(CF_LOG_ERROR, "cannot open the ledger: %s: %s", fault->at, fault->detail);
+      cf_log(CF_LOG_ERROR, "cannot open the ledger: %s: %s", fault->at, cf_fault_text(fault, err));
     service->pause_us = service->pause_us == 0 ? AGAIN_US : 2 * service->pause_us;
     if (service->pause_us > AGAIN_MAX_US)
       service->pause_us = AGAIN_MAX_US;
@@ -180,7 +180,8 @@ static enum cf_err request_pass(struct cf_service *service, struct cf_relay *rel
   for (;;) {
     enum cf_err err = cf_relay_try(relay, fault);
     if (err == CF_E_SYSTEM)
-      cf_log_rated(&rate, CF_LOG_ERROR, "cannot reach the owner: %s: %s", fault->at, fault->detail);
+      cf_log_rated(&rate, CF_LOG_ERROR, "cannot reach the owner: %s: %s", fault->at,
+                   cf_fault_text(fault, err));
     if (err != CF_E_NOTFOUND && err != CF_E_LEAVING && err != CF_E_BUSY)
       return err;
     enum cf_err own =

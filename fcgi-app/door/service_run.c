@@ -110,7 +110,8 @@ int cf_service_run_web(const struct cf_conf *conf, int listener)
     err = cf_fcgi_start(&job, &web, &fault);
   }
   if (err != CF_OK) {
-    cf_log(CF_LOG_ERROR, "cannot serve: %s: %s: %s", cf_err_title(err), fault.at, fault.detail);
+    cf_log(CF_LOG_ERROR, "cannot serve: %s: %s: %s", cf_err_title(err), fault.at,
+           cf_fault_text(&fault, err));
     if (service != NULL)
       (void)service_leave(service, NULL);
     return 1;
@@ -154,7 +155,7 @@ int cf_service_run_owner(const struct cf_conf *conf)
   if (err == CF_E_LOCKED)
     return 0;
   if (err != CF_OK) {
-    cf_log(CF_LOG_ERROR, "cannot open the ledger: %s: %s", fault.at, fault.detail);
+    cf_log(CF_LOG_ERROR, "cannot open the ledger: %s: %s", fault.at, cf_fault_text(&fault, err));
     return 1;
   }
   while (!ended_within(1000) && cf_owner_idle_us(owner) < conf->idle_exit_us)

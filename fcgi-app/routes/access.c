@@ -279,7 +279,7 @@ void cf_access_close(struct cf_call *call, enum cf_err err)
   err = mark_event(call, true, &event);
   if (err != CF_OK) {
     cf_log(CF_LOG_ERROR, "an access record could not be made: %s: %s", cf_err_word(err),
-           call->fault.detail);
+           cf_fault_text(&call->fault, err));
     return;
   }
   cf_ledger_post(call->app->ledger, &event);

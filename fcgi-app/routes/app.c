@@ -24,7 +24,7 @@ static enum cf_err open_site(struct cf_app *app)
       cf_site_new(app->conf->www != NULL ? app->conf->www : CF_WWWDIR, &app->site, &fault);
   if (err == CF_OK || err == CF_E_NOMEM)
     return err;
-  cf_log(CF_LOG_WARNING, "there is no page: %s: %s", fault.at, fault.detail);
+  cf_log(CF_LOG_WARNING, "there is no page: %s: %s", fault.at, cf_fault_text(&fault, err));
   return CF_OK;
 }
 
@@ -235,7 +235,7 @@ static void answer_problem(struct cf_call *call, enum cf_err err, const char *al
   struct cf_str members = call->members.err == CF_OK ? cf_buf_str(&call->members) : CF_STR("");
   if (cf_err_status(err) >= 500 && err != CF_E_LEAVING && err != CF_E_PEER)
     cf_log_rated(&rate, CF_LOG_ERROR, "a request could not be answered: %s: %s", cf_err_word(err),
-                 call->fault.detail[0] != '\0' ? call->fault.detail : cf_err_title(err));
+                 cf_fault_text(&call->fault, err));
   if (call->response->started) {
     answer_abandon(call);
     return;
@@ -314,7 +314,8 @@ static enum cf_err root_check(struct cf_app *app, const struct cf_transport *tra
     return CF_OK;
   enum cf_err err = cf_conf_check_root(app->conf, root, &fault);
   if (err != CF_OK) {
-    cf_log_rated(&rate, CF_LOG_ERROR, "requests are refused: %s: %s", fault.at, fault.detail);
+    cf_log_rated(&rate, CF_LOG_ERROR, "requests are refused: %s: %s", fault.at,
+                 cf_fault_text(&fault, err));
     return err;
   }
   pthread_mutex_lock(&app->root_lock);

@@ -108,7 +108,7 @@ static void put_receipt(struct cf_call *call, uint64_t seq, struct cf_buf *b)
     cf_json_put_member(b, "receipt", cf_buf_str(&receipt));
   else
     cf_log(CF_LOG_ERROR, "a receipt could not be made: %s: %s", cf_err_word(err),
-           call->fault.detail);
+           cf_fault_text(&call->fault, err));
   cf_buf_fini(&receipt);
 }
 

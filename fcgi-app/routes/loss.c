@@ -112,7 +112,7 @@ static void entry_tell(struct cf_loss *loss, const struct table *table, struct e
     cf_event_fini(&event);
   } else {
     cf_log(CF_LOG_ERROR, "a record of our own could not be made: %s: %s", cf_err_word(err),
-           fault.detail);
+           cf_fault_text(&fault, err));
   }
   entry->told_us = now_us;
   entry->tally.count = 0;

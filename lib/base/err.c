@@ -108,3 +108,8 @@ enum cf_err cf_fail_errno(struct cf_fault *fault, enum cf_err err, const char *a
   errno = number;
   return err;
 }
+
+const char *cf_fault_text(const struct cf_fault *fault, enum cf_err err)
+{
+  return fault->detail[0] != '\0' ? fault->detail : cf_err_title(err);
+}

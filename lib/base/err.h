@@ -44,4 +44,8 @@ enum cf_err cf_fail(struct cf_fault *fault, enum cf_err err, const char *at, con
 enum cf_err cf_fail_errno(struct cf_fault *fault, enum cf_err err, const char *at,
                           const char *format, ...) CF_PRINTF(4, 5);
 
+/* What to say of it: the detail, or the error's title where nobody filled the
+ * fault. What is logged or answered has a reason, whatever failed. */
+const char *cf_fault_text(const struct cf_fault *fault, enum cf_err err);
+
 #endif

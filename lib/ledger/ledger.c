@@ -559,7 +559,7 @@ void cf_ledger_close(struct cf_ledger *l)
     err = cf_ledger_seal(l, l->size, &note, &fault);
   if (err != CF_OK)
     cf_log(CF_LOG_ERROR, "the stop could not be recorded and sealed (%s): %s", cf_err_word(err),
-           fault.detail);
+           cf_fault_text(&fault, err));
   cf_buf_fini(&note);
   cf_ledger_free(l);
 }

@@ -206,11 +206,11 @@ void cf_meta_tail_key(uint64_t number, uint8_t key[CF_TAIL_KEY_N]);
 CF_MUST enum cf_err cf_meta_each_tail(struct cf_ledger *l,
                                       enum cf_err (*each)(void *context,
                                                           const struct cf_tail_meta *meta),
-                                      void *context);
+                                      void *context, struct cf_fault *fault);
 CF_MUST enum cf_err cf_meta_each_segment(struct cf_ledger *l,
                                          enum cf_err (*each)(void *context,
                                                              const struct cf_segment_meta *meta),
-                                         void *context);
+                                         void *context, struct cf_fault *fault);
 /* The scrubber's place: round_us, first and page. CF_E_NOTFOUND. */
 CF_MUST enum cf_err cf_meta_put_scrub(struct cf_ledger *l, struct cf_bdb_txn *txn,
                                       const struct cf_scrub *scrub);

@@ -207,7 +207,17 @@ static enum cf_err table_walk(struct cf_bdb *db, struct cf_str seek,
 struct tails {
   enum cf_err (*each)(void *context, const struct cf_tail_meta *meta);
   void *context;
+  struct cf_fault *fault;
 };
+
+/* A row that this version cannot read. One of a later version looks the
+ * same. */
+static enum cf_err row_unknown(struct cf_fault *fault, const char *table)
+{
+  return cf_fail(
+      fault, CF_E_DAMAGED, table,
+      "a row of this table is damaged, or of a later version of Counterfoil: use that, or restore the data directory from a backup");
+}
 
 static enum cf_err one_tail(void *context, struct cf_str key, struct cf_str value)
 {
@@ -215,7 +225,7 @@ static enum cf_err one_tail(void *context, struct cf_str key, struct cf_str valu
   if (!cf_str_starts(key, CF_STR(TAIL_PREFIX)))
     return CF_E_NOTFOUND;
   if (key.n != CF_TAIL_KEY_N || (value.n != TAIL_OLD_N && value.n != TAIL_N))
-    return CF_E_DAMAGED;
+    return row_unknown(w->fault, "meta");
   const uint8_t *v = (const uint8_t *)value.p;
   struct cf_tail_meta meta = {
       .number = cf_u64_get((const uint8_t *)key.p + sizeof TAIL_PREFIX - 1),
@@ -227,15 +237,15 @@ static enum cf_err one_tail(void *context, struct cf_str key, struct cf_str valu
     memcpy(meta.prev, v + TAIL_OLD_N, CF_HASH_N);
   if (meta.first % CF_TILE_W != 0 || meta.limit % CF_TILE_W != 0 || meta.limit <= meta.first ||
       meta.limit - meta.first > UINT32_MAX / 2)
-    return CF_E_DAMAGED;
+    return row_unknown(w->fault, "meta");
   return w->each(w->context, &meta);
 }
 
 enum cf_err cf_meta_each_tail(struct cf_ledger *l,
                               enum cf_err (*each)(void *context, const struct cf_tail_meta *meta),
-                              void *context)
+                              void *context, struct cf_fault *fault)
 {
-  struct tails w = {each, context};
+  struct tails w = {each, context, fault};
   return table_walk(l->table[CF_TABLE_META], CF_STR(TAIL_PREFIX), one_tail, &w);
 }
 
@@ -244,6 +254,7 @@ enum cf_err cf_meta_each_tail(struct cf_ledger *l,
 struct segments {
   enum cf_err (*each)(void *context, const struct cf_segment_meta *meta);
   void *context;
+  struct cf_fault *fault;
 };
 
 static enum cf_err one_segment(void *context, struct cf_str key, struct cf_str value)
@@ -252,16 +263,16 @@ static enum cf_err one_segment(void *context, struct cf_str key, struct cf_str v
   struct cf_segment_meta meta;
   enum cf_err err = cf_segment_meta_get(value, &meta);
   if (err != CF_OK || key.n != 8 || cf_u64_get((const uint8_t *)key.p) != meta.first)
-    return CF_E_DAMAGED;
+    return row_unknown(w->fault, "catalogue");
   return w->each(w->context, &meta);
 }
 
 enum cf_err cf_meta_each_segment(struct cf_ledger *l,
                                  enum cf_err (*each)(void *context,
                                                      const struct cf_segment_meta *meta),
-                                 void *context)
+                                 void *context, struct cf_fault *fault)
 {
-  struct segments w = {each, context};
+  struct segments w = {each, context, fault};
   return table_walk(l->table[CF_TABLE_CATALOGUE], (struct cf_str){0}, one_segment, &w);
 }
 

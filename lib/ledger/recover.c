@@ -93,9 +93,9 @@ static void found_fini(struct found *f)
 static enum cf_err files_gather(struct cf_ledger *l, struct cf_fault *fault)
 {
   struct found f = {.l = l, .fault = fault};
-  enum cf_err err = cf_meta_each_segment(l, add_segment, &f);
+  enum cf_err err = cf_meta_each_segment(l, add_segment, &f, fault);
   if (err == CF_OK)
-    err = cf_meta_each_tail(l, add_tail, &f);
+    err = cf_meta_each_tail(l, add_tail, &f, fault);
   if (err == CF_OK && f.end != l->size)
     err = gap(&f, l->size);
   if (err == CF_OK)

@@ -138,7 +138,7 @@ static bool roll_all(struct cf_ledger *l)
     enum cf_err err = tail_roll(l, tail, &fault);
     if (err != CF_OK)
       cf_log(CF_LOG_ERROR, "a segment could not be written (%s): %s; it is tried again",
-             cf_err_word(err), fault.detail);
+             cf_err_word(err), cf_fault_text(&fault, err));
     cf_tail_unref(tail);
     cf_memory_trim();
     rolled_tell(l, err != CF_OK, false);

@@ -249,8 +249,7 @@ static void seal_if_grown(struct cf_ledger *l, int64_t *next_us)
   cf_buf_init(&note, CF_NOTE_MAX);
   enum cf_err err = cf_ledger_seal(l, durable, &note, &fault);
   if (err != CF_OK)
-    cf_log(CF_LOG_ERROR, "the head could not be signed: %s",
-           fault.detail[0] != 0 ? fault.detail : cf_err_title(err));
+    cf_log(CF_LOG_ERROR, "the head could not be signed: %s", cf_fault_text(&fault, err));
   cf_buf_fini(&note);
   *next_us = now + l->conf->checkpoint_interval_us;
 }

@@ -124,7 +124,8 @@ static enum cf_err segment_swear(struct cf_ledger *l, const struct cf_segment_me
   else if (err != CF_E_LEAVING)
     cf_log(CF_LOG_WARNING, "the segment of %llu cannot be sworn to (%s): %s; it is tried again",
            (unsigned long long)meta->first, cf_err_word(err),
-           err == CF_E_NOTREADY ? "the leaf hash in front of it cannot be read" : fault.detail);
+           err == CF_E_NOTREADY ? "the leaf hash in front of it cannot be read"
+                                : cf_fault_text(&fault, err));
   return err;
 }
 

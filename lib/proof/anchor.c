@@ -68,7 +68,7 @@ static enum cf_err file_take(struct cf_anchor *anchor, int directory, const char
   if (err == CF_OK || err == CF_E_NOTFOUND || err == CF_E_NOMEM)
     return err == CF_E_NOMEM ? err : CF_OK;
   cf_log(CF_LOG_ERROR, "%s does not count as a checkpoint of this ledger: %s", where,
-         why.detail[0] != 0 ? why.detail : cf_err_title(err));
+         cf_fault_text(&why, err));
   return CF_OK;
 }
 

@@ -42,7 +42,7 @@ enum cf_err cf_segment_pages_check(const char *directory, const struct cf_segmen
   if (err == CF_OK)
     err = first_bad(pages, from, n, bad);
   else
-    cf_log(CF_LOG_ERROR, "segment: %s", fault.detail);
+    cf_log(CF_LOG_ERROR, "segment: %s", cf_fault_text(&fault, err));
   if (err == CF_OK)
     *pages_n = pages->n;
   cf_pages_free(pages);

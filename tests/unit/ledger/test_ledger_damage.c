@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/segment/bdb.h"
 #include "tests/unit/ledger/ledger_stage.h"
 
 #define PAGE 16384
@@ -250,6 +251,43 @@ START_TEST(test_first_segment_lost)
 }
 END_TEST
 
+/* Make the only segment's row in the catalogue longer, as a later version
+ * may. */
+static void row_lengthen(void)
+{
+  static const char first[8];
+  struct cf_bdb_env *env = NULL;
+  struct cf_bdb *catalogue = NULL;
+  struct cf_str key = {first, sizeof first};
+  struct cf_buf row;
+  char path[300];
+  snprintf(path, sizeof path, "%s/env", stage_conf.data);
+  cf_buf_init(&row, 4096);
+  ck_assert_ok(cf_bdb_env_open(path, 1u << 20, false, &env, NULL));
+  ck_assert_ok(cf_bdb_open(env, NULL, "catalogue", NULL, CF_BDB_READ, 4096, &catalogue));
+  ck_assert_ok(cf_bdb_get(catalogue, NULL, key, &row));
+  cf_buf_puts(&row, "later");
+  ck_assert_ok(cf_bdb_put(catalogue, NULL, key, cf_buf_str(&row)));
+  cf_bdb_close(catalogue);
+  cf_bdb_env_close(env);
+  cf_buf_fini(&row);
+}
+
+/* A ledger that a later version went on with is not opened, and it is said
+ * why. */
+START_TEST(test_row_of_a_later_version)
+{
+  struct cf_fault fault = {"", ""};
+  stage_append_range(0, 300, 100);
+  stage_wait_for_segments(1);
+  stage_close_ledger();
+  row_lengthen();
+  ck_assert_int_eq(cf_ledger_open(&stage_conf, "test", &stage_ledger, &fault), CF_E_DAMAGED);
+  ck_assert_str_eq(fault.at, "catalogue");
+  ck_assert_ptr_nonnull(strstr(fault.detail, "later version"));
+}
+END_TEST
+
 int main(void)
 {
   const struct cf_test tests[] = {
@@ -260,6 +298,7 @@ int main(void)
       {.tcase = "damage", .test = test_damage_of_another_reader},
       {.tcase = "damage", .test = test_damage_of_another_id},
       {.tcase = "damage", .test = test_first_segment_lost},
+      {.tcase = "damage", .test = test_row_of_a_later_version},
   };
   return cf_test_run("ledger_damage", tests, CF_COUNT(tests));
 }

@@ -95,6 +95,25 @@ check_routes() {
   done < <(route_lines)
 }
 
+# members FILE FUNCTION: the names of what it puts into an answer
+members() { sed -n "/^[a-z].*[ *]$2(/,/^}/p" "$1" | grep -oE 'put_[a-z0-9_]+\([^"]*, "[a-z_]+"' | sed 's/.*, "//; s/"//'; }
+
+check_answers() { # of answers that openapi.json describes and that have grown
+  {
+    echo ready
+    members fcgi-app/routes/handle_admin.c cf_handle_readyz | sort -u
+  } | sort >"$tmp/table"
+  jq -r '.paths["/readyz"].get.responses["200"].content["application/json"].schema.properties | keys[]' www/openapi.json | sort >"$tmp/openapi"
+  same fcgi-app/routes/handle_admin.c "$tmp/table" "www/openapi.json, GET /readyz" "$tmp/openapi"
+  {
+    members fcgi-app/who/token_row.c cf_token_put_members
+    members fcgi-app/routes/handle_tokens.c put_one
+    members fcgi-app/routes/handle_tokens.c answer_token
+  } | sort -u >"$tmp/table"
+  jq -r '.components.schemas.token.properties | keys[]' www/openapi.json | sort >"$tmp/openapi"
+  same fcgi-app/who/token_row.c "$tmp/table" "www/openapi.json, token" "$tmp/openapi"
+}
+
 check_formats() { # names, and the media types that Accept asks by
   sed -n 's/^CF_OUTPUT([a-z]*, *"\([a-z]*\)", *"\([^"]*\)",.*/\1\n\2/p' lib/output/output.def | sort >"$tmp/table"
   sed -n 's/^| `format` | \(.*\) |$/\1/p' doc/api.md | grep -o '`[a-z/-]*`' | tr -d '`' | sort >"$tmp/api"
@@ -185,6 +204,7 @@ check_command
 check_fcgi
 check_options
 check_routes
+check_answers
 check_formats
 check_errors
 check_members

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What a start found in the tail against the tree: each record is rebuilt as a
  * leaf and held against its hash, each whole tile of hashes against its row of
- * level 1, and each whole tile of those above against its own. The last hash is the head's, and the tree's root was signed, so
- * what fits was written by the log. Once, before the first read and the first
- * roll. */
+ * level 1, and each whole tile of those above against its own. The last hash is
+ * the head's, and the tree's root was signed, so what fits was written by the
+ * log. Once, before the first read and the first roll. */
 #include "config.h"
 
 #include <stdlib.h>

@@ -177,7 +177,7 @@ struct cf_ledger {
 };
 
 /* Where in its round the scrubber is. */
-#define CF_SCRUB_PAGES    64 /* in a slice */
+#define CF_SCRUB_PAGES    64 /* in a slice, at least */
 #define CF_SCRUB_ROUND_US (INT64_C(7) * 86400 * 1000000)
 struct cf_scrub {
   int64_t round_us; /* when the round began */

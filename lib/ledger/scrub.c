@@ -11,9 +11,10 @@
 #include "lib/base/diag.h"
 #include "lib/ledger/ledger_in.h"
 
-#define KEEP_US  INT64_C(60000000)
-#define RETRY_US INT64_C(60000000)
-#define REST     10 /* times what a slice took */
+#define KEEP_US    INT64_C(60000000)
+#define RETRY_US   INT64_C(60000000)
+#define REST       10 /* times what a slice took */
+#define SLICES_MAX 64
 
 /* ---- the place ---- */
 
@@ -79,15 +80,22 @@ static const struct cf_segment_meta *segment_at_hand(const struct cf_layout *lay
 
 /* ---- slices ---- */
 
+/* Each slice reads all of the file's sums again, as they are on disk then: of a
+ * large file the slices are larger, so that their number is bounded. */
+static uint64_t slice_pages(const struct cf_scrub *scrub)
+{
+  uint64_t n = scrub->pages / SLICES_MAX;
+  return n > CF_SCRUB_PAGES ? n : CF_SCRUB_PAGES;
+}
+
 /* How long to rest after it. */
 static int64_t slice_check(struct cf_ledger *l, struct cf_scrub *scrub,
                            const struct cf_segment_meta *meta)
 {
   int64_t began = cf_clock_mono_us();
   uint64_t pages = 0, bad = 0, from = scrub->first == meta->first ? scrub->page : 0;
-  uint64_t end = from + CF_SCRUB_PAGES;
-  enum cf_err err =
-      cf_segment_pages_check(l->segments_path, meta, from, CF_SCRUB_PAGES, &pages, &bad);
+  uint64_t n = slice_pages(scrub), end = from + n;
+  enum cf_err err = cf_segment_pages_check(l->segments_path, meta, from, n, &pages, &bad);
   if (err != CF_OK && err != CF_E_DAMAGED)
     return RETRY_US; /* no descriptor, no memory: the same slice again */
   bool damaged = err != CF_OK || bad < (end < pages ? end : pages);

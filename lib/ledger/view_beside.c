@@ -11,8 +11,10 @@
 #include "lib/proof/verify.h"
 
 /* Pages are checked a share for so many tiles, so that the verifier's threads
- * do it side by side, and a budget ends it within a segment. */
+ * do it side by side, and a budget ends it within a segment. Each share reads
+ * all of the sums, so a large segment has larger ones. */
 #define SHARE_TILES 16
+#define SHARES_MAX  32
 #define PAGE_LEAST  (8u << 10)
 
 /* ---- pages ---- */
@@ -20,10 +22,12 @@
 static enum cf_err pages_check(const struct cf_ledger *l, const struct cf_segment_meta *meta,
                                struct cf_verify_beside *b)
 {
-  uint64_t tile = (b->first - meta->first) / CF_TILE_W, share = tile / SHARE_TILES;
-  uint64_t shares = ((meta->end - meta->first) / CF_TILE_W + SHARE_TILES - 1) / SHARE_TILES;
+  uint64_t tile = (b->first - meta->first) / CF_TILE_W;
+  uint64_t tiles = (meta->end - meta->first) / CF_TILE_W;
+  uint64_t each = tiles / SHARES_MAX > SHARE_TILES ? tiles / SHARES_MAX : SHARE_TILES;
+  uint64_t share = tile / each, shares = (tiles + each - 1) / each;
   uint64_t n = meta->bytes / PAGE_LEAST / shares + 1, pages = 0, bad = 0;
-  bool begins = tile % SHARE_TILES == 0, rest = b->last || share + 1 == shares;
+  bool begins = tile % each == 0, rest = b->last || share + 1 == shares;
   uint64_t from = (begins ? share : share + 1) * n;
   if (!begins && !b->last)
     return CF_OK;

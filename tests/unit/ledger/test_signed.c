@@ -358,8 +358,11 @@ START_TEST(test_the_way_from_the_first_key_is_followed)
   stage_close_ledger();
   stage_set("signer", temp_path("new.signer"));
   ck_assert_err(cf_ledger_open(&stage_conf, "test 1", &stage_ledger, &fault), turns[_i].err);
-  if (turns[_i].err == CF_OK)
+  if (turns[_i].err == CF_OK) {
     stage_close_ledger();
+    stage_set("signer", temp_path("data.signer")); /* the old one's time is over */
+    ck_assert_err(cf_ledger_open(&stage_conf, "test 1", &stage_ledger, &fault), CF_E_CONFIG);
+  }
   stage_clear();
 }
 END_TEST

@@ -102,7 +102,7 @@ static bool has_comment(struct cf_str value)
 
 static enum cf_err read_line(struct reading *r, struct cf_str line)
 {
-  struct cf_fault fault;
+  struct cf_fault fault = {"", ""};
 
   line = line_trim(line);
   if (line.n == 0 || line.p[0] == '#')
@@ -117,7 +117,7 @@ static enum cf_err read_line(struct reading *r, struct cf_str line)
   enum cf_err err = cf_conf_set(r->conf, key, value, &fault);
   r->conf->reading = 0;
   if (err != CF_OK)
-    return fail_at(r, r->line, err, fault.detail);
+    return fail_at(r, r->line, err, cf_fault_text(&fault, err));
   return note_key(r, key);
 }
 
@@ -180,10 +180,11 @@ static enum cf_err read_file(const struct reading *r, struct cf_buf *text)
 /* The checks of all together name an option; here its line is known. */
 static enum cf_err check_all(const struct reading *r)
 {
-  struct cf_fault fault;
+  struct cf_fault fault = {"", ""};
   enum cf_err err = cf_conf_check(r->conf, &fault);
+  const char *text = cf_fault_text(&fault, err);
 
-  return err == CF_OK ? CF_OK : fail_at(r, line_of(r, cf_str_from(fault.at)), err, fault.detail);
+  return err == CF_OK ? CF_OK : fail_at(r, line_of(r, cf_str_from(fault.at)), err, text);
 }
 
 enum cf_err cf_conf_load(const char *path, struct cf_conf *conf, struct cf_fault *fault)

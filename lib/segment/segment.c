@@ -119,7 +119,7 @@ static enum cf_err load_pages(struct cf_segment *s)
   enum cf_err err = cf_pages_load(s->path, s->meta.bytes, s->meta.digest, &s->pages, &fault);
   if (err == CF_OK)
     err = cf_pages_read_head(s->pages, &fault);
-  return cf_segment_spoil(s, err, fault.detail);
+  return cf_segment_spoil(s, err, cf_fault_text(&fault, err));
 }
 
 enum cf_err cf_segment_open(struct cf_segment *s, const char *directory, const char *name,

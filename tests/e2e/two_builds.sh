@@ -3,8 +3,9 @@
 # Every public byte of two builds: `bash tests/e2e/two_builds.sh BEFORE AFTER`, each a directory where Counterfoil was built; 0: no difference.
 #
 # Answers of every route through lighttpd, raw answers of plain CGI through owners and relays of either build, output and exit status of the
-# command, ids, files on disk; each build on an equal copy of a ledger that BEFORE made, and of one that AFTER made. What may differ stands in the
-# table `may_differ`, with its reason. Opening a ledger writes a record that holds the time: questions end at the size that the copies had.
+# command, ids, files on disk; each build on an equal copy of a ledger that BEFORE made, and, where BEFORE knows all that AFTER writes, of one that
+# AFTER made. What may differ stands in the table `may_differ`, with its reason. Opening a ledger writes records of its own, that hold times and may be
+# of another number: questions end at the size that the copies had, and numbers beyond it are not compared.
 # `make check` does not run it: it needs two builds.
 if [ $# != 2 ] || [ ! -x "$1/counterfoil" ] || [ ! -x "$1/counterfoil.fcgi" ] || [ ! -x "$2/counterfoil" ] || [ ! -x "$2/counterfoil.fcgi" ]; then
   echo "usage: two_builds.sh BEFORE AFTER: directories where counterfoil and counterfoil.fcgi were built" >&2
@@ -68,52 +69,176 @@ excerpt() { # excerpt BEFORE AFTER
 # A row: name;regex on a NAME of a comparison;filter;reason. A filter takes out of files what its reason is about and nothing else; what it leaves must
 # be equal. Rows are tried in order, on what is still different.
 may_differ=(
-  'newest root;/v1/events|query .*--json;hide_root;the newest head covers the record of the start, which holds the time'
-  'newest note;/checkpoint;hide_note;the newest head covers the record of the start, and its signature covers the head'
+  'newest root;/v1/events|query .*--json;hide_root;the newest head covers the records of the start, which hold times: AFTER writes more of them'
+  'newest note;/checkpoint;hide_note;the newest head covers the records of the start, and its signature covers the head'
+  'writer;/v1/events|query ;hide_writer;AFTER says who wrote an event: a column of CSV, empty for those of before'
+  'length;headers of .* /readyz head;hide_length;of what is not sent, where AFTER says more'
+  'more is told;readyz|/v1/verify|verify --;hide_figures;AFTER says of segments and of lost records that there are none, and how many pages and entries it looked at'
+  'contract;/openapi[.]json;hide_contract;the document describes what AFTER can do more: it has the same routes'
+  'roles;/v1/whoami|/v1/tokens|token list;hide_roles;a token of before keeps what it could do, by name: an auditor could read'
+  'empty batch;data-binary;hide_empty;the size of a batch of which nothing is there is 0, it tells nothing of the ledger'
   'newest path;proof=1|/v1/receipts/;hide_path;hashes over records behind the copied ledger, and the note of the newest head'
-  'verify;verify;hide_verify;root of the newest head; how long it took, and by that how often progress was told'
+  'verify;verify;hide_verify;size and root of the newest head; kept checkpoints are thinned out; how long it took, and by that how often progress was told'
   'kept heads;^verify --config;hide_kept;a command that ends at once may or may not have had a head signed in the middle'
-  'page; /($|[?]);hide_page;how many records of reading there are by now, root and time of the newest head, the token of the form'
+  'page; /($|[?]);hide_page;how many records of reading there are by now, size, root and time of the newest head, the token of the form'
   'cookie;/login;hide_cookie;a cookie holds the time and is random'
-  'new record;data-binary|^query .*seq_from=;hide_record;the time at which a record was made; its leaf is of that time and of random salts'
+  'new record;data-binary|^query .*seq_from=;hide_record;the time at which a record was made; its leaf is of that time and of random salts; its seq, as a record of a segment may come before it; its writer'
+  'new place;headers of .*data-binary;hide_seqs;the seq of a new record'
   'new token;/v1/tokens.*data-binary|^token add;hide_token;id and secret of a new token are random; when it was made, was revoked, will end'
   'duration;import;hide_duration;how long it took'
   'count;/v1/proofs/|data-binary;hide_count;how many records of reading there are by now'
   'framing;headers of .*(limit=(all|10000)|ndjson);hide_framing;an answer that is sent as it is made: how much of it the web server had when it began'
+  'names;form of files;hide_names;AFTER has sums beside segments, a table of sessions, and more of what was signed beside the key'
+  'rows;form of table:;hide_rows;a digest in each row of the catalogue, a sum over kept checkpoints, which are fewer, a version in the row of a token'
+  'checksums;form of segment:|as a segment: ;hide_checksums;where sums stand beside a segment, Berkeley DB does not keep its own'
   'prose;.;hide_prose;the member detail is a sentence for people'
 )
 declare -A allowed_n=()
 
-hide_root() { sed -i -E 's|("checkpoint":\{"size":[0-9]+,"root":")[A-Za-z0-9+/]{43}="|\1<root>"|' "$@"; }
-hide_note() { sed -i -E 's|^[A-Za-z0-9+/]{43}=$|<root>|; s|^(— [^ ]+ )[A-Za-z0-9+/]{91}=$|\1<signature>|' "$@"; }
+# The number behind each match of PREFIX becomes TEXT, where it is none that the copied ledger had a record of.
+newer() { # newer PREFIX TEXT FILE…
+  local file
+  for file in "${@:3}"; do
+    awk -v had="$SIZE" -v prefix="$1" -v text="$2" '{
+      out = ""
+      while (match($0, prefix "[0-9]+")) {
+        number = found = substr($0, RSTART, RLENGTH)
+        sub(/.*[^0-9]/, "", number)
+        if (number + 0 >= had) sub(/[0-9]+$/, text, found)
+        out = out substr($0, 1, RSTART - 1) found
+        $0 = substr($0, RSTART + RLENGTH)
+      }
+      print out $0
+    }' "$file" >"$TMP/newer" && cat "$TMP/newer" >"$file"
+  done
+}
+
+hide_root() {
+  newer '"checkpoint":[{]"size":' '<size>' "$@"
+  sed -i -E 's|("checkpoint":\{"size":<size>,"root":")[A-Za-z0-9+/]{43}="|\1<root>"|' "$@"
+}
+hide_note() {
+  sed -i -E 's|^[A-Za-z0-9+/]{43}=$|<root>|; s|^(— [^ ]+ )[A-Za-z0-9+/]{91}=$|\1<signature>|' "$@"
+  newer ^ '<size>' "$@"
+}
+hide_writer() { # where it says so: records of before have none
+  sed -i -E '/^seq,recorded,kind,source,writer,/,$ {
+      s/^(seq,recorded,kind,source),writer,/\1,/; s/^([0-9]+,[0-9TZ:.-]{27},[a-z]+,[^,]*),,/\1,/
+    }' "$@"
+}
+hide_figures() {
+  sed -i -E 's/,"posted_dropped":0//; s/,"damaged":0,"missing":(0|null),"mismatched":(0|null),"unsworn":([0-9]+|null)//
+    s/(,"openings":[0-9]+),"pages":[0-9]+,"entries":[0-9]+/\1/; s/(,"expired":[0-9]+),"unsworn":[0-9]+/\1/' "$@"
+}
+hide_length() { sed -i -E 's/^Content-Length: [0-9]+/Content-Length: <loose>/' "$@"; }
+hide_roles() { sed -i -E 's/"roles":\["writer","reader","auditor","admin"\]/"roles":["writer","auditor","admin"]/; s/(writer,)reader,(auditor,admin)/\1\2/; /  /s/ +/ /g' "$@"; }
+hide_empty() { sed -i -E 's/("accepted":0,"duplicates":0,"rejected":[0-9]+,"first_seq":null,"last_seq":null,"size":)[0-9]+/\1<size>/' "$@"; }
+hide_contract() {
+  local file
+  for file in "$@"; do # of headers there is no document, and in a raw answer it stands behind them
+    {
+      sed -E '/^\{/,$d; s/^(ETag: "|Content-Length: )[0-9a-f]+/\1<of the document>/' "$file"
+      sed -n '/^{/,$p' "$file" | jq -c '.paths | map_values(keys)'
+    } >"$TMP/newer" && cat "$TMP/newer" >"$file"
+  done
+}
 hide_kept() { sed -i -E 's|"checkpoints":[0-9]+|"checkpoints":<n>|' "$@"; }
 hide_cookie() { sed -i -E 's|^(Set-Cookie: [a-z_]+=)[A-Za-z0-9._-]+;|\1<session>;|' "$@"; }
 hide_duration() { sed -i -E 's|"seconds":[0-9]+\.[0-9]+|"seconds":<seconds>|; s|; [0-9]+\.[0-9] s$|; <seconds> s|' "$@"; }
 hide_count() { sed -i -E '/^\{"type":"urn:counterfoil:/ {s/the ledger has [0-9]+ records/the ledger has <n> records/; s/"size":[0-9]+/"size":<n>/}' "$@"; }
-hide_framing() { sed -i -E '/^(Content-Length: [0-9]+|Transfer-Encoding: chunked)\r$/d' "$@"; }
+hide_framing() { sed -i -E '/^(Content-Length: ([0-9]+|<loose>)|Transfer-Encoding: chunked)\r$/d' "$@"; }
+hide_names() { sed -i -E '/^f 600 (before|instance|used)$|^f 640 (env\/sessions|segments\/.*\.sums)$/d' "$@"; }
+hide_rows() {
+  local file
+  for file in "$@"; do
+    sed -E 's/ 194$/ 130/; /^6b657074 64$/d; s/,"version":2//; s/^16 4[0-9]{2}$/16 <note>/' "$file" | awk '!seen[$0]++' >"$TMP/newer" && cat "$TMP/newer" >"$file"
+  done
+}
+hide_checksums() { sed -i '/^chksum=1$/d' "$@"; }
 hide_prose() {
   sed -i -E '/^\{"type":"urn:counterfoil:|"errors":\[\{/ s/"detail":"([^"\\]|\\.)*"/"detail":"<prose>"/g
     s|(<p class="problem" role="alert"><strong>[^<]*</strong>) [^<]*</p>|\1 <prose></p>|' "$@"
 }
 prose_of() { sed -nE 's/.*"detail":"(([^"\\]|\\.)*)".*/\1/p; s|.*<p class="problem" role="alert">(.*)</p>.*|\1|p' "$1" | head -n 1; }
+# Counts of what reaches up to the head are of a number of records beyond the copied ledger: what they lack of the size is compared.
 hide_verify() {
+  local file
+  for file in "$@"; do
+    awk -v had="$SIZE" '{
+      if (match($0, /("size":| size )[0-9]+/)) { size = substr($0, RSTART, RLENGTH); sub(/[^0-9]+/, "", size) }
+      if (size >= had && match($0, /[0-9]+ leaves checked/) && substr($0, RSTART) % 256 == size % 256)
+        $0 = substr($0, 1, RSTART - 1) "<size-" int(size / 256) - int(substr($0, RSTART) / 256) " tiles>" substr($0, RSTART + RLENGTH - 15)
+      if (size >= had && match($0, /"tiles":[0-9]+/) && substr($0, RSTART + 8) + 0 == int(size / 256))
+        $0 = substr($0, 1, RSTART + 7) "<size/256>" substr($0, RSTART + RLENGTH)
+      n = split("leaves links present", name, " ")
+      for (i = 1; size >= had && i <= n; i++)
+        if (match($0, "\"" name[i] "\":[0-9]+")) {
+          at = length(name[i]) + 3
+          count = substr($0, RSTART + at, RLENGTH - at) - (i == 2 ? count : 0)
+          if (i == 2 || count % 256 == size % 256) shown = i == 2 ? "<leaves" count ">" : "<size-" int(size / 256) - int(count / 256) " tiles>"
+          else shown = count
+          if (i == 2) count = 0
+          $0 = substr($0, 1, RSTART + at - 1) shown substr($0, RSTART + RLENGTH)
+        }
+      print
+    }' "$file" >"$TMP/newer" && cat "$TMP/newer" >"$file"
+  done
+  newer '"size":' '<size>' "$@"
+  newer ' size ' '<size>' "$@"
+  hide_kept "$@"
   sed -i -E '/^\{"done":[0-9]+,"of":[0-9]+\}$/d; s|"root":"[A-Za-z0-9+/]{43}="|"root":"<root>"|; s|"seconds":[0-9]+\.[0-9]{6}|"seconds":<seconds>|
     s|root [A-Za-z0-9+/]{43}=|root <root>|' "$@"
 }
 hide_page() {
+  newer '<dd>size ' '<size>' "$@"
   sed -i -E 's|(<dt>Records</dt><dd>)[0-9]+<|\1<size><|; s|(<dt>Root</dt><dd><code>)[A-Za-z0-9+/]{43}=<|\1<root><|
     s|(, signed <time datetime=")[0-9TZ:.-]{27}">[0-9TZ:.-]{27}<|\1<time>"><time><|; s|(name="form" value=")[A-Za-z0-9_-]{43}"|\1<form token>"|' "$@"
 }
+# Seqs that are new count from the first one of the answer; what is older than that, and new too, an earlier answer had.
+hide_seqs() {
+  local file
+  for file in "$@"; do
+    awk -v had="$SIZE" '
+      function relative(n) { return n < had ? n : base == "" ? "<new>" : n < base ? "<earlier>" : "+" n - base }
+      function pass(prefix,   out, found, number) {
+        while (match($0, prefix "[0-9]+")) {
+          number = found = substr($0, RSTART, RLENGTH)
+          sub(/.*[^0-9]/, "", number)
+          sub(/[0-9]+$/, "", found)
+          out = out substr($0, 1, RSTART - 1) found relative(number + 0)
+          $0 = substr($0, RSTART + RLENGTH)
+        }
+        $0 = out $0
+      }
+      base == "" && match($0, /("(first_)?seq":|^Location: events\/)[0-9]+/) {
+        base = substr($0, RSTART, RLENGTH)
+        sub(/.*[^0-9]/, "", base)
+        base += 0
+      }
+      base == "" && match($0, /^[0-9]+,<time>,/) { base = $0 + 0 }
+      match($0, /"seqs":\[[0-9,nul]+/) {
+        list = substr($0, RSTART + 8, RLENGTH - 8)
+        n = split(list, seq, ",")
+        list = ""
+        for (i = 1; i <= n; i++) list = list (i > 1 ? "," : "") (seq[i] == "null" ? "null" : relative(seq[i] + 0))
+        $0 = substr($0, 1, RSTART + 7) list substr($0, RSTART + RLENGTH)
+      }
+      /^[0-9]+,<time>,/ { pass("^") }
+      { pass("(\"(seq|first_seq|last_seq|size)\":|events/|index |\\\\n)"); print }' "$file" >"$TMP/newer" && cat "$TMP/newer" >"$file"
+  done
+}
 hide_record() {
-  sed -i -E 's|"recorded":"[0-9TZ:.-]{27}"|"recorded":"<time>"|; s|^([0-9]+),[0-9TZ:.-]{27},|\1,<time>,|; s|"leaf_hash":"[A-Za-z0-9+/]{43}="|"leaf_hash":"<hash>"|
-    :a; s|("receipt":"[^"]*)\\n[A-Za-z0-9+/]{43}=\\n|\1\\n<hash>\\n|; ta; s|(\\nextra )[A-Za-z0-9+/]*=*\\n|\1<opening>\\n|; s|(\\n— [^ ]+ )[A-Za-z0-9+/]{91}=\\n|\1<signature>\\n|' "$@"
+  sed -i -E 's|^(# next_cursor=)[A-Za-z0-9_-]+|\1<cursor>|; s/"writer":"(local|web-server|[a-z0-9]{10})",//g; s|"recorded":"[0-9TZ:.-]{27}"|"recorded":"<time>"|; s|^([0-9]+),[0-9TZ:.-]{27},|\1,<time>,|; s|"leaf_hash":"[A-Za-z0-9+/]{43}="|"leaf_hash":"<hash>"|
+    :a; s|("receipt":"[^"]*)\\n[A-Za-z0-9+/]{43}=\\n|\1\\n<hash>\\n|; ta; s|(\\nextra )[A-Za-z0-9+/]*=*\\n|\1<opening>\\n|; s|(\\n— [^ ]+ )[A-Za-z0-9+/]{91}=\\n|\1<signature>\\n|; s|(\\n<hash>)+|\\n<hashes>|' "$@"
+  hide_seqs "$@"
 }
 hide_token() {
   sed -i -E 's|"id":"[a-z0-9]{10}"|"id":"<id>"|; s|cf_[a-z0-9]{10}_[A-Za-z0-9_-]{43}|cf_<id>_<secret>|; s/"(made|revoked)":"[0-9TZ:.-]{27}"/"\1":"<time>"/g
     s|("expires":")[0-9T:-]{19}\.[0-9]{6}Z"|\1<time>"|' "$@"
 }
 
-# Of a proof to a head that is larger than the copied ledger: the hashes over records that it did not have, and the note. In a record's JSON or in a receipt.
+# Of a proof to a head that is larger than the copied ledger: its size, the hashes over records that that did not have, and the note. In a record's JSON or
+# in a receipt. How many such hashes there are depends on the size.
 hide_path() {
   local file
   for file in "$@"; do
@@ -134,20 +259,22 @@ hide_path() {
         sides(word[3] + 0, 0, word[5] + 0)
         end = index(rest, "\"],\"checkpoint\":\"")
         m = split(substr(rest, 1, end - 1), hash, /","/)
-        for (j = 1; j <= m; j++) front = front (j > 1 ? "\",\"" : "") (over[j] > had ? "<hash>" : hash[j])
+        for (j = 1; j <= m; j++) if (over[j] <= had) front = front hash[j] "\",\""
+        if (word[5] + 0 > had) sub(/,"size":[0-9]+/, ",\"size\":<size>", front)
         note = substr(rest, end)
-        gsub(/\\n[A-Za-z0-9+\/]*=\\n\\n/, "\\n<root>\\n\\n", note)
+        gsub(/\\n[0-9]+\\n[A-Za-z0-9+\/]*=\\n\\n/, "\\n<size>\\n<root>\\n\\n", note)
         sub(/ [A-Za-z0-9+\/]*=*\\n"/, " <signature>\\n\"", note)
         line[NR] = front note
       }
       END {
         if (first) {
           sides(leaf, 0, size)
-          for (j = first; j < blank; j++) if (over[j - first + 1] > had) line[j] = "<hash>"
+          for (j = first; j < blank; j++) if (over[j - first + 1] > had) gone[j]
+          line[blank + 2] = "<size>"
           line[blank + 3] = "<root>"
           sub(/ [^ ]*$/, " <signature>", line[NR])
         }
-        for (j = 1; j <= NR; j++) print line[j]
+        for (j = 1; j <= NR; j++) if (!(j in gone)) print line[j]
       }' "$file" >"$TMP/path" && cat "$TMP/path" >"$file"
   done
 }
@@ -226,6 +353,10 @@ use_conf() { # use_conf [LINE…]: the configuration, with these lines too
     printf '%s\n' "$line" >>"$CONF"
   done
 }
+
+# Does BEFORE know all that AFTER writes? Segments have their sums beside them since the version that told of them in the chain: one of before that does
+# not open a ledger that has them.
+both_ways() { [ -e "$TMP/kept/by-before/data/segments/$(printf '%020d-%020d-0.sums' 0 "$SEGMENT")" ]; }
 
 signed_size() { sed -n 2p "$DATA.signer/state"; }
 
@@ -399,13 +530,21 @@ ask() {
 }
 
 # What the log keeps of the questions: records that were made since, without order and times. Refusals and losses are told once a minute, so counted.
+# AFTER's own: records of segments, who wrote an event, tokens of before told anew, their hashes; and all that was read: those that BEFORE tells of are
+# in left.reads, of the others AFTER's own tests speak.
 left_behind() { # left_behind FILE
-  cli query --config "$CONF" --json kind=all "seq_from=$SIZE" order=asc limit=all format=ndjson 2>>"$TMP/log/query" | jq -c -s '
-    map(select(.seq) | del(.seq, .recorded)
-      | if .kind == "token" then .body |= (del(.expires) | if .what == "add" then del(.id) else . end) else . end
+  local file=$1
+  CONF=$TMP/counterfoil.conf cli query --config "$TMP/counterfoil.conf" --json kind=all "seq_from=$SIZE" order=asc limit=all format=ndjson 2>>"$TMP/log/query" | jq -c 'select(.seq)' >"$file.all"
+  jq -c -s '
+    map(select(.kind != "segment" and (.kind != "token" or .source != "counterfoil"))
+      | del(.seq, .recorded, .writer)
+      | if .kind == "token" then .body |= (del(.expires, .sources) | if .what == "add" then del(.id) else . end) | del(.attributes) else . end
       | if .kind == "loss" then .n = .body.count | .body |= del(.count, .first, .last) else . end
-      | if .action == "refused" then .n = .attributes.count | .attributes |= del(.count, .first, .last) else . end)
-    | group_by(del(.n)) | map(.[0] + {n: map(.n // 1) | add}) | .[]' >"$1"
+      | if .action == "sign-in" and .outcome == "failure" then .action = "refused" else . end
+      | select(.kind != "access" or .action == "refused")
+      | if .action == "refused" then .n = (.attributes.count // 1) | .attributes |= del(.count, .first, .last) else . end)
+    | group_by(del(.n)) | map(.[0] + {n: map(.n // 1) | add}) | .[]' "$file.all" | sort >"$file"
+  jq -r 'select(.action == "query" or .action == "export") | "\(.action) by \(.user // "-"): \(.attributes.filter)"' "$file.all" | sort -u >"$file.reads"
 }
 
 compare_left() { # compare_left NAME
@@ -414,6 +553,7 @@ compare_left() { # compare_left NAME
   n=$(comm -12 "$TMP/before/left" "$TMP/after/left" | wc -l)
   [ "$n" -gt 0 ] || die "$1 left nothing behind"
   while [ "$n" -gt 0 ]; do good; n=$((n - 1)); done
+  while IFS= read -r line; do bad "$1: not recorded any more" "$line"; done < <(comm -23 "$TMP/before/left.reads" "$TMP/after/left.reads")
   while IFS= read -r line; do bad "$1 leaves behind" "only before: $line"; done < <(comm -23 "$TMP/before/left" "$TMP/after/left")
   while IFS= read -r line; do bad "$1 leaves behind" "only after: $line"; done < <(comm -13 "$TMP/before/left" "$TMP/after/left")
 }
@@ -431,8 +571,8 @@ ask_both() { # ask_both NAME LEDGER: and compare
   done
   [ "$wrong" = 0 ] || die "$wrong questions are not what they seem"
   compare "$TMP/before/body" "$TMP/after/body"
-  for i in "${!loose[@]}"; do # of another length
-    [[ ${loose[$i]} != @(page|count|prose) ]] || sed -i 's/^Content-Length: .*/Content-Length: <loose>/' "$TMP/before/head/$i" "$TMP/after/head/$i"
+  for i in "${!loose[@]}"; do # of another length; curl has held each against its body
+    sed -i -E 's/^Content-Length: [0-9]+/Content-Length: <loose>/' "$TMP/before/head/$i" "$TMP/after/head/$i"
   done
   for i in "${!label[@]}"; do label[$i]="headers of ${label[$i]}"; done
   compare "$TMP/before/head" "$TMP/after/head"
@@ -725,7 +865,7 @@ TXT
   for what in proof=2 proof= proof=1\&proof=1 colour=red; do q auditor 400 "/v1/events/1?$what"; done
   q reader 403 '/v1/events/1?proof=1'
   q auditor 400 '/v1/receipts/1?proof=1'
-  for what in mode=deep fast=1 size=3 root=AAAA size=3\&root=AAAA size=x mode=quick\&seq_from=1 mode=range\&seq_from=x mode=range\&seq_from=5\&seq_to=5 mode=range\&seq_from=99999999; do
+  for what in mode=deeper fast=1 size=3 root=AAAA size=3\&root=AAAA size=x mode=quick\&seq_from=1 mode=range\&seq_from=x mode=range\&seq_from=5\&seq_to=5 mode=range\&seq_from=99999999; do
     q auditor 400 "/v1/verify?$what"
   done
   for what in '' '?seq=1' '?size=1' '?seq=x&size=3' '?seq=3&size=3' '?seq=1&size=99999999' '?seq=1&size=2&x=1' '?seq=1&seq=1&size=2'; do q auditor 400 "/v1/proofs/inclusion$what"; done
@@ -772,12 +912,16 @@ TXT
 records_made() {
   local ledger one other
   area "records of the same inputs"
+  if ! both_ways; then
+    all_of by-after after
+    end_processes
+  fi
   for ledger in by-before by-after; do
-    jq -c 'select(.kind == "event") | del(.seq, .recorded)
+    jq -c 'select(.kind == "event") | del(.seq, .recorded, .writer)
       | if .source == "app" or .source == "web" then .id |= (. // "" | sub("^[0-9a-f]{16}"; "<keyed>")) else . end' "$TMP/all.$ledger" >"$TMP/records.$ledger"
-    jq -c 'select(.seq != null and .kind != "event") | del(.seq, .recorded)
+    jq -c 'select(.seq != null and .kind != "event" and .kind != "segment" and (.kind != "access" or .action == "refused")) | del(.seq, .recorded)
       | if .credential then .credential |= sub("^[a-z0-9]{10}$"; "<id>") else . end
-      | if .kind == "token" then .body |= (.id |= length | if .expires then .expires |= length else . end)
+      | if .kind == "token" then del(.attributes) | .body |= (del(.sources) | .id |= length | if .expires then .expires |= length else . end)
         elif .kind == "genesis" then .body.key |= length elif .kind == "loss" then .body |= del(.first, .last)
         elif .action == "refused" then .attributes |= del(.first, .last) else . end' "$TMP/all.$ledger" | sort >>"$TMP/records.$ledger"
   done
@@ -787,16 +931,20 @@ records_made() {
   done 3<"$TMP/records.by-before" 4<"$TMP/records.by-after"
 }
 
-questions() { # questions LEDGER: what there is to ask of it
-  questions_begin
-  use before
+all_of() { # all_of LEDGER BUILD: its records, in $TMP/all.LEDGER; the build goes on to run
+  use "$2"
   take "$1"
-  sed -n 's/.*Bearer //p' "$TMP/token.auditor" | tr -d '\n' >"$TMP/secret"
   lighttpd_start
   http_as reader "/v1/events?kind=all&format=ndjson&limit=all&order=asc&seq_to=$SIZE"
-  cp "$TMP/body" "$TMP/all"
-  cp "$TMP/all" "$TMP/all.$1"
-  [ "$(grep -c '"recorded":' "$TMP/all")" = "$SIZE" ] || die "not all records of $1 can be read"
+  cp "$TMP/body" "$TMP/all.$1"
+  [ "$(grep -c '"recorded":' "$TMP/all.$1")" = "$SIZE" ] || die "not all records of $1 can be read"
+}
+
+questions() { # questions LEDGER: what there is to ask of it
+  questions_begin
+  all_of "$1" before
+  cp "$TMP/all.$1" "$TMP/all"
+  sed -n 's/.*Bearer //p' "$TMP/token.auditor" | tr -d '\n' >"$TMP/secret"
   area queries
   question_members
   question_filters
@@ -943,7 +1091,6 @@ limits() { # limits LEDGER
   q writer 507 /v1/events "$(with_body '{"action":"a"}')"
   q admin - /v1/tokens "$(with_body '{"name":"a","roles":["reader"]}')"
   q admin 200 "/v1/tokens/$(token_id officer)/revoke" "$(with_body '')"
-  q reader 200 "/v1/events?seq_to=$SIZE&limit=2"
   READY=/healthz ask_both "limits of space" "$1"
   use_conf
 }
@@ -1025,6 +1172,14 @@ cgi() { # cgi METHOD PATH VARIABLES: the answer as it is
     SCRIPT_NAME="$MOUNT" PATH_INFO="$path" QUERY_STRING="$query" REQUEST_METHOD="$1" ${variables[@]+"${variables[@]}"} "$FCGI" --config "$CONF" 2>>"$TMP/log/cgi"
 }
 
+length_checked() { # length_checked FILE: where Content-Length is that of the raw answer's body, it says so instead
+  local head all length
+  head=$(sed '/^\r$/q' "$1" | wc -c)
+  all=$(wc -c <"$1")
+  length=$(sed -n '/^\r$/q; s/^Content-Length: \([0-9]*\)\r$/\1/p' "$1")
+  [ "${length:-x}" != $((all - head)) ] || sed -i '1,/^\r$/s/^Content-Length: [0-9]*/Content-Length: <that of the body>/' "$1"
+}
+
 cgi_all() { # cgi_all DIRECTORY
   local want method path variables i=0
   rm -rf "$TMP/$1"
@@ -1039,6 +1194,7 @@ cgi_all() { # cgi_all DIRECTORY
       esac
     done
     cgi "$method" "$path" "$variables" >"$TMP/$1/$i"
+    length_checked "$TMP/$1/$i"
     [[ $1 != *before ]] || [[ $(head -n 1 "$TMP/$1/$i") = "Status: $want "* ]] || die "plain CGI: ${label[$i]}: not $want: $(head -c 300 "$TMP/$1/$i")"
     i=$((i + 1))
   done < <(cgi_questions)
@@ -1256,11 +1412,13 @@ alternate() {
 # import --follow: the file in which it keeps how far it read.
 follow() { # follow LEDGER
   local build log=$TMP/follow/log
+  local -a turns=(before after before)
   area "import --follow"
   mkdir "$TMP/follow"
   head -n 50 "$TMP/in/combined.log" >"$log"
   [ -z "$RUN_AS" ] || chown -R "$RUN_AS:" "$TMP/follow"
-  for build in before after; do
+  both_ways || turns=(before after)
+  for build in after before; do # so that BEFORE can go on with the last
     take "$1"
     use "$build"
     follow_new "$build reads a file" 50
@@ -1268,7 +1426,7 @@ follow() { # follow LEDGER
   done
   equal "state" "$(cat "$TMP/state.before")" "$(cat "$TMP/state.after")"
   cp -p "$TMP/state.after" "$TMP/follow/state"
-  for build in before after before; do
+  for build in "${turns[@]}"; do
     use "$build"
     sed "s|GET /|&$build-$RANDOM|" "$TMP/in/new.log" | head -n 30 >>"$log"
     follow_new "$build goes on with the other's state" 30
@@ -1332,12 +1490,16 @@ forms_of() { # forms_of BUILD LEDGER: of its files, in $TMP/BUILD
   take "$2"
   (cd "$TMP" && find data data.signer -printf '%y %m %P\n' | sort) >"$dir/files"
   (cd "$DATA" && stat -c '%n %s' reserve lock) >"$dir/sizes"
-  for file in key vkey state; do form_of_lines <"$DATA.signer/$file" >"$dir/$file"; done
+  for file in key vkey state; do form_of_lines <"$DATA.signer/$file" | sed "2s/^$SIZE\$/<size>/" >"$dir/$file"; done
   [ -n "$DUMP" ] || return 0
-  for file in "$DATA"/env/[!l]*; do form_of_table "$file" >"$dir/table:${file##*/}"; done
+  for file in "$DATA"/env/[!l]*; do
+    [ "${file##*/}" != sessions ] || both_ways || continue
+    form_of_table "$file" >"$dir/table:${file##*/}"
+  done
   for file in "$DATA"/segments/*[0-9]; do
     name=segment:${file##*/}
     "$DUMP" -l "$file" >"$dir/$name"
+    both_ways || continue # there are other records among them, so that offsets in indexes are others
     while read -r one; do form_of_sheet "$file" "$one" >"$dir/$name:$one"; done <"$dir/$name"
   done
 }
@@ -1388,7 +1550,10 @@ roll() {
   done
   end_processes
   "$DUMP" -l "$file" >"$dir/sheets"
-  while read -r one; do same_rows "$file" "$one" $((SIZE - first)) >"$dir/$one"; done <"$dir/sheets"
+  while read -r one; do
+    both_ways || [[ $one = @(blocks|hashes|times|info) ]] || continue # indexes know of AFTER's records too
+    same_rows "$file" "$one" $((SIZE - first)) >"$dir/$one"
+  done <"$dir/sheets"
   for file in "$TMP/kept/$2/data/segments"/*; do
     if cmp -s "$file" "$DATA/segments/${file##*/}"; then good; else bad "$1 changes the segment ${file##*/}"; fi
   done
@@ -1453,7 +1618,9 @@ make_inputs
 area "making a ledger"
 make_with before by-before
 make_with after by-after
-for ledger in by-before by-after; do
+ledgers=(by-before)
+if both_ways; then ledgers+=(by-after); else unlooked+=("BEFORE at a ledger that AFTER made or went on with: it does not know the sums of segments" "indexes in segments, byte by byte: AFTER's own records stand between"); fi
+for ledger in "${ledgers[@]}"; do
   questions "$ledger"
   note "$ledger: $SIZE records, $(find "$TMP/kept/$ledger/data/segments" -type f ! -name '*.sums' | wc -l) segments, ${#wanted[@]} questions"
   ask_both "$ledger" "$ledger"
@@ -1466,8 +1633,12 @@ limits by-before
 damage by-before
 doors by-before
 command_line by-before
-alternate by-before after before
-alternate by-after before after
+if both_ways; then
+  alternate by-before after before
+  alternate by-after before after
+else
+  alternate by-before after after
+fi
 follow by-before
 files_made
 files_rolled by-before

@@ -75,6 +75,13 @@ static void put_seen(struct cf_buf *b, const char *name, const struct cf_ledger_
   cf_json_put_member_u64_or_null(b, name, n > 0 || state->segments_checked, n);
 }
 
+/* A number of what there should be none of. */
+static void put_some(struct cf_buf *b, const char *name, uint64_t n)
+{
+  if (n > 0)
+    cf_json_put_member_u64(b, name, n);
+}
+
 enum cf_err cf_handle_readyz(struct cf_call *call)
 {
   struct cf_ledger_state state;
@@ -93,14 +100,12 @@ enum cf_err cf_handle_readyz(struct cf_call *call)
   put_seen(&b, "missing", &state, state.missing);
   put_seen(&b, "mismatched", &state, state.mismatched);
   put_seen(&b, "unsworn", &state, state.unsworn);
-  if (state.aside > 0)
-    cf_json_put_member_u64(&b, "aside", state.aside);
+  put_some(&b, "aside", state.aside);
   if (cf_ledger_table_lost(call->app->ledger, CF_TABLE_TOKENS))
     cf_json_put_member_bool(&b, "tokens_lost", true);
   struct cf_tokens *tokens = cf_auth_tokens(call->app->auth);
-  size_t refused = cf_tokens_refused(tokens) + cf_tokens_unjudged(tokens);
-  if (refused > 0)
-    cf_json_put_member_u64(&b, "tokens_refused", refused);
+  put_some(&b, "tokens_refused", cf_tokens_refused(tokens));
+  put_some(&b, "tokens_doubted", cf_tokens_doubted(tokens));
   cf_buf_puts(&b, "}\n");
   enum cf_err err = cf_call_answer(call, 200, "application/json", &b);
   cf_buf_fini(&b);

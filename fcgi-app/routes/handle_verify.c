@@ -201,10 +201,10 @@ static enum cf_err count_tokens(void *context, struct cf_verify_run *run)
     cf_run_fault(run, CF_V_INDEX_MISMATCH, NULL,
                  "tokens: %zu are refused, as the chain tells of them otherwise: deep names them",
                  cf_tokens_refused(tokens));
-  if (err == CF_OK && cf_tokens_unjudged(tokens) > 0)
+  if (err == CF_OK && cf_tokens_doubted(tokens) > 0)
     cf_run_fault(run, CF_V_STORE_DAMAGED, NULL,
                  "tokens: %zu may at most write, as a record that may tell of them cannot be read",
-                 cf_tokens_unjudged(tokens));
+                 cf_tokens_doubted(tokens));
   return err;
 }
 

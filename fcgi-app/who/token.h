@@ -85,8 +85,12 @@ void cf_token_put_members(const struct cf_token *token, struct cf_buf *b);
 struct cf_json;
 CF_MUST enum cf_err cf_token_get_members(struct cf_token *token, const struct cf_json *members);
 /* Append the value of its row in CF_TABLE_TOKENS; the key is its id. The row
- * says that it is not old. */
-void cf_token_put_row(const struct cf_token *token, struct cf_buf *b);
+ * says that it is not old, and ends with a MAC over id and value that only the
+ * ledger's signer can make. */
+void cf_token_put_row(const struct cf_token *token, const struct cf_ledger *ledger,
+                      struct cf_buf *b);
+/* Was it written so, now or before it was last changed? */
+bool cf_token_row_is_own(const struct cf_ledger *ledger, struct cf_str id, struct cf_str value);
 /* The token of such a row, held once. CF_E_SYNTAX, CF_E_INVALID, CF_E_NOMEM. */
 CF_MUST enum cf_err cf_token_get_row(struct cf_str id, struct cf_str value,
                                      struct cf_token **token);
@@ -98,7 +102,8 @@ CF_MUST enum cf_err cf_token_get_row(struct cf_str id, struct cf_str value,
  * is believed. One that is not as its newest record has it is refused; one of
  * which a record that cannot be read may tell otherwise is in doubt, until that
  * one is there again or the token is told of anew; a row that no record tells
- * of is nobody's. */
+ * of is nobody's, unless such a one may and its MAC says that it was written
+ * here. */
 struct cf_tokens;
 /* Empty until somebody calls cf_tokens_ready. CF_E_NOMEM. */
 CF_MUST enum cf_err cf_tokens_new(struct cf_ledger *ledger, struct cf_tokens **tokens);
@@ -115,7 +120,7 @@ void cf_tokens_tick(struct cf_tokens *tokens);
 /* How many rows are refused as they are not what the chain tells, and how many
  * as that cannot be told. */
 size_t cf_tokens_refused(struct cf_tokens *tokens);
-size_t cf_tokens_unjudged(struct cf_tokens *tokens);
+size_t cf_tokens_doubted(struct cf_tokens *tokens);
 
 /* One change at a time: enter before what it depends on is looked at, and leave
  * when it is made. The errors of cf_tokens_ready, with which it is not

@@ -15,6 +15,7 @@
 
 /* Tokens on their way: events, rows and what they point into. */
 struct change {
+  const struct cf_ledger *ledger;
   struct cf_event event[CF_TOKENS_PUT_MAX];
   const struct cf_event *pointer[CF_TOKENS_PUT_MAX];
   struct cf_place place[CF_TOKENS_PUT_MAX];
@@ -56,7 +57,7 @@ static enum cf_err change_add(struct change *c, const struct cf_token *token, co
   if (err != CF_OK)
     return err;
   cf_buf_init(text, SIZE_MAX);
-  cf_token_put_row(token, text);
+  cf_token_put_row(token, c->ledger, text);
   c->pointer[c->n] = &c->event[c->n];
   c->row[c->n] =
       (struct cf_row){CF_TABLE_TOKENS, cf_str_from(token->id), cf_buf_str(text), .gone = false};
@@ -79,7 +80,10 @@ static enum cf_err tokens_put(struct cf_tokens *tokens, struct cf_token *const *
                               struct cf_fault *fault)
 {
   struct change *c = calloc(1, sizeof *c);
-  enum cf_err err = c == NULL ? CF_E_NOMEM : CF_OK;
+  if (c == NULL)
+    return CF_E_NOMEM;
+  c->ledger = tokens->ledger;
+  enum cf_err err = CF_OK;
   for (size_t i = 0; i < n && err == CF_OK; i++)
     err = change_add(c, token[i], what, by, fault);
   if (err == CF_OK) {
@@ -90,8 +94,7 @@ static enum cf_err tokens_put(struct cf_tokens *tokens, struct cf_token *const *
                                .places = c->place};
     err = cf_ledger_append(tokens->ledger, &append);
   }
-  if (c != NULL)
-    change_free(c);
+  change_free(c);
   return err == CF_OK ? cf_tokens_load(tokens) : err;
 }
 

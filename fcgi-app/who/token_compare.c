@@ -25,7 +25,7 @@ static enum cf_err row_check(void *context, struct cf_str key, struct cf_str val
   enum cf_err err = cf_token_told_row(&c->told, key, value, &token);
   if (as != NULL)
     as->has_row = true;
-  if (err == CF_OK && token == NULL && !cf_token_told_doubts(&c->told, as))
+  if (err == CF_OK && token == NULL)
     tell(c, NULL, key, "no record tells of it");
   else if (err == CF_OK && token != NULL && token->refused != NULL && !token->doubted)
     tell(c, as, key, token->refused);

@@ -20,7 +20,8 @@ struct cf_told_token {
 };
 
 struct cf_token_told {
-  struct cf_told_token *each; /* in order of id */
+  const struct cf_ledger *ledger; /* whose they are */
+  struct cf_told_token *each;     /* in order of id */
   size_t n, cap;
   uint64_t end;    /* records below it were read */
   uint64_t unread; /* one below it cannot be, and may tell of tokens; 0: none */
@@ -34,13 +35,13 @@ void cf_token_told_fini(struct cf_token_told *told); /* and zero it */
 CF_MUST enum cf_err cf_token_told_read(struct cf_token_told *told, struct cf_ledger *ledger);
 /* NULL: no record tells of it. */
 struct cf_told_token *cf_token_told_get(const struct cf_token_told *told, struct cf_str id);
-/* May `as` (NULL: one that no record tells of) be told of otherwise by a record
- * that cannot be read? */
+/* May `as` be told of otherwise by a record that cannot be read? */
 bool cf_token_told_doubts(const struct cf_token_told *told, const struct cf_told_token *as);
 /* The one rule of what a row is worth: its token, held once, where it is as
  * the record has it, in doubt where another may have it otherwise; else the
  * record's, with what is wrong in `refused`, and not revoked, so that it can
- * be; NULL where no record tells of it and none could. CF_E_NOMEM. */
+ * be. One that no record tells of is in doubt where one that cannot be read may
+ * and the row was written here; else NULL. CF_E_NOMEM. */
 CF_MUST enum cf_err cf_token_told_row(const struct cf_token_told *told, struct cf_str id,
                                       struct cf_str value, struct cf_token **token);
 
@@ -50,12 +51,12 @@ struct cf_tokens {
   struct cf_ledger *ledger;
   pthread_mutex_t change; /* over told; one change at a time, with its append */
   struct cf_token_told told;
-  bool loaded;       /* likewise: once, at least */
-  atomic_bool ready; /* rows were held against the chain; before, the table is empty */
-  atomic_size_t refused, unjudged; /* rows; the second are those of cf_token_told_doubts */
-  int64_t doubted_us;              /* monotonic: when what cannot be read was tried last */
-  pthread_rwlock_t lock;           /* over the list; within `change` where it is written */
-  struct cf_token **v;             /* ascending by id */
+  bool loaded;                    /* likewise: once, at least */
+  atomic_bool ready;              /* rows were held against the chain; before, the table is empty */
+  atomic_size_t refused, doubted; /* rows */
+  int64_t doubted_us;             /* monotonic: when what cannot be read was tried last */
+  pthread_rwlock_t lock;          /* over the list; within `change` where it is written */
+  struct cf_token **v;            /* ascending by id */
   size_t n;
 };
 /* Under change: read on in the chain, then all rows. On an error the table

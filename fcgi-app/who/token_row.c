@@ -9,7 +9,8 @@
 #include "lib/record/json.h"
 
 #define ROW_DEPTH   4
-#define ROW_VERSION 2 /* one without a version is of 0.1.0 */
+#define ROW_VERSION 2                                  /* one without a version is of 0.1.0 */
+#define ROW_END_N   (sizeof ",\"mac\":\"\"}" - 1 + 44) /* with the base64 of a hash */
 
 /* ---- written ---- */
 
@@ -42,13 +43,37 @@ void cf_token_put_members(const struct cf_token *token, struct cf_buf *b)
   put_time(b, "revoked", token->revoked_us);
 }
 
-void cf_token_put_row(const struct cf_token *token, struct cf_buf *b)
+/* What ends the text of a row: its MAC, where there is a key. */
+static void row_end(const struct cf_ledger *ledger, struct cf_str id, struct cf_buf *b)
+{
+  const struct cf_row row = {.table = CF_TABLE_TOKENS, .key = id, .value = cf_buf_str(b)};
+  uint8_t mac[CF_HASH_N];
+  if (b->err == CF_OK && cf_ledger_row_mac(ledger, &row, mac))
+    cf_json_put_member_base64(b, "mac", mac, sizeof mac);
+  cf_buf_putc(b, '}');
+}
+
+void cf_token_put_row(const struct cf_token *token, const struct cf_ledger *ledger,
+                      struct cf_buf *b)
 {
   cf_buf_putc(b, '{');
   cf_token_put_members(token, b);
   cf_json_put_member_base64(b, "hash", token->hash, sizeof token->hash);
   cf_json_put_member_u64(b, "version", ROW_VERSION);
-  cf_buf_putc(b, '}');
+  row_end(ledger, cf_str_from(token->id), b);
+}
+
+bool cf_token_row_is_own(const struct cf_ledger *ledger, struct cf_str id, struct cf_str value)
+{
+  struct cf_buf b;
+  if (value.n < ROW_END_N)
+    return false;
+  cf_buf_init(&b, value.n);
+  cf_buf_put(&b, value.p, value.n - ROW_END_N);
+  row_end(ledger, id, &b);
+  bool own = b.err == CF_OK && b.n == value.n && cf_equal(b.p, value.p, value.n);
+  cf_buf_fini(&b);
+  return own;
 }
 
 /* ---- read ---- */

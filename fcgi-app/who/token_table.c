@@ -17,7 +17,7 @@
 struct loading {
   const struct cf_token_told *told;
   struct cf_token **v;
-  size_t n, refused, unjudged, strange;
+  size_t n, refused, doubted, untold, strange;
 };
 
 static void loading_fini(struct loading *loading)
@@ -44,7 +44,8 @@ static enum cf_err add_row(void *context, struct cf_str key, struct cf_str value
     return CF_OK;
   }
   loading->refused += token->refused != NULL && !token->doubted;
-  loading->unjudged += token->doubted;
+  loading->doubted += token->doubted;
+  loading->untold += token->doubted && cf_token_told_get(loading->told, key) == NULL;
   loading->v[loading->n++] = token;
   return CF_OK;
 }
@@ -66,11 +67,11 @@ static void refused_tell(const struct loading *loading)
   if (loading->refused > told)
     cf_log(CF_LOG_ERROR, "%zu more tokens are refused: see `counterfoil verify --deep`",
            loading->refused - told);
-  if (loading->unjudged > 0)
+  if (loading->doubted > 0)
     cf_log(
         CF_LOG_ERROR,
-        "%zu tokens may at most write, as a record that may tell of them cannot be read: see `counterfoil verify`; put a good copy of its segment back, or make new tokens",
-        loading->unjudged);
+        "%zu tokens may at most write, as a record that may tell of them cannot be read, and no other tells of %zu: see `counterfoil verify`; put a good copy of its segment back, or make new tokens",
+        loading->doubted, loading->untold);
   if (loading->strange > 0)
     cf_log(
         CF_LOG_ERROR,
@@ -97,7 +98,7 @@ enum cf_err cf_tokens_load(struct cf_tokens *tokens)
   tokens->n = fresh.n;
   pthread_rwlock_unlock(&tokens->lock);
   atomic_store(&tokens->refused, fresh.refused + fresh.strange);
-  atomic_store(&tokens->unjudged, fresh.unjudged);
+  atomic_store(&tokens->doubted, fresh.doubted);
   loading_fini(&old);
   return CF_OK;
 }
@@ -112,7 +113,7 @@ enum cf_err cf_tokens_new(struct cf_ledger *ledger, struct cf_tokens **tokens)
   made->ledger = ledger;
   atomic_init(&made->ready, false);
   atomic_init(&made->refused, 0);
-  atomic_init(&made->unjudged, 0);
+  atomic_init(&made->doubted, 0);
   CF_ASSERT(pthread_mutex_init(&made->change, NULL) == 0);
   CF_ASSERT(pthread_rwlock_init(&made->lock, NULL) == 0);
   *tokens = made;
@@ -136,9 +137,9 @@ size_t cf_tokens_refused(struct cf_tokens *tokens)
   return atomic_load(&tokens->refused);
 }
 
-size_t cf_tokens_unjudged(struct cf_tokens *tokens)
+size_t cf_tokens_doubted(struct cf_tokens *tokens)
 {
-  return atomic_load(&tokens->unjudged);
+  return atomic_load(&tokens->doubted);
 }
 
 /* ---- asking it ---- */

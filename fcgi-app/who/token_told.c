@@ -81,19 +81,6 @@ static enum cf_err told_enter(struct cf_token_told *told, const struct cf_told_t
 
 /* ---- a record ---- */
 
-/* The text of an object's members, without its braces. */
-static enum cf_err members_parse(struct cf_str text, struct cf_json **doc)
-{
-  struct cf_buf b;
-  cf_buf_init(&b, CF_LEAF_MAX + 2);
-  cf_buf_putc(&b, '{');
-  cf_buf_putstr(&b, text);
-  cf_buf_putc(&b, '}');
-  enum cf_err err = b.err == CF_OK ? cf_json_parse(cf_buf_str(&b), DEPTH, doc, NULL) : b.err;
-  cf_buf_fini(&b);
-  return err;
-}
-
 /* false: the record does not tell it, or no more. */
 static bool hash_get(const struct cf_record *r, uint8_t hash[CF_HASH_N])
 {
@@ -120,7 +107,7 @@ static enum cf_err told_take(struct cf_token_told *told, const struct cf_record 
 {
   struct cf_json *doc = NULL;
   struct cf_told_token newest = {.seq = r->seq};
-  enum cf_err err = members_parse(r->public_text, &doc);
+  enum cf_err err = cf_json_parse_members(r->public_text, DEPTH, &doc);
   const struct cf_json *body = cf_json_member(doc, "body");
   if (err == CF_OK)
     err = cf_token_new(&newest.token);
@@ -181,6 +168,7 @@ enum cf_err cf_token_told_read(struct cf_token_told *told, struct cf_ledger *led
     return CF_E_NOMEM;
   if (told->unread > 0)
     cf_token_told_fini(told);
+  told->ledger = ledger;
   cf_block_init(block);
   enum cf_err err = cf_view_get(ledger, &view);
   if (err == CF_OK)
@@ -195,7 +183,7 @@ enum cf_err cf_token_told_read(struct cf_token_told *told, struct cf_ledger *led
 
 bool cf_token_told_doubts(const struct cf_token_told *told, const struct cf_told_token *as)
 {
-  return as == NULL ? told->unread > 0 : as->seq < told->unread;
+  return as->seq < told->unread;
 }
 
 /* ---- a row ---- */
@@ -279,29 +267,43 @@ static enum cf_err row_refuse(const struct cf_told_token *as, const struct cf_to
   return CF_OK;
 }
 
+/* Of a row that no record tells of. */
+static enum cf_err row_untold(const struct cf_token_told *told, struct cf_str id,
+                              struct cf_str value, struct cf_token **token)
+{
+  struct cf_token *row = NULL;
+  enum cf_err err = told->unread > 0 && cf_token_row_is_own(told->ledger, id, value)
+                        ? cf_token_get_row(id, value, &row)
+                        : CF_OK;
+  if (err == CF_E_NOMEM)
+    return err;
+  if (row != NULL)
+    row->doubted = true;
+  *token = row;
+  return CF_OK;
+}
+
 enum cf_err cf_token_told_row(const struct cf_token_told *told, struct cf_str id,
                               struct cf_str value, struct cf_token **token)
 {
   const struct cf_told_token *as = cf_token_told_get(told, id);
-  const bool doubts = cf_token_told_doubts(told, as);
   struct cf_token *row = NULL, *worth = NULL;
-  enum cf_err err = as != NULL || doubts ? cf_token_get_row(id, value, &row) : CF_OK;
+  if (as == NULL)
+    return row_untold(told, id, value, token);
+  enum cf_err err = cf_token_get_row(id, value, &row);
   if (err == CF_E_NOMEM)
     return err;
-  const char *what = row == NULL  ? "its row cannot be read"
-                     : as == NULL ? NULL
-                                  : row_judge(told, as, row);
+  const char *what = row == NULL ? "its row cannot be read" : row_judge(told, as, row);
   err = CF_OK;
   if (what == NULL)
     worth = row;
-  else if (as != NULL)
+  else
     err = row_refuse(as, row, what, &worth);
   if (worth != row)
     cf_token_put(row);
   if (err != CF_OK)
     return err;
-  if (worth != NULL)
-    worth->doubted = doubts;
+  worth->doubted = cf_token_told_doubts(told, as);
   *token = worth;
   return CF_OK;
 }

@@ -182,6 +182,11 @@ bool cf_ledger_segments_each(struct cf_ledger *ledger,
                              void (*each)(void *context, uint64_t first, const char *what),
                              void *context);
 
+/* A MAC over a row that whoever has DATA alone cannot make. false: opened as
+ * evidence, there is no key. */
+bool cf_ledger_row_mac(const struct cf_ledger *ledger, const struct cf_row *row,
+                       uint8_t mac[CF_HASH_N]);
+
 /* Call each(context, key, value) for the rows of a table in order of their
  * keys, stopping at its first error, which is given. */
 CF_MUST enum cf_err cf_ledger_each_row(struct cf_ledger *ledger, enum cf_table table,

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "fcgi-app/who/token.h"
+#include "lib/base/codec.h"
 #include "tests/unit/routes/app_stage.h"
 
 static char id[11]; /* of the token that is changed */
@@ -254,10 +255,62 @@ START_TEST(test_doubted)
   ck_answer(get("/v1/tokens", both), 403);
   ck_answer(get("/v1/events?limit=1&seq_from=256", make_token("new", "[\"reader\"]", "")), 200);
   ck_answer(get("/readyz", NULL), 200);
-  ck_value("tokens_refused", "3");
+  ck_value("tokens_doubted", "3");
+  ck_value("tokens_refused", "null");
   ck_answer(ask((struct ask){.path = "/v1/tokens", .door = CF_DOOR_ADMIN}), 200);
   ck_contains("\"doubted\":true");
   ck_lacks("\"refused\"");
+}
+END_TEST
+
+/* Whoever takes a segment away makes himself no token by it: not with a row of
+ * his own, nor with one that was made here and has his id, or more sources. */
+static void own(void)
+{
+  char text[200];
+  uint8_t hash[CF_HASH_N];
+  struct cf_buf row;
+  cf_buf_init(&row, 400);
+  snprintf(text_of, sizeof text_of, "cf_%s_s", id);
+  cf_sha256_1(text_of, strlen(text_of), hash);
+  snprintf(text, sizeof text, "{\"name\":\"payroll\",\"roles\":[\"writer\"],\"made\":\"%s\"",
+           "2026-01-01T00:00:00.000000Z");
+  cf_buf_puts(&row, text);
+  cf_json_put_member_base64(&row, "hash", hash, sizeof hash);
+  cf_buf_puts(&row, ",\"version\":2}");
+  put_row(cf_str_from(id), cf_buf_str(&row), false);
+  cf_buf_fini(&row);
+}
+static void borrowed(void)
+{
+  struct cf_buf row;
+  cf_buf_init(&row, 4096);
+  memcpy(id, writer + 3, CF_TOKEN_ID_N);
+  ck_assert_ok(cf_ledger_each_row(stage_ledger, CF_TABLE_TOKENS, row_keep, &row));
+  strcpy(id, "eveeveevee");
+  put_row(cf_str_from(id), cf_buf_str(&row), false);
+  cf_buf_fini(&row);
+}
+static void widened(void)
+{
+  memcpy(id, writer + 3, CF_TOKEN_ID_N);
+  snprintf(text_of, sizeof text_of, "%s", writer);
+  row_change("\"sources\":[]", "\"sources\":[\"*\"]");
+}
+static void (*const forgeries[])(void) = {own, borrowed, widened};
+
+START_TEST(test_forged)
+{
+  strcpy(id, "eveeveevee");
+  snprintf(text_of, sizeof text_of, "cf_%s_%s", id, writer + 4 + CF_TOKEN_ID_N);
+  forgeries[_i]();
+  stage_reopen();
+  ck_answer(post("/v1/events", text_of, "{\"action\":\"x\"}"), 401);
+  ck_answer(get("/readyz", NULL), 200);
+  ck_value("tokens_doubted", _i == 2 ? "2" : "3");
+  ck_value("tokens_refused", "1");
+  ck_answer(deep(), 200);
+  ck_contains("no record tells of it");
 }
 END_TEST
 
@@ -271,6 +324,7 @@ int main(void)
       {ON, .test = test_junk},
       {ON, .test = test_lost},
       {.tcase = "unread", .setup = set_up_unread, .teardown = stage_teardown, .test = test_doubted},
+      {.tcase = "unread", .test = test_forged, .loops = CF_COUNT(forgeries)},
   };
   return cf_test_run("token_compare", tests, CF_COUNT(tests));
 }

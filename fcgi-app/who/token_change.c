@@ -74,7 +74,8 @@ static void change_free(struct change *c)
   free(c);
 }
 
-/* n ≤ CF_TOKENS_PUT_MAX, all or nothing; the table follows what is durable. */
+/* n ≤ CF_TOKENS_PUT_MAX, all or nothing; the table follows what is durable, or
+ * nobody is let in by it until it does. */
 static enum cf_err tokens_put(struct cf_tokens *tokens, struct cf_token *const *token, size_t n,
                               const char *what, const struct cf_token_by *by,
                               struct cf_fault *fault)
@@ -95,7 +96,12 @@ static enum cf_err tokens_put(struct cf_tokens *tokens, struct cf_token *const *
     err = cf_ledger_append(tokens->ledger, &append);
   }
   change_free(c);
-  return err == CF_OK ? cf_tokens_load(tokens) : err;
+  if (err != CF_OK)
+    return err;
+  err = cf_tokens_load(tokens);
+  if (err != CF_OK)
+    atomic_store(&tokens->ready, false);
+  return err;
 }
 
 enum cf_err cf_tokens_put(struct cf_tokens *tokens, struct cf_token *token, const char *what,

@@ -178,24 +178,31 @@ static void token_differs(void *context, const uint64_t *seq, struct cf_str id, 
                  shown ? id.p : "?", what);
 }
 
-/* The one table of the application's own that the chain tells of. */
-static enum cf_err compare_tokens(void *context, struct cf_verify_run *run)
+static bool table_lost(const struct cf_call *call, struct cf_verify_run *run)
 {
-  struct cf_call *call = context;
-  const struct cf_token_differ differ = {token_differs, run};
   bool lost = cf_ledger_table_lost(call->app->ledger, CF_TABLE_TOKENS);
   if (lost)
     cf_run_fault(
         run, CF_V_STORE_DAMAGED, NULL,
         "tokens: the table was damaged and is set aside; only what was made since is here");
+  return lost;
+}
+
+/* The one table of the application's own that the chain tells of. */
+static enum cf_err compare_tokens(void *context, struct cf_verify_run *run)
+{
+  struct cf_call *call = context;
+  const struct cf_token_differ differ = {token_differs, run};
+  bool lost = table_lost(call, run);
   return cf_tokens_compare(cf_auth_tokens(call->app->auth), lost, &differ);
 }
 
-/* Short of that, that rows are refused. */
+/* Short of that, that the table is lost, or rows are refused. */
 static enum cf_err count_tokens(void *context, struct cf_verify_run *run)
 {
   struct cf_call *call = context;
   struct cf_tokens *tokens = cf_auth_tokens(call->app->auth);
+  (void)table_lost(call, run);
   enum cf_err err = cf_tokens_ready(tokens);
   if (err == CF_OK && cf_tokens_refused(tokens) > 0)
     cf_run_fault(run, CF_V_INDEX_MISMATCH, NULL,

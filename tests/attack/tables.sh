@@ -28,7 +28,8 @@ cgi_get alice /v1/whoami
 answers "costs nobody a token" 200
 
 flip tokens
-run_conf "a byte of the tokens" 0 verify
+run_conf "a byte of the tokens is told" 1 verify
+like "$(cat "$TMP/out")" 'tokens: the table was damaged' "and which"
 cgi_get alice /v1/whoami
 answers "costs the tokens" 401 no-token
 like "$(json .detail)" 'ask the operator for a new token' "and it is said"
@@ -41,4 +42,5 @@ answers "and makes new ones" 200
 rm "$DATA/env/tokens.damaged"
 cgi_get bob /readyz
 is "$(json .tokens_lost)" null "until the file is gone"
+run_conf "which ends it" 0 verify
 finish

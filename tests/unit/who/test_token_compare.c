@@ -160,10 +160,11 @@ START_TEST(test_changed)
 }
 END_TEST
 
+static const char *const modes[] = {"quick", "full"};
+
 /* Nobody is let in by it, and quick and full say that there is something. */
 START_TEST(test_refused)
 {
-  static const char *const modes[] = {"quick", "full"};
   char path[64];
   changes[_i].change();
   stage_reopen();
@@ -211,6 +212,12 @@ START_TEST(test_lost)
   snprintf(path, sizeof path, "%s/env/tokens.damaged", stage_conf.data);
   ck_assert_int_eq(close(creat(path, 0600)), 0);
   lost();
+  for (size_t i = 0; i < CF_COUNT(modes); i++) {
+    snprintf(path, sizeof path, "/v1/verify?mode=%s", modes[i]);
+    ck_answer(ask((struct ask){.path = path, .door = CF_DOOR_ADMIN}), 200);
+    ck_value("errors.0.code", "STORE_DAMAGED");
+    ck_contains("is set aside");
+  }
   ck_answer(deep(), 200);
   ck_value("ok", "false");
   ck_value("errors.0.code", "STORE_DAMAGED");

@@ -74,7 +74,7 @@ make_copies() {
   filled 5
   cp -a "$DATA/env/tokens" "$TMP/tokens.before"
   cli token --config "$CONF" revoke "$(token_id gone)" >"$TMP/log/token" 2>&1 || die "revoke: $(cat "$TMP/log/token")"
-  add_token first auditor,reader # a token that is older than what is damaged is refused until that is mended
+  add_token first auditor,reader # a token that is older than what is damaged may only write until that is mended
   swap "$TMP/token.first" "$TMP/token.auditor"
   ID=$(cli query --config "$CONF" --json resource=/r/300 | jq -r '.events[0].id')
   as_user "$TAMPER" "$DATA" kept "$TMP/old/signer/state" || die "no older checkpoint"

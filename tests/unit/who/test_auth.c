@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include "lib/base/codec.h"
+#include "lib/base/diag.h"
 #include "tests/unit/who/auth_stage.h"
 
 /* ---- carriers ---- */
@@ -127,6 +128,15 @@ static void trust_cert(void)
   stage_set("role", "remote_user:alice=admin");
 }
 
+static void trust_admin(void)
+{
+  stage_set("trust", "remote_user");
+  stage_set("role", "remote_user:root=admin");
+  stage_set("role", "remote_user:ann=admin,reader");
+  stage_set("role", "client_cert:eve=admin");
+  ck_assert_ok(cf_diag_open(temp_path("log"), "test", NULL));
+}
+
 static void setup_user(void)
 {
   stage_conf_set = trust_user;
@@ -140,6 +150,22 @@ static void setup_cert(void)
   auth_setup();
   open_auth();
 }
+
+/* Whoever was admin when that was every role is told what is left of it, when
+ * this version is first at work, which was the stage's own. */
+static void setup_admin(void)
+{
+  stage_conf_set = trust_admin;
+  auth_setup();
+  open_auth();
+}
+
+START_TEST(test_admin_alone)
+{
+  temp_run("test \"$(grep -c 'has admin alone' log)\" = 1");
+  temp_run("grep -q 'role: root has admin alone' log");
+}
+END_TEST
 
 START_TEST(test_remote_user)
 {
@@ -341,6 +367,7 @@ int main(void)
       {.tcase = "carrier", .test = test_local},
       {.tcase = "trust", .test = test_remote_user, .setup = setup_user, .teardown = auth_teardown},
       {.tcase = "cert", .test = test_client_cert, .setup = setup_cert, .teardown = auth_teardown},
+      {.tcase = "admin", .test = test_admin_alone, .setup = setup_admin, .teardown = auth_teardown},
       {.tcase = "roles", .test = test_no_trust, .setup = auth_setup, .teardown = auth_teardown},
       {.tcase = "roles", .test = test_bad_roles},
       {.tcase = "roles", .test = test_role_twice},

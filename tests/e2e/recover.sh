@@ -66,6 +66,9 @@ run_conf "and verifies" 0 verify
 run_conf "its first record" 0 query --json kind=genesis
 is "$(jq -r '.events[0].body.previous' "$TMP/out" | head -n 2 | tr '\n' ' ')" "test.example.org/first $signed " "names the old one's last checkpoint"
 is "$(jq -r '.events[0].body.previous' "$TMP/out" | grep -c '^— test.example.org/first ')" 1 "as that one signed it"
+add_token ann reader
+cgi_get ann /v1/keys
+is "$(json .previous)" "$(cat "$TMP/data.signer/vkey")" "whose key is told"
 check "the old key is kept" cmp -s "$TMP/data.signer/vkey" "$TMP/second.signer/previous.vkey"
 CONF=$first
 check "the old one is as it was" cmp -s <(sums) "$TMP/before"

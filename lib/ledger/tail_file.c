@@ -12,11 +12,13 @@
 #include "lib/proof/verify.h"
 
 #define CACHE ((uint64_t)1 << 20)
+#define TRIES 8 /* beside writers, before these wait */
 
 struct compare {
   struct cf_view *view;
   struct cf_tail *tail;
   uint64_t next, end; /* seqs that are still to be found in the file */
+  uint64_t piece;     /* the first seq of the piece that next is in */
   struct cf_block block;
   struct cf_buf leaf;
 };
@@ -51,27 +53,34 @@ static enum cf_err piece_compare(struct compare *c, struct cf_str key, struct cf
   for (unsigned i = 0; i < c->block.n && c->next < c->end; i++, c->next++)
     if (!record_same(c, i, piece.hashes + (size_t)i * CF_HASH_N))
       return CF_E_DAMAGED;
+  c->piece = c->next;
   return CF_OK;
 }
 
 /* ---- the file ---- */
 
-/* CF_E_DAMAGED: from c->next on it is not what the image is. */
+/* From c->piece on. CF_E_DAMAGED: from c->next on it is not what the image
+ * is. */
 static enum cf_err file_compare(struct compare *c, const char *path)
 {
   struct cf_bdb_env *env = NULL;
   struct cf_bdb *db = NULL;
   struct cf_bdb_cursor *cursor = NULL;
-  struct cf_str none = {0}, key, value;
-  c->next = cf_tail_meta(c->tail)->first;
+  struct cf_str key, value;
+  uint8_t seek[8];
+  cf_u64_put(seek, c->next = c->piece);
   enum cf_err err = cf_bdb_env_open_file(NULL, CACHE, &env, NULL);
   if (err == CF_OK)
     err = cf_bdb_open(env, NULL, path, NULL, CF_BDB_READ, 0, &db);
   if (err == CF_OK)
     err = cf_bdb_cursor_open(db, &cursor);
-  for (enum cf_bdb_move move = CF_BDB_FIRST; err == CF_OK && c->next < c->end; move = CF_BDB_NEXT)
-    if ((err = cf_bdb_cursor_move(cursor, move, none, &key, &value)) == CF_OK)
+  for (enum cf_bdb_move move = CF_BDB_AT_LEAST; err == CF_OK && c->next < c->end;
+       move = CF_BDB_NEXT) {
+    err = cf_bdb_cursor_move(cursor, move, (struct cf_str){(const char *)seek, sizeof seek}, &key,
+                             &value);
+    if (err == CF_OK)
       err = piece_compare(c, key, value);
+  }
   cf_bdb_cursor_close(cursor);
   cf_bdb_close(db);
   cf_bdb_env_close(env);
@@ -86,20 +95,25 @@ static bool is_tail(const struct cf_ledger *l, const struct cf_tail *tail)
   return found;
 }
 
-/* What is in the image is on disk after a checkpoint, but pages are written all
- * the time: what does not fit is looked at again while nobody writes. One that
+static enum cf_err written_compare(struct cf_ledger *l, struct compare *c, const char *path)
+{
+  enum cf_err err = cf_bdb_checkpoint(l->env, 0, 0);
+  return err == CF_OK ? file_compare(c, path) : err;
+}
+
+/* What is in the image is on disk after a checkpoint, but while others write,
+ * the pages at the end are not all of one moment: what does not fit is looked
+ * at again, when writers are past it, and at last while nobody writes. One that
  * became a segment meanwhile has no file any more. */
 static enum cf_err disk_compare(struct cf_ledger *l, struct compare *c, const char *path)
 {
-  enum cf_err err = cf_bdb_checkpoint(l->env, 0, 0);
-  if (err == CF_OK)
-    err = file_compare(c, path);
+  enum cf_err err = CF_E_DAMAGED;
+  for (unsigned i = 0; i < TRIES && err == CF_E_DAMAGED; i++)
+    err = written_compare(l, c, path);
   if (err != CF_E_DAMAGED)
     return err;
   (void)pthread_mutex_lock(&l->commit);
-  err = is_tail(l, c->tail) ? cf_bdb_checkpoint(l->env, 0, 0) : CF_E_NOTFOUND;
-  if (err == CF_OK)
-    err = file_compare(c, path);
+  err = is_tail(l, c->tail) ? written_compare(l, c, path) : CF_E_NOTFOUND;
   (void)pthread_mutex_unlock(&l->commit);
   return err;
 }
@@ -117,6 +131,7 @@ enum cf_err cf_tail_beside(struct cf_ledger *l, struct cf_view *view, struct cf_
   }
   c->view = view;
   c->tail = tail;
+  c->piece = cf_tail_meta(tail)->first;
   c->end = end < size ? end : size;
   cf_block_init(&c->block);
   cf_buf_init(&c->leaf, 2 * CF_LEAF_MAX);
@@ -125,6 +140,9 @@ enum cf_err cf_tail_beside(struct cf_ledger *l, struct cf_view *view, struct cf_
     cf_tile_fault(b->tile, CF_V_STORE_DAMAGED, c->next,
                   "%s does not have this record as it is shown: the next start will not find it",
                   name);
+  if (err == CF_E_SPACE)
+    cf_tile_fault(b->tile, CF_V_STORE_DAMAGED, c->piece,
+                  "%s could not be compared: there is no space on the disk", name);
   cf_block_fini(&c->block);
   cf_buf_fini(&c->leaf);
   free(c);

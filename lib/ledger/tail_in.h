@@ -4,10 +4,11 @@
  * (architecture.md, The store).
  *
  * The file `tail-<number>` holds pieces: u64 first seq → the records of one
- * append that lie in one aligned 64, with their leaf hashes. It is read only at
- * start. The image has one writer; readers take its lock for moments and never
- * touch the database. A generation may hold records that are not durable yet:
- * readers stay below the durable size by themselves. */
+ * append that lie in one aligned 64, with their leaf hashes. It is read at the
+ * start, and by a deep verify (tail_file.c). The image has one writer; readers
+ * take its lock for moments and never touch the database. A generation may hold
+ * records that are not durable yet: readers stay below the durable size by
+ * themselves. */
 #ifndef CF_LEDGER_TAIL_IN_H
 #define CF_LEDGER_TAIL_IN_H
 

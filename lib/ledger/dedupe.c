@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Idempotent ids: which of a group's (source, id) have been recorded within the
- * window? Fingerprints say where to look, the record says whether it is so.
+ * window? Fingerprints say where to look, the record says whether it is so,
+ * unless it is doubted: an event taken twice is better than one lost.
  *
  * A group is asked as a whole, segment by segment: a segment's filter is then
  * read through the processor's cache once for all of them. */
@@ -55,7 +56,17 @@ static bool offset_collect(void *context, uint32_t offset)
 
 /* ---- looking at a record ---- */
 
-static enum cf_err open_block(struct dedupe *d, uint64_t seq)
+static enum cf_err doubting_view(struct dedupe *d)
+{
+  enum cf_err err = cf_view_at(d->l, d->l->size, &d->view);
+  if (err == CF_OK)
+    cf_view_doubt(d->view);
+  return err;
+}
+
+/* Of the tail, or of a segment where that is NULL. CF_E_DAMAGED, where it is
+ * doubted too. */
+static enum cf_err open_block(struct dedupe *d, struct cf_tail *tail, uint64_t seq)
 {
   uint64_t first = seq - seq % CF_GROUP;
   enum cf_err err = CF_OK;
@@ -63,7 +74,9 @@ static enum cf_err open_block(struct dedupe *d, uint64_t seq)
     return CF_OK;
   d->block_first = UINT64_MAX;
   if (d->view == NULL)
-    err = cf_view_at(d->l, d->l->size, &d->view);
+    err = doubting_view(d);
+  if (err == CF_OK && tail != NULL)
+    err = cf_tail_check_block(d->l, tail, first);
   if (err == CF_OK)
     err = cf_view_block(d->view, seq, d->block);
   if (err == CF_OK)
@@ -98,9 +111,10 @@ static bool is_too_old(const struct dedupe *d, int64_t recorded_us)
 
 /* Is the record at seq the one? Then the ask says so. Most that are sent again
  * are the same: only where one is not, its names have to be looked at. */
-static enum cf_err candidate_check(struct dedupe *d, struct cf_dedupe_ask *ask, uint64_t seq)
+static enum cf_err candidate_check(struct dedupe *d, struct cf_tail *tail,
+                                   struct cf_dedupe_ask *ask, uint64_t seq)
 {
-  enum cf_err err = open_block(d, seq);
+  enum cf_err err = open_block(d, tail, seq);
   if (err != CF_OK)
     return err;
   const struct cf_record *r = &d->block->record[seq % CF_GROUP];
@@ -124,11 +138,11 @@ struct place {
   const struct cf_segment_meta *segment;
 };
 
-/* What a damaged segment cannot tell is not there, an event taken twice is
- * better than one refused for ever; what it can tell still counts. */
-static enum cf_err pass_damage(struct dedupe *d, struct place place, enum cf_err err)
+/* What a damaged unit cannot tell is not there, an event taken twice is better
+ * than one refused for ever; what it can tell still counts. */
+static enum cf_err pass_damage(struct dedupe *d, enum cf_err err)
 {
-  if (err != CF_E_DAMAGED || place.segment == NULL)
+  if (err != CF_E_DAMAGED)
     return err;
   d->damaged++;
   return CF_OK;
@@ -139,7 +153,7 @@ static enum cf_err check_all(struct dedupe *d, struct place place, struct cf_ded
 {
   enum cf_err err = CF_OK;
   for (size_t i = 0; err == CF_OK && i < c->n && !ask->found; i++)
-    err = pass_damage(d, place, candidate_check(d, ask, first + c->offset[i]));
+    err = pass_damage(d, candidate_check(d, place.tail, ask, first + c->offset[i]));
   return err;
 }
 
@@ -192,8 +206,7 @@ static enum cf_err search_tails(struct dedupe *d, struct cf_dedupe_ask *ask)
 static enum cf_err search_segment(struct dedupe *d, const struct cf_segment_meta *meta,
                                   struct cf_dedupe_ask *ask)
 {
-  const struct place place = {.segment = meta};
-  return pass_damage(d, place, search_unit(d, place, ask));
+  return pass_damage(d, search_unit(d, (struct place){.segment = meta}, ask));
 }
 
 /* The asks that are still open, for one segment. */

@@ -330,6 +330,10 @@ bool cf_catalogue_untold(struct cf_ledger *l, uint64_t from, struct cf_segment_m
  * that was done; what does not fit is doubted. Under judging. CF_E_LEAVING,
  * CF_E_NOMEM, CF_E_STORE. */
 CF_MUST enum cf_err cf_tails_check(struct cf_ledger *l);
+/* The same of the block of a generation that begins at first, for who cannot
+ * wait until all are checked. CF_E_NOMEM, CF_E_DAMAGED: its hashes cannot be
+ * read. */
+CF_MUST enum cf_err cf_tail_check_block(struct cf_ledger *l, struct cf_tail *tail, uint64_t first);
 
 /* scrub.c */
 /* Where an earlier one was; else the beginning of a round. */

@@ -3,7 +3,8 @@
  * leaf and held against its hash, each whole tile of hashes against its row of
  * level 1, and each whole tile of those above against its own. The last hash is
  * the head's, and the tree's root was signed, so what fits was written by the
- * log. Once, before the first read and the first roll. */
+ * log. Once, before the first read and the first roll; a block that an append
+ * has to believe before that by itself. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -18,8 +19,9 @@ struct check {
   struct cf_tail *tail;
   struct cf_block block;
   struct cf_buf leaf;
-  bool rows_fit; /* of the levels above the tile at hand */
-  bool known;    /* the hash in front of what comes next: */
+  uint64_t rows_of; /* of 256 tiles the number, from 1 on; and do */
+  bool rows_fit;    /* the rows above them fit? */
+  bool known;       /* the hash in front of what comes next: */
   uint8_t prev[CF_HASH_N];
 };
 
@@ -34,20 +36,29 @@ static bool tile_fits(struct check *c, unsigned level, uint64_t n, const uint8_t
          cf_equal(root, row, CF_HASH_N);
 }
 
-/* Do the rows over the tile n of leaf hashes lead on to the top, as far as
- * their tiles are whole? */
+/* Do the rows over 256 tiles of leaf hashes lead on to the top, as far as their
+ * tiles are whole? */
 static bool rows_fit(struct check *c, uint64_t n)
 {
   uint8_t rows[CF_TILE_W * CF_HASH_N];
   bool fit = true;
   for (unsigned level = 1; fit && level + 1 < CF_LEVELS_N; level++) {
-    n /= CF_TILE_W;
     if (cf_view_size(c->view) >> CF_TILE_H * (level + 1) <= n)
       break;
     fit = cf_levels_get(&c->l->levels, level, n * CF_TILE_W, CF_TILE_W, rows) == CF_OK &&
           tile_fits(c, level, n, rows);
+    n /= CF_TILE_W;
   }
   return fit;
+}
+
+static bool in_tree(struct check *c, uint64_t n, const uint8_t *hashes)
+{
+  if (c->rows_of != n / CF_TILE_W + 1) {
+    c->rows_of = n / CF_TILE_W + 1;
+    c->rows_fit = rows_fit(c, n / CF_TILE_W);
+  }
+  return c->rows_fit && tile_fits(c, 0, n, hashes);
 }
 
 /* Is each record of the open block the leaf that has its hash? */
@@ -77,30 +88,56 @@ static enum cf_err block_check(struct check *c, uint64_t seq, const uint8_t *has
   return c->leaf.err == CF_E_NOMEM ? CF_E_NOMEM : CF_OK;
 }
 
+struct tile {
+  uint64_t n; /* hashes */
+  uint8_t hash[CF_TILE_W * CF_HASH_N];
+  bool in_tree; /* it gives its row, or is not whole yet */
+};
+
+static enum cf_err tile_get(struct check *c, uint64_t first, struct tile *tile)
+{
+  uint64_t left = cf_view_size(c->view) - first;
+  struct cf_hashes hashes;
+  cf_view_hashes(c->view, &hashes);
+  tile->n = left < CF_TILE_W ? left : CF_TILE_W;
+  enum cf_err err = hashes.get(hashes.context, 0, first, tile->n, tile->hash);
+  if (err == CF_OK)
+    tile->in_tree = tile->n < CF_TILE_W || in_tree(c, first / CF_TILE_W, tile->hash);
+  return err;
+}
+
 static enum cf_err tile_check(struct check *c, uint64_t first)
 {
-  uint8_t hashes[CF_TILE_W * CF_HASH_N];
-  uint64_t left = cf_view_size(c->view) - first, n = left < CF_TILE_W ? left : CF_TILE_W;
-  cf_tail_hashes(c->tail, (uint32_t)(first - cf_tail_meta(c->tail)->first), (uint32_t)n, hashes);
-  if (first == cf_tail_meta(c->tail)->first || first / CF_TILE_W % CF_TILE_W == 0)
-    c->rows_fit = rows_fit(c, first / CF_TILE_W);
-  bool in_tree = n < CF_TILE_W || (c->rows_fit && tile_fits(c, 0, first / CF_TILE_W, hashes));
-  enum cf_err err = CF_OK;
-  for (uint64_t at = 0; err == CF_OK && at < n; at += CF_GROUP)
-    err = block_check(c, first + at, hashes + at * CF_HASH_N, in_tree);
+  struct tile tile;
+  enum cf_err err = tile_get(c, first, &tile);
+  for (uint64_t at = 0; err == CF_OK && at < tile.n; at += CF_GROUP)
+    err = block_check(c, first + at, tile.hash + at * CF_HASH_N, tile.in_tree);
   return err;
 }
 
 /* ---- the whole ---- */
 
+/* The hash in front of `first`: of a generation its row has it, else whoever
+ * holds the record. If that cannot be read the next record cannot be judged,
+ * and is doubted. */
+static enum cf_err front_get(struct check *c, uint64_t first)
+{
+  const struct cf_tail_meta *meta = c->tail != NULL ? cf_tail_meta(c->tail) : NULL;
+  struct cf_hashes hashes;
+  enum cf_err err = CF_OK;
+  cf_view_hashes(c->view, &hashes);
+  if (meta != NULL && meta->has_prev && meta->first == first)
+    memcpy(c->prev, meta->prev, CF_HASH_N);
+  else if (first > 0)
+    err = hashes.get(hashes.context, 0, first - 1, 1, c->prev);
+  c->known = err == CF_OK;
+  return err == CF_E_DAMAGED ? CF_OK : err;
+}
+
 static enum cf_err tail_check(struct check *c)
 {
   uint64_t end = cf_tail_end(c->tail), first = cf_tail_meta(c->tail)->first;
-  enum cf_err err = CF_OK;
-  if (cf_tail_meta(c->tail)->has_prev) {
-    memcpy(c->prev, cf_tail_meta(c->tail)->prev, CF_HASH_N);
-    c->known = true;
-  }
+  enum cf_err err = front_get(c, first);
   if (end > cf_view_size(c->view))
     end = cf_view_size(c->view);
   for (uint64_t at = first; err == CF_OK && at < end; at += CF_TILE_W)
@@ -115,26 +152,10 @@ static enum cf_err tail_check(struct check *c)
   return err;
 }
 
-/* The hash in front of the oldest generation, where that does not have it, is a
- * segment's. If that cannot be read the first record cannot be judged, and is
- * doubted. */
-static enum cf_err check_begin(struct check *c, uint64_t first)
-{
-  struct cf_hashes hashes;
-  enum cf_err err = CF_OK;
-  cf_view_hashes(c->view, &hashes);
-  if (first > 0)
-    err = hashes.get(hashes.context, 0, first - 1, 1, c->prev);
-  c->known = err == CF_OK;
-  return err == CF_E_DAMAGED ? CF_OK : err;
-}
-
 static enum cf_err tails_check(struct check *c)
 {
   struct cf_layout *layout = cf_layout_get(c->l);
   enum cf_err err = cf_view_at(c->l, c->l->found, &c->view);
-  if (err == CF_OK && layout->tails_n > 0)
-    err = check_begin(c, cf_tail_meta(layout->tails[0])->first);
   for (size_t i = 0; err == CF_OK && i < layout->tails_n; i++) {
     c->tail = layout->tails[i];
     if (cf_tail_meta(c->tail)->first < c->l->found)
@@ -145,21 +166,62 @@ static enum cf_err tails_check(struct check *c)
   return err;
 }
 
+static struct check *check_new(struct cf_ledger *l)
+{
+  struct check *c = calloc(1, sizeof *c);
+  if (c == NULL)
+    return NULL;
+  c->l = l;
+  cf_block_init(&c->block);
+  cf_buf_init(&c->leaf, 2 * CF_LEAF_MAX);
+  return c;
+}
+
+static void check_free(struct check *c)
+{
+  cf_block_fini(&c->block);
+  cf_buf_fini(&c->leaf);
+  free(c);
+}
+
 enum cf_err cf_tails_check(struct cf_ledger *l)
 {
   if (atomic_load(&l->tails_checked))
     return CF_OK;
-  struct check *c = calloc(1, sizeof *c);
+  struct check *c = check_new(l);
   if (c == NULL)
     return CF_E_NOMEM;
-  c->l = l;
-  cf_block_init(&c->block);
-  cf_buf_init(&c->leaf, 2 * CF_LEAF_MAX);
   enum cf_err err = tails_check(c);
-  cf_block_fini(&c->block);
-  cf_buf_fini(&c->leaf);
-  free(c);
+  check_free(c);
   if (err == CF_OK)
     atomic_store(&l->tails_checked, true);
+  return err;
+}
+
+/* ---- a block ---- */
+
+static enum cf_err one_check(struct check *c, uint64_t first)
+{
+  uint64_t at = first % CF_TILE_W;
+  struct tile tile;
+  enum cf_err err = tile_get(c, first - at, &tile);
+  if (err == CF_OK)
+    err = front_get(c, first);
+  return err == CF_OK ? block_check(c, first, tile.hash + at * CF_HASH_N, tile.in_tree) : err;
+}
+
+enum cf_err cf_tail_check_block(struct cf_ledger *l, struct cf_tail *tail, uint64_t first)
+{
+  if (first >= l->found || atomic_load(&l->tails_checked))
+    return CF_OK;
+  struct check *c = check_new(l);
+  if (c == NULL)
+    return CF_E_NOMEM;
+  c->tail = tail;
+  enum cf_err err = cf_view_at(l, l->found, &c->view);
+  if (err == CF_OK)
+    err = one_check(c, first);
+  cf_view_put(c->view);
+  check_free(c);
   return err;
 }

@@ -132,6 +132,32 @@ START_TEST(test_no_segment_is_made_of_it)
 }
 END_TEST
 
+static void id_change(uint8_t *value, size_t n)
+{
+  uint8_t *at = memmem(value, n, "e-500", 5);
+  ck_assert_ptr_nonnull(at);
+  at[2] = '9';
+}
+
+/* An id that only the changed record has is not remembered, also before
+ * anything was read: the event would be lost. Those of other blocks are. */
+START_TEST(test_it_takes_no_event_for_another)
+{
+  struct cf_event e;
+  struct cf_place place;
+  piece_change(id_change);
+  stage_open_ledger();
+  stage_numbered(&e, 900);
+  place = stage_append(&e);
+  ck_assert_int_eq(place.err, CF_OK);
+  ck_assert(!place.duplicate);
+  cf_event_fini(&e);
+  stage_numbered(&e, 10);
+  ck_assert(stage_append(&e).duplicate);
+  cf_event_fini(&e);
+}
+END_TEST
+
 START_TEST(test_what_was_not_changed_is_shown)
 {
   struct cf_view *view = NULL;
@@ -197,6 +223,7 @@ int main(void)
        .setup = set_up,
        .teardown = stage_ledger_teardown},
       {.tcase = "tail", .test = test_no_segment_is_made_of_it},
+      {.tcase = "tail", .test = test_it_takes_no_event_for_another},
       {.tcase = "tail", .test = test_what_was_not_changed_is_shown},
       {.tcase = "rows", .test = test_a_row_leads_to_the_one_above, .timeout = 20},
   };

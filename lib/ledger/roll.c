@@ -23,12 +23,17 @@ static enum cf_err newest_checkpoint(struct cf_ledger *l, uint64_t end, struct c
   cf_u64_put(seek, end);
   struct cf_bdb_cursor *cursor = NULL;
   struct cf_str key, value;
+  struct cf_kept kept;
   enum cf_err err = cf_bdb_cursor_open(l->checkpoints, &cursor);
+  enum cf_bdb_move move = CF_BDB_AT_MOST;
+  do {
+    if (err == CF_OK)
+      err = cf_bdb_cursor_move(cursor, move, (struct cf_str){(const char *)seek, sizeof seek}, &key,
+                               &value);
+    move = CF_BDB_PREV;
+  } while (err == CF_OK && !cf_meta_kept(key, value, &kept));
   if (err == CF_OK)
-    err = cf_bdb_cursor_move(cursor, CF_BDB_AT_MOST,
-                             (struct cf_str){(const char *)seek, sizeof seek}, &key, &value);
-  if (err == CF_OK && value.n > 8)
-    cf_buf_put(note, value.p + 8, value.n - 8);
+    cf_buf_putstr(note, kept.note);
   cf_bdb_cursor_close(cursor);
   return err == CF_E_NOTFOUND ? CF_OK : err;
 }
@@ -136,7 +141,7 @@ static bool roll_all(struct cf_ledger *l)
   while (!cf_nap_stopped(l) && (tail = oldest_frozen(l)) != NULL) {
     struct cf_fault fault = {0};
     enum cf_err err = tail_roll(l, tail, &fault);
-    if (err != CF_OK)
+    if (err != CF_OK && err != CF_E_LEAVING)
       cf_log(CF_LOG_ERROR, "a segment could not be written (%s): %s; it is tried again",
              cf_err_word(err), cf_fault_text(&fault, err));
     cf_tail_unref(tail);

@@ -82,15 +82,12 @@ static enum cf_err last_keep(struct cf_ledger *l)
   return err;
 }
 
-/* What is left of the disk is for this too. */
 static enum cf_err head_sign(struct cf_ledger *l, uint64_t size, const uint8_t root[CF_HASH_N],
                              const struct cf_hashes *hashes, struct cf_buf *note,
                              struct cf_fault *fault)
 {
-  enum cf_err err = cf_signer_sign(l->signer, size, root, hashes, note, fault);
-  if (err == CF_E_SPACE && cf_space_release(l))
-    err = cf_signer_sign(l->signer, size, root, hashes, note, fault);
-  return err;
+  enum cf_err err = last_keep(l);
+  return err == CF_OK ? cf_signer_sign(l->signer, size, root, hashes, note, fault) : err;
 }
 
 /* Under seal: sign the durable head. */
@@ -107,8 +104,8 @@ static enum cf_err seal_now(struct cf_ledger *l, struct cf_fault *fault)
   cf_view_hashes(view, &hashes);
   err = cf_tree_root(&hashes, cf_view_size(view), root);
   if (err == CF_OK)
-    err = last_keep(l);
-  if (err == CF_OK)
+    err = head_sign(l, cf_view_size(view), root, &hashes, &note, fault);
+  if (err == CF_E_SPACE && cf_space_release(l)) /* what is left of the disk is for this too */
     err = head_sign(l, cf_view_size(view), root, &hashes, &note, fault);
   if (err != CF_OK)
     goto out;

@@ -89,9 +89,12 @@ static enum cf_err names_walk(int at, const char *path,
     return cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot read the directory");
   }
   enum cf_err err = CF_OK;
-  for (struct dirent *e; err == CF_OK && (e = readdir(d)) != NULL;)
+  struct dirent *e;
+  while (err == CF_OK && (errno = 0, e = readdir(d)) != NULL)
     if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
       err = each(dirfd(d), context, e->d_name, fault);
+  if (err == CF_OK && errno != 0)
+    err = cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot read the directory");
   (void)closedir(d);
   return err;
 }

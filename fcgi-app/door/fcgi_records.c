@@ -94,6 +94,7 @@ size_t cf_records_step(struct cf_records *r, const uint8_t *p, size_t n)
   }
   if (may)
     return used;
+  r->phase = CF_RECORDS_END;
   r->header_n = CF_RECORD_HEADER_N;
   r->content = r->padding = 0;
   return 0;

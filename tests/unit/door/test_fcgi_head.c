@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "fcgi-app/door/fcgi_head_in.h"
+#include "fcgi-app/door/fcgi_records_in.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -91,6 +92,19 @@ START_TEST(test_byte_by_byte)
 }
 END_TEST
 
+/* What may not come never may, whatever else comes behind it. */
+START_TEST(test_refused_for_good)
+{
+  struct cf_str says = heads[_i].says;
+  struct cf_records r = {0};
+  size_t n = cf_records_pass(&r, (const uint8_t *)says.p, says.n);
+  if (n == says.n)
+    return;
+  for (int again = 0; again < 3; again++)
+    ck_assert_uint_eq(cf_records_pass(&r, (const uint8_t *)BEGIN, sizeof BEGIN - 1), 0);
+}
+END_TEST
+
 /* A head of BEGIN_REQUEST, parameters of n bytes in records of `piece`, and
  * their end. */
 static size_t make(uint8_t *out, size_t n, size_t piece)
@@ -169,6 +183,7 @@ int main(void)
 {
   const struct cf_test tests[] = {
       {.tcase = "head", .test = test_judge, .loops = CF_COUNT(heads)},
+      {.tcase = "head", .test = test_refused_for_good, .loops = CF_COUNT(heads)},
       {.tcase = "head", .test = test_byte_by_byte},
       {.tcase = "head", .test = test_length, .loops = CF_COUNT(lengths)},
       {.tcase = "head", .test = test_peek, .loops = CF_COUNT(lengths)},

@@ -285,7 +285,9 @@ static enum cf_err before_load(struct cf_signer *signer, struct cf_fault *fault)
   cf_buf_init(&b, CF_NOTE_MAX);
   enum cf_err err = cf_file_get(signer->fd, BEFORE, &b, &mode, fault);
   if (err == CF_OK && cf_checkpoint_check(cf_buf_str(&b), &signer->vkey, &signer->before) != CF_OK)
-    err = cf_fail(fault, CF_E_CONFIG, BEFORE, "it is not a checkpoint that this key signed");
+    err = cf_fail(fault, CF_E_CONFIG, BEFORE,
+                  "it is not a checkpoint that this key signed: find out who changed it, then "
+                  "remove it; what was signed last is in `state`");
   cf_buf_fini(&b);
   return err == CF_E_NOTFOUND ? CF_OK : err;
 }
@@ -493,8 +495,8 @@ static enum cf_err note_make(const struct cf_signer *signer, const struct cf_che
   return cf_note_sign((struct cf_str){(const void *)text, text_n}, &signer->vkey, signer->seed, b);
 }
 
-/* Another name for the note that is replaced. What replaces it syncs the
- * directory. */
+/* Another name for the note that is replaced, or a copy where the file system
+ * has no second names. What replaces it syncs the directory. */
 static enum cf_err before_keep(const struct cf_signer *signer, struct cf_fault *fault)
 {
   if (signer->note.n == 0)
@@ -503,6 +505,9 @@ static enum cf_err before_keep(const struct cf_signer *signer, struct cf_fault *
   if (linkat(signer->fd, "state", signer->fd, BEFORE ".new", 0) == 0 &&
       renameat(signer->fd, BEFORE ".new", signer->fd, BEFORE) == 0)
     return CF_OK;
+  if (errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS || errno == EMLINK)
+    return written(cf_file_replace(signer->fd, BEFORE, 0600, cf_buf_str(&signer->note)), BEFORE,
+                   fault);
   return cf_fail_errno(fault, errno == ENOSPC || errno == EDQUOT ? CF_E_SPACE : CF_E_SYSTEM, BEFORE,
                        "the signer cannot write it");
 }

@@ -3,11 +3,13 @@
  * that whatever a crash leaves behind opens again. */
 #include "config.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,6 +35,14 @@ static enum cf_err leaves_get(void *context, unsigned level, uint64_t first, siz
   return CF_OK;
 }
 static const struct cf_hashes hashes = {.get = leaves_get};
+
+static int no_links; /* what linkat fails with, or 0 */
+
+int linkat(int from, const char *old, int to, const char *fresh, int flags)
+{
+  errno = no_links;
+  return no_links != 0 ? -1 : (int)syscall(SYS_linkat, from, old, to, fresh, flags);
+}
 
 static const char *at(const char *name)
 {
@@ -291,6 +301,20 @@ START_TEST(refuses_state_of_another)
 }
 END_TEST
 
+START_TEST(refuses_changed_before)
+{
+  ck_assert_ok(SIGN(9));
+  ck_assert_ok(SIGN(10));
+  CLOSE();
+  temp_write(at("before"), CF_STR("x"), 0600);
+  ck_assert_err(cf_signer_open(directory, ORIGIN, &signer, &fault), CF_E_CONFIG);
+  ck_assert_str_eq(fault.at, "before");
+  ck_assert_ptr_nonnull(strstr(fault.detail, "remove it"));
+  unlink(at("before"));
+  OPEN();
+}
+END_TEST
+
 /* ---- signing ---- */
 
 START_TEST(signs_and_remembers)
@@ -461,6 +485,25 @@ START_TEST(killed)
 }
 END_TEST
 
+static const int link_errors[] = {0, EPERM, EOPNOTSUPP, ENOSYS, EMLINK};
+
+/* The note before the last is kept on any file system. */
+START_TEST(keeps_before)
+{
+  struct cf_checkpoint before;
+  no_links = link_errors[_i];
+  ck_assert_ok(SIGN(50));
+  ck_assert(!cf_signer_before(signer, &before));
+  ck_assert_ok(SIGN(51));
+  ck_assert_ok(SIGN(52));
+  REOPEN();
+  SIGNED(52);
+  ck_assert(cf_signer_before(signer, &before));
+  ck_assert_uint_eq(before.size, 51);
+  ck_assert_uint_eq(mode_of(at("before")), 0600);
+}
+END_TEST
+
 /* No room for the state: nothing is given out, nothing is remembered. */
 START_TEST(no_room)
 {
@@ -498,6 +541,7 @@ int main(void)
       {SIGNER, .test = refuses_changed_key},
       {SIGNER, .test = refuses_changed_state},
       {SIGNER, .test = refuses_state_of_another},
+      {SIGNER, .test = refuses_changed_before},
       {SIGNER, .test = signs_and_remembers},
       {SIGNER, .test = same_again},
       {SIGNER, .test = refuses_rollback},
@@ -507,6 +551,7 @@ int main(void)
       {SIGNER, .test = state_left_over},
       {SIGNER, .test = key_left_over},
       {SIGNER, .test = killed, .loops = 10},
+      {SIGNER, .test = keeps_before, .loops = CF_COUNT(link_errors)},
       {SIGNER, .test = no_room},
   };
   return cf_test_run("signer", tests, CF_COUNT(tests));

@@ -181,6 +181,8 @@ static enum cf_err put_entries(struct cf_call *call, struct cf_view *view,
   return err;
 }
 
+/* Entries are there as soon as they are durable: who has them can compute their
+ * hashes, which must not be believed before they are signed. */
 static enum cf_err put_tile_of_entries(struct cf_call *call, const struct cf_tile *tile,
                                        struct cf_buf *b)
 {
@@ -188,8 +190,7 @@ static enum cf_err put_tile_of_entries(struct cf_call *call, const struct cf_til
   enum cf_err err = cf_view_get(call->app->ledger, &view);
   if (err != CF_OK)
     return err;
-  uint64_t size = cf_view_size(view);
-  if (tile->n > size / CF_TILE_W || tile->n * CF_TILE_W + tile->width > size)
+  if (!cf_tile_within(tile, cf_view_size(view)))
     err = cf_fail(&call->fault, CF_E_NOTFOUND, NULL, "there is no such tile yet");
   else
     err = put_entries(call, view, tile, b);

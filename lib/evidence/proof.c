@@ -16,18 +16,13 @@ static struct cf_str hash_str(const uint8_t hash[CF_HASH_N])
   return (struct cf_str){(const char *)hash, CF_HASH_N};
 }
 
-static void path_of(const struct cf_proof *proof, struct cf_str path[CF_PROOF_MAX])
-{
-  for (size_t i = 0; i < proof->n; i++)
-    path[i] = hash_str(proof->hash[i]);
-}
-
 static enum cf_err consistency_check(const struct cf_proof *proof, uint64_t first,
                                      const uint8_t first_root[CF_HASH_N], uint64_t second,
                                      const uint8_t second_root[CF_HASH_N])
 {
   struct cf_str path[CF_PROOF_MAX];
-  path_of(proof, path);
+  for (size_t i = 0; i < proof->n; i++)
+    path[i] = hash_str(proof->hash[i]);
   return cf_consistency_check(first, second, hash_str(first_root), hash_str(second_root), path,
                               proof->n);
 }
@@ -54,17 +49,13 @@ static enum cf_err root_get(const struct cf_signed_tree *k, uint64_t size, uint8
 enum cf_err cf_tree_prove_inclusion(const struct cf_signed_tree *k, uint64_t seq, uint64_t size,
                                     struct cf_proof *proof)
 {
-  struct cf_str path[CF_PROOF_MAX];
   uint8_t leaf[CF_HASH_N], root[CF_HASH_N];
   enum cf_err err = root_get(k, size, root);
   if (err == CF_OK)
     err = k->hashes.get(k->hashes.context, 0, seq, 1, leaf);
   if (err == CF_OK)
     err = cf_tree_inclusion(&k->hashes, seq, size, proof);
-  if (err != CF_OK)
-    return err;
-  path_of(proof, path);
-  return cf_inclusion_check(seq, size, hash_str(leaf), path, proof->n, hash_str(root));
+  return err == CF_OK ? cf_proof_includes(proof, seq, size, leaf, root) : err;
 }
 
 /* That a tree extends itself or the empty one needs no proof. */
@@ -176,21 +167,13 @@ enum cf_err cf_proof_consistency(struct cf_ledger *ledger, const struct cf_proof
   return kept_close(&k, err, fault);
 }
 
-/* Is all of it in a tree of that size? */
-static bool tile_within(const struct cf_tile *tile, uint64_t size)
-{
-  uint64_t entries = CF_TILE_H * tile->level < 64 ? size >> (CF_TILE_H * tile->level) : 0;
-  return tile->n < entries / CF_TILE_W ||
-         (tile->n == entries / CF_TILE_W && tile->width <= entries % CF_TILE_W);
-}
-
 enum cf_err cf_proof_tile(struct cf_ledger *ledger, const struct cf_tile *tile, struct cf_buf *b,
                           struct cf_fault *fault)
 {
   struct kept k;
   uint8_t hashes[CF_TILE_W * CF_HASH_N];
   enum cf_err err = kept_open(&k, ledger, 0, fault);
-  if (err == CF_OK && !tile_within(tile, k.tree.head.size))
+  if (err == CF_OK && !cf_tile_within(tile, k.tree.head.size))
     err = cf_fail(fault, CF_E_NOTFOUND, NULL, "there is no such tile yet");
   if (err == CF_OK)
     err = cf_tree_prove_tile(&k.tree, tile, hashes);

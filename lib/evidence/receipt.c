@@ -60,13 +60,8 @@ static bool has_record(struct cf_ledger *ledger, uint64_t seq)
 static enum cf_err inclusion_check(const struct cf_inclusion *in, uint64_t seq,
                                    const uint8_t hash[CF_HASH_N], struct cf_fault *fault)
 {
-  struct cf_str path[CF_PROOF_MAX];
-  for (size_t i = 0; i < in->proof.n; i++)
-    path[i] = (struct cf_str){(const char *)in->proof.hash[i], CF_HASH_N};
   enum cf_err err =
-      cf_inclusion_check(seq, in->checkpoint.size, (struct cf_str){(const char *)hash, CF_HASH_N},
-                         path, in->proof.n,
-                         (struct cf_str){(const char *)in->checkpoint.root, CF_HASH_N});
+      cf_proof_includes(&in->proof, seq, in->checkpoint.size, hash, in->checkpoint.root);
   return err == CF_OK ? CF_OK
                       : cf_fail(fault, CF_E_DAMAGED, NULL,
                                 "record %llu does not lead to the root that was signed",

@@ -238,9 +238,11 @@ struct judged {
 static uint64_t rows_lacking(struct cf_ledger *l, const struct cf_segment_meta *meta, size_t *at,
                              const struct hearer *hearer)
 {
-  const struct cf_segment_body *body,
-      file = meta != NULL ? cf_told_body(meta) : (struct cf_segment_body){0};
+  const struct cf_segment_body *body;
+  struct cf_segment_body file = {0};
   uint64_t n = 0;
+  if (meta != NULL)
+    file = cf_told_body(meta);
   while ((body = cf_told_lacking(&l->told, meta != NULL ? &file : NULL, at)) != NULL) {
     n++;
     fault_tell(l, hearer,

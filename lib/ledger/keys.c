@@ -29,16 +29,12 @@ static enum cf_err leaf_check(const struct way *w, uint64_t seq, const uint8_t h
   uint64_t size = cf_view_size(w->view);
   uint8_t root[CF_HASH_N];
   struct cf_proof proof;
-  struct cf_str hashes[CF_PROOF_MAX];
   enum cf_err err = cf_tree_root(&w->hashes, size, root);
   if (err == CF_OK)
     err = cf_tree_inclusion(&w->hashes, seq, size, &proof);
   if (err != CF_OK)
     return err;
-  for (size_t i = 0; i < proof.n; i++)
-    hashes[i] = (struct cf_str){(const char *)proof.hash[i], CF_HASH_N};
-  err = cf_inclusion_check(seq, size, (struct cf_str){(const char *)hash, CF_HASH_N}, hashes,
-                           proof.n, (struct cf_str){(const char *)root, CF_HASH_N});
+  err = cf_proof_includes(&proof, seq, size, hash, root);
   return err == CF_E_PROOF ? CF_E_DAMAGED : err;
 }
 

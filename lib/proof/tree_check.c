@@ -66,6 +66,16 @@ enum cf_err cf_inclusion_check(uint64_t index, uint64_t size, struct cf_str leaf
   return c.sn == 0 && hash_is(r, root) ? CF_OK : CF_E_PROOF;
 }
 
+enum cf_err cf_proof_includes(const struct cf_proof *proof, uint64_t index, uint64_t size,
+                              const uint8_t leaf_hash[CF_HASH_N], const uint8_t root[CF_HASH_N])
+{
+  struct cf_str path[CF_PROOF_MAX];
+  for (size_t i = 0; i < proof->n; i++)
+    path[i] = (struct cf_str){(const char *)proof->hash[i], CF_HASH_N};
+  return cf_inclusion_check(index, size, (struct cf_str){(const char *)leaf_hash, CF_HASH_N}, path,
+                            proof->n, (struct cf_str){(const char *)root, CF_HASH_N});
+}
+
 /* 0 < first < second, and the proof is not empty. Where first is a power of two
  * its root is the first hash of the way and not sent. */
 static enum cf_err consistency_walk(uint64_t first, uint64_t second, struct cf_str first_root,
@@ -213,4 +223,11 @@ enum cf_err cf_tile_path_parse(struct cf_str path, struct cf_tile *tile)
 unsigned cf_tile_partial(uint64_t size, unsigned level)
 {
   return level * CF_TILE_H < 64 ? (unsigned)(size >> level * CF_TILE_H) % CF_TILE_W : 0;
+}
+
+bool cf_tile_within(const struct cf_tile *tile, uint64_t size)
+{
+  uint64_t entries = CF_TILE_H * tile->level < 64 ? size >> (CF_TILE_H * tile->level) : 0;
+  return tile->n < entries / CF_TILE_W ||
+         (tile->n == entries / CF_TILE_W && tile->width <= entries % CF_TILE_W);
 }

@@ -230,6 +230,35 @@ START_TEST(test_damage_of_another_id)
 }
 END_TEST
 
+/* The newest segment is gone, which has the hash in front of the tail: events
+ * are taken, and those of the tail remembered, segments are made, the head is
+ * signed, and what is lost is that segment. */
+START_TEST(test_newest_segment_lost)
+{
+  char path[300];
+  struct cf_event e;
+  struct cf_ledger_state state;
+  stage_append_range(0, 1000, 100);
+  stage_wait_for_segments(3);
+  stage_segment_path(3, path);
+  stage_close_ledger();
+  temp_run("rm '%s' '%s.sums'", path, path);
+  stage_open_ledger();
+  stage_numbered(&e, 780); /* of the tail's first block */
+  ck_assert(stage_append(&e).duplicate);
+  cf_event_fini(&e);
+  stage_append_range(1000, 1600, 100);
+  stage_wait_for_segments(6);
+  struct cf_verify_result *result = calloc(1, sizeof *result);
+  ck_assert(!stage_verify(result));
+  ck_assert_uint_eq(result->first_bad, 512);
+  ck_assert_uint_eq(unreadable_blocks(512), 4);
+  cf_ledger_state(stage_ledger, &state);
+  ck_assert(!state.roll_failed);
+  free(result);
+}
+END_TEST
+
 /* The first page names all others: without it the first segment, with record 0,
  * is lost. The ledger opens, says so, and takes and gives everything else. */
 START_TEST(test_first_segment_lost)
@@ -297,6 +326,7 @@ int main(void)
        .teardown = stage_ledger_teardown},
       {.tcase = "damage", .test = test_damage_of_another_reader},
       {.tcase = "damage", .test = test_damage_of_another_id},
+      {.tcase = "damage", .test = test_newest_segment_lost},
       {.tcase = "damage", .test = test_first_segment_lost},
       {.tcase = "damage", .test = test_row_of_a_later_version},
   };

@@ -27,7 +27,7 @@ enum cf_records_phase { CF_RECORDS_BEGIN, CF_RECORDS_PARAMS, CF_RECORDS_STDIN, C
 struct cf_records {
   enum cf_records_phase phase;
   unsigned request; /* its id, from PARAMS on */
-  size_t header_n;  /* of a header; whole: nothing more may come */
+  size_t header_n;  /* of a header; whole, at CF_RECORDS_END: nothing more may come */
   uint8_t header[CF_RECORD_HEADER_N];
   size_t content, padding; /* of the record that is under way, still to come */
   /* Of PARAMS: the length that is being read, how many bytes of it are to come,

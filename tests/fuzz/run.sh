@@ -5,7 +5,7 @@
 # New inputs go to BUILDDIR/fuzz-TARGET/corpus; what crashes it is left in BUILDDIR/fuzz-TARGET.
 set -euo pipefail
 
-[ $# -ge 2 ] || { echo "usage: run.sh event|logline|record|request SECONDS [BUILDDIR]" >&2; exit 2; }
+[ $# -ge 2 ] || { echo "usage: run.sh event|logline|record|records|request SECONDS [BUILDDIR]" >&2; exit 2; }
 command -v "${CLANG:-clang}" >/dev/null || { echo "no ${CLANG:-clang}: apt-get install clang libclang-rt-dev" >&2; exit 2; }
 target=$1
 seconds=$2
@@ -20,6 +20,7 @@ sources=()
 libs=()
 case $target in
   logline) sources=("$root"/lib/input/{input,lines,logline*}.c) ;;
+  records) sources=("$root"/fcgi-app/door/fcgi_{head,records}.c) ;;
   request)
     sources=("$root"/lib/{index,proof,segment,ledger,query,evidence,output}/*.c "$root"/fcgi-app/{http,who,page,routes}/*.c)
     libs=(-ldb-5.3 -lz)

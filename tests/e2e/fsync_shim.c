@@ -6,7 +6,8 @@
  * CF_SHIM_ARM=FILE   while this file exists, calls of fsync and fdatasync are
  * counted; the n-th, n being the number in the
  *                    file, fails with EIO
- * CF_SHIM_STALL=FILE while this file exists, fsync and fdatasync do not return
+ * CF_SHIM_STALL=FILE while this file exists, fsync and fdatasync do not return;
+ * the first that does not makes FILE.hangs
  * CF_SHIM_MARK=TEXT  TEXT with the letters, digits and dashes behind it is
  * noted where it occurs in what is read or written
  *
@@ -279,8 +280,13 @@ static int failing(void)
 static void stall(void)
 {
   const char *path = getenv("CF_SHIM_STALL");
+  char told[4096];
 
-  while (path && access(path, F_OK) == 0)
+  if (path == NULL || access(path, F_OK) != 0)
+    return;
+  (void)snprintf(told, sizeof told, "%s.hangs", path);
+  (void)close(open(told, O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+  while (access(path, F_OK) == 0)
     (void)usleep(10000);
 }
 

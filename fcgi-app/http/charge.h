@@ -27,7 +27,8 @@ struct cf_charge {
 CF_MUST enum cf_err cf_charge_add(struct cf_charge *charge, uint64_t n);
 /* n bytes, which were charged, less. */
 void cf_charge_cut(struct cf_charge *charge, uint64_t n);
-/* All of it is given back. */
+/* All of it is given back, its memory was freed before. Where many held much
+ * the last one has the allocator give it back, too. */
 void cf_charge_fini(struct cf_charge *charge);
 
 #endif

@@ -4,12 +4,7 @@
 
 #include "fcgi-app/routes/ingest_in.h"
 
-#include <malloc.h>
 #include <stdlib.h>
-
-/* bytes of a body whose memory is given back: the allocator would keep it, in
- * each of its arenas */
-#define LARGE (UINT64_C(2) << 20)
 
 /* Charged at once, for what is used in small pieces. */
 #define CREDIT 65536
@@ -33,10 +28,6 @@ void cf_ingest_fini(struct cf_ingest *in)
   free(in->events);
   free(in->pointers);
   free(in->append.places);
-#ifdef M_TRIM_THRESHOLD
-  if (in->bytes > LARGE)
-    (void)malloc_trim(0);
-#endif
 }
 
 /* ---- memory ---- */
@@ -181,7 +172,6 @@ enum cf_err cf_ingest_read(struct cf_ingest *in, struct cf_str body, uint64_t ma
   struct cf_scan_members members;
   bool more = true;
   enum cf_err err = CF_OK;
-  in->bytes = body.n;
   in->rules.hold = tree_hold;
   in->rules.let_go = tree_let_go;
   in->rules.context = in;

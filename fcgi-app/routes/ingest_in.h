@@ -28,7 +28,6 @@ struct cf_ingest {
   size_t events_n, events_cap;
   uint64_t text_n; /* of their texts, bytes */
   size_t faults;
-  size_t bytes;                     /* of the body */
   const struct cf_event **pointers; /* to events */
   struct cf_append append;
   size_t accepted, duplicates, rejected, conflicts; /* conflicts are rejected too */

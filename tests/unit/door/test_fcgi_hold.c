@@ -96,6 +96,21 @@ START_TEST(test_crowded_can_answer)
 }
 END_TEST
 
+/* Where the web server tells no address, whoever connected counts as one. */
+START_TEST(test_a_uid_for_an_address)
+{
+  char caller[32];
+  for (unsigned i = 0; i < 17; i++) {
+    snprintf(caller, sizeof caller, "c%u", i);
+    hold(i, i % 2 ? "" : NULL, caller);
+  }
+  hold(17, "192.0.2.1", "c17");
+  look_after(SECOND);
+  ck_assert_err(cf_hold_go(holds, 17, &paces[17]), CF_OK);
+  ck_assert_uint_eq(count(CF_E_CROWDED), 1);
+}
+END_TEST
+
 START_TEST(test_time_is_over)
 {
   hold(0, NULL, "");
@@ -144,6 +159,7 @@ int main(void)
        .setup = set_up,
        .teardown = tear_down},
       {.tcase = "hold", .test = test_crowded_can_answer},
+      {.tcase = "hold", .test = test_a_uid_for_an_address},
       {.tcase = "hold", .test = test_time_is_over},
       {.tcase = "hold", .test = test_writer},
       {.tcase = "hold", .test = test_quick_for_long},

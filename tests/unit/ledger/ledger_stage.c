@@ -152,6 +152,13 @@ uint64_t stage_segments(void)
   return state.segments;
 }
 
+void stage_min_free(const char *value, bool reads_ok)
+{
+  stage_set("min_free", value);
+  while (cf_ledger_reads_ok(stage_ledger) != reads_ok)
+    usleep(1000);
+}
+
 void stage_wait_for_segments(uint64_t n)
 {
   while (stage_segments() < n)

@@ -25,6 +25,9 @@ void stage_small_segments(void);
 void stage_init_ledger(void);
 void stage_open_ledger(void);
 void stage_close_ledger(void);
+/* Set min_free, and wait until the ledger has seen that there is, or is no
+ * more, space for records of reads: it looks five times a second. */
+void stage_min_free(const char *value, bool reads_ok);
 /* Take away configuration and directory. */
 void stage_clear(void);
 

@@ -367,6 +367,20 @@ START_TEST(note_signatures)
 }
 END_TEST
 
+/* Of a kept checkpoint only the log's own lines are handed on. */
+START_TEST(note_only)
+{
+  struct cf_buf own, only;
+  cf_buf_init(&own, CF_NOTE_MAX);
+  cf_buf_init(&only, CF_NOTE_MAX);
+  cf_buf_putstr(&own, note_with(0, true, ""));
+  ck_assert_ok(cf_note_only(note_with(2, true, SIG), &vkey, &only));
+  ck_assert_str_eq(cf_buf_cstr(&only), cf_buf_cstr(&own));
+  cf_buf_fini(&only);
+  cf_buf_fini(&own);
+}
+END_TEST
+
 /* Sixteen signatures of a kind whose signatures are long. */
 START_TEST(note_signatures_long)
 {
@@ -500,6 +514,7 @@ int main(void)
       {NOTE, .test = note_changed},
       {NOTE, .test = note_split, .loops = CF_COUNT(notes)},
       {NOTE, .test = note_signatures},
+      {.tcase = "note", .test = note_only},
       {NOTE, .test = note_signatures_long},
       {NOTE, .test = note_too_long},
       {NOTE, .test = receipt_made},

@@ -2,7 +2,7 @@
 /* The stage of the test_app_* programs. */
 #include "config.h"
 
-#include "tests/unit/routes/app_stage.h"
+#include "tests/unit/routes/app_roles.h"
 
 struct cf_app *stage_app;
 struct cf_memory stage_answer;
@@ -10,6 +10,7 @@ bool stage_abandoned;
 bool stage_crowded;
 void (*stage_conf_set)(void);
 void (*stage_begun)(void);
+const char *writer, *reader, *auditor, *admin;
 
 static struct cf_json *doc;
 static char *body_text;
@@ -57,6 +58,15 @@ void stage_setup(void)
   cf_memory_init(&stage_answer, CF_DOOR_WEB);
   tokens_n = 0;
   open_all();
+}
+
+void stage_setup_roles(void)
+{
+  stage_setup();
+  writer = make_token("web1", "[\"writer\"]", "");
+  reader = make_token("ron", "[\"reader\"]", "");
+  auditor = make_token("eve", "[\"auditor\"]", "");
+  admin = make_token("root", "[\"admin\"]", "");
 }
 
 void stage_reopen(void)

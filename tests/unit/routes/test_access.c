@@ -5,17 +5,7 @@
 
 #include <sys/statvfs.h>
 
-#include "tests/unit/routes/app_stage.h"
-
-static const char *writer, *reader, *auditor;
-
-static void setup(void)
-{
-  stage_setup();
-  writer = make_token("web1", "[\"writer\"]", "");
-  reader = make_token("ron", "[\"reader\"]", "");
-  auditor = make_token("ada", "[\"auditor\"]", "");
-}
+#include "tests/unit/routes/app_roles.h"
 
 static void set_relaxed(void)
 {
@@ -25,7 +15,7 @@ static void set_relaxed(void)
 static void setup_relaxed(void)
 {
   stage_conf_set = set_relaxed;
-  setup();
+  stage_setup_roles();
 }
 
 static void set_tiles(void)
@@ -36,7 +26,7 @@ static void set_tiles(void)
 static void setup_public(void)
 {
   stage_conf_set = set_tiles;
-  setup();
+  stage_setup_roles();
 }
 
 static void feed(unsigned n)
@@ -169,7 +159,7 @@ START_TEST(test_each_route_leaves_one)
   ck_assert_uint_eq(trail(""), 1);
   ck_value("events.0.action", shown[_i].action);
   ck_value("events.0.attributes.filter", shown[_i].filter);
-  ck_value("events.0.user", "ada");
+  ck_value("events.0.user", "eve");
   before = records();
   ck_answer(get(shown[_i].path, auditor), 200);
   ck_assert_uint_eq(records(), before);
@@ -424,7 +414,7 @@ END_TEST
 static void setup_small(void)
 {
   stage_conf_set = stage_small_segments;
-  setup();
+  stage_setup_roles();
 }
 
 /* The page's quick look is a verdict too. */
@@ -451,24 +441,24 @@ END_TEST
 
 /* ---- space ---- */
 
-static void leave_share(unsigned percent)
+static void leave_share(unsigned percent, bool reads_ok)
 {
   struct statvfs s;
   char text[40];
   ck_assert_int_eq(fstatvfs(cf_ledger_directory(stage_ledger), &s), 0);
   snprintf(text, sizeof text, "%llu", (unsigned long long)s.f_bavail * s.f_frsize / percent * 100);
-  stage_set("min_free", text);
-  usleep(300000); /* free space is asked for five times a second */
+  stage_min_free(text, reads_ok);
 }
 
 /* Half of the reserve is for reads, and what a revocation needs is not. */
 START_TEST(test_space)
 {
   ck_answer(get("/v1/events?user=before", reader), 200);
-  leave_share(75);
+  leave_share(25, false);
+  leave_share(75, true);
   ck_answer(post("/v1/events", writer, "{\"action\":\"x\"}"), 507);
   ck_answer(get("/v1/events?user=u", reader), 200);
-  leave_share(25);
+  leave_share(25, false);
   ck_answer(get("/v1/events?user=v", reader), 507);
   ck_value("type", "urn:counterfoil:no-space");
   ck_answer(get("/v1/events?user=before", reader), 507);
@@ -484,13 +474,16 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-      {.tcase = "when", .test = test_first_is_durable, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "when",
+       .test = test_first_is_durable,
+       .setup = stage_setup_roles,
+       .teardown = stage_teardown},
       {.tcase = "when", .test = test_repeats_are_counted},
       {.tcase = "when", .test = test_next_page_is_the_same},
       {.tcase = "when", .test = test_address_tells_apart},
       {.tcase = "which",
        .test = test_each_route_leaves_one,
-       .setup = setup,
+       .setup = stage_setup_roles,
        .teardown = stage_teardown,
        .loops = CF_COUNT(shown)},
       {.tcase = "which", .test = test_absence_leaves_one, .loops = CF_COUNT(absent)},
@@ -501,14 +494,20 @@ int main(void)
       {.tcase = "which", .test = test_tokens},
       {.tcase = "which", .test = test_revoked_again},
       {.tcase = "which", .test = test_sign_in},
-      {.tcase = "what", .test = test_long_filter, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "what",
+       .test = test_long_filter,
+       .setup = stage_setup_roles,
+       .teardown = stage_teardown},
       {.tcase = "what", .test = test_streamed},
       {.tcase = "what", .test = test_verdict},
       {.tcase = "bad",
        .test = test_page_with_a_bad_verdict,
        .setup = setup_small,
        .teardown = stage_teardown},
-      {.tcase = "space", .test = test_space, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "space",
+       .test = test_space,
+       .setup = stage_setup_roles,
+       .teardown = stage_teardown},
       {.tcase = "strangers",
        .test = test_networks,
        .setup = setup_public,

@@ -5,21 +5,7 @@
 
 #include "fcgi-app/routes/route_in.h"
 #include "lib/base/codec.h"
-#include "tests/unit/routes/app_stage.h"
-
-static const char *admin;
-static const char *writer;
-static const char *reader;
-static const char *auditor;
-
-static void setup(void)
-{
-  stage_setup();
-  admin = make_token("root", "[\"admin\"]", "");
-  writer = make_token("web1", "[\"writer\"]", "");
-  reader = make_token("ron", "[\"reader\"]", "");
-  auditor = make_token("eve", "[\"auditor\"]", "");
-}
+#include "tests/unit/routes/app_roles.h"
 
 /* ---- every route ---- */
 
@@ -575,7 +561,10 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-      {.tcase = "every", .test = test_nobody, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "every",
+       .test = test_nobody,
+       .setup = stage_setup_roles,
+       .teardown = stage_teardown},
       {.tcase = "every", .test = test_wrong_role},
       {.tcase = "every", .test = test_crowded},
       {.tcase = "every", .test = test_unknown_parameter},
@@ -583,10 +572,16 @@ int main(void)
       {.tcase = "every", .test = test_cross_origin},
       {.tcase = "every", .test = test_open_routes},
       {.tcase = "every", .test = test_unknown_is_not_zero},
-      {.tcase = "tokens", .test = test_token_life, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "tokens",
+       .test = test_token_life,
+       .setup = stage_setup_roles,
+       .teardown = stage_teardown},
       {.tcase = "tokens", .test = test_bad_token},
       {.tcase = "tokens", .test = test_whoami},
-      {.tcase = "verify", .test = test_verify, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "verify",
+       .test = test_verify,
+       .setup = stage_setup_roles,
+       .teardown = stage_teardown},
       {.tcase = "verify", .test = test_verify_kept},
       {.tcase = "verify", .test = test_bad_verify},
       {.tcase = "verify", .test = test_verify_in_parts},

@@ -7,17 +7,7 @@
 
 #include "fcgi-app/who/token.h"
 #include "lib/base/pack.h"
-#include "tests/unit/routes/app_stage.h"
-
-static const char *writer;
-static const char *auditor;
-
-static void setup(void)
-{
-  stage_setup();
-  writer = make_token("web1", "[\"writer\"]", "");
-  auditor = make_token("eve", "[\"auditor\"]", "");
-}
+#include "tests/unit/routes/app_roles.h"
 
 /* How many records of the ledger match. */
 static long long count(const char *query)
@@ -197,7 +187,7 @@ static void trust_carol(void)
 static void setup_trust(void)
 {
   stage_conf_set = trust_carol;
-  setup();
+  stage_setup_roles();
 }
 
 START_TEST(test_writer_vouched_for)
@@ -375,7 +365,7 @@ static void small_limits(void)
 static void setup_small(void)
 {
   stage_conf_set = small_limits;
-  setup();
+  stage_setup_roles();
 }
 
 START_TEST(test_limits)
@@ -457,7 +447,7 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-      {.tcase = "one", .test = test_one, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "one", .test = test_one, .setup = stage_setup_roles, .teardown = stage_teardown},
       {.tcase = "one", .test = test_duplicate},
       {.tcase = "one", .test = test_bad_event},
       {.tcase = "one", .test = test_sources},
@@ -468,7 +458,10 @@ int main(void)
       {.tcase = "one", .test = test_bad_param},
       {.tcase = "one", .test = test_leaving},
       {.tcase = "one", .test = test_space},
-      {.tcase = "batch", .test = test_batch, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "batch",
+       .test = test_batch,
+       .setup = stage_setup_roles,
+       .teardown = stage_teardown},
       {.tcase = "batch", .test = test_batch_errors},
       {.tcase = "batch", .test = test_losses},
       {.tcase = "trust",

@@ -4,17 +4,7 @@
 #include "config.h"
 
 #include "fcgi-app/page/page.h"
-#include "tests/unit/routes/app_stage.h"
-
-static const char *writer;
-static const char *auditor;
-
-static void setup(void)
-{
-  stage_setup();
-  writer = make_token("web1", "[\"writer\"]", "");
-  auditor = make_token("eve", "[\"auditor\"]", "");
-}
+#include "tests/unit/routes/app_roles.h"
 
 static void event(const char *text)
 {
@@ -170,7 +160,6 @@ START_TEST(test_cookie_only_reads)
   sign_in();
   ck_answer(see("/v1/events"), 200);
   ck_answer(see("/v1/verify?mode=quick"), 200);
-  const char *admin = make_token("root", "[\"admin\"]", "");
   ck_answer(login(admin, NULL, NULL), 303);
   snprintf(cookie, sizeof cookie, "%.*s", (int)strcspn(header("Set-Cookie"), ";"),
            header("Set-Cookie"));
@@ -472,7 +461,7 @@ static void no_files(void)
 static void setup_no_files(void)
 {
   stage_conf_set = no_files;
-  setup();
+  stage_setup_roles();
 }
 
 /* A log does not stop because the page's files are missing. */
@@ -519,14 +508,20 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-      {.tcase = "session", .test = test_signed_out, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "session",
+       .test = test_signed_out,
+       .setup = stage_setup_roles,
+       .teardown = stage_teardown},
       {.tcase = "session", .test = test_login},
       {.tcase = "session", .test = test_login_origin},
       {.tcase = "session", .test = test_logout},
       {.tcase = "session", .test = test_cookie_only_reads},
       {.tcase = "session", .test = test_not_a_reader},
       {.tcase = "session", .test = test_slash, .loops = CF_COUNT(safe_methods)},
-      {.tcase = "list", .test = test_filters, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "list",
+       .test = test_filters,
+       .setup = stage_setup_roles,
+       .teardown = stage_teardown},
       {.tcase = "list", .test = test_newest_first},
       {.tcase = "list", .test = test_paging},
       {.tcase = "list", .test = test_chain},
@@ -535,9 +530,15 @@ int main(void)
       {.tcase = "list", .test = test_order_shown},
       {.tcase = "list", .test = test_ahead},
       {.tcase = "list", .test = test_trail},
-      {.tcase = "hostile", .test = test_hostile, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "hostile",
+       .test = test_hostile,
+       .setup = stage_setup_roles,
+       .teardown = stage_teardown},
       {.tcase = "hostile", .test = test_templates},
-      {.tcase = "files", .test = test_assets, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "files",
+       .test = test_assets,
+       .setup = stage_setup_roles,
+       .teardown = stage_teardown},
       {.tcase = "no files",
        .test = test_no_files,
        .setup = setup_no_files,

@@ -4,19 +4,7 @@
 
 #include "lib/base/codec.h"
 #include "lib/proof/note.h"
-#include "tests/unit/routes/app_stage.h"
-
-static const char *writer;
-static const char *reader;
-static const char *auditor;
-
-static void setup(void)
-{
-  stage_setup();
-  writer = make_token("web1", "[\"writer\"]", "");
-  reader = make_token("ron", "[\"reader\"]", "");
-  auditor = make_token("eve", "[\"auditor\"]", "");
-}
+#include "tests/unit/routes/app_roles.h"
 
 START_TEST(test_receipts)
 {
@@ -106,7 +94,10 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-      {.tcase = "proofs", .test = test_receipts, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "proofs",
+       .test = test_receipts,
+       .setup = stage_setup_roles,
+       .teardown = stage_teardown},
       {.tcase = "proofs", .test = test_proofs},
       {.tcase = "proofs", .test = test_keys},
       {.tcase = "proofs", .test = test_tiles},

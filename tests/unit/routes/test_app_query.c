@@ -8,19 +8,7 @@
 
 #include "lib/base/codec.h"
 #include "lib/proof/note.h"
-#include "tests/unit/routes/app_stage.h"
-
-static const char *writer;
-static const char *reader;
-static const char *auditor;
-
-static void setup(void)
-{
-  stage_setup();
-  writer = make_token("web1", "[\"writer\"]", "");
-  reader = make_token("ron", "[\"reader\"]", "");
-  auditor = make_token("eve", "[\"auditor\"]", "");
-}
+#include "tests/unit/routes/app_roles.h"
 
 /* n events of users u0 … u9, one after the other. */
 static void feed(int n)
@@ -434,7 +422,7 @@ END_TEST
 static void setup_small(void)
 {
   stage_conf_set = stage_small_segments;
-  setup();
+  stage_setup_roles();
 }
 
 /* Flip a byte of a page (16 KiB) of the second segment; false where it has no
@@ -561,20 +549,29 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-      {.tcase = "question", .test = test_page, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "question",
+       .test = test_page,
+       .setup = stage_setup_roles,
+       .teardown = stage_teardown},
       {.tcase = "question", .test = test_walk},
       {.tcase = "question", .test = test_cursor},
       {.tcase = "question", .test = test_bad_question},
       {.tcase = "question", .test = test_head},
-      {.tcase = "format", .test = test_format, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "format",
+       .test = test_format,
+       .setup = stage_setup_roles,
+       .teardown = stage_teardown},
       {.tcase = "format", .test = test_bad_format, .loops = CF_COUNT(bad_formats)},
       {.tcase = "format", .test = test_all},
       {.tcase = "format", .test = test_long_answer},
       {.tcase = "format", .test = test_ended, .loops = CF_COUNT(endings)},
       {.tcase = "format", .test = test_hostile},
-      {.tcase = "record", .test = test_one, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "record", .test = test_one, .setup = stage_setup_roles, .teardown = stage_teardown},
       {.tcase = "record", .test = test_proof},
-      {.tcase = "trail", .test = test_trail, .setup = setup, .teardown = stage_teardown},
+      {.tcase = "trail",
+       .test = test_trail,
+       .setup = stage_setup_roles,
+       .teardown = stage_teardown},
       {.tcase = "trail", .test = test_strangers},
       {.tcase = "damage", .test = test_damage, .setup = setup_small, .teardown = stage_teardown},
   };

@@ -78,12 +78,10 @@ START_TEST(test_kept_without_space)
   uint64_t before = stage_size();
   cf_questions_add(questions, &q, NOON);
   ck_assert(cf_questions_repeat(questions, q.key, 1, 1));
-  stage_set("min_free", "1000000G");
-  usleep(300000); /* free space is asked for five times a second */
+  stage_min_free("1000000G", false);
   cf_questions_tick(questions, NOON + MINUTE);
   ck_assert_uint_eq(stage_size(), before);
-  stage_set("min_free", "1M");
-  usleep(300000);
+  stage_min_free("1M", true);
   cf_questions_tick(questions, NOON + 2 * MINUTE);
   ck_assert_uint_eq(stage_size(), before + 1);
 }
@@ -96,8 +94,7 @@ START_TEST(test_lost_at_the_end)
   uint64_t before = stage_size();
   cf_questions_add(questions, &q, NOON);
   ck_assert(cf_questions_repeat(questions, q.key, 5, 5));
-  stage_set("min_free", "1000000G");
-  usleep(300000);
+  stage_min_free("1000000G", false);
   cf_questions_free(questions);
   questions = NULL;
   for (int i = 0; i < 500 && stage_size() == before; i++)

@@ -96,7 +96,19 @@ check "the log says what is there" grep -q 'requests are refused: data: .*move i
 SAYS=/healthz served "health is told all the same" "$DATA" 200
 served "and the other one is as good as before" "$TMP/htdocs" 200
 
+# FastCGI: the root comes with the first request, which is refused already.
 stop "$SERVE"
+HELD=$DATA
+DATA=$TMP/htdocs/data
+cp "$CONF" "$TMP/held.conf"
+make_ledger
+READY=/healthz lighttpd_start
+http_as - /v1/whoami
+answers "a ledger in lighttpd's document root" 503 bad-config
+stop "$LIGHTTPD"
+DATA=$HELD
+cat "$TMP/held.conf" >"$CONF"
+
 SERVE=
 free_port
 cli serve --config "$CONF" --listen "127.0.0.1:$PORT" >"$TMP/out" 2>&1

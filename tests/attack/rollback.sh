@@ -70,10 +70,13 @@ is "$(json '.aside > 1')" true "and readyz names them"
 note "what was asked of a ledger that is rolled back"
 put_back new
 rm -rf "$DATA" && cp -a "$TMP/old/data" "$DATA"
-for path in /readyz / /v1/events /v1/whoami /checkpoint /no/such /login; do
+while read -r METHOD path; do
+  [ "$path" != /healthz ] || continue
   cgi_get - "$path"
-  answers "$path" 503 rollback
-done
+  answers "$METHOD $path" 503 rollback
+done < <(jq -r '.paths | to_entries[] | .key as $path | .value | keys[] | select(. != "parameters") | "\(ascii_upcase) \($path)"' "$TMP/www/openapi.json" |
+  sed 's|{seq}|0|; s|{id}|abcdefghij|; s|{tile}|0/000|; s|{file}|style.css|; $a GET /no/such')
+unset METHOD
 like "$(json .detail)" 'signed' "with the reason"
 is "$(grep -c Retry-After "$TMP/answer")" 0 "it does not pass"
 cgi_get - /healthz

@@ -42,11 +42,11 @@ add_token() { # add_token NAME ROLES [OPTIONS…]
   keep_token "$1" "$token"
 }
 
-# cgi_get TOKEN PATH [QUERY]: ask through a plain CGI, whose own process owns the ledger where nobody does; the answer is as http's. - is no token.
+# cgi_get TOKEN PATH [QUERY]: ask, or $METHOD without a body, through a plain CGI, whose own process owns the ledger where nobody does; the answer is as http's. - is no token.
 cgi_get() {
   local who=()
   [ "$1" = - ] || who=("HTTP_AUTHORIZATION=$(sed 's/^Authorization: //' "$TMP/token.$1")")
-  as_user env -i GATEWAY_INTERFACE=CGI/1.1 SERVER_PROTOCOL=HTTP/1.1 REQUEST_METHOD=GET SCRIPT_NAME="$MOUNT" "PATH_INFO=$2" "QUERY_STRING=${3:-}" \
+  as_user env -i GATEWAY_INTERFACE=CGI/1.1 SERVER_PROTOCOL=HTTP/1.1 REQUEST_METHOD="${METHOD:-GET}" SCRIPT_NAME="$MOUNT" "PATH_INFO=$2" "QUERY_STRING=${3:-}" \
     ${who[@]+"${who[@]}"} "COUNTERFOIL_CONF=$CONF" "$FCGI" </dev/null >"$TMP/answer" 2>>"$TMP/log/cgi"
   STATUS=$(sed -n 's/^Status: \([0-9]*\).*/\1/p' "$TMP/answer")
   tr -d '\r' <"$TMP/answer" | sed '1,/^$/d' >"$TMP/body"

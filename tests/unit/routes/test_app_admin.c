@@ -3,7 +3,9 @@
  * 404, 405 with Allow, unknown parameters. */
 #include "config.h"
 
+#include "fcgi-app/routes/call_in.h"
 #include "fcgi-app/routes/route_in.h"
+#include "lib/base/clock.h"
 #include "lib/base/codec.h"
 #include "tests/unit/routes/app_roles.h"
 
@@ -479,6 +481,23 @@ START_TEST(test_verify_replaced)
 }
 END_TEST
 
+/* It is kept for a quarter of an hour. */
+START_TEST(test_verify_forgotten)
+{
+  struct cf_resume *kept = &stage_app->resume;
+  char name[64];
+  feed_signed();
+  ck_answer(get("/v1/verify", auditor), 200);
+  snprintf(name, sizeof name, "%s", value("resume"));
+  ck_assert_int_le(kept->until_us, cf_clock_mono_us() + 900000000);
+  ck_assert_int_gt(kept->until_us, cf_clock_mono_us() + 840000000);
+  kept->until_us -= 900000000;
+  ck_answer(go_on("full", name), 410);
+  ck_value("type", "urn:counterfoil:resume-gone");
+  ck_assert_ptr_null(kept->run);
+}
+END_TEST
+
 START_TEST(test_progress)
 {
   feed_events(writer, 600);
@@ -586,6 +605,7 @@ int main(void)
       {.tcase = "verify", .test = test_bad_verify},
       {.tcase = "verify", .test = test_verify_in_parts},
       {.tcase = "verify", .test = test_verify_replaced},
+      {.tcase = "verify", .test = test_verify_forgotten},
       {.tcase = "verify", .test = test_progress},
       {.tcase = "verify", .test = test_busy},
   };

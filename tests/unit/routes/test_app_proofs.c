@@ -5,6 +5,7 @@
 #include "lib/base/codec.h"
 #include "lib/proof/note.h"
 #include "tests/unit/routes/app_roles.h"
+#include "tests/unit/segment/forge.h"
 
 START_TEST(test_receipts)
 {
@@ -91,6 +92,41 @@ START_TEST(test_tiles)
 }
 END_TEST
 
+static void setup_small(void)
+{
+  stage_conf_set = stage_small_segments;
+  stage_setup_roles();
+}
+
+static void other_user(struct cf_record *r, const uint8_t salts[CF_C_N][CF_HASH_N])
+{
+  (void)salts;
+  r->payload[CF_C_ACTOR] = CF_STR("{\"user\":\"mallory\"}");
+}
+
+/* A record was changed, and all that vouches for it but the chain: what holds
+ * nothing is not handed out. */
+START_TEST(test_forged)
+{
+  static const char *const refused[] = {"/v1/receipts/300", "/v1/events/300?proof=1",
+                                        "/tile/entries/001"};
+  feed_events(writer, 700);
+  stage_wait_for_segments(2);
+  for (size_t i = 0; i < CF_COUNT(refused); i++)
+    ck_answer(get(refused[i], auditor), 200);
+  stage_close();
+  forge_begin(stage_conf.data, 2);
+  forge_record((300 - 256) / CF_GROUP, 300 % CF_GROUP, other_user);
+  forge_end(FORGE_ROW);
+  stage_reopen();
+  for (size_t i = 0; i < CF_COUNT(refused); i++) {
+    ck_answer(get(refused[i], auditor), 500);
+    ck_value("type", "urn:counterfoil:store-damaged");
+  }
+  ck_answer(get("/v1/events/100?proof=1", auditor), 200);
+}
+END_TEST
+
 int main(void)
 {
   const struct cf_test tests[] = {
@@ -101,6 +137,7 @@ int main(void)
       {.tcase = "proofs", .test = test_proofs},
       {.tcase = "proofs", .test = test_keys},
       {.tcase = "proofs", .test = test_tiles},
+      {.tcase = "forged", .test = test_forged, .setup = setup_small, .teardown = stage_teardown},
   };
   return cf_test_run("app_proofs", tests, CF_COUNT(tests));
 }

@@ -35,6 +35,31 @@ static enum cf_err user_become(uid_t uid, gid_t gid, struct cf_fault *fault)
   return CF_OK;
 }
 
+/* Who that is, for people: the name, or the number where there is none. */
+#define NAME_N 64
+static const char *user_name(uid_t uid, char name[NAME_N])
+{
+  const struct passwd *user = getpwuid(uid);
+
+  if (user != NULL)
+    (void)snprintf(name, NAME_N, "%s", user->pw_name);
+  else
+    (void)snprintf(name, NAME_N, "uid %u", (unsigned)uid);
+  return name;
+}
+
+/* The same for chown, which takes a number as it is, and a name's group. */
+static const char *user_owner(uid_t uid, char name[NAME_N])
+{
+  const struct passwd *user = getpwuid(uid);
+
+  if (user != NULL)
+    (void)snprintf(name, NAME_N, "%s:", user->pw_name);
+  else
+    (void)snprintf(name, NAME_N, "%u", (unsigned)uid);
+  return name;
+}
+
 /* ---- root's way ---- */
 
 /* Whoever else could write a directory on the way could put another in the
@@ -48,11 +73,14 @@ static enum cf_err directory_judge(void *context, const char *path, const struct
 
   if (!S_ISDIR(st->st_mode))
     return cf_fail(fault, CF_E_CONFIG, path, "this is no directory");
-  if (st->st_uid != 0 && st->st_uid != owner)
+  if (st->st_uid != 0 && st->st_uid != owner) {
+    char whose[NAME_N], ledgers[NAME_N];
     return cf_fail(
         fault, CF_E_CONFIG, path,
-        "this belongs to uid %u, who could lead root elsewhere: chown it to root or to uid %u, or keep the ledger in another place",
-        (unsigned)st->st_uid, (unsigned)owner);
+        "this belongs to %s, who could lead root elsewhere: chown it to root%s%s, or keep the ledger in another place",
+        user_name(st->st_uid, whose), owner != 0 ? " or to " : "",
+        owner != 0 ? user_name(owner, ledgers) : "");
+  }
   if ((st->st_mode & 022) != 0 && !sticky)
     return cf_fail(
         fault, CF_E_CONFIG, path,
@@ -97,6 +125,7 @@ static enum cf_err directory_owner(const char *path, struct user *user, struct c
 /* A directory of the ledger's that must be the user's, if it is there. */
 static enum cf_err directory_check(const char *path, struct user user, struct cf_fault *fault)
 {
+  char whose[NAME_N], ledgers[NAME_N];
   struct stat st;
   int fd;
 
@@ -106,8 +135,64 @@ static enum cf_err directory_check(const char *path, struct user user, struct cf
   close(fd);
   return st.st_uid == user.uid
              ? CF_OK
-             : cf_fail(fault, CF_E_CONFLICT, path, "this belongs to uid %u and not to uid %u",
-                       (unsigned)st.st_uid, (unsigned)user.uid);
+             : cf_fail(fault, CF_E_CONFLICT, path, "this belongs to %s and not to %s",
+                       user_name(st.st_uid, whose), user_name(user.uid, ledgers));
+}
+
+/* Two owners: whoever put one of the two back did so as himself. */
+static enum cf_err owners_tell(const struct cf_conf *conf, uid_t data, uid_t signer,
+                               struct cf_fault *fault)
+{
+  char ours[NAME_N], theirs[NAME_N], owner[NAME_N];
+
+  (void)user_name(data, ours);
+  (void)user_name(signer, theirs);
+  return signer != 0
+             ? cf_fail(fault, CF_E_CONFLICT, conf->data,
+                       "this belongs to %s, and the signer's directory %s to %s: chown -R %s %s",
+                       ours, conf->signer, theirs, user_owner(signer, owner), conf->data)
+             : cf_fail(
+                   fault, CF_E_CONFLICT, conf->data,
+                   "this belongs to %s, and the signer's directory %s to root: chown -R %s %s, if the ledger is theirs, else chown -R root: %s",
+                   ours, conf->signer, user_owner(data, owner), conf->signer, conf->data);
+}
+
+/* Is there a database in it? The place where a disk is to be mounted is
+ * root's, and says nothing of whose the ledger is. */
+static bool ledger_is_in(const char *data)
+{
+  struct stat st;
+  int fd;
+
+  if (cf_way_open(data, O_RDONLY | O_DIRECTORY, NULL, NULL, &fd, NULL) != CF_OK)
+    return false;
+  bool is = fstatat(fd, "env", &st, AT_SYMLINK_NOFOLLOW) == 0;
+  close(fd);
+  return is;
+}
+
+/* Whose a ledger is: the data directory's owner, who must be the signer's too.
+ * Where the one has nothing in it the other tells. CF_E_NOTFOUND: neither is
+ * there. */
+static enum cf_err ledger_owner(const struct cf_conf *conf, struct user *user,
+                                struct cf_fault *fault)
+{
+  struct user signer;
+
+  enum cf_err err = directory_owner(conf->signer, &signer, fault);
+  bool both = err == CF_OK;
+  if (err != CF_OK && err != CF_E_NOTFOUND)
+    return err;
+  if (both && !ledger_is_in(conf->data)) {
+    *user = signer;
+    return directory_check(conf->signer, signer, fault);
+  }
+  err = directory_owner(conf->data, user, fault);
+  if (err == CF_OK && both && user->uid != signer.uid)
+    return owners_tell(conf, user->uid, signer.uid, fault);
+  if (err == CF_OK)
+    err = directory_check(conf->data, *user, fault);
+  return err == CF_OK && both ? directory_check(conf->signer, *user, fault) : err;
 }
 
 enum cf_err cf_privilege_drop(const struct cf_conf *conf, struct cf_fault *fault)
@@ -116,15 +201,8 @@ enum cf_err cf_privilege_drop(const struct cf_conf *conf, struct cf_fault *fault
 
   if (geteuid() != 0)
     return CF_OK;
-  enum cf_err err = directory_owner(conf->data, &user, fault);
-  if (err == CF_OK)
-    err = directory_check(conf->data, user, fault);
-  if (err != CF_OK)
-    return err;
-  err = directory_check(conf->signer, user, fault);
-  if (err != CF_OK && err != CF_E_NOTFOUND)
-    return err;
-  return user.uid == 0 ? CF_OK : user_become(user.uid, user.gid, fault);
+  enum cf_err err = ledger_owner(conf, &user, fault);
+  return err == CF_OK && user.uid != 0 ? user_become(user.uid, user.gid, fault) : err;
 }
 
 /* ---- making ---- */
@@ -191,6 +269,15 @@ static enum cf_err user_choose(const struct cf_conf *conf, const char *name, str
   return err == CF_E_NOTFOUND ? CF_OK : err;
 }
 
+static enum cf_err ledger_prepare(const struct cf_conf *conf, struct user user,
+                                  struct cf_fault *fault)
+{
+  enum cf_err err = directory_prepare(conf->data, user, fault);
+  if (err == CF_OK)
+    err = directory_prepare(conf->signer, user, fault);
+  return err == CF_OK && user.uid != 0 ? user_become(user.uid, user.gid, fault) : err;
+}
+
 enum cf_err cf_privilege_prepare(const struct cf_conf *conf, const char *name,
                                  struct cf_fault *fault)
 {
@@ -200,10 +287,16 @@ enum cf_err cf_privilege_prepare(const struct cf_conf *conf, const char *name,
   enum cf_err err = root || name != NULL ? user_choose(conf, name, &user, fault) : CF_OK;
   if (err == CF_OK && !root && user.uid != geteuid())
     return cf_fail(fault, CF_E_ROLE, "--user", "only root can make a ledger for %s", name);
-  if (err != CF_OK || !root)
-    return err;
-  err = directory_prepare(conf->data, user, fault);
-  if (err == CF_OK)
-    err = directory_prepare(conf->signer, user, fault);
-  return err == CF_OK && user.uid != 0 ? user_become(user.uid, user.gid, fault) : err;
+  return err == CF_OK && root ? ledger_prepare(conf, user, fault) : err;
+}
+
+enum cf_err cf_privilege_continue(const struct cf_conf *old, const struct cf_conf *conf,
+                                  struct cf_fault *fault)
+{
+  struct user user;
+
+  if (geteuid() != 0)
+    return CF_OK;
+  enum cf_err err = ledger_owner(old, &user, fault);
+  return err == CF_OK ? ledger_prepare(conf, user, fault) : err;
 }

@@ -12,9 +12,10 @@
 #include "lib/base/conf.h"
 
 /* Started as root: become the owner of conf->data, uid, gid and groups, for
- * good. Anybody else stays who he is. CF_E_NOTFOUND: there is no data
- * directory; CF_E_CONFIG: a way is not safe; CF_E_CONFLICT: the signer's
- * directory is somebody else's; CF_E_SYSTEM. */
+ * good; where that has no ledger in it (its disk is not mounted), of
+ * conf->signer, if it is there. Anybody else stays who he is. CF_E_NOTFOUND:
+ * there is neither; CF_E_CONFIG: a way is not safe; CF_E_CONFLICT: the two
+ * belong to different users, and what to chown; CF_E_SYSTEM. */
 CF_MUST enum cf_err cf_privilege_drop(const struct cf_conf *conf, struct cf_fault *fault);
 
 /* For `init`. Started as root: become the named user; without a name whoever
@@ -27,5 +28,10 @@ CF_MUST enum cf_err cf_privilege_drop(const struct cf_conf *conf, struct cf_faul
  * directory that one of them would be in. */
 CF_MUST enum cf_err cf_privilege_prepare(const struct cf_conf *conf, const char *user,
                                          struct cf_fault *fault);
+
+/* For a ledger that goes on from another, which may be lost: the same with the
+ * user whom cf_privilege_drop(old) becomes. */
+CF_MUST enum cf_err cf_privilege_continue(const struct cf_conf *old, const struct cf_conf *conf,
+                                          struct cf_fault *fault);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/unit/cf_test.h"
@@ -71,7 +72,7 @@ static const struct {
     {"mkdir -p way real && ln -s ../real way/data", "way/data", CF_E_CONFIG},
     {"mkdir -p way/data && chmod 777 way/data", "way/data", CF_E_CONFIG},
     {"mkdir way", "way/data", CF_E_NOTFOUND},
-    {"mkdir -p way/data key && chown " OTHER " key", "key", CF_E_CONFIG},
+    {"mkdir -p way/data/env key && chown " OTHER " key", "way/data", CF_E_CONFLICT},
     {"mkdir -p way/data real && ln -s real key", "key", CF_E_CONFIG},
 };
 
@@ -113,6 +114,49 @@ START_TEST(test_init_refused)
 }
 END_TEST
 
+/* Two owners of one ledger: said as that, with the chown that mends it. */
+static const struct {
+  const char *make, *chown;
+} owners[] = {
+    {"mkdir -p way/data/env key && chown " OTHER " key", "chown -R " OTHER " %s/way/data"},
+    {"mkdir -p way/data/env key && chown " OTHER " way/data", "chown -R " OTHER " %s/key, if"},
+};
+
+START_TEST(test_owners)
+{
+  char words[256];
+
+  ck_assert_int_eq(at(owners[_i].make), 0);
+  ck_assert_int_eq(cf_privilege_drop(&conf, &fault), CF_E_CONFLICT);
+  snprintf(words, sizeof words, owners[_i].chown, place);
+  ck_assert_msg(strstr(fault.detail, words) != NULL, "%s", fault.detail);
+  ck_assert_ptr_nonnull(strstr(fault.detail, "root"));
+}
+END_TEST
+
+/* The place where a disk is to be mounted does not say whose the ledger is;
+ * what goes on is made by root, and theirs. */
+START_TEST(test_goes_on)
+{
+  struct cf_conf next;
+  char data[256];
+
+  ck_assert_int_eq(at("mkdir -p way/data key && chown " OTHER ":" OTHER " key"), 0);
+  ck_assert_ok(cf_conf_defaults(&next));
+  snprintf(data, sizeof data, "%s/next", place);
+  ck_assert_ok(cf_conf_set(&next, CF_STR("data"), cf_str_from(data), NULL));
+  ck_assert_ok(cf_conf_check(&next, NULL));
+  pid_t child = fork();
+  if (child == 0)
+    _exit(cf_privilege_continue(&conf, &next, &fault) == CF_OK && geteuid() == 4321 ? 0 : 1);
+  int status = -1;
+  ck_assert_int_eq(waitpid(child, &status, 0), child);
+  ck_assert_int_eq(status, 0);
+  ck_assert_int_eq(at("test \"$(stat -c '%u %a' next next.signer | uniq)\" = '" OTHER " 700'"), 0);
+  cf_conf_fini(&next);
+}
+END_TEST
+
 START_TEST(test_init_makes)
 {
   ck_assert_int_eq(at("mkdir way"), 0);
@@ -138,6 +182,12 @@ int main(void)
        .setup = setup,
        .teardown = teardown,
        .loops = CF_COUNT(inits)},
+      {.tcase = "root",
+       .test = test_owners,
+       .setup = setup,
+       .teardown = teardown,
+       .loops = CF_COUNT(owners)},
+      {.tcase = "root", .test = test_goes_on, .setup = setup, .teardown = teardown},
       {.tcase = "root", .test = test_init_makes, .setup = setup, .teardown = teardown},
   };
   return geteuid() == 0 ? cf_test_run("privilege", tests, CF_COUNT(tests))

@@ -251,14 +251,6 @@ static enum cf_err search_one_segment(struct dedupe *d, const struct cf_segment_
   return err;
 }
 
-/* Is all that it holds too old? Its row says so, which counts unless the file
- * or the chain was seen to say otherwise. */
-static bool is_past(const struct dedupe *d, const struct cf_segment_meta *meta)
-{
-  return is_too_old(d, meta->recorded_max_us) &&
-         !cf_segment_doubted(d->l, meta, CF_SEEN_MISMATCH | CF_SEEN_ROW);
-}
-
 /* Back to where not even a segment's newest record is within dedupe_records.
  * Where the clock was wrong for a while, a segment of that while may be too old
  * and those before it not. */
@@ -270,7 +262,7 @@ static enum cf_err search_segments(struct dedupe *d)
     const struct cf_segment_meta *meta = &layout->segments[i];
     if (is_too_far_back(d, meta->end - 1))
       break;
-    if (is_past(d, meta))
+    if (is_too_old(d, meta->recorded_max_us))
       continue;
     uint32_t open_n = gather_open(d);
     if (open_n == 0)

@@ -279,7 +279,7 @@ CF_MUST enum cf_err cf_dedupe(struct cf_ledger *l, struct cf_dedupe_ask *ask, ui
 /* Count a fault of a segment, and tell it with what to do: each once. */
 void cf_segment_seen(struct cf_ledger *l, const struct cf_segment_meta *meta, enum cf_seen what);
 /* Was it seen as one of the mask's MISMATCH and ROW, or are there more of such
- * than are told apart? That nothing readable tells of it is a MISMATCH too. */
+ * than are told apart? */
 bool cf_segment_doubted(struct cf_ledger *l, const struct cf_segment_meta *meta, unsigned what);
 /* Does its file say of itself what the row does? If not, that is seen.
  * CF_E_DAMAGED, CF_E_STORE, CF_E_NOMEM. */

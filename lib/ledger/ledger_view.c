@@ -114,6 +114,18 @@ static size_t view_units(const struct cf_view *view)
   return n;
 }
 
+bool cf_segment_doubted(struct cf_ledger *l, const struct cf_segment_meta *meta, unsigned what)
+{
+  bool found = (atomic_load(&l->doubted_all) & what) != 0;
+  if (atomic_load(&l->doubted_n) == 0 || found)
+    return found;
+  (void)pthread_mutex_lock(&l->look);
+  for (size_t i = 0; i < l->seen_n && !found; i++)
+    found = l->seen[i].first == meta->first && (l->seen[i].what & what) != 0;
+  (void)pthread_mutex_unlock(&l->look);
+  return found;
+}
+
 /* Does nothing that can be read tell of it? */
 static bool is_unknown(struct cf_ledger *l, const struct cf_segment_meta *meta)
 {
@@ -127,23 +139,10 @@ static bool is_unknown(struct cf_ledger *l, const struct cf_segment_meta *meta)
   return found;
 }
 
-bool cf_segment_doubted(struct cf_ledger *l, const struct cf_segment_meta *meta, unsigned what)
-{
-  bool found = (atomic_load(&l->doubted_all) & what) != 0 ||
-               ((what & CF_SEEN_MISMATCH) != 0 && is_unknown(l, meta));
-  if (atomic_load(&l->doubted_n) == 0 || found)
-    return found;
-  (void)pthread_mutex_lock(&l->look);
-  for (size_t i = 0; i < l->seen_n && !found; i++)
-    found = l->seen[i].first == meta->first && (l->seen[i].what & what) != 0;
-  (void)pthread_mutex_unlock(&l->look);
-  return found;
-}
-
 /* What its pages hold must not be believed. */
 static bool is_doubted(const struct ledger_view *v, const struct cf_segment_meta *meta)
 {
-  return v->doubts && cf_segment_doubted(v->l, meta, CF_SEEN_MISMATCH);
+  return v->doubts && (cf_segment_doubted(v->l, meta, CF_SEEN_MISMATCH) || is_unknown(v->l, meta));
 }
 
 /* What finds the records of a unit must not be believed: a tail's was made of

@@ -333,36 +333,6 @@ START_TEST(test_a_row_of_another_time_is_not_believed)
 }
 END_TEST
 
-/* The row, and the file with it, say that the records are of another year: an
- * id of them is not taken twice for it. */
-START_TEST(test_an_id_is_not_forgotten_for_a_row)
-{
-  struct cf_event e;
-  struct cf_buf info;
-  stage_append_range(0, 900, 100);
-  stage_wait_for_segments(3);
-  stage_close_ledger();
-  forge_begin(stage_conf.data, 2);
-  uint8_t newest[8];
-  cf_u64_put(newest, (uint64_t)forge_meta.recorded_max_us);
-  forge_meta.recorded_max_us = 1;
-  cf_buf_init(&info, 4096);
-  struct cf_bdb *sheet = forge_sheet("info");
-  ck_assert_ok(cf_bdb_get(sheet, NULL, CF_STR("segment"), &info));
-  uint8_t *at = memmem(info.p, info.n, newest, sizeof newest);
-  ck_assert_ptr_nonnull(at);
-  cf_u64_put(at, 1);
-  ck_assert_ok(cf_bdb_put(sheet, NULL, CF_STR("segment"), cf_buf_str(&info)));
-  forge_end(FORGE_ROW);
-  stage_open_ledger();
-  ck_assert(!is_shown(256));
-  stage_numbered(&e, 300);
-  ck_assert(stage_append(&e).duplicate);
-  cf_event_fini(&e);
-  cf_buf_fini(&info);
-}
-END_TEST
-
 int main(void)
 {
   const struct cf_test tests[] = {
@@ -378,7 +348,6 @@ int main(void)
       {.tcase = "ledger", .test = test_a_row_without_its_digest_is_seen},
       {.tcase = "ledger", .test = test_a_forged_word_is_not_believed},
       {.tcase = "ledger", .test = test_a_lost_word_is_said_again},
-      {.tcase = "ledger", .test = test_an_id_is_not_forgotten_for_a_row},
       {.tcase = "ledger", .test = test_a_row_of_another_time_is_not_believed, .loops = 2},
   };
   return cf_test_run("told", tests, CF_COUNT(tests));

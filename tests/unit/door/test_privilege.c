@@ -118,8 +118,8 @@ END_TEST
 static const struct {
   const char *make, *chown;
 } owners[] = {
-    {"mkdir -p way/data/env key && chown " OTHER " key", "chown -R " OTHER " %s/way/data"},
-    {"mkdir -p way/data/env key && chown " OTHER " way/data", "chown -R " OTHER " %s/key, if"},
+    {"mkdir -p way/data/env key && chown " OTHER " key", "/way/data"},
+    {"mkdir -p way/data/env key && chown " OTHER " way/data", "/key, if"},
 };
 
 START_TEST(test_owners)
@@ -128,7 +128,7 @@ START_TEST(test_owners)
 
   ck_assert_int_eq(at(owners[_i].make), 0);
   ck_assert_int_eq(cf_privilege_drop(&conf, &fault), CF_E_CONFLICT);
-  snprintf(words, sizeof words, owners[_i].chown, place);
+  snprintf(words, sizeof words, "chown -R " OTHER " %s%s", place, owners[_i].chown);
   ck_assert_msg(strstr(fault.detail, words) != NULL, "%s", fault.detail);
   ck_assert_ptr_nonnull(strstr(fault.detail, "root"));
 }

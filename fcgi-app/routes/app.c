@@ -109,9 +109,8 @@ struct serving {
 static enum cf_err call_identify(struct cf_call *call)
 {
   enum cf_need need = call->route->need;
-  bool cookie_ok = call->request->method != CF_HTTP_POST || need == CF_NEED_PAGE;
-  enum cf_err err = cf_auth_identify(call->app->auth, call->request, cookie_ok, call->now_us,
-                                     &call->who, &call->fault);
+  enum cf_err err = cf_auth_identify(call->app->auth, call->request, need, call->now_us, &call->who,
+                                     &call->fault);
   if (err == CF_E_TOKEN && (need == CF_NEED_NOBODY || need == CF_NEED_PAGE))
     return CF_OK;
   return err == CF_OK ? cf_auth_allow(call->app->auth, &call->who, need, &call->fault) : err;

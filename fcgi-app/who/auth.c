@@ -268,7 +268,7 @@ static void be_trusted(const struct cf_auth *auth, const struct cf_request *rq,
   who->roles = trusted->roles;
 }
 
-enum cf_err cf_auth_identify(struct cf_auth *auth, const struct cf_request *rq, bool cookie_ok,
+enum cf_err cf_auth_identify(struct cf_auth *auth, const struct cf_request *rq, enum cf_need need,
                              int64_t now_us, struct cf_identity *who, struct cf_fault *fault)
 {
   *who = (struct cf_identity){.via = CF_VIA_NOBODY};
@@ -278,9 +278,11 @@ enum cf_err cf_auth_identify(struct cf_auth *auth, const struct cf_request *rq, 
   cf_buf_init(&scratch, CREDENTIALS_MAX);
   struct carried carried = find_token(rq, &scratch);
   struct cf_token *token = NULL;
+  bool cookie_ok = rq->method != CF_HTTP_POST || need == CF_NEED_PAGE;
   enum cf_err err = CF_OK;
   if (carried.via != CF_VIA_NOBODY || (cookie_ok && cf_request_variable(rq, "HTTP_COOKIE").n > 0))
-    err = cf_tokens_ready(auth->tokens);
+    err = need == CF_NEED_WRITER ? cf_tokens_ready_to_write(auth->tokens)
+                                 : cf_tokens_ready(auth->tokens);
   if (err == CF_OK && carried.via != CF_VIA_NOBODY)
     token = cf_tokens_check(auth->tokens, carried.text, now_us);
   if (scratch.p != NULL)

@@ -114,8 +114,12 @@ void cf_tokens_free(struct cf_tokens *tokens);
  * and an admin the roles by name that were within it. CF_E_NOMEM, CF_E_STORE,
  * CF_E_LEAVING, the errors of cf_ledger_append. */
 CF_MUST enum cf_err cf_tokens_ready(struct cf_tokens *tokens);
-/* Call about once a second: the same, and where a record could not be read, try
- * it again once a minute. */
+/* The same for whoever brings events, without waiting until the start has held
+ * the whole tail against the tree: until somebody else asks, each token is one
+ * in doubt. */
+CF_MUST enum cf_err cf_tokens_ready_to_write(struct cf_tokens *tokens);
+/* Call about once a second: cf_tokens_ready, and where a record could not be
+ * read, try it again once a minute. */
 void cf_tokens_tick(struct cf_tokens *tokens);
 /* How many rows are refused as they are not what the chain tells, and how many
  * as that cannot be told. */

@@ -98,9 +98,9 @@ static enum cf_err tokens_put(struct cf_tokens *tokens, struct cf_token *const *
   change_free(c);
   if (err != CF_OK)
     return err;
-  err = cf_tokens_load(tokens);
+  err = cf_tokens_load(tokens, true);
   if (err != CF_OK)
-    atomic_store(&tokens->ready, false);
+    atomic_store(&tokens->known, CF_TOKENS_UNKNOWN);
   return err;
 }
 
@@ -177,13 +177,13 @@ static enum cf_err tokens_renew(struct cf_tokens *tokens)
 enum cf_err cf_tokens_enter(struct cf_tokens *tokens)
 {
   pthread_mutex_lock(&tokens->change);
-  if (atomic_load(&tokens->ready))
+  if (atomic_load(&tokens->known) == CF_TOKENS_ALL)
     return CF_OK;
-  enum cf_err err = cf_tokens_load(tokens);
+  enum cf_err err = cf_tokens_load(tokens, true);
   if (err == CF_OK && !cf_ledger_is_copy(tokens->ledger))
     err = tokens_renew(tokens);
   if (err == CF_OK)
-    atomic_store(&tokens->ready, true);
+    atomic_store(&tokens->known, CF_TOKENS_ALL);
   else
     pthread_mutex_unlock(&tokens->change);
   return err;
@@ -196,12 +196,35 @@ void cf_tokens_leave(struct cf_tokens *tokens)
 
 enum cf_err cf_tokens_ready(struct cf_tokens *tokens)
 {
-  if (atomic_load(&tokens->ready))
+  if (atomic_load(&tokens->known) == CF_TOKENS_ALL)
     return CF_OK;
   enum cf_err err = cf_tokens_enter(tokens);
   if (err == CF_OK)
     cf_tokens_leave(tokens);
   return err;
+}
+
+static void old_find(void *context, const struct cf_token *token)
+{
+  *(bool *)context |= token->is_old && cf_token_valid(token, cf_clock_now_us());
+}
+
+/* Those of before are told again first: `admin` alone was a writer too. */
+enum cf_err cf_tokens_ready_to_write(struct cf_tokens *tokens)
+{
+  bool has_old = false;
+  enum cf_err err = CF_OK;
+  if (atomic_load(&tokens->known) != CF_TOKENS_UNKNOWN)
+    return CF_OK;
+  pthread_mutex_lock(&tokens->change);
+  if (atomic_load(&tokens->known) == CF_TOKENS_UNKNOWN) {
+    err = cf_tokens_load(tokens, false);
+    cf_tokens_each(tokens, old_find, &has_old);
+    if (err == CF_OK && !has_old)
+      atomic_store(&tokens->known, CF_TOKENS_WRITERS);
+  }
+  pthread_mutex_unlock(&tokens->change);
+  return has_old ? cf_tokens_ready(tokens) : err;
 }
 
 void cf_tokens_tick(struct cf_tokens *tokens)
@@ -212,7 +235,7 @@ void cf_tokens_tick(struct cf_tokens *tokens)
   if (err == CF_OK) {
     if (tokens->told.unread > 0 && now_us - tokens->doubted_us >= AGAIN_US) {
       tokens->doubted_us = now_us;
-      err = cf_tokens_load(tokens);
+      err = cf_tokens_load(tokens, true);
     }
     cf_tokens_leave(tokens);
   }

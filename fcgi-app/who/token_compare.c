@@ -44,7 +44,7 @@ static void missing_tell(const struct check *c)
 
 static enum cf_err rows_check(struct check *c, struct cf_ledger *ledger, bool lost)
 {
-  enum cf_err err = cf_token_told_read(&c->told, ledger);
+  enum cf_err err = cf_token_told_read(&c->told, ledger, true);
   if (err == CF_OK && c->told.unread > 0)
     tell(c, NULL, CF_STR(""), "not all can be judged: a record cannot be read");
   if (err == CF_OK)
@@ -58,7 +58,8 @@ enum cf_err cf_tokens_compare(struct cf_tokens *tokens, bool lost,
                               const struct cf_token_differ *differ)
 {
   struct check c = {.differ = differ};
-  enum cf_err err = cf_token_told_read(&c.told, tokens->ledger); /* nearly all, without a lock */
+  enum cf_err err =
+      cf_token_told_read(&c.told, tokens->ledger, true); /* nearly all, without a lock */
   if (err == CF_OK)
     err = cf_tokens_enter(tokens);
   if (err == CF_OK) {

@@ -21,6 +21,7 @@ struct cf_told_token {
 
 struct cf_token_told {
   const struct cf_ledger *ledger; /* whose they are */
+  bool whole;                     /* see cf_token_told_read */
   struct cf_told_token *each;     /* in order of id */
   size_t n, cap;
   uint64_t end;    /* records below it were read */
@@ -31,11 +32,16 @@ struct cf_token_told {
 };
 void cf_token_told_fini(struct cf_token_told *told); /* and zero it */
 /* Read on, up to what is durable; from the beginning where something could not
- * be read. CF_E_NOMEM, CF_E_STORE, CF_E_LEAVING. */
-CF_MUST enum cf_err cf_token_told_read(struct cf_token_told *told, struct cf_ledger *ledger);
+ * be read. Whole: wait until the start has held segments and tail against the
+ * chain and the tree. Else each record that is found is held against the tree,
+ * and what is not seen is one that was made into a record of another kind: each
+ * token is in doubt. CF_E_NOMEM, CF_E_STORE, CF_E_LEAVING. */
+CF_MUST enum cf_err cf_token_told_read(struct cf_token_told *told, struct cf_ledger *ledger,
+                                       bool whole);
 /* NULL: no record tells of it. */
 struct cf_told_token *cf_token_told_get(const struct cf_token_told *told, struct cf_str id);
-/* May `as` be told of otherwise by a record that cannot be read? */
+/* May `as` be told of otherwise by a record that cannot be read, or was not
+ * found? */
 bool cf_token_told_doubts(const struct cf_token_told *told, const struct cf_told_token *as);
 /* The one rule of what a row is worth: its token, held once, where it is as
  * the record has it, in doubt where another may have it otherwise; else the
@@ -47,20 +53,24 @@ CF_MUST enum cf_err cf_token_told_row(const struct cf_token_told *told, struct c
 
 /* ---- token_table.c ---- */
 
+/* Rows were held against the chain, so that the table can be asked: for whoever
+ * brings events, or by all. Before, it is empty. */
+enum cf_tokens_known { CF_TOKENS_UNKNOWN, CF_TOKENS_WRITERS, CF_TOKENS_ALL };
+
 struct cf_tokens {
   struct cf_ledger *ledger;
   pthread_mutex_t change; /* over told; one change at a time, with its append */
   struct cf_token_told told;
   bool loaded;                    /* likewise: once, at least */
-  atomic_bool ready;              /* rows were held against the chain; before, the table is empty */
+  atomic_int known;               /* enum cf_tokens_known */
   atomic_size_t refused, doubted; /* rows */
   int64_t doubted_us;             /* monotonic: when what cannot be read was tried last */
   pthread_rwlock_t lock;          /* over the list; within `change` where it is written */
   struct cf_token **v;            /* ascending by id */
   size_t n;
 };
-/* Under change: read on in the chain, then all rows. On an error the table
- * stays as it was. */
-CF_MUST enum cf_err cf_tokens_load(struct cf_tokens *tokens);
+/* Under change: read on in the chain, whole or not, then all rows. On an error
+ * the table stays as it was. */
+CF_MUST enum cf_err cf_tokens_load(struct cf_tokens *tokens, bool whole);
 
 #endif

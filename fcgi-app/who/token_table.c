@@ -79,26 +79,26 @@ static void refused_tell(const struct loading *loading)
         loading->strange);
 }
 
-enum cf_err cf_tokens_load(struct cf_tokens *tokens)
+enum cf_err cf_tokens_load(struct cf_tokens *tokens, bool whole)
 {
   struct loading fresh = {.told = &tokens->told};
-  enum cf_err err = cf_token_told_read(&tokens->told, tokens->ledger);
+  enum cf_err err = cf_token_told_read(&tokens->told, tokens->ledger, whole);
   if (err == CF_OK)
     err = cf_ledger_each_row(tokens->ledger, CF_TABLE_TOKENS, add_row, &fresh);
   if (err != CF_OK) {
     loading_fini(&fresh);
     return err;
   }
-  if (!tokens->loaded)
+  if (whole && !tokens->loaded)
     refused_tell(&fresh);
-  tokens->loaded = true;
+  tokens->loaded |= whole;
   struct loading old = {.v = tokens->v, .n = tokens->n};
   pthread_rwlock_wrlock(&tokens->lock);
   tokens->v = fresh.v;
   tokens->n = fresh.n;
   pthread_rwlock_unlock(&tokens->lock);
-  atomic_store(&tokens->refused, fresh.refused + fresh.strange);
-  atomic_store(&tokens->doubted, fresh.doubted);
+  atomic_store(&tokens->refused, whole ? fresh.refused + fresh.strange : 0);
+  atomic_store(&tokens->doubted, whole ? fresh.doubted : 0);
   loading_fini(&old);
   return CF_OK;
 }
@@ -111,7 +111,7 @@ enum cf_err cf_tokens_new(struct cf_ledger *ledger, struct cf_tokens **tokens)
   if (made == NULL)
     return CF_E_NOMEM;
   made->ledger = ledger;
-  atomic_init(&made->ready, false);
+  atomic_init(&made->known, CF_TOKENS_UNKNOWN);
   atomic_init(&made->refused, 0);
   atomic_init(&made->doubted, 0);
   CF_ASSERT(pthread_mutex_init(&made->change, NULL) == 0);

@@ -130,6 +130,8 @@ static enum cf_err told_take(struct cf_token_told *told, const struct cf_record 
 
 struct reading {
   struct cf_token_told *told;
+  struct cf_view *view;
+  struct cf_block *block; /* which has the record at hand */
   struct cf_unit unit;
 };
 
@@ -139,7 +141,11 @@ static enum cf_err record_take(void *context, const struct cf_record *r)
   struct cf_token_told *told = reading->told;
   if (r != NULL && r->seq < told->end)
     return CF_OK;
-  enum cf_err err = r == NULL ? CF_E_DAMAGED : told_take(told, r);
+  enum cf_err err = r == NULL     ? CF_E_DAMAGED
+                    : told->whole ? CF_OK
+                                  : cf_view_leaf_check(reading->view, reading->block, r->seq);
+  if (err == CF_OK)
+    err = told_take(told, r);
   if (err == CF_OK || err == CF_E_NOMEM)
     return err;
   told->unread = r != NULL ? r->seq + 1 : reading->unit.end;
@@ -150,7 +156,7 @@ static enum cf_err units_read(struct cf_token_told *told, struct cf_view *view,
                               struct cf_block *block)
 {
   enum cf_err err = CF_OK;
-  struct reading reading = {.told = told};
+  struct reading reading = {.told = told, .view = view, .block = block};
   const struct cf_view_each each = {CF_K_TOKEN, block, record_take, &reading};
   for (size_t i = 0; err == CF_OK && i < cf_view_units(view); i++) {
     cf_view_unit(view, i, &reading.unit);
@@ -160,17 +166,18 @@ static enum cf_err units_read(struct cf_token_told *told, struct cf_view *view,
   return err;
 }
 
-enum cf_err cf_token_told_read(struct cf_token_told *told, struct cf_ledger *ledger)
+enum cf_err cf_token_told_read(struct cf_token_told *told, struct cf_ledger *ledger, bool whole)
 {
   struct cf_view *view = NULL;
   struct cf_block *block = calloc(1, sizeof *block);
   if (block == NULL)
     return CF_E_NOMEM;
-  if (told->unread > 0)
+  if (told->unread > 0 || told->whole != whole)
     cf_token_told_fini(told);
   told->ledger = ledger;
+  told->whole = whole;
   cf_block_init(block);
-  enum cf_err err = cf_view_get(ledger, &view);
+  enum cf_err err = whole ? cf_view_get(ledger, &view) : cf_view_all(ledger, &view);
   if (err == CF_OK)
     err = units_read(told, view, block);
   if (err == CF_OK)
@@ -183,7 +190,7 @@ enum cf_err cf_token_told_read(struct cf_token_told *told, struct cf_ledger *led
 
 bool cf_token_told_doubts(const struct cf_token_told *told, const struct cf_told_token *as)
 {
-  return as->seq < told->unread;
+  return !told->whole || as->seq < told->unread;
 }
 
 /* ---- a row ---- */

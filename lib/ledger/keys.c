@@ -17,45 +17,19 @@
 /* The way along the records, and how far it came. */
 struct way {
   struct cf_view *view;
-  struct cf_hashes hashes;
   struct cf_block block;
   const struct cf_record *record; /* in the block */
   struct cf_vkey vkey;            /* the log's key behind it */
 };
 
-/* Is that hash the leaf's in the tree? CF_E_DAMAGED where it is not. */
-static enum cf_err leaf_check(const struct way *w, uint64_t seq, const uint8_t hash[CF_HASH_N])
-{
-  uint64_t size = cf_view_size(w->view);
-  uint8_t root[CF_HASH_N];
-  struct cf_proof proof;
-  enum cf_err err = cf_tree_root(&w->hashes, size, root);
-  if (err == CF_OK)
-    err = cf_tree_inclusion(&w->hashes, seq, size, &proof);
-  if (err != CF_OK)
-    return err;
-  err = cf_proof_includes(&proof, seq, size, hash, root);
-  return err == CF_E_PROOF ? CF_E_DAMAGED : err;
-}
-
 /* Open the record of that seq, whose leaf is in the tree. CF_E_DAMAGED. */
 static enum cf_err record_open(struct way *w, uint64_t seq)
 {
-  uint8_t prev[CF_HASH_N] = {0}, hash[CF_HASH_N], salts[CF_C_N][CF_HASH_N];
   enum cf_err err = cf_view_block(w->view, seq, &w->block);
-  if (err == CF_OK && seq > 0)
-    err = w->hashes.get(w->hashes.context, 0, seq - 1, 1, prev);
   if (err != CF_OK)
     return err;
-  unsigned i = (unsigned)(seq - w->block.first);
-  w->record = &w->block.record[i];
-  struct cf_buf leaf;
-  cf_buf_init(&leaf, CF_LEAF_MAX);
-  cf_block_salts(&w->block, i, salts);
-  cf_leaf_put(w->record, prev, (const uint8_t(*)[CF_HASH_N])salts, &leaf, hash);
-  err = leaf.err == CF_OK ? leaf_check(w, seq, hash) : leaf.err;
-  cf_buf_fini(&leaf);
-  return err;
+  w->record = &w->block.record[seq - w->block.first];
+  return cf_view_leaf_check(w->view, &w->block, seq);
 }
 
 static struct cf_str body_text(const struct cf_json *doc, const char *member)
@@ -180,7 +154,6 @@ static enum cf_err way_new(struct cf_ledger *l, struct way **way)
     return err;
   }
   cf_block_init(&w->block);
-  cf_view_hashes(w->view, &w->hashes);
   *way = w;
   return CF_OK;
 }

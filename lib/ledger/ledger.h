@@ -217,6 +217,10 @@ bool cf_ledger_table_lost(const struct cf_ledger *ledger, enum cf_table table);
  * CF_E_STORE. */
 struct cf_view;
 CF_MUST enum cf_err cf_view_get(struct cf_ledger *ledger, struct cf_view **view);
+/* The same at once, of all that there is, whatever the chain tells of it: what
+ * is believed of it is to be held against the tree (cf_view_leaf_check).
+ * CF_E_NOMEM. */
+CF_MUST enum cf_err cf_view_all(struct cf_ledger *ledger, struct cf_view **view);
 /* The same for the verifier: nothing is hidden from it, and it stands between
  * two files that enter: its segments are those that its
  * records tell of. Waits for an append where one enters just now. */

@@ -295,8 +295,6 @@ void cf_layout_swap(struct cf_ledger *l, struct cf_layout *layout); /* takes it 
 /* A snapshot up to a size that need not be durable; for the writer. */
 void cf_publish(struct cf_ledger *l, uint64_t size); /* everything below size is on disk */
 CF_MUST enum cf_err cf_view_at(struct cf_ledger *l, uint64_t size, struct cf_view **view);
-/* As cf_view_get, of all that there is, whatever the chain tells of it. */
-CF_MUST enum cf_err cf_view_all(struct cf_ledger *l, struct cf_view **view);
 /* From now on it shows nothing of segments seen as CF_SEEN_MISMATCH, nor of
  * those that nothing readable tells of, as long as that is so, nor of
  * blocks that a tail doubts, and does not believe the ranges of those seen as

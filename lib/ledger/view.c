@@ -102,6 +102,39 @@ void cf_view_hashes(struct cf_view *view, struct cf_hashes *hashes)
   *hashes = (struct cf_hashes){hashes_get, view};
 }
 
+/* Does that hash of a leaf lead to the root? */
+static enum cf_err hash_check(const struct cf_hashes *hashes, uint64_t seq, uint64_t size,
+                              const uint8_t hash[CF_HASH_N])
+{
+  uint8_t root[CF_HASH_N];
+  struct cf_proof proof;
+  enum cf_err err = cf_tree_root(hashes, size, root);
+  if (err == CF_OK)
+    err = cf_tree_inclusion(hashes, seq, size, &proof);
+  if (err != CF_OK)
+    return err;
+  err = cf_proof_includes(&proof, seq, size, hash, root);
+  return err == CF_E_PROOF ? CF_E_DAMAGED : err;
+}
+
+enum cf_err cf_view_leaf_check(struct cf_view *view, const struct cf_block *block, uint64_t seq)
+{
+  uint8_t prev[CF_HASH_N] = {0}, hash[CF_HASH_N], salts[CF_C_N][CF_HASH_N];
+  unsigned i = (unsigned)(seq - block->first);
+  struct cf_hashes hashes;
+  struct cf_buf leaf;
+  cf_view_hashes(view, &hashes);
+  enum cf_err err = seq > 0 ? hashes.get(hashes.context, 0, seq - 1, 1, prev) : CF_OK;
+  if (err != CF_OK)
+    return err;
+  cf_buf_init(&leaf, CF_LEAF_MAX);
+  cf_block_salts(block, i, salts);
+  cf_leaf_put(&block->record[i], prev, (const uint8_t(*)[CF_HASH_N])salts, &leaf, hash);
+  err = leaf.err == CF_OK ? hash_check(&hashes, seq, view->size, hash) : leaf.err;
+  cf_buf_fini(&leaf);
+  return err;
+}
+
 enum cf_err cf_view_checkpoint(struct cf_view *view, uint64_t size, uint64_t *found,
                                struct cf_buf *note)
 {

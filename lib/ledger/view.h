@@ -73,6 +73,12 @@ CF_MUST enum cf_err cf_view_each(struct cf_view *view, size_t i, const struct cf
  * outlive it. What it gives: CF_E_NOTFOUND beyond the size, and the errors of
  * cf_view_block. */
 void cf_view_hashes(struct cf_view *view, struct cf_hashes *hashes);
+/* Is the record of that seq, in the open block, a leaf of the tree? It is
+ * rebuilt, and its hash led to the root by the view's own hashes, whose root
+ * the start held against what was signed. CF_E_DAMAGED: it is not. The errors
+ * of cf_view_block. */
+CF_MUST enum cf_err cf_view_leaf_check(struct cf_view *view, const struct cf_block *block,
+                                       uint64_t seq);
 /* The first kept checkpoint of at least size: its size, and its note appended.
  * CF_E_NOTFOUND where there is none, CF_E_STORE, CF_E_NOMEM. */
 CF_MUST enum cf_err cf_view_checkpoint(struct cf_view *view, uint64_t size, uint64_t *found,

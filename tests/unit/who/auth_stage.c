@@ -43,7 +43,8 @@ void set(const char *name, const char *text)
 enum cf_err identify(bool cookie_ok)
 {
   cf_identity_fini(&who);
-  return cf_auth_identify(auth, &request, cookie_ok, now, &who, &fault);
+  request.method = cookie_ok ? CF_HTTP_GET : CF_HTTP_POST;
+  return cf_auth_identify(auth, &request, CF_NEED_KNOWN, now, &who, &fault);
 }
 
 void carry(const char *variable, const char *format, const char *text)

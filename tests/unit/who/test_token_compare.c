@@ -9,6 +9,7 @@
 #include "fcgi-app/who/token.h"
 #include "lib/base/codec.h"
 #include "tests/unit/routes/app_stage.h"
+#include "tests/unit/segment/forge.h"
 
 static char id[11]; /* of the token that is changed */
 static char text_of[CF_TOKEN_TEXT_MAX];
@@ -229,6 +230,59 @@ START_TEST(test_lost)
 }
 END_TEST
 
+/* ---- what the first event does not wait for ---- */
+
+/* The record of the token, in the file of the tail: from a reader's to a
+ * writer's. */
+static void record_change(void)
+{
+  uint8_t key[8];
+  struct cf_buf piece;
+  uint8_t *at = NULL;
+  cf_buf_init(&piece, 1 << 20);
+  forge_tables_open(stage_conf.data);
+  struct cf_bdb *db = forge_table("tail-1");
+  for (unsigned seq = 0; at == NULL && seq < 16; seq++) {
+    cf_u64_put(key, seq);
+    cf_buf_reset(&piece);
+    if (cf_bdb_get(db, NULL, forge_bytes(key, sizeof key), &piece) == CF_OK &&
+        memmem(piece.p, piece.n, id, CF_TOKEN_ID_N) != NULL)
+      at = memmem(piece.p, piece.n, "\"reader\"", 8);
+  }
+  ck_assert_ptr_nonnull(at);
+  memcpy(at, "\"writer\"", 8);
+  ck_assert_ok(cf_bdb_put(db, NULL, forge_bytes(key, sizeof key), cf_buf_str(&piece)));
+  forge_tables_close();
+  cf_buf_fini(&piece);
+}
+
+/* Neither a record that is not in the tree, nor a row that fits it. */
+START_TEST(test_forged_record)
+{
+  row_change("[\"reader\"]", "[\"writer\"]");
+  stage_close();
+  record_change();
+  stage_reopen();
+  ck_answer(post("/v1/events", text_of, "{\"action\":\"x\"}"), 401);
+  ck_answer(get("/v1/whoami", text_of), 401);
+}
+END_TEST
+
+/* Who brings events is not judged by more than that; who reads is. */
+START_TEST(test_order)
+{
+  static const char event[] = "{\"action\":\"x\"}";
+  const char *all = make_token("all", "[\"writer\",\"reader\"]", "");
+  stage_reopen();
+  ck_answer(post("/v1/events", all, event), 201);
+  ck_answer(post("/v1/events", text_of, event), 403);
+  ck_answer(get("/readyz", NULL), 200);
+  ck_value("tokens_doubted", "null");
+  ck_answer(get("/v1/events", all), 200);
+  ck_answer(post("/v1/events", all, event), 201);
+}
+END_TEST
+
 /* ---- what cannot be told ---- */
 
 static const char *writer, *reader, *both;
@@ -313,6 +367,7 @@ START_TEST(test_forged)
   forgeries[_i]();
   stage_reopen();
   ck_answer(post("/v1/events", text_of, "{\"action\":\"x\"}"), 401);
+  ck_answer(get("/v1/whoami", text_of), 401);
   ck_answer(get("/readyz", NULL), 200);
   ck_value("tokens_doubted", _i == 2 ? "2" : "3");
   ck_value("tokens_refused", "1");
@@ -330,6 +385,8 @@ int main(void)
       {ON, .test = test_refused, .loops = CF_COUNT(changes)},
       {ON, .test = test_junk},
       {ON, .test = test_lost},
+      {ON, .test = test_forged_record},
+      {ON, .test = test_order},
       {.tcase = "unread", .setup = set_up_unread, .teardown = stage_teardown, .test = test_doubted},
       {.tcase = "unread", .test = test_forged, .loops = CF_COUNT(forgeries)},
   };

@@ -356,20 +356,24 @@ static enum cf_err judge_first(struct cf_ledger *l)
   return err;
 }
 
+static enum cf_err catalogue_judge(struct cf_ledger *l)
+{
+  enum cf_err err = cf_tails_check(l);
+  if (err == CF_OK)
+    err = cf_catalogue_read_told(l);
+  if (err == CF_OK)
+    err = judge_first(l);
+  if (err == CF_OK)
+    atomic_store(&l->judged, true);
+  return err;
+}
+
 enum cf_err cf_catalogue_judge(struct cf_ledger *l)
 {
-  enum cf_err err = CF_OK;
   if (atomic_load(&l->judged))
     return CF_OK;
   (void)pthread_mutex_lock(&l->judging);
-  if (!atomic_load(&l->judged))
-    err = cf_tails_check(l);
-  if (err == CF_OK && !atomic_load(&l->judged))
-    err = cf_catalogue_read_told(l);
-  if (err == CF_OK && !atomic_load(&l->judged)) {
-    err = judge_first(l);
-    atomic_store(&l->judged, err == CF_OK);
-  }
+  enum cf_err err = atomic_load(&l->judged) ? CF_OK : catalogue_judge(l);
   (void)pthread_mutex_unlock(&l->judging);
   return err;
 }

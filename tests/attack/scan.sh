@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Questions that no index serves, 64 at once, for as long as the test takes: a writer's events are taken as if nobody asked, and
-# the questions are answered, or told to come again.
+# Questions that no index serves, 64 at once, for as long as the test takes, exports and a verify among them: a writer's events are
+# taken as if nobody asked, and the questions are answered, or told to come again. A verify that takes longer than verify_budget
+# goes on until it is complete.
 . "$(dirname "$0")/../e2e/lib.sh"
 . "$(dirname "$0")/../e2e/servers.sh"
 
@@ -19,19 +20,21 @@ post() { # post NAME SECONDS: events one by one over 4 connections; $P99 is in m
   note "$1: $(head -n 1 "$TMP/load.$1")"
 }
 
-asker() { # one of them: the same question, again and again
-  local status
+asker() { # one of them: the same question, every eighth an export, again and again
+  local status more='&limit=10'
+  [ $(($1 % 8)) != 0 ] || more='&limit=all&format=ndjson'
   while :; do
-    status=$(curl -q -sS --noproxy '*' --max-time "$PATIENCE" -o /dev/null -w '%{http_code}' -H @"$TMP/token.reader" "$URL/v1/events?q=zzz$1&limit=10" 2>/dev/null)
+    status=$(curl -q -sS --noproxy '*' --max-time "$PATIENCE" -o /dev/null -w '%{http_code}' -H @"$TMP/token.reader" "$URL/v1/events?q=zzz$1$more" 2>/dev/null)
     echo "$status" >>"$TMP/asked"
     [ "$status" != 503 ] || sleep 1 # as Retry-After says, at least
   done
 }
 
 begin scan
-make_ledger segment_records=65536
+make_ledger segment_records=65536 verify_budget=1s
 add_token writer writer
 add_token reader reader
+add_token auditor auditor
 lighttpd_start 1
 ready || die "not ready"
 "$LOAD" -c 2 -n $((EVENTS / 1000)) -b 1000 -p fill -H "$TMP/token.writer" "$PORT" "$MOUNT/v1/events" >"$TMP/load.fill" 2>>"$TMP/log/load" || die "cannot fill: $(tail -n 3 "$TMP/log/load")"
@@ -41,7 +44,9 @@ for ((i = 0; i < ASKERS; i++)); do
   asker "$i" &
   PIDS+=($!)
 done
-sleep 1
+cli verify --config "$CONF" >"$TMP/verified" 2>&1 &
+verify=$!
+until [ -s "$TMP/asked" ] || [ "$SECONDS" -gt "$PATIENCE" ]; do sleep 0.05; done
 post beside "$SECONDS_LONG"
 note "p99 of a POST: $alone ms alone, $P99 ms beside $ASKERS questions; answers to them: $(sort "$TMP/asked" 2>/dev/null | uniq -c | tr -s ' \n' ' ')"
 sanitized || check "a POST beside $ASKERS questions has a p99 below $P99_MS ms" awk -v p="$P99" -v most="$P99_MS" 'BEGIN {exit !(p != "" && p < most)}'
@@ -58,4 +63,9 @@ some() { # a page takes up to ten seconds of its own, and its turns
   done
 }
 check "some are answered" some
+for ((i = 0; i < ASKERS; i++)); do kill "${PIDS[i + 1]}" 2>/dev/null; done # all but lighttpd
+wait "$verify"
+is "$? $(sed 's/:.*//' "$TMP/verified")" "0 ok" "the verify that was asked beside them is complete"
+http_as auditor '/v1/events?kind=access&action=verify&limit=1000'
+check "in several parts" [ "$(json '[.events[].attributes.filter | select(test("resume="))] | length')" -gt 0 ]
 finish

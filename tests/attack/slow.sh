@@ -70,11 +70,12 @@ attack() { # attack NAME KIND WHERE [PATH [HEADERFILE]]: begins; ATTACK is its p
   sleep 0.2 # until they count as slow, so that it is not for them that nobody waits
 }
 
-attacked() { # attacked NAME KIND WHERE [PATH [HEADERFILE]]
+attacked() { # attacked NAME KIND WHERE [PATH [HEADERFILE]]; who says nothing for 10 s is let go, where the machine takes so long
+  local begun=$SECONDS
   attack "$@"
   meanwhile "$1"
   stop "$ATTACK" || fail "$1: the attack had to be killed"
-  [[ $2 = body || $2 = stdin ]] || is "$(grep -v up "$TMP/log/$2" | paste -sd ' ')" "open $PEERS" "$1: they are still there"
+  [[ $2 = body || $2 = stdin || $((SECONDS - begun)) -ge 9 ]] || is "$(grep -v up "$TMP/log/$2" | paste -sd ' ')" "open $PEERS" "$1: they are still there"
 }
 
 # Clients that send a large body, whatever they are told, and then look for the answer.

@@ -130,6 +130,7 @@ END_TEST
  * nothing more. */
 START_TEST(test_writer)
 {
+  char byte;
   cf_hold_begin(holds, 0, fds[0][0], "192.0.2.1");
   look_after(100 * SECOND);
   ck_assert_int_eq(write(fds[0][1], "x", 1), 1);
@@ -137,6 +138,7 @@ START_TEST(test_writer)
   look_after(100 * SECOND);
   ck_assert_err(cf_hold_go(holds, 0, &paces[0]), CF_E_SLOW);
   ck_assert_int_eq(send(fds[0][0], "x", 1, MSG_NOSIGNAL), -1);
+  ck_assert_int_eq(recv(fds[0][1], &byte, 1, MSG_DONTWAIT), 0); /* it sees the end */
 }
 END_TEST
 

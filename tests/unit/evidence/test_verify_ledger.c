@@ -8,39 +8,24 @@
 #include "tests/unit/ledger/ledger_stage.h"
 #include "tests/unit/segment/forge.h"
 
-static struct cf_verify_result *result;
-
-static void set_up(void)
-{
-  stage_ledger_setup();
-  stage_append_range(0, 1000, 100);
-  stage_wait_for_segments(3);
-  result = calloc(1, sizeof *result);
-}
-
-static void tear_down(void)
-{
-  free(result);
-  stage_ledger_teardown();
-}
-
 static bool verify(enum cf_verify_mode mode)
 {
   struct cf_verify_job job = {.mode = mode};
   struct cf_fault fault = {.at = ""};
-  ck_assert_ok(cf_verify_ledger(stage_ledger, &job, result, &fault));
-  return result->ok;
+  ck_assert_ok(cf_verify_ledger(stage_ledger, &job, stage_result, &fault));
+  return stage_result->ok;
 }
 
 static void tells_at(size_t i, enum cf_verdict verdict, const char *what)
 {
-  ck_assert_int_eq(result->errors[i].verdict, verdict);
-  ck_assert_msg(strstr(result->errors[i].detail, what) != NULL, "%s", result->errors[i].detail);
+  ck_assert_int_eq(stage_result->errors[i].verdict, verdict);
+  ck_assert_msg(strstr(stage_result->errors[i].detail, what) != NULL, "%s",
+                stage_result->errors[i].detail);
 }
 
 static void tells(enum cf_verdict verdict, const char *what)
 {
-  ck_assert_uint_eq(result->errors_total, 1);
+  ck_assert_uint_eq(stage_result->errors_total, 1);
   tells_at(0, verdict, what);
 }
 
@@ -49,7 +34,7 @@ START_TEST(test_whole)
 {
   for (unsigned i = 0; i < 2; i++) {
     ck_assert(verify(CF_VERIFY_QUICK));
-    ck_assert(!result->files_unjudged && result->unsworn == 0);
+    ck_assert(!stage_result->files_unjudged && stage_result->unsworn == 0);
     ck_assert(verify(CF_VERIFY_FULL));
     stage_close_ledger();
     stage_open_ledger();
@@ -68,7 +53,7 @@ START_TEST(test_missing)
   ck_assert_int_eq(rename(path, temp_path("away")), 0);
   stage_open_ledger();
   ck_assert(!verify(CF_VERIFY_QUICK));
-  ck_assert(result->has_first_bad && result->first_bad == 256);
+  ck_assert(stage_result->has_first_bad && stage_result->first_bad == 256);
   tells(CF_V_STORE_DAMAGED, "is not there");
 }
 END_TEST
@@ -82,7 +67,7 @@ START_TEST(test_unjudged)
   temp_run("dd if=/dev/zero of='%s' bs=16384 seek=1 count=10 conv=notrunc status=none", path);
   stage_open_ledger();
   ck_assert(!verify(CF_VERIFY_QUICK));
-  ck_assert(result->files_unjudged);
+  ck_assert(stage_result->files_unjudged);
   tells(CF_V_STORE_DAMAGED, "cannot be opened");
 }
 END_TEST
@@ -102,7 +87,7 @@ START_TEST(test_mismatched)
   forge_end(FORGE_ROW);
   stage_open_ledger();
   ck_assert(!verify(CF_VERIFY_QUICK));
-  ck_assert(result->has_first_bad && result->first_bad == 256);
+  ck_assert(stage_result->has_first_bad && stage_result->first_bad == 256);
   tells(CF_V_STORE_DAMAGED, "not what the chain tells");
 }
 END_TEST
@@ -161,7 +146,7 @@ START_TEST(test_kept_beyond)
   checkpoint_put((struct cf_str){(const char *)key, sizeof key}, CF_STR("12345678note"));
   stage_open_ledger();
   ck_assert(!verify(CF_VERIFY_FULL));
-  ck_assert_uint_eq(result->errors_total, 2);
+  ck_assert_uint_eq(stage_result->errors_total, 2);
   tells_at(0, CF_V_ROLLBACK, "size 1048576 is kept");
   tells_at(1, CF_V_STORE_DAMAGED, "not those that were kept");
 }
@@ -203,9 +188,9 @@ START_TEST(test_kept_strays)
     checkpoint_put(rows[i][0], rows[i][1]);
   stage_open_ledger();
   ck_assert(!verify(CF_VERIFY_FULL));
-  ck_assert(result->complete);
-  ck_assert_uint_eq(result->errors_total, CF_COUNT(rows));
-  ck_assert_uint_ge(result->checkpoints, 1);
+  ck_assert(stage_result->complete);
+  ck_assert_uint_eq(stage_result->errors_total, CF_COUNT(rows));
+  ck_assert_uint_ge(stage_result->checkpoints, 1);
   tells_at(0, CF_V_STORE_DAMAGED, "the row 000000000000000100 of 9 bytes holds none");
   tells_at(2, CF_V_STORE_DAMAGED, "the row 0000000000000003 of 8 bytes holds none");
   ck_assert(verify(CF_VERIFY_QUICK));
@@ -214,7 +199,7 @@ END_TEST
 
 int main(void)
 {
-#define ON .tcase = "own", .setup = set_up, .teardown = tear_down
+#define ON .tcase = "own", .setup = stage_rolled_setup, .teardown = stage_rolled_teardown
   const struct cf_test tests[] = {
       {ON, .test = test_whole},
       {ON, .test = test_missing, .loops = 2},

@@ -12,6 +12,7 @@
 
 struct cf_conf stage_conf;
 struct cf_ledger *stage_ledger;
+struct cf_verify_result *stage_result;
 
 /* ---- making, opening, closing ---- */
 
@@ -77,6 +78,20 @@ void stage_ledger_teardown(void)
 {
   stage_close_ledger();
   stage_clear();
+}
+
+void stage_rolled_setup(void)
+{
+  stage_ledger_setup();
+  stage_append_range(0, 1000, 100);
+  stage_wait_for_segments(3);
+  stage_result = calloc(1, sizeof *stage_result);
+}
+
+void stage_rolled_teardown(void)
+{
+  free(stage_result);
+  stage_ledger_teardown();
 }
 
 /* ---- events ---- */

@@ -17,6 +17,12 @@ extern struct cf_ledger *stage_ledger; /* NULL: closed */
 void stage_ledger_setup(void);
 void stage_ledger_teardown(void);
 
+/* Another: 1,000 numbered events, three segments of them, and room for what a
+ * verify finds. */
+extern struct cf_verify_result *stage_result;
+void stage_rolled_setup(void);
+void stage_rolled_teardown(void);
+
 /* The same by steps. Configure it in a new temp_dir, as data; `more`, where not
  * NULL, sets what else there is to set. */
 void stage_configure(const char *name, void (*more)(void));

@@ -10,22 +10,6 @@
 
 #define FIRST 256 /* of the second segment */
 
-static struct cf_verify_result *result;
-
-static void set_up(void)
-{
-  stage_ledger_setup();
-  stage_append_range(0, 1000, 100);
-  stage_wait_for_segments(3);
-  result = calloc(1, sizeof *result);
-}
-
-static void tear_down(void)
-{
-  free(result);
-  stage_ledger_teardown();
-}
-
 /* Go over it in that mode; true where all is well. */
 static bool verify(enum cf_verify_mode mode)
 {
@@ -42,18 +26,18 @@ static bool verify(enum cf_verify_mode mode)
                               .head = cf_buf_str(&note),
                               .vkey = cf_ledger_vkey(stage_ledger),
                               .workers = 2};
-  ck_assert_ok(cf_verify(&source, &job, result, &fault));
+  ck_assert_ok(cf_verify(&source, &job, stage_result, &fault));
   cf_view_source_free(vs);
   cf_view_put(view);
   cf_buf_fini(&note);
-  return result->ok;
+  return stage_result->ok;
 }
 
 /* Is a mismatch of that index told of a record of the second segment? */
 static bool told(const char *index)
 {
-  for (size_t i = 0; i < result->errors_n; i++) {
-    const struct cf_verify_error *e = &result->errors[i];
+  for (size_t i = 0; i < stage_result->errors_n; i++) {
+    const struct cf_verify_error *e = &stage_result->errors[i];
     if (e->verdict == CF_V_INDEX_MISMATCH && e->has_seq && e->seq >= FIRST &&
         e->seq < FIRST + 256 && strncmp(e->detail, index, strlen(index)) == 0 &&
         e->detail[strlen(index)] == ':')
@@ -65,12 +49,12 @@ static bool told(const char *index)
 START_TEST(test_whole)
 {
   ck_assert(verify(CF_VERIFY_DEEP));
-  ck_assert_uint_gt(result->pages, 3);
-  ck_assert_uint_gt(result->entries, 3 * 256 * 5);
-  ck_assert_uint_eq(result->unsworn, 0);
+  ck_assert_uint_gt(stage_result->pages, 3);
+  ck_assert_uint_gt(stage_result->entries, 3 * 256 * 5);
+  ck_assert_uint_eq(stage_result->unsworn, 0);
   ck_assert(verify(CF_VERIFY_FULL));
-  ck_assert_uint_gt(result->pages, 3);
-  ck_assert_uint_eq(result->entries, 0);
+  ck_assert_uint_gt(stage_result->pages, 3);
+  ck_assert_uint_eq(stage_result->entries, 0);
 }
 END_TEST
 
@@ -198,7 +182,7 @@ START_TEST(test_changed)
   forge_end(FORGE_ROW);
   stage_open_ledger();
   verify(CF_VERIFY_DEEP);
-  ck_assert_msg(!result->ok && told(changes[_i].index), "%s", result->errors[0].detail);
+  ck_assert_msg(!stage_result->ok && told(changes[_i].index), "%s", stage_result->errors[0].detail);
 }
 END_TEST
 
@@ -211,14 +195,14 @@ START_TEST(test_the_file_of_the_tail)
       "printf xyz | dd of=$f bs=1 seek=$(($(stat -c %%s $f) - 1000)) conv=notrunc status=none");
   ck_assert(verify(CF_VERIFY_FULL));
   ck_assert(!verify(CF_VERIFY_DEEP));
-  ck_assert_int_eq(result->errors[0].verdict, CF_V_STORE_DAMAGED);
-  ck_assert_uint_ge(result->first_bad, 768);
+  ck_assert_int_eq(stage_result->errors[0].verdict, CF_V_STORE_DAMAGED);
+  ck_assert_uint_ge(stage_result->first_bad, 768);
 }
 END_TEST
 
 int main(void)
 {
-#define ON .tcase = "deep", .setup = set_up, .teardown = tear_down
+#define ON .tcase = "deep", .setup = stage_rolled_setup, .teardown = stage_rolled_teardown
   const struct cf_test tests[] = {
       {ON, .test = test_whole},
       {ON, .test = test_changed, .loops = CF_COUNT(changes)},

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/query/query_plain.h"
+
 static void measure(const struct fake *f, struct cf_unit *u)
 {
   u->time_min_us = u->recorded_min_us = INT64_MAX;
@@ -167,5 +169,39 @@ void fake_view_make(struct fake *f, uint64_t size, size_t units_n, struct fake_v
     *u = (struct cf_unit){.first = first, .end = first + n};
     measure(f, u);
     first += n;
+  }
+}
+
+/* ---- fixtures ---- */
+
+static uint64_t seed(void)
+{
+  const char *text = getenv("CF_SEED");
+
+  return text == NULL ? UINT64_C(0x9e3779b97f4a7c15) : strtoull(text, NULL, 0);
+}
+
+void fake_setup(void)
+{
+  fake = (struct fake){.random = seed()};
+  fake_grow(&fake, 3000);
+}
+
+void fake_teardown(void)
+{
+  fake_fini(&fake);
+}
+
+uint64_t rnd(uint64_t below)
+{
+  return fake_random(&fake, below);
+}
+
+void fake_injure(struct fake_view *view)
+{
+  for (size_t i = 0; i < view->units_n; i++) {
+    view->times_damaged[i] = rnd(3) == 0;
+    for (unsigned x = 0; x < CF_I_N; x++)
+      view->index_damaged[i][x] = rnd(3) == 0;
   }
 }

@@ -24,5 +24,13 @@ struct fake_view {
 };
 /* Cut at random multiples of 64 into about units_n units. */
 void fake_view_make(struct fake *f, uint64_t size, size_t units_n, struct fake_view *view);
+/* Damage a third of its times and indexes. */
+void fake_injure(struct fake_view *view);
+
+/* Fixtures: 3,000 records in `fake`, of random numbers from CF_SEED; and one of
+ * those below a bound. */
+void fake_setup(void);
+void fake_teardown(void);
+uint64_t rnd(uint64_t below);
 
 #endif

@@ -79,6 +79,7 @@ static void put_summary(struct cf_buf *b, const struct cf_json *doc, const char 
   struct cf_str leaves = cf_json_number(cf_json_member(cf_json_member(doc, "checked"), "leaves"));
   struct cf_str first_bad = cf_json_number(cf_json_member(doc, "first_bad"));
   struct cf_str size = cf_json_number(cf_json_member(doc, "size"));
+  struct cf_str newer = cf_json_number(cf_json_member(doc, "unsigned"));
 
   cf_buf_puts(b, is_true(doc, "ok") ? "ok: " : "NOT OK: ");
   cf_cli_put_safe(b, cf_json_string(cf_json_member(doc, "origin")), 255);
@@ -87,6 +88,9 @@ static void put_summary(struct cf_buf *b, const struct cf_json *doc, const char 
   cf_buf_putf(b, ", %.*s leaves checked", (int)leaves.n, leaves.p);
   if (first_bad.n > 0)
     cf_buf_putf(b, ", first bad seq %.*s", (int)first_bad.n, first_bad.p);
+  if (newer.n > 0)
+    cf_buf_putf(b, "; %.*s newer records are not signed yet, and were not judged", (int)newer.n,
+                newer.p);
   if (has_own_key(doc) && !kept)
     cf_buf_puts(b, "; the key is what record 0 says, and nobody else: whoever made all of it could "
                    "have made that too; put the file `vkey` into the signer's directory, or give "

@@ -155,6 +155,8 @@ static void put_result(struct cf_buf *b, const struct cf_verify_job *job,
   put_checked(b, r);
   cf_json_put_member_u64_or_null(b, "first_bad", r->has_first_bad, r->first_bad);
   put_errors(b, r);
+  if (r->unsealed > 0 && job->mode != CF_VERIFY_RANGE)
+    cf_json_put_member_u64(b, "unsigned", r->unsealed);
   if (r->files_unjudged)
     cf_json_put_member(b, "unjudged", CF_STR("segments"));
   cf_json_put_member(b, "assurance", own_key ? CF_STR("own-key") : CF_STR("signed"));

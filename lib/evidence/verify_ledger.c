@@ -21,21 +21,22 @@ static unsigned cores(void)
   return n < 1 ? 1 : n > WORKERS_MAX ? WORKERS_MAX : (unsigned)n;
 }
 
-/* Records of the range that are not signed yet are, as for a receipt: a head
- * that ends before them could say nothing of them. */
-static enum cf_err cover_range(struct cf_ledger *ledger, const struct cf_verify_job *job,
-                               struct cf_fault *fault)
+/* Records to be judged that are not signed yet are, as for a receipt: a head
+ * that ends before them could say nothing of them. Where they cannot be, what
+ * was signed is judged all the same, but a range of them not. */
+static enum cf_err cover_job(struct cf_ledger *ledger, const struct cf_verify_job *job,
+                             const struct cf_ledger_state *state, struct cf_fault *fault)
 {
-  struct cf_ledger_state state;
   struct cf_buf note;
-  cf_ledger_state(ledger, &state);
-  uint64_t need = job->to <= state.size ? job->to : job->from + 1;
-  if (job->mode != CF_VERIFY_RANGE || need <= state.sealed || need > state.size)
+  bool range = job->mode == CF_VERIFY_RANGE;
+  uint64_t need = range && job->to > state->size ? job->from + 1 : range ? job->to : state->size;
+  if (job->mode == CF_VERIFY_QUICK || need <= state->sealed || need > state->size ||
+      (!range && cf_ledger_is_copy(ledger)))
     return CF_OK;
   cf_buf_init(&note, CF_NOTE_MAX);
   enum cf_err err = cf_ledger_seal(ledger, need, &note, fault);
   cf_buf_fini(&note);
-  return err;
+  return range ? err : CF_OK;
 }
 
 /* A copy is judged by all that is remembered of what was signed, which may be
@@ -169,7 +170,9 @@ enum cf_err cf_verify_ledger(struct cf_ledger *ledger, struct cf_verify_job *job
   struct cf_verify_source source;
   struct cf_buf note;
   cf_buf_init(&note, CF_NOTE_MAX);
-  enum cf_err err = cover_range(ledger, job, fault);
+  struct cf_ledger_state state;
+  cf_ledger_state(ledger, &state);
+  enum cf_err err = goes_on ? CF_OK : cover_job(ledger, job, &state, fault);
   if (err == CF_OK)
     err = copy_prepare(ledger, job, fault);
   if (err == CF_OK)
@@ -185,6 +188,7 @@ enum cf_err cf_verify_ledger(struct cf_ledger *ledger, struct cf_verify_job *job
     job->workers = job->mode == CF_VERIFY_QUICK ? 1 : cores();
     err = job_run(ledger, view, &source, job, result, fault);
     job->head = CF_STR("");
+    result->unsealed = state.size > result->size ? state.size - result->size : 0;
   }
   cf_view_source_free(vs);
   cf_view_put(view);

@@ -189,3 +189,21 @@ int cf_cli_usage(const struct cf_cli *cli, const char *format, ...)
   (void)fprintf(stderr, "See: " PROGRAM " %s --help\n", cli->command->name);
   return CF_EXIT_UNKNOWN;
 }
+
+enum cf_err cf_cli_put_key(const struct cf_conf *conf, struct cf_fault *fault)
+{
+  char path[4096];
+  char line[1024];
+
+  int n = snprintf(path, sizeof path, "%s/vkey", conf->signer);
+  if (n < 0 || (size_t)n >= sizeof path)
+    return cf_fail(fault, CF_E_SYSTEM, conf->signer, "the path is too long");
+  FILE *file = fopen(path, "re");
+  if (file == NULL)
+    return cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot read the ledger's key");
+  enum cf_err err = fgets(line, sizeof line, file) != NULL && fputs(line, stdout) >= 0
+                        ? CF_OK
+                        : cf_fail(fault, CF_E_SYSTEM, path, "cannot print the ledger's key");
+  (void)fclose(file);
+  return err;
+}

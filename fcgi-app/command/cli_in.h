@@ -90,4 +90,8 @@ void cf_cli_put_safe(struct cf_buf *b, struct cf_str text, size_t width_max);
 /* Write b to standard output. CF_E_PEER. */
 CF_MUST enum cf_err cf_cli_print(const struct cf_buf *b);
 
+/* Print a ledger's public key on standard output, which a verifier needs to
+ * have from elsewhere. CF_E_SYSTEM. */
+CF_MUST enum cf_err cf_cli_put_key(const struct cf_conf *conf, struct cf_fault *fault);
+
 #endif

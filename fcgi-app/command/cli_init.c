@@ -2,8 +2,6 @@
 /* counterfoil init: a new ledger. */
 #include "config.h"
 
-#include <errno.h>
-
 #include "fcgi-app/command/cli_in.h"
 #include "fcgi-app/door/privilege.h"
 #include "lib/ledger/ledger.h"
@@ -15,25 +13,6 @@ static const struct cf_cli_option options[] = {
 };
 CF_CLI_OPTIONS_CHECK(options);
 
-/* The key is what a verifier needs to have from elsewhere. */
-static enum cf_err print_key(struct cf_cli *cli)
-{
-  char path[4096];
-  char line[1024];
-
-  int n = snprintf(path, sizeof path, "%s/vkey", cli->conf.signer);
-  if (n < 0 || (size_t)n >= sizeof path)
-    return cf_fail(&cli->fault, CF_E_SYSTEM, cli->conf.signer, "the path is too long");
-  FILE *file = fopen(path, "re");
-  if (file == NULL)
-    return cf_fail_errno(&cli->fault, CF_E_SYSTEM, path, "cannot read the ledger's key");
-  enum cf_err err = fgets(line, sizeof line, file) != NULL && fputs(line, stdout) >= 0
-                        ? CF_OK
-                        : cf_fail(&cli->fault, CF_E_SYSTEM, path, "cannot print the ledger's key");
-  (void)fclose(file);
-  return err;
-}
-
 static int init_run(struct cf_cli *cli)
 {
   enum cf_err err = cf_cli_load(cli);
@@ -43,7 +22,7 @@ static int init_run(struct cf_cli *cli)
   if (err == CF_OK)
     err = cf_ledger_init(&cli->conf, &cli->fault);
   if (err == CF_OK)
-    err = print_key(cli);
+    err = cf_cli_put_key(&cli->conf, &cli->fault);
   if (err != CF_OK)
     return cf_cli_fail(cli, err);
   (void)fflush(stdout); /* above, wherever both go */

@@ -110,28 +110,10 @@ static enum cf_err open_door(struct cf_owner *owner, struct cf_fault *fault)
   return err == CF_OK ? cf_fcgi_start(&job, &owner->door, fault) : err;
 }
 
-/* Whoever has the directory's uid is trusted with it; nobody else may write
- * there, root neither. */
-static enum cf_err check_uid(const struct cf_conf *conf, struct cf_fault *fault)
-{
-  struct stat st;
-
-  if (stat(conf->data, &st) != 0)
-    return cf_fail_errno(fault, errno == ENOENT ? CF_E_NOTFOUND : CF_E_SYSTEM, conf->data,
-                         "cannot look at the data directory");
-  if (st.st_uid != geteuid())
-    return cf_fail(fault, CF_E_ROLE, conf->data,
-                   "only its owner, uid %u, may open the ledger; this is uid %u",
-                   (unsigned)st.st_uid, (unsigned)geteuid());
-  return CF_OK;
-}
-
 static enum cf_err open_all(struct cf_owner *owner, struct cf_fault *fault)
 {
-  enum cf_err err = check_uid(owner->conf, fault);
+  enum cf_err err = cf_ledger_open(owner->conf, SOFTWARE, &owner->ledger, fault);
 
-  if (err == CF_OK)
-    err = cf_ledger_open(owner->conf, SOFTWARE, &owner->ledger, fault);
   if (err == CF_E_ROLLBACK)
     cf_sessions_forget(owner->conf);
   if (err == CF_OK)

@@ -6,10 +6,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/base/diag.h"
+#include "lib/base/die.h"
 #include "lib/base/file.h"
 #include "lib/ledger/ledger_in.h"
 
@@ -17,17 +21,18 @@
 
 static enum cf_err directory_open(struct cf_ledger *l, struct cf_fault *fault)
 {
+  enum cf_err err = cf_ledger_look(l, fault);
+  if (err != CF_OK)
+    return err;
   l->directory = open(l->conf->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (l->directory < 0)
-    return cf_fail_errno(fault, errno == ENOENT ? CF_E_NOTFOUND : CF_E_SYSTEM, l->conf->data,
-                         "cannot open the data directory");
+    return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "cannot open the data directory");
   return faccessat(l->directory, CF_UNFINISHED, F_OK, 0) == 0
              ? cf_fail(fault, CF_E_NOTFOUND, l->conf->data, "its making was cut short")
              : CF_OK;
 }
 
-/* Somebody who writes to it now can be asked, and would make a copy of its
- * files worth nothing. */
+/* Whoever writes to it now would make a copy of its files worth nothing. */
 static enum cf_err owner_check(struct cf_ledger *l, struct cf_fault *fault)
 {
   struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
@@ -38,7 +43,7 @@ static enum cf_err owner_check(struct cf_ledger *l, struct cf_fault *fault)
   if (fd >= 0)
     (void)close(fd);
   return owned ? cf_fail(fault, CF_E_LOCKED, l->conf->data,
-                         "its owner is at work: ask without --read-only")
+                         "its owner is at work, the service perhaps: stop it first")
                : CF_OK;
 }
 
@@ -111,6 +116,37 @@ enum cf_err cf_signed_without(const struct cf_conf *conf, struct cf_vkey *vkey,
   return err;
 }
 
+enum cf_err cf_signed_absent(const struct cf_conf *conf, struct cf_fault *fault)
+{
+  struct cf_anchor anchor;
+  struct cf_vkey vkey;
+  cf_anchor_init(&anchor, UINT64_MAX);
+  enum cf_err err = cf_signed_without(conf, &vkey, &anchor, fault);
+  if (err == CF_OK && anchor.any)
+    err = cf_fail(
+        fault, CF_E_ROLLBACK, anchor.where,
+        "%llu records were signed, and there is no ledger in %s, or not all of it: mount its disk, or put the data back" CF_SEE_RECOVER,
+        (unsigned long long)anchor.checkpoint.size, conf->data);
+  else if (err == CF_OK || err == CF_E_NOTFOUND)
+    err = cf_fail(fault, CF_E_NOTFOUND, conf->data,
+                  "there is no ledger: make one with `counterfoil init`");
+  cf_anchor_fini(&anchor);
+  return err;
+}
+
+/* What an init has begun is told of otherwise. */
+enum cf_err cf_ledger_look(const struct cf_ledger *l, struct cf_fault *fault)
+{
+  char *unfinished = NULL;
+  if (access(l->env_path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR))
+    return CF_OK;
+  if (asprintf(&unfinished, "%s/" CF_UNFINISHED, l->conf->data) < 0)
+    return CF_E_NOMEM;
+  bool begun = access(unfinished, F_OK) == 0;
+  free(unfinished);
+  return begun ? CF_OK : cf_signed_absent(l->conf, fault);
+}
+
 enum cf_err cf_ledger_signed(struct cf_ledger *l, struct cf_anchor *anchor, struct cf_fault *fault)
 {
   int signer;
@@ -133,6 +169,59 @@ enum cf_err cf_ledger_judge(struct cf_ledger *l, struct cf_fault *fault)
   return err;
 }
 
+/* ---- the trial ---- */
+
+static int trial = -1; /* where a child that tries tells its last words */
+
+static void words_tell(const char *message)
+{
+  if (!cf_file_write(trial, cf_str_from(message)))
+    return; /* nobody listens */
+}
+
+static enum cf_err env_try(struct cf_ledger *l, struct cf_fault *fault)
+{
+  enum cf_err err = cf_ledger_open_env(l, CF_BDB_READ, true, fault);
+  return err == CF_OK ? cf_recover(l, fault) : err;
+}
+
+/* What Berkeley DB cannot go on from ends the process that asked it, with its
+ * reason as the last words. So a child tries first, without a word in the log;
+ * what it does to the copy is only what comes next. */
+static void child_try(struct cf_ledger *l, int words)
+{
+  struct cf_fault fault;
+  trial = words;
+  if (cf_diag_open("/dev/null", "", &fault) == CF_OK) {
+    cf_die_tell(words_tell);
+    (void)env_try(l, &fault);
+  }
+  _exit(0);
+}
+
+static enum cf_err env_trial(struct cf_ledger *l, struct cf_fault *fault)
+{
+  int ends[2], status = 0;
+  struct cf_buf words;
+  if (pipe2(ends, O_CLOEXEC) != 0)
+    return cf_fail_errno(fault, CF_E_SYSTEM, NULL, "cannot make a pipe");
+  pid_t child = fork();
+  if (child == 0)
+    child_try(l, ends[1]);
+  (void)close(ends[1]);
+  cf_buf_init(&words, 4096);
+  enum cf_err err = child < 0 ? cf_fail_errno(fault, CF_E_SYSTEM, NULL, "cannot start a process")
+                              : cf_file_read_all(ends[0], &words);
+  (void)close(ends[0]);
+  while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+    continue;
+  if (err == CF_OK && status != 0)
+    err = cf_fail(fault, CF_E_DAMAGED, l->conf->data, "the database in env cannot be opened: %s",
+                  words.n > 0 ? cf_buf_cstr(&words) : "Berkeley DB crashed");
+  cf_buf_fini(&words);
+  return err;
+}
+
 static enum cf_err open_inside(struct cf_ledger *l, struct cf_fault *fault)
 {
   enum cf_err err = directory_open(l, fault);
@@ -148,9 +237,9 @@ static enum cf_err open_inside(struct cf_ledger *l, struct cf_fault *fault)
     err = l->env_path == NULL ? CF_E_NOMEM : CF_OK;
   }
   if (err == CF_OK)
-    err = cf_ledger_open_env(l, CF_BDB_READ, true, fault);
+    err = env_trial(l, fault);
   if (err == CF_OK)
-    err = cf_recover(l, fault);
+    err = env_try(l, fault);
   if (err != CF_OK)
     return err;
   int signer;

@@ -114,9 +114,6 @@ static enum cf_err open_directory(struct cf_ledger *l, struct cf_fault *fault)
 {
   const char *data = l->conf->data;
   l->directory = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (l->directory < 0 && errno == ENOENT)
-    return cf_fail(fault, CF_E_NOTFOUND, data,
-                   "there is no ledger: make one with `counterfoil init`");
   if (l->directory < 0)
     return cf_fail_errno(fault, CF_E_SYSTEM, data, "cannot open the data directory");
   struct stat st;
@@ -166,13 +163,7 @@ static enum cf_err env_recover(struct cf_ledger *l, bool spare, struct cf_fault 
 enum cf_err cf_ledger_open_env(struct cf_ledger *l, enum cf_bdb_open how, bool spare,
                                struct cf_fault *fault)
 {
-  struct stat st;
-  enum cf_err err = CF_OK;
-  if (stat(l->env_path, &st) != 0)
-    err = cf_fail(fault, CF_E_NOTFOUND, l->conf->data,
-                  "there is no ledger: make one with `counterfoil init`");
-  if (err == CF_OK)
-    err = env_recover(l, spare, fault);
+  enum cf_err err = env_recover(l, spare, fault);
   if (err == CF_OK)
     err = cf_meta_open(l, how, fault);
   if (err == CF_OK)
@@ -475,7 +466,9 @@ static void stop_threads(struct cf_ledger *l)
 static enum cf_err open_inside(struct cf_ledger *l, struct cf_fault *fault)
 {
   struct cf_checkpoint last;
-  enum cf_err err = open_directory(l, fault);
+  enum cf_err err = cf_ledger_look(l, fault);
+  if (err == CF_OK)
+    err = open_directory(l, fault);
   if (err == CF_OK)
     err = take_lock(l, fault);
   if (err == CF_OK && faccessat(l->directory, CF_UNFINISHED, F_OK, 0) == 0)

@@ -33,9 +33,11 @@ CF_MUST enum cf_err cf_ledger_continue(const struct cf_conf *conf, struct cf_str
  * start, seal. conf must outlive the ledger. software goes into the start
  * record ("counterfoil 0.1.0"). CF_E_LOCKED: another process owns it (nothing
  * was touched). CF_E_NOTFOUND: there is no ledger. CF_E_ROLLBACK: the data is
- * older than what was signed, or nobody knows what that was; nothing was
- * removed. CF_E_CONFIG: wrong owner of DATA, another origin, a DB_CONFIG …
- * CF_E_DAMAGED, CF_E_SYSTEM, CF_E_SPACE. The fault says what to do next. */
+ * older than what was signed, or not there, or nobody knows what that was;
+ * nothing was removed. CF_E_CONFIG: wrong owner of DATA, another origin, a
+ * DB_CONFIG … CF_E_DAMAGED, CF_E_SYSTEM, CF_E_SPACE. The fault says what to do
+ * next. */
+#define CF_SEE_RECOVER ": see `counterfoil recover`" /* what each CF_E_ROLLBACK ends with */
 CF_MUST enum cf_err cf_ledger_open(const struct cf_conf *conf, const char *software,
                                    struct cf_ledger **ledger, struct cf_fault *fault);
 /* Open a copy of it as evidence: without the signer's key and without the lock,
@@ -43,9 +45,10 @@ CF_MUST enum cf_err cf_ledger_open(const struct cf_conf *conf, const char *softw
  * TMPDIR, which goes at the close. It records nothing: reads are answered
  * without, every other append is refused (CF_E_NOTREADY), and what was not
  * signed is not signed now. CF_E_LOCKED: an owner is at work in it, or was
- * while it was copied, and can be asked. The errors of cf_ledger_open but
- * CF_E_ROLLBACK; of them only CF_E_NOTFOUND and CF_E_DAMAGED say something of
- * the data. */
+ * while it was copied. The errors of cf_ledger_open, but CF_E_ROLLBACK only
+ * where the data is not there; of them only that, CF_E_NOTFOUND and
+ * CF_E_DAMAGED say something of the data. What would end the process (exit 70)
+ * is CF_E_DAMAGED here: a child tries first whether the copy can be opened. */
 CF_MUST enum cf_err cf_ledger_open_copy(const struct cf_conf *conf, struct cf_ledger **ledger,
                                         struct cf_fault *fault);
 /* Was it opened as evidence? */

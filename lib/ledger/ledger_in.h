@@ -381,6 +381,12 @@ CF_MUST enum cf_err cf_signed_gather(struct cf_ledger *l, int signer, struct cf_
  * remembered? CF_E_ROLLBACK. */
 CF_MUST enum cf_err cf_signed_check(struct cf_ledger *l, int signer, struct cf_fault *fault);
 
+/* copy.c: there is no ledger in DATA, or not all of it: CF_E_ROLLBACK, or
+ * CF_E_NOTFOUND where its signer does not remember one */
+CF_MUST enum cf_err cf_signed_absent(const struct cf_conf *conf, struct cf_fault *fault);
+/* is there one, as far as names tell? The same errors. */
+CF_MUST enum cf_err cf_ledger_look(const struct cf_ledger *l, struct cf_fault *fault);
+
 /* ledger.c: a ledger that is not open yet; its environment. CF_E_SYSTEM: too
  * few descriptors are allowed for one. */
 CF_MUST enum cf_err cf_ledger_new(const struct cf_conf *conf, const char *software,

@@ -33,8 +33,7 @@ static enum cf_err open_table(struct cf_ledger *l, const char *file, enum cf_bdb
 {
   enum cf_err err = cf_bdb_open(l->env, NULL, file, NULL, how, 4096, db);
   if (err == CF_E_NOTFOUND)
-    return cf_fail(fault, err, file, "there is no ledger in %s: make one with `counterfoil init`",
-                   l->conf->data);
+    return cf_signed_absent(l->conf, fault);
   return err == CF_OK ? CF_OK
                       : cf_fail(fault, err, file, "cannot open the table in %s/env", l->conf->data);
 }

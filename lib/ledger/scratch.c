@@ -124,9 +124,8 @@ static enum cf_err directory_copy(int at, const char *name, int to, struct cf_fa
   if (err == CF_OK)
     err = names_walk(at, name, file_stamp, &after, fault);
   return err == CF_OK && before != after
-             ? cf_fail(
-                   fault, CF_E_LOCKED, name,
-                   "an owner wrote to it while it was copied: try again, or ask without --read-only")
+             ? cf_fail(fault, CF_E_LOCKED, name,
+                       "an owner wrote to it while it was copied: stop it first")
              : err;
 }
 

@@ -47,7 +47,7 @@ static enum cf_err head_check(struct cf_ledger *l, const struct cf_checkpoint *h
                               const char *where, struct cf_fault *fault)
 {
   static const char advice[] =
-      "the data is older than, or other than, what was signed: see `counterfoil recover`";
+      "the data is older than, or other than, what was signed" CF_SEE_RECOVER;
   if (head->size > l->size)
     return cf_fail(fault, CF_E_ROLLBACK, where, "%llu records were signed and %llu are here; %s",
                    (unsigned long long)head->size, (unsigned long long)l->size, advice);
@@ -80,7 +80,7 @@ static enum cf_err memory_check(struct cf_ledger *l, int signer, const struct cf
     return CF_OK;
   return cf_fail(
       fault, CF_E_ROLLBACK, l->conf->signer,
-      "the file `state` is missing, and with it what was signed last; %llu records are here: see `counterfoil recover`",
+      "the file `state` is missing, and with it what was signed last; %llu records are here" CF_SEE_RECOVER,
       (unsigned long long)l->size);
 }
 

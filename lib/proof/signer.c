@@ -185,7 +185,9 @@ static enum cf_err directory_open(const char *directory, int *fd, struct cf_faul
 {
   int got = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (got < 0)
-    return cf_fail_errno(fault, CF_E_SYSTEM, directory, "the signer's directory cannot be opened");
+    return cf_fail_errno(
+        fault, CF_E_SYSTEM, directory,
+        "the signer's directory cannot be opened (where it is lost, put its backup back; see `counterfoil recover`)");
   enum cf_err err = directory_check(got, directory, fault);
   if (err == CF_OK && flock(got, LOCK_EX | LOCK_NB) != 0)
     err = errno == EWOULDBLOCK
@@ -264,6 +266,18 @@ static enum cf_err vkey_mend(const struct cf_signer *signer, struct cf_fault *fa
   return vkey_write(signer->fd, "vkey", &signer->vkey, fault);
 }
 
+/* Of another's file no link can be made, perhaps, and `before` is one. */
+static enum cf_err state_check(int fd, const char *directory, struct cf_fault *fault)
+{
+  struct stat st;
+  if (fstatat(fd, "state", &st, AT_SYMLINK_NOFOLLOW) != 0 || st.st_uid == geteuid())
+    return CF_OK;
+  return cf_fail(
+      fault, CF_E_CONFIG, directory,
+      "the file `state` in it belongs to uid %lu and not, as the directory, to uid %lu: chown %lu %s/state",
+      (unsigned long)st.st_uid, (unsigned long)geteuid(), (unsigned long)geteuid(), directory);
+}
+
 static enum cf_err state_load(struct cf_signer *signer, struct cf_fault *fault)
 {
   mode_t mode;
@@ -318,6 +332,8 @@ enum cf_err cf_signer_open(const char *directory, struct cf_str origin, struct c
     err = key_load(s, origin, fault);
   if (err == CF_OK)
     err = vkey_mend(s, fault);
+  if (err == CF_OK)
+    err = state_check(s->fd, directory, fault);
   if (err == CF_OK)
     err = state_load(s, fault);
   if (err == CF_OK)

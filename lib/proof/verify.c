@@ -148,10 +148,10 @@ static enum cf_err kept_judge(struct cf_verify_run *run, const struct cf_hashes 
   if (unreadable(err))
     cf_run_fault(
         run, CF_V_STORE_DAMAGED, NULL,
-        "consistency with the checkpoint kept elsewhere cannot be judged: a kept hash cannot be read");
+        "consistency with the checkpoint that was kept cannot be judged: a kept hash cannot be read");
   else if (err == CF_E_PROOF)
     cf_run_fault(run, CF_V_INCONSISTENT_HEAD, NULL,
-                 "the tree does not extend the checkpoint of size %llu kept elsewhere",
+                 "the tree does not extend the checkpoint of size %llu that was kept",
                  (unsigned long long)run->kept.checkpoint.size);
   else
     return err;
@@ -186,7 +186,7 @@ static void kept_prepare(struct cf_verify_run *run)
   memcpy(run->kept.checkpoint.root, job->kept_root, CF_HASH_N);
   if (!run->kept.have)
     cf_run_fault(run, CF_V_ROLLBACK, NULL,
-                 "the ledger has %llu records, the checkpoint kept elsewhere %llu",
+                 "of %llu records there is a checkpoint here, and one that was kept is of %llu",
                  (unsigned long long)run->head.size, (unsigned long long)job->kept_size);
 }
 

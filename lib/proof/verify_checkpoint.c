@@ -85,7 +85,7 @@ enum cf_err cf_run_stops(struct cf_verify_run *run, bool judge)
     kept->have = false;
     if (!root_is(run, &kept->checkpoint))
       cf_run_fault(run, CF_V_INCONSISTENT_HEAD, NULL,
-                   "the root at size %llu is not the one that was kept elsewhere",
+                   "the root at size %llu is not the one that was kept",
                    (unsigned long long)run->folded);
   }
   while (run->next.have && run->next.checkpoint.size == run->folded) {

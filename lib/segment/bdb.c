@@ -47,8 +47,13 @@ static void install_calls(void)
  * every page. */
 static struct cf_log_rate rate;
 
+/* The last of it in this thread, which names the file that the result does
+ * not. */
+static _Thread_local char said[160];
+
 static void on_error(const DB_ENV *env, const char *prefix, const char *message)
 {
+  (void)snprintf(said, sizeof said, "%s", message);
   (void)prefix;
   (void)env;
   cf_log_rated(&rate, CF_LOG_WARNING, "berkeley db: %s", message);
@@ -61,6 +66,15 @@ static void on_message(const DB_ENV *env, const char *message)
 }
 
 /* ---- results ---- */
+
+static void db_die(const char *what, int result) __attribute__((noreturn));
+
+static void db_die(const char *what, int result)
+{
+  cf_die(
+      "berkeley db: %s: %s%s%s: a start again recovers; where that ends as this did, the data is damaged: put DATA back from a backup, or see `counterfoil recover`",
+      what, db_strerror(result), said[0] != 0 ? ": " : "", said);
+}
 
 /* In a file of its own whatever the library cannot make sense of is damage: it
  * was written whole, synced and read back. */
@@ -93,7 +107,7 @@ enum cf_err cf_bdb_classify(struct cf_bdb_env *env, int result, const char *what
   case EFBIG: atomic_store(&env->failed, true); return CF_E_SPACE;
   case DB_RUNRECOVERY:
     if (env->transactional)
-      cf_die("berkeley db: %s: %s", what, db_strerror(result));
+      db_die(what, result);
     break;
   default: break;
   }
@@ -275,7 +289,7 @@ void cf_bdb_txn_abort(struct cf_bdb_txn *txn)
     return;
   int result = txn->txn->abort(txn->txn);
   if (result != 0)
-    cf_die("berkeley db: abort: %s", db_strerror(result));
+    db_die("abort", result);
   free(txn);
 }
 
@@ -284,7 +298,7 @@ void cf_bdb_flush(struct cf_bdb_env *env)
   int result = env->env->log_flush(env->env, NULL);
 
   if (result != 0)
-    cf_die("berkeley db: flush: %s", db_strerror(result));
+    db_die("flush", result);
 }
 
 /* A page that found no space stays in memory, and the log has it. */
@@ -295,10 +309,10 @@ enum cf_err cf_bdb_checkpoint(struct cf_bdb_env *env, uint32_t kbytes, uint32_t 
   if (result == ENOSPC || result == EDQUOT || result == EFBIG)
     return CF_E_SPACE;
   if (result != 0)
-    cf_die("berkeley db: checkpoint: %s", db_strerror(result));
+    db_die("checkpoint", result);
   result = env->env->log_archive(env->env, NULL, DB_ARCH_REMOVE);
   if (result != 0)
-    cf_die("berkeley db: removing old logs: %s", db_strerror(result));
+    db_die("removing old logs", result);
   return CF_OK;
 }
 

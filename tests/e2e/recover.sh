@@ -14,6 +14,13 @@ run_conf "what was before the backup" 0 import --source a "$TMP/sample"
 cp -a "$DATA" "$TMP/backup"
 run_conf "nothing is lost" 0 recover
 says 'lost: +nothing' "and says so"
+file=$(find "$DATA/segments" -type f ! -name '*.sums' | head -n 1)
+if [ -n "$file" ]; then
+  mv "$file" "$TMP/segment"
+  run_conf "but a segment" 1 recover
+  says 'of 1 segments the file is missing' "whose file is missing"
+  mv "$TMP/segment" "$file"
+fi
 run_conf "what came after it" 0 import --source z "$TMP/sample"
 signed=$(sed -n 2p "$DATA.signer/state")
 cp -a "$DATA" "$TMP/newest"
@@ -37,6 +44,43 @@ is "$(jq -r '.errors[].code' "$TMP/out")" ROLLBACK "nothing else is wrong"
 check "nothing was written" cmp -s <(sums) "$TMP/before"
 check "nothing stays behind" [ -z "$(find "${TMPDIR:-/tmp}" -maxdepth 1 -name 'counterfoil-evidence-*' -user "${RUN_AS:-$(id -un)}" -newer "$TMP/before")" ]
 
+note "what keeps it from being opened"
+rm -rf "$TMP/whole" && mkdir "$TMP/whole" && cp -a "$DATA" "$TMP/whole/data" && cp -a "$DATA.signer" "$TMP/whole/signer"
+put_back() { rm -rf "$DATA" "$DATA.signer"; cp -a "$TMP/whole/data" "$DATA"; cp -a "$TMP/whole/signer" "$DATA.signer"; }
+rm -rf "$DATA" && as_user mkdir -m 700 "$DATA"
+run_conf "an unmounted disk" 1 verify
+complains "$signed records were signed.*mount its disk" "is not taken for no ledger"
+run_conf "nor by recover" 1 recover
+says "lost: .*records 0 to $((signed - 1))" "which says what there was"
+put_back
+mv "$DATA/env" "$TMP/env"
+run_conf "no env" 1 verify --read-only
+complains "$signed records were signed" "the same"
+put_back
+tail=$(find "$DATA/env" -name 'tail-*' | head -n 1)
+for at in 5000 9000; do printf xyz | dd of="$tail" bs=1 seek=$at conv=notrunc 2>/dev/null; done
+run_conf "a damaged tail" 70 verify
+complains "${tail##*/}.*put DATA back" "says which file, and what to do"
+run_conf "recover" 1 recover
+says "${tail##*/}.*Put the newest data back" "lives, and says both"
+run_conf "as evidence" 2 verify --read-only
+complains "${tail##*/}" "it cannot be opened"
+check "no copy stays behind" [ -z "$(find "${TMPDIR:-/tmp}" -maxdepth 1 -name 'counterfoil-evidence-*' -user "${RUN_AS:-$(id -un)}" -newer "$TMP/before")" ]
+put_back
+rm -rf "$DATA.signer"
+run_conf "no signer's directory" 2 verify
+complains 'put its backup back; see `counterfoil recover`' "says what to do"
+run_conf "recover" 1 recover
+says "signer's directory $DATA.signer is not there: put its backup back" "the obvious way first"
+is "$(grep -c 'see .counterfoil recover' "$TMP/out")" 0 "and does not name itself"
+put_back
+if [ -n "$RUN_AS" ]; then
+  chown root "$DATA.signer/state" && chmod 644 "$DATA.signer/state"
+  run_conf "root's state" 2 verify
+  complains "belongs to uid 0.*chown $(id -u "$RUN_AS") $DATA.signer/state" "is named with the chown"
+fi
+put_back
+
 TMPDIR=$TMP/none run_conf "no place for a copy" 2 recover
 complains 'TMPDIR' "is said as that"
 is "$(grep -c lost "$TMP/out")" 0 "and not as a loss"
@@ -56,6 +100,8 @@ run_conf "not into what is there" 2 recover --continue-as test.example.org/secon
 as_user mkdir -m 700 "$TMP/second"
 run_conf "a new ledger" 0 recover --continue-as test.example.org/second --data "$TMP/second"
 cp "$TMP/out" "$TMP/words"
+is "$(head -n 1 "$TMP/out")" "$(cat "$TMP/second.signer/vkey")" "tells its key"
+says 'All tokens stayed with the old' "and that tokens are made anew"
 sed -e '/^data =/d; /^origin =/d' "$CONF" >"$TMP/second.conf" && grep -E '^(data|origin|signer) = ' "$TMP/words" >>"$TMP/second.conf"
 chmod 640 "$TMP/second.conf"
 [ -z "$RUN_AS" ] || chown "$RUN_AS:" "$TMP/second.conf"

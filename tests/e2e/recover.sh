@@ -134,4 +134,35 @@ says 'ok: .*the key is what record 0 says, and nobody else' "is not called good"
 run_conf "but with a checkpoint that was kept" 0 verify --read-only --size "$signed" --root "$root"
 mv "$TMP/vkey" "$DATA.signer/vkey"
 run_conf "and with the key" 0 verify --read-only
+
+note "a backup of a ledger that is served and grows"
+serve_start
+cli sample 2000 >"$TMP/busy"
+# shellcheck disable=SC2016 # what stands for arguments is the inner shell's
+spawn busy bash -c 'for ((i = 0; ; i++)); do [ ! -e "$3" ] || exit 0; "$0" import --config "$1" --source "busy$i" "$2" || exit 1; done' \
+  "$CLI" "$CONF" "$TMP/busy" "$TMP/enough"
+busy=$PID
+sed "s|^data = .*|data = $TMP/copy/data|" "$CONF" >"$TMP/copy.conf" && chmod 644 "$TMP/copy.conf"
+take() { # the signer's directory first; false: a file went while it was copied
+  rm -rf "$TMP/copy" && as_user mkdir -m 700 "$TMP/copy"
+  cp -a "$DATA.signer" "$TMP/copy/" && cp -a "$DATA" "$TMP/copy/" && run_copy
+}
+run_copy() { cli verify --read-only --config "$TMP/copy.conf" >"$TMP/out" 2>"$TMP/err"; }
+taken=0
+for copy in $(seq "$(count 1 3 16)"); do
+  for try in 1 2 3 4 5; do
+    take 2>>"$TMP/log/take" && { taken=$((taken + 1)); break; }
+  done
+  is "$(grep -c 'were signed' "$TMP/err")" 0 "copy $copy, at try $try, is not taken for old"
+done
+is "$taken" "$(count 1 3 16)" "each copy verifies"
+check "while the ledger grew" alive "$busy"
+run_conf "recover while it is served" 2 recover
+complains 'stop it first' "says what to do about it"
+: >"$TMP/enough"
+wait "$busy"
+is $? 0 "and nothing of that was refused"
+stop "$SERVE"
+CONF=$TMP/copy.conf
+run_conf "the last one, put back" 0 verify
 finish

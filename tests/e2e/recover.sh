@@ -143,15 +143,16 @@ spawn busy bash -c 'for ((i = 0; ; i++)); do [ ! -e "$3" ] || exit 0; "$0" impor
   "$CLI" "$CONF" "$TMP/busy" "$TMP/enough"
 busy=$PID
 sed "s|^data = .*|data = $TMP/copy/data|" "$CONF" >"$TMP/copy.conf" && chmod 644 "$TMP/copy.conf"
-take() { # the signer's directory first; false: a file went while it was copied
+take() { # the signer's directory first; files that went meanwhile matter where the copy does not verify
   rm -rf "$TMP/copy" && as_user mkdir -m 700 "$TMP/copy"
-  cp -a "$DATA.signer" "$TMP/copy/" && cp -a "$DATA" "$TMP/copy/" && run_copy
+  cp -a "$DATA.signer" "$TMP/copy/"
+  cp -a "$DATA" "$TMP/copy/"
+  cli verify --read-only --config "$TMP/copy.conf" >"$TMP/out" 2>"$TMP/err" || { cat "$TMP/out" "$TMP/err"; return 1; }
 }
-run_copy() { cli verify --read-only --config "$TMP/copy.conf" >"$TMP/out" 2>"$TMP/err"; }
 taken=0
 for copy in $(seq "$(count 1 3 16)"); do
   for try in 1 2 3 4 5; do
-    take 2>>"$TMP/log/take" && { taken=$((taken + 1)); break; }
+    take >>"$TMP/log/take" 2>&1 && { taken=$((taken + 1)); break; }
   done
   is "$(grep -c 'were signed' "$TMP/err")" 0 "copy $copy, at try $try, is not taken for old"
 done

@@ -42,6 +42,20 @@ START_TEST(test_whole)
 }
 END_TEST
 
+/* What was appended a moment ago is signed first. */
+START_TEST(test_unsigned)
+{
+  for (unsigned i = 0; i < 2; i++) {
+    struct cf_ledger_state state;
+    stage_append_range(1000 + 10 * i, 1010 + 10 * i, 10);
+    cf_ledger_state(stage_ledger, &state);
+    ck_assert(verify(i == 0 ? CF_VERIFY_FULL : CF_VERIFY_DEEP));
+    ck_assert_uint_ge(result->size, state.size);
+    ck_assert_uint_eq(result->unsealed, 0);
+  }
+}
+END_TEST
+
 /* One is taken away, or its sums: quick reads none of its records. */
 START_TEST(test_missing)
 {
@@ -202,6 +216,7 @@ int main(void)
 #define ON .tcase = "own", .setup = stage_rolled_setup, .teardown = stage_rolled_teardown
   const struct cf_test tests[] = {
       {ON, .test = test_whole},
+      {ON, .test = test_unsigned},
       {ON, .test = test_missing, .loops = 2},
       {ON, .test = test_unjudged},
       {ON, .test = test_mismatched},

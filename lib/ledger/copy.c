@@ -161,9 +161,13 @@ enum cf_err cf_ledger_signed(struct cf_ledger *l, struct cf_anchor *anchor, stru
 enum cf_err cf_ledger_judge(struct cf_ledger *l, struct cf_fault *fault)
 {
   int signer;
+  struct cf_signer *key = NULL;
   enum cf_err err = signer_open(l->conf, &signer, fault);
+  bool known =
+      !l->own_key && cf_signer_open(l->conf->signer, cf_str_from(l->origin), &key, NULL) == CF_OK;
   if (err == CF_OK)
-    err = cf_signed_check(l, signer, fault);
+    err = cf_signed_check(l, signer, known ? key : NULL, fault);
+  cf_signer_close(key);
   if (signer >= 0)
     (void)close(signer);
   return err;

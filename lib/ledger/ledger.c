@@ -370,6 +370,8 @@ static enum cf_err init_inside(struct cf_ledger *l, const struct cf_vkey *previo
   if (err != CF_OK)
     return cf_fail(fault, err, l->conf->data, "the first record could not be written");
   err = sign_genesis(l, fault);
+  if (err == CF_OK)
+    err = cf_signed_vouch(l, fault);
   return err == CF_OK ? init_finish(l, fault) : err;
 }
 
@@ -433,7 +435,7 @@ static enum cf_err open_signer(struct cf_ledger *l, struct cf_fault *fault)
     l->vkey = *cf_signer_vkey(l->signer);
     err = cf_keys_check(l, fault);
   }
-  return err == CF_OK ? cf_signed_check(l, cf_signer_directory(l->signer), fault) : err;
+  return err == CF_OK ? cf_signed_check(l, cf_signer_directory(l->signer), l->signer, fault) : err;
 }
 
 static enum cf_err start_threads(struct cf_ledger *l, struct cf_fault *fault)
@@ -480,6 +482,8 @@ static enum cf_err open_inside(struct cf_ledger *l, struct cf_fault *fault)
     err = cf_recover(l, fault);
   if (err == CF_OK)
     err = open_signer(l, fault);
+  if (err == CF_OK)
+    err = cf_signed_vouch(l, fault);
   if (err == CF_OK)
     err = cf_kept_begin(l);
   if (err == CF_OK && !cf_signer_last(l->signer, &last))

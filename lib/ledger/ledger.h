@@ -33,10 +33,10 @@ CF_MUST enum cf_err cf_ledger_continue(const struct cf_conf *conf, struct cf_str
  * start, seal. conf must outlive the ledger. software goes into the start
  * record ("counterfoil 0.1.0"). CF_E_LOCKED: another process owns it (nothing
  * was touched). CF_E_NOTFOUND: there is no ledger. CF_E_ROLLBACK: the data is
- * older than what was signed, or not there, or nobody knows what that was;
- * nothing was removed. CF_E_CONFIG: wrong owner of DATA, another origin, a
- * DB_CONFIG … CF_E_DAMAGED, CF_E_SYSTEM, CF_E_SPACE. The fault says what to do
- * next. */
+ * older than what was signed, or not there, or nobody knows what that was, or
+ * this log did not write what lies behind it; nothing was removed. CF_E_CONFIG:
+ * wrong owner of DATA, another origin, a DB_CONFIG … CF_E_DAMAGED, CF_E_SYSTEM,
+ * CF_E_SPACE. The fault says what to do next. */
 #define CF_SEE_RECOVER ": see `counterfoil recover`" /* what each CF_E_ROLLBACK ends with */
 CF_MUST enum cf_err cf_ledger_open(const struct cf_conf *conf, const char *software,
                                    struct cf_ledger **ledger, struct cf_fault *fault);
@@ -66,7 +66,8 @@ CF_MUST enum cf_err cf_ledger_signed(struct cf_ledger *ledger, struct cf_anchor 
  * is no key. */
 CF_MUST enum cf_err cf_signed_without(const struct cf_conf *conf, struct cf_vkey *vkey,
                                       struct cf_anchor *anchor, struct cf_fault *fault);
-/* Is a copy all that was signed? CF_E_ROLLBACK, with the words of
+/* Is a copy all that was signed, and, where the signer's key can be read, what
+ * lies behind it the log's? CF_E_ROLLBACK, with the words of
  * cf_ledger_open. */
 CF_MUST enum cf_err cf_ledger_judge(struct cf_ledger *ledger, struct cf_fault *fault);
 /* Record the stop, seal, close, unlock. Nobody may be inside another function.

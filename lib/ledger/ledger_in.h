@@ -198,6 +198,9 @@ struct cf_head {
 CF_MUST enum cf_err cf_meta_put_head(struct cf_ledger *l, struct cf_bdb_txn *txn,
                                      const struct cf_head *head);
 CF_MUST enum cf_err cf_meta_get_head(struct cf_ledger *l, struct cf_head *head);
+/* Is the row on disk one that this signer's key made a MAC for? It is made with
+ * the row; rows of an older version have none. */
+bool cf_meta_head_vouched(struct cf_ledger *l, const struct cf_signer *signer);
 CF_MUST enum cf_err cf_meta_put_tail(struct cf_ledger *l, struct cf_bdb_txn *txn,
                                      const struct cf_tail_meta *meta);
 /* The key of its row, without which nothing names it. */
@@ -332,6 +335,10 @@ CF_MUST enum cf_err cf_tails_check(struct cf_ledger *l);
  * wait until all are checked. CF_E_NOMEM, CF_E_DAMAGED: its hashes cannot be
  * read. */
 CF_MUST enum cf_err cf_tail_check_block(struct cf_ledger *l, struct cf_tail *tail, uint64_t first);
+/* Do the records from `from` on, by themselves, lead to the head's hash, and
+ * their hashes to the tree? At the start, before anything of it is signed.
+ * CF_E_DAMAGED where some cannot be read; CF_E_NOMEM, CF_E_STORE. */
+CF_MUST enum cf_err cf_chain_check(struct cf_ledger *l, uint64_t from, bool *fit);
 
 /* scrub.c */
 /* Where an earlier one was; else the beginning of a round. */
@@ -377,9 +384,14 @@ CF_MUST enum cf_err cf_keys_check(struct cf_ledger *l, struct cf_fault *fault);
  * the descriptor of its directory, or -1 */
 CF_MUST enum cf_err cf_signed_gather(struct cf_ledger *l, int signer, struct cf_anchor *anchor,
                                      struct cf_fault *fault);
-/* is what was recovered all that was signed, wherever that is
- * remembered? CF_E_ROLLBACK. */
-CF_MUST enum cf_err cf_signed_check(struct cf_ledger *l, int signer, struct cf_fault *fault);
+/* is what was recovered all that was signed, wherever that is remembered, and
+ * what lies behind it this log's? For the last, key is needed; NULL: not
+ * judged. CF_E_ROLLBACK. */
+CF_MUST enum cf_err cf_signed_check(struct cf_ledger *l, int signer, const struct cf_signer *key,
+                                    struct cf_fault *fault);
+/* from now on a head without a MAC is none of this ledger's: give the one that
+ * is here its own, and only then tell the signer */
+CF_MUST enum cf_err cf_signed_vouch(struct cf_ledger *l, struct cf_fault *fault);
 
 /* copy.c: there is no ledger in DATA, or not all of it: CF_E_ROLLBACK, or
  * CF_E_NOTFOUND where its signer does not remember one */

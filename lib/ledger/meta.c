@@ -66,15 +66,26 @@ void cf_meta_close(struct cf_ledger *l)
 
 /* ---- head ---- */
 
+#define HEAD_KEY   CF_STR("head")
+#define HEAD_OLD_N 56 /* size, last recorded, generation, last hash */
+#define HEAD_N     (HEAD_OLD_N + CF_HASH_N)
+
+static void head_mac(const struct cf_signer *signer, const uint8_t *v, uint8_t mac[CF_HASH_N])
+{
+  const struct cf_str parts[] = {CF_STR("head"), str(v, HEAD_OLD_N)};
+  cf_signer_mac(signer, parts, 2, mac);
+}
+
 enum cf_err cf_meta_put_head(struct cf_ledger *l, struct cf_bdb_txn *txn,
                              const struct cf_head *head)
 {
-  uint8_t v[24 + CF_HASH_N];
+  uint8_t v[HEAD_N];
   cf_u64_put(v, head->size);
   cf_u64_put(v + 8, (uint64_t)head->last_recorded_us);
   cf_u64_put(v + 16, head->generation);
   memcpy(v + 24, head->last_hash, CF_HASH_N);
-  return cf_bdb_put(l->table[CF_TABLE_META], txn, CF_STR("head"), str(v, sizeof v));
+  head_mac(l->signer, v, v + HEAD_OLD_N);
+  return cf_bdb_put(l->table[CF_TABLE_META], txn, HEAD_KEY, str(v, sizeof v));
 }
 
 /* Read a row of a known length. */
@@ -93,15 +104,28 @@ static enum cf_err get_fixed(struct cf_ledger *l, struct cf_str key, uint8_t *ou
 
 enum cf_err cf_meta_get_head(struct cf_ledger *l, struct cf_head *head)
 {
-  uint8_t v[24 + CF_HASH_N];
-  enum cf_err err = get_fixed(l, CF_STR("head"), v, sizeof v);
-  if (err != CF_OK)
-    return err;
-  head->size = cf_u64_get(v);
-  head->last_recorded_us = (int64_t)cf_u64_get(v + 8);
-  head->generation = cf_u64_get(v + 16);
-  memcpy(head->last_hash, v + 24, CF_HASH_N);
-  return CF_OK;
+  struct cf_buf b;
+  cf_buf_init(&b, HEAD_N);
+  enum cf_err err = cf_bdb_get(l->table[CF_TABLE_META], NULL, HEAD_KEY, &b);
+  if (err == CF_E_FULL || (err == CF_OK && b.n != HEAD_N && b.n != HEAD_OLD_N))
+    err = CF_E_DAMAGED;
+  if (err == CF_OK) {
+    head->size = cf_u64_get(b.p);
+    head->last_recorded_us = (int64_t)cf_u64_get(b.p + 8);
+    head->generation = cf_u64_get(b.p + 16);
+    memcpy(head->last_hash, b.p + 24, CF_HASH_N);
+  }
+  cf_buf_fini(&b);
+  return err;
+}
+
+bool cf_meta_head_vouched(struct cf_ledger *l, const struct cf_signer *signer)
+{
+  uint8_t v[HEAD_N], mac[CF_HASH_N];
+  if (get_fixed(l, HEAD_KEY, v, sizeof v) != CF_OK)
+    return false;
+  head_mac(signer, v, mac);
+  return cf_equal(v + HEAD_OLD_N, mac, sizeof mac);
 }
 
 /* ---- secrets ---- */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Is this the newest data? What was signed of it is remembered in several
  * places (lib/proof/anchor.h); none of them may know of more than is here, or
- * of other. */
+ * of other. What is not signed yet must lead to the head, whose row in `meta`
+ * bears a MAC of the signer's key: it is changed in each transaction, and both
+ * are one row, so that they agree whatever kills the process. */
 #include "config.h"
 
 #include <fcntl.h>
@@ -84,7 +86,47 @@ static enum cf_err memory_check(struct cf_ledger *l, int signer, const struct cf
       (unsigned long long)l->size);
 }
 
-enum cf_err cf_signed_check(struct cf_ledger *l, int signer, struct cf_fault *fault)
+/* What nothing signed covers yet: that the log wrote it is known by the head's
+ * MAC, to whose hash the records lead. A signer that never worked with a MAC
+ * takes them as they are. */
+static enum cf_err beyond_check(struct cf_ledger *l, const struct cf_signer *key, uint64_t size,
+                                struct cf_fault *fault)
+{
+  bool good = true;
+  if (!cf_signer_vouches(key))
+    return CF_OK;
+  enum cf_err err = cf_chain_check(l, size, &good);
+  if (err != CF_OK)
+    return cf_fail(fault, err, l->conf->data,
+                   "records after the first %llu, which are signed, cannot be read: restore the "
+                   "data directory from a backup, or see `counterfoil recover`",
+                   (unsigned long long)size);
+  return good && cf_meta_head_vouched(l, key)
+             ? CF_OK
+             : cf_fail(fault, CF_E_ROLLBACK, l->conf->data,
+                       "the first %llu of %llu records are signed; what is after them, or the head "
+                       "of all, was not written by this log, or was changed: put the newest backup "
+                       "of the data back, or see `counterfoil recover`",
+                       (unsigned long long)size, (unsigned long long)l->size);
+}
+
+enum cf_err cf_signed_vouch(struct cf_ledger *l, struct cf_fault *fault)
+{
+  struct cf_head head;
+  if (cf_signer_vouches(l->signer))
+    return CF_OK;
+  enum cf_err err = cf_meta_get_head(l, &head);
+  if (err == CF_OK)
+    err = cf_meta_put_head(l, NULL, &head);
+  if (err != CF_OK)
+    return cf_fail(fault, err, l->conf->data, "the head cannot be written: %s", cf_err_title(err));
+  cf_bdb_flush(l->env);
+  err = cf_signer_vouch(l->signer, fault);
+  return err == CF_E_SPACE && cf_space_release(l) ? cf_signer_vouch(l->signer, fault) : err;
+}
+
+enum cf_err cf_signed_check(struct cf_ledger *l, int signer, const struct cf_signer *key,
+                            struct cf_fault *fault)
 {
   struct cf_anchor anchor;
   struct cf_checkpoint last;
@@ -92,10 +134,12 @@ enum cf_err cf_signed_check(struct cf_ledger *l, int signer, struct cf_fault *fa
   enum cf_err err = cf_signed_gather(l, signer, &anchor, fault);
   if (err == CF_OK && anchor.any)
     err = head_check(l, &anchor.checkpoint, anchor.where, fault);
-  if (err == CF_OK && l->signer != NULL && cf_signer_last(l->signer, &last))
+  if (err == CF_OK && key != NULL && cf_signer_last(key, &last))
     err = head_check(l, &last, l->conf->signer, fault);
   if (err == CF_OK && (signer < 0 || faccessat(signer, "state", F_OK, 0) != 0))
     err = memory_check(l, signer, &anchor, fault);
+  if (err == CF_OK && key != NULL)
+    err = beyond_check(l, key, anchor.any ? anchor.checkpoint.size : 0, fault);
   cf_anchor_fini(&anchor);
   return err;
 }

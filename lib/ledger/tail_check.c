@@ -4,7 +4,8 @@
  * level 1, and each whole tile of those above against its own. The last hash is
  * the head's, and the tree's root was signed, so what fits was written by the
  * log. Once, before the first read and the first roll; a block that an append
- * has to believe before that by itself. */
+ * has to believe before that by itself; what was not signed yet at the start
+ * (cf_chain_check). */
 #include "config.h"
 
 #include <stdlib.h>
@@ -221,6 +222,43 @@ enum cf_err cf_tail_check_block(struct cf_ledger *l, struct cf_tail *tail, uint6
   enum cf_err err = cf_view_at(l, l->found, &c->view);
   if (err == CF_OK)
     err = one_check(c, first);
+  cf_view_put(c->view);
+  check_free(c);
+  return err;
+}
+
+/* ---- what nothing signed covers ---- */
+
+static enum cf_err stretch_check(struct check *c, uint64_t first, bool *fit)
+{
+  struct tile tile;
+  enum cf_err err = tile_get(c, first, &tile);
+  if (err == CF_OK)
+    *fit &= tile.in_tree;
+  for (uint64_t at = 0; err == CF_OK && at < tile.n; at += CF_GROUP) {
+    err = cf_view_block(c->view, first + at, &c->block);
+    if (err == CF_OK)
+      *fit &= records_fit(c, tile.hash + at * CF_HASH_N);
+  }
+  return err;
+}
+
+/* From the whole tile on that `from` lies in; that the last hash is the head's
+ * is known. */
+enum cf_err cf_chain_check(struct cf_ledger *l, uint64_t from, bool *fit)
+{
+  uint64_t first = from / CF_TILE_W * CF_TILE_W;
+  *fit = true;
+  if (from >= l->size)
+    return CF_OK;
+  struct check *c = check_new(l);
+  if (c == NULL)
+    return CF_E_NOMEM;
+  enum cf_err err = cf_view_at(l, l->size, &c->view);
+  if (err == CF_OK)
+    err = front_get(c, first);
+  for (uint64_t at = first; err == CF_OK && *fit && at < l->size; at += CF_TILE_W)
+    err = stretch_check(c, at, fit);
   cf_view_put(c->view);
   check_free(c);
   return err;

@@ -31,6 +31,7 @@ struct cf_signer {
   int fd; /* the directory; locked while it is open */
   struct cf_vkey vkey;
   uint8_t seed[CF_SEED_N];
+  uint8_t mac_key[CF_HASH_N];
   struct cf_buf note; /* the last one signed; empty: none */
   struct cf_checkpoint last;
   struct cf_checkpoint before; /* before the last one; size 0: not known */
@@ -38,7 +39,9 @@ struct cf_signer {
   bool used;                   /* the mark of that name is there */
 };
 
-#define USED "used" /* a file: this key has signed more than a first record */
+/* Files that are there or not: */
+#define USED    "used"    /* this key has signed more than a first record */
+#define VOUCHED "vouched" /* each head of its ledger bears a MAC */
 
 /* ---- files ---- */
 
@@ -258,6 +261,12 @@ static enum cf_err key_load(struct cf_signer *signer, struct cf_str origin, stru
   return err;
 }
 
+static void mac_key_make(struct cf_signer *signer)
+{
+  const struct cf_str what = CF_STR("counterfoil/v1/mac");
+  cf_hmac(signer->seed, sizeof signer->seed, &what, 1, signer->mac_key);
+}
+
 /* A crash between key and vkey leaves none. */
 static enum cf_err vkey_mend(const struct cf_signer *signer, struct cf_fault *fault)
 {
@@ -330,8 +339,10 @@ enum cf_err cf_signer_open(const char *directory, struct cf_str origin, struct c
   enum cf_err err = directory_open(directory, &s->fd, fault);
   if (err == CF_OK)
     err = key_load(s, origin, fault);
-  if (err == CF_OK)
+  if (err == CF_OK) {
+    mac_key_make(s);
     err = vkey_mend(s, fault);
+  }
   if (err == CF_OK)
     err = state_check(s->fd, directory, fault);
   if (err == CF_OK)
@@ -387,11 +398,7 @@ bool cf_signer_before(const struct cf_signer *signer, struct cf_checkpoint *befo
 void cf_signer_mac(const struct cf_signer *signer, const struct cf_str *parts, size_t parts_n,
                    uint8_t mac[CF_HASH_N])
 {
-  const struct cf_str what = CF_STR("counterfoil/v1/mac");
-  uint8_t key[CF_HASH_N];
-  cf_hmac(signer->seed, sizeof signer->seed, &what, 1, key);
-  cf_hmac(key, sizeof key, parts, parts_n, mac);
-  cf_wipe(key, sizeof key);
+  cf_hmac(signer->mac_key, sizeof signer->mac_key, parts, parts_n, mac);
 }
 
 struct cf_str cf_signer_note(const struct cf_signer *signer)
@@ -434,12 +441,42 @@ enum cf_err cf_signer_forget(struct cf_signer *signer, struct cf_fault *fault)
   return CF_OK;
 }
 
-/* ---- signing ---- */
+/* ---- marks ---- */
+
+static bool mark_there(int directory, const char *name)
+{
+  return faccessat(directory, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static enum cf_err mark_put(const struct cf_signer *signer, const char *name,
+                            struct cf_fault *fault)
+{
+  int fd = openat(signer->fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd < 0)
+    return cf_fail_errno(fault, errno == ENOSPC || errno == EDQUOT ? CF_E_SPACE : CF_E_SYSTEM, name,
+                         "the signer cannot write it");
+  (void)close(fd);
+  if (fsync(signer->fd) != 0)
+    die_of_sync("its directory");
+  return CF_OK;
+}
 
 bool cf_signer_used(int directory)
 {
-  return faccessat(directory, USED, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+  return mark_there(directory, USED);
 }
+
+bool cf_signer_vouches(const struct cf_signer *signer)
+{
+  return mark_there(signer->fd, VOUCHED);
+}
+
+enum cf_err cf_signer_vouch(const struct cf_signer *signer, struct cf_fault *fault)
+{
+  return mark_put(signer, VOUCHED, fault);
+}
+
+/* ---- signing ---- */
 
 /* Before the first signature of more than record 0: from then on that the state
  * is missing means that somebody took it away. */
@@ -447,15 +484,9 @@ static enum cf_err use_mark(struct cf_signer *signer, uint64_t size, struct cf_f
 {
   if (size <= 1 || signer->used)
     return CF_OK;
-  int fd = openat(signer->fd, USED, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (fd < 0)
-    return cf_fail_errno(fault, errno == ENOSPC || errno == EDQUOT ? CF_E_SPACE : CF_E_SYSTEM, USED,
-                         "the signer cannot write it");
-  (void)close(fd);
-  if (fsync(signer->fd) != 0)
-    die_of_sync("its directory");
-  signer->used = true;
-  return CF_OK;
+  enum cf_err err = mark_put(signer, USED, fault);
+  signer->used = err == CF_OK;
+  return err;
 }
 
 static enum cf_err root_is(const struct cf_hashes *hashes, uint64_t size,

@@ -71,6 +71,26 @@ static void segments_age(struct cf_bdb *catalogue, unsigned n)
   cf_buf_fini(&b);
 }
 
+void old_ledger_head(void)
+{
+  struct cf_bdb_env *env = NULL;
+  struct cf_bdb *meta = NULL;
+  struct cf_buf head;
+  char path[400];
+  cf_buf_init(&head, 4096);
+  snprintf(path, sizeof path, "%s/env", stage_conf.data);
+  ck_assert_ok(cf_bdb_env_open(path, 1u << 20, false, &env, NULL));
+  ck_assert_ok(cf_bdb_open(env, NULL, "meta", NULL, CF_BDB_READ, 4096, &meta));
+  ck_assert_ok(cf_bdb_get(meta, NULL, CF_STR("head"), &head));
+  cf_buf_cut(&head, CF_HASH_N);
+  ck_assert_ok(cf_bdb_put(meta, NULL, CF_STR("head"), cf_buf_str(&head)));
+  cf_buf_fini(&head);
+  cf_bdb_close(meta);
+  cf_bdb_env_close(env);
+  snprintf(path, sizeof path, "%s/vouched", stage_conf.signer);
+  ck_assert_int_eq(unlink(path), 0);
+}
+
 void old_ledger_make(unsigned segments)
 {
   struct cf_bdb_env *env = NULL;
@@ -89,4 +109,5 @@ void old_ledger_make(unsigned segments)
   segments_age(catalogue, segments);
   cf_bdb_close(catalogue);
   cf_bdb_env_close(env);
+  old_ledger_head();
 }

@@ -225,6 +225,38 @@ START_TEST(test_killed_in_swearing)
 }
 END_TEST
 
+static void open_once(void)
+{
+  stage_open_ledger();
+  _exit(0);
+}
+
+/* Wherever the first start on a ledger whose heads had no MAC is cut short, the
+ * next one takes it. */
+START_TEST(test_killed_in_the_first_mac)
+{
+  int status = KILLED, n = 0;
+  stage_init_ledger();
+  stage_open_ledger();
+  stage_append_range(0, 10, 10);
+  stage_close_ledger();
+  old_ledger_head();
+  temp_run("mkdir old && cp -a data data.signer old");
+  for (; status == KILLED; n++) {
+    atomic_store(&steps, n);
+    status = cf_test_child(open_once);
+    atomic_store(&steps, -1);
+    stage_open_ledger();
+    stage_assert_verifies();
+    stage_close_ledger();
+    temp_run("test -e data.signer/vouched; rm -rf data data.signer && cp -a old/* .");
+  }
+  ck_assert_int_eq(status, 0);
+  ck_assert_int_gt(n, 5);
+  temp_run("rm -rf old");
+}
+END_TEST
+
 /* One try: killed after n steps? */
 static bool killed_in_init(int n)
 {
@@ -367,6 +399,7 @@ int main(void)
       {.tcase = "crash", .test = test_killed_in_roll},
       {.tcase = "crash", .test = test_killed_in_swearing},
       {.tcase = "crash", .test = test_killed_in_init},
+      {.tcase = "crash", .test = test_killed_in_the_first_mac},
       {.tcase = "crash", .test = test_init_syncs_names},
       {.tcase = "crash", .test = test_init_beside_a_used_key},
       {.tcase = "life", .test = test_killed_in_life, .setup = setup, .teardown = teardown},

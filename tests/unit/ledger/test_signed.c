@@ -3,9 +3,12 @@
  * head's hash, the key that record 0 names and those that followed it. */
 #include "config.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/base/codec.h"
+#include "lib/ledger/ledger_in.h"
 #include "lib/proof/signer.h"
 #include "lib/record/builder.h"
 #include "lib/record/json.h"
@@ -205,22 +208,152 @@ END_TEST
 
 /* ---- the head ---- */
 
+#define HEAD_N 56 /* without its MAC */
+
+/* Change the head's row of a closed ledger: its byte at, where that is one, and
+ * how long it is. */
+static void head_change(size_t at, size_t n)
+{
+  struct cf_bdb_env *env = NULL;
+  struct cf_buf head;
+  struct cf_bdb *db = table_open("meta", &env);
+  cf_buf_init(&head, 4096);
+  ck_assert_ok(cf_bdb_get(db, NULL, CF_STR("head"), &head));
+  ck_assert_uint_eq(head.n, HEAD_N + CF_HASH_N);
+  if (at < head.n)
+    head.p[at] ^= 1;
+  ck_assert_ok(cf_bdb_put(db, NULL, CF_STR("head"), (struct cf_str){(const char *)head.p, n}));
+  cf_buf_fini(&head);
+  cf_bdb_close(db);
+  cf_bdb_env_close(env);
+}
+
 START_TEST(test_the_heads_hash_is_the_last_leafs)
 {
   struct cf_fault fault = {0};
-  struct cf_bdb_env *env = NULL;
-  struct cf_buf head;
-  cf_buf_init(&head, 4096);
   stage_append_range(0, _i == 0 ? 10 : 253, 5); /* with genesis, start and stop 256: a tile */
   stage_close_ledger();
-  struct cf_bdb *db = table_open("meta", &env);
-  ck_assert_ok(cf_bdb_get(db, NULL, CF_STR("head"), &head));
-  head.p[head.n - 1] ^= 1;
-  ck_assert_ok(cf_bdb_put(db, NULL, CF_STR("head"), cf_buf_str(&head)));
+  head_change(HEAD_N - 1, HEAD_N + CF_HASH_N);
+  ck_assert_err(cf_ledger_open(&stage_conf, "test 1", &stage_ledger, &fault), CF_E_DAMAGED);
+}
+END_TEST
+
+/* Append what the log never saw, as somebody who has DATA and another key. */
+static void append_without_the_key(void)
+{
+  struct cf_fault fault = {0};
+  struct cf_ledger *l = NULL;
+  ck_assert_ok(cf_signer_create(temp_path("other.signer"), ORIGIN, new_seed, &fault));
+  ck_assert_ok(cf_ledger_new(&stage_conf, "test 1", &l, &fault));
+  l->directory = open(stage_conf.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  ck_assert_ok(cf_ledger_open_env(l, CF_BDB_READ, false, &fault));
+  ck_assert_ok(cf_recover(l, &fault));
+  ck_assert_ok(cf_signer_open(temp_path("other.signer"), ORIGIN, &l->signer, &fault));
+  stage_ledger = l;
+  stage_append_range(10, 20, 10);
+  stage_ledger = NULL;
+  cf_ledger_free(l);
+}
+
+/* What lies behind the last signature is this log's: whoever has not the key
+ * appends nothing that is signed at the next start. */
+START_TEST(test_what_is_appended_without_the_key_is_refused)
+{
+  struct cf_fault fault = {0};
+  stage_append_range(0, 10, 10);
+  stage_close_ledger();
+  append_without_the_key();
+  if (_i == 1)
+    head_change(SIZE_MAX, HEAD_N);
+  ck_assert_err(cf_ledger_open(&stage_conf, "test 1", &stage_ledger, &fault), CF_E_ROLLBACK);
+  ck_assert_ptr_nonnull(strstr(fault.detail, "the first 13 of 23 records are signed"));
+  ck_assert_ok(cf_ledger_open_copy(&stage_conf, &stage_ledger, &fault));
+  ck_assert_uint_eq(stage_size(), 23);
+  ck_assert_err(cf_ledger_judge(stage_ledger, &fault), CF_E_ROLLBACK);
+}
+END_TEST
+
+static const size_t parts_of_a_head[] = {8, 16, HEAD_N, SIZE_MAX}; /* the last: it has no MAC */
+
+START_TEST(test_a_head_is_what_was_written)
+{
+  struct cf_fault fault = {0};
+  stage_append_range(0, 10, 10);
+  stage_close_ledger();
+  size_t at = parts_of_a_head[_i];
+  head_change(at, at == SIZE_MAX ? HEAD_N : HEAD_N + CF_HASH_N);
+  ck_assert_err(cf_ledger_open(&stage_conf, "test 1", &stage_ledger, &fault), CF_E_ROLLBACK);
+}
+END_TEST
+
+/* A ledger of before has no MAC, until it is opened once. */
+START_TEST(test_a_head_of_before_gets_its_mac)
+{
+  struct cf_fault fault = {0};
+  stage_append_range(0, 10, 10);
+  stage_close_ledger();
+  temp_run("rm data.signer/vouched");
+  head_change(SIZE_MAX, HEAD_N);
+  stage_open_ledger();
+  stage_assert_verifies();
+  stage_close_ledger();
+  temp_run("test -e data.signer/vouched");
+  stage_open_ledger();
+  stage_close_ledger();
+  head_change(SIZE_MAX, HEAD_N);
+  ck_assert_err(cf_ledger_open(&stage_conf, "test 1", &stage_ledger, &fault), CF_E_ROLLBACK);
+}
+END_TEST
+
+/* Ends without another word, signed or not. */
+static void end_unsigned(void)
+{
+  stage_set("checkpoint_interval", "1h");
+  stage_open_ledger();
+  stage_append_range(0, 20, 1);
+  _exit(0);
+}
+
+/* The first event gets another method. */
+static void first_event_change(void)
+{
+  struct cf_bdb_env *env = NULL;
+  struct cf_bdb_cursor *cursor = NULL;
+  struct cf_str k, v;
+  struct cf_buf key, value;
+  struct cf_bdb *db = table_open("tail-1", &env);
+  enum cf_bdb_move move = CF_BDB_FIRST;
+  ck_assert_ok(cf_bdb_cursor_open(db, &cursor));
+  do {
+    ck_assert_ok(cf_bdb_cursor_move(cursor, move, CF_STR(""), &k, &v));
+    move = CF_BDB_NEXT;
+  } while (memmem(v.p, v.n, "\"GET\"", 5) == NULL);
+  cf_buf_init(&key, 64);
+  cf_buf_init(&value, 1 << 20);
+  cf_buf_putstr(&key, k);
+  cf_buf_putstr(&value, v);
+  cf_bdb_cursor_close(cursor);
+  memcpy((uint8_t *)memmem(value.p, value.n, "\"GET\"", 5) + 1, "PUT", 3);
+  ck_assert_ok(cf_bdb_put(db, NULL, cf_buf_str(&key), cf_buf_str(&value)));
+  cf_buf_fini(&key);
+  cf_buf_fini(&value);
   cf_bdb_close(db);
   cf_bdb_env_close(env);
-  ck_assert_err(cf_ledger_open(&stage_conf, "test 1", &stage_ledger, &fault), CF_E_DAMAGED);
-  cf_buf_fini(&head);
+}
+
+/* After a kill the newest records are here and not signed: taken where they
+ * lead to the head, each by itself. */
+START_TEST(test_what_a_kill_left_unsigned_is_held_against_the_head)
+{
+  struct cf_fault fault = {0};
+  stage_close_ledger();
+  ck_assert_int_eq(cf_test_child(end_unsigned), 0);
+  if (_i == 1)
+    first_event_change();
+  enum cf_err err = cf_ledger_open(&stage_conf, "test 1", &stage_ledger, &fault);
+  ck_assert_err(err, _i == 1 ? CF_E_ROLLBACK : CF_OK);
+  if (err == CF_OK)
+    stage_assert_holds(20);
 }
 END_TEST
 
@@ -401,6 +534,14 @@ int main(void)
        .loops = CF_COUNT(memories)},
       {.tcase = "open", .test = test_kept_checkpoints_are_asked},
       {.tcase = "open", .test = test_the_heads_hash_is_the_last_leafs, .loops = 2},
+      {.tcase = "open", .test = test_what_is_appended_without_the_key_is_refused, .loops = 2},
+      {.tcase = "open",
+       .test = test_a_head_is_what_was_written,
+       .loops = CF_COUNT(parts_of_a_head)},
+      {.tcase = "open", .test = test_a_head_of_before_gets_its_mac},
+      {.tcase = "open",
+       .test = test_what_a_kill_left_unsigned_is_held_against_the_head,
+       .loops = 2},
       {.tcase = "open", .test = test_what_goes_beyond_is_set_aside, .loops = CF_COUNT(strangers)},
       {.tcase = "open", .test = test_a_foreign_signer_is_refused},
   };

@@ -151,6 +151,7 @@ exchange() {
 foreign() { copy "$TMP/foreign/data/segments/$(basename "$(segment 2)")" "$DATA/segments/" && copy "$TMP/foreign/data/segments/$(basename "$(segment 2)").sums" "$DATA/segments/"; }
 foreign_good() { foreign && change nothing 2 row; }
 tokens_of_before() { copy "$TMP/tokens.before" "$DATA/env/tokens"; }
+appended() { change appended "$OUT/other"; }
 old_data() { rm -rf "$DATA" && copy "$TMP/old/data" "$DATA"; }
 old_data_alone() { old_data && rm "$DATA.signer/state"; }
 old_all() { AUDITOR=first; put_back old; }
@@ -235,6 +236,7 @@ rows() {
   row "a record, all of that good" everything change record 2 row
   row "a record made to look erased, all of that good" everything change erased 2 row
   row "a record in the tail" everything change tail "$tail"
+  row "records appended behind the last signature" everything appended
   row "a row of tiles of level 1" tile_of_hashes change tile
   row "a kept checkpoint" everything change note
   row "all kept checkpoints deleted" everything change notes

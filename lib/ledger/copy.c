@@ -47,37 +47,11 @@ static enum cf_err owner_check(struct cf_ledger *l, struct cf_fault *fault)
                : CF_OK;
 }
 
-/* The signer's directory, or -1 where there is none, or none that may be read:
- * a copy can be looked at without it. */
-static enum cf_err signer_open(const struct cf_conf *conf, int *signer, struct cf_fault *fault)
-{
-  *signer = open(conf->signer, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  return *signer >= 0 || errno == ENOENT || errno == EACCES
-             ? CF_OK
-             : cf_fail_errno(fault, CF_E_SYSTEM, conf->signer, "cannot open the directory");
-}
-
-/* CF_E_NOTFOUND: there is none. */
-static enum cf_err vkey_read(int signer, struct cf_vkey *vkey, struct cf_fault *fault)
-{
-  struct cf_buf text;
-  mode_t mode;
-  cf_buf_init(&text, 1024);
-  enum cf_err err = signer < 0 ? CF_E_NOTFOUND : cf_file_get(signer, "vkey", &text, &mode, fault);
-  struct cf_str left = cf_buf_str(&text);
-  if (err == CF_OK)
-    err = cf_vkey_parse(cf_str_cut(&left, '\n'), vkey);
-  cf_buf_fini(&text);
-  return err != CF_E_SYNTAX ? err
-                            : cf_fail(fault, CF_E_CONFIG, "vkey",
-                                      "this is no key: put the one that `init` told in its place");
-}
-
 /* The key is what the signer's directory says, where there is one, else what
  * record 0 does. */
 static enum cf_err vkey_find(struct cf_ledger *l, int signer, struct cf_fault *fault)
 {
-  enum cf_err err = vkey_read(signer, &l->vkey, fault);
+  enum cf_err err = cf_signed_vkey(signer, &l->vkey, fault);
   if (err == CF_OK)
     return cf_keys_check(l, fault);
   if (err != CF_E_NOTFOUND)
@@ -95,62 +69,10 @@ bool cf_ledger_key_is_own(const struct cf_ledger *l)
   return l->own_key;
 }
 
-enum cf_err cf_signed_without(const struct cf_conf *conf, struct cf_vkey *vkey,
-                              struct cf_anchor *anchor, struct cf_fault *fault)
-{
-  int signer, data = open(conf->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  enum cf_err err = signer_open(conf, &signer, fault);
-  if (err == CF_OK)
-    err = vkey_read(signer, vkey, fault);
-  if (err == CF_OK)
-    err = cf_anchor_look(anchor, signer, conf->signer, vkey, fault);
-  else if (err == CF_E_NOTFOUND)
-    err = cf_fail(fault, err, conf->signer,
-                  "neither the data nor the key's file `vkey` can be read: put them back");
-  if (err == CF_OK && data >= 0)
-    err = cf_anchor_look(anchor, data, conf->data, vkey, fault);
-  if (signer >= 0)
-    (void)close(signer);
-  if (data >= 0)
-    (void)close(data);
-  return err;
-}
-
-enum cf_err cf_signed_absent(const struct cf_conf *conf, struct cf_fault *fault)
-{
-  struct cf_anchor anchor;
-  struct cf_vkey vkey;
-  cf_anchor_init(&anchor, UINT64_MAX);
-  enum cf_err err = cf_signed_without(conf, &vkey, &anchor, fault);
-  if (err == CF_OK && anchor.any)
-    err = cf_fail(
-        fault, CF_E_ROLLBACK, anchor.where,
-        "%llu records were signed, and there is no ledger in %s, or not all of it: mount its disk, or put the data back" CF_SEE_RECOVER,
-        (unsigned long long)anchor.checkpoint.size, conf->data);
-  else if (err == CF_OK || err == CF_E_NOTFOUND)
-    err = cf_fail(fault, CF_E_NOTFOUND, conf->data,
-                  "there is no ledger: make one with `counterfoil init`");
-  cf_anchor_fini(&anchor);
-  return err;
-}
-
-/* What an init has begun is told of otherwise. */
-enum cf_err cf_ledger_look(const struct cf_ledger *l, struct cf_fault *fault)
-{
-  char *unfinished = NULL;
-  if (access(l->env_path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR))
-    return CF_OK;
-  if (asprintf(&unfinished, "%s/" CF_UNFINISHED, l->conf->data) < 0)
-    return CF_E_NOMEM;
-  bool begun = access(unfinished, F_OK) == 0;
-  free(unfinished);
-  return begun ? CF_OK : cf_signed_absent(l->conf, fault);
-}
-
 enum cf_err cf_ledger_signed(struct cf_ledger *l, struct cf_anchor *anchor, struct cf_fault *fault)
 {
   int signer;
-  enum cf_err err = signer_open(l->conf, &signer, fault);
+  enum cf_err err = cf_signed_open(l->conf, &signer, fault);
   if (err == CF_OK)
     err = cf_signed_gather(l, signer, anchor, fault);
   if (signer >= 0)
@@ -162,7 +84,7 @@ enum cf_err cf_ledger_judge(struct cf_ledger *l, struct cf_fault *fault)
 {
   int signer;
   struct cf_signer *key = NULL;
-  enum cf_err err = signer_open(l->conf, &signer, fault);
+  enum cf_err err = cf_signed_open(l->conf, &signer, fault);
   bool known =
       !l->own_key && cf_signer_open(l->conf->signer, cf_str_from(l->origin), &key, NULL) == CF_OK;
   if (err == CF_OK)
@@ -247,7 +169,7 @@ static enum cf_err open_inside(struct cf_ledger *l, struct cf_fault *fault)
   if (err != CF_OK)
     return err;
   int signer;
-  err = signer_open(l->conf, &signer, fault);
+  err = cf_signed_open(l->conf, &signer, fault);
   if (err == CF_OK)
     err = vkey_find(l, signer, fault);
   l->evidence.max = l->size;

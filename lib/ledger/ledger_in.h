@@ -393,7 +393,11 @@ CF_MUST enum cf_err cf_signed_check(struct cf_ledger *l, int signer, const struc
  * is here its own, and only then tell the signer */
 CF_MUST enum cf_err cf_signed_vouch(struct cf_ledger *l, struct cf_fault *fault);
 
-/* copy.c: there is no ledger in DATA, or not all of it: CF_E_ROLLBACK, or
+/* absent.c: the signer's directory, or -1 where there is none, or none that may
+ * be read: a copy can be looked at without it; the key in it, CF_E_NOTFOUND */
+CF_MUST enum cf_err cf_signed_open(const struct cf_conf *conf, int *signer, struct cf_fault *fault);
+CF_MUST enum cf_err cf_signed_vkey(int signer, struct cf_vkey *vkey, struct cf_fault *fault);
+/* there is no ledger in DATA, or not all of it: CF_E_ROLLBACK, or
  * CF_E_NOTFOUND where its signer does not remember one */
 CF_MUST enum cf_err cf_signed_absent(const struct cf_conf *conf, struct cf_fault *fault);
 /* is there one, as far as names tell? The same errors. */

@@ -443,7 +443,7 @@ static void prepare_process(void)
 
 static enum cf_err start_threads(struct cf_fcgi *server, struct cf_fault *fault)
 {
-  struct cf_park_job job = {.tick = server_look, .context = server};
+  struct cf_park_job job = {.tick = server_look, .context = server, .places = server->job.parked};
   enum cf_err err = cf_holds_new(server->job.threads, &server->holds);
 
   if (err == CF_OK)

@@ -14,6 +14,7 @@ bool cf_fcgi_is_cgi(void);
 struct cf_fcgi_job {
   int listener;     /* a listening stream socket; stays the caller's to close, after cf_fcgi_stop */
   unsigned threads; /* workers, at least 1 */
+  unsigned parked;  /* connections that no worker holds, CF_PARK_MIN to CF_PARK_MAX */
   /* The owner's own door: CF_HIDDEN_DOOR is believed, CF_HIDDEN_CLI from a peer
    * of uid; stopping serves what is in the backlog, which needs a name that
    * nobody finds any more. Otherwise it is a web server's: every request is

@@ -26,10 +26,9 @@
 #define LEAVE_US      INT64_C(1000000)
 #define LEAVE_N       (64u << 10)
 #define LEAVE_TICK_MS 100
-#define PLACES        (CF_PARK_WAITING + CF_PARK_LEAVING)
 #define EVENTS        64
 #define STACK_N       (256u << 10)
-#define BELL          PLACES /* instead of a place's number */
+#define BELL          CF_PARK_MAX /* instead of a place's number */
 
 enum state { FREE, WAITING, READY, LEAVING, STATES };
 
@@ -49,7 +48,7 @@ struct cf_park {
   pthread_mutex_t lock; /* over the places */
   bool hurried;
   atomic_uint n[STATES];
-  struct place places[PLACES];
+  struct place places[CF_PARK_MAX]; /* job.places of them are used */
 };
 
 /* ---- places, under the lock ---- */
@@ -72,12 +71,19 @@ static struct place *place_oldest(struct cf_park *park, enum state state)
 {
   struct place *oldest = NULL;
 
-  for (size_t i = 0; i < PLACES && atomic_load(&park->n[state]) > 0; i++) {
+  for (size_t i = 0; i < park->job.places && atomic_load(&park->n[state]) > 0; i++) {
     struct place *place = &park->places[i];
     if (place->state == state && (oldest == NULL || place->end_us < oldest->end_us))
       oldest = place;
   }
   return oldest;
+}
+
+static unsigned place_room(const struct cf_park *park, enum state state)
+{
+  unsigned leaving = park->job.places / 5;
+
+  return state == LEAVING ? leaving : park->job.places - leaving;
 }
 
 /* Where there are too many in that state (the ready ones count as waiting: they
@@ -89,7 +95,7 @@ static void place_make(struct cf_park *park, enum state state)
 
   if (state == WAITING)
     n += atomic_load(&park->n[READY]);
-  if (n < (state == WAITING ? CF_PARK_WAITING : CF_PARK_LEAVING))
+  if (n < place_room(park, state))
     return;
   cf_log_rated(&rate, CF_LOG_WARNING, "%u connections %s: the oldest is closed", n,
                state == WAITING ? "wait" : "still send after their answer");
@@ -159,7 +165,7 @@ static void places_expire(struct cf_park *park, int64_t now_us)
 {
   if (atomic_load(&park->n[WAITING]) + atomic_load(&park->n[LEAVING]) == 0)
     return;
-  for (size_t i = 0; i < PLACES; i++) {
+  for (size_t i = 0; i < park->job.places; i++) {
     struct place *place = &park->places[i];
     if ((place->state == WAITING || place->state == LEAVING) && now_us >= place->end_us)
       place_close(park, place);
@@ -250,7 +256,7 @@ void cf_park_hurry(struct cf_park *park)
 
   pthread_mutex_lock(&park->lock);
   park->hurried = true;
-  for (size_t i = 0; i < PLACES; i++) {
+  for (size_t i = 0; i < park->job.places; i++) {
     struct place *place = &park->places[i];
     if (place->state != WAITING)
       continue;
@@ -266,7 +272,7 @@ void cf_park_hurry(struct cf_park *park)
 
 static void park_free(struct cf_park *park)
 {
-  for (size_t i = 0; i < PLACES; i++)
+  for (size_t i = 0; i < park->job.places; i++)
     if (park->places[i].state != FREE)
       place_close(park, &park->places[i]);
   if (park->epoll >= 0)
@@ -298,7 +304,7 @@ enum cf_err cf_park_start(const struct cf_park_job *job, struct cf_park **park,
     return CF_E_NOMEM;
   made->job = *job;
   pthread_mutex_init(&made->lock, NULL);
-  atomic_store(&made->n[FREE], PLACES);
+  atomic_store(&made->n[FREE], job->places);
   enum cf_err err = bell_hang(made, fault);
   if (err == CF_OK)
     err = cf_thread_start(&made->thread, STACK_N, park_main, made, fault);

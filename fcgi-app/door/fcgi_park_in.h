@@ -3,8 +3,9 @@
  * not whole yet wait here until it is, and those that were answered before they
  * had said everything are heard out, so that the answer reaches them.
  *
- * Bounded: 1,024 wait, 10 s each, and where there is no room the oldest is
- * closed; 256 are heard out, 1 s and 64 KiB each.
+ * Bounded: at most 1,280, of which four fifths wait, 10 s each, and the others
+ * are heard out, 1 s and 64 KiB each; where there is no room the oldest is
+ * closed.
  *
  * A peer whose head does not fit into its socket's buffer (of a Unix socket
  * some 200 KiB, or 270 writes of a byte each) never gets it whole, and is
@@ -16,8 +17,8 @@
 
 #include "lib/base/err.h"
 
-#define CF_PARK_WAITING 1024
-#define CF_PARK_LEAVING 256
+#define CF_PARK_MAX 1280
+#define CF_PARK_MIN 80
 
 struct cf_park_job {
   /* Called again and again in the thread, which may be before cf_park_start has
@@ -26,6 +27,7 @@ struct cf_park_job {
    * latest. */
   int (*tick)(void *context, bool ready);
   void *context;
+  unsigned places; /* CF_PARK_MIN to CF_PARK_MAX, how many connections it holds */
 };
 
 struct cf_park;

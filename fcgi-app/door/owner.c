@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "fcgi-app/door/fcgi_in.h"
+#include "fcgi-app/door/files_in.h"
 #include "fcgi-app/door/socket.h"
 #include "fcgi-app/who/session.h"
 #include "lib/base/diag.h"
@@ -26,6 +27,7 @@ struct cf_owner {
   struct cf_ledger *ledger;
   struct cf_app *app;
   int listener;
+  unsigned parked;
   struct cf_fcgi *door;
   bool hidden;
   pthread_t ticker;
@@ -100,6 +102,7 @@ static enum cf_err open_door(struct cf_owner *owner, struct cf_fault *fault)
   struct cf_fcgi_job job = {
       .listener = owner->listener,
       .threads = (unsigned)owner->conf->threads,
+      .parked = owner->parked,
       .owner_door = true,
       .uid = geteuid(),
       .body_timeout_us = owner->conf->body_timeout_us,
@@ -112,8 +115,10 @@ static enum cf_err open_door(struct cf_owner *owner, struct cf_fault *fault)
 
 static enum cf_err open_all(struct cf_owner *owner, struct cf_fault *fault)
 {
-  enum cf_err err = cf_ledger_open(owner->conf, SOFTWARE, &owner->ledger, fault);
+  enum cf_err err = cf_files_parked(owner->conf, &owner->parked, fault);
 
+  if (err == CF_OK)
+    err = cf_ledger_open(owner->conf, SOFTWARE, &owner->ledger, fault);
   if (err == CF_E_ROLLBACK)
     cf_sessions_forget(owner->conf);
   if (err == CF_OK)

@@ -12,6 +12,7 @@
 
 #include "fcgi-app/door/cgi_in.h"
 #include "fcgi-app/door/fcgi_in.h"
+#include "fcgi-app/door/files_in.h"
 #include "fcgi-app/door/owner.h"
 #include "fcgi-app/door/service_in.h"
 #include "fcgi-app/door/socket.h"
@@ -99,6 +100,8 @@ int cf_service_run_web(const struct cf_conf *conf, int listener)
   enum cf_err err = cf_peers_check(conf, listener, &fault);
   if (err == CF_OK)
     err = cf_peers_init(conf, &job.peers, &fault);
+  if (err == CF_OK)
+    err = cf_files_parked(conf, &job.parked, &fault);
   if (err == CF_OK)
     err = cf_service_new(conf, false, &service);
   if (err == CF_OK) {

@@ -10,17 +10,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/diag.h"
 #include "lib/base/file.h"
+#include "lib/base/limit.h"
 #include "lib/base/thread.h"
 #include "lib/ledger/ledger_in.h"
+#include "lib/proof/verify.h"
 #include "lib/record/control.h"
 
-#define FILES_MIN 64 /* tables, segments, the signer's directory, a few connections */
+/* The database's files, the signer's, directories, what is being written */
+#define FILES_OWN 64
+
+uint64_t cf_ledger_files(uint64_t readers)
+{
+  return FILES_OWN + (CF_SEGMENT_POOL_MAX + CF_VERIFY_WORKERS_MAX + readers) * CF_SEGMENT_FILES;
+}
 
 void cf_ledger_free(struct cf_ledger *l)
 {
@@ -57,23 +64,10 @@ void cf_ledger_free(struct cf_ledger *l)
   free(l);
 }
 
-/* Short of descriptors the database cannot make its names last, and the
- * process would have to end. */
-static enum cf_err limit_check(const struct cf_conf *conf, struct cf_fault *fault)
-{
-  struct rlimit files;
-  if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= FILES_MIN)
-    return CF_OK;
-  return cf_fail(fault, CF_E_SYSTEM, conf->data,
-                 "this process may have %llu files open, and a ledger wants %d: allow it more "
-                 "(ulimit -n)",
-                 (unsigned long long)files.rlim_cur, FILES_MIN);
-}
-
 enum cf_err cf_ledger_new(const struct cf_conf *conf, const char *software,
                           struct cf_ledger **ledger, struct cf_fault *fault)
 {
-  enum cf_err err = limit_check(conf, fault);
+  enum cf_err err = cf_limit_files_check(cf_ledger_files(1), conf->data, fault);
   if (err != CF_OK)
     return err;
   struct cf_ledger *l = calloc(1, sizeof *l);

@@ -74,6 +74,9 @@ CF_MUST enum cf_err cf_ledger_judge(struct cf_ledger *ledger, struct cf_fault *f
  * NULL is harmless. */
 void cf_ledger_close(struct cf_ledger *ledger);
 
+/* How many descriptors an open ledger may need that so many threads read. */
+uint64_t cf_ledger_files(uint64_t readers);
+
 /* The descriptor of the data directory, to reach files in it. Borrowed. */
 int cf_ledger_directory(const struct cf_ledger *ledger);
 const struct cf_vkey *cf_ledger_vkey(const struct cf_ledger *ledger);

@@ -11,6 +11,9 @@
 #include "lib/record/kind_body.h"
 #include "lib/record/record.h"
 
+/* Threads of one run. */
+#define CF_VERIFY_WORKERS_MAX 64u
+
 enum cf_verdict {
 #define CF_VERDICT(symbol) CF_V_##symbol,
 #include "lib/proof/verdict.def"

@@ -12,7 +12,6 @@
 #include "lib/base/thread.h"
 #include "lib/proof/verify_in.h"
 
-#define WORKERS_MAX 64
 #define PROGRESS_US 100000
 #define AWAIT_NS    20000000 /* longer than that it does not wait for a tile in its turn */
 #define CLAIMS_MAX  ((size_t)CF_TILE_W * (CF_LEAF_MAX + 1))
@@ -209,8 +208,8 @@ static void ring_free(struct walk *w)
 static unsigned workers_for(const struct cf_verify_run *run, uint64_t tiles)
 {
   uint64_t n = run->job->workers < 1 ? 1 : run->job->workers;
-  if (n > WORKERS_MAX)
-    n = WORKERS_MAX;
+  if (n > CF_VERIFY_WORKERS_MAX)
+    n = CF_VERIFY_WORKERS_MAX;
   return (unsigned)(n < tiles ? n : tiles);
 }
 
@@ -220,7 +219,7 @@ enum cf_err cf_run_walk(struct cf_verify_run *run)
   struct walk w = {.run = run,
                    .first = run->folded,
                    .tiles = leaves / CF_TILE_W + (leaves % CF_TILE_W > 0)};
-  pthread_t threads[WORKERS_MAX];
+  pthread_t threads[CF_VERIFY_WORKERS_MAX];
   pthread_condattr_t monotonic;
   unsigned started = 0, workers = workers_for(run, w.tiles);
   if (w.tiles == 0)

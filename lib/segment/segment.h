@@ -103,7 +103,10 @@ CF_MUST enum cf_err cf_segment_pages_check(const char *directory,
                                            uint64_t n, uint64_t *pages, uint64_t *bad);
 
 /* Open files, a bounded number: least recently used ones that nobody holds are
- * closed. Thread-safe. */
+ * closed. Thread-safe. One is open by two descriptors, and by one more while it
+ * is opened. */
+#define CF_SEGMENT_POOL_MAX 64u
+#define CF_SEGMENT_FILES    3u
 struct cf_segment_pool;
 struct cf_segment;
 CF_MUST enum cf_err cf_segment_pool_new(const char *directory, uint64_t cache,

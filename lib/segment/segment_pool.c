@@ -15,7 +15,6 @@
 
 #define FILE_CACHE  (1u << 20) /* wanted for each open file */
 #define OPEN_MIN    4u
-#define OPEN_MAX    64u
 #define FILTERS_MIN (4u << 20) /* bytes */
 #define CHECK_N     8
 
@@ -44,7 +43,9 @@ enum cf_err cf_segment_pool_new(const char *directory, uint64_t cache,
   pthread_mutex_init(&pool->lock, NULL);
   memcpy(pool->key, fingerprint_key, sizeof pool->key);
   pool->tag = cf_id_fingerprint(fingerprint_key, CF_SEGMENT_TAG);
-  pool->max = files < OPEN_MIN ? OPEN_MIN : files > OPEN_MAX ? OPEN_MAX : (unsigned)files;
+  pool->max = files < OPEN_MIN              ? OPEN_MIN
+              : files > CF_SEGMENT_POOL_MAX ? CF_SEGMENT_POOL_MAX
+                                            : (unsigned)files;
   pool->file_cache = cache / 2 / pool->max;
   cf_bloom_cache_init(&pool->filters, cache / 2 < FILTERS_MIN ? FILTERS_MIN : (size_t)(cache / 2));
   *out = pool;

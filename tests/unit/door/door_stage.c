@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "fcgi-app/door/fcgi_client.h"
+#include "fcgi-app/door/fcgi_park_in.h"
 #include "fcgi-app/door/relay_in.h"
 #include "fcgi-app/door/socket.h"
 #include "fcgi-app/http/problem.h"
@@ -133,6 +134,7 @@ static void serve_relay(void *context, struct cf_transport *t)
 void door_start_owner(void)
 {
   struct cf_fcgi_job job = {.threads = 4,
+                            .parked = CF_PARK_MAX,
                             .owner_door = true,
                             .uid = geteuid(),
                             .body_timeout_us = door_body_timeout_us,
@@ -155,7 +157,10 @@ void door_set_up(void)
 
 void door_set_up_both(void)
 {
-  struct cf_fcgi_job job = {.threads = 4, .body_timeout_us = PATIENCE_US, .serve = serve_relay};
+  struct cf_fcgi_job job = {.threads = 4,
+                            .parked = CF_PARK_MAX,
+                            .body_timeout_us = PATIENCE_US,
+                            .serve = serve_relay};
 
   door_set_up();
   door_start_owner();

@@ -28,7 +28,7 @@ static int tick(void *context, bool ready)
 
 static void set_up(void)
 {
-  struct cf_park_job job = {.tick = tick};
+  struct cf_park_job job = {.tick = tick, .places = CF_PARK_MAX};
   struct rlimit many = {4096, 4096};
   (void)setrlimit(RLIMIT_NOFILE, &many);
   ck_assert_ok(cf_park_start(&job, &park, NULL));
@@ -115,7 +115,7 @@ END_TEST
 
 START_TEST(test_oldest_goes)
 {
-  static int peers[CF_PARK_WAITING + 1];
+  static int peers[CF_PARK_MAX / 5 * 4 + 1];
   struct pollfd p = {.events = POLLIN};
   int near;
   for (size_t i = 0; i < CF_COUNT(peers); i++) {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "fcgi-app/door/fcgi_accept_in.h"
+#include "fcgi-app/door/fcgi_park_in.h"
 #include "fcgi-app/door/socket.h"
 #include "tests/unit/door/door_stage.h"
 
@@ -206,6 +207,7 @@ END_TEST
 START_TEST(test_door_of_another_uid)
 {
   struct cf_fcgi_job job = {.threads = 1,
+                            .parked = CF_PARK_MAX,
                             .owner_door = true,
                             .uid = geteuid() + 1,
                             .serve = door_serve_stub};

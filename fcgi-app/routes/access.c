@@ -262,8 +262,15 @@ enum cf_err cf_access_settle(struct cf_call *call, enum cf_err err)
   call->access.failed |= err == CF_E_DAMAGED;
   if (err == CF_E_DAMAGED || err == CF_E_NOTFOUND || err == CF_E_PARAMETER)
     call->access.rows = 0;
+  struct cf_fault told = call->fault;
+  call->fault = (struct cf_fault){"", ""};
   enum cf_err marked = mark_leave(call, true);
-  return marked != CF_OK ? fail_unmarked(call, marked) : err;
+  if (marked == CF_OK) {
+    call->fault = told;
+    return err;
+  }
+  cf_buf_reset(&call->members); /* they tell what may not be, as its words do */
+  return fail_unmarked(call, marked);
 }
 
 void cf_access_close(struct cf_call *call, enum cf_err err)

@@ -471,6 +471,28 @@ START_TEST(test_space)
 }
 END_TEST
 
+/* Nor does a problem tell what could not be recorded. */
+START_TEST(test_space_and_damage)
+{
+  char path[300];
+  struct cf_buf b;
+  cf_buf_init(&b, SIZE_MAX);
+  for (int i = 0; i < 300; i++)
+    cf_buf_puts(&b, "{\"action\":\"x\"}\n");
+  ck_answer(post("/v1/events", writer, cf_buf_cstr(&b)), 200);
+  cf_buf_fini(&b);
+  stage_wait_for_segments(1);
+  stage_segment_path(1, path);
+  temp_run("mv '%s' away", path);
+  ck_answer(get("/v1/events?seq_to=20", reader), 500);
+  ck_contains("\"seq_from\"");
+  leave_share(25);
+  ck_answer(get("/v1/events?seq_to=21", reader), 507);
+  ck_lacks("\"seq_from\"");
+  temp_run("mv away '%s'", path);
+}
+END_TEST
+
 int main(void)
 {
   const struct cf_test tests[] = {
@@ -504,6 +526,7 @@ int main(void)
        .test = test_page_with_a_bad_verdict,
        .setup = setup_small,
        .teardown = stage_teardown},
+      {.tcase = "bad", .test = test_space_and_damage},
       {.tcase = "space",
        .test = test_space,
        .setup = stage_setup_roles,

@@ -58,6 +58,18 @@ enum cf_err cf_file_get(int directory, const char *name, struct cf_buf *b, mode_
   return err;
 }
 
+int cf_file_make(int directory, const char *name, int flags)
+{
+  const int always = O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+  struct stat st;
+  int fd = openat(directory, name, flags | always, 0600);
+  if (fd < 0 || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)))
+    return fd;
+  close(fd);
+  errno = EINVAL;
+  return -1;
+}
+
 bool cf_file_write(int fd, struct cf_str s)
 {
   while (s.n > 0) {
@@ -128,7 +140,7 @@ static enum cf_err file_drop(int directory, const char *path)
 
 enum cf_err cf_file_put(int directory, const char *path, mode_t mode, struct cf_str s)
 {
-  int fd = openat(directory, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+  int fd = cf_file_make(directory, path, O_WRONLY | O_TRUNC);
   if (fd < 0)
     return write_error();
   enum cf_err err = CF_OK;

@@ -20,6 +20,11 @@ CF_MUST enum cf_err cf_file_read_all(int fd, struct cf_buf *b);
 CF_MUST enum cf_err cf_file_get(int directory, const char *name, struct cf_buf *b, mode_t *mode,
                                 struct cf_fault *fault);
 
+/* Open a file of ours to write it, made where there is none (0600): flags of
+ * open(2), and closed on exec. -1 with errno: neither links nor anything but
+ * regular files are opened (ELOOP, EINVAL), and nothing waits for a peer. */
+CF_MUST int cf_file_make(int directory, const char *name, int flags);
+
 /* Write all of s, however many calls that takes. */
 CF_MUST bool cf_file_write(int fd, struct cf_str s);
 /* See to it that the name `path`, which leads to something, is on disk and not

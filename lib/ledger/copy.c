@@ -36,7 +36,7 @@ static enum cf_err directory_open(struct cf_ledger *l, struct cf_fault *fault)
 static enum cf_err owner_check(struct cf_ledger *l, struct cf_fault *fault)
 {
   struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
-  int fd = openat(l->directory, "lock", O_RDONLY | O_CLOEXEC);
+  int fd = openat(l->directory, "lock", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   bool owned = fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
   if (fd < 0 && errno != ENOENT)
     return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "cannot open the file `lock`");

@@ -127,9 +127,10 @@ static enum cf_err open_directory(struct cf_ledger *l, struct cf_fault *fault)
  * the process. */
 static enum cf_err take_lock(struct cf_ledger *l, struct cf_fault *fault)
 {
-  l->lock_fd = openat(l->directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  l->lock_fd = cf_file_make(l->directory, "lock", O_RDWR);
   if (l->lock_fd < 0)
-    return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "cannot open the file `lock`");
+    return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data,
+                         "cannot open the file `lock`, which has to be a regular one");
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
   if (fcntl(l->lock_fd, F_OFD_SETLK, &lock) == 0)
     return CF_OK;
@@ -245,7 +246,7 @@ static enum cf_err clear_directory(struct cf_ledger *l, const char *name, struct
 
 static enum cf_err init_begin(struct cf_ledger *l, struct cf_fault *fault)
 {
-  int fd = openat(l->directory, CF_UNFINISHED, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  int fd = cf_file_make(l->directory, CF_UNFINISHED, O_WRONLY);
   if (fd < 0 || close(fd) != 0 || fsync(l->directory) != 0)
     return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data, "cannot write to the data directory");
   return CF_OK;

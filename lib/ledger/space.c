@@ -11,6 +11,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/diag.h"
+#include "lib/base/file.h"
 #include "lib/ledger/ledger_in.h"
 
 #define RESERVE_BYTES (16 << 20)
@@ -46,7 +47,7 @@ bool cf_space_reads_ok(struct cf_ledger *l)
 static bool has_reserve(const struct cf_ledger *l)
 {
   struct stat st;
-  return fstatat(l->directory, "reserve", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+  return fstatat(l->directory, "reserve", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
          st.st_size >= RESERVE_BYTES;
 }
 
@@ -54,7 +55,8 @@ bool cf_space_reserve(struct cf_ledger *l)
 {
   if (has_reserve(l) || cf_space_free(l) < l->conf->min_free + RESERVE_BYTES)
     return true;
-  int fd = openat(l->directory, "reserve", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  (void)unlinkat(l->directory, "reserve", 0); /* too short, or no file of ours */
+  int fd = cf_file_make(l->directory, "reserve", O_WRONLY);
   bool made = fd >= 0 && posix_fallocate(fd, 0, RESERVE_BYTES) == 0;
   if (fd >= 0)
     (void)close(fd);

@@ -451,7 +451,7 @@ static bool mark_there(int directory, const char *name)
 static enum cf_err mark_put(const struct cf_signer *signer, const char *name,
                             struct cf_fault *fault)
 {
-  int fd = openat(signer->fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+  int fd = cf_file_make(signer->fd, name, O_WRONLY);
   if (fd < 0)
     return cf_fail_errno(fault, errno == ENOSPC || errno == EDQUOT ? CF_E_SPACE : CF_E_SYSTEM, name,
                          "the signer cannot write it");

@@ -5,12 +5,14 @@
 
 #include "lib/segment/bdb_in.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/diag.h"
@@ -182,19 +184,37 @@ static enum cf_err open_failed(int result, const char *directory, struct cf_faul
                  db_strerror(result));
 }
 
+/* Whatever is there the library may open, by its name alone. */
+static enum cf_err entry_check(int home, const char *name, const char *directory,
+                               struct cf_fault *fault)
+{
+  struct stat st;
+
+  if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+    return CF_OK;
+  if (strcmp(name, "DB_CONFIG") == 0)
+    return cf_fail(fault, CF_E_CONFIG, directory,
+                   "a file DB_CONFIG there would override the program's settings: remove it");
+  if (fstatat(home, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+      st.st_uid == geteuid())
+    return CF_OK;
+  return cf_fail(fault, CF_E_CONFIG, directory,
+                 "%s there is not a regular file of uid %lu: remove it and, where the database "
+                 "wants one of that name, restore the data directory from a backup",
+                 name, (unsigned long)geteuid());
+}
+
 static enum cf_err home_check(const char *directory, struct cf_fault *fault)
 {
-  char *path = NULL;
+  enum cf_err err = CF_OK;
+  DIR *d = access(directory, R_OK | W_OK | X_OK) == 0 ? opendir(directory) : NULL;
 
-  if (access(directory, R_OK | W_OK | X_OK) != 0)
+  if (d == NULL)
     return cf_fail_errno(fault, CF_E_STORE, directory, "the database directory cannot be used");
-  if (asprintf(&path, "%s/DB_CONFIG", directory) < 0)
-    return CF_E_NOMEM;
-  bool exists = faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-  free(path);
-  return exists ? cf_fail(fault, CF_E_CONFIG, directory,
-                          "a file DB_CONFIG there would override the program's settings: remove it")
-                : CF_OK;
+  for (struct dirent *e; err == CF_OK && (e = readdir(d)) != NULL;)
+    err = entry_check(dirfd(d), e->d_name, directory, fault);
+  (void)closedir(d);
+  return err;
 }
 
 enum cf_err cf_bdb_env_open(const char *directory, uint64_t cache, bool spare,

@@ -78,6 +78,20 @@ static int watch_mark(int fd)
   return fd;
 }
 
+/* What stands in the place of one of our files is neither followed nor waited
+ * for. */
+static int regular_open(const char *path, int flags, mode_t mode)
+{
+  struct stat st;
+  int fd = open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, mode);
+
+  if (fd < 0 || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)))
+    return fd;
+  close(fd);
+  errno = EINVAL;
+  return -1;
+}
+
 int cf_bdb_file_open(const char *path, int flags, ...)
 {
   int mode = 0;
@@ -89,7 +103,7 @@ int cf_bdb_file_open(const char *path, int flags, ...)
     va_end(args);
   }
   bool known = watching != NULL && watching->sums != NULL;
-  int fd = known ? stand_in_open(watching) : open(path, flags | O_CLOEXEC, (mode_t)mode);
+  int fd = known ? stand_in_open(watching) : regular_open(path, flags, (mode_t)mode);
   if (fd >= 0)
     fd = watch_mark(fd);
   if (fd >= 0 && flags & O_CREAT)

@@ -29,7 +29,8 @@
 
 /* fdatasync; any failure ends the process. Gives 0. */
 int cf_bdb_file_sync(int fd);
-/* open(2) with O_CLOEXEC; where it may have created the file, its directory is
+/* open(2) of a regular file, closed on exec; EINVAL for anything else, ELOOP
+ * for a link. Where it may have created the file, its directory is
  * synced, and a failure of that ends the process. EMFILE for a file that is
  * watched, where the descriptor is too high to be. */
 int cf_bdb_file_open(const char *path, int flags, ...);

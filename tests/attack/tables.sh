@@ -43,4 +43,24 @@ rm "$DATA/env/tokens.damaged"
 cgi_get bob /readyz
 is "$(json .tokens_lost)" null "until the file is gone"
 run_conf "which ends it" 0 verify
+
+# What stands in the place of a file is neither followed nor waited for.
+for what in env/catalogue env/tokens env/log.0000000001 lock; do
+  mv "$DATA/$what" "$TMP/kept"
+  for kind in 'mkfifo' 'ln -s /dev/null'; do
+    # shellcheck disable=SC2086 # a command and its arguments
+    as_user $kind "$DATA/$what"
+    as_user timeout 20 "$CLI" verify --config "$CONF" >"$TMP/out" 2>"$TMP/err" </dev/null
+    is $? 2 "$kind in the place of $what is refused"
+    complains "${what#env/}.*regular" "and named"
+    rm "$DATA/$what"
+  done
+  mv "$TMP/kept" "$DATA/$what"
+done
+rm -f "$DATA/reserve"
+as_user ln -s "$DATA.signer/key" "$DATA/reserve"
+key=$(sha256sum "$DATA.signer/key")
+run_conf "a link in the place of the reserve" 0 verify
+is "$(sha256sum "$DATA.signer/key")" "$key" "does not lead to the signer's key"
+check "and is a file again" [ ! -L "$DATA/reserve" ]
 finish

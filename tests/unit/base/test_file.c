@@ -291,6 +291,25 @@ START_TEST(test_replace_beside_a_link)
 }
 END_TEST
 
+/* What stands in the place of a file of ours is not opened for writing. */
+START_TEST(test_make)
+{
+  static const char *const names[] = {"link", "pipe", "closet"};
+  write_file("other", "another's");
+  ck_assert_int_eq(symlink("other", "link") | mkfifo("pipe", 0600) | mkdir("closet", 0700), 0);
+  for (size_t i = 0; i < CF_COUNT(names); i++) {
+    ck_assert_int_lt(cf_file_make(AT_FDCWD, names[i], O_WRONLY), 0);
+    ck_assert_int_lt(cf_file_make(AT_FDCWD, names[i], O_RDWR | O_TRUNC), 0);
+  }
+  check_file("other", "another's");
+  int fd = cf_file_make(AT_FDCWD, "new", O_WRONLY);
+  ck_assert_int_ge(fd, 0);
+  close(fd);
+  ck_assert_int_eq(unlink("new") | unlink("other") | unlink("link") | unlink("pipe"), 0);
+  ck_assert_int_eq(rmdir("closet"), 0);
+}
+END_TEST
+
 /* ---- names ---- */
 
 static const struct {
@@ -359,6 +378,7 @@ int main(void)
       {.tcase = "file", .test = test_replace_unsynced, .loops = 4},
       {.tcase = "file", .test = test_replace_refused},
       {.tcase = "file", .test = test_replace_beside_a_link, .loops = 2},
+      {.tcase = "file", .test = test_make},
       {.tcase = "file", .test = test_name, .loops = CF_COUNT(names)},
       {.tcase = "file", .test = test_refused, .loops = 2},
       {.tcase = "file", .test = test_closed_parent},

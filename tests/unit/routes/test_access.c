@@ -486,7 +486,7 @@ START_TEST(test_space_and_damage)
   temp_run("mv '%s' away", path);
   ck_answer(get("/v1/events?seq_to=20", reader), 500);
   ck_contains("\"seq_from\"");
-  leave_share(25);
+  leave_share(25, false);
   ck_answer(get("/v1/events?seq_to=21", reader), 507);
   ck_lacks("\"seq_from\"");
   temp_run("mv away '%s'", path);

@@ -5,9 +5,12 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/segment/bdb_file_in.h"
 #include "tests/unit/segment/bdb_stage.h"
 
 /* ---- fsync, counted and made to fail at will ---- */
@@ -278,6 +281,23 @@ START_TEST(test_db_config_is_refused)
 }
 END_TEST
 
+/* What is no file of ours is named, and nobody waits for its other end. */
+START_TEST(test_strange_entries_are_refused)
+{
+  static const char *const names[] = {"log.0000000001", "meta"};
+  struct cf_bdb_env *env = NULL;
+  for (size_t i = 0; i < 2 * CF_COUNT(names); i++) {
+    struct cf_fault fault = {{0}, {0}};
+    const char *name = names[i / 2], *path = temp_path(name);
+    ck_assert_int_eq(i % 2 == 0 ? mkfifo(path, 0600) : symlink("/dev/null", path), 0);
+    ck_assert_err(cf_bdb_env_open(temp_dir, CACHE, false, &env, &fault), CF_E_CONFIG);
+    ck_assert_ptr_nonnull(strstr(fault.detail, name));
+    ck_assert_int_lt(cf_bdb_file_open(path, O_RDWR), 0);
+    unlink(path);
+  }
+}
+END_TEST
+
 /* ---- two writers and a reader never wait for ever ---- */
 
 struct writer {
@@ -349,6 +369,7 @@ int main(void)
       {.tcase = "transactions", .test = test_failed_fsync_ends_the_process, .loops = 3},
       {.tcase = "transactions", .test = test_damage_in_the_environment},
       {.tcase = "transactions", .test = test_db_config_is_refused},
+      {.tcase = "transactions", .test = test_strange_entries_are_refused},
       {.tcase = "transactions", .test = test_deadlock_is_broken},
   };
   return cf_test_run("bdb", tests, CF_COUNT(tests));

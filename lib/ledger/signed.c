@@ -99,14 +99,14 @@ static enum cf_err beyond_check(struct cf_ledger *l, const struct cf_signer *key
   if (err != CF_OK)
     return cf_fail(fault, err, l->conf->data,
                    "records after the first %llu, which are signed, cannot be read: restore the "
-                   "data directory from a backup, or see `counterfoil recover`",
+                   "data directory from a backup" CF_SEE_RECOVER,
                    (unsigned long long)size);
   return good && cf_meta_head_vouched(l, key)
              ? CF_OK
              : cf_fail(fault, CF_E_ROLLBACK, l->conf->data,
                        "the first %llu of %llu records are signed; what is after them, or the head "
                        "of all, was not written by this log, or was changed: put the newest backup "
-                       "of the data back, or see `counterfoil recover`",
+                       "of the data back" CF_SEE_RECOVER,
                        (unsigned long long)size, (unsigned long long)l->size);
 }
 

@@ -239,6 +239,7 @@ out:
 
 static enum cf_err key_load(struct cf_signer *signer, struct cf_str origin, struct cf_fault *fault)
 {
+  const struct cf_str what = CF_STR("counterfoil/v1/mac");
   struct cf_buf b;
   mode_t mode;
   buf_secret(&b);
@@ -255,16 +256,11 @@ static enum cf_err key_load(struct cf_signer *signer, struct cf_str origin, stru
     if (err == CF_E_SYNTAX)
       err = cf_fail(fault, CF_E_CONFIG, "key", "it does not hold a key");
   }
+  cf_hmac(signer->seed, sizeof signer->seed, &what, 1, signer->mac_key);
   buf_wipe(&b);
   if (err == CF_OK && !cf_str_is(origin, signer->vkey.name))
     err = cf_fail(fault, CF_E_CONFIG, "key", "it is the key of the origin %s", signer->vkey.name);
   return err;
-}
-
-static void mac_key_make(struct cf_signer *signer)
-{
-  const struct cf_str what = CF_STR("counterfoil/v1/mac");
-  cf_hmac(signer->seed, sizeof signer->seed, &what, 1, signer->mac_key);
 }
 
 /* A crash between key and vkey leaves none. */
@@ -339,10 +335,8 @@ enum cf_err cf_signer_open(const char *directory, struct cf_str origin, struct c
   enum cf_err err = directory_open(directory, &s->fd, fault);
   if (err == CF_OK)
     err = key_load(s, origin, fault);
-  if (err == CF_OK) {
-    mac_key_make(s);
+  if (err == CF_OK)
     err = vkey_mend(s, fault);
-  }
   if (err == CF_OK)
     err = state_check(s->fd, directory, fault);
   if (err == CF_OK)

@@ -8,16 +8,15 @@
 
 #include "lib/index/index.h"
 #include "lib/index/postings.h"
+#include "tests/unit/ledger/forge_append.h"
 #include "tests/unit/segment/forge.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/codec.h"
 #include "lib/base/die.h"
-#include "lib/ledger/ledger_in.h"
 #include "lib/record/json.h"
 
 #define VALUE_MAX      (1u << 20)
@@ -364,40 +363,13 @@ static void tail_change(void)
 
 /* ---- behind the last signature ---- */
 
-static void event_append(struct cf_ledger *l)
-{
-  struct cf_event event = {0};
-  const struct cf_event *pointer = &event;
-  struct cf_place place;
-  struct cf_append append = {.events = &pointer, .n = 1, .places = &place};
-  const struct cf_event_rules rules = {.source = CF_STR("web")};
-  forge_must(cf_event_parse(CF_STR("{\"method\":\"DELETE\",\"user\":\"" VICTIM
-                                   "\",\"resource\":\"/r\"}"),
-                            &rules, &event, NULL),
-             "an event");
-  forge_must(cf_ledger_append(l, &append), "append");
-  cf_event_fini(&event);
-}
-
 /* appended SIGNER: by this very program, with another key, which is made in a
  * directory of that name */
 static void appended(void)
 {
-  struct cf_conf conf;
-  struct cf_ledger *l = NULL;
   forge_tables_close();
-  forge_must(cf_conf_defaults(&conf), "configuration");
-  forge_must(cf_conf_set(&conf, CF_STR("data"), cf_str_from(data), NULL), "data");
-  forge_must(cf_conf_check(&conf, NULL), "configuration");
-  forge_must(cf_ledger_new(&conf, "", &l, NULL), "ledger");
-  l->directory = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  forge_must(cf_ledger_open_env(l, CF_BDB_READ, false, NULL), "database");
-  forge_must(cf_recover(l, NULL), "ledger");
-  forge_must(cf_signer_create(args[0], cf_str_from(l->origin), NULL, NULL), args[0]);
-  forge_must(cf_signer_open(args[0], cf_str_from(l->origin), &l->signer, NULL), args[0]);
-  event_append(l);
-  cf_ledger_free(l);
-  cf_conf_fini(&conf);
+  forge_append(data, args[0],
+               "{\"method\":\"DELETE\",\"user\":\"" VICTIM "\",\"resource\":\"/r\"}");
 }
 
 /* ---- the changes ---- */

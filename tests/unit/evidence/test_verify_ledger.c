@@ -50,8 +50,8 @@ START_TEST(test_unsigned)
     stage_append_range(1000 + 10 * i, 1010 + 10 * i, 10);
     cf_ledger_state(stage_ledger, &state);
     ck_assert(verify(i == 0 ? CF_VERIFY_FULL : CF_VERIFY_DEEP));
-    ck_assert_uint_ge(result->size, state.size);
-    ck_assert_uint_eq(result->unsealed, 0);
+    ck_assert_uint_ge(stage_result->size, state.size);
+    ck_assert_uint_eq(stage_result->unsealed, 0);
   }
 }
 END_TEST

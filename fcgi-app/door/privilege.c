@@ -159,16 +159,18 @@ static enum cf_err owners_tell(const struct cf_conf *conf, uid_t data, uid_t sig
 
 /* Is there a database in it? The place where a disk is to be mounted is
  * root's, and says nothing of whose the ledger is. */
-static bool ledger_is_in(const char *data)
+static enum cf_err ledger_look(const char *data, bool *is, struct cf_fault *fault)
 {
   struct stat st;
   int fd;
 
-  if (cf_way_open(data, O_RDONLY | O_DIRECTORY, NULL, NULL, &fd, NULL) != CF_OK)
-    return false;
-  bool is = fstatat(fd, "env", &st, AT_SYMLINK_NOFOLLOW) == 0;
+  *is = false;
+  enum cf_err err = cf_way_open(data, O_RDONLY | O_DIRECTORY, NULL, NULL, &fd, fault);
+  if (err != CF_OK)
+    return err == CF_E_NOTFOUND ? CF_OK : err;
+  *is = fstatat(fd, "env", &st, AT_SYMLINK_NOFOLLOW) == 0;
   close(fd);
-  return is;
+  return CF_OK;
 }
 
 /* Whose a ledger is: the data directory's owner, who must be the signer's too.
@@ -178,12 +180,15 @@ static enum cf_err ledger_owner(const struct cf_conf *conf, struct user *user,
                                 struct cf_fault *fault)
 {
   struct user signer;
+  bool here = false;
 
   enum cf_err err = directory_owner(conf->signer, &signer, fault);
   bool both = err == CF_OK;
+  if (both)
+    err = ledger_look(conf->data, &here, fault);
   if (err != CF_OK && err != CF_E_NOTFOUND)
     return err;
-  if (both && !ledger_is_in(conf->data)) {
+  if (both && !here) {
     *user = signer;
     return directory_check(conf->signer, signer, fault);
   }

@@ -112,8 +112,8 @@ back() { # back NAME FILE…
   with_cookie /v1/events
   answers "$name: another does" 200
 }
-back "an older copy of DATA and the signer's state" state
-back "an older copy of all" state instance
+back "an older copy of DATA and what the signer remembers" state before
+back "an older copy of all" state before instance
 
 # ---- ROLLBACK: what was refused once is not opened with its sessions
 

@@ -181,9 +181,10 @@ damage_everywhere() {
     for _ in 1 2 3; do flip "$segment" $(((RANDOM * 32768 + RANDOM) % $(wc -c <"$segment"))); done
   done < <(segments)
   lighttpd_start
+  add_token late reader # one of before may be in doubt, and not read
   shuf -n 400 "$TMP/want" >"$TMP/some"
   awk -F'\t' '{print $1 "&limit=10000&fields=seq&source=weblog"}' "$TMP/some" >"$TMP/queries"
-  ask_many reader "$TMP/queries" >"$TMP/got"
+  ask_many late "$TMP/queries" >"$TMP/got"
   wrong=$(paste "$TMP/got" "$TMP/some" | awk -F'\t' '$1 != $3 && $1 != "error 500" {print "got " $1 ", want " $3 ": " $2}')
   is "$(printf '%s' "$wrong" | head -n 5)" "" "flipped bytes anywhere in each segment: $(wc -l <"$TMP/got") answers, $(grep -c error "$TMP/got") of them refused, none wrong"
   lighttpd_down

@@ -73,7 +73,7 @@ may_differ=(
   'newest note;/checkpoint;hide_note;the newest head covers the records of the start, and its signature covers the head'
   'writer;/v1/events|query ;hide_writer;AFTER says who wrote an event: a column of CSV, empty for those of before'
   'length;headers of .* /readyz head;hide_length;of what is not sent, where AFTER says more'
-  'more is told;readyz|/v1/verify|verify --;hide_figures;AFTER says of segments and of lost records that there are none, and how many pages and entries it looked at'
+  'more is told;readyz|/v1/verify|verify --;hide_figures;AFTER says of segments and of lost records that there are none, and how many pages and entries it looked at, and of how many records no signature tells; words of a root that was kept'
   'contract;/openapi[.]json;hide_contract;the document describes what AFTER can do more: it has the same routes'
   'roles;/v1/whoami|/v1/tokens|token list;hide_roles;a token of before keeps what it could do, by name: an auditor could read'
   'empty batch;data-binary;hide_empty;the size of a batch of which nothing is there is 0, it tells nothing of the ledger'
@@ -89,7 +89,7 @@ may_differ=(
   'count;/v1/proofs/|data-binary;hide_count;how many records of reading there are by now'
   'framing;headers of .*(limit=(all|10000)|ndjson);hide_framing;an answer that is sent as it is made: how much of it the web server had when it began'
   'names;form of files;hide_names;AFTER has sums beside segments, a table of sessions, and more of what was signed beside the key'
-  'rows;form of table:;hide_rows;a digest in each row of the catalogue, a sum over kept checkpoints, which are fewer, a version in the row of a token'
+  'rows;form of table:;hide_rows;a digest in each row of the catalogue, a sum over kept checkpoints, which are fewer, a version and a MAC in the row of a token, a MAC in that of the head, the hash in front of a generation'
   'checksums;form of segment:|as a segment: ;hide_checksums;where sums stand beside a segment, Berkeley DB does not keep its own'
   'prose;.;hide_prose;the member detail is a sentence for people'
 )
@@ -128,7 +128,8 @@ hide_writer() { # where it says so: records of before have none
 }
 hide_figures() {
   sed -i -E 's/,"posted_dropped":0//; s/,"damaged":0,"missing":(0|null),"mismatched":(0|null),"unsworn":([0-9]+|null)//
-    s/(,"openings":[0-9]+),"pages":[0-9]+,"entries":[0-9]+/\1/; s/(,"expired":[0-9]+),"unsworn":[0-9]+/\1/' "$@"
+    s/(,"openings":[0-9]+),"pages":[0-9]+,"entries":[0-9]+/\1/; s/(,"expired":[0-9]+),"unsworn":[0-9]+/\1/; s/,"unsigned":[0-9]+//
+    s/(that was kept) elsewhere$/\1/' "$@"
 }
 hide_length() { sed -i -E 's/^Content-Length: [0-9]+/Content-Length: <loose>/' "$@"; }
 hide_roles() { sed -i -E 's/"roles":\["writer","reader","auditor","admin"\]/"roles":["writer","auditor","admin"]/; s/(writer,)reader,(auditor,admin)/\1\2/; /  /s/ +/ /g' "$@"; }
@@ -147,11 +148,11 @@ hide_cookie() { sed -i -E 's|^(Set-Cookie: [a-z_]+=)[A-Za-z0-9._-]+;|\1<session>
 hide_duration() { sed -i -E 's|"seconds":[0-9]+\.[0-9]+|"seconds":<seconds>|; s|; [0-9]+\.[0-9] s$|; <seconds> s|' "$@"; }
 hide_count() { sed -i -E '/^\{"type":"urn:counterfoil:/ {s/the ledger has [0-9]+ records/the ledger has <n> records/; s/"size":[0-9]+/"size":<n>/}' "$@"; }
 hide_framing() { sed -i -E '/^(Content-Length: ([0-9]+|<loose>)|Transfer-Encoding: chunked)\r$/d' "$@"; }
-hide_names() { sed -i -E '/^f 600 (before|instance|used)$|^f 640 (env\/sessions|segments\/.*\.sums)$/d' "$@"; }
+hide_names() { sed -i -E '/^f 600 (before|instance|used|vouched)$|^f 640 (env\/sessions|segments\/.*\.sums)$/d' "$@"; }
 hide_rows() {
   local file
   for file in "$@"; do
-    sed -E 's/ 194$/ 130/; /^6b657074 64$/d; s/,"version":2//; s/^16 4[0-9]{2}$/16 <note>/' "$file" | awk '!seen[$0]++' >"$TMP/newer" && cat "$TMP/newer" >"$file"
+    sed -E 's/ 194$/ 130/; /^6b657074 64$/d; s/^(68656164) 176$/\1 112/; s/^(7461696c[0-9a-f]{16}) 96$/\1 32/; s/,"version":2//; s/,"mac":"[A-Za-z0-9+\/]{43}="//; s/^16 4[0-9]{2}$/16 <note>/' "$file" | awk '!seen[$0]++' >"$TMP/newer" && cat "$TMP/newer" >"$file"
   done
 }
 hide_checksums() { sed -i '/^chksum=1$/d' "$@"; }

@@ -291,14 +291,14 @@ START_TEST(test_a_lost_word_is_said_again)
 }
 END_TEST
 
-/* Is a segment passed over by what the view says of its times? */
-static bool is_passed_over(uint64_t first)
+/* Is the first segment passed over by what the view says of its times? It holds
+ * no record that tells of another. */
+static bool is_passed_over(void)
 {
   struct cf_view *view = NULL;
   struct cf_unit unit = {0};
   ck_assert_ok(cf_view_get(stage_ledger, &view));
-  for (size_t i = 0; unit.first < first; i++)
-    cf_view_unit(view, i, &unit);
+  cf_view_unit(view, 0, &unit);
   cf_view_put(view);
   return unit.time_max_us < INT64_C(1000000000) * 1000000;
 }
@@ -306,7 +306,7 @@ static bool is_passed_over(uint64_t first)
 static void fault_count(void *context, uint64_t first, const char *what)
 {
   (void)what;
-  ck_assert_uint_eq(first, 256);
+  ck_assert_uint_eq(first, 0);
   ++*(unsigned *)context;
 }
 
@@ -318,16 +318,16 @@ START_TEST(test_a_row_of_another_time_is_not_believed)
   unsigned faults = 0;
   stage_append_range(0, 900, 100);
   stage_wait_for_segments(3);
-  stage_segment_path(2, path);
+  stage_segment_path(1, path);
   stage_close_ledger();
-  forge_begin(stage_conf.data, 2);
+  forge_begin(stage_conf.data, 1);
   forge_meta.time_min_us = 0;
   forge_meta.time_max_us = 1;
   forge_end(FORGE_ROW);
   if (_i == 1)
     ck_assert_int_eq(rename(path, temp_path("away")), 0);
   stage_open_ledger();
-  ck_assert(!is_passed_over(256));
+  ck_assert(!is_passed_over());
   ck_assert(!cf_ledger_segments_each(stage_ledger, fault_count, &faults));
   ck_assert_uint_eq(faults, 1);
 }

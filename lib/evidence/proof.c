@@ -11,22 +11,6 @@
 
 /* ---- within a signed tree ---- */
 
-static struct cf_str hash_str(const uint8_t hash[CF_HASH_N])
-{
-  return (struct cf_str){(const char *)hash, CF_HASH_N};
-}
-
-static enum cf_err consistency_check(const struct cf_proof *proof, uint64_t first,
-                                     const uint8_t first_root[CF_HASH_N], uint64_t second,
-                                     const uint8_t second_root[CF_HASH_N])
-{
-  struct cf_str path[CF_PROOF_MAX];
-  for (size_t i = 0; i < proof->n; i++)
-    path[i] = hash_str(proof->hash[i]);
-  return cf_consistency_check(first, second, hash_str(first_root), hash_str(second_root), path,
-                              proof->n);
-}
-
 /* Does the signed head extend the tree of that size and root? Then they are
  * what was signed, whatever is kept. CF_E_PROOF. */
 static enum cf_err root_check(const struct cf_signed_tree *k, uint64_t size,
@@ -69,7 +53,7 @@ enum cf_err cf_tree_prove_consistency(const struct cf_signed_tree *k, uint64_t f
   err = root_get(k, second, new);
   if (err == CF_OK)
     err = cf_tree_root(&k->hashes, first, old);
-  return err == CF_OK ? consistency_check(proof, first, old, second, new) : err;
+  return err == CF_OK ? cf_proof_extends(proof, first, old, second, new) : err;
 }
 
 /* The hashes as the right edge of the tree that ends with them: where the

@@ -72,25 +72,23 @@ CF_MUST enum cf_err cf_tree_consistency(const struct cf_hashes *hashes, uint64_t
 CF_MUST enum cf_err cf_inclusion_check(uint64_t index, uint64_t size, struct cf_str leaf_hash,
                                        const struct cf_str *proof, size_t proof_n,
                                        struct cf_str root);
-/* The same with a proof of the shape that was made here. */
-CF_MUST enum cf_err cf_proof_includes(const struct cf_proof *proof, uint64_t index, uint64_t size,
-                                      const uint8_t leaf_hash[CF_HASH_N],
-                                      const uint8_t root[CF_HASH_N]);
 CF_MUST enum cf_err cf_consistency_check(uint64_t first, uint64_t second, struct cf_str first_root,
                                          struct cf_str second_root, const struct cf_str *proof,
                                          size_t proof_n);
 
+/* The same of proofs that were made here. */
+CF_MUST enum cf_err cf_proof_includes(const struct cf_proof *proof, uint64_t index, uint64_t size,
+                                      const uint8_t leaf_hash[CF_HASH_N],
+                                      const uint8_t root[CF_HASH_N]);
+CF_MUST enum cf_err cf_proof_extends(const struct cf_proof *proof, uint64_t first,
+                                     const uint8_t first_root[CF_HASH_N], uint64_t second,
+                                     const uint8_t second_root[CF_HASH_N]);
 /* Does the tree of the second size and root extend that of the first, by the
  * hashes? Then a root that was signed vouches for the first. CF_E_PROOF; the
  * source's error. */
 CF_MUST enum cf_err cf_tree_extends(const struct cf_hashes *hashes, uint64_t first,
                                     const uint8_t first_root[CF_HASH_N], uint64_t second,
                                     const uint8_t second_root[CF_HASH_N]);
-
-/* cf_inclusion_check of a proof that was made here. */
-CF_MUST enum cf_err cf_proof_includes(const struct cf_proof *proof, uint64_t index, uint64_t size,
-                                      const uint8_t leaf_hash[CF_HASH_N],
-                                      const uint8_t root[CF_HASH_N]);
 
 /* "tile/<level>/<N>[.p/<W>]" (width 256: full), and with entries
  * "tile/entries/<N>[.p/<W>]". */
@@ -106,8 +104,6 @@ struct cf_tile {
 CF_MUST enum cf_err cf_tile_path_parse(struct cf_str path, struct cf_tile *tile);
 /* Width of the last tile of a level at a size: (size / 256^level) mod 256. */
 unsigned cf_tile_partial(uint64_t size, unsigned level);
-/* Is all of it in a tree of that size? */
-bool cf_tile_within(const struct cf_tile *tile, uint64_t size);
 /* Is all of it in a tree of that size? */
 bool cf_tile_within(const struct cf_tile *tile, uint64_t size);
 

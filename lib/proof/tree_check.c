@@ -66,16 +66,6 @@ enum cf_err cf_inclusion_check(uint64_t index, uint64_t size, struct cf_str leaf
   return c.sn == 0 && hash_is(r, root) ? CF_OK : CF_E_PROOF;
 }
 
-enum cf_err cf_proof_includes(const struct cf_proof *proof, uint64_t index, uint64_t size,
-                              const uint8_t leaf_hash[CF_HASH_N], const uint8_t root[CF_HASH_N])
-{
-  struct cf_str path[CF_PROOF_MAX];
-  for (size_t i = 0; i < proof->n; i++)
-    path[i] = (struct cf_str){(const char *)proof->hash[i], CF_HASH_N};
-  return cf_inclusion_check(index, size, (struct cf_str){(const char *)leaf_hash, CF_HASH_N}, path,
-                            proof->n, (struct cf_str){(const char *)root, CF_HASH_N});
-}
-
 /* 0 < first < second, and the proof is not empty. Where first is a power of two
  * its root is the first hash of the way and not sent. */
 static enum cf_err consistency_walk(uint64_t first, uint64_t second, struct cf_str first_root,
@@ -118,20 +108,47 @@ enum cf_err cf_consistency_check(uint64_t first, uint64_t second, struct cf_str 
   return consistency_walk(first, second, first_root, second_root, proof, proof_n);
 }
 
+/* ---- of a proof that was made here ---- */
+
+static struct cf_str hash_str(const uint8_t hash[CF_HASH_N])
+{
+  return (struct cf_str){(const char *)hash, CF_HASH_N};
+}
+
+static void path_of(const struct cf_proof *proof, struct cf_str path[CF_PROOF_MAX])
+{
+  for (size_t i = 0; i < proof->n; i++)
+    path[i] = hash_str(proof->hash[i]);
+}
+
+enum cf_err cf_proof_includes(const struct cf_proof *proof, uint64_t index, uint64_t size,
+                              const uint8_t leaf_hash[CF_HASH_N], const uint8_t root[CF_HASH_N])
+{
+  struct cf_str path[CF_PROOF_MAX];
+  path_of(proof, path);
+  return cf_inclusion_check(index, size, hash_str(leaf_hash), path, proof->n, hash_str(root));
+}
+
+enum cf_err cf_proof_extends(const struct cf_proof *proof, uint64_t first,
+                             const uint8_t first_root[CF_HASH_N], uint64_t second,
+                             const uint8_t second_root[CF_HASH_N])
+{
+  struct cf_str path[CF_PROOF_MAX];
+  path_of(proof, path);
+  return cf_consistency_check(first, second, hash_str(first_root), hash_str(second_root), path,
+                              proof->n);
+}
+
 enum cf_err cf_tree_extends(const struct cf_hashes *hashes, uint64_t first,
                             const uint8_t first_root[CF_HASH_N], uint64_t second,
                             const uint8_t second_root[CF_HASH_N])
 {
-  struct cf_str path[CF_PROOF_MAX];
   struct cf_proof proof;
   enum cf_err err = cf_tree_consistency(hashes, first, second, &proof);
-  if (err != CF_OK)
-    return err;
-  for (size_t i = 0; i < proof.n; i++)
-    path[i] = (struct cf_str){(const char *)proof.hash[i], CF_HASH_N};
-  return cf_consistency_check(first, second, (struct cf_str){(const char *)first_root, CF_HASH_N},
-                              (struct cf_str){(const char *)second_root, CF_HASH_N}, path, proof.n);
+  return err == CF_OK ? cf_proof_extends(&proof, first, first_root, second, second_root) : err;
 }
+
+/* ---- paths of tiles ---- */
 
 #define GROUPS_MAX 7 /* of three digits, in 2^64 */
 

@@ -12,8 +12,6 @@
 
 #include "lib/base/codec.h"
 
-#define KEY_MAX (CF_INDEX_VALUE_MAX + 4)
-
 /* A row of a sheet under a cursor. */
 struct rows {
   struct cf_bdb_cursor *cursor;

@@ -417,19 +417,19 @@ static void setup_small(void)
   stage_setup_roles();
 }
 
+static void first_segment_away(char path[300])
+{
+  feed_events(writer, 300);
+  stage_wait_for_segments(1);
+  stage_segment_path(1, path);
+  temp_run("mv '%s' away", path);
+}
+
 /* The page's quick look is a verdict too. */
 START_TEST(test_page_with_a_bad_verdict)
 {
   char path[300];
-  struct cf_buf b;
-  cf_buf_init(&b, SIZE_MAX);
-  for (int i = 0; i < 300; i++)
-    cf_buf_puts(&b, "{\"action\":\"x\"}\n");
-  ck_answer(post("/v1/events", writer, cf_buf_cstr(&b)), 200);
-  cf_buf_fini(&b);
-  stage_wait_for_segments(1);
-  stage_segment_path(1, path);
-  temp_run("mv '%s' away", path);
+  first_segment_away(path);
   for (int i = 0; i < 2; i++) {
     ck_answer(get("/?seq_from=280", reader), 200);
     ck_contains("does not hold");
@@ -475,15 +475,7 @@ END_TEST
 START_TEST(test_space_and_damage)
 {
   char path[300];
-  struct cf_buf b;
-  cf_buf_init(&b, SIZE_MAX);
-  for (int i = 0; i < 300; i++)
-    cf_buf_puts(&b, "{\"action\":\"x\"}\n");
-  ck_answer(post("/v1/events", writer, cf_buf_cstr(&b)), 200);
-  cf_buf_fini(&b);
-  stage_wait_for_segments(1);
-  stage_segment_path(1, path);
-  temp_run("mv '%s' away", path);
+  first_segment_away(path);
   ck_answer(get("/v1/events?seq_to=20", reader), 500);
   ck_contains("\"seq_from\"");
   leave_share(25, false);

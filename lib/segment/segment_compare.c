@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "lib/base/codec.h"
-
 /* A row of a sheet under a cursor. */
 struct rows {
   struct cf_bdb_cursor *cursor;

@@ -35,7 +35,7 @@ struct oath {
   struct cf_hashes hashes;
   struct cf_checkpoint head; /* signed, of a tree that has the segment */
   struct cf_edge edge;       /* of the tree so far */
-  uint64_t end;              /* of the segment */
+  uint64_t end;              /* where that is held against the head */
 };
 
 static bool is_leaving(void *oath)
@@ -58,13 +58,14 @@ static enum cf_err tile_take(void *context, const uint8_t *hashes)
 }
 
 /* The tree in front of the segment, with the leaf hash there: the tile that has
- * it is kept in the one before, and is held against the signed root with the
- * others. Where it cannot be read the segment must wait: CF_E_NOTREADY. */
+ * it is kept in the one before. Where that cannot be read, or does not lead to
+ * the signed root, the segment is not to blame and must wait: CF_E_NOTREADY. */
 static enum cf_err oath_begin(struct oath *o, uint64_t first, uint8_t before[CF_HASH_N])
 {
   uint8_t tile[CF_TILE_W * CF_HASH_N];
   memset(before, 0, CF_HASH_N);
   cf_edge_init(&o->edge);
+  o->end = first;
   if (first == 0)
     return CF_OK;
   enum cf_err err = cf_tree_edge(&o->hashes, first - CF_TILE_W, &o->edge);
@@ -92,7 +93,7 @@ static enum cf_err file_swear(struct cf_ledger *l, struct cf_view *view,
                               struct cf_segment_meta *meta, struct cf_fault *fault)
 {
   uint8_t before[CF_HASH_N];
-  struct oath oath = {.l = l, .end = meta->end};
+  struct oath oath = {.l = l};
   const struct cf_swear how = {.fingerprint_key = l->fingerprint_key,
                                .before = before,
                                .tile = tile_take,
@@ -102,6 +103,7 @@ static enum cf_err file_swear(struct cf_ledger *l, struct cf_view *view,
   enum cf_err err = head_get(l, meta->end, &oath.head, fault);
   if (err == CF_OK)
     err = oath_begin(&oath, meta->first, before);
+  oath.end = meta->end;
   return err == CF_OK ? cf_segment_swear(l->segments_path, &how, meta, fault) : err;
 }
 
@@ -124,7 +126,7 @@ static enum cf_err segment_swear(struct cf_ledger *l, const struct cf_segment_me
   else if (err != CF_E_LEAVING)
     cf_log(CF_LOG_WARNING, "the segment of %llu cannot be sworn to (%s): %s; it is tried again",
            (unsigned long long)meta->first, cf_err_word(err),
-           err == CF_E_NOTREADY ? "the leaf hash in front of it cannot be read"
+           err == CF_E_NOTREADY ? "the leaf hash in front of it is not known"
                                 : cf_fault_text(&fault, err));
   return err;
 }

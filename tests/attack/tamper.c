@@ -84,19 +84,7 @@ static void counts_change(void)
              "counts");
 }
 
-/* The ledger's key of fingerprints, which is the second of its secrets. */
-static void fingerprint_key(uint8_t key[16])
-{
-  struct cf_buf b;
-  cf_buf_init(&b, VALUE_MAX);
-  forge_tables_open(data);
-  forge_must(cf_bdb_get(forge_table("meta"), NULL, CF_STR("secrets"), &b), "secrets");
-  CF_ASSERT(b.n == CF_SEED_N + 16);
-  memcpy(key, b.p + CF_SEED_N, 16);
-  forge_tables_close();
-  cf_buf_fini(&b);
-}
-static uint8_t secret[16]; /* it, read before a segment is opened */
+static uint8_t secret[16]; /* the key of fingerprints, read before a segment is opened */
 
 /* id N GOOD ID: its pair goes; the chunk's key and end stay. */
 static void id_hide(void)
@@ -409,7 +397,7 @@ static void segment_change(void (*make)(void))
   while (level < FORGE_ROW && strcmp(args[1], good[level]) != 0)
     level++;
   if (make == id_hide || make == filter_clear)
-    fingerprint_key(secret);
+    forge_fingerprint_key(data, secret);
   forge_begin(data, (unsigned)strtoul(args[0], NULL, 10));
   make();
   forge_end((enum forge_good)level);

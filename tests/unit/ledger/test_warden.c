@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* Segments of an older ledger are sworn to at its first start, and those that
- * do not hold what they should are not. */
+/* Segments of an older ledger are sworn to at its first start, and so are those
+ * whose `segment` record is lost; those that do not hold what they should, or
+ * hold together and were never signed, are not. */
 #include "config.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/ledger/ledger_in.h"
 #include "tests/unit/ledger/ledger_stage.h"
 #include "tests/unit/ledger/old_ledger.h"
 #include "tests/unit/segment/forge.h"
+#include "tests/unit/segment/old_file.h"
 
 #define SEGMENTS 3
+#define RECORD   100 /* of a segment, an event that is forged */
 
 /* Nothing is killed here: what is written need not be on disk. */
 int fsync(int fd)
@@ -150,6 +154,170 @@ START_TEST(test_damage_keeps_two_waiting)
 }
 END_TEST
 
+/* ---- a segment that holds together, and was never signed ---- */
+
+static void user_change(struct cf_record *r, const uint8_t salts[CF_C_N][CF_HASH_N])
+{
+  (void)salts;
+  ck_assert_uint_gt(r->payload[CF_C_ACTOR].n, 0);
+  r->payload[CF_C_ACTOR] = CF_STR("{\"user\":\"mallory\"}");
+}
+
+/* Does each block of the n-th segment, from 1 on, show, or none? */
+static bool is_shown(unsigned n)
+{
+  struct cf_view *view = NULL;
+  struct cf_block *block = calloc(1, sizeof *block);
+  unsigned shown = 0;
+  cf_block_init(block);
+  ck_assert_ok(cf_view_get(stage_ledger, &view));
+  for (unsigned i = 0; i < 256; i += CF_GROUP) {
+    enum cf_err err = cf_view_block(view, (n - 1) * 256 + i, block);
+    ck_assert(err == CF_OK || err == CF_E_DAMAGED);
+    shown += err == CF_OK;
+  }
+  cf_view_put(view);
+  cf_block_fini(block);
+  free(block);
+  ck_assert(shown == 0 || shown == 256 / CF_GROUP);
+  return shown > 0;
+}
+
+/* As an older version would have written it. */
+static void segment_age(unsigned n)
+{
+  char path[310];
+  struct stat st;
+  stage_segment_path(n, path);
+  old_file_make(path, 16384);
+  ck_assert_int_eq(stat(path, &st), 0);
+  forge_begin(stage_conf.data, n);
+  forge_meta.bytes = (uint64_t)st.st_size;
+  forge_meta.sworn = false;
+  forge_end(FORGE_ROW);
+  strcat(path, ".sums");
+  ck_assert_int_eq(unlink(path), 0);
+}
+
+/* The next one, which nobody touched, waits, and is not said to be damaged. */
+START_TEST(test_another_history_is_not_sworn_to)
+{
+  forge_segment(stage_conf.data, 2, RECORD, user_change);
+  segment_age(2);
+  stage_open_ledger();
+  struct cf_ledger_state state = state_with(2);
+  while (state.damaged == 0)
+    cf_ledger_state(stage_ledger, &state);
+  usleep(100000);
+  cf_ledger_state(stage_ledger, &state);
+  ck_assert_uint_eq(state.unsworn, 2);
+  ck_assert_uint_eq(state.damaged, 1);
+  assert_sworn(1);
+  ck_assert(is_shown(1) && is_shown(3));
+  stage_close_ledger();
+}
+END_TEST
+
+/* ---- a lost word ---- */
+
+/* The n-th segment is told of in the next one, whose file goes. The word for
+ * those before it counts no more then either. */
+static void word_lose(unsigned n)
+{
+  char path[300];
+  stage_append_range(0, n * 256 + 10, 90);
+  stage_wait_for_segments(n);
+  stage_append_range(n * 256 + 10, (n + 1) * 256 + 10, 90);
+  stage_wait_for_segments(n + 1);
+  stage_segment_path(n + 1, path);
+  stage_close_ledger();
+  ck_assert_int_eq(unlink(path), 0);
+}
+
+struct words {
+  unsigned n; /* `segment` records of the one that begins at first */
+  uint64_t first;
+};
+
+static enum cf_err word_count(void *context, const struct cf_record *r)
+{
+  struct cf_segment_body body;
+  struct words *words = context;
+  if (r != NULL && cf_segment_body_get(r->public_text, &body) == CF_OK)
+    words->n += body.first == words->first;
+  return CF_OK;
+}
+
+/* How often the chain tells of the n-th segment, as far as it can be read. */
+static unsigned words_of(unsigned n)
+{
+  struct cf_view *view = NULL;
+  struct cf_block *block = calloc(1, sizeof *block);
+  struct words words = {.first = (n - 1) * 256};
+  const struct cf_view_each each = {CF_K_SEGMENT, block, word_count, &words};
+  cf_block_init(block);
+  ck_assert_ok(cf_view_get(stage_ledger, &view));
+  for (size_t i = 0; i < cf_view_units(view); i++)
+    ck_assert_ok(cf_view_each(view, i, &each));
+  cf_view_put(view);
+  cf_block_fini(block);
+  free(block);
+  return words.n;
+}
+
+static void name_take(void *context, uint64_t first, const char *what)
+{
+  (void)what;
+  *(unsigned *)context |= 1u << first / 256;
+}
+
+/* When each was looked at, so many are left; one more has no file. */
+static void wait_for_unsworn(unsigned n)
+{
+  struct cf_ledger_state state;
+  (void)is_shown(1);
+  do {
+    usleep(1000);
+    cf_ledger_state(stage_ledger, &state);
+  } while (state.damaged < state.unsworn + 1);
+  ck_assert_uint_eq(state.unsworn, n);
+  ck_assert_uint_eq(state.damaged, 1 + n);
+}
+
+/* The tree ends with the first segment at a power of two, so its root is on the
+ * way to the signed one; with the third it is not. */
+static const struct {
+  unsigned n;
+  bool forged;
+} lost[] = {{1, false}, {1, true}, {3, false}, {3, true}};
+
+/* An honest one is told again and then shown; another history never is, however
+ * often it is looked at. */
+START_TEST(test_a_lost_word)
+{
+  unsigned n = lost[_i].n;
+  bool forged = lost[_i].forged;
+  word_lose(n);
+  if (forged)
+    forge_segment(stage_conf.data, n, RECORD, user_change);
+  for (unsigned start = 0; start < 2; start++) {
+    unsigned named = 0;
+    stage_open_ledger();
+    ck_assert(!forged || !is_shown(n));
+    wait_for_unsworn(forged);
+    ck_assert_ok(cf_catalogue_read_told(stage_ledger));
+    cf_ledger_segments_check(stage_ledger);
+    ck_assert_int_eq(is_shown(n), !forged);
+    ck_assert_uint_eq(words_of(n), !forged);
+    (void)cf_ledger_segments_each(stage_ledger, name_take, &named);
+    ck_assert_uint_eq(named, 1u << n | (unsigned)forged << (n - 1));
+    for (unsigned before = 1; before < n; before++)
+      ck_assert(is_shown(before) && words_of(before) > 0);
+    stage_close_ledger();
+  }
+}
+END_TEST
+
 int main(void)
 {
   const struct cf_test tests[] = {
@@ -161,6 +329,13 @@ int main(void)
       {.tcase = "warden", .test = test_under_a_reader},
       {.tcase = "warden", .test = test_a_false_one_is_left, .loops = 2},
       {.tcase = "warden", .test = test_damage_keeps_two_waiting},
+      {.tcase = "warden", .test = test_another_history_is_not_sworn_to},
+      {.tcase = "words",
+       .test = test_a_lost_word,
+       .loops = CF_COUNT(lost),
+       .setup = stage_ledger_setup,
+       .teardown = stage_clear,
+       .timeout = 20},
   };
   return cf_test_run("warden", tests, CF_COUNT(tests));
 }

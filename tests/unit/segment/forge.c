@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "lib/base/codec.h"
+#include "lib/base/crypto.h"
 #include "lib/base/die.h"
 #include "lib/segment/block.h"
 #include "lib/segment/pages_in.h"
@@ -66,6 +67,19 @@ void forge_tables_close(void)
     cf_bdb_close(opened[--opened_n]);
   cf_bdb_env_close(env);
   env = NULL;
+}
+
+/* The second of its secrets. */
+void forge_fingerprint_key(const char *data, uint8_t key[16])
+{
+  struct cf_buf b;
+  cf_buf_init(&b, VALUE_MAX);
+  forge_tables_open(data);
+  forge_must(cf_bdb_get(forge_table("meta"), NULL, CF_STR("secrets"), &b), "secrets");
+  CF_ASSERT(b.n == CF_SEED_N + 16);
+  memcpy(key, b.p + CF_SEED_N, 16);
+  forge_tables_close();
+  cf_buf_fini(&b);
 }
 
 /* ---- segments ---- */
@@ -181,35 +195,183 @@ static void block_put(struct cf_bdb *db, uint32_t block, struct cf_buf *bytes)
   forge_must(cf_bdb_put(db, NULL, forge_bytes(key, sizeof key), cf_buf_str(bytes)), "a block");
 }
 
-void forge_record(uint32_t block, unsigned i,
-                  void (*change)(struct cf_record *record, const uint8_t salts[CF_C_N][CF_HASH_N]))
+/* The records of an open block again, each with its salts, and the i-th as
+ * change makes it. */
+static void block_make(struct cf_block *block, unsigned i, forge_change *change,
+                       struct cf_buf *bytes)
+{
+  struct cf_block_writer *w = calloc(1, sizeof *w);
+  CF_ASSERT(w != NULL);
+  cf_block_writer_init(w);
+  cf_block_writer_begin(w, block->first);
+  for (unsigned k = 0; k < block->n; k++) {
+    uint8_t salts[CF_C_N][CF_HASH_N] = {{0}};
+    cf_block_salts(block, k, salts);
+    if (k == i)
+      change(&block->record[k], (const uint8_t(*)[CF_HASH_N])salts);
+    forge_must(cf_block_writer_add_salted(w, &block->record[k], (const uint8_t(*)[CF_HASH_N])salts),
+               "a record");
+  }
+  cf_buf_reset(bytes);
+  forge_must(cf_block_writer_end(w, bytes), "a block");
+  cf_block_writer_fini(w);
+  free(w);
+}
+
+void forge_record(uint32_t block, unsigned i, forge_change *change)
 {
   struct cf_bdb *db = forge_sheet("blocks");
   struct cf_block *read = calloc(1, sizeof *read);
-  struct cf_block_writer *w = calloc(1, sizeof *w);
   struct cf_buf b;
-  uint64_t first = forge_meta.first + (uint64_t)block * CF_GROUP;
-  CF_ASSERT(read != NULL && w != NULL);
+  CF_ASSERT(read != NULL);
   cf_buf_init(&b, CF_SEGMENT_VALUE_MAX);
   cf_block_init(read);
-  cf_block_writer_init(w);
   block_take(db, block, &b);
-  forge_must(cf_block_open(read, first, cf_buf_str(&b)), "a block");
-  cf_block_writer_begin(w, first);
-  for (unsigned k = 0; k < read->n; k++) {
-    uint8_t salts[CF_C_N][CF_HASH_N] = {{0}};
-    cf_block_salts(read, k, salts);
-    if (k == i)
-      change(&read->record[k], (const uint8_t(*)[CF_HASH_N])salts);
-    forge_must(cf_block_writer_add_salted(w, &read->record[k], (const uint8_t(*)[CF_HASH_N])salts),
-               "a record");
-  }
-  cf_buf_reset(&b);
-  forge_must(cf_block_writer_end(w, &b), "a block");
+  forge_must(cf_block_open(read, forge_meta.first + (uint64_t)block * CF_GROUP, cf_buf_str(&b)),
+             "a block");
+  block_make(read, i, change, &b);
   block_put(db, block, &b);
-  cf_block_writer_fini(w);
   cf_block_fini(read);
   cf_buf_fini(&b);
-  free(w);
   free(read);
+}
+
+/* ---- a whole segment ---- */
+
+/* What it is to hold. */
+struct whole {
+  struct cf_segment_truth truth; /* of its records */
+  struct cf_block block;
+  struct cf_buf *blocks, leaf;
+  uint8_t (*hashes)[CF_HASH_N];
+  uint8_t prev[CF_HASH_N]; /* in front of the next record */
+};
+
+static enum cf_err whole_block(void *context, uint32_t i, struct cf_buf *b)
+{
+  const struct whole *w = context;
+  cf_buf_putstr(b, cf_buf_str(&w->blocks[i]));
+  return b->err;
+}
+
+static enum cf_err whole_hashes(void *context, uint32_t offset, uint32_t n, uint8_t *out)
+{
+  const struct whole *w = context;
+  memcpy(out, w->hashes[offset], (size_t)n * CF_HASH_N);
+  return CF_OK;
+}
+
+static enum cf_err whole_times(void *context, uint32_t offset, uint32_t n, int64_t *out)
+{
+  const struct whole *w = context;
+  memcpy(out, w->truth.times + offset, n * sizeof *out);
+  return CF_OK;
+}
+
+static struct whole *whole_new(const uint8_t key[16])
+{
+  size_t n = forge_meta.end - forge_meta.first;
+  struct whole *w = calloc(1, sizeof *w);
+  CF_ASSERT(w != NULL);
+  w->blocks = calloc(n / CF_GROUP, sizeof *w->blocks);
+  w->hashes = calloc(n, CF_HASH_N);
+  CF_ASSERT(w->blocks != NULL && w->hashes != NULL);
+  for (size_t i = 0; i < n / CF_GROUP; i++)
+    cf_buf_init(&w->blocks[i], CF_SEGMENT_VALUE_MAX);
+  cf_buf_init(&w->leaf, CF_SEGMENT_VALUE_MAX);
+  cf_block_init(&w->block);
+  forge_must(cf_segment_truth_init(&w->truth, key, &forge_meta), "an index");
+  return w;
+}
+
+static void whole_free(struct whole *w)
+{
+  for (size_t i = 0; i < (forge_meta.end - forge_meta.first) / CF_GROUP; i++)
+    cf_buf_fini(&w->blocks[i]);
+  cf_segment_truth_fini(&w->truth);
+  cf_block_fini(&w->block);
+  cf_buf_fini(&w->leaf);
+  free(w->blocks);
+  free(w->hashes);
+  free(w);
+}
+
+/* The n-th segment, from 1 on, whose row is forge_meta then. */
+static struct cf_segment *segment_borrow(struct cf_segment_pool *pool, unsigned n)
+{
+  struct cf_segment *s = NULL;
+  catalogue_read(n);
+  forge_must(cf_segment_acquire(pool, &forge_meta, &s), "a segment");
+  return s;
+}
+
+/* The leaf hash in front of the n-th segment. */
+static void front_get(struct cf_segment_pool *pool, unsigned n, uint8_t hash[CF_HASH_N])
+{
+  memset(hash, 0, CF_HASH_N);
+  if (n == 1)
+    return;
+  struct cf_segment *s = segment_borrow(pool, n - 1);
+  uint32_t last = (uint32_t)(forge_meta.end - forge_meta.first - 1);
+  forge_must(cf_segment_hashes(s, last, 1, hash), "a hash");
+  cf_segment_release(pool, s);
+}
+
+static void whole_add(struct whole *w, unsigned i)
+{
+  const struct cf_record *r = &w->block.record[i];
+  uint8_t salts[CF_C_N][CF_HASH_N] = {{0}};
+  cf_block_salts(&w->block, i, salts);
+  cf_buf_reset(&w->leaf);
+  cf_leaf_put(r, w->prev, (const uint8_t(*)[CF_HASH_N])salts, &w->leaf, w->prev);
+  memcpy(w->hashes[r->seq - forge_meta.first], w->prev, CF_HASH_N);
+  forge_must(cf_segment_truth_add(&w->truth, r), "an index");
+}
+
+static void whole_take(struct whole *w, struct cf_segment *s, uint32_t at, forge_change *change)
+{
+  for (uint32_t i = 0; i < (forge_meta.end - forge_meta.first) / CF_GROUP; i++) {
+    struct cf_buf *bytes = &w->blocks[i];
+    forge_must(cf_segment_block(s, i, bytes), "a block");
+    forge_must(cf_block_open(&w->block, forge_meta.first + (uint64_t)i * CF_GROUP,
+                             cf_buf_str(bytes)),
+               "a block");
+    block_make(&w->block, at / CF_GROUP == i ? at % CF_GROUP : CF_GROUP, change, bytes);
+    for (unsigned k = 0; k < CF_GROUP; k++)
+      whole_add(w, k);
+  }
+}
+
+/* The file, its sums and its row. */
+static void whole_write(struct whole *w, const char *segments)
+{
+  const struct cf_segment_source source = {w,           whole_block,    whole_hashes,
+                                           whole_times, w->truth.index, CF_STR("")};
+  const struct cf_segment_meta *t = &w->truth.meta;
+  forge_meta.time_min_us = t->time_min_us;
+  forge_meta.time_max_us = t->time_max_us;
+  forge_meta.recorded_min_us = t->recorded_min_us;
+  forge_meta.recorded_max_us = t->recorded_max_us;
+  forge_must(cf_segment_build(segments, &source, &forge_meta, NULL), segments);
+  catalogue_write();
+}
+
+void forge_segment(const char *data, unsigned n, uint32_t at, forge_change *change)
+{
+  struct cf_segment_pool *pool = NULL;
+  uint8_t key[16];
+  directory = data;
+  snprintf(path, sizeof path, "%s/segments", data);
+  forge_fingerprint_key(data, key);
+  forge_must(cf_segment_pool_new(path, 0, key, &pool), path);
+  uint8_t front[CF_HASH_N];
+  front_get(pool, n, front);
+  struct cf_segment *s = segment_borrow(pool, n);
+  struct whole *w = whole_new(key);
+  memcpy(w->prev, front, CF_HASH_N);
+  whole_take(w, s, at, change);
+  cf_segment_release(pool, s);
+  cf_segment_pool_free(pool);
+  whole_write(w, path);
+  whole_free(w);
 }

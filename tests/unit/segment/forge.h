@@ -20,6 +20,8 @@ struct cf_str forge_bytes(const void *p, size_t n);
 void forge_tables_open(const char *data);
 struct cf_bdb *forge_table(const char *name);
 void forge_tables_close(void);
+/* The ledger's key of fingerprints. No tables are open. */
+void forge_fingerprint_key(const char *data, uint8_t key[16]);
 
 /* ---- segments ---- */
 
@@ -34,10 +36,17 @@ struct cf_bdb *forge_sheet(const char *name);
 enum forge_good { FORGE_FILE, FORGE_SUMS, FORGE_ROW };
 void forge_end(enum forge_good good);
 
-/* Change record i of a block, in memory, and put the block back. */
-void forge_record(uint32_t block, unsigned i,
-                  void (*change)(struct cf_record *record, const uint8_t salts[CF_C_N][CF_HASH_N]));
+/* Change a record in memory. */
+typedef void forge_change(struct cf_record *record, const uint8_t salts[CF_C_N][CF_HASH_N]);
+/* Change record i of a block, and put the block back. */
+void forge_record(uint32_t block, unsigned i, forge_change *change);
 /* Replace the value of a key of 4 bytes by one that change makes of it. */
 void forge_row(const char *sheet, uint32_t key, void (*change)(struct cf_buf *value));
+
+/* Between no begin and end: write the n-th segment, from 1 on, anew and whole,
+ * as if its record at that offset had always been what change makes of it.
+ * Leaf hashes, all that finds records, sums and row are good; forge_meta is
+ * its row then. What the chain tells of it is not, nor is the tree. */
+void forge_segment(const char *data, unsigned n, uint32_t at, forge_change *change);
 
 #endif

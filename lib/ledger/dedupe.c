@@ -109,6 +109,14 @@ static bool is_too_old(const struct dedupe *d, int64_t recorded_us)
   return d->now_us - recorded_us >= d->l->conf->dedupe_window_us;
 }
 
+/* Of a segment that was not held against the chain yet, the record is held
+ * against the tree. CF_E_DAMAGED. */
+static enum cf_err segment_check(struct dedupe *d, const struct cf_tail *tail, uint64_t seq)
+{
+  return tail != NULL || atomic_load(&d->l->judged) ? CF_OK
+                                                    : cf_view_leaf_check(d->view, d->block, seq);
+}
+
 /* Is the record at seq the one? Then the ask says so. Most that are sent again
  * are the same: only where one is not, its names have to be looked at. */
 static enum cf_err candidate_check(struct dedupe *d, struct cf_tail *tail,
@@ -127,7 +135,8 @@ static enum cf_err candidate_check(struct dedupe *d, struct cf_tail *tail,
         !cf_str_eq(d->values.v[CF_M_ID], ask->id))
       return err;
   }
-  return ask_tell(d, ask, r);
+  err = segment_check(d, tail, seq);
+  return err == CF_OK ? ask_tell(d, ask, r) : err;
 }
 
 /* ---- where to look ---- */

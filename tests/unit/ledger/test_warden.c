@@ -318,6 +318,58 @@ START_TEST(test_a_lost_word)
 }
 END_TEST
 
+/* ---- before the chain was read ---- */
+
+static atomic_bool waits; /* who would read it */
+
+enum cf_err __real_cf_catalogue_judge(struct cf_ledger *l);
+enum cf_err __wrap_cf_catalogue_judge(struct cf_ledger *l);
+
+enum cf_err __wrap_cf_catalogue_judge(struct cf_ledger *l)
+{
+  while (atomic_load(&waits))
+    usleep(1000);
+  return __real_cf_catalogue_judge(l);
+}
+
+static void id_change(struct cf_record *r, const uint8_t salts[CF_C_N][CF_HASH_N])
+{
+  static char text[600];
+  (void)salts;
+  snprintf(text, sizeof text, "%.*s", (int)r->public_text.n, r->public_text.p);
+  char *id = strstr(text, "\"id\":\"e-");
+  ck_assert_ptr_nonnull(id);
+  id[strlen("\"id\":\"")] = 'f';
+  r->public_text.p = text;
+}
+
+/* No event is taken for one that was forged, not even then: it would be lost.
+ * One that is there is known. */
+START_TEST(test_an_event_is_not_taken_for_a_forged_one)
+{
+  struct cf_event e;
+  bool forged = _i == 1;
+  stage_append_range(0, 266, 90);
+  stage_wait_for_segments(1);
+  stage_close_ledger();
+  if (forged)
+    forge_segment(stage_conf.data, 1, RECORD, id_change);
+  atomic_store(&waits, true);
+  stage_open_ledger();
+  for (unsigned i = RECORD - 5; forged && i <= RECORD; i++) {
+    stage_event(&e, "{\"id\":\"f-%u\",\"method\":\"GET\"}", i);
+    struct cf_place place = stage_append(&e);
+    ck_assert(place.err == CF_OK && !place.duplicate);
+    cf_event_fini(&e);
+  }
+  stage_numbered(&e, 10);
+  ck_assert_int_eq(stage_append(&e).duplicate, !forged);
+  cf_event_fini(&e);
+  atomic_store(&waits, false);
+  stage_close_ledger();
+}
+END_TEST
+
 int main(void)
 {
   const struct cf_test tests[] = {
@@ -336,6 +388,7 @@ int main(void)
        .setup = stage_ledger_setup,
        .teardown = stage_clear,
        .timeout = 20},
+      {.tcase = "words", .test = test_an_event_is_not_taken_for_a_forged_one, .loops = 2},
   };
   return cf_test_run("warden", tests, CF_COUNT(tests));
 }

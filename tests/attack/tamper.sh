@@ -39,7 +39,7 @@ up() { # the ledger has an owner; false: it is refused
   rm -f "$DATA/sock"
   serve_start
   until [ -S "$DATA/sock" ]; do
-    alive "$SERVE" && ! grep -qF "[$SERVE] error: cannot open the ledger" "$TMP/log/serve" || return 1
+    alive "$SERVE" && ! grep -qsF "[$SERVE] error: cannot open the ledger" "$TMP/log/serve" || return 1
     [ "$SECONDS" -le "$end" ] || return 1
     sleep 0.01
   done
@@ -203,14 +203,15 @@ levels() { # levels WORDS READ CHANGE [ARG…]: in the second segment, with more
 }
 
 flips() { # after them all: one row of their cells, `all`, `some` or none of which found it
-  local i size first=$((N + 1))
+  local i size cells first=$((N + 1))
   DATA=$TMP/whole/data
   size=$(stat -c %s "$(segment 2)")
   for ((i = 0; i < FLIPS; i++)); do row "" by_user flip $((i * size / FLIPS + 777)); done
   wait
-  for ((i = first; i <= N; i++)); do cat "$TMP/row.$i"; done | awk -F ' [|] ' '
-    { for (i = 1; i <= 4; i++) n[i] += $i != "—"; wrong += $5 ~ /wrong|cannot/ }
-    END { for (i = 1; i <= 4; i++) printf "%s | ", (n[i] == NR ? "all" : n[i] ? "some" : "—"); print wrong ? "**wrong**" : "right or refused" }' >"$TMP/row.$first"
+  cells=$(for ((i = first; i <= N; i++)); do cat "$TMP/row.$i"; done | awk -F ' [|] ' '
+    { for (i = 1; i <= 4; i++) n[i] += $i != "—"; wrong += /wrong|cannot|no answer/ }
+    END { for (i = 1; i <= 4; i++) printf "%s | ", (n[i] == NR ? "all" : n[i] ? "some" : "—"); print wrong ? "**wrong**" : "right or refused" }')
+  echo "$cells" >"$TMP/row.$first" # whose own cells were read by now
   N=$first
   WORDS[N]="a byte of a segment turned over, at many places"
 }

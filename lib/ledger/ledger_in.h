@@ -91,8 +91,9 @@ struct cf_queue {
   struct cf_control_tally dropped; /* what of it no record tells yet */
 };
 
-/* What was seen to be wrong with a segment. ROW: its file does not bear out
- * what the catalogue's row says of it, or cannot be opened to. */
+/* What was seen to be wrong with a segment. MISMATCH: it is not what the chain
+ * tells, or, of an older ledger, not what was logged. ROW: its file does not
+ * bear out what the catalogue's row says of it, or cannot be opened to. */
 enum cf_seen { CF_SEEN_DAMAGED = 1, CF_SEEN_MISSING = 2, CF_SEEN_MISMATCH = 4, CF_SEEN_ROW = 8 };
 struct cf_seen_segment {
   uint64_t first;

@@ -226,10 +226,8 @@ void cf_segment_seen(struct cf_ledger *l, const struct cf_segment_meta *meta, en
     cf_log(CF_LOG_ERROR, "segment %s or its .sums is missing: restore both from a backup", name);
     break;
   case CF_SEEN_MISMATCH:
-    cf_log(
-        CF_LOG_ERROR,
-        "segment %s is not what the log's own record of it tells: restore the data directory from a backup",
-        name);
+    cf_log(CF_LOG_ERROR,
+           "segment %s is not what was logged: restore the data directory from a backup", name);
     break;
   case CF_SEEN_ROW:
     cf_log(CF_LOG_ERROR,

@@ -53,8 +53,7 @@ static enum cf_err tile_take(void *context, const uint8_t *hashes)
   if (o->edge.size < o->end)
     return CF_OK;
   cf_edge_root(&o->edge, root);
-  enum cf_err err = cf_tree_extends(&o->hashes, o->end, root, o->head.size, o->head.root);
-  return err == CF_E_PROOF ? CF_E_DAMAGED : err;
+  return cf_tree_extends(&o->hashes, o->end, root, o->head.size, o->head.root);
 }
 
 /* The tree in front of the segment, with the leaf hash there: the tile that has
@@ -74,7 +73,7 @@ static enum cf_err oath_begin(struct oath *o, uint64_t first, uint8_t before[CF_
   if (err == CF_OK)
     err = tile_take(o, tile);
   memcpy(before, tile + sizeof tile - CF_HASH_N, CF_HASH_N);
-  return err == CF_E_DAMAGED ? CF_E_NOTREADY : err;
+  return err == CF_E_DAMAGED || err == CF_E_PROOF ? CF_E_NOTREADY : err;
 }
 
 static enum cf_err head_get(struct cf_ledger *l, uint64_t size, struct cf_checkpoint *head,
@@ -107,6 +106,22 @@ static enum cf_err file_swear(struct cf_ledger *l, struct cf_view *view,
   return err == CF_OK ? cf_segment_swear(l->segments_path, &how, meta, fault) : err;
 }
 
+/* One of an older ledger, which was shown until now, is not any more where it
+ * can be read and is not what was logged. */
+static void refusal_tell(struct cf_ledger *l, const struct cf_segment_meta *meta, enum cf_err err,
+                         const struct cf_fault *fault)
+{
+  if (err == CF_E_PROOF && !meta->sworn)
+    cf_segment_seen(l, meta, CF_SEEN_MISMATCH);
+  if (err == CF_E_PROOF || err == CF_E_DAMAGED)
+    cf_segment_seen(l, meta, CF_SEEN_DAMAGED);
+  else
+    cf_log(CF_LOG_WARNING, "the segment of %llu cannot be sworn to (%s): %s; it is tried again",
+           (unsigned long long)meta->first, cf_err_word(err),
+           err == CF_E_NOTREADY ? "the leaf hash in front of it is not known"
+                                : cf_fault_text(fault, err));
+}
+
 static enum cf_err segment_swear(struct cf_ledger *l, const struct cf_segment_meta *meta)
 {
   struct cf_segment_meta sworn = *meta;
@@ -121,13 +136,8 @@ static enum cf_err segment_swear(struct cf_ledger *l, const struct cf_segment_me
     err = cf_catalogue_enter(l, &sworn, NULL);
   if (err == CF_OK)
     cf_segment_pool_drop(l->pool, meta);
-  else if (err == CF_E_DAMAGED)
-    cf_segment_seen(l, meta, CF_SEEN_DAMAGED);
   else if (err != CF_E_LEAVING)
-    cf_log(CF_LOG_WARNING, "the segment of %llu cannot be sworn to (%s): %s; it is tried again",
-           (unsigned long long)meta->first, cf_err_word(err),
-           err == CF_E_NOTREADY ? "the leaf hash in front of it is not known"
-                                : cf_fault_text(&fault, err));
+    refusal_tell(l, meta, err, &fault);
   return err;
 }
 
@@ -137,7 +147,7 @@ static void segments_swear(struct cf_ledger *l, uint64_t *from)
   struct cf_segment_meta meta;
   while (!cf_nap_stopped(l) && cf_catalogue_untold(l, *from, &meta)) {
     enum cf_err err = segment_swear(l, &meta);
-    if (err != CF_OK && err != CF_E_DAMAGED && err != CF_E_NOTREADY)
+    if (err != CF_OK && err != CF_E_DAMAGED && err != CF_E_PROOF && err != CF_E_NOTREADY)
       return;
     *from = meta.end;
     cf_ledger_segments_check(l);

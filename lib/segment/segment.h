@@ -76,7 +76,9 @@ CF_MUST enum cf_err cf_segment_build(const char *directory, const struct cf_segm
  * against them (cf_segment_compare). An erased record is none that can be
  * sworn to: only its `erasure` says that it may be. If it holds what it should,
  * write its sums where it had none, and fill in meta's digest and sworn.
- * CF_E_DAMAGED (the messages say where), CF_E_LEAVING: nothing is written.
+ * CF_E_DAMAGED; CF_E_PROOF: all of it can be read, and its records, leaf hashes
+ * or what finds them are not what was logged (the messages say where, of both);
+ * CF_E_LEAVING: nothing is written.
  * stopped is asked now and then, at most a second apart, with its context.
  * CF_E_STORE, CF_E_SPACE, CF_E_NOMEM; an fsync that fails ends the process.
  * Thread-safe; handles that a pool has open stay what they are. Takes the
@@ -84,7 +86,7 @@ CF_MUST enum cf_err cf_segment_build(const char *directory, const struct cf_segm
 struct cf_swear {
   const uint8_t *fingerprint_key; /* 16 bytes */
   const uint8_t *before;          /* the leaf hash in front of its first record */
-  /* The leaf hashes of each tile, in order: are they the tree's? CF_E_DAMAGED;
+  /* The leaf hashes of each tile, in order: are they the tree's? CF_E_PROOF;
    * any other error ends it too. */
   enum cf_err (*tile)(void *context, const uint8_t *hashes);
   bool (*stopped)(void *context); /* true: CF_E_LEAVING */

@@ -41,6 +41,13 @@ static enum cf_err fault_found(struct deep *d, const char *what)
   return cf_segment_spoil(&d->s, CF_E_DAMAGED, what);
 }
 
+/* It was read without a fault, and is not what was logged. */
+static enum cf_err false_found(struct deep *d, const char *what)
+{
+  (void)fault_found(d, what);
+  return CF_E_PROOF;
+}
+
 static enum cf_err go_on(const struct deep *d)
 {
   return d->how->stopped(d->how->context) ? CF_E_LEAVING : CF_OK;
@@ -135,7 +142,7 @@ static enum cf_err record_check(struct deep *d, unsigned i, const uint8_t kept[C
   if (d->text.err != CF_OK)
     return d->text.err;
   if (!cf_equal(hash, kept, sizeof hash))
-    return fault_found(d, "a record does not have its leaf hash");
+    return false_found(d, "a record does not have its leaf hash");
   if (is_erased(r))
     return fault_found(d, "a record is erased");
   memcpy(d->prev, kept, sizeof d->prev);
@@ -158,8 +165,8 @@ static enum cf_err block_check(struct deep *d, uint32_t block)
   for (unsigned i = 0; i < CF_GROUP && err == CF_OK; i++)
     err = record_check(d, i, hashes + i * CF_HASH_N);
   if (err == CF_OK && (offset + CF_GROUP) % TILE == 0 &&
-      (err = d->how->tile(d->how->context, d->tile)) == CF_E_DAMAGED)
-    err = fault_found(d, "its leaf hashes are not those that were signed");
+      (err = d->how->tile(d->how->context, d->tile)) == CF_E_PROOF)
+    err = false_found(d, "its leaf hashes are not those that were signed");
   return err;
 }
 
@@ -183,14 +190,14 @@ static void differ(void *context, uint32_t offset, const char *sheet, const char
     return;
   d->differs = true;
   snprintf(text, sizeof text, "record %" PRIu64 ": %s: %s", d->s.meta.first + offset, sheet, what);
-  (void)fault_found(d, text);
+  (void)false_found(d, text);
 }
 
 static enum cf_err truth_compare(struct deep *d)
 {
   cf_segment_compare_ranges(&d->s.meta, &d->truth);
   enum cf_err err = cf_segment_compare(&d->s, &d->truth);
-  return err == CF_OK && d->differs ? CF_E_DAMAGED : err;
+  return err == CF_OK && d->differs ? CF_E_PROOF : err;
 }
 
 /* ---- the whole ---- */
@@ -273,7 +280,7 @@ enum cf_err cf_segment_swear(const char *directory, const struct cf_swear *how,
                         : cf_segment_pool_new(directory, 0, how->fingerprint_key, &d->s.pool);
   if (err == CF_OK)
     err = pages_get(d, path, fault);
-  if (err == CF_OK && (err = file_read(d, directory, name)) == CF_E_DAMAGED)
+  if (err == CF_OK && ((err = file_read(d, directory, name)) == CF_E_DAMAGED || err == CF_E_PROOF))
     err = cf_fail(fault, err, NULL, "%s does not hold what it should: restore it from a backup",
                   path);
   if (err == CF_OK && !meta->sworn)

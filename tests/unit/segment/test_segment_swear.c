@@ -160,12 +160,14 @@ START_TEST(test_sound)
 }
 END_TEST
 
+/* -1: no page is bad. */
 static void assert_refused(struct cf_segment_meta *meta, off_t page)
 {
   struct cf_fault fault = {{0}, {0}};
 
   enum cf_err err = cf_segment_swear(segment_directory, &how, meta, &fault);
-  ck_assert_msg(err == CF_E_DAMAGED, "page %ld: %s", (long)page, cf_err_word(err));
+  ck_assert_msg(err == (page < 0 ? CF_E_PROOF : CF_E_DAMAGED), "page %ld: %s", (long)page,
+                cf_err_word(err));
   ck_assert(fault.detail[0] != '\0');
   ck_assert(!meta->sworn && !has_sums());
 }
@@ -290,7 +292,7 @@ static enum cf_err tile_is_strange(void *context, const uint8_t *leaves)
 {
   unsigned *left = context;
   (void)leaves;
-  return (*left)-- == 0 ? CF_E_DAMAGED : CF_OK;
+  return (*left)-- == 0 ? CF_E_PROOF : CF_OK;
 }
 
 /* Sound in itself, but not what the tree has. */
@@ -304,7 +306,7 @@ START_TEST(test_another_tree)
                                    .stopped = going_on,
                                    .context = &tiles};
   build(&meta);
-  ck_assert_err(cf_segment_swear(segment_directory, &strange, &meta, NULL), CF_E_DAMAGED);
+  ck_assert_err(cf_segment_swear(segment_directory, &strange, &meta, NULL), CF_E_PROOF);
   ck_assert(!has_sums());
 }
 END_TEST

@@ -58,6 +58,9 @@
 /* what is larger goes back to the system at once: the allocator would raise
  * this to 32 MiB */
 #define LARGE (1 << 20)
+/* unused memory that an arena keeps: with less, 128 KiB, each answer of a page
+ * of records would fetch its memory from the system and give it back */
+#define SPARE (4 << 20)
 #if defined(__SANITIZE_ADDRESS__)
 #define STACK_N (2u << 20)
 #else
@@ -438,6 +441,7 @@ static void prepare_process(void)
 #ifdef M_ARENA_MAX
   (void)mallopt(M_ARENA_MAX, ARENAS);
   (void)mallopt(M_MMAP_THRESHOLD, LARGE);
+  (void)mallopt(M_TRIM_THRESHOLD, SPARE);
 #endif
 }
 

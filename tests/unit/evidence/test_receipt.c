@@ -56,6 +56,21 @@ static void other_user(struct cf_record *r, const uint8_t salts[CF_C_N][CF_HASH_
   r->payload[CF_C_ACTOR] = CF_STR("{\"user\":\"mallory\"}");
 }
 
+/* The same where the file is believed, as it would be by whoever does not know
+ * what the chain tells of it. */
+static enum cf_err believed_leaf(uint64_t seq)
+{
+  struct cf_opening opening;
+  struct cf_view *view = NULL;
+  cf_opening_init(&opening);
+  ck_assert_ok(cf_view_all(stage_ledger, &view));
+  ck_assert_ok(cf_opening_get(&opening, view, seq, NULL));
+  enum cf_err err = cf_opening_leaf(&opening, view, NULL);
+  cf_view_put(view);
+  cf_opening_fini(&opening);
+  return err;
+}
+
 START_TEST(test_forged_record)
 {
   fill();
@@ -65,6 +80,8 @@ START_TEST(test_forged_record)
   ck_assert_err(leaf(OTHER), CF_E_DAMAGED); /* the file is not what the chain tells */
   ck_assert_err(receipt(FORGED), CF_E_DAMAGED);
   ck_assert_err(leaf(FORGED), CF_E_DAMAGED);
+  ck_assert_err(believed_leaf(FORGED), CF_E_DAMAGED);
+  ck_assert_ok(believed_leaf(OTHER));
   ck_assert_ok(receipt(600));
   ck_assert_ok(leaf(600));
 }
@@ -87,7 +104,35 @@ START_TEST(test_forged_hash)
   ck_assert_err(leaf(FORGED), CF_E_DAMAGED);
   ck_assert_err(leaf(FORGED + 1), CF_E_DAMAGED);   /* its prev is another */
   ck_assert_err(receipt(OTHER - 8), CF_E_DAMAGED); /* the hash is on its path */
+  ck_assert_err(believed_leaf(FORGED), CF_E_DAMAGED);
+  ck_assert_err(believed_leaf(FORGED + 1), CF_E_DAMAGED);
+  ck_assert_ok(believed_leaf(OTHER));
   ck_assert_ok(receipt(600));
+}
+END_TEST
+
+/* Record and kept hash may have been changed so that one makes the other: the
+ * hash leads nowhere. */
+START_TEST(test_hash_of_no_leaf)
+{
+  struct cf_opening opening;
+  struct cf_view *view = NULL;
+  stage_append_range(0, 1000, 100);
+  ck_assert_ok(cf_view_get(stage_ledger, &view));
+  cf_opening_init(&opening);
+  ck_assert_ok(cf_opening_get(&opening, view, FORGED, NULL));
+  ck_assert_ok(cf_opening_leaf(&opening, view, NULL));
+  for (size_t i = 0; i < 2; i++) {
+    struct cf_inclusion inclusion;
+    struct cf_fault fault = {.at = ""};
+    cf_inclusion_init(&inclusion);
+    ck_assert_err(cf_inclusion_get(&inclusion, stage_ledger, FORGED, opening.hash, &fault),
+                  i == 0 ? CF_OK : CF_E_DAMAGED);
+    cf_inclusion_fini(&inclusion);
+    opening.hash[CF_HASH_N - 1] ^= 1;
+  }
+  cf_opening_fini(&opening);
+  cf_view_put(view);
 }
 END_TEST
 
@@ -205,6 +250,7 @@ int main(void)
        .setup = stage_ledger_setup,
        .teardown = stage_ledger_teardown},
       {.tcase = "receipt", .test = test_forged_hash},
+      {.tcase = "receipt", .test = test_hash_of_no_leaf},
       {.tcase = "proofs",
        .test = test_proofs_hold,
        .setup = stage_ledger_setup,

@@ -7,6 +7,7 @@
 #include "lib/base/codec.h"
 #include "tests/unit/ledger/ledger_stage.h"
 #include "tests/unit/segment/forge.h"
+#include "tests/unit/segment/old_file.h"
 
 #define FIRST 256 /* of the second segment */
 
@@ -164,6 +165,37 @@ static void filter_changed(void)
   cf_buf_fini(&b);
 }
 
+/* A record is found by an id that none has. */
+static void id_added(void)
+{
+  static const uint8_t pair[11] = {[10] = 5}; /* fingerprint, offset */
+  struct cf_bdb *db = forge_sheet("id");
+  struct cf_buf b, changed;
+  char first[12] = {0};
+  struct cf_str key = {first, sizeof first};
+  cf_buf_init(&b, 5000);
+  cf_buf_init(&changed, 5000);
+  ck_assert_ok(cf_bdb_get(db, NULL, key, &b));
+  cf_buf_put(&changed, b.p, sizeof first); /* where the next chunk begins */
+  cf_buf_put(&changed, pair, sizeof pair);
+  cf_buf_put(&changed, b.p + sizeof first, b.n - sizeof first);
+  ck_assert_ok(cf_bdb_put(db, NULL, key, cf_buf_str(&changed)));
+  cf_buf_fini(&b);
+  cf_buf_fini(&changed);
+}
+
+/* How many records have no value of the last index, which is that of kinds. */
+static void info_changed(void)
+{
+  struct cf_bdb *db = forge_sheet("info");
+  struct cf_buf b;
+  cf_buf_init(&b, 5000);
+  ck_assert_ok(cf_bdb_get(db, NULL, CF_STR("segment"), &b));
+  value_flip(&b);
+  ck_assert_ok(cf_bdb_put(db, NULL, CF_STR("segment"), cf_buf_str(&b)));
+  cf_buf_fini(&b);
+}
+
 static const struct {
   void (*change)(void);
   const char *index;
@@ -171,7 +203,8 @@ static const struct {
     {user_lost, "user"},     {user_moved, "user"},     {ip_lost, "ip"},
     {date_lost, "date"},     {kind_moved, "kind"},     {times_changed, "times"},
     {counts_lost, "counts"}, {counts_moved, "counts"}, {id_lost, "id"},
-    {id_hidden, "id"},       {filter_changed, "id"},
+    {id_hidden, "id"},       {filter_changed, "id"},   {id_added, "id"},
+    {info_changed, "kind"},
 };
 
 START_TEST(test_changed)
@@ -200,6 +233,41 @@ START_TEST(test_the_file_of_the_tail)
 }
 END_TEST
 
+/* Somebody who makes the page's checksum good: the next start would find
+ * another record than readers see. */
+START_TEST(test_a_record_in_the_file_of_the_tail)
+{
+  static uint8_t page[65536];
+  char path[64];
+  struct cf_event e;
+  uint8_t *at = NULL;
+  stage_event(&e, "{\"id\":\"by-itself\",\"action\":\"x\"}");
+  uint64_t seq = stage_append(&e).seq;
+  cf_event_fini(&e);
+  ck_assert(verify(CF_VERIFY_DEEP)); /* all of it is on disk then */
+  struct cf_ledger_state state;
+  cf_ledger_state(stage_ledger, &state);
+  snprintf(path, sizeof path, "data/env/tail-%llu", (unsigned long long)state.segments + 1);
+  temp_get(temp_path(path), 0, page, 512);
+  uint32_t size;
+  memcpy(&size, page + 20, sizeof size);
+  ck_assert_uint_le(size, sizeof page);
+  for (off_t n = 1; at == NULL; n++) {
+    temp_get(temp_path(path), n * (off_t)size, page, size);
+    at = memmem(page, size, "by-itself", 9);
+    if (at == NULL)
+      continue;
+    *at ^= 1;
+    old_file_mend(page, size);
+    temp_put(temp_path(path), n * (off_t)size, page, size);
+  }
+  ck_assert(verify(CF_VERIFY_FULL));
+  ck_assert(!verify(CF_VERIFY_DEEP));
+  ck_assert_int_eq(stage_result->errors[0].verdict, CF_V_STORE_DAMAGED);
+  ck_assert_uint_eq(stage_result->first_bad, seq);
+}
+END_TEST
+
 int main(void)
 {
 #define ON .tcase = "deep", .setup = stage_rolled_setup, .teardown = stage_rolled_teardown
@@ -207,6 +275,7 @@ int main(void)
       {ON, .test = test_whole},
       {ON, .test = test_changed, .loops = CF_COUNT(changes)},
       {ON, .test = test_the_file_of_the_tail},
+      {ON, .test = test_a_record_in_the_file_of_the_tail},
   };
   return cf_test_run("deep", tests, CF_COUNT(tests));
 }

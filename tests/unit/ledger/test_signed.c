@@ -188,21 +188,46 @@ START_TEST(test_a_memory_that_cannot_be_read_is_not_passed_over)
 }
 END_TEST
 
-/* The table of the data's own, where the signer forgot. */
+/* Put a note among the kept checkpoints of the closed ledger. */
+static void checkpoint_put(uint64_t size, const char *note)
+{
+  struct cf_bdb_env *env = NULL;
+  struct cf_bdb *db = table_open("checkpoints", &env);
+  struct cf_buf value;
+  uint8_t key[8];
+  cf_u64_put(key, size);
+  cf_buf_init(&value, 4096);
+  cf_buf_putf(&value, "01234567%s", note); /* its time first */
+  ck_assert_ok(
+      cf_bdb_put(db, NULL, (struct cf_str){(const char *)key, sizeof key}, cf_buf_str(&value)));
+  cf_buf_fini(&value);
+  cf_bdb_close(db);
+  cf_bdb_env_close(env);
+}
+
+/* The table of the data's own, where the signer forgot: a later checkpoint
+ * counts; one that nobody signed does not, and the one before it does. */
 START_TEST(test_kept_checkpoints_are_asked)
 {
   struct cf_fault fault = {0};
+  char newest[2048] = "";
   stage_append_range(0, 10, 10);
   stage_close_ledger();
-  struct cf_bdb_env *env = NULL;
-  struct cf_bdb *db = table_open("checkpoints", &env);
-  uint8_t key[8];
-  cf_u64_put(key, 1000000); /* whose note nobody signed: the one before it counts */
-  ck_assert_ok(cf_bdb_put(db, NULL, (struct cf_str){(const char *)key, sizeof key},
-                          CF_STR("01234567 no note")));
-  cf_bdb_close(db);
-  cf_bdb_env_close(env);
+  temp_run("cp -a data old && cp -a data.signer old.signer");
+  stage_open_ledger();
+  stage_append_range(10, 20, 10);
+  uint64_t size = stage_size() + 1; /* with the stop */
+  stage_close_ledger();
+  FILE *f = fopen(temp_path("data.signer/state"), "r");
+  ck_assert(f != NULL && fread(newest, 1, sizeof newest - 1, f) > 0);
+  fclose(f);
+  temp_run("rm -rf data data.signer; mv old data; mv old.signer data.signer");
+  checkpoint_put(1000000, " no note");
   ck_assert_ok(reopened(&fault));
+  stage_close_ledger();
+  checkpoint_put(size, newest);
+  ck_assert_err(reopened(&fault), CF_E_ROLLBACK);
+  ck_assert_str_eq(fault.at, "the checkpoints kept in the data");
 }
 END_TEST
 

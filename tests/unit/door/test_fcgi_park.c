@@ -6,8 +6,11 @@
 #include "fcgi-app/door/fcgi_park_in.h"
 
 #include <poll.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/unit/cf_test.h"
@@ -18,6 +21,15 @@
 #define HEAD_N (sizeof HEAD - 1)
 
 static struct cf_park *park;
+static atomic_long now_s = 1; /* which the test alone moves on */
+
+int clock_gettime(clockid_t id, struct timespec *t)
+{
+  if (id != CLOCK_MONOTONIC)
+    return (int)syscall(SYS_clock_gettime, id, t);
+  *t = (struct timespec){.tv_sec = atomic_load(&now_s)};
+  return 0;
+}
 
 static int tick(void *context, bool ready)
 {
@@ -130,6 +142,45 @@ START_TEST(test_oldest_goes)
 }
 END_TEST
 
+/* Whoever says a byte now and then waits no longer than one who says none. */
+START_TEST(test_waits_ten_seconds)
+{
+  struct pollfd p = {.events = POLLIN};
+  int near;
+  int peer = p.fd = far_end(&near);
+  cf_park_wait(park, near, false);
+  for (size_t i = 0; i < 9; i++) {
+    say(peer, i, 1);
+    atomic_fetch_add(&now_s, 1);
+    ck_assert_int_eq(poll(&p, 1, 20), 0);
+  }
+  atomic_fetch_add(&now_s, 1);
+  ck_assert(closes(peer));
+  ck_assert(cf_park_empty(park));
+  close(peer);
+}
+END_TEST
+
+static bool is_gone(int peer, int ms)
+{
+  struct pollfd p = {.fd = peer}; /* POLLHUP always counts */
+  return poll(&p, 1, ms) == 1 && (p.revents & POLLHUP) != 0;
+}
+
+/* And whoever was answered is heard for a second. */
+START_TEST(test_heard_for_a_second)
+{
+  int near;
+  int peer = far_end(&near);
+  cf_park_leave(park, near);
+  ck_assert_int_eq(send(peer, "x", 1, MSG_NOSIGNAL), 1);
+  ck_assert(!is_gone(peer, 50));
+  atomic_fetch_add(&now_s, 1);
+  ck_assert(is_gone(peer, -1));
+  close(peer);
+}
+END_TEST
+
 /* It is told that nothing more comes, and may say 64 KiB. */
 START_TEST(test_heard_out)
 {
@@ -184,7 +235,9 @@ int main(void)
       {.tcase = "park", .test = test_ready_at_once},
       {.tcase = "park", .test = test_nonsense_is_closed},
       {.tcase = "park", .test = test_oldest_goes},
+      {.tcase = "park", .test = test_waits_ten_seconds},
       {.tcase = "park", .test = test_heard_out},
+      {.tcase = "park", .test = test_heard_for_a_second},
       {.tcase = "park", .test = test_hurry},
   };
   return cf_test_run("fcgi_park", tests, CF_COUNT(tests));

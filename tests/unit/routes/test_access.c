@@ -434,6 +434,8 @@ START_TEST(test_page_with_a_bad_verdict)
     ck_answer(get("/?seq_from=280", reader), 200);
     ck_contains("does not hold");
   }
+  ck_answer(get("/readyz", NULL), 200);
+  ck_value("missing", "1");
   temp_run("mv away '%s'", path);
   ck_assert_uint_eq(trail("&action=query&outcome=failure"), 2);
 }

@@ -253,12 +253,25 @@ START_TEST(test_parameters)
 }
 END_TEST
 
+/* Whoever reads leaves a mark: of each route that asks who it is. */
+START_TEST(test_each_reads)
+{
+  for (size_t i = 0; i < cf_route_table_n; i++) {
+    const struct cf_route *route = &cf_route_table[i];
+    if (route->method == CF_HTTP_GET && route->need != CF_NEED_NOBODY &&
+        strcmp(route->pattern, "/login") != 0)
+      ck_assert_msg(route->reads != NULL, "%s leaves no mark", route->pattern);
+  }
+}
+END_TEST
+
 int main(void)
 {
   const struct cf_test tests[] = {
       {.tcase = "find", .test = test_find, .loops = CF_COUNT(finds)},
       {.tcase = "find", .test = test_long_path},
       {.tcase = "find", .test = test_rows},
+      {.tcase = "find", .test = test_each_reads},
       {.tcase = "openapi", .test = test_described, .setup = read_doc, .teardown = free_doc},
       {.tcase = "openapi", .test = test_exists},
       {.tcase = "openapi", .test = test_parameters},

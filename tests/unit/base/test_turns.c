@@ -56,11 +56,13 @@ static void *work_long(void *unused)
 
 /* ---- tests ---- */
 
+/* 0: where nobody says how many, half of the processors, and at least one. */
 START_TEST(test_so_many_work_at_once)
 {
   pthread_t thread[WORKERS];
-  unsigned at_once = 1 + (unsigned)_i;
-  turns_open(at_once);
+  long half = sysconf(_SC_NPROCESSORS_ONLN) / 2;
+  unsigned at_once = _i > 0 ? (unsigned)_i : half > 1 ? (unsigned)half : 1;
+  turns_open((unsigned)_i);
   for (unsigned i = 0; i < WORKERS; i++)
     ck_assert_int_eq(pthread_create(&thread[i], NULL, work_long, NULL), 0);
   for (unsigned i = 0; i < WORKERS; i++)
@@ -163,7 +165,7 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-      {.tcase = "turns", .test = test_so_many_work_at_once, .loops = 3},
+      {.tcase = "turns", .test = test_so_many_work_at_once, .loops = 4},
       {.tcase = "turns", .test = test_short_work_waits_for_nobody},
       {.tcase = "turns", .test = test_a_slice_ends_where_others_wait},
       {.tcase = "turns", .test = test_short_pieces_add_up},

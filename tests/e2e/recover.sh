@@ -134,6 +134,10 @@ says 'ok: .*the key is what record 0 says, and nobody else' "is not called good"
 run_conf "but with a checkpoint that was kept" 0 verify --read-only --size "$signed" --root "$root"
 mv "$TMP/vkey" "$DATA.signer/vkey"
 run_conf "and with the key" 0 verify --read-only
+complains 'nothing is recorded' "which says that it leaves no record"
+mv "$DATA.signer/key" "$TMP/key"
+run_conf "the one that signs is not wanted" 0 verify --read-only
+mv "$TMP/key" "$DATA.signer/key"
 
 note "a backup of a ledger that is served and grows"
 serve_start

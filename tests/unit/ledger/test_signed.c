@@ -339,8 +339,9 @@ static void end_unsigned(void)
   _exit(0);
 }
 
-/* The first event gets another method. */
-static void first_event_change(void)
+/* The first record of the closed ledger's tail that has the text gets another
+ * one of the same length. */
+static void first_text_change(const char *from, const char *to)
 {
   struct cf_bdb_env *env = NULL;
   struct cf_bdb_cursor *cursor = NULL;
@@ -352,13 +353,13 @@ static void first_event_change(void)
   do {
     ck_assert_ok(cf_bdb_cursor_move(cursor, move, CF_STR(""), &k, &v));
     move = CF_BDB_NEXT;
-  } while (memmem(v.p, v.n, "\"GET\"", 5) == NULL);
+  } while (memmem(v.p, v.n, from, strlen(from)) == NULL);
   cf_buf_init(&key, 64);
   cf_buf_init(&value, 1 << 20);
   cf_buf_putstr(&key, k);
   cf_buf_putstr(&value, v);
   cf_bdb_cursor_close(cursor);
-  memcpy((uint8_t *)memmem(value.p, value.n, "\"GET\"", 5) + 1, "PUT", 3);
+  memcpy(memmem(value.p, value.n, from, strlen(from)), to, strlen(to));
   ck_assert_ok(cf_bdb_put(db, NULL, cf_buf_str(&key), cf_buf_str(&value)));
   cf_buf_fini(&key);
   cf_buf_fini(&value);
@@ -374,7 +375,7 @@ START_TEST(test_what_a_kill_left_unsigned_is_held_against_the_head)
   stage_close_ledger();
   ck_assert_int_eq(cf_test_child(end_unsigned), 0);
   if (_i == 1)
-    first_event_change();
+    first_text_change("\"GET\"", "\"PUT\"");
   enum cf_err err = cf_ledger_open(&stage_conf, "test 1", &stage_ledger, &fault);
   ck_assert_err(err, _i == 1 ? CF_E_ROLLBACK : CF_OK);
   if (err == CF_OK)
@@ -537,6 +538,18 @@ START_TEST(test_a_foreign_signer_is_refused)
 }
 END_TEST
 
+/* Record 0 that is not the tree's says nothing of whose the ledger is: what was
+ * signed does. */
+START_TEST(test_a_record_0_of_another_tree)
+{
+  stage_append_range(0, 10, 10);
+  stage_close_ledger();
+  first_text_change("\"key\":\"test.example.org/log+", "\"key\":\"best.example.org/log+");
+  stage_open_ledger();
+  stage_append_range(10, 20, 10);
+}
+END_TEST
+
 int main(void)
 {
   const struct cf_test tests[] = {
@@ -569,6 +582,7 @@ int main(void)
        .loops = 2},
       {.tcase = "open", .test = test_what_goes_beyond_is_set_aside, .loops = CF_COUNT(strangers)},
       {.tcase = "open", .test = test_a_foreign_signer_is_refused},
+      {.tcase = "open", .test = test_a_record_0_of_another_tree},
   };
   return cf_test_run("signed", tests, CF_COUNT(tests));
 }

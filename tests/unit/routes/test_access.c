@@ -303,6 +303,19 @@ END_TEST
 
 /* ---- signing in and out ---- */
 
+static unsigned with_record, bare; /* appends with rows of sessions */
+
+enum cf_err __real_cf_ledger_append(struct cf_ledger *ledger, struct cf_append *append);
+enum cf_err __wrap_cf_ledger_append(struct cf_ledger *ledger, struct cf_append *append);
+
+enum cf_err __wrap_cf_ledger_append(struct cf_ledger *ledger, struct cf_append *append)
+{
+  bool session = append->rows_n > 0 && append->rows[0].table == CF_TABLE_SESSIONS;
+  with_record += session && append->n > 0;
+  bare += session && append->n == 0;
+  return __real_cf_ledger_append(ledger, append);
+}
+
 static int sign_in(const char *token)
 {
   char form[256];
@@ -316,8 +329,10 @@ static int sign_in(const char *token)
 START_TEST(test_sign_in)
 {
   uint64_t before = records();
+  with_record = bare = 0;
   ck_answer(sign_in(reader), 303);
   ck_assert_uint_eq(records(), before + 1);
+  ck_assert(with_record == 1 && bare == 0); /* the session and its record are one append */
   ck_answer(sign_in("cf_no_such"), 401);
   feed(1);
   ck_assert_uint_eq(trail(""), 2);

@@ -34,6 +34,13 @@ static bool is_page_size(uint64_t n)
 
 /* ---- files ---- */
 
+/* Nothing can be opened just now: that is no fault of the file. One that nobody
+ * may read is as good as gone, and whoever restored it has to hear of it. */
+static bool is_short(int error)
+{
+  return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
 /* A regular file, for reading, and its size. */
 static enum cf_err file_open(const char *path, int *out, uint64_t *bytes, struct cf_fault *fault)
 {
@@ -43,7 +50,8 @@ static enum cf_err file_open(const char *path, int *out, uint64_t *bytes, struct
   if (fd < 0)
     return errno == ENOENT || errno == ENOTDIR
                ? cf_fail(fault, CF_E_DAMAGED, NULL, "%s is missing", path)
-               : cf_fail_errno(fault, CF_E_STORE, NULL, "%s cannot be opened", path);
+               : cf_fail_errno(fault, is_short(errno) ? CF_E_STORE : CF_E_DAMAGED, NULL,
+                               "%s cannot be opened", path);
   if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
     close(fd);
     return cf_fail(fault, CF_E_DAMAGED, NULL, "%s is not a regular file", path);
@@ -51,6 +59,25 @@ static enum cf_err file_open(const char *path, int *out, uint64_t *bytes, struct
   *out = fd;
   *bytes = (uint64_t)st.st_size;
   return CF_OK;
+}
+
+static enum cf_err size_check(const char *path, uint64_t have, uint64_t bytes,
+                              struct cf_fault *fault)
+{
+  return have == bytes ? CF_OK
+                       : cf_fail(fault, CF_E_DAMAGED, NULL, "%s does not have its size", path);
+}
+
+enum cf_err cf_pages_size_check(const char *path, uint64_t bytes, struct cf_fault *fault)
+{
+  uint64_t have;
+  int fd;
+
+  enum cf_err err = file_open(path, &fd, &have, fault);
+  if (err != CF_OK)
+    return err;
+  close(fd);
+  return size_check(path, have, bytes, fault);
 }
 
 static bool file_read(int fd, uint64_t at, uint8_t *p, size_t n)
@@ -229,8 +256,7 @@ enum cf_err cf_pages_load(const char *path, uint64_t bytes, const uint8_t digest
   enum cf_err err = pages_new(path, &pages, &have, fault);
   if (err != CF_OK)
     return err;
-  if (have != bytes)
-    err = cf_fail(fault, CF_E_DAMAGED, NULL, "%s does not have its size", path);
+  err = size_check(path, have, bytes, fault);
   if (err == CF_OK)
     err = load_sums(pages, bytes, digest, fault);
   if (err != CF_OK) {

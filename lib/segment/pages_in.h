@@ -5,8 +5,9 @@
  * chain (format.md, kind `segment`): whoever knows it can tell of any page
  * whether it is the one that was written.
  *
- * Errors: CF_E_DAMAGED, CF_E_STORE (no descriptor left, no permission), each
- * with its reason; CF_E_NOMEM. */
+ * Errors: CF_E_DAMAGED, also of a file that cannot be opened for any reason of
+ * its own; CF_E_STORE where none can be just now (descriptors); each with its
+ * reason. CF_E_NOMEM. */
 #ifndef CF_SEGMENT_PAGES_IN_H
 #define CF_SEGMENT_PAGES_IN_H
 
@@ -27,6 +28,9 @@ static inline size_t cf_pages_memory(const struct cf_pages *pages)
 {
   return (size_t)pages->n * CF_HASH_N;
 }
+
+/* Can the file be opened, and has it so many bytes? CF_E_DAMAGED: no. */
+CF_MUST enum cf_err cf_pages_size_check(const char *path, uint64_t bytes, struct cf_fault *fault);
 
 /* The sums of a file as it is now. */
 CF_MUST enum cf_err cf_pages_sum(const char *path, struct cf_pages **pages, struct cf_fault *fault);

@@ -7,11 +7,9 @@
 #include "lib/segment/pages_in.h"
 #include "lib/segment/segment_in.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "lib/base/codec.h"
 #include "lib/base/diag.h"
@@ -95,29 +93,16 @@ static enum cf_err read_info(struct cf_segment *s, uint64_t tag)
   return err;
 }
 
-/* Of a segment that is not sworn: a file that is there and as long as the
- * catalogue says. The library takes badly to one that was cut. */
-static enum cf_err check_size(struct cf_segment *s)
-{
-  struct stat st;
-
-  if (stat(s->path, &st) != 0)
-    return errno == ENOENT || errno == ENOTDIR
-               ? cf_segment_spoil(s, CF_E_DAMAGED, "the file is missing")
-               : CF_E_STORE;
-  if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != s->meta.bytes)
-    return cf_segment_spoil(s, CF_E_DAMAGED, "the file does not have its size");
-  return CF_OK;
-}
-
+/* Of one that is not sworn the size alone: the library takes badly to a file
+ * that was cut. */
 static enum cf_err load_pages(struct cf_segment *s)
 {
-  if (!s->meta.sworn)
-    return check_size(s);
   struct cf_fault fault = {{0}, {0}};
 
-  enum cf_err err = cf_pages_load(s->path, s->meta.bytes, s->meta.digest, &s->pages, &fault);
-  if (err == CF_OK)
+  enum cf_err err = s->meta.sworn
+                        ? cf_pages_load(s->path, s->meta.bytes, s->meta.digest, &s->pages, &fault)
+                        : cf_pages_size_check(s->path, s->meta.bytes, &fault);
+  if (err == CF_OK && s->meta.sworn)
     err = cf_pages_read_head(s->pages, &fault);
   return cf_segment_spoil(s, err, cf_fault_text(&fault, err));
 }

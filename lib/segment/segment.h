@@ -116,7 +116,8 @@ CF_MUST enum cf_err cf_segment_pool_new(const char *directory, uint64_t cache,
                                         struct cf_segment_pool **pool);
 void cf_segment_pool_free(struct cf_segment_pool *pool); /* nothing may be held */
 /* Borrow the segment's handle; several threads may hold it. CF_E_DAMAGED also
- * where the file is missing or not the one that meta names. */
+ * where the file is missing, may not be read, or is not the one that meta
+ * names; CF_E_STORE where no descriptor is left. */
 CF_MUST enum cf_err cf_segment_acquire(struct cf_segment_pool *pool,
                                        const struct cf_segment_meta *meta,
                                        struct cf_segment **segment);

@@ -204,12 +204,7 @@ static enum cf_err truth_compare(struct deep *d)
 
 static enum cf_err file_read(struct deep *d, const char *directory, const char *name)
 {
-  enum cf_err err = CF_OK;
-
-  if (d->s.pages->n * d->s.pages->page != d->s.meta.bytes)
-    err = fault_found(d, "the file does not have its size");
-  if (err == CF_OK)
-    err = pages_belong(d);
+  enum cf_err err = pages_belong(d);
   if (err == CF_OK)
     err = cf_segment_open(&d->s, directory, name,
                           cf_id_fingerprint(d->how->fingerprint_key, CF_SEGMENT_TAG), CACHE);
@@ -261,9 +256,12 @@ static enum cf_err pages_get(struct deep *d, const char *path, struct cf_fault *
 {
   const struct cf_segment_meta *meta = &d->s.meta;
 
-  if (!meta->sworn)
-    return cf_pages_sum(path, &d->s.pages, fault);
-  enum cf_err err = cf_pages_load(path, meta->bytes, meta->digest, &d->s.pages, fault);
+  enum cf_err err;
+  if (!meta->sworn) {
+    err = cf_pages_size_check(path, meta->bytes, fault);
+    return err == CF_OK ? cf_pages_sum(path, &d->s.pages, fault) : err;
+  }
+  err = cf_pages_load(path, meta->bytes, meta->digest, &d->s.pages, fault);
   return err == CF_OK ? cf_pages_read_head(d->s.pages, fault) : err;
 }
 

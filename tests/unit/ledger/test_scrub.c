@@ -155,6 +155,17 @@ START_TEST(test_an_exchanged_file_is_found)
 }
 END_TEST
 
+/* One that cannot be opened does not hold up the others. */
+START_TEST(test_a_file_that_cannot_be_opened_is_found)
+{
+  char path[300];
+  stage_segment_path(1, path);
+  temp_run("rm '%s' && ln -s '%s' '%s'", path, path, path);
+  (void)finish();
+  ck_assert_uint_eq(damaged(), 1);
+}
+END_TEST
+
 /* An owner goes on where the one before it was. */
 START_TEST(test_the_place_is_kept)
 {
@@ -193,6 +204,7 @@ int main(void)
       {.tcase = "scrub", .test = test_what_is_late_is_caught_up_with},
       {.tcase = "scrub", .test = test_a_page_is_found, .loops = 5},
       {.tcase = "scrub", .test = test_an_exchanged_file_is_found},
+      {.tcase = "scrub", .test = test_a_file_that_cannot_be_opened_is_found},
       {.tcase = "scrub", .test = test_the_place_is_kept},
       {.tcase = "scrub", .test = test_a_clock_that_was_set_back},
   };

@@ -291,6 +291,26 @@ START_TEST(test_a_lost_word_is_said_again)
 }
 END_TEST
 
+/* One that is there and that nobody can open, as after a restore by another
+ * user: it is named, and all others are read. */
+START_TEST(test_a_file_that_cannot_be_opened_is_named)
+{
+  char path[300];
+  unsigned named = 0;
+  stage_append_range(0, 900, 100);
+  stage_wait_for_segments(3);
+  stage_segment_path(1, path);
+  if (_i == 1)
+    strcat(path, ".sums");
+  stage_close_ledger();
+  temp_run("rm '%s' && ln -s '%s' '%s'", path, path, path);
+  stage_open_ledger();
+  ck_assert(!is_shown(0) && is_shown(256) && is_shown(512));
+  ck_assert(!cf_ledger_segments_each(stage_ledger, name_take, &named));
+  ck_assert_uint_eq(named, 1);
+}
+END_TEST
+
 /* Is the first segment passed over by what the view says of its times? It holds
  * no record that tells of another. */
 static bool is_passed_over(void)
@@ -348,6 +368,7 @@ int main(void)
       {.tcase = "ledger", .test = test_a_row_without_its_digest_is_seen},
       {.tcase = "ledger", .test = test_a_forged_word_is_not_believed},
       {.tcase = "ledger", .test = test_a_lost_word_is_said_again},
+      {.tcase = "ledger", .test = test_a_file_that_cannot_be_opened_is_named, .loops = 2},
       {.tcase = "ledger", .test = test_a_row_of_another_time_is_not_believed, .loops = 2},
   };
   return cf_test_run("told", tests, CF_COUNT(tests));

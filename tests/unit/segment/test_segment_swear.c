@@ -288,6 +288,16 @@ START_TEST(test_again)
 }
 END_TEST
 
+/* Another file of any length: it is not read to its end to be refused. */
+START_TEST(test_a_long_file)
+{
+  struct cf_segment_meta meta;
+  build(&meta);
+  ck_assert_int_eq(truncate(segment_path, (off_t)1 << 38), 0);
+  assert_refused(&meta, -1);
+}
+END_TEST
+
 static enum cf_err tile_is_strange(void *context, const uint8_t *leaves)
 {
   unsigned *left = context;
@@ -321,6 +331,11 @@ int main(void)
       {.tcase = "swear", .test = test_stopped},
       {.tcase = "swear", .test = test_again},
       {.tcase = "swear", .test = test_another_tree},
+      {.tcase = "long",
+       .test = test_a_long_file,
+       .setup = set_up,
+       .teardown = tear_down,
+       .timeout = 20},
   };
   return cf_test_run("segment_swear", tests, CF_COUNT(tests));
 }

@@ -148,7 +148,7 @@ enum cf_err cf_catalogue_read_told(struct cf_ledger *l)
   struct cf_view *view = NULL;
   enum cf_err err = cf_view_all(l, &view);
   if (err == CF_OK) {
-    cf_view_doubt(view);
+    cf_view_doubt(view, false); /* each is judged before it is read */
     err = units_read(l, view, &told);
   }
   cf_view_put(view);
@@ -190,10 +190,15 @@ static void fault_tell(struct cf_ledger *l, const struct hearer *hearer,
                      : "it is not what the chain tells of it");
 }
 
+/* How many files are not there, and how many of the others cannot be opened. */
+struct lacking {
+  uint64_t missing, closed;
+};
+
 /* false: it cannot be told. A file that is there is opened only where that
  * failed before: it may have been put back. */
-static bool files_check(struct cf_ledger *l, const struct cf_layout *layout,
-                        const struct hearer *hearer, uint64_t *missing)
+static bool names_check(struct cf_ledger *l, const struct cf_layout *layout,
+                        const struct hearer *hearer, struct lacking *lacking)
 {
   int directory = open(l->segments_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory < 0 && errno != ENOENT)
@@ -202,15 +207,36 @@ static bool files_check(struct cf_ledger *l, const struct cf_layout *layout,
     const struct cf_segment_meta *meta = &layout->segments[i];
     bool gone = directory < 0 || file_gone(directory, meta, "") ||
                 (meta->sworn && file_gone(directory, meta, CF_SEGMENT_SUMS));
-    *missing += gone;
-    if (gone)
-      fault_tell(l, hearer, meta, CF_SEEN_MISSING);
-    else if (cf_segment_doubted(l, meta, CF_SEEN_ROW) &&
-             cf_segment_confirm(l, meta) == CF_E_DAMAGED)
-      fault_tell(l, hearer, meta, CF_SEEN_ROW);
+    bool closed = !gone && cf_segment_doubted(l, meta, CF_SEEN_ROW) &&
+                  cf_segment_confirm(l, meta) == CF_E_DAMAGED;
+    lacking->missing += gone;
+    lacking->closed += closed;
+    if (gone || closed)
+      fault_tell(l, hearer, meta, gone ? CF_SEEN_MISSING : CF_SEEN_ROW);
   }
   if (directory >= 0)
     (void)close(directory);
+  return true;
+}
+
+/* Names are looked at, and the chain is read again where files came back that
+ * may have kept it from being read whole. */
+static bool files_check(struct cf_ledger *l, const struct hearer *hearer)
+{
+  struct lacking lacking = {0, 0};
+  struct cf_layout *layout = cf_layout_get(l);
+  bool known = names_check(l, layout, hearer, &lacking);
+  cf_layout_put(layout);
+  if (!known)
+    return false;
+  (void)pthread_mutex_lock(&l->look);
+  bool back = lacking.missing + lacking.closed < l->missing + l->closed;
+  l->missing = lacking.missing;
+  l->closed = lacking.closed;
+  (void)pthread_mutex_unlock(&l->look);
+  if (back && atomic_load(&l->judged) && cf_catalogue_partial(l) &&
+      cf_catalogue_read_told(l) == CF_OK)
+    cf_log(CF_LOG_INFO, "files of segments are there again: what the log tells of them was read");
   return true;
 }
 
@@ -313,18 +339,16 @@ static enum cf_err layout_judge(struct cf_ledger *l, const struct cf_layout *lay
 
 static bool segments_check(struct cf_ledger *l, const struct hearer *hearer)
 {
+  bool whole = files_check(l, hearer);
   (void)pthread_mutex_lock(&l->entering);
   struct cf_layout *layout = cf_layout_get(l);
-  bool whole = l->told_known && !l->told.partial;
+  whole = whole && l->told_known && !l->told.partial;
   if (l->told_known)
     whole = layout_judge(l, layout, hearer) == CF_OK && whole;
   (void)pthread_mutex_unlock(&l->entering);
-  uint64_t missing = 0;
-  whole = files_check(l, layout, hearer, &missing) && whole;
   cf_layout_put(layout);
   (void)pthread_mutex_lock(&l->look);
   l->segments_checked = whole;
-  l->missing = missing;
   (void)pthread_mutex_unlock(&l->look);
   return whole;
 }
@@ -384,7 +408,7 @@ enum cf_err cf_view_get(struct cf_ledger *ledger, struct cf_view **view)
   if (err == CF_OK)
     err = cf_view_all(ledger, view);
   if (err == CF_OK)
-    cf_view_doubt(*view);
+    cf_view_doubt(*view, true);
   return err;
 }
 

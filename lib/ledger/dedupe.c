@@ -60,7 +60,7 @@ static enum cf_err doubting_view(struct dedupe *d)
 {
   enum cf_err err = cf_view_at(d->l, d->l->size, &d->view);
   if (err == CF_OK)
-    cf_view_doubt(d->view);
+    cf_view_doubt(d->view, true);
   return err;
 }
 

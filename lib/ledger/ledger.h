@@ -180,7 +180,8 @@ struct cf_ledger_state {
 void cf_ledger_state(struct cf_ledger *ledger, struct cf_ledger_state *state);
 /* Hold the catalogue, the chain's `segment` records and the names of files
  * against each other now; cf_ledger_state then tells. What the files hold is
- * not looked at. The ledger does it itself at the start and once a minute. */
+ * not looked at, but where files came back the chain is read again if it could
+ * not be whole. The ledger does it itself at the start and once a minute. */
 void cf_ledger_segments_check(struct cf_ledger *ledger);
 /* The same, and call each for every fault: the segment's first record, and what
  * is wrong. What the chain tells is read now, if it was not yet; false where it

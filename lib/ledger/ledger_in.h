@@ -141,7 +141,8 @@ struct cf_ledger {
   atomic_uint doubted_all;               /* mask of the two that found no room there */
   atomic_uint unknown_n;                 /* segments that nothing readable tells of: */
   struct cf_buf unknown;                 /* uint64_t, first of each, in order */
-  uint64_t unsworn, missing, mismatched; /* segments, when they were checked last */
+  uint64_t unsworn, missing, mismatched; /* segments, when they were checked last; */
+  uint64_t closed;                       /* and whose file is there, and cannot be opened */
   bool segments_checked;                 /* against all that the chain tells */
   struct cf_segment_pool *pool;
   struct cf_turns *turns;
@@ -168,7 +169,7 @@ struct cf_ledger {
   pthread_t clerk, roller, warden; /* seals, posts, checkpoints; writes segments; guards them */
   bool clerk_runs, roller_runs, warden_runs;
   bool was_short;      /* the clerk's: it has seen less space than min_free */
-  pthread_mutex_t nap; /* how the two sleep: stop and roll_due, with wake */
+  pthread_mutex_t nap; /* how the three sleep: stop and roll_due, with wake */
   pthread_cond_t wake;
   bool stop, roll_due;
   int64_t space_checked_us; /* under queue.lock, with the two */
@@ -296,14 +297,14 @@ CF_MUST enum cf_err cf_layout_make(const struct cf_segment_meta *segments, size_
                                    struct cf_tail *const *tails, size_t tails_n,
                                    struct cf_layout **layout);
 void cf_layout_swap(struct cf_ledger *l, struct cf_layout *layout); /* takes it */
-/* A snapshot up to a size that need not be durable; for the writer. */
 void cf_publish(struct cf_ledger *l, uint64_t size); /* everything below size is on disk */
+/* A snapshot up to a size that need not be durable; for the writer. */
 CF_MUST enum cf_err cf_view_at(struct cf_ledger *l, uint64_t size, struct cf_view **view);
 /* From now on it shows nothing of segments seen as CF_SEEN_MISMATCH, nor of
- * those that nothing readable tells of, as long as that is so, nor of
  * blocks that a tail doubts, and does not believe the ranges of those seen as
- * CF_SEEN_ROW. */
-void cf_view_doubt(struct cf_view *view);
+ * CF_SEEN_ROW; nor, but for who finds that out again, of segments that nothing
+ * readable tells of, as long as that is so. */
+void cf_view_doubt(struct cf_view *view, bool unknown);
 /* Unit i, where it is a segment; else NULL. */
 const struct cf_segment_meta *cf_view_segment(const struct cf_view *view, size_t i);
 /* cf_segment_confirm, where unit i is a segment. CF_E_STORE, CF_E_NOMEM. */

@@ -78,7 +78,8 @@ struct ledger_view {
   struct cf_view view;
   struct cf_ledger *l;
   struct cf_layout *layout;
-  bool doubts; /* it shows nothing of a segment that is not what the chain tells */
+  bool doubts;  /* it shows nothing of a segment that is not what the chain tells, */
+  bool unknown; /* nor of one that nobody tells of */
 };
 
 static const struct ledger_view *view_see(const struct cf_view *view)
@@ -142,7 +143,8 @@ static bool is_unknown(struct cf_ledger *l, const struct cf_segment_meta *meta)
 /* What its pages hold must not be believed. */
 static bool is_doubted(const struct ledger_view *v, const struct cf_segment_meta *meta)
 {
-  return v->doubts && (cf_segment_doubted(v->l, meta, CF_SEEN_MISMATCH) || is_unknown(v->l, meta));
+  return (v->doubts && cf_segment_doubted(v->l, meta, CF_SEEN_MISMATCH)) ||
+         (v->unknown && is_unknown(v->l, meta));
 }
 
 /* What finds the records of a unit must not be believed: a tail's was made of
@@ -466,9 +468,11 @@ static enum cf_err view_new(struct cf_ledger *l, const uint64_t *size, struct cf
   return CF_OK;
 }
 
-void cf_view_doubt(struct cf_view *view)
+void cf_view_doubt(struct cf_view *view, bool unknown)
 {
-  ((struct ledger_view *)view)->doubts = true;
+  struct ledger_view *v = (struct ledger_view *)view;
+  v->doubts = true;
+  v->unknown = unknown;
 }
 
 enum cf_err cf_view_all(struct cf_ledger *l, struct cf_view **view)

@@ -291,6 +291,35 @@ START_TEST(test_a_lost_word_is_said_again)
 }
 END_TEST
 
+/* Files that kept the chain from being read whole are there again: what they
+ * tell counts at the next look, not some minutes later. */
+START_TEST(test_a_file_that_comes_back_is_read)
+{
+  struct cf_ledger_state state = {0};
+  char path[300];
+  tell_in_the_second();
+  if (_i == 2) { /* so that the warden cannot tell of the first anew */
+    forge_begin(stage_conf.data, 1);
+    forge_row("times", 0, times_change);
+    forge_end(FORGE_FILE);
+  }
+  stage_segment_path(2, path);
+  temp_run(_i != 1 ? "mv '%s' away" : "cp '%s' away", path);
+  if (_i == 1)
+    ck_assert_int_eq(truncate(path, 16384), 0);
+  stage_open_ledger();
+  ck_assert(!is_shown(256));
+  cf_ledger_segments_check(stage_ledger);
+  cf_ledger_state(stage_ledger, &state);
+  ck_assert(!state.segments_checked);
+  while (_i == 2 && state.damaged < 2)
+    cf_ledger_state(stage_ledger, &state);
+  temp_run("cp away '%s'", path);
+  (void)state_when_checked(); /* the warden may be at it */
+  ck_assert(is_shown(0) && is_shown(256));
+}
+END_TEST
+
 /* One that is there and that nobody can open, as after a restore by another
  * user: it is named, and all others are read. */
 START_TEST(test_a_file_that_cannot_be_opened_is_named)
@@ -368,6 +397,7 @@ int main(void)
       {.tcase = "ledger", .test = test_a_row_without_its_digest_is_seen},
       {.tcase = "ledger", .test = test_a_forged_word_is_not_believed},
       {.tcase = "ledger", .test = test_a_lost_word_is_said_again},
+      {.tcase = "ledger", .test = test_a_file_that_comes_back_is_read, .loops = 3},
       {.tcase = "ledger", .test = test_a_file_that_cannot_be_opened_is_named, .loops = 2},
       {.tcase = "ledger", .test = test_a_row_of_another_time_is_not_believed, .loops = 2},
   };

@@ -84,11 +84,16 @@ static enum cf_err open_block(struct dedupe *d, struct cf_tail *tail, uint64_t s
   return err;
 }
 
-static enum cf_err ask_tell(struct dedupe *d, struct cf_dedupe_ask *ask, const struct cf_record *r)
+/* A segment that somebody made is doubted only when the segments were judged:
+ * before that a record must be in the tree. */
+static enum cf_err ask_tell(struct dedupe *d, struct cf_tail *tail, struct cf_dedupe_ask *ask,
+                            const struct cf_record *r)
 {
   struct cf_hashes hashes;
   cf_view_hashes(d->view, &hashes);
   enum cf_err err = hashes.get(hashes.context, 0, r->seq, 1, ask->hash);
+  if (err == CF_OK && tail == NULL && !atomic_load(&d->l->judged))
+    err = cf_view_leaf_check(d->view, d->block, r->seq);
   if (err != CF_OK)
     return err;
   ask->found = true;
@@ -109,14 +114,6 @@ static bool is_too_old(const struct dedupe *d, int64_t recorded_us)
   return d->now_us - recorded_us >= d->l->conf->dedupe_window_us;
 }
 
-/* Of a segment that was not held against the chain yet, the record is held
- * against the tree. CF_E_DAMAGED. */
-static enum cf_err segment_check(struct dedupe *d, const struct cf_tail *tail, uint64_t seq)
-{
-  return tail != NULL || atomic_load(&d->l->judged) ? CF_OK
-                                                    : cf_view_leaf_check(d->view, d->block, seq);
-}
-
 /* Is the record at seq the one? Then the ask says so. Most that are sent again
  * are the same: only where one is not, its names have to be looked at. */
 static enum cf_err candidate_check(struct dedupe *d, struct cf_tail *tail,
@@ -135,8 +132,7 @@ static enum cf_err candidate_check(struct dedupe *d, struct cf_tail *tail,
         !cf_str_eq(d->values.v[CF_M_ID], ask->id))
       return err;
   }
-  err = segment_check(d, tail, seq);
-  return err == CF_OK ? ask_tell(d, ask, r) : err;
+  return ask_tell(d, tail, ask, r);
 }
 
 /* ---- where to look ---- */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,8 @@ enum cf_err cf_ledger_judge(struct cf_ledger *l, struct cf_fault *fault)
 
 /* ---- the trial ---- */
 
+#define TRIAL_S 300 /* some seconds are enough; pages can be made so that it never ends */
+
 static int trial = -1; /* where a child that tries tells its last words */
 
 static void words_tell(const char *message)
@@ -117,12 +120,25 @@ static enum cf_err env_try(struct cf_ledger *l, struct cf_fault *fault)
 static void child_try(struct cf_ledger *l, int words)
 {
   struct cf_fault fault;
+  sigset_t end;
   trial = words;
+  (void)signal(SIGALRM, SIG_DFL);
+  (void)sigemptyset(&end);
+  (void)sigaddset(&end, SIGALRM);
+  (void)sigprocmask(SIG_UNBLOCK, &end, NULL);
+  (void)alarm(TRIAL_S);
   if (cf_diag_open("/dev/null", "", &fault) == CF_OK) {
     cf_die_tell(words_tell);
     (void)env_try(l, &fault);
   }
   _exit(0);
+}
+
+static const char *trial_reason(int status, struct cf_buf *words)
+{
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+    return "Berkeley DB did not come to an end";
+  return words->n > 0 ? cf_buf_cstr(words) : "Berkeley DB crashed";
 }
 
 static enum cf_err env_trial(struct cf_ledger *l, struct cf_fault *fault)
@@ -143,7 +159,7 @@ static enum cf_err env_trial(struct cf_ledger *l, struct cf_fault *fault)
     continue;
   if (err == CF_OK && status != 0)
     err = cf_fail(fault, CF_E_DAMAGED, l->conf->data, "the database in env cannot be opened: %s",
-                  words.n > 0 ? cf_buf_cstr(&words) : "Berkeley DB crashed");
+                  trial_reason(status, &words));
   cf_buf_fini(&words);
   return err;
 }

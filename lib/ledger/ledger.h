@@ -48,7 +48,8 @@ CF_MUST enum cf_err cf_ledger_open(const struct cf_conf *conf, const char *softw
  * while it was copied. The errors of cf_ledger_open, but CF_E_ROLLBACK only
  * where the data is not there; of them only that, CF_E_NOTFOUND and
  * CF_E_DAMAGED say something of the data. What would end the process (exit 70)
- * is CF_E_DAMAGED here: a child tries first whether the copy can be opened. */
+ * is CF_E_DAMAGED here: a child tries first whether the copy can be opened, and
+ * has five minutes for it. */
 CF_MUST enum cf_err cf_ledger_open_copy(const struct cf_conf *conf, struct cf_ledger **ledger,
                                         struct cf_fault *fault);
 /* Was it opened as evidence? */

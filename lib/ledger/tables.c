@@ -24,6 +24,16 @@ static const struct {
     {"checkpoints", "those of before are in backups only; the newest is the signer's"},
 };
 
+/* Keys ascend: pages that lead back to one before would be read for ever. */
+static enum cf_err key_follow(struct cf_buf *last, struct cf_str key)
+{
+  if (cf_str_cmp(cf_buf_str(last), key) >= 0)
+    return CF_E_DAMAGED;
+  cf_buf_reset(last);
+  cf_buf_putstr(last, key);
+  return last->err;
+}
+
 /* CF_E_DAMAGED where a row or a page cannot be read. */
 static enum cf_err rows_read(const char *path)
 {
@@ -31,13 +41,19 @@ static enum cf_err rows_read(const char *path)
   struct cf_bdb *db = NULL;
   struct cf_bdb_cursor *cursor = NULL;
   struct cf_str none = {0}, key, value;
+  struct cf_buf last;
+  cf_buf_init(&last, SIZE_MAX / 2);
   enum cf_err err = cf_bdb_env_open_file(NULL, CACHE, &env, NULL);
   if (err == CF_OK)
     err = cf_bdb_open(env, NULL, path, NULL, CF_BDB_READ, 0, &db);
   if (err == CF_OK)
     err = cf_bdb_cursor_open(db, &cursor);
-  for (enum cf_bdb_move move = CF_BDB_FIRST; err == CF_OK; move = CF_BDB_NEXT)
+  for (enum cf_bdb_move move = CF_BDB_FIRST; err == CF_OK; move = CF_BDB_NEXT) {
     err = cf_bdb_cursor_move(cursor, move, none, &key, &value);
+    if (err == CF_OK)
+      err = key_follow(&last, key);
+  }
+  cf_buf_fini(&last);
   cf_bdb_cursor_close(cursor);
   cf_bdb_close(db);
   cf_bdb_env_close(env);

@@ -4,8 +4,10 @@
 #include "config.h"
 
 #include <sys/stat.h>
+#include <sys/time.h>
 
 #include "tests/unit/ledger/ledger_stage.h"
+#include "tests/unit/segment/old_file.h"
 
 static const char *const tables[] = {"tokens", "checkpoints", "sessions"};
 
@@ -104,11 +106,78 @@ START_TEST(test_a_flipped_byte_before_recovery)
 }
 END_TEST
 
+/* ---- pages that lead back to themselves ---- */
+
+#define PAGE 4096
+
+/* What a copy is given to be opened in. */
+unsigned alarm(unsigned seconds)
+{
+  const struct itimerval soon = {.it_value = {.tv_usec = 300000}};
+  ck_assert_uint_gt(seconds, 10);
+  (void)setitimer(ITIMER_REAL, &soon, NULL);
+  return 0;
+}
+
+/* Have the first leaf of the tokens be the next one too, with its rows or with
+ * none: without any the library itself reads for ever. */
+static void ring_make(bool empty)
+{
+  enum { NUMBER_AT = 8, NEXT_AT = 16, ENTRIES_AT = 20, TYPE_AT = 25, LEAF = 5 };
+  static uint8_t page[PAGE];
+  const char *path = temp_path("data/env/tokens");
+  uint8_t none[4] = {0};
+  off_t at = 0;
+  do
+    temp_get(path, at += PAGE, page, PAGE);
+  while (page[TYPE_AT] != LEAF || memcmp(page + NEXT_AT, none, sizeof none) == 0 ||
+         memcmp(page + NEXT_AT - 4, none, sizeof none) != 0);
+  memcpy(page + NEXT_AT, page + NUMBER_AT, 4);
+  if (empty)
+    memcpy(page + ENTRIES_AT, none, 2);
+  old_file_mend(page, PAGE);
+  temp_put(path, at, page, PAGE);
+}
+
+static void set_up_ring(bool empty)
+{
+  stage_configure("tables", NULL);
+  stage_init_ledger();
+  stage_open_ledger();
+  fill();
+  stage_close_ledger();
+  ring_make(empty);
+}
+
+START_TEST(test_rows_that_never_end)
+{
+  set_up_ring(false);
+  ck_assert_int_eq(cf_test_child(open_and_append), 0);
+  ck_assert_int_eq(access(temp_path("data/env/tokens.damaged"), F_OK), 0);
+  stage_clear();
+}
+END_TEST
+
+/* Of a copy it is said that it cannot be opened, and nothing of it stays. */
+START_TEST(test_a_copy_that_never_opens)
+{
+  struct cf_fault fault = {0};
+  set_up_ring(true);
+  ck_assert_int_eq(setenv("TMPDIR", temp_dir, 1), 0);
+  ck_assert_err(cf_ledger_open_copy(&stage_conf, &stage_ledger, &fault), CF_E_DAMAGED);
+  ck_assert_ptr_nonnull(strstr(fault.detail, "did not come to an end"));
+  temp_run("! ls | grep -q counterfoil-evidence");
+  stage_clear();
+}
+END_TEST
+
 int main(void)
 {
   const struct cf_test tests[] = {
       {.tcase = "tables", .test = test_a_flipped_byte, .loops = CF_COUNT(tables)},
       {.tcase = "tables", .test = test_a_flipped_byte_before_recovery, .loops = CF_COUNT(tables)},
+      {.tcase = "rings", .test = test_rows_that_never_end, .timeout = 20},
+      {.tcase = "rings", .test = test_a_copy_that_never_opens},
   };
   return cf_test_run("tables", tests, CF_COUNT(tests));
 }

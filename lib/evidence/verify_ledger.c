@@ -188,8 +188,9 @@ enum cf_err cf_verify_ledger(struct cf_ledger *ledger, struct cf_verify_job *job
     job->workers = job->mode == CF_VERIFY_QUICK ? 1 : cores();
     err = job_run(ledger, view, &source, job, result, fault);
     job->head = CF_STR("");
-    result->unsealed = state.size > result->size ? state.size - result->size : 0;
   }
+  if (err == CF_OK)
+    result->unsealed = state.size > result->size ? state.size - result->size : 0;
   cf_view_source_free(vs);
   cf_view_put(view);
   cf_buf_fini(&note);

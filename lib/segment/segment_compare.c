@@ -11,12 +11,14 @@
 #include <string.h>
 
 #include "lib/base/codec.h"
+
 /* A row of a sheet under a cursor. */
 struct rows {
   struct cf_bdb_cursor *cursor;
   bool more; /* there is one: */
   struct cf_str key, value;
-  enum cf_err err; /* why there is none, if not for the end */
+  struct cf_buf last; /* the key before it */
+  enum cf_err err;    /* why there is none, if not for the end */
 };
 
 struct compare {
@@ -27,7 +29,8 @@ struct compare {
   struct rows rows;                 /* its sheet */
   uint32_t chunks, values, offsets; /* of that index so far */
   struct rows counts;
-  struct cf_bits found; /* of the value at hand */
+  struct cf_bits found; /* of the value at hand, so many offsets: */
+  uint32_t found_n;
   struct cf_buf key;
   size_t pair; /* where the next id stands in rows.value */
   uint8_t *filter;
@@ -41,9 +44,16 @@ static void differ(const struct compare *c, uint32_t offset, const char *name, c
 
 /* ---- rows ---- */
 
+/* Keys ascend: pages that lead back to one before would be read for ever. */
 static void rows_next(struct rows *rows)
 {
+  cf_buf_reset(&rows->last);
+  cf_buf_putstr(&rows->last, rows->key);
   rows->err = cf_bdb_cursor_move(rows->cursor, CF_BDB_NEXT, CF_STR(""), &rows->key, &rows->value);
+  if (rows->err == CF_OK)
+    rows->err = rows->last.err;
+  if (rows->err == CF_OK && cf_str_cmp(cf_buf_str(&rows->last), rows->key) >= 0)
+    rows->err = CF_E_DAMAGED;
   rows->more = rows->err == CF_OK;
   if (rows->err == CF_E_NOTFOUND)
     rows->err = CF_OK;
@@ -53,6 +63,7 @@ static enum cf_err rows_begin(struct cf_segment *s, unsigned sheet, struct rows 
 {
   struct cf_bdb *db = NULL;
   *rows = (struct rows){.cursor = NULL};
+  cf_buf_init(&rows->last, CF_SEGMENT_VALUE_MAX);
   rows->err = cf_segment_sheet(s, sheet, &db);
   if (rows->err == CF_OK)
     rows->err = cf_bdb_cursor_open(db, &rows->cursor);
@@ -68,6 +79,7 @@ static enum cf_err rows_end(const struct compare *c, struct rows *rows, const ch
   enum cf_err err = rows->err;
   cf_bdb_cursor_close(rows->cursor);
   rows->cursor = NULL;
+  cf_buf_fini(&rows->last);
   if (err != CF_E_DAMAGED && err != CF_E_SYNTAX)
     return err;
   differ(c, 0, name, "cannot be read");
@@ -119,27 +131,38 @@ static void chunk_take(struct compare *c)
     return;
   }
   c->chunks++;
+  c->found_n += count;
   rows_next(rows);
 }
 
 static void found_clear(struct compare *c)
 {
   memset(c->found.w, 0, ((size_t)c->records + 63) / 64 * sizeof *c->found.w);
+  c->found_n = 0;
 }
 
-/* All that is in found belongs to no record. */
+/* Take one out: what is looked for is cheap, however large the segment. */
+static void found_drop(struct compare *c, uint32_t offset)
+{
+  c->found.w[offset / 64] &= ~(UINT64_C(1) << offset % 64);
+  c->found_n--;
+}
+
+/* All that is left in found belongs to no record. */
 static void found_extra(struct compare *c)
 {
+  if (c->found_n == 0)
+    return;
   for (uint32_t at = cf_bits_next(&c->found, 0); at != UINT32_MAX;
        at = cf_bits_next(&c->found, at + 1))
     differ(c, at, cf_index_name(c->index), "finds the record by a value that it does not have");
+  found_clear(c);
 }
 
 /* Chunks of values before this one, or with NULL all that are left. */
 static void extra_take(struct compare *c, const struct cf_str *until)
 {
   while (c->rows.more && (until == NULL || cf_str_cmp(row_value(&c->rows), *until) < 0)) {
-    found_clear(c);
     chunk_take(c);
     found_extra(c);
   }
@@ -152,14 +175,13 @@ static enum cf_err value_compare(void *context, struct cf_str key, const uint32_
   extra_take(c, &key);
   if (c->rows.err != CF_OK)
     return c->rows.err;
-  found_clear(c);
   while (c->rows.more && cf_str_eq(row_value(&c->rows), key))
     chunk_take(c);
   for (uint32_t i = 0; i < n; i++) {
     if (!cf_bits_has(&c->found, offsets[i]))
       differ(c, offsets[i], cf_index_name(c->index), "does not find the record by its value");
     else
-      c->found.w[offsets[i] / 64] &= ~(UINT64_C(1) << offsets[i] % 64);
+      found_drop(c, offsets[i]);
   }
   found_extra(c);
   c->values++;
@@ -276,6 +298,7 @@ static enum cf_err index_compare(struct compare *c, unsigned index)
   const char *name = cf_index_name(index);
   c->index = index;
   c->chunks = c->values = c->offsets = 0;
+  found_clear(c);
   enum cf_err err = rows_begin(c->s, CF_SHEET_INDEX + index, &c->rows);
   if (err == CF_OK && index == CF_M_ID)
     err = ids_compare(c);

@@ -298,6 +298,61 @@ START_TEST(test_a_long_file)
 }
 END_TEST
 
+/* ---- comparing ---- */
+
+static void count_differ(void *context, uint32_t offset, const char *sheet, const char *what)
+{
+  (void)offset;
+  (void)sheet;
+  (void)what;
+  ++*(unsigned *)context;
+}
+
+static void compare(const struct cf_segment_meta *meta, unsigned *differences)
+{
+  struct cf_segment_truth truth;
+  struct cf_segment *s = NULL;
+  ck_assert_ok(cf_segment_truth_init(&truth, fact_ledger_key, meta));
+  truth.differ = count_differ;
+  truth.context = differences;
+  for (uint32_t i = 0; i < SOME; i++)
+    ck_assert_ok(cf_segment_truth_add(&truth, &records[i]));
+  ck_assert_ok(cf_segment_acquire_alone(segment_pool, meta, &s));
+  ck_assert_ok(cf_segment_compare(s, &truth));
+  cf_segment_release(segment_pool, s);
+  cf_segment_truth_fini(&truth);
+}
+
+/* The page of `counts`, made to be the next one too, with a good checksum. */
+static void counts_ring(off_t pages)
+{
+  enum { NUMBER_AT = 8, NEXT_AT = 16, TYPE_AT = 25, LEAF = 5 };
+  static const char count[] = "source\0web1";
+  static uint8_t page[PAGE];
+  off_t k = 0;
+  do
+    temp_get(segment_path, ++k * PAGE, page, PAGE);
+  while (k < pages &&
+         (page[TYPE_AT] != LEAF || memmem(page, PAGE, count, sizeof count - 1) == NULL));
+  ck_assert_int_lt(k, pages);
+  memcpy(page + NEXT_AT, page + NUMBER_AT, 4);
+  old_file_mend(page, PAGE);
+  temp_put(segment_path, k * PAGE, page, PAGE);
+}
+
+START_TEST(test_a_sheet_that_never_ends)
+{
+  struct cf_segment_meta meta;
+  unsigned differences = 0;
+  build(&meta);
+  compare(&meta, &differences);
+  ck_assert_uint_eq(differences, 0);
+  counts_ring((off_t)meta.bytes / PAGE);
+  compare(&meta, &differences);
+  ck_assert_uint_eq(differences, 1);
+}
+END_TEST
+
 static enum cf_err tile_is_strange(void *context, const uint8_t *leaves)
 {
   unsigned *left = context;
@@ -336,6 +391,7 @@ int main(void)
        .setup = set_up,
        .teardown = tear_down,
        .timeout = 20},
+      {.tcase = "long", .test = test_a_sheet_that_never_ends},
   };
   return cf_test_run("segment_swear", tests, CF_COUNT(tests));
 }

@@ -147,7 +147,7 @@ static bool size_pages(struct cf_pages *pages, uint64_t bytes)
   return true;
 }
 
-static enum cf_err sum_all(struct cf_pages *pages)
+static enum cf_err sum_all(struct cf_pages *pages, bool (*stopped)(void *context), void *context)
 {
   uint8_t *page = malloc(pages->page);
   enum cf_err err = CF_OK;
@@ -156,7 +156,9 @@ static enum cf_err sum_all(struct cf_pages *pages)
   if (page == NULL || pages->sums == NULL)
     err = CF_E_NOMEM;
   for (uint64_t k = 0; k < pages->n && err == CF_OK; k++) {
-    if (file_read(pages->fd, k * pages->page, page, pages->page))
+    if (stopped != NULL && stopped(context))
+      err = CF_E_LEAVING;
+    else if (file_read(pages->fd, k * pages->page, page, pages->page))
       cf_sha256_1(page, pages->page, pages->sums + k * CF_HASH_N);
     else
       err = CF_E_DAMAGED;
@@ -167,7 +169,8 @@ static enum cf_err sum_all(struct cf_pages *pages)
   return err;
 }
 
-enum cf_err cf_pages_sum(const char *path, struct cf_pages **out, struct cf_fault *fault)
+enum cf_err cf_pages_sum(const char *path, bool (*stopped)(void *context), void *context,
+                         struct cf_pages **out, struct cf_fault *fault)
 {
   struct cf_pages *pages = NULL;
   uint64_t bytes;
@@ -175,7 +178,7 @@ enum cf_err cf_pages_sum(const char *path, struct cf_pages **out, struct cf_faul
   enum cf_err err = pages_new(path, &pages, &bytes, fault);
   if (err != CF_OK)
     return err;
-  err = size_pages(pages, bytes) ? sum_all(pages) : CF_E_DAMAGED;
+  err = size_pages(pages, bytes) ? sum_all(pages, stopped, context) : CF_E_DAMAGED;
   if (err != CF_OK) {
     cf_pages_free(pages);
     return cf_fail(fault, err, NULL, "%s cannot be read as pages", path);

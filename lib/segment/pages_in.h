@@ -32,8 +32,10 @@ static inline size_t cf_pages_memory(const struct cf_pages *pages)
 /* Can the file be opened, and has it so many bytes? CF_E_DAMAGED: no. */
 CF_MUST enum cf_err cf_pages_size_check(const char *path, uint64_t bytes, struct cf_fault *fault);
 
-/* The sums of a file as it is now. */
-CF_MUST enum cf_err cf_pages_sum(const char *path, struct cf_pages **pages, struct cf_fault *fault);
+/* The sums of a file as it is now. stopped, where not NULL, is asked for each
+ * page with its context; true: CF_E_LEAVING. */
+CF_MUST enum cf_err cf_pages_sum(const char *path, bool (*stopped)(void *context), void *context,
+                                 struct cf_pages **pages, struct cf_fault *fault);
 /* A file of so many bytes and its sums, which must be those of the digest. Of
  * its pages nothing is read yet, and `head` is not there. */
 CF_MUST enum cf_err cf_pages_load(const char *path, uint64_t bytes, const uint8_t digest[CF_HASH_N],

@@ -79,7 +79,7 @@ CF_MUST enum cf_err cf_segment_build(const char *directory, const struct cf_segm
  * CF_E_DAMAGED; CF_E_PROOF: all of it can be read, and its records, leaf hashes
  * or what finds them are not what was logged (the messages say where, of both);
  * CF_E_LEAVING: nothing is written.
- * stopped is asked now and then, at most a second apart, with its context.
+ * stopped is asked with its context for each page, row, block and value.
  * CF_E_STORE, CF_E_SPACE, CF_E_NOMEM; an fsync that fails ends the process.
  * Thread-safe; handles that a pool has open stay what they are. Takes the
  * memory of an index of its records. */
@@ -181,6 +181,8 @@ struct cf_segment_truth {
   /* Called for each difference: the record that it is about, or one near it,
    * and the sheet's name. */
   void (*differ)(void *context, uint32_t offset, const char *sheet, const char *what);
+  /* Asked for each value and id, where not NULL; true: CF_E_LEAVING. */
+  bool (*stopped)(void *context);
   void *context;
   uint64_t entries; /* out, added to: how many entries of indexes were expected */
 };
@@ -197,7 +199,8 @@ void cf_segment_compare_ranges(const struct cf_segment_meta *meta,
                                const struct cf_segment_truth *truth);
 /* Hold each index, `times`, `counts`, `id` with its filter, and what `info`
  * says of them against the truth, both ways. Reads all of these sheets once, in
- * order. What cannot be read is a difference. CF_E_NOMEM, CF_E_STORE. */
+ * order. What cannot be read is a difference. CF_E_NOMEM, CF_E_STORE,
+ * CF_E_LEAVING. */
 CF_MUST enum cf_err cf_segment_compare(struct cf_segment *s, struct cf_segment_truth *truth);
 
 #endif

@@ -503,7 +503,7 @@ static enum cf_err build_file(struct build *b, const char *path, struct cf_fault
   cf_bdb_discard(b->path);
   enum cf_err err = write_file(b, fault);
   if (err == CF_OK)
-    err = made(cf_pages_sum(b->path, &b->pages, fault));
+    err = made(cf_pages_sum(b->path, NULL, NULL, &b->pages, fault));
   if (err == CF_OK)
     err = read_back(b, fault);
   if (err == CF_OK)

@@ -42,6 +42,12 @@ static void differ(const struct compare *c, uint32_t offset, const char *name, c
   c->truth->differ(c->truth->context, offset, name, what);
 }
 
+static enum cf_err go_on(const struct compare *c)
+{
+  bool (*stopped)(void *context) = c->truth->stopped;
+  return stopped != NULL && stopped(c->truth->context) ? CF_E_LEAVING : CF_OK;
+}
+
 /* ---- rows ---- */
 
 /* Keys ascend: pages that lead back to one before would be read for ever. */
@@ -188,7 +194,7 @@ static enum cf_err value_compare(void *context, struct cf_str key, const uint32_
   c->offsets += n;
   if (n > 1)
     count_compare(c, key, offsets, n);
-  return c->rows.err;
+  return c->rows.err != CF_OK ? c->rows.err : go_on(c);
 }
 
 /* ---- ids ---- */
@@ -246,7 +252,7 @@ static enum cf_err id_compare(void *context, uint64_t fingerprint, uint32_t offs
   if (c->filter_n > 0 && !cf_bloom_may_have(c->filter, c->filter_n, fingerprint))
     differ(c, offset, "id", "its filter does not have the record's id");
   c->offsets++;
-  return err;
+  return err != CF_OK ? err : go_on(c);
 }
 
 static enum cf_err filter_get(struct compare *c, struct cf_buf *b)
@@ -348,7 +354,9 @@ static enum cf_err times_compare(struct compare *c)
 {
   int64_t row[CF_ROW_TIMES];
   for (uint32_t at = 0; at < c->records; at += CF_ROW_TIMES) {
-    enum cf_err err = cf_segment_times(c->s, at, CF_ROW_TIMES, row);
+    enum cf_err err = go_on(c);
+    if (err == CF_OK)
+      err = cf_segment_times(c->s, at, CF_ROW_TIMES, row);
     if (err == CF_E_DAMAGED)
       differ(c, at, "times", "cannot be read");
     else if (err != CF_OK)

@@ -48,9 +48,15 @@ static enum cf_err false_found(struct deep *d, const char *what)
   return CF_E_PROOF;
 }
 
-static enum cf_err go_on(const struct deep *d)
+static bool is_stopped(void *deep)
 {
-  return d->how->stopped(d->how->context) ? CF_E_LEAVING : CF_OK;
+  const struct cf_swear *how = ((struct deep *)deep)->how;
+  return how->stopped(how->context);
+}
+
+static enum cf_err go_on(struct deep *d)
+{
+  return is_stopped(d) ? CF_E_LEAVING : CF_OK;
 }
 
 /* ---- pages and sheets ---- */
@@ -244,6 +250,7 @@ static struct deep *deep_new(const struct cf_segment_meta *meta, const struct cf
   cf_buf_init(&d->text, CF_SEGMENT_VALUE_MAX);
   if (cf_segment_truth_init(&d->truth, how->fingerprint_key, meta) == CF_OK) {
     d->truth.differ = differ;
+    d->truth.stopped = is_stopped;
     d->truth.context = d;
     return d;
   }
@@ -259,7 +266,8 @@ static enum cf_err pages_get(struct deep *d, const char *path, struct cf_fault *
   enum cf_err err;
   if (!meta->sworn) {
     err = cf_pages_size_check(path, meta->bytes, fault);
-    return err == CF_OK ? cf_pages_sum(path, &d->s.pages, fault) : err;
+    return err != CF_OK ? err
+                        : cf_pages_sum(path, d->how->stopped, d->how->context, &d->s.pages, fault);
   }
   err = cf_pages_load(path, meta->bytes, meta->digest, &d->s.pages, fault);
   return err == CF_OK ? cf_pages_read_head(d->s.pages, fault) : err;

@@ -131,7 +131,7 @@ static void sums_write(void)
 {
   struct cf_pages *pages = NULL;
   struct stat st;
-  forge_must(cf_pages_sum(path, &pages, NULL), "sums");
+  forge_must(cf_pages_sum(path, NULL, NULL, &pages, NULL), "sums");
   forge_must(cf_pages_put(pages, path, NULL), "sums");
   cf_pages_digest(pages, forge_meta.digest);
   cf_pages_free(pages);

@@ -83,7 +83,7 @@ START_TEST(test_counts_and_info)
   uint32_t users = 0, user7 = 0;
 
   cf_buf_init(&b, 1 << 20);
-  ck_assert_ok(cf_pages_sum(segment_path, &pages, NULL));
+  ck_assert_ok(cf_pages_sum(segment_path, NULL, NULL, &pages, NULL));
   struct cf_bdb_env *env = segment_env_open(pages);
   struct cf_bdb *counts = segment_sheet_open(env, "counts", CF_BDB_READ),
                 *db = segment_sheet_open(env, "info", CF_BDB_READ);

@@ -19,7 +19,7 @@ static void set_up_old(void)
   struct cf_pages *pages = NULL;
 
   segment_set_up_old();
-  ck_assert_ok(cf_pages_sum(segment_path, &pages, NULL));
+  ck_assert_ok(cf_pages_sum(segment_path, NULL, NULL, &pages, NULL));
   ck_assert_ok(cf_pages_put(pages, segment_path, NULL));
   cf_pages_digest(pages, segment_meta.digest);
   segment_meta.sworn = true;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "lib/record/values.h"
+#include "lib/segment/pages_in.h"
 #include "tests/unit/segment/old_file.h"
 #include "tests/unit/segment/segment_stage.h"
 
@@ -274,6 +275,45 @@ START_TEST(test_stopped)
 }
 END_TEST
 
+static void count_differ(void *context, uint32_t offset, const char *sheet, const char *what)
+{
+  (void)offset;
+  (void)sheet;
+  (void)what;
+  ++*(unsigned *)context;
+}
+
+static void truth_make(const struct cf_segment_meta *meta, struct cf_segment_truth *truth)
+{
+  ck_assert_ok(cf_segment_truth_init(truth, fact_ledger_key, meta));
+  truth->differ = count_differ;
+  for (uint32_t i = 0; i < SOME; i++)
+    ck_assert_ok(cf_segment_truth_add(truth, &records[i]));
+}
+
+/* So do its parts that take longest: summing pages, comparing indexes. */
+START_TEST(test_stopped_in_a_part)
+{
+  struct cf_segment_meta meta;
+  struct cf_segment_truth truth;
+  struct cf_segment *s = NULL;
+  struct cf_pages *pages = NULL;
+  unsigned left = 1;
+  build(&meta);
+  ck_assert_err(cf_pages_sum(segment_path, stopping, &left, &pages, NULL), CF_E_LEAVING);
+  truth_make(&meta, &truth);
+  truth.stopped = stopping;
+  truth.context = &left;
+  ck_assert_ok(cf_segment_acquire_alone(segment_pool, &meta, &s));
+  for (unsigned asked = 1; asked <= SOME; asked *= 4) {
+    left = asked;
+    ck_assert_err(cf_segment_compare(s, &truth), CF_E_LEAVING);
+  }
+  cf_segment_release(segment_pool, s);
+  cf_segment_truth_fini(&truth);
+}
+END_TEST
+
 /* One that has sums is looked at by them, and they stay. */
 START_TEST(test_again)
 {
@@ -300,23 +340,12 @@ END_TEST
 
 /* ---- comparing ---- */
 
-static void count_differ(void *context, uint32_t offset, const char *sheet, const char *what)
-{
-  (void)offset;
-  (void)sheet;
-  (void)what;
-  ++*(unsigned *)context;
-}
-
 static void compare(const struct cf_segment_meta *meta, unsigned *differences)
 {
   struct cf_segment_truth truth;
   struct cf_segment *s = NULL;
-  ck_assert_ok(cf_segment_truth_init(&truth, fact_ledger_key, meta));
-  truth.differ = count_differ;
+  truth_make(meta, &truth);
   truth.context = differences;
-  for (uint32_t i = 0; i < SOME; i++)
-    ck_assert_ok(cf_segment_truth_add(&truth, &records[i]));
   ck_assert_ok(cf_segment_acquire_alone(segment_pool, meta, &s));
   ck_assert_ok(cf_segment_compare(s, &truth));
   cf_segment_release(segment_pool, s);
@@ -384,6 +413,7 @@ int main(void)
       {.tcase = "swear", .test = test_wrong_page, .loops = 2},
       {.tcase = "swear", .test = test_false_content, .loops = 6},
       {.tcase = "swear", .test = test_stopped},
+      {.tcase = "swear", .test = test_stopped_in_a_part},
       {.tcase = "swear", .test = test_again},
       {.tcase = "swear", .test = test_another_tree},
       {.tcase = "long",

@@ -158,10 +158,9 @@ START_TEST(test_a_row_without_its_digest_is_seen)
   forge_end(FORGE_ROW);
   stage_open_ledger();
   struct cf_ledger_state state = {0};
-  while (state.mismatched == 0)
+  while (state.mismatched == 0 || state.unsworn > 0) /* one that it may have told of */
     cf_ledger_state(stage_ledger, &state);
   ck_assert_uint_eq(state.mismatched, 1);
-  ck_assert_uint_eq(state.unsworn, 0);
 }
 END_TEST
 

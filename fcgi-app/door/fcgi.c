@@ -17,6 +17,7 @@
 #include "fcgi-app/door/fcgi_in.h"
 #include "lib/base/die.h"
 
+#include <errno.h>
 #include <fcgiapp.h>
 #include <fcgios.h>
 #include <fcntl.h>
@@ -24,6 +25,7 @@
 #include <malloc.h>
 #endif
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -42,8 +44,10 @@
 #include "lib/base/diag.h"
 #include "lib/base/thread.h"
 
-#define SOON_US   10000       /* for the end of a body, which most likely comes at once */
-#define REST_N    (64u << 10) /* of a body that nobody wanted, read where it comes soon */
+/* for the rest of a body that nobody wanted, or its end, which most likely come
+ * at once: so long in all, and so many bytes */
+#define SOON_US   10000
+#define REST_N    (64u << 10)
 #define NUDGE_US  20000
 #define WRITE_MAX (64 << 10)
 #define RESPONDER 1
@@ -105,10 +109,25 @@ static void nothing(int signo)
 
 /* ---- what libfcgi reads ---- */
 
-static _Thread_local struct cf_records *read_records; /* of this thread's worker */
+/* Of this thread's worker: how far it was read, and until when it may be waited
+ * for (monotonic; 0: as long as it takes, which somebody looks at). */
+static _Thread_local struct cf_records *read_records;
+static _Thread_local int64_t read_end_us;
+
+static bool comes_in_time(int fd)
+{
+  struct pollfd p = {.fd = fd, .events = POLLIN};
+  int64_t left_us = read_end_us - cf_clock_mono_us();
+
+  return left_us > 0 && poll(&p, 1, (int)((left_us + 999) / 1000)) > 0;
+}
 
 int OS_Read(int fd, char *buf, size_t len)
 {
+  if (read_end_us != 0 && !comes_in_time(fd)) {
+    errno = EAGAIN;
+    return -1;
+  }
   ssize_t n = read(fd, buf, len);
 
   return n <= 0 ? (int)n : (int)cf_records_pass(read_records, (const uint8_t *)buf, (size_t)n);
@@ -265,13 +284,6 @@ static enum cf_door door_of(struct worker *w)
   return strcmp(mark, CF_HIDDEN_RELAY) == 0 ? CF_DOOR_RELAY : CF_DOOR_WEB;
 }
 
-static void read_limit(int fd, suseconds_t us)
-{
-  struct timeval limit = {.tv_usec = us};
-
-  (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-}
-
 /* Did it end as it should, and has nothing come after it, which libfcgi would
  * lose? */
 static bool body_ended(const struct worker *w)
@@ -281,7 +293,8 @@ static bool body_ended(const struct worker *w)
 }
 
 /* Is the body at its end, or does the rest of it come soon? Nobody can ask
- * libfcgi whether it has something without letting it wait for more. */
+ * libfcgi whether it has something without letting it wait for more, and for
+ * each byte of a peer that goes on a byte at a time: so in all. */
 static bool rest_read(struct worker *w)
 {
   char trash[4096];
@@ -290,10 +303,10 @@ static bool rest_read(struct worker *w)
 
   if (FCGX_HasSeenEOF(in) != 0)
     return body_ended(w);
-  read_limit(w->request.ipcFd, SOON_US);
+  read_end_us = cf_clock_mono_us() + SOON_US;
   for (size_t all = 0; n > 0 && all < REST_N; all += n)
     n = (size_t)FCGX_GetStr(trash, (int)sizeof trash, in);
-  read_limit(w->request.ipcFd, 0);
+  read_end_us = 0;
   return body_ended(w);
 }
 

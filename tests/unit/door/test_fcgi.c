@@ -3,9 +3,12 @@
  * cut off, and the next one is served. */
 #include "config.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "tests/unit/door/door_stage.h"
 
 #define SAYS(literal)         literal, sizeof(literal) - 1
@@ -123,6 +126,60 @@ START_TEST(test_peer_byte_by_byte)
 }
 END_TEST
 
+/* Who goes on with a body that nobody reads, a byte at a time and never silent,
+ * has no worker for it: with as many of them as there are another peer is
+ * served at once. */
+#define UNREAD(flags) \
+  RECORD("\x01", "\x01", "\x00\x08") "\x00\x02" flags "\x00\x00\x00\x00\x00" PARAMS PARAMS_END
+static const struct {
+  const char *says;
+  size_t n;
+} unread[] = {{SAYS(UNREAD("\x00"))}, {SAYS(UNREAD("\x01"))}}; /* closed, kept */
+static atomic_bool served;
+
+static void *trickle(void *arg)
+{
+  const size_t *i = arg;
+  char answer[200];
+  int fd = door_connect_owner();
+
+  ck_assert_int_eq(send(fd, unread[*i].says, unread[*i].n, MSG_NOSIGNAL), (ssize_t)unread[*i].n);
+  ck_assert_int_gt(recv(fd, answer, sizeof answer, 0), 0);
+  while (!atomic_load(&served) &&
+         send(fd, SAYS(RECORD("\x05", "\x01", "\x00\x01") "x"), MSG_NOSIGNAL) > 0)
+    usleep(1000);
+  close(fd);
+  return NULL;
+}
+
+static void *serve_late(void *arg)
+{
+  (void)arg;
+  usleep(3000000);
+  atomic_store(&served, true);
+  return NULL;
+}
+
+START_TEST(test_trickle_behind_answer)
+{
+  pthread_t threads[5];
+  size_t i = (size_t)_i;
+  struct door_client c = {.left = 10};
+
+  ck_assert_int_eq(pthread_create(&threads[4], NULL, serve_late, NULL), 0);
+  for (int k = 0; k < 4; k++)
+    ck_assert_int_eq(pthread_create(&threads[k], NULL, trickle, &i), 0);
+  usleep(50000);
+  int64_t since_us = cf_clock_mono_us();
+  ck_assert_ok(door_ask(door_connect_owner(), &c, "POST", "echo", NULL));
+  ck_assert_int_lt(cf_clock_mono_us() - since_us, 1000000);
+  door_check_echo(&c, "web", 10);
+  atomic_store(&served, true);
+  for (int k = 0; k < 4; k++)
+    pthread_join(threads[k], NULL);
+}
+END_TEST
+
 int main(void)
 {
   const struct cf_test tests[] = {
@@ -132,6 +189,7 @@ int main(void)
        .setup = door_set_up_both,
        .teardown = door_tear_down},
       {.tcase = "peers", .test = test_peer_byte_by_byte, .loops = CF_COUNT(peers)},
+      {.tcase = "peers", .test = test_trickle_behind_answer, .loops = CF_COUNT(unread)},
   };
   return cf_test_run("fcgi", tests, CF_COUNT(tests));
 }

@@ -151,11 +151,11 @@ static enum cf_err pass_answer(void *context, const void *p, size_t n)
 /* What a failed exchange means for the client. */
 static enum cf_err error_judge(const struct cf_relay *relay, enum cf_err err)
 {
+  if (err != CF_OK && cf_exchange_answer_passed(relay->exchange))
+    return CF_E_PEER; /* nothing else can be said any more */
   if (err != CF_E_PEER || cf_exchange_own_error(relay->exchange))
     return err;
-  if (cf_exchange_again(relay->exchange, relay->safe))
-    return CF_E_LEAVING;
-  return cf_exchange_answer_passed(relay->exchange) ? CF_E_PEER : CF_E_UNKNOWN;
+  return cf_exchange_again(relay->exchange, relay->safe) ? CF_E_LEAVING : CF_E_UNKNOWN;
 }
 
 enum cf_err cf_relay_try(struct cf_relay *relay, struct cf_fault *fault)

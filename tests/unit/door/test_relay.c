@@ -13,7 +13,9 @@
 
 #include "fcgi-app/door/fcgi_accept_in.h"
 #include "fcgi-app/door/fcgi_park_in.h"
+#include "fcgi-app/door/relay_in.h"
 #include "fcgi-app/door/socket.h"
+#include "fcgi-app/http/memory.h"
 #include "tests/unit/door/door_stage.h"
 
 /* the longest time that a thread meant to wait for while nothing could wake
@@ -149,6 +151,46 @@ START_TEST(test_broken_answer)
                 CF_E_PEER);
   ck_assert_str_eq(cf_buf_cstr(&c.answer), "Status: 200 OK\r\n\r\nhalf");
   cf_buf_fini(&c.answer);
+}
+END_TEST
+
+/* A client whose body comes to no end behind the beginning of its answer. */
+static bool answered;
+
+static enum cf_err stalled_read(void *context, void *out, size_t max, size_t *n)
+{
+  (void)context;
+  memset(out, 'x', max);
+  *n = max;
+  usleep(1000);
+  return answered ? CF_E_SLOW : CF_OK;
+}
+
+static enum cf_err stalled_write(void *context, const void *p, size_t n)
+{
+  (void)context;
+  (void)p;
+  (void)n;
+  answered = true;
+  return CF_OK;
+}
+
+/* It can only break off: another answer would be in the middle of it. */
+START_TEST(test_answer_and_no_body)
+{
+  struct cf_memory m;
+  struct cf_relay *relay;
+  struct cf_fault fault;
+
+  cf_memory_init(&m, CF_DOOR_WEB);
+  ck_assert_ok(cf_memory_param(&m, "REQUEST_METHOD", "POST"));
+  ck_assert_ok(cf_memory_param(&m, "QUERY_STRING", "echo"));
+  m.transport.read = stalled_read;
+  m.transport.write = stalled_write;
+  ck_assert_ok(cf_relay_new(&door_conf, &m.transport, &relay));
+  ck_assert_err(cf_relay_try(relay, &fault), CF_E_PEER);
+  cf_relay_free(relay);
+  cf_memory_fini(&m);
 }
 END_TEST
 
@@ -357,6 +399,7 @@ int main(void)
       {.tcase = "passing", .test = test_early_answer, .loops = 2},
       {.tcase = "passing", .test = test_client_leaves},
       {.tcase = "passing", .test = test_broken_answer, .loops = 2},
+      {.tcase = "passing", .test = test_answer_and_no_body},
       {.tcase = "passing", .test = test_params_filtered},
       {.tcase = "passing", .test = test_doors, .loops = CF_COUNT(marks)},
       {.tcase = "passing", .test = test_door_of_another_uid},

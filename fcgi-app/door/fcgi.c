@@ -340,12 +340,16 @@ static void request_finish(struct worker *w)
 
 static void request_begin(struct worker *w)
 {
+  enum cf_door door = door_of(w);
+
   w->failed = false;
-  w->peer = cf_peers_look(&w->server->job.peers, w->request.ipcFd,
-                          FCGX_GetParam("REMOTE_ADDR", w->request.envp) != NULL);
+  w->peer = door == CF_DOOR_ADMIN
+                ? CF_PEER_ADMIN
+                : cf_peers_look(&w->server->job.peers, w->request.ipcFd,
+                                FCGX_GetParam("REMOTE_ADDR", w->request.envp) != NULL);
   w->transport = (struct cf_transport){
       .context = w,
-      .door = door_of(w),
+      .door = door,
       .param = transport_param,
       .each_param = transport_each_param,
       .read = transport_read,

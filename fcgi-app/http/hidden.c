@@ -12,9 +12,10 @@ static const struct {
   const char *name;
   enum cf_peer from;
 } told[] = {
-    {"AUTH_TYPE", CF_PEER_WEB},       {"REMOTE_USER", CF_PEER_WEB},
-    {"SSL_CLIENT_", CF_PEER_WEB},     {"REMOTE_ADDR", CF_PEER_UNKNOWN},
-    {"REMOTE_HOST", CF_PEER_UNKNOWN}, {"REMOTE_PORT", CF_PEER_UNKNOWN},
+    {"AUTH_TYPE", CF_PEER_WEB},        {"REMOTE_USER", CF_PEER_WEB},
+    {"SSL_CLIENT_", CF_PEER_WEB},      {"REMOTE_ADDR", CF_PEER_UNKNOWN},
+    {"REMOTE_HOST", CF_PEER_UNKNOWN},  {"REMOTE_PORT", CF_PEER_UNKNOWN},
+    {CF_HIDDEN_SOURCE, CF_PEER_ADMIN},
 };
 
 static bool is_name(const char *name, const char *known)
@@ -26,10 +27,8 @@ static bool is_name(const char *name, const char *known)
 
 bool cf_hidden(const char *name, enum cf_peer peer)
 {
-  if (is_name(name, "COUNTERFOIL_"))
-    return true;
   for (size_t i = 0; i < sizeof told / sizeof told[0]; i++)
     if (is_name(name, told[i].name))
       return peer < told[i].from;
-  return false;
+  return is_name(name, "COUNTERFOIL_");
 }

@@ -19,7 +19,8 @@
 enum cf_peer {
   CF_PEER_STRANGER, /* nothing but what the request proves */
   CF_PEER_UNKNOWN,  /* where callers are; nobody can tell who says so (TCP) */
-  CF_PEER_WEB       /* where and who they are: a web server of ours */
+  CF_PEER_WEB,      /* where and who they are: a web server of ours */
+  CF_PEER_ADMIN     /* for what source he writes: the local admin at the owner's door */
 };
 
 /* Is it the name of a parameter that this peer may not set: one of our own, or

@@ -245,6 +245,21 @@ START_TEST(test_doors)
 }
 END_TEST
 
+/* For what source he writes only the local admin may say. */
+START_TEST(test_source_told)
+{
+  const char *const extra[] = {"COUNTERFOIL_DOOR", marks[_i].mark, "COUNTERFOIL_SOURCE", "logs",
+                               NULL};
+  struct door_client c = {.left = 0};
+
+  ck_assert_ok(door_ask(marks[_i].at_front ? door_connect_front() : door_connect_owner(), &c, "GET",
+                        "params", marks[_i].mark ? extra : extra + 2));
+  ck_assert_int_eq(strstr(cf_buf_cstr(&c.answer), "COUNTERFOIL_SOURCE=logs\n") != NULL,
+                   strcmp(marks[_i].door, "admin") == 0);
+  cf_buf_fini(&c.answer);
+}
+END_TEST
+
 /* A peer of another uid is not the admin, whatever it says. */
 START_TEST(test_door_of_another_uid)
 {
@@ -402,6 +417,7 @@ int main(void)
       {.tcase = "passing", .test = test_answer_and_no_body},
       {.tcase = "passing", .test = test_params_filtered},
       {.tcase = "passing", .test = test_doors, .loops = CF_COUNT(marks)},
+      {.tcase = "passing", .test = test_source_told, .loops = CF_COUNT(marks)},
       {.tcase = "passing", .test = test_door_of_another_uid},
       {.tcase = "passing", .test = test_backlog},
       {.tcase = "passing", .test = test_bad_peers},

@@ -13,6 +13,8 @@ static const struct {
     {"COUNTERFOIL_DOOR", true},
     {"COUNTERFOIL_DOOR=cli", true},
     {"COUNTERFOIL_CONF", true},
+    {"COUNTERFOIL_SOURCE", true},
+    {"COUNTERFOIL_SOURCES=x", true},
     {"COUNTERFOIL_", true},
     {"COUNTERFOIL", false},
     {"COUNTERFOIL=COUNTERFOIL_", false},
@@ -42,6 +44,7 @@ static const struct {
     {"REMOTE_ADDR=192.0.2.1", CF_PEER_UNKNOWN},
     {"REMOTE_HOST", CF_PEER_UNKNOWN},
     {"REMOTE_PORT", CF_PEER_UNKNOWN},
+    {"COUNTERFOIL_SOURCE=logs", CF_PEER_ADMIN},
     {"REMOTE_USERS", CF_PEER_STRANGER},
     {"HTTP_REMOTE_USER=alice", CF_PEER_STRANGER},
     {"HTTP_AUTHORIZATION", CF_PEER_STRANGER},
@@ -50,14 +53,14 @@ static const struct {
 
 START_TEST(test_believed)
 {
-  for (enum cf_peer peer = CF_PEER_STRANGER; peer <= CF_PEER_WEB; peer++)
+  for (enum cf_peer peer = CF_PEER_STRANGER; peer <= CF_PEER_ADMIN; peer++)
     ck_assert_int_eq(cf_hidden(told[_i].name, peer), peer < told[_i].from);
 }
 END_TEST
 
 START_TEST(test_own_names)
 {
-  ck_assert(cf_hidden(CF_HIDDEN_DOOR, CF_PEER_WEB));
+  ck_assert(cf_hidden(CF_HIDDEN_DOOR, CF_PEER_ADMIN));
 }
 END_TEST
 

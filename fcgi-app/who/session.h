@@ -56,10 +56,10 @@ struct cf_session_change {
   char cookie[CF_COOKIE_N + 1]; /* of a new session */
   int64_t end_us;               /* likewise; no later than the token's */
 };
-/* Begin a session of the token, or end the one of a cookie, which is over at
- * once, and with the secret that is renewed for it in all copies of the table.
- * Where that is CF_OK, no other session changes until cf_session_settle is told
- * what came of the append. CF_E_NOMEM. */
+/* Begin a session of the token, or end the one of a cookie. What ends, or goes
+ * for a new one, is over at once, and with the secret that is renewed for it in
+ * all copies of the table. Where that is CF_OK, no other session changes until
+ * cf_session_settle is told what came of the append. CF_E_NOMEM. */
 CF_MUST enum cf_err cf_session_begin(struct cf_sessions *sessions, const struct cf_token *token,
                                      int64_t now_us, struct cf_session_change *change);
 CF_MUST enum cf_err cf_session_end(struct cf_sessions *sessions, struct cf_str cookie,

@@ -222,14 +222,18 @@ static void next_settle(struct cf_sessions *s, enum cf_err err)
 
 /* A new secret: with the old one goes whatever copy of the table there is. In
  * the signer's directory first: cut short between the two they do not fit, and
- * all sessions end. */
+ * all sessions end. So they do where there can be no new one: the old one would
+ * let a copy be put back. */
 static void secret_renew(struct cf_sessions *s)
 {
   enum cf_err err = cf_instance_renew(s->signer, s->secret);
-  if (err == CF_OK)
-    s->has_secret = true;
-  else
-    cf_log(CF_LOG_WARNING, "%s/instance could not be renewed: %s", s->signer, cf_err_word(err));
+  s->has_secret = err == CF_OK;
+  if (s->has_secret)
+    return;
+  cf_instance_forget(s->signer);
+  cf_log(CF_LOG_WARNING,
+         "%s/instance could not be renewed (%s): the page's sessions end with this process",
+         s->signer, cf_err_word(err));
 }
 
 /* Mark what has ended, or whose token has; gives whether anything is over. */
@@ -425,8 +429,10 @@ enum cf_err cf_session_begin(struct cf_sessions *s, const struct cf_token *token
   cf_sha256_1(change->cookie, CF_COOKIE_N, session.key);
   pthread_mutex_lock(&s->change);
   struct session *oldest = oldest_beyond(s, token->id);
-  if (oldest != NULL)
+  if (oldest != NULL) {
     session_over(s, oldest);
+    secret_renew(s);
+  }
   enum cf_err err = next_make(s, &session);
   change->end_us = session.end_us;
   change->rows = s->next.rows;

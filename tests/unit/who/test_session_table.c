@@ -3,6 +3,7 @@
  * it is not as it was left. */
 #include "config.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fcgi-app/who/session.h"
@@ -229,12 +230,16 @@ static void link_mark(const char *mark)
   ck_assert_int_eq(unlink(mark), 0);
   ck_assert_int_eq(symlink("/dev/zero", mark), 0);
 }
+static void remove_row(struct cf_str key)
+{
+  const struct cf_row row = {CF_TABLE_SESSIONS, key, CF_STR(""), .gone = true};
+  struct cf_append append = {.rows = &row, .rows_n = 1};
+  ck_assert_ok(cf_ledger_append(stage_ledger, &append));
+}
 static void lose_row(const char *mark)
 {
   (void)mark;
-  const struct cf_row row = {CF_TABLE_SESSIONS, CF_STR("instance"), CF_STR(""), .gone = true};
-  struct cf_append append = {.rows = &row, .rows_n = 1};
-  ck_assert_ok(cf_ledger_append(stage_ledger, &append));
+  remove_row(CF_STR("instance"));
 }
 static void (*const others[])(const char *mark) = {lose_mark, swap_mark, copy_mark, link_mark,
                                                    lose_row};
@@ -281,7 +286,7 @@ START_TEST(test_written)
 }
 END_TEST
 
-static struct cf_buf kept[2][2]; /* rows of the table: key, value */
+static struct cf_buf kept[CF_SESSIONS_TOKEN_MAX + 1][2]; /* rows of the table: key, value */
 static size_t kept_n;
 
 static enum cf_err keep_row(void *context, struct cf_str key, struct cf_str value)
@@ -295,26 +300,71 @@ static enum cf_err keep_row(void *context, struct cf_str key, struct cf_str valu
   return CF_OK;
 }
 
-/* The whole table of before a sign-out, put back. */
-START_TEST(test_put_back)
+static void keep_table(void)
 {
-  struct cf_session_change change;
   kept_n = 0;
-  sign_in_new("");
   ck_assert_ok(cf_ledger_each_row(stage_ledger, CF_TABLE_SESSIONS, keep_row, NULL));
-  ck_assert_uint_eq(kept_n, 2);
-  ck_assert_ok(cf_session_end(cf_auth_sessions(auth), cf_str_from(cookie), &change));
-  struct cf_append append = {.rows = change.rows, .rows_n = change.rows_n};
-  ck_assert_ok(cf_ledger_append(stage_ledger, &append));
-  cf_session_settle(cf_auth_sessions(auth), &change, CF_OK);
+}
+
+/* The whole table as it was kept, but that what was added since stays. */
+static void put_back(void)
+{
   for (size_t i = 0; i < kept_n; i++) {
     write_row(cf_buf_str(&kept[i][0]), cf_buf_str(&kept[i][1]));
     cf_buf_fini(&kept[i][0]);
     cf_buf_fini(&kept[i][1]);
   }
   reopen_auth();
+}
+
+static void sign_out(void)
+{
+  struct cf_session_change change;
+  ck_assert_ok(cf_session_end(cf_auth_sessions(auth), cf_str_from(cookie), &change));
+  struct cf_append append = {.rows = change.rows, .rows_n = change.rows_n};
+  ck_assert_ok(cf_ledger_append(stage_ledger, &append));
+  cf_session_settle(cf_auth_sessions(auth), &change, CF_OK);
+}
+
+/* The table of before a sign-out, put back; also where the secret could not be
+ * renewed for it, as the file that it is written to cannot be made. */
+START_TEST(test_put_back)
+{
+  char fresh[400];
+  snprintf(fresh, sizeof fresh, "%s/instance.new", stage_conf.signer);
+  sign_in_new("");
+  keep_table();
+  if (_i == 1)
+    ck_assert_int_eq(mkdir(fresh, 0700), 0);
+  sign_out();
+  if (_i == 1)
+    ck_assert_int_eq(rmdir(fresh), 0);
+  put_back();
   ck_assert(!is_in(cookie));
   ck_assert_uint_eq(rows_on_disk(), 0);
+}
+END_TEST
+
+/* And that of before the oldest session had to go for a new one. */
+START_TEST(test_oldest_put_back)
+{
+  char oldest[sizeof cookie];
+  uint8_t key[CF_HASH_N];
+  const char *text = make_token("eve", "[\"reader\"]", "");
+  open_auth();
+  for (size_t i = 0; i <= CF_SESSIONS_TOKEN_MAX; i++) {
+    now++;
+    sign_in(text);
+    if (i == 0)
+      memcpy(oldest, cookie, sizeof oldest);
+    if (i == CF_SESSIONS_TOKEN_MAX - 1)
+      keep_table();
+  }
+  ck_assert(!is_in(oldest));
+  cf_sha256_1(cookie, CF_COOKIE_N, key);
+  remove_row((struct cf_str){(const char *)key, sizeof key});
+  put_back();
+  ck_assert(!is_in(oldest));
 }
 END_TEST
 
@@ -350,7 +400,8 @@ int main(void)
       {ON, .test = test_kept},
       {ON, .test = test_other_instance, .loops = CF_COUNT(others)},
       {ON, .test = test_written},
-      {ON, .test = test_put_back},
+      {ON, .test = test_put_back, .loops = 2},
+      {ON, .test = test_oldest_put_back},
       {ON, .test = test_strange_rows},
   };
   return cf_test_run("session_table", tests, CF_COUNT(tests));

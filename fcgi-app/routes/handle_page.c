@@ -233,7 +233,7 @@ enum cf_err cf_handle_login_post(struct cf_call *call)
   if (err == CF_OK)
     err = cf_request_only(call->request, "token", &call->fault);
   if (err == CF_OK)
-    err = cf_tokens_ready(cf_auth_tokens(call->app->auth));
+    err = cf_tokens_ready(cf_auth_tokens(call->app->auth), CF_TOKENS_ALL);
   if (err != CF_OK)
     return err;
   cf_request_get(call->request, "token", &text);

@@ -217,7 +217,7 @@ static void put_one(void *context, const struct cf_token *token)
 enum cf_err cf_handle_tokens_get(struct cf_call *call)
 {
   struct listing listing = {.n = 0};
-  enum cf_err err = cf_tokens_ready(cf_auth_tokens(call->app->auth));
+  enum cf_err err = cf_tokens_ready(cf_auth_tokens(call->app->auth), CF_TOKENS_ALL);
   if (err != CF_OK)
     return err;
   cf_buf_init(&listing.text, SIZE_MAX);

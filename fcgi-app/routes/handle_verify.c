@@ -205,7 +205,7 @@ static enum cf_err count_tokens(void *context, struct cf_verify_run *run)
   struct cf_call *call = context;
   struct cf_tokens *tokens = cf_auth_tokens(call->app->auth);
   (void)table_lost(call, run);
-  enum cf_err err = cf_tokens_ready(tokens);
+  enum cf_err err = cf_tokens_ready(tokens, CF_TOKENS_ALL);
   if (err == CF_OK && cf_tokens_refused(tokens) > 0)
     cf_run_fault(run, CF_V_INDEX_MISMATCH, NULL,
                  "tokens: %zu are refused, as the chain tells of them otherwise: deep names them",

@@ -281,8 +281,7 @@ enum cf_err cf_auth_identify(struct cf_auth *auth, const struct cf_request *rq, 
   bool cookie_ok = rq->method != CF_HTTP_POST || need == CF_NEED_PAGE;
   enum cf_err err = CF_OK;
   if (carried.via != CF_VIA_NOBODY || (cookie_ok && cf_request_variable(rq, "HTTP_COOKIE").n > 0))
-    err = need == CF_NEED_WRITER ? cf_tokens_ready_to_write(auth->tokens)
-                                 : cf_tokens_ready(auth->tokens);
+    err = cf_tokens_ready(auth->tokens, need == CF_NEED_WRITER ? CF_TOKENS_WRITERS : CF_TOKENS_ALL);
   if (err == CF_OK && carried.via != CF_VIA_NOBODY)
     token = cf_tokens_check(auth->tokens, carried.text, now_us);
   if (scratch.p != NULL)

@@ -61,8 +61,7 @@ struct cf_sessions *cf_auth_sessions(struct cf_auth *auth);
  * but not where it posts to another route; else whom the web server vouches
  * for, where trusted; else nobody. CF_E_TOKEN: a token was sent that is not
  * valid; the errors of cf_tokens_ready, for which the first one who sends
- * something waits, or, where a writer is needed and he may be no more, of
- * cf_tokens_ready_to_write. Ended with cf_identity_fini. */
+ * something waits. Ended with cf_identity_fini. */
 CF_MUST enum cf_err cf_auth_identify(struct cf_auth *auth, const struct cf_request *rq,
                                      enum cf_need need, int64_t now_us, struct cf_identity *who,
                                      struct cf_fault *fault);

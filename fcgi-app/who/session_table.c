@@ -265,7 +265,8 @@ static enum cf_err table_write(struct cf_sessions *s)
 void cf_sessions_tick(struct cf_sessions *s, int64_t now_us)
 {
   static struct cf_log_rate rate;
-  if (cf_clock_mono_us() - s->swept_us < SWEEP_US || cf_tokens_ready(s->tokens) != CF_OK)
+  if (cf_clock_mono_us() - s->swept_us < SWEEP_US ||
+      cf_tokens_ready(s->tokens, CF_TOKENS_ALL) != CF_OK)
     return;
   s->swept_us = cf_clock_mono_us();
   pthread_mutex_lock(&s->change);

@@ -105,21 +105,23 @@ CF_MUST enum cf_err cf_token_get_row(struct cf_str id, struct cf_str value,
  * of is nobody's, unless such a one may and its MAC says that it was written
  * here. */
 struct cf_tokens;
+/* Whose rows were held against the chain, so that the table can be asked: for
+ * whoever brings events, or by all. Before, it is empty. */
+enum cf_tokens_known { CF_TOKENS_UNKNOWN, CF_TOKENS_WRITERS, CF_TOKENS_ALL };
 /* Empty until somebody calls cf_tokens_ready. CF_E_NOMEM. */
 CF_MUST enum cf_err cf_tokens_new(struct cf_ledger *ledger, struct cf_tokens **tokens);
 void cf_tokens_free(struct cf_tokens *tokens);
 /* Hold the rows against the chain, unless that was done: whoever asks first
  * does it, the others wait. The valid tokens of 0.1.0, whose rows have no
  * version, are then told again, once: each gets a new row and a record `add`,
- * and an admin the roles by name that were within it. CF_E_NOMEM, CF_E_STORE,
- * CF_E_LEAVING, the errors of cf_ledger_append. */
-CF_MUST enum cf_err cf_tokens_ready(struct cf_tokens *tokens);
-/* The same for whoever brings events, without waiting until the start has held
+ * and an admin the roles by name that were within it. Where there are none of
+ * these and CF_TOKENS_WRITERS are enough, nobody waits until the start has held
  * the whole tail against the tree: until somebody else asks, each token is one
- * in doubt. */
-CF_MUST enum cf_err cf_tokens_ready_to_write(struct cf_tokens *tokens);
-/* Call about once a second: cf_tokens_ready, and where a record could not be
- * read, try it again once a minute. */
+ * in doubt. CF_E_NOMEM, CF_E_STORE, CF_E_LEAVING, the errors of
+ * cf_ledger_append. */
+CF_MUST enum cf_err cf_tokens_ready(struct cf_tokens *tokens, enum cf_tokens_known least);
+/* Call about once a second: cf_tokens_ready of all, and where a record could
+ * not be read, try it again once a minute. */
 void cf_tokens_tick(struct cf_tokens *tokens);
 /* How many rows are refused as they are not what the chain tells, and how many
  * as that cannot be told. */

@@ -174,9 +174,9 @@ static enum cf_err tokens_renew(struct cf_tokens *tokens)
 
 /* ---- the first time ---- */
 
-enum cf_err cf_tokens_enter(struct cf_tokens *tokens)
+/* Under change: all that the chain tells of them. */
+static enum cf_err tokens_know_all(struct cf_tokens *tokens)
 {
-  pthread_mutex_lock(&tokens->change);
   if (atomic_load(&tokens->known) == CF_TOKENS_ALL)
     return CF_OK;
   enum cf_err err = cf_tokens_load(tokens, true);
@@ -184,7 +184,36 @@ enum cf_err cf_tokens_enter(struct cf_tokens *tokens)
     err = tokens_renew(tokens);
   if (err == CF_OK)
     atomic_store(&tokens->known, CF_TOKENS_ALL);
-  else
+  return err;
+}
+
+static void old_find(void *context, const struct cf_token *token)
+{
+  *(bool *)context |= token->is_old && cf_token_valid(token, cf_clock_now_us());
+}
+
+/* Under change: so much as writers need. Those of before are told again first:
+ * `admin` alone was a writer too. */
+static enum cf_err tokens_know_writers(struct cf_tokens *tokens)
+{
+  bool has_old = false;
+  if (atomic_load(&tokens->known) != CF_TOKENS_UNKNOWN)
+    return CF_OK;
+  enum cf_err err = cf_tokens_load(tokens, false);
+  if (err != CF_OK)
+    return err;
+  cf_tokens_each(tokens, old_find, &has_old);
+  if (has_old)
+    return tokens_know_all(tokens);
+  atomic_store(&tokens->known, CF_TOKENS_WRITERS);
+  return CF_OK;
+}
+
+enum cf_err cf_tokens_enter(struct cf_tokens *tokens)
+{
+  pthread_mutex_lock(&tokens->change);
+  enum cf_err err = tokens_know_all(tokens);
+  if (err != CF_OK)
     pthread_mutex_unlock(&tokens->change);
   return err;
 }
@@ -194,37 +223,14 @@ void cf_tokens_leave(struct cf_tokens *tokens)
   pthread_mutex_unlock(&tokens->change);
 }
 
-enum cf_err cf_tokens_ready(struct cf_tokens *tokens)
+enum cf_err cf_tokens_ready(struct cf_tokens *tokens, enum cf_tokens_known least)
 {
-  if (atomic_load(&tokens->known) == CF_TOKENS_ALL)
-    return CF_OK;
-  enum cf_err err = cf_tokens_enter(tokens);
-  if (err == CF_OK)
-    cf_tokens_leave(tokens);
-  return err;
-}
-
-static void old_find(void *context, const struct cf_token *token)
-{
-  *(bool *)context |= token->is_old && cf_token_valid(token, cf_clock_now_us());
-}
-
-/* Those of before are told again first: `admin` alone was a writer too. */
-enum cf_err cf_tokens_ready_to_write(struct cf_tokens *tokens)
-{
-  bool has_old = false;
-  enum cf_err err = CF_OK;
-  if (atomic_load(&tokens->known) != CF_TOKENS_UNKNOWN)
+  if (atomic_load(&tokens->known) >= (int)least)
     return CF_OK;
   pthread_mutex_lock(&tokens->change);
-  if (atomic_load(&tokens->known) == CF_TOKENS_UNKNOWN) {
-    err = cf_tokens_load(tokens, false);
-    cf_tokens_each(tokens, old_find, &has_old);
-    if (err == CF_OK && !has_old)
-      atomic_store(&tokens->known, CF_TOKENS_WRITERS);
-  }
+  enum cf_err err = least == CF_TOKENS_ALL ? tokens_know_all(tokens) : tokens_know_writers(tokens);
   pthread_mutex_unlock(&tokens->change);
-  return has_old ? cf_tokens_ready(tokens) : err;
+  return err;
 }
 
 void cf_tokens_tick(struct cf_tokens *tokens)

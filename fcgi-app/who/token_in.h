@@ -53,10 +53,6 @@ CF_MUST enum cf_err cf_token_told_row(const struct cf_token_told *told, struct c
 
 /* ---- token_table.c ---- */
 
-/* Rows were held against the chain, so that the table can be asked: for whoever
- * brings events, or by all. Before, it is empty. */
-enum cf_tokens_known { CF_TOKENS_UNKNOWN, CF_TOKENS_WRITERS, CF_TOKENS_ALL };
-
 struct cf_tokens {
   struct cf_ledger *ledger;
   pthread_mutex_t change; /* over told; one change at a time, with its append */

@@ -16,7 +16,7 @@ static char cookie[CF_COOKIE_N + 1];
 static void sign_in(const char *text)
 {
   struct cf_session_change change;
-  ck_assert_ok(cf_tokens_ready(cf_auth_tokens(auth)));
+  ck_assert_ok(cf_tokens_ready(cf_auth_tokens(auth), CF_TOKENS_ALL));
   struct cf_token *token = cf_tokens_check(cf_auth_tokens(auth), cf_str_from(text), now);
   ck_assert_ptr_nonnull(token);
   ck_assert_ok(cf_session_begin(cf_auth_sessions(auth), token, now, &change));

@@ -105,13 +105,16 @@ struct serving {
   struct cf_response response;
 };
 
-/* A caller whose token is not valid is nobody where nobody may. */
+/* Where nobody is asked who he is nobody waits for the tokens either; at the
+ * page a caller whose token is not valid is nobody. */
 static enum cf_err call_identify(struct cf_call *call)
 {
   enum cf_need need = call->route->need;
+  if (need == CF_NEED_NOBODY)
+    return CF_OK;
   enum cf_err err = cf_auth_identify(call->app->auth, call->request, need, call->now_us, &call->who,
                                      &call->fault);
-  if (err == CF_E_TOKEN && (need == CF_NEED_NOBODY || need == CF_NEED_PAGE))
+  if (err == CF_E_TOKEN && need == CF_NEED_PAGE)
     return CF_OK;
   return err == CF_OK ? cf_auth_allow(call->app->auth, &call->who, need, &call->fault) : err;
 }

@@ -9,13 +9,12 @@
 
 struct cf_app;
 
-/* The application over an open ledger; loads tokens and the page's files. conf
- * and ledger must outlive it. CF_E_CONFIG (roles, page's files), CF_E_NOMEM,
- * CF_E_STORE. */
+/* The application over an open ledger; loads sessions and the page's files.
+ * conf and ledger must outlive it. CF_E_CONFIG (roles), CF_E_NOMEM. */
 CF_MUST enum cf_err cf_app_new(const struct cf_conf *conf, struct cf_ledger *ledger,
                                struct cf_app **app, struct cf_fault *fault);
-/* Nobody may be inside cf_app_serve. Writes what is still coalesced (loss,
- * refusals) first. */
+/* Nobody may be inside cf_app_serve. Writes what is still counted (losses,
+ * refusals, repeated reads) first. */
 void cf_app_free(struct cf_app *app);
 
 /* Answer one request, completely. Thread-safe. */
@@ -26,8 +25,9 @@ void cf_app_serve(struct cf_app *app, struct cf_transport *transport);
 void cf_app_refuse(const struct cf_conf *conf, enum cf_err why, const struct cf_fault *fault,
                    struct cf_transport *transport);
 
-/* Call about once a second: turns refusals and losses that were coalesced for a
- * minute into records, and takes sessions that have ended off the disk. */
+/* Call about once a second: turns refusals, losses and repeated reads that were
+ * counted for a minute into records, holds tokens against the chain, and
+ * forgets sessions and a verify's state that have ended. */
 void cf_app_tick(struct cf_app *app);
 
 /* From now on requests that would write get 503 `leaving` with Retry-After. */

@@ -376,6 +376,21 @@ START_TEST(test_forged)
 }
 END_TEST
 
+/* Where nobody is asked who he is nobody waits until his token was held against
+ * the chain. */
+START_TEST(test_of_nobody)
+{
+  roles();
+  stage_reopen();
+  ck_answer(get("/healthz", text_of), 200);
+  ck_answer(get("/readyz", text_of), 200);
+  ck_lacks("tokens_refused");
+  ck_answer(get("/v1/whoami", text_of), 401);
+  ck_answer(get("/readyz", NULL), 200);
+  ck_value("tokens_refused", "1");
+}
+END_TEST
+
 int main(void)
 {
 #define ON .tcase = "compare", .setup = set_up, .teardown = stage_teardown
@@ -384,6 +399,7 @@ int main(void)
       {ON, .test = test_changed, .loops = CF_COUNT(changes)},
       {ON, .test = test_refused, .loops = CF_COUNT(changes)},
       {ON, .test = test_junk},
+      {ON, .test = test_of_nobody},
       {ON, .test = test_lost},
       {ON, .test = test_forged_record},
       {ON, .test = test_order},

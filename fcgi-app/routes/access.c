@@ -54,7 +54,7 @@ void cf_access_refused(struct cf_call *call, const char *action, enum cf_err err
 {
   char ip[46];
   struct cf_control_who who = caller_who(call, ip);
-  cf_loss_refusal(call->app->loss, &who, action, cf_err_word(err), call->now_us);
+  cf_loss_refusal(call->app->loss, &who, action, cf_err_word(err));
 }
 
 /* ---- a question ---- */

@@ -63,8 +63,7 @@ static void count_losses(struct cf_call *call, const struct cf_ingest *in)
   for (size_t i = 0; i < in->n; i++)
     counts[in->items[i].err]++;
   for (unsigned err = CF_OK + 1; err < CF_ERR_N; err++)
-    cf_loss_events(call->app->loss, call->who.source, cf_err_word((enum cf_err)err), counts[err],
-                   call->now_us);
+    cf_loss_events(call->app->loss, call->who.source, cf_err_word((enum cf_err)err), counts[err]);
 }
 
 /* The whole body was refused, nobody knows of how many events. */
@@ -72,7 +71,7 @@ static void count_body(struct cf_call *call, enum cf_err err)
 {
   bool lost = err == CF_E_FULL || err == CF_E_ENCODING || err == CF_E_MEMORY || err == CF_E_SYNTAX;
   if (lost)
-    cf_loss_events(call->app->loss, call->who.source, cf_err_word(err), 1, call->now_us);
+    cf_loss_events(call->app->loss, call->who.source, cf_err_word(err), 1);
 }
 
 /* ---- what was there already ---- */

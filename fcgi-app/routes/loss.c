@@ -118,10 +118,12 @@ static void entry_tell(struct cf_loss *loss, const struct table *table, struct e
   entry->tally.count = 0;
 }
 
+/* The time is that of counting: requests that began earlier end later. */
 static void entry_count(struct cf_loss *loss, struct table *table, const struct entry *thing,
-                        uint64_t n, int64_t now_us)
+                        uint64_t n)
 {
   pthread_mutex_lock(&loss->lock);
+  int64_t now_us = cf_clock_now_us();
   struct entry *entry = place_for(table, thing);
   if (entry->tally.count == 0)
     entry->tally.first_us = now_us;
@@ -132,24 +134,23 @@ static void entry_count(struct cf_loss *loss, struct table *table, const struct 
   pthread_mutex_unlock(&loss->lock);
 }
 
-void cf_loss_events(struct cf_loss *loss, struct cf_str source, const char *reason, uint64_t n,
-                    int64_t now_us)
+void cf_loss_events(struct cf_loss *loss, struct cf_str source, const char *reason, uint64_t n)
 {
   struct entry thing = {.action = "", .tally.reason = reason, .told_us = INT64_MIN / 2};
   if (n == 0)
     return;
   copy_text(source, thing.who);
-  entry_count(loss, &loss->losses, &thing, n, now_us);
+  entry_count(loss, &loss->losses, &thing, n);
 }
 
 void cf_loss_refusal(struct cf_loss *loss, const struct cf_control_who *who, const char *action,
-                     const char *reason, int64_t now_us)
+                     const char *reason)
 {
   struct entry thing = {.action = action, .tally.reason = reason, .told_us = INT64_MIN / 2};
   copy_text(who->user, thing.who);
   copy_text(who->credential, thing.credential);
   snprintf(thing.ip, sizeof thing.ip, "%s", who->ip);
-  entry_count(loss, &loss->refusals, &thing, 1, now_us);
+  entry_count(loss, &loss->refusals, &thing, 1);
 }
 
 /* Tell what is due, or with all whatever was counted; entries that had nothing

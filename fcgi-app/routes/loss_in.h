@@ -21,13 +21,12 @@ void cf_loss_free(struct cf_loss *loss);
 
 /* n events of an authenticated source were refused for a reason (a word of
  * err.def). */
-void cf_loss_events(struct cf_loss *loss, struct cf_str source, const char *reason, uint64_t n,
-                    int64_t now_us);
+void cf_loss_events(struct cf_loss *loss, struct cf_str source, const char *reason, uint64_t n);
 /* A caller was refused what the action (a constant) names. who->ip may be
  * empty; user and credential are empty for strangers; reason is a word of
  * err.def. */
 void cf_loss_refusal(struct cf_loss *loss, const struct cf_control_who *who, const char *action,
-                     const char *reason, int64_t now_us);
+                     const char *reason);
 /* Leave the records whose minute is over. */
 void cf_loss_tick(struct cf_loss *loss, int64_t now_us);
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Many requests at once: writers, readers, verifiers, changing tokens, people
- * who sign in and out. Nothing
- * acknowledged is missing or double, one full verify runs at a time, nobody
- * else is disturbed. */
+ * who sign in and out. Nothing acknowledged is missing or double, what is
+ * refused is told once a minute, one full verify runs at a time, nobody else is
+ * disturbed. */
 #include "config.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include "tests/unit/routes/app_roles.h"
 
@@ -167,6 +168,41 @@ START_TEST(test_at_once)
 }
 END_TEST
 
+static enum cf_err (*memory_read)(void *context, void *out, size_t max, size_t *n);
+
+/* While the body of one comes another is refused. */
+static enum cf_err read_late(void *context, void *out, size_t max, size_t *n)
+{
+  struct cf_memory *m = context;
+  m->transport.read = memory_read;
+  ck_assert_int_eq(status_of("POST", "/v1/events", "", writer, "{}"), 422);
+  usleep(1000);
+  return memory_read(context, out, max, n);
+}
+
+/* One record a minute, in whatever order those who are refused began. */
+START_TEST(test_refused_in_turn)
+{
+  struct cf_memory m;
+  char bearer[160];
+  cf_memory_init(&m, CF_DOOR_WEB);
+  snprintf(bearer, sizeof bearer, "Bearer %s", writer);
+  ck_assert_ok(cf_memory_param(&m, "REQUEST_METHOD", "POST"));
+  ck_assert_ok(cf_memory_param(&m, "PATH_INFO", "/v1/events"));
+  ck_assert_ok(cf_memory_param(&m, "HTTP_AUTHORIZATION", bearer));
+  cf_memory_body(&m, CF_STR("{}"));
+  memory_read = m.transport.read;
+  m.transport.read = read_late;
+  cf_app_serve(stage_app, &m.transport);
+  ck_assert_int_eq(cf_memory_status(&m), 422);
+  cf_memory_fini(&m);
+  /* takes what was posted with it */
+  ck_answer(post("/v1/events", writer, "{\"action\":\"z\"}"), 201);
+  ck_answer(get("/v1/events?kind=loss", auditor), 200);
+  ck_assert_uint_eq(cf_json_count(member("events")), 1);
+}
+END_TEST
+
 int main(void)
 {
   const struct cf_test tests[] = {
@@ -174,6 +210,7 @@ int main(void)
        .test = test_at_once,
        .setup = stage_setup_roles,
        .teardown = stage_teardown},
+      {.tcase = "threads", .test = test_refused_in_turn},
   };
   return cf_test_run("app_threads", tests, CF_COUNT(tests));
 }

@@ -69,7 +69,8 @@ static void count_losses(struct cf_call *call, const struct cf_ingest *in)
 /* The whole body was refused, nobody knows of how many events. */
 static void count_body(struct cf_call *call, enum cf_err err)
 {
-  bool lost = err == CF_E_FULL || err == CF_E_ENCODING || err == CF_E_MEMORY || err == CF_E_SYNTAX;
+  bool lost = err == CF_E_FULL || err == CF_E_ENCODING || err == CF_E_MEMORY ||
+              err == CF_E_SYNTAX || err == CF_E_SPACE || err == CF_E_SLOW || err == CF_E_CROWDED;
   if (lost)
     cf_loss_events(call->app->loss, call->who.source, cf_err_word(err), 1);
 }

@@ -427,8 +427,8 @@ START_TEST(test_leaving)
 }
 END_TEST
 
-/* No space: nothing is taken, and it says so. Free space is looked at now and
- * then only. */
+/* No space: nothing is taken, and it says so, in the log too. Free space is
+ * looked at now and then only. */
 START_TEST(test_space)
 {
   stage_set("min_free", "1000000G");
@@ -441,6 +441,9 @@ START_TEST(test_space)
   usleep(300000);
   ck_assert_int_eq(count("source=web1"), 0);
   ck_answer(post("/v1/events", writer, "{\"action\":\"x\"}"), 201);
+  ck_assert_int_eq(count("kind=loss"), 1);
+  ck_value("events.0.source", "web1");
+  ck_value("events.0.body.reason", "no-space");
 }
 END_TEST
 

@@ -10,6 +10,7 @@
 
 #include "fcgi-app/door/fcgi_client.h"
 #include "fcgi-app/door/owner.h"
+#include "fcgi-app/door/privilege.h"
 #include "fcgi-app/door/socket.h"
 #include "fcgi-app/http/hidden.h"
 #include "fcgi-app/http/memory.h"
@@ -104,6 +105,7 @@ enum cf_err cf_asker_open_copy(const struct cf_conf *conf, struct cf_asker **ask
     return CF_E_NOMEM;
   a->conf = conf;
   enum cf_err err = cf_ledger_open_copy(conf, &a->copy, fault);
+  cf_privilege_explain(conf, err, fault);
   if (err == CF_OK)
     err = cf_app_new(conf, a->copy, &a->app, fault);
   if (err == CF_OK)

@@ -39,6 +39,7 @@ struct past {
 static enum cf_err past_look(struct cf_cli *cli, struct past *past)
 {
   enum cf_err err = cf_ledger_open_copy(&cli->conf, &past->copy, &past->closed);
+  cf_privilege_explain(&cli->conf, err, &past->closed);
 
   if (err != CF_OK && err != CF_E_NOTFOUND && err != CF_E_DAMAGED && err != CF_E_ROLLBACK) {
     cli->fault = past->closed;

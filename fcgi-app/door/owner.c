@@ -14,6 +14,7 @@
 
 #include "fcgi-app/door/fcgi_in.h"
 #include "fcgi-app/door/files_in.h"
+#include "fcgi-app/door/privilege.h"
 #include "fcgi-app/door/socket.h"
 #include "fcgi-app/who/session.h"
 #include "lib/base/diag.h"
@@ -143,6 +144,7 @@ enum cf_err cf_owner_open(const struct cf_conf *conf, struct cf_owner **owner,
   pthread_mutex_init(&o->lock, NULL);
   end_init(&o->end);
   enum cf_err err = open_all(o, fault);
+  cf_privilege_explain(conf, err, fault);
   if (err != CF_OK) {
     if (cf_owner_close(o, INT64_MAX) != CF_OK)
       cf_die("the owner's workers do not end");

@@ -4,6 +4,7 @@
 
 #include "fcgi-app/door/privilege.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -14,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/diag.h"
 #include "lib/base/way.h"
 
 struct user {
@@ -304,4 +306,75 @@ enum cf_err cf_privilege_continue(const struct cf_conf *old, const struct cf_con
     return CF_OK;
   enum cf_err err = ledger_owner(old, &user, fault);
   return err == CF_OK ? ledger_prepare(conf, user, fault) : err;
+}
+
+/* ---- what is not ours ---- */
+
+/* Is it somebody else's, and of no use so? strict: whatever its mode lets us
+ * do. A file system of its own has a directory of root's. */
+static bool entry_foreign(int dir, const char *name, bool strict, uid_t *owner)
+{
+  struct stat st;
+
+  if (name[0] == '.' || strcmp(name, "lost+found") == 0 ||
+      fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || st.st_uid == geteuid())
+    return false;
+  *owner = st.st_uid;
+  int mode = S_ISDIR(st.st_mode) ? R_OK | W_OK | X_OK : R_OK;
+  return strict || faccessat(dir, name, mode, AT_EACCESS) != 0;
+}
+
+/* The first such thing in a directory of ours; what cannot be looked at is
+ * passed over. */
+static bool foreign_find(const char *path, bool strict, char found[PATH_MAX], uid_t *owner)
+{
+  DIR *d = opendir(path);
+  struct stat st;
+  bool is = false;
+  bool ours = d != NULL && fstat(dirfd(d), &st) == 0 && st.st_uid == geteuid();
+
+  for (struct dirent *e; ours && !is && (e = readdir(d)) != NULL;) {
+    is = entry_foreign(dirfd(d), e->d_name, strict, owner);
+    if (is && snprintf(found, PATH_MAX, "%s/%s", path, e->d_name) >= PATH_MAX)
+      is = false;
+  }
+  if (d != NULL)
+    (void)closedir(d);
+  return is;
+}
+
+/* What the database opens has to be ours (lib/segment/bdb.c). */
+static bool ledger_foreign(const struct cf_conf *conf, char found[PATH_MAX], uid_t *owner,
+                           const char **top)
+{
+  static const char *const parts[] = {"", "/env", "/segments", "/segments/aside"};
+  char path[PATH_MAX];
+
+  *top = conf->data;
+  for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+    if (snprintf(path, sizeof path, "%s%s", conf->data, parts[i]) < PATH_MAX &&
+        foreign_find(path, strcmp(parts[i], "/env") == 0, found, owner))
+      return true;
+  *top = conf->signer;
+  return foreign_find(conf->signer, false, found, owner);
+}
+
+void cf_privilege_explain(const struct cf_conf *conf, enum cf_err err, struct cf_fault *fault)
+{
+  char found[PATH_MAX], theirs[NAME_N], ours[NAME_N], chown[NAME_N];
+  struct cf_fault told;
+  const char *top;
+  uid_t owner;
+  bool denied = err == CF_E_SYSTEM || err == CF_E_STORE || err == CF_E_CONFIG;
+
+  if ((err != CF_OK && !denied) || !ledger_foreign(conf, found, &owner, &top))
+    return;
+  (void)cf_fail(&told, CF_E_CONFLICT, found,
+                "this belongs to %s, and what is in there has to belong to %s: chown -R %s %s",
+                user_name(owner, theirs), user_name(geteuid(), ours), user_owner(geteuid(), chown),
+                top);
+  if (err == CF_OK)
+    cf_log(CF_LOG_WARNING, "%s: %s", told.at, told.detail);
+  else
+    *fault = told;
 }

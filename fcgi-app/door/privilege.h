@@ -34,4 +34,10 @@ CF_MUST enum cf_err cf_privilege_prepare(const struct cf_conf *conf, const char 
 CF_MUST enum cf_err cf_privilege_continue(const struct cf_conf *old, const struct cf_conf *conf,
                                           struct cf_fault *fault);
 
+/* Our ledger could not be opened (err): say in fault instead what in its
+ * directories belongs to somebody else and may not be used, as what root puts
+ * back does, whose it is, and what to chown. Where it could be opened all the
+ * same, the log says so. */
+void cf_privilege_explain(const struct cf_conf *conf, enum cf_err err, struct cf_fault *fault);
+
 #endif

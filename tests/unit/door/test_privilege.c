@@ -157,6 +157,60 @@ START_TEST(test_goes_on)
 }
 END_TEST
 
+/* What root put into a ledger of somebody else's, and where that is told (NULL:
+ * it does not matter). */
+static const struct {
+  const char *make, *at, *chown;
+} put_back[] = {
+    {"touch way/data/env/tokens", "way/data/env/tokens", "way/data"},
+    {"install -m 600 /dev/null way/data/segments/1", "way/data/segments/1", "way/data"},
+    {"install -m 600 /dev/null way/data/segments/aside/1", "way/data/segments/aside/1", "way/data"},
+    {"rm -r way/data/segments && mkdir -m 700 way/data/segments", "way/data/segments", "way/data"},
+    {"install -m 600 /dev/null way/data/lock", "way/data/lock", "way/data"},
+    {"install -m 600 /dev/null key/state", "key/state", "key"},
+    {"install -m 600 /dev/null key/anchor-1", "key/anchor-1", "key"},
+    {"install -m 644 /dev/null key/anchor-1", NULL, NULL},
+    {"install -m 644 /dev/null way/data/segments/1", NULL, NULL},
+    {"mkdir -m 700 way/data/lost+found", NULL, NULL},
+    {"install -m 600 /dev/null key/key && chown root key && chmod 755 key", NULL, NULL},
+    {"chown -R root way/data key", NULL, NULL},
+};
+
+/* As whom the ledger belongs to; gives the exit status. */
+static int explained(size_t i)
+{
+  char where[256], words[256];
+
+  if (setresgid(4321, 4321, 4321) != 0 || setresuid(4321, 4321, 4321) != 0)
+    return 2;
+  fault = (struct cf_fault){"", ""};
+  cf_privilege_explain(&conf, CF_E_SYSTEM, &fault);
+  if (put_back[i].at == NULL)
+    return fault.at[0] != '\0';
+  snprintf(where, sizeof where, "%s/%s", place, put_back[i].at);
+  snprintf(words, sizeof words,
+           "this belongs to root, and what is in there has to belong to uid " OTHER
+           ": chown -R " OTHER " %s/%s",
+           place, put_back[i].chown);
+  return strcmp(fault.at, where) != 0 || strcmp(fault.detail, words) != 0;
+}
+
+START_TEST(test_put_back)
+{
+  int status = -1;
+
+  ck_assert_int_eq(at("chmod 711 . && mkdir -p way/data/env way/data/segments/aside key && chown "
+                      "-R " OTHER " way/data key"),
+                   0);
+  ck_assert_int_eq(at(put_back[_i].make), 0);
+  pid_t child = fork();
+  if (child == 0)
+    _exit(explained((size_t)_i));
+  ck_assert_int_eq(waitpid(child, &status, 0), child);
+  ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 START_TEST(test_init_makes)
 {
   ck_assert_int_eq(at("mkdir way"), 0);
@@ -187,6 +241,11 @@ int main(void)
        .setup = setup,
        .teardown = teardown,
        .loops = CF_COUNT(owners)},
+      {.tcase = "root",
+       .test = test_put_back,
+       .setup = setup,
+       .teardown = teardown,
+       .loops = CF_COUNT(put_back)},
       {.tcase = "root", .test = test_goes_on, .setup = setup, .teardown = teardown},
       {.tcase = "root", .test = test_init_makes, .setup = setup, .teardown = teardown},
   };

@@ -57,8 +57,8 @@ const struct cf_cli_command cf_cli_serve = {
     .arguments = "",
     .summary = "Serve a web server at a FastCGI socket until SIGTERM",
     .details =
-        "For Apache's mod_proxy_fcgi, nginx, or lighttpd with a socket of its own. Whoever may connect to the socket speaks for\n"
-        "the web server: keep it to the web server's user or group.\n",
+        "For Apache's mod_proxy_fcgi, nginx, or lighttpd with a socket of its own. At a path the users of trust_peers, the\n"
+        "service's own and root are believed where callers are and who they are; at a port whoever connects is, where.\n",
     .options = options,
     .args_max = 0,
     .run = serve_run,

@@ -43,8 +43,8 @@ bool cf_questions_repeat(struct cf_questions *questions, const uint8_t key[CF_HA
 void cf_questions_add(struct cf_questions *questions, const struct cf_question *question,
                       int64_t now_us);
 
-/* The network of a stranger's address, "" where there is none: a /24 or /64, or
- * `many` where too many were seen in this hour. */
+/* The network of a stranger's address: a /24 or /64, `unknown` where ip is "",
+ * or `many` where too many were seen in this hour. */
 void cf_questions_network(struct cf_questions *questions, const char *ip, int64_t now_us,
                           char network[CF_NETWORK_N]);
 

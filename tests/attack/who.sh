@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Who would be somebody else: with a cookie made of what DATA holds, one that was signed out, one that a backup brings back; and an
-# admin's token that reads.
+# Who would be somebody else: with a cookie made of what DATA holds, one that was signed out, also where the table of before is put back
+# while the owner is at work, one that a backup brings back; and an admin's token that reads.
 . "$(dirname "$0")/../e2e/lib.sh"
 . "$lib/servers.sh"
 
@@ -79,6 +79,29 @@ wait "$SERVE" 2>/dev/null
 restart
 with_cookie /v1/events
 answers "after a kill too" 401
+
+# ---- exchanged while the owner is at work
+
+as_user mkdir "$TMP/copy"
+exchanged() { # exchanged NAME COMMAND…: the table of before a sign-out, put back so, and a kill
+  local name=$1
+  shift
+  sign_in auditor
+  KEPT=$COOKIE
+  as_user cp "$DATA/env/sessions" "$TMP/copy/sessions"
+  sign_out
+  as_user "$@"
+  COOKIE=$KEPT
+  with_cookie /v1/events
+  answers "$name: a cookie that was signed out does not come back" 401
+  kill -KILL "$SERVE"
+  wait "$SERVE" 2>/dev/null
+  restart
+  with_cookie /v1/events
+  answers "$name: nor after a kill" 401
+}
+exchanged "the old table's bytes" dd if="$TMP/copy/sessions" of="$DATA/env/sessions" conv=notrunc status=none
+exchanged "the old table in its place" mv "$TMP/copy/sessions" "$DATA/env/sessions"
 
 # ---- restored
 

@@ -242,6 +242,14 @@ static enum cf_err answer_batch(struct cf_call *call, const struct cf_ingest *in
 
 /* ---- the route ---- */
 
+/* Append them, if the caller, who may have taken his time over the body, is
+ * still who he was. */
+static enum cf_err events_append(struct cf_call *call, struct cf_ingest *in)
+{
+  enum cf_err err = cf_auth_still(call->app->auth, &call->who, cf_clock_now_us(), &call->fault);
+  return err == CF_OK ? cf_ingest_append(in, call->app->ledger, &call->fault) : err;
+}
+
 static enum cf_err body_take(struct cf_call *call, struct cf_ingest *in,
                              const struct options *options)
 {
@@ -255,7 +263,7 @@ static enum cf_err body_take(struct cf_call *call, struct cf_ingest *in,
                   "a receipt is of one event; ask GET /v1/receipts/{seq} for those of a batch");
   cf_body_fini(&body);
   if (err == CF_OK)
-    err = cf_ingest_append(in, call->app->ledger, &call->fault);
+    err = events_append(call, in);
   if (err != CF_OK)
     count_body(call, err);
   if (err == CF_E_SPACE)

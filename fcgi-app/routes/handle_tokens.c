@@ -15,6 +15,20 @@
 
 /* ---- a change ---- */
 
+/* Begin one, if the caller, whose token may have ended since he came, may still
+ * make it. */
+static enum cf_err tokens_enter(struct cf_call *call)
+{
+  struct cf_tokens *tokens = cf_auth_tokens(call->app->auth);
+  enum cf_err err = cf_tokens_enter(tokens);
+  if (err != CF_OK)
+    return err;
+  err = cf_auth_still(call->app->auth, &call->who, cf_clock_now_us(), &call->fault);
+  if (err != CF_OK)
+    cf_tokens_leave(tokens);
+  return err;
+}
+
 static enum cf_err token_commit(struct cf_call *call, struct cf_token *token, const char *what)
 {
   const struct cf_token_by by = {call->who.source, call->who.user, call->who.credential};
@@ -133,7 +147,7 @@ static enum cf_err token_create(struct cf_call *call, struct cf_str body)
   if (err == CF_OK)
     err = cf_token_draw(order.token, text);
   if (err == CF_OK)
-    err = cf_tokens_enter(cf_auth_tokens(call->app->auth));
+    err = tokens_enter(call);
   if (err == CF_OK) {
     err = token_commit(call, order.token, "add");
     cf_tokens_leave(cf_auth_tokens(call->app->auth));
@@ -180,7 +194,7 @@ enum cf_err cf_handle_token_revoke(struct cf_call *call)
 {
   call->access.action = "tokens";
   struct cf_tokens *tokens = cf_auth_tokens(call->app->auth);
-  enum cf_err err = cf_tokens_enter(tokens);
+  enum cf_err err = tokens_enter(call);
   if (err != CF_OK)
     return err;
   struct cf_token *token = cf_tokens_get(tokens, call->args[0]);

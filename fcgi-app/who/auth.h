@@ -67,7 +67,8 @@ CF_MUST enum cf_err cf_auth_identify(struct cf_auth *auth, const struct cf_reque
                                      struct cf_fault *fault);
 void cf_identity_fini(struct cf_identity *who);
 /* Are they still who they were: is the token valid, is the session not over?
- * For each piece of an answer that takes long. CF_E_TOKEN. */
+ * For each piece of an answer that takes long, and before what they sent is
+ * done. CF_E_TOKEN. */
 CF_MUST enum cf_err cf_auth_still(struct cf_auth *auth, const struct cf_identity *who,
                                   int64_t now_us, struct cf_fault *fault);
 

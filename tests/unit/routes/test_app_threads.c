@@ -170,36 +170,78 @@ END_TEST
 
 static enum cf_err (*memory_read)(void *context, void *out, size_t max, size_t *n);
 
-/* While the body of one comes another is refused. */
+static void (*meanwhile)(void);
+
+/* The body comes when something else has happened. */
 static enum cf_err read_late(void *context, void *out, size_t max, size_t *n)
 {
   struct cf_memory *m = context;
   m->transport.read = memory_read;
+  meanwhile();
+  return memory_read(context, out, max, n);
+}
+
+/* POST it with a body that is late; gives the status. */
+static int post_late(const char *path, const char *token, const char *body, void (*what)(void))
+{
+  struct cf_memory m;
+  char bearer[160];
+  cf_memory_init(&m, CF_DOOR_WEB);
+  snprintf(bearer, sizeof bearer, "Bearer %s", token);
+  ck_assert_ok(cf_memory_param(&m, "REQUEST_METHOD", "POST"));
+  ck_assert_ok(cf_memory_param(&m, "PATH_INFO", path));
+  ck_assert_ok(cf_memory_param(&m, "HTTP_AUTHORIZATION", bearer));
+  cf_memory_body(&m, cf_str_from(body));
+  meanwhile = what;
+  memory_read = m.transport.read;
+  m.transport.read = read_late;
+  cf_app_serve(stage_app, &m.transport);
+  int status = cf_memory_status(&m);
+  cf_memory_fini(&m);
+  return status;
+}
+
+static void refuse_another(void)
+{
   ck_assert_int_eq(status_of("POST", "/v1/events", "", writer, "{}"), 422);
   usleep(1000);
-  return memory_read(context, out, max, n);
 }
 
 /* One record a minute, in whatever order those who are refused began. */
 START_TEST(test_refused_in_turn)
 {
-  struct cf_memory m;
-  char bearer[160];
-  cf_memory_init(&m, CF_DOOR_WEB);
-  snprintf(bearer, sizeof bearer, "Bearer %s", writer);
-  ck_assert_ok(cf_memory_param(&m, "REQUEST_METHOD", "POST"));
-  ck_assert_ok(cf_memory_param(&m, "PATH_INFO", "/v1/events"));
-  ck_assert_ok(cf_memory_param(&m, "HTTP_AUTHORIZATION", bearer));
-  cf_memory_body(&m, CF_STR("{}"));
-  memory_read = m.transport.read;
-  m.transport.read = read_late;
-  cf_app_serve(stage_app, &m.transport);
-  ck_assert_int_eq(cf_memory_status(&m), 422);
-  cf_memory_fini(&m);
+  ck_assert_int_eq(post_late("/v1/events", writer, "{}", refuse_another), 422);
   /* takes what was posted with it */
   ck_answer(post("/v1/events", writer, "{\"action\":\"z\"}"), 201);
   ck_answer(get("/v1/events?kind=loss", auditor), 200);
   ck_assert_uint_eq(cf_json_count(member("events")), 1);
+}
+END_TEST
+
+static const struct {
+  const char *path, *body;
+} late[] = {
+    {"/v1/events", "{\"action\":\"late\"}"},
+    {"/v1/tokens", "{\"name\":\"late\",\"roles\":[\"admin\"]}"},
+};
+static const char *ended; /* the token */
+
+static void end_token(void)
+{
+  char path[80];
+  snprintf(path, sizeof path, "/v1/tokens/%.10s/revoke", ended + 3);
+  ck_answer(ask((struct ask){.method = "POST", .path = path, .door = CF_DOOR_ADMIN}), 200);
+}
+
+/* Whoever began while his token was good writes nothing when it is no more. */
+START_TEST(test_token_ends_before_body)
+{
+  ended = make_token("late", "[\"writer\",\"admin\"]", "");
+  ck_assert_int_eq(post_late(late[_i].path, ended, late[_i].body, end_token), 401);
+  ck_answer(get("/v1/events?source=late", auditor), 200);
+  ck_assert_uint_eq(cf_json_count(member("events")), 0);
+  ck_answer(get("/v1/tokens", admin), 200);
+  ck_assert_uint_eq(cf_json_count(member("tokens")), 5);
 }
 END_TEST
 
@@ -210,7 +252,11 @@ int main(void)
        .test = test_at_once,
        .setup = stage_setup_roles,
        .teardown = stage_teardown},
-      {.tcase = "threads", .test = test_refused_in_turn},
+      {.tcase = "turns",
+       .test = test_refused_in_turn,
+       .setup = stage_setup_roles,
+       .teardown = stage_teardown},
+      {.tcase = "turns", .test = test_token_ends_before_body, .loops = CF_COUNT(late)},
   };
   return cf_test_run("app_threads", tests, CF_COUNT(tests));
 }

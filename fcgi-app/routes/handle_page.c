@@ -166,8 +166,10 @@ enum cf_err cf_handle_page(struct cf_call *call)
     return page_redirect(call, CF_STR(""));
   if (call->who.via == CF_VIA_NOBODY)
     return answer_login(call, 200, NULL);
-  if (!cf_roles_have(call->who.roles, CF_ROLE_READER))
+  if (!cf_roles_have(call->who.roles, CF_ROLE_READER)) {
+    cf_access_refused(call, "refused", CF_E_ROLE);
     return answer_login(call, 403, "This token may not read the log: it needs the role reader.");
+  }
   return show_list(call);
 }
 

@@ -252,6 +252,17 @@ START_TEST(test_page_with_a_fault)
 }
 END_TEST
 
+/* Who may not see the page is turned away as at any route. */
+START_TEST(test_page_refused)
+{
+  ck_answer(get("/", writer), 403);
+  ck_answer(post("/v1/events", writer, "{\"action\":\"x\"}"), 201); /* takes it with it */
+  ck_assert_uint_eq(trail("&action=refused"), 1);
+  ck_value("events.0.user", "web1");
+  ck_value("events.0.attributes.reason", "not-allowed");
+}
+END_TEST
+
 START_TEST(test_some_leave_none)
 {
   static const char *const paths[] = {"/healthz",          "/readyz", "/openapi.json",
@@ -521,6 +532,7 @@ int main(void)
       {.tcase = "which", .test = test_known_leaves_one, .loops = CF_COUNT(known)},
       {.tcase = "which", .test = test_own_events_leave_none},
       {.tcase = "which", .test = test_page_with_a_fault},
+      {.tcase = "which", .test = test_page_refused},
       {.tcase = "which", .test = test_some_leave_none},
       {.tcase = "which", .test = test_tokens},
       {.tcase = "which", .test = test_revoked_again},

@@ -532,8 +532,9 @@ ask() {
 }
 
 # What the log keeps of the questions: records that were made since, without order and times. Refusals and losses are told once a minute, so counted.
-# AFTER's own: records of segments, who wrote an event, tokens of before told anew, their hashes; and all that was read: those that BEFORE tells of are
-# in left.reads, of the others AFTER's own tests speak.
+# AFTER's own: records of segments, who wrote an event, tokens of before told anew, their hashes, events that were refused for space, and among those
+# without the role who was turned away by the page; and all that was read: those that BEFORE tells of are in left.reads, of the others AFTER's own
+# tests speak.
 left_behind() { # left_behind FILE
   local file=$1
   CONF=$TMP/counterfoil.conf cli query --config "$TMP/counterfoil.conf" --json kind=all "seq_from=$SIZE" order=asc limit=all format=ndjson 2>>"$TMP/log/query" | jq -c 'select(.seq)' >"$file.all"
@@ -544,8 +545,10 @@ left_behind() { # left_behind FILE
       | if .kind == "loss" then .n = .body.count | .body |= del(.count, .first, .last) else . end
       | if .action == "sign-in" and .outcome == "failure" then .action = "refused" else . end
       | select(.kind != "access" or .action == "refused")
+      | select(.kind != "loss" or .body.reason != "no-space")
       | if .action == "refused" then .n = (.attributes.count // 1) | .attributes |= del(.count, .first, .last) else . end)
-    | group_by(del(.n)) | map(.[0] + {n: map(.n // 1) | add}) | .[]' "$file.all" | sort >"$file"
+    | group_by(del(.n)) | map(.[0] + {n: map(.n // 1) | add})
+    | map(if .attributes.reason == "not-allowed" then del(.n) else . end) | .[]' "$file.all" | sort >"$file"
   jq -r 'select(.action == "query" or .action == "export") | "\(.action) by \(.user // "-"): \(.attributes.filter)"' "$file.all" | sort -u >"$file.reads"
 }
 

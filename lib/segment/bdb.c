@@ -43,6 +43,8 @@ static void install_calls(void)
   CF_ASSERT(db_env_set_func_pread(cf_bdb_file_read) == 0);
   CF_ASSERT(db_env_set_func_seek(cf_bdb_file_seek) == 0);
   CF_ASSERT(db_env_set_func_write(cf_bdb_file_write) == 0);
+  CF_ASSERT(db_env_set_func_unlink(cf_bdb_file_unlink) == 0);
+  CF_ASSERT(db_env_set_func_rename(cf_bdb_file_rename) == 0);
 }
 
 /* On a full disk, or in a damaged file, the library has something to say of
@@ -231,8 +233,10 @@ enum cf_err cf_bdb_env_open(const char *directory, uint64_t cache, bool spare,
     return err;
   int result = set_transactional(env->env, cache);
   cf_bdb_file_spare(spare);
+  cf_bdb_file_confine(directory);
   if (result == 0)
     result = env->env->open(env->env, directory, flags, FILE_MODE);
+  cf_bdb_file_confine(NULL);
   cf_bdb_file_spare(false);
   if (result != 0) {
     env->env->close(env->env, 0);

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -30,6 +31,7 @@ enum { TYPE_INTERNAL = 3, TYPE_LEAF = 5, TYPE_OVERFLOW = 7, TYPE_META = 9 };
 const struct cf_pages cf_bdb_file_unsworn;
 static __thread const struct cf_pages *watching;
 static __thread bool sparing;
+static __thread const char *confined;                  /* NULL: not */
 static const struct cf_pages *_Atomic watched[FD_MAX]; /* by descriptor */
 
 void cf_bdb_file_watch(const struct cf_pages *pages)
@@ -78,6 +80,40 @@ static int watch_mark(int fd)
   return fd;
 }
 
+/* ---- names ---- */
+
+void cf_bdb_file_confine(const char *directory)
+{
+  confined = directory;
+}
+
+/* Is it a name in that directory? The library puts the two together with a
+ * slash, and takes a name that begins with one as it is. */
+static bool is_within(const char *path)
+{
+  static struct cf_log_rate rate;
+  size_t n = confined != NULL ? strlen(confined) : 0;
+
+  if (confined == NULL ||
+      (strncmp(path, confined, n) == 0 && path[n] == '/' && strchr(path + n + 1, '/') == NULL))
+    return true;
+  cf_log_rated(&rate, CF_LOG_ERROR,
+               "the database's log in %s names the file %s, which is none of its own: refused",
+               confined, path);
+  errno = EPERM;
+  return false;
+}
+
+int cf_bdb_file_unlink(const char *path)
+{
+  return is_within(path) && unlink(path) == 0 ? 0 : errno;
+}
+
+int cf_bdb_file_rename(const char *from, const char *to)
+{
+  return is_within(from) && is_within(to) && rename(from, to) == 0 ? 0 : errno;
+}
+
 /* What stands in the place of one of our files is neither followed nor waited
  * for. */
 static int regular_open(const char *path, int flags, mode_t mode)
@@ -102,6 +138,8 @@ int cf_bdb_file_open(const char *path, int flags, ...)
     mode = va_arg(args, int);
     va_end(args);
   }
+  if (!is_within(path))
+    return -1;
   bool known = watching != NULL && watching->sums != NULL;
   int fd = known ? stand_in_open(watching) : regular_open(path, flags, (mode_t)mode);
   if (fd >= 0)

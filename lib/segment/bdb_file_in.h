@@ -34,6 +34,14 @@ int cf_bdb_file_sync(int fd);
  * synced, and a failure of that ends the process. EMFILE for a file that is
  * watched, where the descriptor is too high to be. */
 int cf_bdb_file_open(const char *path, int flags, ...);
+/* unlink(2) and rename(2). Give 0, or an error number. */
+int cf_bdb_file_unlink(const char *path);
+int cf_bdb_file_rename(const char *from, const char *to);
+/* From now on the calling thread opens, renames and removes only what stands in
+ * that directory itself, else EPERM and a line in the log; NULL: anything.
+ * Recovery does what the log says to files that the log names, with a path or
+ * dots where somebody wrote it who may write to the log and nowhere else. */
+void cf_bdb_file_confine(const char *directory);
 /* pread(2), held against what the file was opened as: see below. */
 ssize_t cf_bdb_file_read(int fd, void *page, size_t n, off_t at);
 /* Gives 0, or an error number: EINVAL for a file whose pages are known. */

@@ -160,15 +160,27 @@ static void file_aside(int directory, const char *file)
            strerror(errno));
 }
 
+/* A directory in DATA, by no link, which would have files of somebody else
+ * removed. NULL with errno. */
+static DIR *directory_open(const struct cf_ledger *l, const char *name)
+{
+  int fd = openat(l->directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  DIR *d = fd < 0 ? NULL : fdopendir(fd);
+  if (d == NULL && fd >= 0)
+    (void)close(fd);
+  return d;
+}
+
 /* What the catalogue names, or a generation still holds, has been written
  * again or was cut short: that is a leftover. What goes beyond the ledger's
  * size is not: somebody has put an older database beside it. */
 static enum cf_err leftovers_sweep(struct cf_ledger *l, struct cf_fault *fault)
 {
-  DIR *d = opendir(l->segments_path);
+  DIR *d = directory_open(l, "segments");
   if (d == NULL)
     return cf_fail_errno(fault, CF_E_SYSTEM, l->segments_path,
-                         "cannot read the directory of segments");
+                         "cannot read the directory of segments, which may be no link: mount it "
+                         "there where it is to be on another disk");
   for (struct dirent *e; (e = readdir(d)) != NULL;) {
     struct cf_str name = segment_of(e->d_name);
     if (e->d_name[0] == '.' || strcmp(e->d_name, ASIDE) == 0 || named(l, name))
@@ -189,13 +201,9 @@ static enum cf_err leftovers_sweep(struct cf_ledger *l, struct cf_fault *fault)
 static uint64_t aside_count(const struct cf_ledger *l)
 {
   uint64_t n = 0;
-  int fd = openat(l->directory, "segments/" ASIDE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  DIR *d = fd < 0 ? NULL : fdopendir(fd);
-  if (d == NULL) {
-    if (fd >= 0)
-      (void)close(fd);
+  DIR *d = directory_open(l, "segments/" ASIDE);
+  if (d == NULL)
     return 0;
-  }
   for (struct dirent *e; (e = readdir(d)) != NULL;)
     n += e->d_name[0] != '.';
   (void)closedir(d);
@@ -229,14 +237,10 @@ static void remove_tail(struct cf_ledger *l, int directory, const char *file)
  * them no more. */
 static enum cf_err sweep_tails(struct cf_ledger *l, struct cf_fault *fault)
 {
-  int fd = openat(l->directory, "env", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  DIR *d = fd < 0 ? NULL : fdopendir(fd);
-  if (d == NULL) {
-    if (fd >= 0)
-      (void)close(fd);
+  DIR *d = directory_open(l, "env");
+  if (d == NULL)
     return cf_fail_errno(fault, CF_E_SYSTEM, l->conf->data,
                          "cannot read the directory of the database");
-  }
   for (struct dirent *e; (e = readdir(d)) != NULL;)
     if (cf_str_starts(cf_str_from(e->d_name), CF_STR("tail-")) && !is_tail(l, e->d_name))
       remove_tail(l, dirfd(d), e->d_name);

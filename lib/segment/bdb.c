@@ -209,10 +209,15 @@ static enum cf_err entry_check(int home, const char *name, const char *directory
 static enum cf_err home_check(const char *directory, struct cf_fault *fault)
 {
   enum cf_err err = CF_OK;
-  DIR *d = access(directory, R_OK | W_OK | X_OK) == 0 ? opendir(directory) : NULL;
+  bool ours = access(directory, R_OK | W_OK | X_OK) == 0;
+  int fd = ours ? open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+  DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
 
+  if (d == NULL && fd >= 0)
+    (void)close(fd);
   if (d == NULL)
-    return cf_fail_errno(fault, CF_E_STORE, directory, "the database directory cannot be used");
+    return cf_fail_errno(fault, CF_E_STORE, directory,
+                         "the database directory, which may be no link, cannot be used");
   for (struct dirent *e; err == CF_OK && (e = readdir(d)) != NULL;)
     err = entry_check(dirfd(d), e->d_name, directory, fault);
   (void)closedir(d);

@@ -57,6 +57,18 @@ for what in env/catalogue env/tokens env/log.0000000001 lock; do
   done
   mv "$TMP/kept" "$DATA/$what"
 done
+# Nor does a link in the place of a directory have files swept, or made, elsewhere.
+signer=$(cd "$DATA.signer" && sha256sum -- *)
+for what in segments env; do
+  mv "$DATA/$what" "$TMP/kept"
+  as_user ln -s ../data.signer "$DATA/$what"
+  as_user timeout 20 "$CLI" verify --config "$CONF" >"$TMP/out" 2>"$TMP/err" </dev/null
+  is $? 2 "a link in the place of $what is refused"
+  complains "director.*link" "and named"
+  rm "$DATA/$what"
+  mv "$TMP/kept" "$DATA/$what"
+  is "$(cd "$DATA.signer" && sha256sum -- *)" "$signer" "where it leads all is as it was"
+done
 rm -f "$DATA/reserve"
 as_user ln -s "$DATA.signer/key" "$DATA/reserve"
 key=$(sha256sum "$DATA.signer/key")

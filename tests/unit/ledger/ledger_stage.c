@@ -198,7 +198,7 @@ bool stage_verify_head(const struct cf_buf *note, uint64_t head_size,
   struct cf_view_source *vs = NULL;
   struct cf_verify_source source;
   struct cf_fault fault = {0};
-  ck_assert_ok(cf_view_get(stage_ledger, &view));
+  ck_assert_ok(cf_view_get_settled(stage_ledger, &view));
   ck_assert_ok(cf_view_source_new(view, head_size, &vs, &source));
   struct cf_verify_job job = {.mode = CF_VERIFY_FULL,
                               .head = cf_buf_str(note),

@@ -15,8 +15,9 @@ struct cf_told_token {
   struct cf_token *token; /* hash: SHA-256 of the one that is kept, where has_hash */
   uint64_t seq;           /* of that record */
   bool has_hash;
-  bool revoked; /* by any of its records */
-  bool has_row; /* for cf_tokens_compare */
+  bool told_hash; /* it has, or had until that was erased: so it is not of 0.1.0 */
+  bool revoked;   /* by any of its records */
+  bool has_row;   /* for cf_tokens_compare */
 };
 
 struct cf_token_told {

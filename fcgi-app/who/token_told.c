@@ -115,9 +115,10 @@ static enum cf_err told_take(struct cf_token_told *told, const struct cf_record 
     err = token_fill(newest.token, body);
   if (err == CF_OK) {
     newest.has_hash = hash_get(r, newest.token->hash);
+    newest.told_hash = newest.has_hash || r->gone[CF_C_DETAIL] != NULL;
     newest.revoked = cf_str_is(cf_json_string(cf_json_member(body, "what")), "revoke");
-    told->renewed |=
-        newest.has_hash && !cf_str_is(cf_json_string(cf_json_member(doc, "source")), CF_SOURCE_OWN);
+    told->renewed |= newest.told_hash &&
+                     !cf_str_is(cf_json_string(cf_json_member(doc, "source")), CF_SOURCE_OWN);
     err = told_enter(told, &newest);
   }
   if (err != CF_OK)
@@ -218,7 +219,7 @@ static const char *version_differs(const struct cf_token_told *told, const struc
 {
   if (!row->is_old)
     return as->has_hash || as->revoked ? NULL : "no record tells its hash";
-  if (as->has_hash)
+  if (as->told_hash)
     return "its row is of an older version than its record";
   return told->renewed && cf_token_valid(row, cf_clock_now_us())
              ? "its row is of an older version, and came after those were told again"

@@ -62,6 +62,39 @@ static void put_old(const char *id, const char *roles, const char *more)
   cf_event_fini(&event);
 }
 
+/* A row as 0.1.0 wrote it, with a record of now whose detail, and the hash in
+ * it, looks erased. */
+static void put_erased(const char *id)
+{
+  static const uint8_t commitment[CF_HASH_N] = {1}, hash[CF_HASH_N] = {2};
+  static const char *const roles[] = {"admin", NULL};
+  struct cf_event event;
+  struct cf_control_token told = {.what = "add",
+                                  .source = CF_STR("counterfoil"),
+                                  .id = id,
+                                  .name = "old",
+                                  .roles = roles,
+                                  .expires_us = CF_TIME_NONE,
+                                  .hash = hash};
+  ck_assert_ok(cf_control_token(&told, &event, NULL));
+  ck_assert_uint_gt(event.record.payload[CF_C_DETAIL].n, 0);
+  event.record.payload[CF_C_DETAIL] = (struct cf_str){NULL, 0};
+  event.record.gone[CF_C_DETAIL] = commitment;
+  put_row(id, "\"admin\"", "", &event);
+  cf_event_fini(&event);
+}
+
+/* Whoever can make a record look erased does not thereby choose the secret. */
+START_TEST(test_erased_hash)
+{
+  put_erased("erasederas");
+  (void)make_token("bob", "[\"reader\"]", ""); /* the table follows */
+  ck_answer(get("/v1/tokens", "cf_erasederas_s"), 401);
+  ck_answer(ask((struct ask){.path = "/v1/tokens", .door = CF_DOOR_ADMIN}), 200);
+  ck_contains("older version than its record");
+}
+END_TEST
+
 static const struct {
   const char *id, *roles, *more;
   const char *now; /* its roles by name; NULL: it is not told again */
@@ -255,6 +288,7 @@ int main(void)
   const struct cf_test tests[] = {
       {.tcase = "old", .test = test_renewed, .setup = stage_setup, .teardown = stage_teardown},
       {.tcase = "old", .test = test_new_is_not},
+      {.tcase = "old", .test = test_erased_hash},
       {.tcase = "old", .test = test_many},
       {.tcase = "old", .test = test_bad_row},
       {.tcase = "old", .test = test_forged, .loops = CF_COUNT(forgeries)},

@@ -62,7 +62,17 @@ static bool in_tree(struct check *c, uint64_t n, const uint8_t *hashes)
   return c->rows_fit && tile_fits(c, 0, n, hashes);
 }
 
-/* Is each record of the open block the leaf that has its hash? */
+/* Nothing erases in the tail: what looks erased there was made to, which does
+ * not show in the leaf. */
+static bool is_whole(const struct cf_record *r)
+{
+  bool whole = true;
+  for (unsigned c = 0; c < CF_C_N; c++)
+    whole &= r->gone[c] == NULL;
+  return whole;
+}
+
+/* Is each record of the open block all of the leaf that has its hash? */
 static bool records_fit(struct check *c, const uint8_t *hashes)
 {
   bool fit = true;
@@ -71,7 +81,8 @@ static bool records_fit(struct check *c, const uint8_t *hashes)
     cf_block_salts(&c->block, i, salts);
     cf_buf_reset(&c->leaf);
     cf_leaf_put(&c->block.record[i], c->prev, (const uint8_t(*)[CF_HASH_N])salts, &c->leaf, hash);
-    fit &= c->known && c->leaf.err == CF_OK && cf_equal(hash, hashes, CF_HASH_N);
+    fit &= c->known && c->leaf.err == CF_OK && cf_equal(hash, hashes, CF_HASH_N) &&
+           is_whole(&c->block.record[i]);
     c->known = true;
     memcpy(c->prev, hashes, CF_HASH_N);
   }

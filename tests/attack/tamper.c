@@ -9,6 +9,7 @@
 #include "lib/index/index.h"
 #include "lib/index/postings.h"
 #include "tests/unit/ledger/forge_append.h"
+#include "tests/unit/ledger/forge_tail.h"
 #include "tests/unit/segment/forge.h"
 
 #include <stdio.h>
@@ -349,6 +350,12 @@ static void tail_change(void)
   cf_buf_fini(&value);
 }
 
+/* tail-erased FILE: nobody knows any more whose records these were */
+static void tail_actors_erase(void)
+{
+  forge_tail_erase(args[0], CF_K_EVENT, CF_C_ACTOR);
+}
+
 /* ---- behind the last signature ---- */
 
 /* appended SIGNER: by this very program, with another key, which is made in a
@@ -386,6 +393,7 @@ static const struct {
     {"token", 3, false, token_change},
     {"token-hash", 2, false, token_hash_change},
     {"tail", 1, false, tail_change},
+    {"tail-erased", 1, false, tail_actors_erase},
     {"appended", 1, false, appended},
 };
 

@@ -237,6 +237,7 @@ rows() {
   row "a record, all of that good" everything change record 2 row
   row "a record made to look erased, all of that good" everything change erased 2 row
   row "a record in the tail" everything change tail "$tail"
+  row "records in the tail made to look erased" everything change tail-erased "$tail"
   row "records appended behind the last signature" everything appended
   row "a row of tiles of level 1" tile_of_hashes change tile
   row "a kept checkpoint" everything change note

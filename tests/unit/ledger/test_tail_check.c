@@ -9,6 +9,7 @@
 
 #include "lib/base/codec.h"
 #include "lib/ledger/ledger_in.h"
+#include "tests/unit/ledger/forge_tail.h"
 #include "tests/unit/ledger/ledger_stage.h"
 #include "tests/unit/segment/forge.h"
 
@@ -117,6 +118,22 @@ START_TEST(test_a_changed_record_is_not_shown)
 }
 END_TEST
 
+/* Nothing erases in the tail: whose events these were is not hidden by saying
+ * so, though their hashes are right. */
+START_TEST(test_nothing_there_is_erased)
+{
+  struct cf_view *view = NULL;
+  forge_tables_open(stage_conf.data);
+  forge_tail_erase("tail-1", CF_K_EVENT, CF_C_ACTOR);
+  forge_tables_close();
+  stage_open_ledger();
+  ck_assert_ok(cf_view_get(stage_ledger, &view));
+  assert_shown(view, (UINT64_C(1) << (700 / CF_GROUP + 1)) - 1);
+  assert_unsure(view);
+  cf_view_put(view);
+}
+END_TEST
+
 /* Appending goes on, but what the chain would vouch for is not made. */
 START_TEST(test_no_segment_is_made_of_it)
 {
@@ -222,6 +239,7 @@ int main(void)
        .loops = CF_COUNT(changes),
        .setup = set_up,
        .teardown = stage_ledger_teardown},
+      {.tcase = "tail", .test = test_nothing_there_is_erased},
       {.tcase = "tail", .test = test_no_segment_is_made_of_it},
       {.tcase = "tail", .test = test_it_takes_no_event_for_another},
       {.tcase = "tail", .test = test_what_was_not_changed_is_shown},

@@ -4,7 +4,9 @@
  * unless it is doubted: an event taken twice is better than one lost.
  *
  * A group is asked as a whole, segment by segment: a segment's filter is then
- * read through the processor's cache once for all of them. */
+ * read through the processor's cache once for all of them. And where very many
+ * sources share an id, their records are looked at once for all who ask for
+ * it. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -14,8 +16,8 @@
 #include "lib/ledger/ledger_in.h"
 #include "lib/record/values.h"
 
-/* records with one fingerprint that are looked at in one go: many sources may
- * share an id */
+/* records with one fingerprint that are looked at for each ask by itself: many
+ * sources may share an id */
 #define CANDIDATES_MAX 64
 /* looks that find damage: what else the segment may have is not looked for, or
  * one that cannot be read would hold up all who append */
@@ -32,27 +34,11 @@ struct dedupe {
   struct cf_values values;
   uint64_t *fingerprint; /* of the asks that are still open, and which they are */
   uint32_t *open, *maybe;
-  uint32_t damaged; /* looks at the segment that found damage */
+  uint32_t damaged;             /* looks at the segment that found damage */
+  struct cf_buf offsets;        /* of candidates, each as it is in memory */
+  struct cf_dedupe_ask **order; /* all asks by fingerprint and names; made when it is needed */
+  bool *done;                   /* of each ask: a crowd was looked at in the unit at hand */
 };
-
-struct candidates {
-  size_t skip; /* so many were looked at before */
-  size_t n;
-  uint32_t offset[CANDIDATES_MAX];
-};
-
-static bool offset_collect(void *context, uint32_t offset)
-{
-  struct candidates *c = context;
-  if (c->skip > 0) {
-    c->skip--;
-    return true;
-  }
-  if (c->n == CANDIDATES_MAX)
-    return false;
-  c->offset[c->n++] = offset;
-  return true;
-}
 
 /* ---- looking at a record ---- */
 
@@ -114,6 +100,12 @@ static bool is_too_old(const struct dedupe *d, int64_t recorded_us)
   return d->now_us - recorded_us >= d->l->conf->dedupe_window_us;
 }
 
+/* May the record be one that is asked for? */
+static bool is_remembered(const struct dedupe *d, const struct cf_record *r)
+{
+  return r->kind == CF_K_EVENT && !is_too_far_back(d, r->seq) && !is_too_old(d, r->recorded_us);
+}
+
 /* Is the record at seq the one? Then the ask says so. Most that are sent again
  * are the same: only where one is not, its names have to be looked at. */
 static enum cf_err candidate_check(struct dedupe *d, struct cf_tail *tail,
@@ -123,7 +115,7 @@ static enum cf_err candidate_check(struct dedupe *d, struct cf_tail *tail,
   if (err != CF_OK)
     return err;
   const struct cf_record *r = &d->block->record[seq % CF_GROUP];
-  if (r->kind != CF_K_EVENT || is_too_far_back(d, seq) || is_too_old(d, r->recorded_us))
+  if (!is_remembered(d, r))
     return CF_OK;
   ask->same = cf_record_same(ask->content, r);
   if (!ask->same) {
@@ -153,58 +145,161 @@ static enum cf_err pass_damage(struct dedupe *d, enum cf_err err)
   return CF_OK;
 }
 
-static enum cf_err check_all(struct dedupe *d, struct place place, struct cf_dedupe_ask *ask,
-                             uint64_t first, const struct candidates *c)
+struct gathering {
+  struct cf_buf *offsets;
+  size_t max;
+};
+
+static bool offset_collect(void *context, uint32_t offset)
 {
+  struct gathering *g = context;
+  cf_buf_put(g->offsets, &offset, sizeof offset);
+  return g->offsets->err == CF_OK && g->offsets->n < g->max * sizeof offset;
+}
+
+static enum cf_err collect_in(struct cf_segment *segment, uint64_t fingerprint, struct gathering *g)
+{
+  cf_buf_reset(g->offsets);
+  return cf_segment_find_id(segment, fingerprint, offset_collect, g);
+}
+
+/* Where the unit has records of that fingerprint, at most so many. */
+static enum cf_err collect(struct dedupe *d, struct place place, uint64_t fingerprint, size_t max)
+{
+  struct gathering g = {&d->offsets, max};
   enum cf_err err = CF_OK;
-  for (size_t i = 0; err == CF_OK && i < c->n && !ask->found; i++)
-    err = pass_damage(d, candidate_check(d, place.tail, ask, first + c->offset[i]));
+  if (place.segment != NULL) {
+    CF_SEGMENT_READ(d->l->pool, place.segment, err, segment, collect_in(segment, fingerprint, &g))
+    return err == CF_OK ? d->offsets.err : err;
+  }
+  cf_buf_reset(g.offsets);
+  cf_tail_find_id(place.tail, fingerprint, offset_collect, &g);
+  return d->offsets.err;
+}
+
+static size_t candidates(const struct dedupe *d)
+{
+  return d->offsets.n / sizeof(uint32_t);
+}
+
+static uint64_t candidate(const struct dedupe *d, struct place place, size_t i)
+{
+  uint32_t offset;
+  memcpy(&offset, d->offsets.p + i * sizeof offset, sizeof offset);
+  return (place.tail != NULL ? cf_tail_meta(place.tail)->first : place.segment->first) + offset;
+}
+
+/* ---- crowds ---- */
+
+static int names_compare(const struct cf_dedupe_ask *a, const struct cf_dedupe_ask *b)
+{
+  if (a->fingerprint != b->fingerprint)
+    return a->fingerprint < b->fingerprint ? -1 : 1;
+  int order = cf_str_cmp(a->source, b->source);
+  return order != 0 ? order : cf_str_cmp(a->id, b->id);
+}
+
+static int order_compare(const void *a, const void *b)
+{
+  const struct cf_dedupe_ask *const *left = a, *const *right = b;
+  return names_compare(*left, *right);
+}
+
+static enum cf_err order_make(struct dedupe *d)
+{
+  if (d->order != NULL)
+    return CF_OK;
+  d->order = malloc(d->n * sizeof *d->order);
+  if (d->order == NULL)
+    return CF_E_NOMEM;
+  for (uint32_t i = 0; i < d->n; i++)
+    d->order[i] = &d->ask[i];
+  qsort(d->order, d->n, sizeof *d->order, order_compare);
+  return CF_OK;
+}
+
+/* The first ask that does not come before the names. */
+static uint32_t order_find(const struct dedupe *d, const struct cf_dedupe_ask *names)
+{
+  uint32_t low = 0, high = d->n;
+  while (low < high) {
+    uint32_t middle = low + (high - low) / 2;
+    if (names_compare(d->order[middle], names) < 0)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+/* Whose record is it that is at seq? Those asks say so. */
+static enum cf_err crowd_check(struct dedupe *d, struct cf_tail *tail, uint64_t fingerprint,
+                               uint64_t seq)
+{
+  enum cf_err err = open_block(d, tail, seq);
+  if (err != CF_OK)
+    return err;
+  const struct cf_record *r = &d->block->record[seq % CF_GROUP];
+  err = is_remembered(d, r) ? cf_values_get(r, &d->values) : CF_E_NOTFOUND;
+  if (err != CF_OK)
+    return err == CF_E_NOTFOUND ? CF_OK : err;
+  const struct cf_dedupe_ask names = {.fingerprint = fingerprint,
+                                      .source = d->values.v[CF_M_SOURCE],
+                                      .id = d->values.v[CF_M_ID]};
+  for (uint32_t i = order_find(d, &names);
+       err == CF_OK && i < d->n && names_compare(d->order[i], &names) == 0; i++) {
+    struct cf_dedupe_ask *ask = d->order[i];
+    ask->same = ask->found ? ask->same : cf_record_same(ask->content, r);
+    err = ask->found ? CF_OK : ask_tell(d, tail, ask, r);
+  }
   return err;
 }
 
-static enum cf_err collect_in(struct cf_segment *segment, uint64_t fingerprint, size_t skip,
-                              struct candidates *c)
+/* Look at all records of the fingerprint in a unit, once for all who ask for
+ * it. */
+static enum cf_err crowd_search(struct dedupe *d, struct place place, uint64_t fingerprint)
 {
-  *c = (struct candidates){.skip = skip};
-  return cf_segment_find_id(segment, fingerprint, offset_collect, c);
+  const struct cf_dedupe_ask first = {.fingerprint = fingerprint,
+                                      .source = CF_STR(""),
+                                      .id = CF_STR("")};
+  enum cf_err err = order_make(d);
+  if (err != CF_OK)
+    return err;
+  err = collect(d, place, fingerprint, UINT32_MAX);
+  for (size_t i = 0; err == CF_OK && i < candidates(d) && d->damaged < DAMAGED_MAX; i++)
+    err = pass_damage(d, crowd_check(d, place.tail, fingerprint, candidate(d, place, i)));
+  for (uint32_t i = order_find(d, &first); i < d->n && d->order[i]->fingerprint == fingerprint; i++)
+    d->done[d->order[i] - d->ask] = true;
+  return err;
 }
 
-static enum cf_err collect_from(struct dedupe *d, struct place place, uint64_t fingerprint,
-                                size_t skip, struct candidates *c)
-{
-  enum cf_err err = CF_OK;
-  if (place.segment != NULL) {
-    CF_SEGMENT_READ(d->l->pool, place.segment, err, segment,
-                    collect_in(segment, fingerprint, skip, c))
-    return err;
-  }
-  *c = (struct candidates){.skip = skip};
-  cf_tail_find_id(place.tail, fingerprint, offset_collect, c);
-  return CF_OK;
-}
+/* ---- units ---- */
 
 static enum cf_err search_unit(struct dedupe *d, struct place place, struct cf_dedupe_ask *ask)
 {
-  uint64_t first = place.tail != NULL ? cf_tail_meta(place.tail)->first : place.segment->first;
-  struct candidates c;
-  size_t seen = 0;
-  do {
-    enum cf_err err = collect_from(d, place, ask->fingerprint, seen, &c);
-    if (err == CF_OK)
-      err = check_all(d, place, ask, first, &c);
-    if (err != CF_OK)
-      return err;
-    seen += c.n;
-  } while (!ask->found && c.n == CANDIDATES_MAX);
-  return CF_OK;
+  enum cf_err err = collect(d, place, ask->fingerprint, CANDIDATES_MAX + 1);
+  if (err == CF_OK && candidates(d) > CANDIDATES_MAX)
+    return crowd_search(d, place, ask->fingerprint);
+  for (size_t i = 0; err == CF_OK && i < candidates(d) && !ask->found; i++)
+    err = pass_damage(d, candidate_check(d, place.tail, ask, candidate(d, place, i)));
+  return err;
 }
 
-static enum cf_err search_tails(struct dedupe *d, struct cf_dedupe_ask *ask)
+static bool is_open(const struct dedupe *d, uint32_t i)
+{
+  return !d->ask[i].found && !d->done[i];
+}
+
+static enum cf_err search_tails(struct dedupe *d)
 {
   const struct cf_layout *layout = d->l->layout;
   enum cf_err err = CF_OK;
-  for (size_t i = layout->tails_n; err == CF_OK && i-- > 0 && !ask->found;)
-    err = search_unit(d, (struct place){.tail = layout->tails[i]}, ask);
+  for (size_t i = layout->tails_n; err == CF_OK && i-- > 0;) {
+    memset(d->done, 0, d->n * sizeof *d->done);
+    for (uint32_t k = 0; err == CF_OK && k < d->n; k++)
+      if (is_open(d, k))
+        err = search_unit(d, (struct place){.tail = layout->tails[i]}, &d->ask[k]);
+  }
   return err;
 }
 
@@ -247,11 +342,12 @@ static enum cf_err search_one_segment(struct dedupe *d, const struct cf_segment_
 {
   uint32_t maybe_n = 0;
   d->damaged = 0;
+  memset(d->done, 0, d->n * sizeof *d->done);
   enum cf_err err = asks_screen(d, meta, open_n, &maybe_n);
   for (uint32_t i = 0; err == CF_OK && i < maybe_n && d->damaged < DAMAGED_MAX; i++) {
-    struct cf_dedupe_ask *ask = &d->ask[d->open[d->maybe[i]]];
-    if (!ask->found)
-      err = search_segment(d, meta, ask);
+    uint32_t k = d->open[d->maybe[i]];
+    if (is_open(d, k))
+      err = search_segment(d, meta, &d->ask[k]);
   }
   return err;
 }
@@ -286,14 +382,17 @@ enum cf_err cf_dedupe(struct cf_ledger *l, struct cf_dedupe_ask *ask, uint32_t n
   d.fingerprint = malloc(n * sizeof *d.fingerprint);
   d.open = malloc(n * sizeof *d.open);
   d.maybe = malloc(n * sizeof *d.maybe);
+  d.done = malloc(n * sizeof *d.done);
+  cf_buf_init(&d.offsets, SIZE_MAX / 2);
   cf_values_init(&d.values);
-  enum cf_err err = d.block == NULL || d.fingerprint == NULL || d.open == NULL || d.maybe == NULL
+  enum cf_err err = d.block == NULL || d.fingerprint == NULL || d.open == NULL || d.maybe == NULL ||
+                            d.done == NULL
                         ? CF_E_NOMEM
                         : CF_OK;
   if (d.block != NULL)
     cf_block_init(d.block);
-  for (uint32_t i = 0; err == CF_OK && i < n; i++)
-    err = search_tails(&d, &ask[i]);
+  if (err == CF_OK)
+    err = search_tails(&d);
   if (err == CF_OK)
     err = search_segments(&d);
   if (d.block != NULL)
@@ -304,5 +403,8 @@ enum cf_err cf_dedupe(struct cf_ledger *l, struct cf_dedupe_ask *ask, uint32_t n
   free(d.fingerprint);
   free(d.open);
   free(d.maybe);
+  free(d.done);
+  free(d.order);
+  cf_buf_fini(&d.offsets);
   return err;
 }

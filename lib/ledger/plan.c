@@ -88,7 +88,8 @@ static void item_init(struct plan *p, const struct cf_event *event,
 static uint32_t own_twin(struct plan *p, uint32_t index)
 {
   const struct cf_dedupe_ask *ask = &p->ask[index];
-  for (size_t at = (size_t)ask->fingerprint & p->own.mask;; at = (at + 1) & p->own.mask) {
+  uint64_t hash = ask->fingerprint ^ cf_id_fingerprint(p->l->fingerprint_key, ask->source);
+  for (size_t at = (size_t)hash & p->own.mask;; at = (at + 1) & p->own.mask) {
     if (p->own.slot[at] == 0) {
       p->own.slot[at] = index + 1;
       return p->asks_n;

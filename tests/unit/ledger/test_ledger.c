@@ -168,6 +168,14 @@ START_TEST(test_window)
 }
 END_TEST
 
+static void event_of(struct cf_event *e, unsigned source)
+{
+  char name[16];
+  snprintf(name, sizeof name, "s%u", source);
+  struct cf_event_rules rules = {.source = cf_str_from(name)};
+  ck_assert_ok(cf_event_parse(CF_STR("{\"id\":\"1\",\"action\":\"x\"}"), &rules, e, NULL));
+}
+
 /* An id is a source's own: many sources may use the same one, and each one's
  * repetition is found among all of theirs. */
 START_TEST(test_one_id_of_many_sources)
@@ -175,12 +183,8 @@ START_TEST(test_one_id_of_many_sources)
   enum { SOURCES = 200 };
   for (unsigned round = 0; round < 3; round++) {
     for (unsigned i = 0; i < SOURCES; i++) {
-      char source[16];
       struct cf_event e;
-      struct cf_fault fault = {0};
-      snprintf(source, sizeof source, "s%u", i);
-      struct cf_event_rules rules = {.source = cf_str_from(source)};
-      ck_assert_ok(cf_event_parse(CF_STR("{\"id\":\"1\",\"action\":\"x\"}"), &rules, &e, &fault));
+      event_of(&e, i);
       struct cf_place place = stage_append(&e);
       ck_assert_int_eq(place.err, CF_OK);
       ck_assert_msg(place.duplicate == (round > 0), "round %u, source %u", round, i);
@@ -191,6 +195,36 @@ START_TEST(test_one_id_of_many_sources)
       stage_wait_for_segments(1);
     }
   }
+}
+END_TEST
+
+/* Whoever may write for very many sources holds nobody up by one id for all of
+ * them: the second round would take minutes where each looked at all. */
+START_TEST(test_one_id_of_a_crowd)
+{
+  enum { SOURCES = 20000, ROUND = SOURCES / 2 };
+  struct cf_event *e = calloc(SOURCES, sizeof *e);
+  struct cf_place *place = calloc(SOURCES, sizeof *place);
+  const struct cf_event **p = calloc(SOURCES, sizeof(void *));
+  stage_conf.segment_records = 65536;
+  for (unsigned i = 0; i < SOURCES; i++) {
+    event_of(&e[i], i);
+    p[i] = &e[i];
+  }
+  for (unsigned round = 0; round < 4; round++) {
+    unsigned from = round % 2 * ROUND;
+    struct cf_append a = {.events = p + from, .n = ROUND, .places = place + from};
+    struct cf_place before = place[from + ROUND - 1];
+    ck_assert_ok(cf_ledger_append(stage_ledger, &a));
+    for (unsigned i = from; i < from + ROUND; i++)
+      ck_assert(place[i].err == CF_OK && place[i].duplicate == (round >= 2));
+    ck_assert(round < 2 || place[from + ROUND - 1].seq == before.seq);
+  }
+  for (unsigned i = 0; i < SOURCES; i++)
+    cf_event_fini(&e[i]);
+  free(e);
+  free(place);
+  free(p);
 }
 END_TEST
 
@@ -534,6 +568,7 @@ int main(void)
       {.tcase = "ledger", .test = test_rolls_and_restarts, .loops = CF_COUNT(batches)},
       {.tcase = "ledger", .test = test_rolls_by_age},
       {.tcase = "ledger", .test = test_duplicates_across_segments},
+      {.tcase = "ledger", .test = test_one_id_of_a_crowd},
       {.tcase = "ledger", .test = test_duplicates_of_other_writers},
       {.tcase = "ledger", .test = test_window},
       {.tcase = "ledger", .test = test_one_id_of_many_sources},

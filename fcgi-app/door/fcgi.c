@@ -538,8 +538,11 @@ enum cf_err cf_fcgi_stop(struct cf_fcgi *server, int64_t wait_us)
   atomic_store(&server->accept.stopping, true);
   if (server->accept.park != NULL)
     cf_park_hurry(server->accept.park);
-  if (!await_threads(server, wait_us))
-    return CF_E_BUSY;
+  if (!await_threads(server, wait_us / 3 * 2)) {
+    cf_holds_end(server->holds); /* those who let themselves be waited for go now */
+    if (!await_threads(server, wait_us / 3))
+      return CF_E_BUSY;
+  }
   for (unsigned i = 0; i < server->workers_n; i++)
     pthread_join(server->workers[i].thread, NULL);
   cf_park_stop(server->accept.park);

@@ -34,6 +34,7 @@ struct cf_holds {
   pthread_mutex_t lock; /* over all of it */
   unsigned n, slow_n;
   unsigned slow_max, share; /* slow ones in all, and of one address or caller */
+  bool ended;               /* nobody is waited for any more */
   struct hold v[];
 };
 
@@ -196,7 +197,7 @@ void cf_holds_look(struct cf_holds *holds, int64_t now_us)
     struct hold *h = &holds->v[i];
     if (!h->waits)
       continue;
-    if (now_us >= h->end_us) {
+    if (now_us >= h->end_us || holds->ended) {
       hold_stop(h, CF_E_SLOW);
     } else if (!h->slow && now_us >= h->slow_us) {
       h->slow = has_room(holds, h->address, h->caller);
@@ -205,5 +206,12 @@ void cf_holds_look(struct cf_holds *holds, int64_t now_us)
         hold_stop(h, CF_E_CROWDED);
     }
   }
+  pthread_mutex_unlock(&holds->lock);
+}
+
+void cf_holds_end(struct cf_holds *holds)
+{
+  pthread_mutex_lock(&holds->lock);
+  holds->ended = true;
   pthread_mutex_unlock(&holds->lock);
 }

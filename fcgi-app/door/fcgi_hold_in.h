@@ -46,5 +46,7 @@ bool cf_hold_keep(struct cf_holds *holds, unsigned i, struct cf_str caller);
 
 /* Look at all of them at the time now_us (monotonic). */
 void cf_holds_look(struct cf_holds *holds, int64_t now_us);
+/* From now on each look ends every wait. */
+void cf_holds_end(struct cf_holds *holds);
 
 #endif

@@ -35,7 +35,8 @@ struct cf_fcgi;
 CF_MUST enum cf_err cf_fcgi_start(const struct cf_fcgi_job *job, struct cf_fcgi **server,
                                   struct cf_fault *fault);
 /* Finish what is being served (of the owner's door: the backlog too), end the
- * workers and free the server. CF_E_BUSY after wait_us, when some worker is
+ * workers and free the server. Peers that are waited for when two thirds of
+ * wait_us are over are cut off. CF_E_BUSY after wait_us, when some worker is
  * still in a request: the server then lives on and nothing that it uses may go.
  * NULL is harmless. */
 CF_MUST enum cf_err cf_fcgi_stop(struct cf_fcgi *server, int64_t wait_us);

@@ -180,6 +180,33 @@ START_TEST(test_trickle_behind_answer)
 }
 END_TEST
 
+/* ---- who would keep it from stopping ---- */
+
+#define EARLY RECORD("\x04", "\x01", "\x00\x13") "\x0c\x05QUERY_STRINGearly"
+static const struct {
+  const char *says;
+  size_t n;
+} keepers[] = {
+    {SAYS(BEGIN EARLY PARAMS_END INPUT_END)}, /* and does not read the answer */
+    {SAYS(HEAD INPUT)},                       /* and sends no more of the body */
+};
+
+/* A stop waits for those who are served, but not for who lets himself be waited
+ * for: what else is to be done in order comes after it. */
+START_TEST(test_stop_waits_for_no_peer)
+{
+  int fd = door_connect_owner();
+
+  ck_assert_int_eq(send(fd, keepers[_i].says, keepers[_i].n, 0), (ssize_t)keepers[_i].n);
+  while (atomic_load(&door_served) == 0)
+    usleep(1000);
+  (void)unlinkat(door_dir, "sock", 0);
+  ck_assert_ok(cf_fcgi_stop(door_owner, 1500000));
+  door_owner = NULL;
+  close(fd);
+}
+END_TEST
+
 int main(void)
 {
   const struct cf_test tests[] = {
@@ -190,6 +217,7 @@ int main(void)
        .teardown = door_tear_down},
       {.tcase = "peers", .test = test_peer_byte_by_byte, .loops = CF_COUNT(peers)},
       {.tcase = "peers", .test = test_trickle_behind_answer, .loops = CF_COUNT(unread)},
+      {.tcase = "peers", .test = test_stop_waits_for_no_peer, .loops = CF_COUNT(keepers)},
   };
   return cf_test_run("fcgi", tests, CF_COUNT(tests));
 }

@@ -181,8 +181,9 @@ struct cf_verify_result {
  *          each erasure and the pruning is authorised by a record.
  *   DEEP   what FULL does, and that the source's indexes say what its records
  *          say, and its files what it has in memory.
- *   RANGE  the tiles that hold the range; what is before and after them counts
- *          in the root by its kept rows, which proves the range included.
+ *   RANGE  the tiles that hold the range, and checkpoints kept of their sizes;
+ *          what is before and after them counts in the root by its kept rows,
+ *          which proves the range included.
  *   QUICK  likewise, the last tile only, and no kept checkpoints.
  * Where the budget ends FULL or RANGE early, the root is judged in the same way
  * from what was walked. FULL goes on by what it left in `carry`; its results

@@ -28,6 +28,8 @@ enum cf_err cf_run_begin(struct cf_verify_run *run)
     return err;
   else
     cf_edge_root(&run->edge, run->pruned_root);
+  if (run->job->mode == CF_VERIFY_RANGE) /* what was kept in years before takes seconds */
+    run->sought = run->first;
   err = cf_run_stop_next(run);
   return err == CF_OK ? cf_run_stops(run, run->edge_known) : err;
 }

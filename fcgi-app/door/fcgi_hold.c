@@ -176,7 +176,7 @@ bool cf_hold_keep(struct cf_holds *holds, unsigned i, struct cf_str caller)
     h->slow = true;
     holds->slow_n++;
   }
-  bool kept = h->slow;
+  bool kept = h->slow && !holds->ended;
   pthread_mutex_unlock(&holds->lock);
   return kept;
 }

@@ -40,13 +40,13 @@ CF_MUST enum cf_err cf_hold_go(struct cf_holds *holds, unsigned i, struct cf_pac
  * it became slow? */
 bool cf_hold_crowded(struct cf_holds *holds, unsigned i, struct cf_str caller);
 
-/* It is slow from now on by its own work. false: it would be one too many, and
- * is not. */
+/* It is slow from now on by its own work, and asks again while it works. false:
+ * it would be one too many, and is not, or has to end. */
 bool cf_hold_keep(struct cf_holds *holds, unsigned i, struct cf_str caller);
 
 /* Look at all of them at the time now_us (monotonic). */
 void cf_holds_look(struct cf_holds *holds, int64_t now_us);
-/* From now on each look ends every wait. */
+/* From now on each look ends every wait, and no work is kept. */
 void cf_holds_end(struct cf_holds *holds);
 
 #endif

@@ -115,11 +115,11 @@ enum cf_err cf_turn_work(struct cf_turn *turn)
   int64_t worked_us = now_us - turn->since_us;
   if (turn->has ? worked_us < SLICE_US : turn->used_us + worked_us < FREE_US)
     return CF_OK;
+  if (turn->may != NULL && !turn->may(turn->context))
+    return CF_E_CROWDED;
   if (turn->has) {
     turn_renew(turn->turns);
   } else {
-    if (turn->used_us < FREE_US && turn->may != NULL && !turn->may(turn->context))
-      return CF_E_CROWDED;
     (void)pthread_mutex_lock(&turn->turns->lock);
     turn_await(turn->turns);
     turn->used_us = FREE_US; /* from now on it needs one always */

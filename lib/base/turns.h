@@ -20,7 +20,8 @@ void cf_turns_free(struct cf_turns *turns); /* nobody may work; NULL is harmless
 /* One who works, in one thread. */
 struct cf_turn {
   struct cf_turns *turns;
-  /* Asked once, when it needs a turn: may it wait for one? NULL: yes. */
+  /* Asked when it needs a turn, and after each slice: may it wait for one, or
+   * go on? NULL: yes. */
   bool (*may)(void *context);
   void *context;
   bool has, rests;
@@ -29,7 +30,7 @@ struct cf_turn {
 };
 void cf_turn_init(struct cf_turn *turn, struct cf_turns *turns);
 /* To be called every now and then by who works, with no lock held: returns at
- * once, or when it is this one's turn. CF_E_CROWDED: it may not wait for one.
+ * once, or when it is this one's turn. CF_E_CROWDED: it may not.
  * NULL is harmless. */
 CF_MUST enum cf_err cf_turn_work(struct cf_turn *turn);
 /* Before it waits for something else, and at the end: its turn is another's.

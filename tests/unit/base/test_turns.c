@@ -162,6 +162,27 @@ START_TEST(test_one_that_may_not_wait)
 }
 END_TEST
 
+/* One who works for long is asked again and again: he may have to end. */
+START_TEST(test_one_that_may_no_more)
+{
+  struct cf_turn turn;
+  bool may = true;
+  turns_open(1);
+  cf_turn_init(&turn, turns);
+  turn.may = answer_is;
+  turn.context = &may;
+  while (!turn.has)
+    ck_assert_ok(cf_turn_work(&turn));
+  spin(25000);
+  ck_assert_ok(cf_turn_work(&turn));
+  may = false;
+  spin(25000);
+  ck_assert_err(cf_turn_work(&turn), CF_E_CROWDED);
+  cf_turn_rest(&turn);
+  cf_turns_free(turns);
+}
+END_TEST
+
 int main(void)
 {
   const struct cf_test tests[] = {
@@ -170,6 +191,7 @@ int main(void)
       {.tcase = "turns", .test = test_a_slice_ends_where_others_wait},
       {.tcase = "turns", .test = test_short_pieces_add_up},
       {.tcase = "turns", .test = test_one_that_may_not_wait},
+      {.tcase = "turns", .test = test_one_that_may_no_more},
   };
   return cf_test_run("turns", tests, CF_COUNT(tests));
 }

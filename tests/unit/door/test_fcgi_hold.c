@@ -142,6 +142,19 @@ START_TEST(test_writer)
 }
 END_TEST
 
+/* When all has to end nobody is waited for, and no long work goes on. */
+START_TEST(test_the_end)
+{
+  cf_hold_begin(holds, 0, fds[0][0], "192.0.2.1");
+  ck_assert(cf_hold_keep(holds, 0, CF_STR("")));
+  cf_holds_end(holds);
+  ck_assert(!cf_hold_keep(holds, 0, CF_STR("")));
+  cf_hold_read(holds, 0, &paces[0], CF_STR(""));
+  look_after(0);
+  ck_assert_err(cf_hold_go(holds, 0, &paces[0]), CF_E_SLOW);
+}
+END_TEST
+
 /* One who is quick stays quick, however long it takes in all. */
 START_TEST(test_quick_for_long)
 {
@@ -164,6 +177,7 @@ int main(void)
       {.tcase = "hold", .test = test_a_uid_for_an_address},
       {.tcase = "hold", .test = test_time_is_over},
       {.tcase = "hold", .test = test_writer},
+      {.tcase = "hold", .test = test_the_end},
       {.tcase = "hold", .test = test_quick_for_long},
   };
   return cf_test_run("fcgi_hold", tests, CF_COUNT(tests));

@@ -161,28 +161,42 @@ hide_prose() {
     s|(<p class="problem" role="alert"><strong>[^<]*</strong>) [^<]*</p>|\1 <prose></p>|' "$@"
 }
 prose_of() { sed -nE 's/.*"detail":"(([^"\\]|\\.)*)".*/\1/p; s|.*<p class="problem" role="alert">(.*)</p>.*|\1|p' "$1" | head -n 1; }
-# Counts of what reaches up to the head are of a number of records beyond the copied ledger: what they lack of the size is compared.
+# Counts of what reaches up to the head are of a number of records, and of tiles, beyond the copied ledger: what they lack of the size is compared.
 hide_verify() {
   local file
   for file in "$@"; do
-    awk -v had="$SIZE" '{
-      if (match($0, /("size":| size )[0-9]+/)) { size = substr($0, RSTART, RLENGTH); sub(/[^0-9]+/, "", size) }
-      if (size >= had && match($0, /[0-9]+ leaves checked/) && substr($0, RSTART) % 256 == size % 256)
-        $0 = substr($0, 1, RSTART - 1) "<size-" int(size / 256) - int(substr($0, RSTART) / 256) " tiles>" substr($0, RSTART + RLENGTH - 15)
-      if (size >= had && match($0, /"tiles":[0-9]+/) && substr($0, RSTART + 8) + 0 == int(size / 256))
-        $0 = substr($0, 1, RSTART + 7) "<size/256>" substr($0, RSTART + RLENGTH)
-      n = split("leaves links present", name, " ")
-      for (i = 1; size >= had && i <= n; i++)
-        if (match($0, "\"" name[i] "\":[0-9]+")) {
-          at = length(name[i]) + 3
-          count = substr($0, RSTART + at, RLENGTH - at) - (i == 2 ? count : 0)
-          if (i == 2 || count % 256 == size % 256) shown = i == 2 ? "<leaves" count ">" : "<size-" int(size / 256) - int(count / 256) " tiles>"
-          else shown = count
-          if (i == 2) count = 0
-          $0 = substr($0, 1, RSTART + at - 1) shown substr($0, RSTART + RLENGTH)
-        }
-      print
-    }' "$file" >"$TMP/newer" && cat "$TMP/newer" >"$file"
+    awk -v had="$SIZE" '
+      function whole(n) { return int(n / 256) }
+      function leaves(n) {
+        if (n == size || n == 256 * (whole(had) + 1)) return "<all>"
+        if (whole(size - n) >= whole(had)) return "<behind whole tiles>"
+        return n * 2 < had ? n : "<size-" size - n ">" # of a part; of all but what is damaged
+      }
+      function links(n) { return "<leaves" n - was ">" }
+      function tiles(n) {
+        if (n == whole(size) || n == whole(had) + 1) return "<all>"
+        return n == 0 || n == whole(size) - whole(had) ? "<behind whole tiles>" : n
+      }
+      function find(before) { # the number behind it: RSTART, RLENGTH; false: there is none
+        if (!match($0, before "[0-9]+")) return 0
+        from = RSTART
+        match(substr($0, from), before)
+        digits = from + RLENGTH
+        number = substr($0, digits) + 0
+        match(substr($0, digits), /^[0-9]+/)
+        behind = digits + RLENGTH
+        return 1
+      }
+      function put(text) { $0 = substr($0, 1, digits - 1) text substr($0, behind) }
+      { size = find("(\"size\":| size )") ? number : 0 }
+      size >= had {
+        if (find(", ") && substr($0, behind) ~ /^ leaves checked/) put(leaves(number))
+        if (find("\"leaves\":")) { was = number; put(leaves(number)) }
+        if (find("\"links\":")) put(links(number))
+        if (find("\"tiles\":")) put(tiles(number))
+        if (find("\"present\":")) put(leaves(number))
+      }
+      { print }' "$file" >"$TMP/newer" && cat "$TMP/newer" >"$file"
   done
   newer '"size":' '<size>' "$@"
   newer ' size ' '<size>' "$@"
@@ -378,8 +392,7 @@ take() { # take LEDGER: an equal copy of it, at the same place
 make_inputs() {
   local in=$TMP/in
   mkdir -p "$in"
-  # The ledger's size is then a little above that of whole tiles: no records of reading carry it over the next.
-  cli sample --seed 7 3660 >"$in/app.json"
+  cli sample --seed 7 3600 >"$in/app.json"
   awk -v dir="$in" 'BEGIN {
     split("GET GET GET POST HEAD PUT DELETE", method, " "); split("200 200 200 304 404 403 500 201", status, " ")
     split("/ /a.html /docs/1?x=1 /docs/2?q=a+b&y= /%7Euser /caf\303\251 /a%20b \\x22quoted\\x22", path, " ")
@@ -1448,7 +1461,7 @@ follow_new() { # follow_new NAME LINES: so many are new, and none is there alrea
     sleep 0.1
   done
   end_processes
-  holds "$1" "$(sed 's/ kept as.*//' "$TMP/log/follow")" "$2 lines: $2 new, 0 already there, 0"
+  holds "$1" "$(sed '/: all sessions of the page end: /d; s/ kept as.*//' "$TMP/log/follow")" "$2 lines: $2 new, 0 already there, 0"
 }
 
 # ---- files on disk
@@ -1504,7 +1517,8 @@ forms_of() { # forms_of BUILD LEDGER: of its files, in $TMP/BUILD
   for file in "$DATA"/segments/*[0-9]; do
     name=segment:${file##*/}
     "$DUMP" -l "$file" >"$dir/$name"
-    both_ways || continue # there are other records among them, so that offsets in indexes are others
+    # Behind the first one are the records that tell of segments, wherever they came between the others: offsets in indexes are others.
+    both_ways && [[ ${file##*/} = 00000000000000000000-* ]] || continue
     while read -r one; do form_of_sheet "$file" "$one" >"$dir/$name:$one"; done <"$dir/$name"
   done
 }

@@ -19,8 +19,8 @@
 /* records with one fingerprint that are looked at for each ask by itself: many
  * sources may share an id */
 #define CANDIDATES_MAX 64
-/* looks that find damage: what else the segment may have is not looked for, or
- * one that cannot be read would hold up all who append */
+/* looks that find damage: what else the unit may have is not looked for, or one
+ * that cannot be read would hold up all who append */
 #define DAMAGED_MAX 256
 
 struct dedupe {
@@ -34,7 +34,7 @@ struct dedupe {
   struct cf_values values;
   uint64_t *fingerprint; /* of the asks that are still open, and which they are */
   uint32_t *open, *maybe;
-  uint32_t damaged;             /* looks at the segment that found damage */
+  uint32_t damaged;             /* looks at the unit at hand that found damage */
   struct cf_buf offsets;        /* of candidates, each as it is in memory */
   struct cf_dedupe_ask **order; /* all asks by fingerprint and names; made when it is needed */
   bool *done;                   /* of each ask: a crowd was looked at in the unit at hand */
@@ -163,18 +163,19 @@ static enum cf_err collect_in(struct cf_segment *segment, uint64_t fingerprint, 
   return cf_segment_find_id(segment, fingerprint, offset_collect, g);
 }
 
-/* Where the unit has records of that fingerprint, at most so many. */
+/* Where the unit has records of that fingerprint, at most so many; of a damaged
+ * one those that stand before the damage. */
 static enum cf_err collect(struct dedupe *d, struct place place, uint64_t fingerprint, size_t max)
 {
   struct gathering g = {&d->offsets, max};
   enum cf_err err = CF_OK;
-  if (place.segment != NULL) {
-    CF_SEGMENT_READ(d->l->pool, place.segment, err, segment, collect_in(segment, fingerprint, &g))
-    return err == CF_OK ? d->offsets.err : err;
-  }
   cf_buf_reset(g.offsets);
-  cf_tail_find_id(place.tail, fingerprint, offset_collect, &g);
-  return d->offsets.err;
+  if (place.segment != NULL)
+    CF_SEGMENT_READ(d->l->pool, place.segment, err, segment, collect_in(segment, fingerprint, &g))
+  else
+    cf_tail_find_id(place.tail, fingerprint, offset_collect, &g);
+  err = pass_damage(d, err);
+  return err == CF_OK ? d->offsets.err : err;
 }
 
 static size_t candidates(const struct dedupe *d)
@@ -275,6 +276,12 @@ static enum cf_err crowd_search(struct dedupe *d, struct place place, uint64_t f
 
 /* ---- units ---- */
 
+static void unit_begin(struct dedupe *d)
+{
+  d->damaged = 0;
+  memset(d->done, 0, d->n * sizeof *d->done);
+}
+
 static enum cf_err search_unit(struct dedupe *d, struct place place, struct cf_dedupe_ask *ask)
 {
   enum cf_err err = collect(d, place, ask->fingerprint, CANDIDATES_MAX + 1);
@@ -295,18 +302,12 @@ static enum cf_err search_tails(struct dedupe *d)
   const struct cf_layout *layout = d->l->layout;
   enum cf_err err = CF_OK;
   for (size_t i = layout->tails_n; err == CF_OK && i-- > 0;) {
-    memset(d->done, 0, d->n * sizeof *d->done);
+    unit_begin(d);
     for (uint32_t k = 0; err == CF_OK && k < d->n; k++)
       if (is_open(d, k))
         err = search_unit(d, (struct place){.tail = layout->tails[i]}, &d->ask[k]);
   }
   return err;
-}
-
-static enum cf_err search_segment(struct dedupe *d, const struct cf_segment_meta *meta,
-                                  struct cf_dedupe_ask *ask)
-{
-  return pass_damage(d, search_unit(d, (struct place){.segment = meta}, ask));
 }
 
 /* The asks that are still open, for one segment. */
@@ -328,7 +329,7 @@ static enum cf_err asks_screen(struct dedupe *d, const struct cf_segment_meta *m
 {
   if (cf_segment_screen_ids(d->l->pool, meta, d->fingerprint, open_n, d->maybe, maybe_n))
     return CF_OK;
-  enum cf_err err = search_segment(d, meta, &d->ask[d->open[0]]);
+  enum cf_err err = search_unit(d, (struct place){.segment = meta}, &d->ask[d->open[0]]);
   if (err != CF_OK ||
       cf_segment_screen_ids(d->l->pool, meta, d->fingerprint, open_n, d->maybe, maybe_n))
     return err;
@@ -341,13 +342,12 @@ static enum cf_err search_one_segment(struct dedupe *d, const struct cf_segment_
                                       uint32_t open_n)
 {
   uint32_t maybe_n = 0;
-  d->damaged = 0;
-  memset(d->done, 0, d->n * sizeof *d->done);
+  unit_begin(d);
   enum cf_err err = asks_screen(d, meta, open_n, &maybe_n);
   for (uint32_t i = 0; err == CF_OK && i < maybe_n && d->damaged < DAMAGED_MAX; i++) {
     uint32_t k = d->open[d->maybe[i]];
     if (is_open(d, k))
-      err = search_segment(d, meta, &d->ask[k]);
+      err = search_unit(d, (struct place){.segment = meta}, &d->ask[k]);
   }
   return err;
 }

@@ -3,12 +3,18 @@
  * everything else is read. */
 #include "config.h"
 
+#include <fcntl.h>
 #include <pthread.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/codec.h"
+#include "lib/base/file.h"
+#include "lib/index/index.h"
 #include "lib/segment/bdb.h"
 #include "tests/unit/ledger/ledger_stage.h"
+#include "tests/unit/segment/forge.h"
 
 #define PAGE 16384
 
@@ -230,6 +236,77 @@ START_TEST(test_damage_of_another_id)
 }
 END_TEST
 
+/* One id of the sources from ≤ i < to; gives the seq of the last one's, and how
+ * many of them are new. */
+static uint64_t append_crowd(unsigned from, unsigned to, unsigned *fresh)
+{
+  struct cf_event *e = calloc(to - from, sizeof *e);
+  const struct cf_event **p = calloc(to - from, sizeof *p);
+  struct cf_place *place = calloc(to - from, sizeof *place);
+  struct cf_append a = {.events = p, .n = to - from, .places = place};
+  for (unsigned i = 0; i < a.n; i++) {
+    char source[16];
+    snprintf(source, sizeof source, "s%u", from + i);
+    struct cf_event_rules rules = {.source = cf_str_from(source)};
+    ck_assert_ok(cf_event_parse(CF_STR("{\"id\":\"1\",\"action\":\"x\"}"), &rules, &e[i], NULL));
+    p[i] = &e[i];
+  }
+  ck_assert_ok(cf_ledger_append(stage_ledger, &a));
+  *fresh = 0;
+  for (unsigned i = 0; i < a.n; i++) {
+    *fresh += !place[i].duplicate;
+    cf_event_fini(&e[i]);
+  }
+  uint64_t seq = place[a.n - 1].seq;
+  free(e);
+  free(p);
+  free(place);
+  return seq;
+}
+
+/* Flip a byte of what finds the record at that offset, in the second segment,
+ * by the crowd's id. */
+static void damage_pair(uint64_t offset)
+{
+  char path[300];
+  uint8_t key[16], pair[11] = {[9] = (uint8_t)(offset >> 8), (uint8_t)offset};
+  struct cf_buf file;
+  stage_segment_path(2, path);
+  stage_close_ledger();
+  forge_fingerprint_key(stage_conf.data, key);
+  cf_u64_put(pair, cf_id_fingerprint(key, CF_STR("1")));
+  cf_buf_init(&file, SIZE_MAX / 2);
+  int fd = open(path, O_RDONLY);
+  ck_assert_ok(cf_file_read_all(fd, &file));
+  close(fd);
+  const uint8_t *at = memmem(file.p, file.n, pair, sizeof pair);
+  ck_assert_ptr_nonnull(at);
+  temp_flip(path, at - (const uint8_t *)file.p);
+  cf_buf_fini(&file);
+  stage_open_ledger();
+}
+
+/* What cannot be read of the places of an id that a crowd shares makes those
+ * forgotten that stand there, and not those before. */
+START_TEST(test_damage_in_a_crowd)
+{
+  unsigned fresh;
+  stage_conf.segment_records = 4096; /* of the second */
+  stage_append_range(0, 256, 256);
+  append_crowd(0, 1000, &fresh);
+  uint64_t lost = append_crowd(1000, 4050, &fresh);
+  append_crowd(4050, 5000, &fresh);
+  stage_wait_for_segments(2);
+  damage_pair(lost - 256);
+  append_crowd(0, 1000, &fresh);
+  ck_assert_uint_eq(fresh, 0);
+  append_crowd(4049, 4050, &fresh);
+  ck_assert_uint_eq(fresh, 1);
+  append_crowd(4500, 5000, &fresh);
+  ck_assert_uint_eq(fresh, 0);
+}
+END_TEST
+
 /* The newest segment is gone, which has the hash in front of the tail: events
  * are taken, and those of the tail remembered, segments are made, the head is
  * signed, and what is lost is that segment. */
@@ -326,6 +403,7 @@ int main(void)
        .teardown = stage_ledger_teardown},
       {.tcase = "damage", .test = test_damage_of_another_reader},
       {.tcase = "damage", .test = test_damage_of_another_id},
+      {.tcase = "damage", .test = test_damage_in_a_crowd},
       {.tcase = "damage", .test = test_newest_segment_lost},
       {.tcase = "damage", .test = test_first_segment_lost},
       {.tcase = "damage", .test = test_row_of_a_later_version},

@@ -84,11 +84,13 @@ static void item_init(struct plan *p, const struct cf_event *event,
 }
 
 /* The earlier ask of the group with the same (source, id), or asks_n; enters
- * this one where there is none. */
+ * this one where there is none. Ids that are the names of their sources do not
+ * meet in one slot. */
 static uint32_t own_twin(struct plan *p, uint32_t index)
 {
   const struct cf_dedupe_ask *ask = &p->ask[index];
-  uint64_t hash = ask->fingerprint ^ cf_id_fingerprint(p->l->fingerprint_key, ask->source);
+  uint64_t source = cf_id_fingerprint(p->l->fingerprint_key, ask->source);
+  uint64_t hash = ask->fingerprint + (source << 32 | source >> 32);
   for (size_t at = (size_t)hash & p->own.mask;; at = (at + 1) & p->own.mask) {
     if (p->own.slot[at] == 0) {
       p->own.slot[at] = index + 1;

@@ -196,6 +196,11 @@ static enum cf_err fail_space(struct cf_call *call)
       "the disk is nearly full, and what cannot be recorded is not shown: free some space; where a quota hides what is free, restart the service then");
 }
 
+enum cf_err cf_access_room(struct cf_call *call)
+{
+  return cf_ledger_reads_ok(call->app->ledger) ? CF_OK : fail_space(call);
+}
+
 /* Its first record in this hour, or one that must not wait. */
 static enum cf_err mark_write(struct cf_call *call, bool whole)
 {
@@ -219,9 +224,9 @@ static enum cf_err mark_leave(struct cf_call *call, bool whole)
   struct cf_questions *questions = call->app->questions;
   if (a->action == NULL)
     return CF_OK;
-  if (mark_by(call) == CF_BY_READER && !cf_ledger_reads_ok(call->app->ledger))
-    return fail_space(call);
-  enum cf_err err = question_make(call);
+  enum cf_err err = mark_by(call) == CF_BY_READER ? cf_access_room(call) : CF_OK;
+  if (err == CF_OK)
+    err = question_make(call);
   bool counted = err == CF_OK && !a->failed &&
                  cf_questions_repeat(questions, a->question.key, 1, whole ? a->rows : 0);
   if (err == CF_OK && !counted)

@@ -25,6 +25,10 @@ CF_MUST enum cf_err cf_access_settle(struct cf_call *call, enum cf_err err);
  * known when it began. */
 void cf_access_close(struct cf_call *call, enum cf_err err);
 
+/* May reading leave marks? CF_E_SPACE, with words: what is left of the disk is
+ * for revoking tokens. */
+CF_MUST enum cf_err cf_access_room(struct cf_call *call);
+
 /* Leave a record of its own, durable when this returns, and write rows_n rows
  * of the ledger's tables in the same transaction: for sign-in and sign-out. as:
  * the token of whoever does it; NULL: the caller's own identity. It may use the

@@ -189,6 +189,13 @@ static struct cf_str trimmed(struct cf_str s)
   return s;
 }
 
+/* Each leaves a record. The page is for reading; what an admin has a session
+ * for is revoking tokens too. */
+static enum cf_err sign_in_room(struct cf_call *call, const struct cf_token *token)
+{
+  return cf_roles_have(cf_token_roles(token), CF_ROLE_ADMIN) ? CF_OK : cf_access_room(call);
+}
+
 /* What is told is made before the session is: one that cannot be told is not
  * begun. */
 static enum cf_err sign_in(struct cf_call *call, const struct cf_token *token)
@@ -245,7 +252,9 @@ enum cf_err cf_handle_login_post(struct cf_call *call)
     cf_access_refused(call, "sign-in", CF_E_TOKEN);
     return answer_login(call, 401, "This token is not known, has expired or was revoked.");
   }
-  err = sign_in(call, token);
+  err = sign_in_room(call, token);
+  if (err == CF_OK)
+    err = sign_in(call, token);
   cf_token_put(token);
   return err;
 }

@@ -225,6 +225,8 @@ full() {
   is "$(wc -l <"$TMP/acks")" $((16 * CALLERS)) "below half of it nothing is shown"
   http_as r1 '/v1/events?user=alice'
   answers "which says why" 507 no-space
+  http --data-urlencode "token=$(sed 's/.* //' "$TMP/token.r1")" /login
+  answers "nor does anybody sign in for it" 507 no-space
   check "a token can be revoked all the same" cli token --config "$CONF" revoke "$(cli token --config "$CONF" list | awk '/victim/ {print $1}')"
   stop "$SERVE"
   sed -i "s/^min_free = .*/min_free = 1M/" "$CONF"

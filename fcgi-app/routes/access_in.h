@@ -37,7 +37,7 @@ CF_MUST enum cf_err cf_access_append(struct cf_call *call, const struct cf_token
                                      const char *action, const struct cf_row *rows, size_t rows_n);
 
 /* The caller was refused what the action (a constant) names, with that error:
- * known callers and strangers alike are coalesced per minute and address. */
+ * coalesced per minute and address, or network of strangers. */
 void cf_access_refused(struct cf_call *call, const char *action, enum cf_err err);
 
 #endif

@@ -12,18 +12,21 @@
 #include "lib/base/diag.h"
 #include "lib/base/die.h"
 #include "lib/base/utf8.h"
+#include "lib/record/address.h"
 #include "lib/record/source.h"
 
 #define MINUTE_US INT64_C(60000000)
 #define TEXT_N    129
 
-/* One kind of thing: a source and reason, or a caller, action and reason. */
+/* One kind of thing: a source and reason, or a caller, action and reason. A
+ * caller is one at an address, a stranger any of a network. */
 struct entry {
   bool used;
   const char *action; /* "" of a loss */
   char who[TEXT_N];   /* source, or user */
   char credential[TEXT_N];
-  char ip[46];
+  char network[CF_NETWORK_N];    /* of strangers, else "" */
+  char ip[46];                   /* "" where it is not one of all that was counted */
   int64_t told_us;               /* when it was last told */
   struct cf_control_tally tally; /* since then */
 };
@@ -39,7 +42,7 @@ struct cf_loss {
   struct cf_ledger *ledger;
   pthread_mutex_t lock;
   struct table losses;
-  struct table refusals;
+  struct table callers, strangers; /* who were refused */
 };
 
 /* ---- records ---- */
@@ -50,12 +53,19 @@ static enum cf_err make_loss(const struct entry *entry, struct cf_event *event,
   return cf_control_loss(cf_str_from(entry->who), &entry->tally, event, fault);
 }
 
+/* Does the address not tell it? */
+static bool is_network(const struct entry *entry)
+{
+  return entry->network[0] != '\0' && entry->ip[0] == '\0';
+}
+
 static enum cf_err make_refusal(const struct entry *entry, struct cf_event *event,
                                 struct cf_fault *fault)
 {
   struct cf_control_who who = {cf_str_from(entry->who), cf_str_from(entry->credential), entry->ip};
   struct cf_control_access access = {.action = entry->action,
                                      .outcome = "failure",
+                                     .network = is_network(entry) ? entry->network : NULL,
                                      .tally = &entry->tally};
   return cf_control_access(&who, &access, event, fault);
 }
@@ -72,8 +82,10 @@ static void copy_text(struct cf_str s, char out[TEXT_N])
 
 static bool entry_same(const struct entry *a, const struct entry *b)
 {
-  return a->used && strcmp(a->who, b->who) == 0 && strcmp(a->credential, b->credential) == 0 &&
-         strcmp(a->ip, b->ip) == 0 && strcmp(a->action, b->action) == 0 &&
+  bool same_place =
+      a->network[0] != '\0' ? strcmp(a->network, b->network) == 0 : strcmp(a->ip, b->ip) == 0;
+  return a->used && same_place && strcmp(a->who, b->who) == 0 &&
+         strcmp(a->credential, b->credential) == 0 && strcmp(a->action, b->action) == 0 &&
          strcmp(a->tally.reason, b->tally.reason) == 0;
 }
 
@@ -125,8 +137,12 @@ static void entry_count(struct cf_loss *loss, struct table *table, const struct 
   pthread_mutex_lock(&loss->lock);
   int64_t now_us = cf_clock_now_us();
   struct entry *entry = place_for(table, thing);
-  if (entry->tally.count == 0)
+  if (entry->tally.count == 0) {
     entry->tally.first_us = now_us;
+    memcpy(entry->ip, thing->ip, sizeof entry->ip);
+  } else if (strcmp(entry->ip, thing->ip) != 0) {
+    entry->ip[0] = '\0';
+  }
   entry->tally.last_us = now_us;
   entry->tally.count += n;
   if (is_due(entry, now_us))
@@ -150,7 +166,10 @@ void cf_loss_refusal(struct cf_loss *loss, const struct cf_control_who *who, con
   copy_text(who->user, thing.who);
   copy_text(who->credential, thing.credential);
   snprintf(thing.ip, sizeof thing.ip, "%s", who->ip);
-  entry_count(loss, &loss->refusals, &thing, 1);
+  bool stranger = who->user.n == 0 && who->credential.n == 0;
+  if (stranger)
+    cf_address_network(who->ip, thing.network);
+  entry_count(loss, stranger ? &loss->strangers : &loss->callers, &thing, 1);
 }
 
 /* Tell what is due, or with all whatever was counted; entries that had nothing
@@ -170,18 +189,20 @@ void cf_loss_tick(struct cf_loss *loss, int64_t now_us)
 {
   pthread_mutex_lock(&loss->lock);
   table_sweep(loss, &loss->losses, now_us, false);
-  table_sweep(loss, &loss->refusals, now_us, false);
+  table_sweep(loss, &loss->callers, now_us, false);
+  table_sweep(loss, &loss->strangers, now_us, false);
   pthread_mutex_unlock(&loss->lock);
 }
 
 /* The words of the entry for everything else. */
-static void init_rest(struct table *table, const char *who)
+static void init_rest(struct table *table, const char *who, const char *network)
 {
   struct entry *rest = &table->entries[CF_LOSS_MAX - 1];
   rest->action = "refused";
   rest->tally.reason = "many";
   rest->told_us = INT64_MIN / 2;
   strcpy(rest->who, who);
+  strcpy(rest->network, network);
 }
 
 enum cf_err cf_loss_new(struct cf_ledger *ledger, struct cf_loss **loss)
@@ -191,9 +212,10 @@ enum cf_err cf_loss_new(struct cf_ledger *ledger, struct cf_loss **loss)
     return CF_E_NOMEM;
   made->ledger = ledger;
   made->losses.make = make_loss;
-  made->refusals.make = make_refusal;
-  init_rest(&made->losses, CF_SOURCE_OWN);
-  init_rest(&made->refusals, "");
+  made->callers.make = made->strangers.make = make_refusal;
+  init_rest(&made->losses, CF_SOURCE_OWN, "");
+  init_rest(&made->callers, "", "");
+  init_rest(&made->strangers, "", "many");
   CF_ASSERT(pthread_mutex_init(&made->lock, NULL) == 0);
   *loss = made;
   return CF_OK;
@@ -204,7 +226,8 @@ void cf_loss_free(struct cf_loss *loss)
   if (loss == NULL)
     return;
   table_sweep(loss, &loss->losses, cf_clock_now_us(), true);
-  table_sweep(loss, &loss->refusals, cf_clock_now_us(), true);
+  table_sweep(loss, &loss->callers, cf_clock_now_us(), true);
+  table_sweep(loss, &loss->strangers, cf_clock_now_us(), true);
   pthread_mutex_destroy(&loss->lock);
   free(loss);
 }

@@ -8,8 +8,8 @@
 #include "lib/ledger/ledger.h"
 #include "lib/record/control.h"
 
-/* So many losses, and so many refusals, are told apart at a time; what comes
- * beyond that is counted together. */
+/* So many losses, callers who were refused, and networks of strangers who were,
+ * are told apart at a time; what comes beyond that is counted together. */
 #define CF_LOSS_MAX 128
 
 /* The first of a kind is told at once; what follows within a minute of it is
@@ -23,7 +23,8 @@ void cf_loss_free(struct cf_loss *loss);
  * err.def). */
 void cf_loss_events(struct cf_loss *loss, struct cf_str source, const char *reason, uint64_t n);
 /* A caller was refused what the action (a constant) names. who->ip may be
- * empty; user and credential are empty for strangers; reason is a word of
+ * empty; user and credential are empty for strangers, whom their network tells
+ * apart; reason is a word of
  * err.def. */
 void cf_loss_refusal(struct cf_loss *loss, const struct cf_control_who *who, const char *action,
                      const char *reason);

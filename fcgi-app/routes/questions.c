@@ -4,16 +4,13 @@
 
 #include "fcgi-app/routes/questions_in.h"
 
-#include <arpa/inet.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/codec.h"
 #include "lib/base/diag.h"
 #include "lib/base/die.h"
-#include "lib/record/address.h"
 #include "lib/record/source.h"
 
 #define BUCKETS        8192 /* a power of two */
@@ -149,21 +146,6 @@ void cf_questions_add(struct cf_questions *q, const struct cf_question *question
 
 /* ---- strangers ---- */
 
-static void network_put(const char *ip, char out[CF_NETWORK_N])
-{
-  static const uint8_t v4[12] = {[10] = 0xff, [11] = 0xff};
-  uint8_t bytes[16];
-  char text[INET6_ADDRSTRLEN];
-  if (cf_address_bytes(cf_str_from(ip), bytes) != CF_OK) {
-    strcpy(out, "unknown");
-  } else if (memcmp(bytes, v4, sizeof v4) == 0) {
-    snprintf(out, CF_NETWORK_N, "%u.%u.%u.0/24", bytes[12], bytes[13], bytes[14]);
-  } else {
-    memset(bytes + 8, 0, 8);
-    snprintf(out, CF_NETWORK_N, "%s/64", inet_ntop(AF_INET6, bytes, text, sizeof text));
-  }
-}
-
 /* Under lock: is it one of those that are told apart in this hour? */
 static bool stranger_known(struct cf_questions *q, uint64_t hash)
 {
@@ -184,7 +166,7 @@ void cf_questions_network(struct cf_questions *q, const char *ip, int64_t now_us
 {
   uint8_t hash[CF_HASH_N];
   int64_t hour = cf_time_hour(now_us);
-  network_put(ip, network);
+  cf_address_network(ip, network);
   cf_sha256_1(network, strlen(network), hash);
   pthread_mutex_lock(&q->lock);
   if (hour > q->strangers_hour_us) {

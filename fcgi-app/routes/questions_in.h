@@ -7,6 +7,7 @@
 
 #include "lib/base/crypto.h"
 #include "lib/ledger/ledger.h"
+#include "lib/record/address.h"
 #include "lib/record/control.h"
 
 /* So many are known at a time, and so much of their text. Where there is no
@@ -16,7 +17,6 @@
 /* Networks of strangers that are told apart within an hour; the others are
  * `many`. */
 #define CF_STRANGERS_MAX 1000
-#define CF_NETWORK_N     50 /* bytes of a network's text, with the NUL */
 
 /* A question of a caller within an hour. */
 struct cf_question {

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/base/codec.h"
@@ -145,4 +146,19 @@ enum cf_err cf_address_block(struct cf_str s, uint8_t first[16], uint8_t last[16
     last[i] = a[i] | host;
   }
   return CF_OK;
+}
+
+void cf_address_network(const char *ip, char out[CF_NETWORK_N])
+{
+  uint8_t a[16];
+  char text[46];
+  if (read_any(cf_str_from(ip), a) != CF_OK) {
+    strcpy(out, "unknown");
+  } else if (is_v4(a)) {
+    snprintf(out, CF_NETWORK_N, "%u.%u.%u.0/24", a[12], a[13], a[14]);
+  } else {
+    memset(a + 8, 0, 8);
+    write_v6(a, text);
+    snprintf(out, CF_NETWORK_N, "%s/64", text);
+  }
 }

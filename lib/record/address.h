@@ -15,4 +15,9 @@ CF_MUST enum cf_err cf_address_bytes(struct cf_str s, uint8_t out[16]);
  * host bits below the prefix are ignored. CF_E_SYNTAX. */
 CF_MUST enum cf_err cf_address_block(struct cf_str s, uint8_t first[16], uint8_t last[16]);
 
+#define CF_NETWORK_N 50 /* bytes of a network's text, with the NUL */
+/* The network of a canonical address, a /24 or /64; `unknown` of any other
+ * text. */
+void cf_address_network(const char *ip, char out[CF_NETWORK_N]);
+
 #endif

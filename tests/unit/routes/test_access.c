@@ -384,6 +384,31 @@ START_TEST(test_networks)
 }
 END_TEST
 
+/* Who is turned away under a name is told by it, however many strangers are. */
+START_TEST(test_networks_refused)
+{
+  char ip[40];
+  ck_answer(get_from("/v1/events", "2001:db8::1"), 401);
+  for (int i = 2; i < 6; i++) {
+    snprintf(ip, sizeof ip, "2001:db8::%x", i);
+    ck_answer(get_from("/v1/events", ip), 401);
+  }
+  for (int i = 0; i < 200; i++) {
+    snprintf(ip, sizeof ip, "2001:db8:1:%x::1", i);
+    ck_answer(get_from("/v1/events", ip), 401);
+  }
+  ck_answer(get("/v1/events", writer), 403);
+  stage_reopen();
+  ck_assert_uint_eq(trail("&action=refused&user=web1"), 1);
+  ck_assert_uint_eq(trail("&action=refused&ip=2001:db8::/64"), 1);
+  ck_assert_uint_eq(trail("&action=refused&limit=200"), 131);
+  ck_value("events.129.attributes.network", "2001:db8::/64");
+  ck_value("events.129.attributes.count", "4");
+  ck_value("events.129.ip", "null");
+  ck_value("events.130.attributes.network", "many");
+}
+END_TEST
+
 /* ---- what it tells ---- */
 
 START_TEST(test_long_filter)
@@ -558,6 +583,7 @@ int main(void)
        .test = test_networks,
        .setup = setup_public,
        .teardown = stage_teardown},
+      {.tcase = "strangers", .test = test_networks_refused},
       {.tcase = "relaxed",
        .test = test_relaxed_waits_for_nobody,
        .setup = setup_relaxed,

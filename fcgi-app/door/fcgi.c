@@ -47,6 +47,7 @@
 /* for the rest of a body that nobody wanted, or its end, which most likely come
  * at once: so long in all, and so many bytes */
 #define SOON_US   10000
+#define HASTE_US  1000 /* where too many workers wait so */
 #define REST_N    (64u << 10)
 #define NUDGE_US  20000
 #define WRITE_MAX (64 << 10)
@@ -303,10 +304,13 @@ static bool rest_read(struct worker *w)
 
   if (FCGX_HasSeenEOF(in) != 0)
     return body_ended(w);
-  read_end_us = cf_clock_mono_us() + SOON_US;
+  bool patient = cf_accept_wait_begin(&w->server->accept);
+  read_end_us = cf_clock_mono_us() + (patient ? SOON_US : HASTE_US);
   for (size_t all = 0; n > 0 && all < REST_N; all += n)
     n = (size_t)FCGX_GetStr(trash, (int)sizeof trash, in);
   read_end_us = 0;
+  if (patient)
+    cf_accept_wait_end(&w->server->accept);
   return body_ended(w);
 }
 
@@ -498,6 +502,7 @@ enum cf_err cf_fcgi_start(const struct cf_fcgi_job *job, struct cf_fcgi **server
   s->accept.listener = job->listener;
   s->accept.tcp = is_tcp(job->listener);
   s->accept.backlog = job->owner_door;
+  s->accept.patient_max = job->threads > 1 ? job->threads / 2 : 1;
   atomic_init(&s->last_us, cf_clock_mono_us());
   prepare_process();
   if (FCGX_Init() != 0) {

@@ -91,13 +91,36 @@ int cf_accept_next(struct cf_accept *accept, atomic_bool *waits)
   }
 }
 
-bool cf_accept_head(struct cf_accept *accept, int fd, bool kept)
+bool cf_accept_wait_begin(struct cf_accept *accept)
+{
+  if (atomic_fetch_add(&accept->patient, 1) < accept->patient_max)
+    return true;
+  atomic_fetch_sub(&accept->patient, 1);
+  return false;
+}
+
+void cf_accept_wait_end(struct cf_accept *accept)
+{
+  atomic_fetch_sub(&accept->patient, 1);
+}
+
+static bool comes_soon(struct cf_accept *accept, int fd)
 {
   struct pollfd p = {.fd = fd, .events = POLLIN};
+
+  if (!cf_accept_wait_begin(accept))
+    return false;
+  bool came = poll(&p, 1, CF_ACCEPT_SOON_MS) > 0;
+  cf_accept_wait_end(accept);
+  return came;
+}
+
+bool cf_accept_head(struct cf_accept *accept, int fd, bool kept)
+{
   bool any;
   enum cf_head head = cf_head_peek(fd, &any);
 
-  if (head == CF_HEAD_PART && !any && poll(&p, 1, CF_ACCEPT_SOON_MS) > 0)
+  if (head == CF_HEAD_PART && !any && comes_soon(accept, fd))
     head = cf_head_peek(fd, &any);
   if (head == CF_HEAD_BAD)
     close(fd);

@@ -21,7 +21,14 @@ struct cf_accept {
   bool backlog; /* what is in it is ours to serve when we stop */
   struct cf_park *park;
   atomic_bool stopping;
+  atomic_uint patient;  /* workers that wait for what comes soon */
+  unsigned patient_max; /* so many at most, whoever lets them */
 };
+
+/* May one more worker wait for what most likely comes at once? Then it says
+ * when it does so no more. */
+bool cf_accept_wait_begin(struct cf_accept *accept);
+void cf_accept_wait_end(struct cf_accept *accept);
 
 /* The next connection; -1: the server stops, and nobody waits. *waits: it can
  * be woken. */

@@ -3,7 +3,7 @@
  * number; heard out; hurried. */
 #include "config.h"
 
-#include "fcgi-app/door/fcgi_park_in.h"
+#include "fcgi-app/door/fcgi_accept_in.h"
 
 #include <poll.h>
 #include <stdatomic.h>
@@ -95,6 +95,26 @@ START_TEST(test_ready_when_whole)
   }
   ck_assert_int_eq(take_ready(), near);
   ck_assert(cf_park_empty(park));
+  close(near);
+  close(peer);
+}
+END_TEST
+
+/* Whoever says nothing is waited for only where not too many workers do. */
+START_TEST(test_patience)
+{
+  int near;
+  struct cf_accept accept = {.listener = -1, .park = park, .patient_max = 1};
+  int peer = far_end(&near);
+  ck_assert(cf_accept_wait_begin(&accept));
+  ck_assert(!cf_accept_wait_begin(&accept));
+  ck_assert(!cf_accept_head(&accept, near, false));
+  ck_assert(!cf_park_empty(park));
+  cf_accept_wait_end(&accept);
+  ck_assert(cf_accept_wait_begin(&accept));
+  say(peer, 0, HEAD_N);
+  ck_assert_int_eq(take_ready(), near);
+  ck_assert(cf_accept_head(&accept, near, false));
   close(near);
   close(peer);
 }
@@ -233,6 +253,7 @@ int main(void)
   const struct cf_test tests[] = {
       {.tcase = "park", .test = test_ready_when_whole, .setup = set_up, .teardown = tear_down},
       {.tcase = "park", .test = test_ready_at_once},
+      {.tcase = "park", .test = test_patience},
       {.tcase = "park", .test = test_nonsense_is_closed},
       {.tcase = "park", .test = test_oldest_goes},
       {.tcase = "park", .test = test_waits_ten_seconds},

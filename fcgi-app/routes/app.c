@@ -136,6 +136,16 @@ static enum cf_err check_ready(struct cf_call *call)
   return cf_fail(&call->fault, CF_E_LEAVING, NULL, "the service is stopping; send it again");
 }
 
+/* Whose share of the workers a request may take: all strangers have one. */
+static struct cf_str caller_of(const struct cf_identity *who)
+{
+  switch (who->via) {
+  case CF_VIA_NOBODY: return CF_STR("nobody");
+  case CF_VIA_TRUST: return who->user;
+  default: return who->credential;
+  }
+}
+
 /* What the log has to say may take its reader long, and he may read it slowly:
  * where he has his share already, he is told so before it begins. Events are
  * taken all the same, as long as they come quickly. */
@@ -143,7 +153,7 @@ static enum cf_err check_crowd(struct cf_call *call)
 {
   struct cf_transport *transport = call->request->transport;
 
-  transport->caller = call->who.via == CF_VIA_TRUST ? call->who.user : call->who.credential;
+  transport->caller = caller_of(&call->who);
   if (call->route->need == CF_NEED_NOBODY || call->route->method == CF_HTTP_POST ||
       transport->crowded == NULL || !transport->crowded(transport->context))
     return CF_OK;

@@ -10,6 +10,7 @@
  *   stdin   FastCGI: POST PATH with the header line of HEADERFILE, the body a
  *           byte at a time
  *   body    HTTP: POST PATH with HEADERFILE's lines, the body a byte at a time
+ *   form    the same, from four addresses in turn
  *   reader  HTTP: GET PATH with them, the answer read a byte at a time
  *   large   HTTP: POST PATH with them, a body of LARGE_N bytes as fast as it
  *           goes, and afterwards the answer
@@ -38,6 +39,7 @@
 #define PEERS_MAX   4096
 #define BEAT_MS     100
 #define BODY_N      100000
+#define FORM_N      4000
 #define LARGE_N     (4 << 20)
 #define HEADERS_MAX 4096
 
@@ -81,9 +83,14 @@ static long now_ms(void)
 static int connect_tcp(const char *port)
 {
   struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((unsigned short)atoi(port))};
+  struct sockaddr_in from = {.sin_family = AF_INET};
+  static unsigned turn;
   int fd = socket(AF_INET, SOCK_STREAM, 0), small = 4096;
 
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + turn++ % 4);
+  if (is("form") && bind(fd, (struct sockaddr *)&from, sizeof from) != 0)
+    die("cannot be of another address");
   if (is("reader"))
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
   if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) != 0)
@@ -170,7 +177,9 @@ static void make_http(const char *path, const char *headers)
   if (!is("reader"))
     n += snprintf(request + n, sizeof request - (size_t)n,
                   "Content-Type: application/json\r\nContent-Length: %d\r\n",
-                  is("large") ? LARGE_N : BODY_N);
+                  is("large")  ? LARGE_N
+                  : is("form") ? FORM_N
+                               : BODY_N);
   n += snprintf(request + n, sizeof request - (size_t)n, "\r\n");
   request_n = (size_t)n;
 }
@@ -204,7 +213,7 @@ static void peer_beat(struct peer *p)
     return;
   if (is("stdin"))
     (void)!send(p->fd, "\1\5\0\1\0\1\0\0 ", 9, MSG_DONTWAIT | MSG_NOSIGNAL);
-  if ((is("body") && p->status == 0) || is("params"))
+  if (((is("body") || is("form")) && p->status == 0) || is("params"))
     (void)!send(p->fd, " ", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
   ssize_t n = recv(p->fd, bytes, is("reader") ? 1 : sizeof bytes, MSG_DONTWAIT);
   if (n > 0)

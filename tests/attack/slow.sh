@@ -78,6 +78,17 @@ attacked() { # attacked NAME KIND WHERE [PATH [HEADERFILE]]; who says nothing fo
   [[ $2 = body || $2 = stdin || $((SECONDS - begun)) -ge 9 ]] || is "$(grep -v up "$TMP/log/$2" | paste -sd ' ')" "open $PEERS" "$1: they are still there"
 }
 
+# Strangers who sign in a byte at a time, from several addresses: whoever reads is answered.
+forms() { # forms DOOR
+  local status ms
+  attack "$1: forms without a token" form "$PORT" "$MOUNT/login"
+  took read -H @"$TMP/token.reader" '/v1/events?limit=1'
+  read -r status ms <"$TMP/took.read"
+  is "$status" 200 "$1: forms without a token: a reader's page, in $ms ms"
+  meanwhile "$1: forms without a token"
+  stop "$ATTACK" || fail "$1: the attack had to be killed"
+}
+
 # Clients that send a large body, whatever they are told, and then look for the answer.
 refused() { # refused DOOR
   local want who
@@ -93,6 +104,7 @@ refused() { # refused DOOR
 through() { # through DOOR SOCKET: all of it
   refused "$1"
   attacked "$1: bodies without a token" body "$PORT" "$MOUNT/v1/events"
+  forms "$1"
   attacked "$1: bodies with a token" body "$PORT" "$MOUNT/v1/events" "$TMP/token.other"
   attacked "$1: silent connections" silent "$2"
   attacked "$1: parameters a byte at a time" params "$2"

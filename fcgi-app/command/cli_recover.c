@@ -91,7 +91,7 @@ static void here_put(struct cf_buf *b, const struct past *past)
   }
   cf_buf_putf(b, "here:    %llu records, ", (unsigned long long)past->here.size);
   if (past->here.missing > 0)
-    cf_buf_putf(b, "but of %llu segments the file is missing; ",
+    cf_buf_putf(b, "but segments without their file: %llu; ",
                 (unsigned long long)past->here.missing);
   cf_buf_puts(b, "what the files hold was not looked at: that is what `verify` does\n");
 }
@@ -119,12 +119,18 @@ static void lost_put(struct cf_buf *b, const struct cf_conf *conf, const struct 
     cf_buf_puts(b, "lost:    the records in the missing files\n");
 }
 
-/* What only one of the two directories wants. */
-static void nearest_put(struct cf_buf *b, const struct cf_conf *conf)
+/* What only some of the files, or one of the two directories, wants. */
+static void nearest_put(struct cf_buf *b, const struct cf_conf *conf, const struct past *past)
 {
   char state[4096];
   const char *signer = conf->signer;
 
+  if (past->copy != NULL && past->lost == CF_OK)
+    cf_buf_putf(
+        b,
+        "Put the missing files, each with its .sums, back into %s/segments (cp -a). Nothing else is\n"
+        "needed: without them the ledger goes on, but for their records.\n\n",
+        conf->data);
   int n = snprintf(state, sizeof state, "%s/state", signer);
   if (access(signer, F_OK) != 0)
     cf_buf_putf(
@@ -143,7 +149,7 @@ static void ways_put(struct cf_buf *b, const struct cf_conf *conf, const struct 
   const struct passwd *user = owned ? getpwuid(st.st_uid) : NULL;
 
   cf_buf_putc(b, '\n');
-  nearest_put(b, conf);
+  nearest_put(b, conf, past);
   cf_buf_putf(
       b,
       "1. Put the newest data back into %s: another copy, a later backup, the disk that failed; it belongs to\n"

@@ -18,7 +18,8 @@ file=$(find "$DATA/segments" -type f ! -name '*.sums' | head -n 1)
 if [ -n "$file" ]; then
   mv "$file" "$TMP/segment"
   run_conf "but a segment" 1 recover
-  says 'of 1 segments the file is missing' "whose file is missing"
+  says 'segments without their file: 1' "whose file is missing"
+  says 'Put the missing files, each with its .sums, back into' "and what to do"
   mv "$TMP/segment" "$file"
 fi
 run_conf "what came after it" 0 import --source z "$TMP/sample"

@@ -108,7 +108,11 @@ int cf_service_run_web(const struct cf_conf *conf, int listener)
     /* Whatever comes of it: requests are answered, with 503 at worst, and it is
      * tried again. */
     if (cf_service_own(service, NULL) != CF_OK)
-      cf_log(CF_LOG_INFO, "not the owner of %s", conf->data);
+      cf_log(
+          CF_LOG_INFO,
+          "not the owner of %s: another process is, perhaps `counterfoil import --follow`, with the "
+          "configuration that it read",
+          conf->data);
     job.context = service;
     err = cf_fcgi_start(&job, &web, &fault);
   }

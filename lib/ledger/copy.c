@@ -195,10 +195,11 @@ static enum cf_err open_inside(struct cf_ledger *l, struct cf_fault *fault)
     (void)close(signer);
   l->sealed = l->evidence.checkpoint.size;
   if (err == CF_OK && l->sealed < l->size)
-    cf_log(CF_LOG_WARNING,
-           "the first %llu of %llu records are signed: that this log wrote the others too only the "
-           "signer's key can tell, at a start or by `counterfoil recover`",
-           (unsigned long long)l->sealed, (unsigned long long)l->size);
+    cf_log(
+        CF_LOG_WARNING,
+        "the first %llu of %llu records are signed: that this log wrote the others too nobody can "
+        "tell without the signer's key",
+        (unsigned long long)l->sealed, (unsigned long long)l->size);
   return err;
 }
 

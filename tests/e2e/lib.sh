@@ -145,7 +145,8 @@ ours() { find /proc -maxdepth 2 -path '/proc/[0-9]*/exe' -lname "$TMP/bin/*" 2>/
 owner() {
   local pid
   for pid in $(ours); do
-    if find "/proc/$pid/fd" -lname "$DATA/env/*" 2>/dev/null | grep -q .; then echo "$pid"; return 0; fi
+    # find fails too where a descriptor goes while it looks
+    if [ -n "$(find "/proc/$pid/fd" -lname "$DATA/env/*" -print -quit 2>/dev/null)" ]; then echo "$pid"; return 0; fi
   done
   return 1
 }

@@ -8,7 +8,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/base/clock.h"
 #include "tests/unit/door/door_stage.h"
 
 #define SAYS(literal)         literal, sizeof(literal) - 1
@@ -170,9 +169,8 @@ START_TEST(test_trickle_behind_answer)
   for (int k = 0; k < 4; k++)
     ck_assert_int_eq(pthread_create(&threads[k], NULL, trickle, &i), 0);
   usleep(50000);
-  int64_t since_us = cf_clock_mono_us();
   ck_assert_ok(door_ask(door_connect_owner(), &c, "POST", "echo", NULL));
-  ck_assert_int_lt(cf_clock_mono_us() - since_us, 1000000);
+  ck_assert(!atomic_load(&served)); /* they go on still */
   door_check_echo(&c, "web", 10);
   atomic_store(&served, true);
   for (int k = 0; k < 4; k++)

@@ -38,7 +38,7 @@ check_command() { # leaves the commands in $tmp/commands
   awk '/^\.Sh /{on = ($2 == "DESCRIPTION")} on && /^\.Ss /{print $2}' "$page" | sort >"$tmp/sections"
   same "counterfoil --help" "$tmp/commands" "$page" "$tmp/sections"
   while read -r command; do
-    "$CF_CLI" "$command" --help | help_options | grep -vx -e config -e help | sort >"$tmp/help"
+    "$CF_CLI" "$command" --help | help_options | sed -E "/^(config|help|version)$/d" | sort >"$tmp/help"
     man_section "$page" "$command" | man_options | sort >"$tmp/man"
     [ ! -s "$tmp/help" ] || same "counterfoil $command --help" "$tmp/help" "$page, $command" "$tmp/man"
   done <"$tmp/commands"
@@ -63,13 +63,14 @@ route_lines() { # METHOD PATH PARAMETERS; "?" where the handler judges them
 }
 
 question_names() { # the parameters of GET /v1/events, one a line
-  local name
+  local name type
   sed -n 's/^CF_PARAM([A-Z_]*, *"\([a-z_]*\)".*/\1/p' lib/query/query.def
-  while read -r name; do
+  while read -r name type; do
     printf '%s\n' "$name" "$name.not"
     [ "$name" = ip ] || echo "$name.prefix"
-  done < <(sed -n 's/^CF_MEMBER([A-Z_]*, *"\([a-z_]*\)", *[A-Z]*, *[A-Z]*, *[1-9][0-9]*,.*/\1/p' lib/record/schema.def)
-  printf '%s\n' q format
+    case $type in NAME | TEXT) echo "$name.ci" ;; esac
+  done < <(sed -n 's/^CF_MEMBER([A-Z_]*, *"\([a-z_]*\)", *\([A-Z]*\), *[A-Z]*, *[1-9][0-9]*,.*/\1 \2/p' lib/record/schema.def)
+  printf '%s\n' attributes.NAME q format trailer
 }
 
 check_routes() {
@@ -84,7 +85,7 @@ check_routes() {
       | if has("$ref") then (.["$ref"] | split("/")[-1]) as $name | $all.components.parameters[$name] else . end | select(.in == "query").name' www/openapi.json | sort >"$tmp/described"
     case $method.$path.$params in
       'GET./v1/events.?') question_names ;;
-      'GET./.?') question_names | grep -vxE 'limit|fields|format' | grep -xFf "$tmp/described" ;; # it describes some of them
+      'GET./.?') question_names | grep -vxE 'limit|fields|format|trailer' | grep -xFf "$tmp/described" ;; # it describes some of them
       *.'?') complain "nobody knows the parameters of $method $path" ;;
       *) tr ' ' '\n' <<<"$params" | sed '/^$/d' ;;
     esac | sort >"$tmp/taken"
@@ -99,6 +100,12 @@ check_routes() {
 members() { sed -n "/^[a-z].*[ *]$2(/,/^}/p" "$1" | grep -oE 'put_[a-z0-9_]+\([^"]*, "[a-z_]+"' | sed 's/.*, "//; s/"//'; }
 
 check_answers() { # of answers that openapi.json describes and that have grown
+  {
+    echo ok
+    members fcgi-app/routes/handle_admin.c cf_handle_healthz
+  } | sort >"$tmp/table"
+  jq -r '.paths["/healthz"].get.responses["200"].content["application/json"].schema.properties | keys[]' www/openapi.json | sort >"$tmp/openapi"
+  same fcgi-app/routes/handle_admin.c "$tmp/table" "www/openapi.json, GET /healthz" "$tmp/openapi"
   {
     echo ready
     members fcgi-app/routes/handle_admin.c cf_handle_readyz | sort -u
@@ -123,7 +130,7 @@ check_formats() { # names, and the media types that Accept asks by
 }
 
 # Words that no client of HTTP sees yet.
-unseen='expired|bad-signature|bad-proof'
+unseen='expired|bad-signature|bad-proof|later'
 
 check_errors() {
   sed -n 's/^CF_ERR([A-Z]*, *"\([a-z-]*\)", *\([0-9]*\),.*/\2 \1/p' lib/base/err.def | grep -vE " ($unseen)\$" | sort >"$tmp/table"
@@ -141,7 +148,7 @@ check_members() {
 }
 
 check_verdicts() {
-  sed -n 's/^CF_VERDICT(\([A-Z_]*\))/\1/p' lib/proof/verdict.def | sort >"$tmp/table"
+  sed -n 's/^CF_VERDICT(\([A-Z_]*\),.*/\1/p' lib/proof/verdict.def | sort >"$tmp/table"
   awk '/^## /{on = ($0 == "## Verdicts"); next} /^$/{on = 0} on' doc/format.md | grep -o '`[A-Z_]*`' | tr -d '`' | sort >"$tmp/format"
   same lib/proof/verdict.def "$tmp/table" doc/format.md "$tmp/format"
 }

@@ -34,12 +34,13 @@ includes=$(awk "$house_awk"'
   function bad(what) { printf "%s:%d: %s\n", FILENAME, FNR, what; faults = 1 }
   # The rule for one third-party header: the space-separated files or folders that may include it.
   function owners(header) {
-    if (header ~ /^(fcgiapp|fcgi_stdio|fcgi_config|fcgios|fcgimisc|fastcgi)\.h$/) return "fcgi-app/door/fcgi.c tests/bench/empty.c"
+    if (header ~ /^(fcgiapp|fcgi_stdio|fcgi_config|fcgios|fcgimisc|fastcgi)\.h$/) return "fcgi-app/door/fcgi_seat_in.h tests/bench/empty.c"
     if (header ~ /^json-c\// || header == "json.h") return "lib/record/json.c"
     if (header ~ /^openssl\//) return "lib/base/crypto.c"
     if (header ~ /^db(_185)?\.h$/) return "lib/segment/bdb_in.h tests/unit/segment/old_file.c"
-    if (header ~ /^(zstd|zstd_errors|zdict)\.h$/) return "lib/base/pack.c"
-    if (header ~ /^(zlib|zconf)\.h$/) return "fcgi-app/http/body.c"
+    if (header ~ /^(zstd|zstd_errors|zdict)\.h$/) return "lib/base/pack.c lib/input/packing.c"
+    if (header ~ /^(zlib|zconf)\.h$/) return "fcgi-app/http/body.c fcgi-app/http/gzip.c lib/input/packing.c"
+    if (header ~ /^(lzma|bzlib)\.h$/ || header ~ /^lzma\//) return "lib/input/packing.c"
     if (header == "check.h") return "tests/"
     return ""
   }
@@ -82,7 +83,7 @@ includes=$(awk "$house_awk"'
     if (list != "") {
       if (!owned(list)) bad("only " list " may include " text)
     } else if (text ~ /^(lib|fcgi-app|tests)\//) own_header(text)
-    else if (open == "\"" && text != "config.h") bad("\"" text "\" is not named from the root of the tree")
+    else if (open == "\"" && text !~ /^(config|paths)\.h$/) bad("\"" text "\" is not named from the root of the tree")
   }
   END { exit faults }
 ' "${code[@]}") || status=$?

@@ -9,6 +9,7 @@ BEGIN {
   value["TEXT"] = "text"
   value["BASE"] = "a URL path like /audit"
   value["PLACE"] = "an absolute path, or 127.0.0.1:port"
+  value["URL"] = "a URL like https://audit.example.org/audit"
   value["WORD"] = "one word"
   value["OCTAL"] = "an octal mode"
   value["SIZE"] = "bytes, or a number with K, M or G"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # make demo: a ledger behind lighttpd, fed, asked, verified and damaged, with every answer checked. PORT=N takes that port; on a
-# terminal it stays until it is interrupted, but not with ONCE=1. Nothing is left behind.
+# terminal it stays until it is interrupted, but not with ONCE=1. Nothing is left behind, so what is gone at its end, the port, tokens,
+# the directory, is told only by who stays.
 . "$(dirname "$0")/e2e/lib.sh"
 . "$lib/servers.sh"
 . "$lib/ask.sh"
@@ -14,14 +15,14 @@ START=$SECONDS
 
 title() { printf '\n== %s\n\n' "$*"; }
 show() { printf '   $ %s\n' "$*"; }
-indent() { sed 's/^/     /' | cut -c 1-150; }
+indent() { sed "s|$TMP/||g; s/^/     /" | cut -c 1-150; }
 pass() { passed=$((passed + 1)); printf '   ok: %s\n' "$1"; }
 
 tokens() {
   title "Tokens: who may do what"
   for role in writer reader auditor; do
     add_token "$role" "$role"
-    printf '   %-8s %s\n' "$role" "$(token_of "$role")"
+    printf '   %-8s %s\n' "$role" "$(token_of "$role" | sed 's/_.*/_…/')"
   done
   show "counterfoil token list"
   cli token --config "$CONF" list >"$TMP/list"
@@ -36,7 +37,7 @@ token_of() { sed 's/.*Bearer //' "$TMP/token.$1"; }
 single() {
   local event='{"id":"demo-1","action":"door.open","user":"alice","ip":"192.0.2.7","status":200}' seq
   title "One event by curl, and the same once more"
-  show "curl -H 'Authorization: Bearer …' -d '$event' $URL/v1/events"
+  show "curl -H 'Authorization: Bearer …' -d '$event' \$URL/v1/events"
   http_as writer -H 'Content-Type: application/json' -d "$event" /v1/events
   indent <"$TMP/body"
   answers "it is on disk when the answer comes" 201
@@ -55,7 +56,7 @@ samples() {
   cli sample "$SAMPLES" >"$TMP/samples.ndjson" 2>>"$TMP/log/sample"
   is "$(wc -l <"$TMP/samples.ndjson")" "$SAMPLES" "counterfoil sample $SAMPLES"
   split -l 1000 "$TMP/samples.ndjson" "$TMP/part."
-  show "curl -H 'Authorization: Bearer …' -H '$NDJSON' --data-binary @part $URL/v1/events"
+  show "curl -H 'Authorization: Bearer …' -H '$NDJSON' --data-binary @part \$URL/v1/events"
   for part in "$TMP"/part.*; do
     http_as writer -H "$NDJSON" --data-binary @"$part" /v1/events
     accepted=$((accepted + $(json .accepted)))
@@ -79,7 +80,7 @@ follow() {
   for ((i = 1; i <= n; i++)); do echo "url = \"$SITE/visit-$((i % 4)).html?n=$i\""; done >"$TMP/visits"
   curl -q -sS --noproxy '*' -A 'demo visitor' -K "$TMP/visits" -o /dev/null >/dev/null 2>>"$TMP/log/curl"
   wait_for_visits "$n"
-  is "$VISITS" "$n" "$n requests for $SITE/visit-….html are found as events"
+  is "$VISITS" "$n" "$n requests for /visit-….html are found as events"
   http_as reader "/v1/events?source=lighttpd&resource=/visit-2.html&limit=1"
   json '.events[0]' | indent
   is "$(json '.events[0] | "\(.method) \(.status) \(.user_agent) \(.ip)"')" "GET 404 demo visitor 127.0.0.1" "with method, status, user agent, address"
@@ -124,7 +125,7 @@ page() {
   http -c "$TMP/cookies" -H "Origin: $SITE" --data-urlencode "token=$(token_of auditor)" /login
   like "$STATUS" '^30[23]$' "signing in with a token"
   http -b "$TMP/cookies" /
-  is "$STATUS" 200 "$URL/"
+  is "$STATUS" 200 "it is there"
   is "$(($(grep -c /audit/v1/events "$TMP/body") > 0))" 1 "it shows the newest events, which are the questions above, out of lighttpd's log"
   http -b "$TMP/cookies" '/?user=alice&method='
   is "$STATUS $(($(grep -c 'door.open' "$TMP/body") > 0))" "200 1" "and filters them, without JavaScript"
@@ -190,7 +191,7 @@ damage() {
   title "One flipped byte, on a copy of the ledger"
   copied
   segment=$(find "$TMP/copy/segments" -type f ! -name '*.sums' | sort | sed -n 2p)
-  at=$(($(block_place "$segment" 7) + 100))
+  at=$(($(part_place "$segment" 7) + 100))
   flip "$segment" "$at"
   show "counterfoil verify     # byte $at of $(basename "$segment") was flipped"
   cli verify --config "$TMP/copy.conf" >"$TMP/verify" 2>>"$TMP/log/copy"
@@ -208,22 +209,22 @@ damage() {
 }
 
 stay() {
+  [ -t 1 ] && [ "${ONCE:-}" != 1 ] && [ "$failed" = 0 ] || return 0
   title "Look around"
   printf '   the page   %s/\n   sign in    %s   (reads and verifies)\n   write      %s\n   files      %s\n\n' \
     "$URL" "$(token_of auditor)" "$(token_of writer)" "$TMP"
-  [ -t 1 ] && [ "${ONCE:-}" != 1 ] && [ "$failed" = 0 ] || return 0
   printf '   Ctrl-C ends it and removes everything.\n'
   trap 'echo; finish' INT TERM HUP
   while alive "$LIGHTTPD"; do sleep 1; done
 }
 
 begin demo
-title "A ledger: $ORIGIN, in $DATA"
+title "A ledger: $ORIGIN"
 make_ledger
 indent <"$TMP/log/init"
 serve_start
 lighttpd_front_start
-pass "lighttpd serves it at $URL/"
+pass "lighttpd serves it at $MOUNT/"
 tokens
 single
 samples

@@ -7,46 +7,88 @@ for (const time of document.querySelectorAll("time[datetime]")) {
   if (!Number.isNaN(date.getTime())) time.title = date.toLocaleString();
 }
 
+/* What a server that does not answer as it should has said, in words. */
+async function refusal(answer) {
+  if (/json/.test(answer.headers.get("Content-Type"))) {
+    const problem = await answer.json().catch(() => ({}));
+    if (problem.title) return problem.detail ? `${problem.title}: ${problem.detail}` : problem.title;
+  }
+  if (answer.status >= 502 && answer.status <= 504) return `the web server did not reach the log (${answer.status}); it may be starting: try again`;
+  return `the server answered ${answer.status} ${answer.statusText}`;
+}
+
 /* Each line of the answer is a JSON object; the last one is the verdict. */
-async function verify(link, verdict) {
-  verdict.textContent = "checking …";
-  const answer = await fetch(link.href, { headers: { Accept: "application/x-ndjson" }, credentials: "same-origin" });
-  if (!answer.ok) throw new Error((await answer.json()).title);
+async function part(href, verdict) {
+  let answer;
+  try {
+    answer = await fetch(href, { headers: { Accept: "application/x-ndjson" }, credentials: "same-origin" });
+  } catch {
+    throw new Error("the server could not be reached: try again");
+  }
+  if (!answer.ok) throw new Error(await refusal(answer));
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
-  let last = null;
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) break;
-    text += value;
-    const lines = text.split("\n");
-    text = lines.pop();
-    for (const line of lines) last = JSON.parse(line);
-    if (last && "done" in last) verdict.textContent = `${last.done} of ${last.of}`;
+  let last = {};
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return last;
+      const lines = (text + value).split("\n");
+      text = lines.pop();
+      for (const line of lines) last = JSON.parse(line);
+      if ("done" in last) verdict.textContent = `${last.done} of ${last.of}`;
+    }
+  } catch {
+    return {};
   }
-  return last;
+}
+
+/* All parts, where one answer does not get to the end. */
+async function verify(href, verdict) {
+  verdict.className = "";
+  verdict.textContent = "checking …";
+  let result = await part(href, verdict);
+  while (result.ok && !result.complete && result.resume) result = await part(`${href}&resume=${result.resume}`, verdict);
+  return result;
 }
 
 function words(result) {
-  if (!result || !("ok" in result)) return "the answer broke off";
-  if (!result.ok) return `✗ ${result.errors[0].code}, first bad record ${result.first_bad}`;
-  return `✓ ${result.checked.leaves} records hold` + (result.complete ? "" : ", the rest was not reached");
+  if (!("ok" in result)) return ["warn", "! the answer broke off: nothing is said, try again"];
+  if (!result.ok) {
+    const first = result.errors[0];
+    const where = first.last ? `; records ${first.seq} to ${first.last}` : result.first_bad === null ? "" : `; the first bad record is ${result.first_bad}`;
+    return ["bad", `✗ ${first.code}: ${first.detail}` + where];
+  }
+  if (!result.complete || result.unjudged) return ["warn", `! ${result.checked.leaves} records hold, the rest was not reached`];
+  return ["good", `✓ ${result.checked.leaves} records hold`];
+}
+
+/* The sign and the banner as the server has them now. */
+async function refresh() {
+  const answer = await fetch(location.href, { credentials: "same-origin" });
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const id of ["seal", "banner"]) {
+    const now = page.getElementById(id);
+    if (now) document.getElementById(id).replaceWith(now);
+  }
 }
 
 const link = document.getElementById("verify");
+let busy = false;
 if (link) {
-  link.addEventListener("click", (event) => {
+  link.addEventListener("click", async (event) => {
     event.preventDefault();
+    if (busy) return;
+    busy = true;
+    link.setAttribute("aria-disabled", "true");
     const verdict = document.getElementById("verdict");
-    verify(link, verdict).then(
-      (result) => {
-        verdict.textContent = words(result);
-        verdict.className = result && result.ok ? "good" : "bad";
-      },
-      (error) => {
-        verdict.textContent = error.message;
-        verdict.className = "bad";
-      }
-    );
+    try {
+      [verdict.className, verdict.textContent] = words(await verify(link.href, verdict));
+      await refresh().catch(() => {});
+    } catch (error) {
+      [verdict.className, verdict.textContent] = ["warn", `! ${error.message}`];
+    }
+    link.removeAttribute("aria-disabled");
+    busy = false;
   });
 }

@@ -4,8 +4,11 @@
 
 #include "fcgi-app/command/ask_in.h"
 
+#include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fcgi-app/door/fcgi_client.h"
@@ -30,6 +33,7 @@ struct cf_asker {
   const struct cf_conf *conf;
   bool (*interrupted)(void);
   struct cf_owner *owner; /* NULL: another process */
+  bool guest;             /* … and it stays so */
   struct cf_ledger *copy; /* or, opened as evidence, this */
   struct cf_app *app;     /* over it */
 };
@@ -58,6 +62,9 @@ static enum cf_err owner_reach(struct cf_asker *asker, int *fd, struct cf_fault 
 
   for (;;) {
     enum cf_err err = cf_socket_connect_owner(asker->conf->data, fd, fault);
+    if (err == CF_E_NOTFOUND && asker->guest)
+      return cf_fail(fault, CF_E_NOTREADY, asker->conf->data,
+                     "nobody owns the ledger now: start its service");
     if (err == CF_E_NOTFOUND && asker->owner == NULL) {
       err = cf_owner_open(asker->conf, &asker->owner, fault);
       if (err == CF_OK)
@@ -76,8 +83,25 @@ static enum cf_err owner_reach(struct cf_asker *asker, int *fd, struct cf_fault 
   }
 }
 
-enum cf_err cf_asker_open(const struct cf_conf *conf, bool (*interrupted)(void),
-                          struct cf_asker **asker, struct cf_fault *fault)
+/* Somebody who may not ask at all: say who may. */
+static void stranger_explain(const struct cf_conf *conf, enum cf_err err, struct cf_fault *fault)
+{
+  struct stat st;
+
+  if (err != CF_E_SYSTEM || stat(conf->data, &st) != 0 || st.st_uid == geteuid())
+    return;
+  const struct passwd *user = getpwuid(st.st_uid);
+  char number[24];
+  (void)snprintf(number, sizeof number, "#%lu", (unsigned long)st.st_uid);
+  const char *name = user != NULL ? user->pw_name : number;
+  (void)cf_fail(fault, err, conf->data,
+                "this ledger belongs to %s, and only that user and root may ask it here: "
+                "sudo -u '%s' counterfoil …",
+                name, name);
+}
+
+static enum cf_err asker_open(const struct cf_conf *conf, bool (*interrupted)(void), bool guest,
+                              struct cf_asker **asker, struct cf_fault *fault)
 {
   struct cf_asker *a = calloc(1, sizeof *a);
   int fd;
@@ -86,14 +110,28 @@ enum cf_err cf_asker_open(const struct cf_conf *conf, bool (*interrupted)(void),
     return CF_E_NOMEM;
   a->conf = conf;
   a->interrupted = interrupted;
+  a->guest = guest;
   enum cf_err err = owner_reach(a, &fd, fault);
   if (err != CF_OK) {
+    stranger_explain(conf, err, fault);
     cf_asker_close(a);
     return err;
   }
   close(fd);
   *asker = a;
   return CF_OK;
+}
+
+enum cf_err cf_asker_open(const struct cf_conf *conf, bool (*interrupted)(void),
+                          struct cf_asker **asker, struct cf_fault *fault)
+{
+  return asker_open(conf, interrupted, false, asker, fault);
+}
+
+enum cf_err cf_asker_open_guest(const struct cf_conf *conf, bool (*interrupted)(void),
+                                struct cf_asker **asker, struct cf_fault *fault)
+{
+  return asker_open(conf, interrupted, true, asker, fault);
 }
 
 enum cf_err cf_asker_open_copy(const struct cf_conf *conf, struct cf_asker **asker,
@@ -113,6 +151,11 @@ enum cf_err cf_asker_open_copy(const struct cf_conf *conf, struct cf_asker **ask
   else
     cf_asker_close(a);
   return err;
+}
+
+void cf_asker_stay_guest(struct cf_asker *asker)
+{
+  asker->guest = asker->owner == NULL;
 }
 
 void cf_asker_close(struct cf_asker *asker)
@@ -202,7 +245,8 @@ static bool asking_interrupted(void *context)
 
 /* ---- the question ---- */
 
-/* Put each variable of the request. */
+/* Put each variable of the request. An empty query is sent too: one that is not
+ * there counts as lost on the way. */
 static enum cf_err params_put(const struct cf_ask *ask,
                               enum cf_err (*put)(void *context, const char *name,
                                                  struct cf_str value),
@@ -218,7 +262,7 @@ static enum cf_err params_put(const struct cf_ask *ask,
       {"SCRIPT_NAME", CF_STR("")},
       {"REQUEST_METHOD", cf_str_from(ask->method)},
       {"PATH_INFO", cf_str_from(ask->path)},
-      {"QUERY_STRING", ask->query},
+      {"QUERY_STRING", ask->query.p != NULL ? ask->query : CF_STR("")},
       {"CONTENT_TYPE", cf_str_from(ask->content_type)},
       {"HTTP_ACCEPT", cf_str_from(ask->accept)},
       {CF_HIDDEN_DOOR, CF_STR(CF_HIDDEN_CLI)},

@@ -22,6 +22,13 @@ CF_MUST enum cf_err cf_asker_open(const struct cf_conf *conf, bool (*interrupted
  * cf_app_new. */
 CF_MUST enum cf_err cf_asker_open_copy(const struct cf_conf *conf, struct cf_asker **asker,
                                        struct cf_fault *fault);
+/* A way to whoever owns the ledger now, which never becomes the owner itself.
+ * CF_E_NOTREADY where nobody does, at any question too. */
+CF_MUST enum cf_err cf_asker_open_guest(const struct cf_conf *conf, bool (*interrupted)(void),
+                                        struct cf_asker **asker, struct cf_fault *fault);
+/* One that found an owner never becomes it from now on: where the owner is gone
+ * a question is CF_E_NOTREADY. Nothing changes for one that is the owner. */
+void cf_asker_stay_guest(struct cf_asker *asker);
 /* Leave the ledger in order, where the asker was its owner. NULL is
  * harmless. */
 void cf_asker_close(struct cf_asker *asker);

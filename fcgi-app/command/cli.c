@@ -1,31 +1,46 @@
 /* SPDX-License-Identifier: MIT */
-/* What the subcommands share: options, the way to the ledger, words for
- * people. */
+/* What the subcommands share: the way to the ledger, words for people. */
 #include "config.h"
 
 #include "fcgi-app/command/cli_in.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 
+#include "fcgi-app/command/cut_in.h"
 #include "fcgi-app/door/privilege.h"
+#include "lib/base/clock.h"
 #include "lib/base/diag.h"
 #include "lib/base/die.h"
 #include "lib/base/show.h"
+#include "lib/base/utf8.h"
 #include "lib/record/json.h"
+#include "paths.h"
 
 #define PROGRAM       "counterfoil"
 #define LINE_MAX_N    4096
+#define TEXT_MAX_N    640 /* six times as long at most when it is shown */
 #define PROBLEM_DEPTH 8
+#define WAIT_US       INT64_C(15000000) /* for a service to be there */
 
 static volatile sig_atomic_t stopped;
 
+const struct cf_cli_option *cf_cli_row(const struct cf_cli_option *rows)
+{
+  while (rows != NULL && rows->name != NULL && rows->name[0] == '\0')
+    rows++;
+  return rows != NULL && rows->name != NULL ? rows : NULL;
+}
+
 const char *cf_cli_value(const struct cf_cli *cli, const char *name)
 {
-  for (size_t i = 0; cli->command->options[i].name != NULL; i++)
-    if (strcmp(cli->command->options[i].name, name) == 0)
-      return cli->values[i];
+  const struct cf_cli_option *options = cli->command->options;
+
+  for (const struct cf_cli_option *o = cf_cli_row(options); o != NULL; o = cf_cli_row(o + 1))
+    if (strcmp(o->name, name) == 0)
+      return cli->values[o - options];
   cf_die("bug: the command %s has no option %s", cli->command->name, name);
 }
 
@@ -47,19 +62,18 @@ bool cf_cli_stopped(void)
 static void catch_signals(void)
 {
   struct sigaction action = {.sa_handler = signal_stop, .sa_flags = (int)SA_RESETHAND};
-  struct sigaction ignore = {.sa_handler = SIG_IGN};
 
   sigemptyset(&action.sa_mask);
-  sigemptyset(&ignore.sa_mask);
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
-  sigaction(SIGPIPE, &ignore, NULL);
 }
 
 enum cf_err cf_cli_load(struct cf_cli *cli)
 {
   struct cf_buf path;
 
+  if (cli->has_conf)
+    return CF_OK;
   cf_buf_init(&path, 4096);
   enum cf_err err = cf_conf_find(cli->config, CF_SYSCONFDIR, &path, &cli->fault);
   if (err == CF_OK)
@@ -69,16 +83,37 @@ enum cf_err cf_cli_load(struct cf_cli *cli)
   return err;
 }
 
-enum cf_err cf_cli_open(struct cf_cli *cli)
+/* The configuration, without root, and with signals that stop in order. */
+static enum cf_err cli_enter(struct cf_cli *cli)
 {
   enum cf_err err = cf_cli_load(cli);
 
   if (err == CF_OK)
     err = cf_privilege_drop(&cli->conf, &cli->fault);
+  if (err == CF_OK)
+    catch_signals();
+  return err;
+}
+
+enum cf_err cf_cli_open(struct cf_cli *cli)
+{
+  enum cf_err err = cli_enter(cli);
+
+  return err == CF_OK ? cf_asker_open(&cli->conf, cf_cli_stopped, &cli->asker, &cli->fault) : err;
+}
+
+enum cf_err cf_cli_open_guest(struct cf_cli *cli)
+{
+  int64_t end_us = cf_clock_mono_us() + WAIT_US;
+  enum cf_err err = cli_enter(cli);
+
   if (err != CF_OK)
     return err;
-  catch_signals();
-  return cf_asker_open(&cli->conf, cf_cli_stopped, &cli->asker, &cli->fault);
+  do
+    err = cf_asker_open_guest(&cli->conf, cf_cli_stopped, &cli->asker, &cli->fault);
+  while (err == CF_E_NOTREADY && cf_clock_mono_us() < end_us && !stopped &&
+         poll(NULL, 0, 100) >= 0);
+  return err;
 }
 
 enum cf_err cf_cli_open_for_reading(struct cf_cli *cli)
@@ -102,39 +137,39 @@ enum cf_err cf_cli_open_for_reading(struct cf_cli *cli)
 
 void cf_cli_put_safe(struct cf_buf *b, struct cf_str text, size_t width_max)
 {
-  size_t width = 0;
-  size_t cut = b->n; /* where the text ends when something has to go */
+  (void)cf_cut_put(b, text, width_max);
+}
 
-  while (text.n > 0) {
-    size_t before = b->n, left = text.n;
-    cf_show_next(b, &text, CF_SHOW_TERMINAL);
-    size_t added = b->n - before;
-    width += left - text.n == added ? 1 : added;
-    if (width <= width_max - 1)
-      cut = b->n;
-    if (width > width_max) {
-      cf_buf_cut(b, b->n - cut);
-      cf_buf_puts(b, "…");
-      return;
+void cf_cli_put_lines(struct cf_buf *b, struct cf_str text)
+{
+  while (text.n > 0 && b->err == CF_OK) {
+    size_t n = cf_str_starts(text, CF_STR("\r\n"))      ? 2
+               : text.p[0] == '\n' || text.p[0] == '\t' ? 1
+                                                        : 0;
+    if (n == 0) {
+      cf_show_next(b, &text, CF_SHOW_TERMINAL);
+      continue;
     }
+    cf_buf_put(b, text.p, n);
+    text = (struct cf_str){text.p + n, text.n - n};
   }
 }
 
-enum cf_err cf_cli_print(const struct cf_buf *b)
+/* Before the command's name was read there is none. */
+static const char *space_before(const struct cf_cli *cli)
 {
-  if (b->err != CF_OK)
-    return b->err;
-  return fwrite(b->p, 1, b->n, stdout) == b->n ? CF_OK : CF_E_PEER;
+  return cli->command->name[0] != '\0' ? " " : "";
 }
 
 static void message_say(const struct cf_cli *cli, struct cf_str text)
 {
   struct cf_buf b;
 
+  cf_cli_progress_end();
   cf_buf_init(&b, LINE_MAX_N);
-  cf_buf_putf(&b, PROGRAM " %s: ", cli->command->name);
-  cf_cli_put_safe(&b, text, LINE_MAX_N / 8);
-  (void)fprintf(stderr, "%s\n", cf_buf_cstr(&b));
+  cf_buf_putf(&b, PROGRAM "%s%s: ", space_before(cli), cli->command->name);
+  cf_show_put(&b, cf_utf8_head(text, TEXT_MAX_N), CF_SHOW_TERMINAL);
+  (void)fprintf(stderr, "%s%s\n", cf_buf_cstr(&b), text.n > TEXT_MAX_N ? "…" : "");
   cf_buf_fini(&b);
 }
 
@@ -142,6 +177,8 @@ int cf_cli_fail(const struct cf_cli *cli, enum cf_err err)
 {
   struct cf_buf b;
 
+  if (err == CF_E_PEER && !cf_cli_output_ok())
+    return CF_EXIT_TRUE;
   cf_buf_init(&b, LINE_MAX_N);
   if (cli->fault.detail[0] == '\0')
     cf_buf_puts(&b, cf_err_title(err));
@@ -161,7 +198,6 @@ int cf_cli_refused(const struct cf_cli *cli, int status, struct cf_str body)
   struct cf_buf b;
 
   cf_buf_init(&b, LINE_MAX_N);
-  cf_buf_putf(&b, "%d ", status);
   if (cf_json_parse(body, PROBLEM_DEPTH, &doc, NULL) == CF_OK) {
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
       if (cf_json_member(doc, places[i]) != NULL) {
@@ -172,6 +208,7 @@ int cf_cli_refused(const struct cf_cli *cli, int status, struct cf_str body)
     cf_buf_putstr(&b, detail.n > 0 ? detail : cf_json_string(cf_json_member(doc, "title")));
   }
   cf_json_free(doc);
+  cf_buf_putf(&b, "%s(HTTP %d)", b.n > 0 ? " " : "the answer has no words ", status);
   message_say(cli, cf_buf_str(&b));
   cf_buf_fini(&b);
   return CF_EXIT_UNKNOWN;
@@ -186,7 +223,7 @@ int cf_cli_usage(const struct cf_cli *cli, const char *format, ...)
   (void)vsnprintf(text, sizeof text, format, args);
   va_end(args);
   message_say(cli, cf_str_from(text));
-  (void)fprintf(stderr, "See: " PROGRAM " %s --help\n", cli->command->name);
+  (void)fprintf(stderr, "See: " PROGRAM "%s%s --help\n", space_before(cli), cli->command->name);
   return CF_EXIT_UNKNOWN;
 }
 
@@ -201,9 +238,8 @@ enum cf_err cf_cli_put_key(const struct cf_conf *conf, struct cf_fault *fault)
   FILE *file = fopen(path, "re");
   if (file == NULL)
     return cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot read the ledger's key");
-  enum cf_err err = fgets(line, sizeof line, file) != NULL && fputs(line, stdout) >= 0
-                        ? CF_OK
-                        : cf_fail(fault, CF_E_SYSTEM, path, "cannot print the ledger's key");
+  bool read = fgets(line, sizeof line, file) != NULL;
   (void)fclose(file);
-  return err;
+  return read ? cf_cli_write(line, strlen(line))
+              : cf_fail(fault, CF_E_SYSTEM, path, "cannot read the ledger's key");
 }

@@ -3,137 +3,151 @@
  * come from the rows. */
 #include "config.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "fcgi-app/command/cli_in.h"
+#include "fcgi-app/command/completion_in.h"
 #include "lib/base/diag.h"
+#include "paths.h"
 
 #define PROGRAM "counterfoil"
 
+extern const struct cf_cli_command cf_cli_completion, cf_cli_help, cf_cli_version;
+
 static const struct cf_cli_command *const commands[] = {
-    &cf_cli_init,   &cf_cli_token,   &cf_cli_import, &cf_cli_query,
-    &cf_cli_verify, &cf_cli_recover, &cf_cli_serve,  &cf_cli_sample,
+    &cf_cli_init,    &cf_cli_token,  &cf_cli_import,     &cf_cli_query,  &cf_cli_show,
+    &cf_cli_receipt, &cf_cli_proof,  &cf_cli_status,     &cf_cli_verify, &cf_cli_recover,
+    &cf_cli_serve,   &cf_cli_sample, &cf_cli_completion, &cf_cli_help,   &cf_cli_version,
 };
 #define COMMANDS_N (sizeof commands / sizeof commands[0])
 
-static const struct cf_cli_option no_options[] = {{NULL, NULL, NULL}};
-
-static const struct cf_cli_option *options_of(const struct cf_cli_command *command)
+/* Before a command's name. */
+static int top_run(struct cf_cli *cli)
 {
-  return command->options != NULL ? command->options : no_options;
+  return cf_cli_usage(cli, "say what to do: COMMAND; `" PROGRAM " help` lists the commands");
+}
+
+static const struct cf_cli_command top = {.name = "", .arguments = "COMMAND", .run = top_run};
+
+static const struct cf_cli_command *command_find(const struct cf_cli *cli, const char *name)
+{
+  struct cf_buf near;
+
+  for (size_t i = 0; i < COMMANDS_N; i++)
+    if (strcmp(commands[i]->name, name) == 0)
+      return commands[i];
+  cf_buf_init(&near, 256);
+  for (size_t i = 0; i < COMMANDS_N; i++)
+    cf_cli_put_near(&near, cf_str_from(name), commands[i]->name);
+  (void)cf_cli_usage(cli, "there is no command %s%s%s", name, cf_buf_cstr(&near),
+                     near.n > 0 ? "?" : "");
+  cf_buf_fini(&near);
+  return NULL;
 }
 
 /* ---- help ---- */
 
-static void help_option(const char *name, const char *argument, const char *help)
+static void help_rows(const struct cf_cli_option *rows, const char *before, const char *between)
 {
   char left[64];
 
-  (void)snprintf(left, sizeof left, "--%s%s%s", name, argument != NULL ? " " : "",
-                 argument != NULL ? argument : "");
-  (void)printf("  %-24s %s\n", left, help);
+  for (const struct cf_cli_option *o = cf_cli_row(rows); o != NULL; o = cf_cli_row(o + 1)) {
+    bool has = o->argument != NULL;
+    (void)snprintf(left, sizeof left, "%s%s%s%s", before, o->name, has ? between : "",
+                   has ? o->argument : "");
+    cf_cli_printf("  %-24s %s\n", left, o->help);
+  }
 }
 
 static int help_all(void)
 {
-  (void)printf("usage: " PROGRAM " [--config FILE] COMMAND [OPTION…]\n\n");
+  cf_cli_printf("usage: " PROGRAM " [--config FILE] COMMAND [OPTION…]\n\n");
   for (size_t i = 0; i < COMMANDS_N; i++)
-    (void)printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
-  (void)printf(
+    cf_cli_printf("  %-11s %s\n", commands[i]->name, commands[i]->summary);
+  cf_cli_printf(
       "\n" PROGRAM
-      " COMMAND --help says more. Exit status: 0 true or done, 1 a verdict against, 2 could not tell.\n"
+      " help COMMAND says more. Exit status: 0 true or done, 1 a verdict against, 2 could not tell.\n"
       "The configuration is --config, else COUNTERFOIL_CONF, else .htcounterfoil.conf or counterfoil.conf beside\n"
       "this program, else " CF_SYSCONFDIR "/counterfoil.conf.\n");
-  return fflush(stdout) == 0 ? CF_EXIT_TRUE : CF_EXIT_UNKNOWN;
+  return CF_EXIT_TRUE;
 }
 
 static int help_one(const struct cf_cli_command *command)
 {
-  (void)printf("usage: " PROGRAM " %s [OPTION…]%s%s\n%s.\n", command->name,
-               command->arguments[0] != '\0' ? " " : "", command->arguments, command->summary);
+  cf_cli_printf("usage: " PROGRAM " %s [OPTION…]%s%s\n%s.\n", command->name,
+                command->arguments[0] != '\0' ? " " : "", command->arguments, command->summary);
   if (command->details[0] != '\0')
-    (void)printf("\n%s", command->details);
-  (void)printf("\n");
-  for (const struct cf_cli_option *o = options_of(command); o->name != NULL; o++)
-    help_option(o->name, o->argument, o->help);
-  help_option("config", "FILE", "the configuration");
-  help_option("help", NULL, "print this");
-  return fflush(stdout) == 0 ? CF_EXIT_TRUE : CF_EXIT_UNKNOWN;
+    cf_cli_printf("\n%s", command->details);
+  if (command->filters != NULL)
+    cf_cli_printf("\n");
+  help_rows(command->filters, "", "=");
+  cf_cli_printf("\n");
+  help_rows(command->options, "--", " ");
+  help_rows(cf_cli_common, "--", " ");
+  return CF_EXIT_TRUE;
 }
 
-/* ---- options ---- */
-
-/* Is word the option name, with "=VALUE" or the next word as its value? Moves
- * *i over what it took; *value is NULL where the value is missing. */
-static bool take_value(char **words, int n, int *i, const char *name, const char **value)
+static int help_run(struct cf_cli *cli)
 {
-  const char *word = words[*i] + 2;
-  size_t length = strlen(name);
+  if (cli->args_n == 0)
+    return help_all();
+  const struct cf_cli_command *command = command_find(cli, cli->args[0]);
+  return command != NULL ? help_one(command) : CF_EXIT_UNKNOWN;
+}
 
-  if (strncmp(word, name, length) != 0 || (word[length] != '\0' && word[length] != '='))
-    return false;
-  if (word[length] == '=')
-    *value = word + length + 1;
+const struct cf_cli_command cf_cli_help = {
+    .name = "help",
+    .arguments = "[COMMAND]",
+    .summary = "Say what there is, or what a command does and takes",
+    .details = "",
+    .args_max = 1,
+    .run = help_run,
+};
+
+static int version_run(struct cf_cli *cli)
+{
+  (void)cli;
+  cf_cli_printf(PACKAGE_NAME " " PACKAGE_VERSION "\n");
+  return CF_EXIT_TRUE;
+}
+
+const struct cf_cli_command cf_cli_version = {
+    .name = "version",
+    .arguments = "",
+    .summary = "Print the version",
+    .details = "",
+    .args_max = 0,
+    .run = version_run,
+};
+
+static int completion_run(struct cf_cli *cli)
+{
+  bool zsh = strcmp(cli->args[0], "zsh") == 0;
+  struct cf_buf b;
+
+  if (!zsh && strcmp(cli->args[0], "bash") != 0)
+    return cf_cli_usage(cli, "there are completions for bash and for zsh");
+  cf_buf_init(&b, SIZE_MAX);
+  if (zsh)
+    cf_completion_zsh(&b, commands, COMMANDS_N);
   else
-    *value = *i + 1 < n ? words[++*i] : NULL;
-  return true;
+    cf_completion_bash(&b, commands, COMMANDS_N);
+  enum cf_err err = cf_cli_print(&b);
+  cf_buf_fini(&b);
+  return err == CF_OK ? CF_EXIT_TRUE : cf_cli_fail(cli, err);
 }
 
-/* An option of the command's rows. Returns -1 where it is none, 0 where it was
- * taken, else the exit status. */
-static int take_row(struct cf_cli *cli, char **words, int n, int *i)
-{
-  const struct cf_cli_option *options = cli->command->options;
-
-  for (size_t k = 0; options[k].name != NULL; k++) {
-    const char *value = "";
-    if (options[k].argument == NULL ? strcmp(words[*i] + 2, options[k].name) != 0
-                                    : !take_value(words, n, i, options[k].name, &value))
-      continue;
-    if (value == NULL)
-      return cf_cli_usage(cli, "--%s needs a value: %s", options[k].name, options[k].argument);
-    cli->values[k] = value;
-    return 0;
-  }
-  return -1;
-}
-
-/* Sort words into options and arguments. Returns -1, or the exit status where
- * there is nothing to run. */
-static int command_parse(struct cf_cli *cli, char **words, int n)
-{
-  bool options_ended = false;
-
-  cli->args = words;
-  for (int i = 0; i < n; i++) {
-    if (options_ended || strncmp(words[i], "--", 2) != 0) {
-      cli->args[cli->args_n++] = words[i];
-      continue;
-    }
-    options_ended = words[i][2] == '\0';
-    if (options_ended)
-      continue;
-    if (strcmp(words[i], "--help") == 0)
-      return help_one(cli->command);
-    if (take_value(words, n, &i, "config", &cli->config)) {
-      if (cli->config == NULL)
-        return cf_cli_usage(cli, "--config needs a value: FILE");
-      continue;
-    }
-    int taken = take_row(cli, words, n, &i);
-    if (taken > 0)
-      return taken;
-    if (taken < 0 && !cli->command->takes_any)
-      return cf_cli_usage(cli, "there is no option %s", words[i]);
-    if (taken < 0)
-      cli->args[cli->args_n++] = words[i];
-  }
-  if (cli->args_n < cli->command->args_min || cli->args_n > cli->command->args_max)
-    return cf_cli_usage(cli, "%s",
-                        cli->args_n < cli->command->args_min ? "something is missing"
-                                                             : "that is too much");
-  return -1;
-}
+const struct cf_cli_command cf_cli_completion = {
+    .name = "completion",
+    .arguments = "bash | zsh",
+    .summary = "Print what a shell needs to complete this command's words",
+    .details =
+        "make install puts both in their places. By hand: source <(counterfoil completion bash)\n",
+    .args_min = 1,
+    .args_max = 1,
+    .run = completion_run,
+};
 
 /* ---- the command ---- */
 
@@ -142,41 +156,37 @@ static int command_finish(struct cf_cli *cli, int status)
   cf_asker_close(cli->asker);
   if (cli->has_conf)
     cf_conf_fini(&cli->conf);
-  return fflush(stdout) == 0 ? status : CF_EXIT_UNKNOWN;
+  free(cli->filters);
+  return cf_cli_output_close(status);
 }
 
-static int command_run(const struct cf_cli_command *command, const char *config, char **words,
-                       int n)
+/* What is asked for by the words up to here; run is of the last case. */
+static int command_do(struct cf_cli *cli, enum cf_cli_next next)
 {
-  struct cf_cli_command with_options = *command;
-  struct cf_cli cli = {.command = &with_options, .config = config};
-
-  with_options.options = options_of(command);
-  int status = command_parse(&cli, words, n);
-  return status >= 0 ? status : command_finish(&cli, command->run(&cli));
+  switch (next) {
+  case CF_CLI_WRONG: return CF_EXIT_UNKNOWN;
+  case CF_CLI_VERSION: return version_run(cli);
+  case CF_CLI_HELP: return cli->command == &top ? help_all() : help_one(cli->command);
+  case CF_CLI_RUN: break;
+  }
+  return cli->command->run(cli);
 }
 
 int main(int argc, char **argv)
 {
-  const char *config = NULL;
-  struct cf_fault fault;
-  int i = 1;
+  struct cf_cli cli = {.command = &top};
+  int used = 0;
 
-  if (cf_diag_open(NULL, PROGRAM, &fault) != CF_OK)
+  cf_cli_output_open();
+  if (cf_diag_open(NULL, PROGRAM, &cli.fault) != CF_OK)
     return CF_EXIT_UNKNOWN;
-  for (; i < argc && strncmp(argv[i], "--", 2) == 0; i++) {
-    if (strcmp(argv[i], "--help") == 0)
-      return help_all();
-    if (strcmp(argv[i], "--version") == 0)
-      return puts(PACKAGE_NAME " " PACKAGE_VERSION) < 0 || fflush(stdout) != 0 ? CF_EXIT_UNKNOWN
-                                                                               : CF_EXIT_TRUE;
-    if (!take_value(argv, argc, &i, "config", &config) || config == NULL)
-      break;
+  enum cf_cli_next next = cf_cli_parse_common(&cli, argv + 1, argc - 1, &used);
+  if (next == CF_CLI_RUN && used < argc - 1) {
+    const struct cf_cli_command *command = command_find(&cli, argv[1 + used]);
+    if (command == NULL)
+      return CF_EXIT_UNKNOWN;
+    cli.command = command;
+    next = cf_cli_parse(&cli, argv + 2 + used, argc - 2 - used);
   }
-  for (size_t k = 0; i < argc && k < COMMANDS_N; k++)
-    if (strcmp(argv[i], commands[k]->name) == 0)
-      return command_run(commands[k], config, argv + i + 1, argc - i - 1);
-  (void)fprintf(stderr, "usage: " PROGRAM " [--config FILE] COMMAND [OPTION…]; " PROGRAM
-                        " --help lists the commands\n");
-  return CF_EXIT_UNKNOWN;
+  return command_finish(&cli, command_do(&cli, next));
 }

@@ -4,254 +4,238 @@
 #include "config.h"
 
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
-#include "fcgi-app/command/cli_in.h"
-#include "lib/base/codec.h"
-#include "lib/record/json.h"
+#include "fcgi-app/command/question_in.h"
+#include "fcgi-app/command/when_in.h"
 
 #define QUERY_MAX  (64u << 10)
 #define LINE_MAX_N (1u << 20)
-#define ROW_MAX    4096
-#define DEPTH      16
+#define CURSOR_MAX 4096
+#define LAST       "10" /* of what is there already, before what comes */
 
 static const struct cf_cli_option options[] = {
     {"json", NULL, "the answer as GET /v1/events gives it; a filter format=NAME does so too"},
+    {"csv", NULL, "the same as CSV"},
+    {"wide", NULL, "cut nothing, as where standard output is no terminal"},
+    {"tz", "ZONE", "dates, day words and the table's times are of this zone (default: UTC)"},
+    {"follow", NULL, "the last ones, and then those that come; with --json a record a line"},
     {"read-only", NULL, "look at a copy as evidence: no key, no lock, and nothing is recorded"},
     {NULL, NULL, NULL},
 };
 CF_CLI_OPTIONS_CHECK(options);
 
-/* What an answer of the server goes through. */
-struct output {
-  struct cf_cli *cli;
-  bool table;
-  int status;
-  struct cf_buf line; /* of ndjson, or all of a problem */
-  uint64_t rows;
+static const struct cf_cli_option filters[] = {
+    {"since", "TIME", "from: also today, yesterday, \"2 h ago\", a date, which is its start"},
+    {"until", "TIME", "to, likewise: not including it"},
+#define CF_PARAM(symbol, name, parser, field, list, in_text, help) {name, "VALUE", help},
+#include "lib/query/query.def"
+#undef CF_PARAM
+    {"format", "VALUE", "the answer as the route gives it:"
+#define CF_OUTPUT(symbol, name, type, alias, content_type, streams, exports) " " name
+#include "lib/output/output.def"
+#undef CF_OUTPUT
+    },
+    {"attributes", "VALUE", "attributes.NAME: this value at that path, also with .ci"},
+    {"q", "VALUE", "this text anywhere in a text member or in the values of attributes"},
+#define CF_MEMBER(symbol, name, type, compartment, indexed, limit) \
+  {indexed > 0 ? name : "", "VALUE", "this value"},
+#include "lib/record/schema.def"
+#undef CF_MEMBER
+    {NULL, NULL, NULL},
+};
+
+/* Filters whose value is a time, and the parameter that each is. */
+static const struct {
+  const char *name, *parameter;
+} times[] = {
+    {"since", "from"},
+    {"until", "to"},
+    {"from", "from"},
+    {"to", "to"},
+    {"recorded_from", "recorded_from"},
+    {"recorded_to", "recorded_to"},
 };
 
 /* ---- the question ---- */
 
-/* "--user=alice", "user=alice", "--user.not=…" become a parameter. */
-static enum cf_err put_filter(struct cf_cli *cli, struct cf_buf *query, const char *word)
+static const char *filter_find(const struct cf_cli *cli, const char *name)
 {
-  struct cf_str value = cf_str_from(strncmp(word, "--", 2) == 0 ? word + 2 : word);
-
-  if (memchr(value.p, '=', value.n) == NULL)
-    return cf_fail(&cli->fault, CF_E_PARAMETER, word, "a filter is NAME=VALUE or --NAME=VALUE");
-  struct cf_str name = cf_str_cut(&value, '=');
-  if (query->n > 0)
-    cf_buf_putc(query, '&');
-  cf_url_put(query, name);
-  cf_buf_putc(query, '=');
-  cf_url_put(query, value);
-  return query->err;
+  for (size_t i = 0; i < cli->filters_n; i++)
+    if (cf_str_is(cli->filters[i].name, name))
+      return cli->filters[i].value;
+  return NULL;
 }
 
-/* The table is made of ndjson; who names a format wants that. */
-static bool wants_table(const struct cf_cli *cli)
+static enum cf_err time_put(struct cf_question *q, const char *parameter,
+                            const struct cf_cli_filter *filter)
 {
-  if (cf_cli_value(cli, "json") != NULL)
-    return false;
-  for (size_t i = 0; i < cli->args_n; i++)
-    if (strncmp(cli->args[i], "format=", 7) == 0 || strncmp(cli->args[i], "--format=", 9) == 0)
-      return false;
-  return true;
+  struct cf_buf bound;
+
+  cf_buf_init(&bound, 1024);
+  enum cf_err err = cf_when_bound(&bound, cf_str_from(filter->value), cf_clock_now_us());
+  if (err == CF_OK)
+    cf_question_add(q, cf_str_from(parameter), cf_buf_str(&bound));
+  else
+    err = cf_fail(&q->cli->fault, CF_E_PARAMETER, filter->value,
+                  "not a time: write today, yesterday, \"2 h ago\", 2026-11-24, "
+                  "\"2026-11-24 03:00\", RFC 3339, an epoch number, or -24h");
+  cf_buf_fini(&bound);
+  return err;
 }
 
-static enum cf_err put_query(struct cf_cli *cli, struct cf_buf *query, bool table)
+static enum cf_err filter_put(struct cf_question *q, const struct cf_cli_filter *filter)
+{
+  for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
+    if (cf_str_is(filter->name, times[i].name))
+      return time_put(q, times[i].parameter, filter);
+  cf_question_add(q, filter->name, cf_str_from(filter->value));
+  return q->text.err;
+}
+
+/* All filters, but what following decides itself. */
+static enum cf_err filters_put(struct cf_question *q, bool follow)
 {
   enum cf_err err = CF_OK;
 
-  for (size_t i = 0; err == CF_OK && i < cli->args_n; i++)
-    err = put_filter(cli, query, cli->args[i]);
-  if (err == CF_OK && table)
-    err = put_filter(cli, query, "format=ndjson");
+  for (size_t i = 0; i < q->cli->filters_n && err == CF_OK; i++) {
+    const struct cf_cli_filter *filter = &q->cli->filters[i];
+    if (!follow || !cf_str_is(filter->name, "limit"))
+      err = filter_put(q, filter);
+  }
   return err;
 }
 
-/* ---- the table ---- */
-
-static const struct {
-  const char *title;
-  const char *members[2]; /* the first that is there */
-  size_t width;
-} columns[] = {
-    {"SEQ", {"seq", NULL}, 9},
-    {"TIME", {"time", "recorded"}, 20},
-    {"USER", {"user", NULL}, 16},
-    {"METHOD", {"method", NULL}, 7},
-    {"STATUS", {"status", NULL}, 6},
-    {"OUTCOME", {"outcome", "kind"}, 8},
-    {"IP", {"ip", NULL}, 15},
-    {"ACTION", {"action", NULL}, 16},
-    {"WHAT", {"resource", "message"}, 80},
-};
-#define COLUMNS_N (sizeof columns / sizeof columns[0])
-
-static struct cf_str cell_text(const struct cf_json *event, size_t k)
+/* How it is shown, and which format is asked for to that end. Accept is no part
+ * of a question: in any of these it is the same one (api.md, The log's own
+ * trail). */
+static void question_shape(struct cf_question *q)
 {
-  struct cf_str text = {NULL, 0};
+  bool json = cf_cli_value(q->cli, "json") != NULL, csv = cf_cli_value(q->cli, "csv") != NULL;
+  bool follow = cf_cli_value(q->cli, "follow") != NULL;
+  bool format = filter_find(q->cli, "format") != NULL;
 
-  for (size_t i = 0; i < 2 && columns[k].members[i] != NULL && text.n == 0; i++) {
-    const struct cf_json *v = cf_json_member(event, columns[k].members[i]);
-    text = cf_json_type(v) == CF_JSON_STRING ? cf_json_string(v) : cf_json_number(v);
-  }
-  /* A time's fractions go: the column is narrow, and seq gives the order. */
-  if (strcmp(columns[k].title, "TIME") == 0 && text.n > 19)
-    text.n = 19;
-  return text;
+  q->shown = !json && !csv && !format ? CF_SHOWN_TABLE
+             : json && follow         ? CF_SHOWN_LINES
+                                      : CF_SHOWN_RAW;
+  q->accept = q->shown != CF_SHOWN_RAW ? "application/x-ndjson" : csv ? "text/csv" : NULL;
 }
 
-static void column_pad(struct cf_buf *row, size_t from, size_t width)
+/* What does not go together; returns the exit status, or -1. */
+static int options_check(const struct cf_cli *cli)
 {
-  size_t shown = 0;
+  static const char *const decided[] = {"order", "sort", "cursor", "seq_from", "format"};
+  bool follow = cf_cli_value(cli, "follow") != NULL;
 
-  for (size_t i = from; i < row->n; i++)
-    shown += (row->p[i] & 0xc0) != 0x80;
-  for (; shown < width + 1; shown++)
-    cf_buf_putc(row, ' ');
+  if (cf_cli_value(cli, "csv") != NULL && cf_cli_value(cli, "json") != NULL)
+    return cf_cli_usage(cli, "either --json or --csv");
+  if (cf_cli_value(cli, "csv") != NULL && filter_find(cli, "format") != NULL)
+    return cf_cli_usage(cli, "either --csv or format=");
+  if (follow && cf_cli_value(cli, "csv") != NULL)
+    return cf_cli_usage(cli, "--follow gives a table, or with --json a record a line");
+  if (follow && cf_cli_value(cli, "read-only") != NULL)
+    return cf_cli_usage(cli, "nothing comes to a copy: --read-only does not go with --follow");
+  for (size_t i = 0; follow && i < sizeof decided / sizeof decided[0]; i++)
+    if (filter_find(cli, decided[i]) != NULL)
+      return cf_cli_usage(cli, "--follow decides itself about %s", decided[i]);
+  return -1;
 }
 
-static enum cf_err end_row(struct cf_buf *row)
+static enum cf_err table_open(struct cf_question *q)
 {
-  while (row->n > 0 && row->p[row->n - 1] == ' ')
-    cf_buf_cut(row, 1);
-  cf_buf_putc(row, '\n');
-  enum cf_err err = cf_cli_print(row);
-  cf_buf_fini(row);
-  return err;
+  const char *kind = filter_find(q->cli, "kind");
+  struct winsize window = {0};
+
+  if (q->terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) != 0)
+    window.ws_col = 0;
+  return cf_table_new(&(struct cf_table_rules){.wide = !q->terminal ||
+                                                       cf_cli_value(q->cli, "wide") != NULL,
+                                               .width = window.ws_col,
+                                               .kinds = kind != NULL && strcmp(kind, "event") != 0,
+                                               .bold = cf_cli_colours(stdout),
+                                               .fields = filter_find(q->cli, "fields")},
+                      &q->table);
 }
 
-static enum cf_err print_titles(void)
+static enum cf_err question_prepare(struct cf_question *q)
 {
-  struct cf_buf row;
+  const char *zone = cf_cli_value(q->cli, "tz");
 
-  cf_buf_init(&row, ROW_MAX);
-  for (size_t k = 0; k < COLUMNS_N; k++)
-    cf_buf_putf(&row, "%-*s", (int)columns[k].width + 1, columns[k].title);
-  return end_row(&row);
-}
-
-static enum cf_err print_event(const struct cf_json *event)
-{
-  struct cf_buf row;
-
-  cf_buf_init(&row, ROW_MAX);
-  for (size_t k = 0; k < COLUMNS_N; k++) {
-    size_t from = row.n;
-    cf_cli_put_safe(&row, cell_text(event, k), columns[k].width);
-    column_pad(&row, from, columns[k].width);
-  }
-  return end_row(&row);
-}
-
-/* The last line of ndjson tells where to go on: now, or, in ascending order,
- * when there are later ones. */
-static void print_cursor(const struct cf_json *end)
-{
-  const struct cf_json *more = cf_json_member(end, "has_more");
-  bool now = cf_json_type(more) == CF_JSON_BOOL && cf_json_bool(more);
-  struct cf_buf b;
-
-  cf_buf_init(&b, ROW_MAX);
-  cf_cli_put_safe(&b, cf_json_string(cf_json_member(end, "next_cursor")), ROW_MAX / 8);
-  if (b.n > 0)
-    (void)fprintf(stderr, "%s: the same with --cursor=%s\n", now ? "More" : "Later ones",
-                  cf_buf_cstr(&b));
-  cf_buf_fini(&b);
-}
-
-static enum cf_err print_line(struct output *out, struct cf_str line)
-{
-  struct cf_json *doc = NULL;
-
-  if (line.n == 0)
-    return CF_OK;
-  enum cf_err err = cf_json_parse(line, DEPTH, &doc, &out->cli->fault);
-  if (err != CF_OK)
-    return err;
-  if (cf_json_member(doc, "seq") == NULL) {
-    print_cursor(doc);
-  } else {
-    if (out->rows++ == 0)
-      err = print_titles();
-    if (err == CF_OK)
-      err = print_event(doc);
-  }
-  cf_json_free(doc);
-  return err;
+  question_shape(q);
+  enum cf_err err = cf_when_zone(zone != NULL ? zone : "UTC", &q->cli->fault);
+  if (err == CF_OK)
+    err = filters_put(q, cf_cli_value(q->cli, "follow") != NULL);
+  if (err == CF_OK && q->shown == CF_SHOWN_TABLE)
+    err = table_open(q);
+  return err == CF_OK ? cf_cli_open_for_reading(q->cli) : err;
 }
 
 /* ---- the answer ---- */
 
-static enum cf_err take_head(void *context, int status, struct cf_str headers)
+/* Where to go on: now, or, in ascending order, when there are later ones. */
+static void cursor_tell(struct cf_question *q)
 {
-  (void)headers;
-  ((struct output *)context)->status = status;
-  return CF_OK;
+  struct cf_buf b;
+
+  cf_buf_init(&b, CURSOR_MAX);
+  cf_cli_put_safe(&b, cf_buf_str(&q->cursor), CURSOR_MAX / 8);
+  if (b.n > 0)
+    (void)fprintf(stderr, "%s: the same with --cursor=%s\n", q->has_more ? "More" : "Later ones",
+                  cf_buf_cstr(&b));
+  cf_buf_fini(&b);
 }
 
-static enum cf_err take_lines(struct output *out, struct cf_str s)
+static int question_once(struct cf_question *q)
 {
-  enum cf_err err = CF_OK;
+  enum cf_err err = cf_question_ask(q);
 
-  while (err == CF_OK && s.n > 0) {
-    const char *end = memchr(s.p, '\n', s.n);
-    size_t n = end != NULL ? (size_t)(end - s.p) : s.n;
-    cf_buf_put(&out->line, s.p, n);
-    err = out->line.err;
-    if (err == CF_OK && end != NULL) {
-      err = print_line(out, cf_buf_str(&out->line));
-      cf_buf_reset(&out->line);
-      n++;
-    }
-    s = (struct cf_str){s.p + n, s.n - n};
-  }
-  return err;
+  if (err != CF_OK)
+    return cf_cli_fail(q->cli, err);
+  if (q->status >= 400)
+    return cf_cli_refused(q->cli, q->status, cf_buf_str(&q->line));
+  if (q->shown == CF_SHOWN_TABLE)
+    cursor_tell(q);
+  return CF_EXIT_TRUE;
 }
 
-static enum cf_err take_answer(void *context, const void *p, size_t n)
+/* Of those that are there already the last ones are shown, or, where a time is
+ * given from which on, all. */
+static int question_follow(struct cf_question *q)
 {
-  struct output *out = context;
+  static const char *const begins[] = {"since", "from", "recorded_from"};
+  const char *limit = filter_find(q->cli, "limit");
 
-  if (out->status >= 400) {
-    cf_buf_put(&out->line, p, n);
-    return out->line.err;
-  }
-  if (out->table)
-    return take_lines(out, (struct cf_str){p, n});
-  return fwrite(p, 1, n, stdout) == n ? CF_OK : CF_E_PEER;
+  for (size_t i = 0; limit == NULL && i < sizeof begins / sizeof begins[0]; i++)
+    if (filter_find(q->cli, begins[i]) != NULL)
+      return cf_question_follow(q, NULL);
+  if (limit != NULL && strcmp(limit, "all") == 0)
+    return cf_question_follow(q, NULL);
+  return cf_question_follow(q, limit != NULL ? limit : LAST);
 }
 
 static int query_run(struct cf_cli *cli)
 {
-  struct output out = {.cli = cli, .table = wants_table(cli)};
-  struct cf_buf query;
-  int status = 0;
+  struct cf_question q = {.cli = cli, .terminal = isatty(STDOUT_FILENO) == 1};
+  int status = options_check(cli);
 
-  cf_buf_init(&query, QUERY_MAX);
-  cf_buf_init(&out.line, LINE_MAX_N);
-  enum cf_err err = put_query(cli, &query, out.table);
-  if (err == CF_OK)
-    err = cf_cli_open_for_reading(cli);
-  if (err == CF_OK) {
-    const struct cf_ask ask = {.method = "GET",
-                               .path = "/v1/events",
-                               .query = cf_buf_str(&query),
-                               .context = &out,
-                               .head = take_head,
-                               .answer = take_answer};
-    err = cf_ask(cli->asker, &ask, &status, &cli->fault);
-  }
-  if (err == CF_OK && status < 400 && out.table)
-    err = print_line(&out, cf_buf_str(&out.line));
-  int result = err == CF_OK ? CF_EXIT_TRUE : cf_cli_fail(cli, err);
-  if (err == CF_OK && status >= 400)
-    result = cf_cli_refused(cli, status, cf_buf_str(&out.line));
-  cf_buf_fini(&out.line);
-  cf_buf_fini(&query);
-  return result;
+  if (status >= 0)
+    return status;
+  cf_buf_init(&q.text, QUERY_MAX);
+  cf_buf_init(&q.line, LINE_MAX_N);
+  cf_buf_init(&q.end, LINE_MAX_N);
+  cf_buf_init(&q.cursor, CURSOR_MAX);
+  enum cf_err err = question_prepare(&q);
+  if (err != CF_OK)
+    status = cf_cli_fail(cli, err);
+  else
+    status = cf_cli_value(cli, "follow") != NULL ? question_follow(&q) : question_once(&q);
+  cf_table_free(q.table);
+  cf_buf_fini(&q.cursor);
+  cf_buf_fini(&q.end);
+  cf_buf_fini(&q.line);
+  cf_buf_fini(&q.text);
+  return status;
 }
 
 const struct cf_cli_command cf_cli_query = {
@@ -259,20 +243,11 @@ const struct cf_cli_command cf_cli_query = {
     .arguments = "[NAME=VALUE…]",
     .summary = "Find events, with the filters of GET /v1/events",
     .details =
-        "Filters are --NAME=VALUE or NAME=VALUE, for example --user=alice --method=POST,PUT --from=-24h --status=4xx\n"
-        "--resource.prefix=/admin --ip=192.0.2.0/24 --limit=20 --order=asc. The table shows some members, with control\n"
-        "characters escaped; --json shows all.\n\n"
-        "Beside q and the members, which take the endings .not and .prefix, there are:\n"
-#define CF_PARAM(symbol, name, parser, field, list, in_text, help) "  " name ": " help "\n"
-#include "lib/query/query.def"
-#undef CF_PARAM
-        "  format:"
-#define CF_OUTPUT(symbol, name, type, alias, content_type, streams, exports) " " name
-#include "lib/output/output.def"
-#undef CF_OUTPUT
-        "\n",
+        "Filters are --NAME VALUE, --NAME=VALUE or NAME=VALUE, for example --user alice --method POST,PUT --since yesterday\n"
+        "--status 4xx --resource.prefix /admin --ip 192.0.2.0/24 --limit 20 --order asc. Members take the endings .not and,\n"
+        "but for ip, .prefix. The table shows some members, with control characters escaped, or those of fields; on a\n"
+        "terminal long values are cut in the middle. --json shows all.\n",
     .options = options,
-    .takes_any = true,
-    .args_max = 256,
+    .filters = filters,
     .run = query_run,
 };

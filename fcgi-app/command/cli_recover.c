@@ -207,14 +207,28 @@ static enum cf_err conf_continue(const struct cf_cli *cli, struct cf_conf *conf,
 
 static void next_tell(const struct cf_conf *conf, const struct past *past)
 {
-  (void)fflush(stdout);
-  (void)printf(
+  cf_cli_printf(
       "A new ledger is in %s. Its first record names %s at %llu records. Its key is above: keep a copy elsewhere.\n"
       "Set in the configuration, and in ReadWritePaths of the service's unit, and keep the old directories as evidence:\n"
       "data = %s\norigin = %s\nsigner = %s\n"
       "All tokens stayed with the old ledger: make new ones (counterfoil token add).\n",
       conf->data, past->vkey.name, (unsigned long long)past->signed_last.checkpoint.size,
       conf->data, conf->origin, conf->signer);
+}
+
+/* The new ledger's first start, which tells what it is: never silently. */
+static enum cf_err gap_record(const struct cf_conf *conf, const struct past *past,
+                              struct cf_fault *fault)
+{
+  uint64_t was = past->signed_last.checkpoint.size, here = past->here.size;
+  struct cf_ledger *ledger = NULL;
+  enum cf_err err = cf_ledger_open(conf, PACKAGE_NAME " " PACKAGE_VERSION, &ledger, fault);
+
+  if (err == CF_OK) {
+    err = cf_ledger_restored(ledger, was > here ? was - here : 0);
+    cf_ledger_close(ledger);
+  }
+  return err;
 }
 
 static int past_continue(struct cf_cli *cli, const struct past *past, const struct cf_conf *conf)
@@ -224,6 +238,8 @@ static int past_continue(struct cf_cli *cli, const struct past *past, const stru
                                     "no signed checkpoint of this ledger is left to go on from"));
   enum cf_err err =
       cf_ledger_continue(conf, cf_buf_str(&past->signed_last.note), &past->vkey, &cli->fault);
+  if (err == CF_OK)
+    err = gap_record(conf, past, &cli->fault);
   if (err == CF_OK)
     err = cf_cli_put_key(conf, &cli->fault);
   if (err != CF_OK)

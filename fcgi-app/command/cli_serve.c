@@ -6,7 +6,6 @@
 #include "fcgi-app/command/cli_in.h"
 #include "fcgi-app/door/privilege.h"
 #include "fcgi-app/door/service.h"
-#include "fcgi-app/door/socket.h"
 #include "lib/base/diag.h"
 
 static const struct cf_cli_option options[] = {
@@ -34,7 +33,7 @@ static enum cf_err listener_prepare(struct cf_cli *cli, const char **where, int 
   err = cf_privilege_drop(&cli->conf, &cli->fault);
   if (err == CF_OK)
     err = cf_diag_open(cli->conf.log, "counterfoil", &cli->fault);
-  return err == CF_OK ? cf_socket_listen_web(&cli->conf, *where, listener, &cli->fault) : err;
+  return err == CF_OK ? cf_service_listen(&cli->conf, *where, listener, &cli->fault) : err;
 }
 
 static int serve_run(struct cf_cli *cli)
@@ -47,9 +46,7 @@ static int serve_run(struct cf_cli *cli)
   if (err != CF_OK)
     return cf_cli_fail(cli, err);
   cf_log(CF_LOG_INFO, "listening on %s", where);
-  int status = cf_service_run_web(&cli->conf, listener);
-  cf_socket_leave_web(where, listener);
-  return status == 0 ? CF_EXIT_TRUE : CF_EXIT_UNKNOWN;
+  return cf_service_run_web(&cli->conf, listener, where) == 0 ? CF_EXIT_TRUE : CF_EXIT_UNKNOWN;
 }
 
 const struct cf_cli_command cf_cli_serve = {

@@ -60,18 +60,25 @@ static bool has_own_key(const struct cf_json *doc)
 static void put_errors(struct cf_buf *b, const struct cf_json *doc)
 {
   const struct cf_json *errors = cf_json_member(doc, "errors");
+  uint64_t total;
 
   for (size_t i = 0; i < cf_json_count(errors); i++) {
     const struct cf_json *e = cf_json_element(errors, i);
     struct cf_str seq = cf_json_number(cf_json_member(e, "seq"));
+    struct cf_str last = cf_json_number(cf_json_member(e, "last"));
     cf_buf_puts(b, "  ");
     cf_cli_put_safe(b, cf_json_string(cf_json_member(e, "code")), 40);
     if (seq.n > 0)
       cf_buf_putf(b, " at %.*s", (int)seq.n, seq.p);
+    if (last.n > 0)
+      cf_buf_putf(b, " to %.*s", (int)last.n, last.p);
     cf_buf_puts(b, ": ");
     cf_cli_put_safe(b, cf_json_string(cf_json_member(e, "detail")), 200);
     cf_buf_putc(b, '\n');
   }
+  if (member_number(doc, "errors_total", &total))
+    cf_buf_putf(b, "  … %llu faults in all, of each kind the first ranges\n",
+                (unsigned long long)total);
 }
 
 static void put_summary(struct cf_buf *b, const struct cf_json *doc, const char *mode, bool kept)
@@ -81,7 +88,11 @@ static void put_summary(struct cf_buf *b, const struct cf_json *doc, const char 
   struct cf_str size = cf_json_number(cf_json_member(doc, "size"));
   struct cf_str newer = cf_json_number(cf_json_member(doc, "unsigned"));
 
+  bool colours = cf_cli_colours(stdout);
+
+  cf_buf_puts(b, !colours ? "" : is_true(doc, "ok") ? "\033[32m" : "\033[31m");
   cf_buf_puts(b, is_true(doc, "ok") ? "ok: " : "NOT OK: ");
+  cf_buf_puts(b, colours ? "\033[0m" : "");
   cf_cli_put_safe(b, cf_json_string(cf_json_member(doc, "origin")), 255);
   cf_buf_putf(b, ", %s, size %.*s, root ", mode, (int)size.n, size.p);
   cf_cli_put_safe(b, cf_json_string(cf_json_member(doc, "root")), 64);
@@ -176,31 +187,81 @@ static bool is_rollback(struct cf_str problem)
   return is;
 }
 
+/* Lines of progress, and then the answer; where no progress was asked for it is
+ * the answer alone. */
+struct answer {
+  struct cf_buf line, text;
+};
+
+static void line_take(struct answer *a)
+{
+  struct cf_json *doc = NULL;
+  uint64_t done, of;
+
+  bool progress = a->line.n < NAME_MAX_N &&
+                  cf_json_parse(cf_buf_str(&a->line), DEPTH, &doc, NULL) == CF_OK &&
+                  member_number(doc, "done", &done) && member_number(doc, "of", &of);
+  if (progress)
+    cf_cli_progress("%llu of %llu", (unsigned long long)done, (unsigned long long)of);
+  else
+    cf_buf_putstr(&a->text, cf_buf_str(&a->line));
+  cf_json_free(doc);
+  cf_buf_reset(&a->line);
+}
+
+static enum cf_err take_answer(void *context, const void *p, size_t n)
+{
+  struct answer *a = context;
+
+  for (size_t i = 0; i < n; i++) {
+    cf_buf_putc(&a->line, ((const char *)p)[i]);
+    if (((const char *)p)[i] == '\n')
+      line_take(a);
+  }
+  return a->line.err != CF_OK ? a->line.err : a->text.err;
+}
+
+static enum cf_err answer_get(struct cf_cli *cli, struct cf_str query, struct answer *a, int *http)
+{
+  const struct cf_ask ask = {.method = "GET",
+                             .path = PATH,
+                             .query = query,
+                             .accept = cf_cli_progress_wanted() ? "application/x-ndjson" : NULL,
+                             .context = a,
+                             .answer = take_answer};
+  enum cf_err err = cf_ask(cli->asker, &ask, http, &cli->fault);
+
+  if (err == CF_OK && a->line.n > 0)
+    line_take(a);
+  return err == CF_OK ? a->text.err : err;
+}
+
 /* One question. CF_EXIT_TRUE: it was answered, whatever the verdict. */
 static int ask_once(struct cf_cli *cli, const char *mode, struct verdict *verdict)
 {
-  struct cf_buf query, answer;
+  struct cf_buf query;
+  struct answer a;
   struct cf_json *doc = NULL;
   int http = 0;
 
   cf_buf_init(&query, QUERY_MAX);
-  cf_buf_init(&answer, ANSWER_MAX);
+  cf_buf_init(&a.line, ANSWER_MAX);
+  cf_buf_init(&a.text, ANSWER_MAX);
   put_query(cli, verdict, mode, &query);
   enum cf_err err = query.err;
   if (err == CF_OK)
-    err = cf_ask_text(cli->asker, "GET", PATH, cf_buf_str(&query), NULL, CF_STR(""), &http, &answer,
-                      &cli->fault);
+    err = answer_get(cli, cf_buf_str(&query), &a, &http);
   int status = CF_EXIT_TRUE;
   if (err == CF_OK && http >= 400) {
-    status = cf_cli_refused(cli, http, cf_buf_str(&answer));
-    if (is_rollback(cf_buf_str(&answer)))
+    status = cf_cli_refused(cli, http, cf_buf_str(&a.text));
+    if (is_rollback(cf_buf_str(&a.text)))
       status = CF_EXIT_FALSE;
   } else if (err == CF_OK) {
-    err = cf_json_parse(cf_buf_str(&answer), DEPTH, &doc, &cli->fault);
+    err = cf_json_parse(cf_buf_str(&a.text), DEPTH, &doc, &cli->fault);
     if (err == CF_OK)
       err = verdict_read(cli, doc, mode, verdict);
     if (err == CF_OK && cf_cli_value(cli, "json") != NULL)
-      err = cf_cli_print(&answer);
+      err = cf_cli_print(&a.text);
   }
   if (err != CF_OK)
     status = cf_cli_fail(cli, err);
@@ -208,7 +269,8 @@ static int ask_once(struct cf_cli *cli, const char *mode, struct verdict *verdic
     status = CF_EXIT_FALSE;
   cf_json_free(doc);
   cf_buf_fini(&query);
-  cf_buf_fini(&answer);
+  cf_buf_fini(&a.line);
+  cf_buf_fini(&a.text);
   return status;
 }
 

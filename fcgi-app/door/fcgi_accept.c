@@ -73,14 +73,58 @@ static int accept_one(struct cf_accept *accept)
   }
 }
 
-int cf_accept_next(struct cf_accept *accept, atomic_bool *waits)
+void cf_accept_init(struct cf_accept *accept)
+{
+  pthread_mutex_init(&accept->lock, NULL);
+  pthread_cond_init(&accept->wanted, NULL);
+}
+
+void cf_accept_fini(struct cf_accept *accept)
+{
+  pthread_cond_destroy(&accept->wanted);
+  pthread_mutex_destroy(&accept->lock);
+}
+
+void cf_accept_stop(struct cf_accept *accept)
+{
+  pthread_mutex_lock(&accept->lock);
+  atomic_store(&accept->stopping, true);
+  pthread_cond_broadcast(&accept->wanted);
+  pthread_mutex_unlock(&accept->lock);
+}
+
+static void door_come(struct cf_accept *accept)
+{
+  pthread_mutex_lock(&accept->lock);
+  accept->resting++;
+  while (accept->at_door >= CF_ACCEPT_DOOR && !atomic_load(&accept->stopping))
+    pthread_cond_wait(&accept->wanted, &accept->lock);
+  accept->resting--;
+  accept->at_door++;
+  pthread_mutex_unlock(&accept->lock);
+}
+
+static void door_go(struct cf_accept *accept)
+{
+  pthread_mutex_lock(&accept->lock);
+  accept->at_door--;
+  bool deserted = accept->at_door == 0 && accept->resting > 0;
+  pthread_mutex_unlock(&accept->lock);
+  if (deserted)
+    pthread_cond_signal(&accept->wanted);
+}
+
+int cf_accept_next(struct cf_accept *accept, atomic_bool *waits, bool *parked)
 {
   for (;;) {
+    door_come(accept);
     atomic_store(waits, true);
     int fd = cf_park_take(accept->park);
+    *parked = fd >= 0;
     if (fd < 0)
       fd = accept_one(accept);
     atomic_store(waits, false);
+    door_go(accept);
     if (fd >= 0)
       return fd;
     if (cf_park_ready(accept->park))

@@ -19,6 +19,7 @@
 #define ROLE_RESPONDER 1
 #define END_BODY_N     8
 #define READ_N         (16u << 10)
+#define TICK_US        INT64_C(1000000)
 /* Room for every parameter, the headers of the records that hold them, and the
  * first and last record. */
 #define HEAD_MAX (CF_EXCHANGE_PARAMS_MAX + 16u * HEADER_N)
@@ -302,6 +303,25 @@ static bool readable(int fd)
   return poll(&p, 1, 0) > 0;
 }
 
+/* Wait until something can be done at p. A signal that another thread took
+ * wakes nobody here, so it is asked for each second. */
+static enum cf_err exchange_wait(struct pollfd *p, const struct cf_exchange_io *io)
+{
+  for (int64_t left_us = io->silence_us; left_us > 0;) {
+    int64_t us = io->interrupted != NULL && left_us > TICK_US ? TICK_US : left_us;
+    int ready = poll(p, 1, (int)(us / 1000));
+    if (ready > 0)
+      return CF_OK;
+    if (ready < 0 && errno != EINTR)
+      return CF_E_PEER;
+    if (io->interrupted != NULL && io->interrupted(io->context))
+      return CF_E_LEAVING;
+    if (ready == 0)
+      left_us -= us;
+  }
+  return CF_E_PEER;
+}
+
 /* Wait for what can be done next, and do it. The body is only read when the
  * responder has nothing to say: reading it may block. */
 static enum cf_err exchange_step(struct cf_exchange *x, int fd, const struct cf_exchange_io *io)
@@ -315,15 +335,8 @@ static enum cf_err exchange_step(struct cf_exchange *x, int fd, const struct cf_
     return err;
   if (something_to_send(x))
     p.events |= POLLOUT;
-  int ready = poll(&p, 1, (int)(io->silence_us / 1000));
-  if (ready == 0)
-    return CF_E_PEER;
-  if (ready < 0) {
-    if (errno != EINTR)
-      return CF_E_PEER;
-    return io->interrupted != NULL && io->interrupted(io->context) ? CF_E_LEAVING : CF_OK;
-  }
-  if (p.revents & (POLLIN | POLLHUP | POLLERR))
+  err = exchange_wait(&p, io);
+  if (err == CF_OK && (p.revents & (POLLIN | POLLHUP | POLLERR)))
     err = receive_some(x, fd, io);
   if (err == CF_OK && !x->ended && (p.revents & POLLOUT))
     err = send_some(x, fd);

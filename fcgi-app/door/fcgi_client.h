@@ -21,8 +21,8 @@ struct cf_exchange_io {
   /* Bytes of the answer, CGI headers first. May block; the responder then
    * waits. */
   enum cf_err (*answer)(void *context, const void *p, size_t n);
-  /* Asked when a signal came: true ends the exchange with CF_E_LEAVING. NULL:
-   * signals are nothing. */
+  /* Asked when a signal came, to this thread or within a second to another:
+   * true ends the exchange with CF_E_LEAVING. NULL: signals are nothing. */
   bool (*interrupted)(void *context);
   /* How long the responder may do nothing, in microseconds. */
   int64_t silence_us;

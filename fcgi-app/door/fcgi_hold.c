@@ -38,19 +38,19 @@ struct cf_holds {
   struct hold v[];
 };
 
-enum cf_err cf_holds_new(unsigned workers, struct cf_holds **holds)
+enum cf_err cf_holds_new(unsigned workers, unsigned requests, struct cf_holds **holds)
 {
-  struct cf_holds *made = calloc(1, sizeof *made + workers * sizeof made->v[0]);
+  struct cf_holds *made = calloc(1, sizeof *made + requests * sizeof made->v[0]);
   unsigned kept = workers / HEALTH_PART + workers / WRITER_PART;
 
   if (made == NULL)
     return CF_E_NOMEM;
-  made->n = workers;
+  made->n = requests;
   if (kept == 0 && workers > 1)
     kept = 1;
   made->slow_max = workers - kept;
   made->share = workers > 1 ? workers / 2 : 1;
-  for (unsigned i = 0; i < workers; i++)
+  for (unsigned i = 0; i < requests; i++)
     made->v[i].fd = -1;
   pthread_mutex_init(&made->lock, NULL);
   *holds = made;

@@ -17,12 +17,13 @@
 
 struct cf_holds;
 
-/* CF_E_NOMEM. */
-CF_MUST enum cf_err cf_holds_new(unsigned workers, struct cf_holds **holds);
+/* So many workers, and so many requests that they, and those who bring answers,
+ * may be in at once. CF_E_NOMEM. */
+CF_MUST enum cf_err cf_holds_new(unsigned workers, unsigned requests, struct cf_holds **holds);
 void cf_holds_free(struct cf_holds *holds);
 
-/* Worker i begins a request of address ("" or NULL: of the peer's uid) over
- * the connection fd, and ends it. */
+/* Request i, of address ("" or NULL: of the peer's uid) over the connection fd,
+ * begins, and ends. */
 void cf_hold_begin(struct cf_holds *holds, unsigned i, int fd, const char *address);
 void cf_hold_end(struct cf_holds *holds, unsigned i);
 
@@ -36,7 +37,7 @@ void cf_hold_write(struct cf_holds *holds, unsigned i, const struct cf_pace *pac
  * CF_E_SLOW: the time is over; CF_E_CROWDED: too many are slow. */
 CF_MUST enum cf_err cf_hold_go(struct cf_holds *holds, unsigned i, struct cf_pace *pace);
 
-/* Would a request of worker i's address, or of that caller, be one too many if
+/* Would a request of request i's address, or of that caller, be one too many if
  * it became slow? */
 bool cf_hold_crowded(struct cf_holds *holds, unsigned i, struct cf_str caller);
 

@@ -11,6 +11,9 @@
  * started as a plain CGI, or by a person? */
 bool cf_fcgi_is_cgi(void);
 
+/* Of each worker so many requests may be elsewhere, and wait for the disk. */
+#define CF_FCGI_LEFT 2
+
 struct cf_fcgi_job {
   int listener;     /* a listening stream socket; stays the caller's to close, after cf_fcgi_stop */
   unsigned threads; /* workers, at least 1 */

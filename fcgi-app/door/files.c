@@ -4,12 +4,14 @@
 
 #include "fcgi-app/door/files_in.h"
 
+#include "fcgi-app/door/fcgi_in.h"
 #include "fcgi-app/door/fcgi_park_in.h"
 #include "lib/base/limit.h"
 #include "lib/ledger/ledger.h"
 
-#define DOORS  2
-#define WORKER 2 /* its connection; a relay's, or a file */
+#define DOORS 2
+/* its connection; a relay's, or a file; those of requests that left it */
+#define WORKER (2 + CF_FCGI_LEFT)
 
 /* Of a process whose doors park so many each. */
 static uint64_t files_needed(const struct cf_conf *conf, uint64_t parked)

@@ -13,6 +13,7 @@
 #include "fcgi-app/door/service.h"
 #include "fcgi-app/http/problem.h"
 #include "lib/base/diag.h"
+#include "paths.h"
 
 #define PROGRAM    "counterfoil.fcgi"
 #define EXIT_USAGE 2
@@ -117,7 +118,7 @@ int main(int argc, char **argv)
   if (options.owner)
     done = cf_service_run_owner(&conf);
   else
-    done = cgi ? cf_service_run_cgi(&conf, environ) : cf_service_run_web(&conf, STDIN_FILENO);
+    done = cgi ? cf_service_run_cgi(&conf, environ) : cf_service_run_web(&conf, STDIN_FILENO, NULL);
   cf_conf_fini(&conf);
   return done;
 }

@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -23,17 +24,35 @@ struct user {
   gid_t gid;
 };
 
-/* Become uid for good, with the groups of its name, or with gid alone where it
- * has none. */
-static enum cf_err user_become(uid_t uid, gid_t gid, struct cf_fault *fault)
+/* The groups of its name, or its gid alone where it has none; and n more. */
+static bool groups_take(struct user user, const gid_t *more, size_t n)
 {
-  const struct passwd *user = getpwuid(uid);
-  int done = user != NULL ? initgroups(user->pw_name, gid) : setgroups(1, &gid);
+  const struct passwd *entry = getpwuid(user.uid);
 
-  if (done != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0)
-    return cf_fail_errno(fault, CF_E_SYSTEM, NULL, "cannot become uid %u", (unsigned)uid);
-  if (uid != 0 && setuid(0) == 0)
-    return cf_fail(fault, CF_E_SYSTEM, NULL, "uid %u could become root again", (unsigned)uid);
+  if ((entry != NULL ? initgroups(entry->pw_name, user.gid) : setgroups(1, &user.gid)) != 0)
+    return false;
+  if (n == 0)
+    return true;
+  int own = getgroups(0, NULL);
+  gid_t *all = own >= 0 ? malloc(((size_t)own + n) * sizeof *all) : NULL;
+  bool taken = all != NULL && getgroups(own, all) == own;
+  for (size_t i = 0; taken && i < n; i++)
+    if (more[i] != 0)
+      all[own++] = more[i];
+  taken = taken && setgroups((size_t)own, all) == 0;
+  free(all);
+  return taken;
+}
+
+/* Become the user for good. */
+static enum cf_err user_become(struct user user, const gid_t *more, size_t n,
+                               struct cf_fault *fault)
+{
+  if (!groups_take(user, more, n) || setresgid(user.gid, user.gid, user.gid) != 0 ||
+      setresuid(user.uid, user.uid, user.uid) != 0)
+    return cf_fail_errno(fault, CF_E_SYSTEM, NULL, "cannot become uid %u", (unsigned)user.uid);
+  if (user.uid != 0 && setuid(0) == 0)
+    return cf_fail(fault, CF_E_SYSTEM, NULL, "uid %u could become root again", (unsigned)user.uid);
   return CF_OK;
 }
 
@@ -195,6 +214,9 @@ static enum cf_err ledger_owner(const struct cf_conf *conf, struct user *user,
     return directory_check(conf->signer, signer, fault);
   }
   err = directory_owner(conf->data, user, fault);
+  if (err == CF_E_NOTFOUND)
+    return cf_fail(fault, err, conf->data,
+                   "there is no ledger: make one with `counterfoil init`, or mount its disk");
   if (err == CF_OK && both && user->uid != signer.uid)
     return owners_tell(conf, user->uid, signer.uid, fault);
   if (err == CF_OK)
@@ -202,14 +224,22 @@ static enum cf_err ledger_owner(const struct cf_conf *conf, struct user *user,
   return err == CF_OK && both ? directory_check(conf->signer, *user, fault) : err;
 }
 
-enum cf_err cf_privilege_drop(const struct cf_conf *conf, struct cf_fault *fault)
+enum cf_err cf_privilege_drop_but(const struct cf_conf *conf, const gid_t *groups, size_t n,
+                                  struct cf_fault *fault)
 {
   struct user user;
 
   if (geteuid() != 0)
     return CF_OK;
   enum cf_err err = ledger_owner(conf, &user, fault);
-  return err == CF_OK && user.uid != 0 ? user_become(user.uid, user.gid, fault) : err;
+  if (err != CF_OK || user.uid == 0)
+    return err;
+  return user_become(user, groups, n, fault);
+}
+
+enum cf_err cf_privilege_drop(const struct cf_conf *conf, struct cf_fault *fault)
+{
+  return cf_privilege_drop_but(conf, NULL, 0, fault);
 }
 
 /* ---- making ---- */
@@ -282,7 +312,7 @@ static enum cf_err ledger_prepare(const struct cf_conf *conf, struct user user,
   enum cf_err err = directory_prepare(conf->data, user, fault);
   if (err == CF_OK)
     err = directory_prepare(conf->signer, user, fault);
-  return err == CF_OK && user.uid != 0 ? user_become(user.uid, user.gid, fault) : err;
+  return err == CF_OK && user.uid != 0 ? user_become(user, NULL, 0, fault) : err;
 }
 
 enum cf_err cf_privilege_prepare(const struct cf_conf *conf, const char *name,
@@ -310,18 +340,19 @@ enum cf_err cf_privilege_continue(const struct cf_conf *old, const struct cf_con
 
 /* ---- what is not ours ---- */
 
-/* Is it somebody else's, and of no use so? strict: whatever its mode lets us
- * do. A file system of its own has a directory of root's. */
+/* Is it of no use, being somebody else's or by its mode? strict: what is
+ * somebody else's is, whatever its mode lets us do. A file system of its own
+ * has a directory of root's. */
 static bool entry_foreign(int dir, const char *name, bool strict, uid_t *owner)
 {
   struct stat st;
 
   if (name[0] == '.' || strcmp(name, "lost+found") == 0 ||
-      fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || st.st_uid == geteuid())
+      fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
     return false;
   *owner = st.st_uid;
   int mode = S_ISDIR(st.st_mode) ? R_OK | W_OK | X_OK : R_OK;
-  return strict || faccessat(dir, name, mode, AT_EACCESS) != 0;
+  return (strict && st.st_uid != geteuid()) || faccessat(dir, name, mode, AT_EACCESS) != 0;
 }
 
 /* The first such thing in a directory of ours; what cannot be looked at is
@@ -359,20 +390,46 @@ static bool ledger_foreign(const struct cf_conf *conf, char found[PATH_MAX], uid
   return foreign_find(conf->signer, false, found, owner);
 }
 
+/* One of the two directories themselves. */
+static const char *directory_foreign(const struct cf_conf *conf, uid_t *owner)
+{
+  const char *const tops[] = {conf->data, conf->signer};
+  struct stat st;
+
+  for (size_t i = 0; i < 2; i++)
+    if (stat(tops[i], &st) == 0 && st.st_uid != geteuid()) {
+      *owner = st.st_uid;
+      return tops[i];
+    }
+  return NULL;
+}
+
 void cf_privilege_explain(const struct cf_conf *conf, enum cf_err err, struct cf_fault *fault)
 {
   char found[PATH_MAX], theirs[NAME_N], ours[NAME_N], chown[NAME_N];
-  struct cf_fault told;
+  struct cf_fault told = {"", ""};
   const char *top;
-  uid_t owner;
+  uid_t owner, us = geteuid();
   bool denied = err == CF_E_SYSTEM || err == CF_E_STORE || err == CF_E_CONFIG;
 
-  if ((err != CF_OK && !denied) || !ledger_foreign(conf, found, &owner, &top))
+  if (err != CF_OK && !denied)
     return;
-  (void)cf_fail(&told, CF_E_CONFLICT, found,
-                "this belongs to %s, and what is in there has to belong to %s: chown -R %s %s",
-                user_name(owner, theirs), user_name(geteuid(), ours), user_owner(geteuid(), chown),
-                top);
+  if (denied && (top = directory_foreign(conf, &owner)) != NULL)
+    (void)cf_fail(
+        &told, CF_E_CONFLICT, top,
+        "this belongs to %s, and this process runs as %s: run it as %s, or, if the ledger is to be %s's: chown -R %s %s %s",
+        user_name(owner, theirs), user_name(us, ours), theirs, ours, user_owner(us, chown),
+        conf->data, conf->signer);
+  else if (!ledger_foreign(conf, found, &owner, &top))
+    return;
+  else if (owner == us)
+    (void)cf_fail(&told, CF_E_CONFLICT, found,
+                  "by its mode not even its owner, %s, may use it: chmod -R u+rwX %s",
+                  user_name(us, ours), top);
+  else
+    (void)cf_fail(&told, CF_E_CONFLICT, found,
+                  "this belongs to %s, and what is in there has to belong to %s: chown -R %s %s",
+                  user_name(owner, theirs), user_name(us, ours), user_owner(us, chown), top);
   if (err == CF_OK)
     cf_log(CF_LOG_WARNING, "%s: %s", told.at, told.detail);
   else

@@ -9,6 +9,8 @@
 #ifndef CF_DOOR_PRIVILEGE_H
 #define CF_DOOR_PRIVILEGE_H
 
+#include <sys/types.h>
+
 #include "lib/base/conf.h"
 
 /* Started as root: become the owner of conf->data, uid, gid and groups, for
@@ -17,6 +19,13 @@
  * there is neither; CF_E_CONFIG: a way is not safe; CF_E_CONFLICT: the two
  * belong to different users, and what to chown; CF_E_SYSTEM. */
 CF_MUST enum cf_err cf_privilege_drop(const struct cf_conf *conf, struct cf_fault *fault);
+
+/* The same for a process that has to read more than the ledger's user may:
+ * these n groups, at most CF_PRIVILEGE_GROUPS_MAX and never root's, are kept
+ * too. */
+#define CF_PRIVILEGE_GROUPS_MAX 64
+CF_MUST enum cf_err cf_privilege_drop_but(const struct cf_conf *conf, const gid_t *groups, size_t n,
+                                          struct cf_fault *fault);
 
 /* For `init`. Started as root: become the named user; without a name whoever
  * owns conf->data or, where it is missing, stay root. Before, make conf->data

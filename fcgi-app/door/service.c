@@ -88,7 +88,8 @@ static enum cf_err own_locked(struct cf_service *service, struct cf_fault *fault
   } else if (err != CF_E_LOCKED) {
     if (err != service->failed)
       cf_log(CF_LOG_ERROR, "cannot open the ledger: %s: %s", fault->at, cf_fault_text(fault, err));
-    service->pause_us = service->pause_us == 0 ? AGAIN_US : 2 * service->pause_us;
+    service->pause_us =
+        service->pause_us == 0 || err == CF_E_SPACE ? AGAIN_US : 2 * service->pause_us;
     if (service->pause_us > AGAIN_MAX_US)
       service->pause_us = AGAIN_MAX_US;
     service->next_us = cf_clock_mono_us() + service->pause_us;

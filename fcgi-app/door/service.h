@@ -29,12 +29,22 @@ void cf_service_serve(struct cf_service *service, struct cf_transport *transport
 /* ---- whole programs ---- */
 
 /* Ignore SIGPIPE. With orderly, keep SIGTERM, SIGINT, SIGHUP and SIGUSR1 for
- * the program's loop, which then ends in order; without, they end the process
- * at once, which loses nothing either. Call before there are threads. */
+ * the program's loop, which then ends in order, but for SIGHUP, at which it
+ * opens its log file anew (without one, at a terminal, it ends); without, they
+ * end the process at once, which loses nothing either. Call before there are
+ * threads. */
 void cf_service_signals(bool orderly);
+/* cf_socket_listen_web, after a predecessor that is leaving: somebody who
+ * listens there is waited for, for a bounded time. CF_E_LEAVING: a signal came
+ * first. */
+CF_MUST enum cf_err cf_service_listen(const struct cf_conf *conf, const char *where, int *listener,
+                                      struct cf_fault *fault);
 /* Serve the web server at the listening socket until a signal ends it; then
- * leave. Returns the exit status. */
-CF_MUST int cf_service_run_web(const struct cf_conf *conf, int listener);
+ * leave. where: where it listens, to be taken away at the end; such a service
+ * has somebody who watches it, and ends too when its ledger cannot be used for
+ * ten seconds. NULL: the socket is the web server's, which would only start the
+ * next one. Returns the exit status. */
+CF_MUST int cf_service_run_web(const struct cf_conf *conf, int listener, const char *where);
 /* Own the ledger for others until nobody has asked for conf->idle_exit; after
  * an owner that is leaving. Returns the exit status: 0 also where somebody else
  * is the owner. */

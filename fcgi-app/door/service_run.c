@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,9 +20,13 @@
 #include "lib/base/clock.h"
 #include "lib/base/diag.h"
 #include "lib/base/die.h"
+#include "lib/base/thread.h"
 
-#define TURN_US  INT64_C(10000000) /* for an owner that is leaving */
-#define PAUSE_MS 20
+#define TURN_US     INT64_C(10000000) /* for an owner that is leaving */
+#define PAUSE_MS    20
+#define WATCH_MS    1000            /* how often it is seen to who owns the ledger */
+#define FINISH_US   INT64_C(200000) /* for an opening that is nearly done */
+#define UNUSABLE_US INT64_C(10000000)
 
 static void ending_signals(sigset_t *set)
 {
@@ -43,24 +48,29 @@ void cf_service_signals(bool orderly)
   pthread_sigmask(orderly ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
 }
 
+/* A log that was rotated. Without a log file it is a terminal that went. */
+static bool hangup_ends(const struct cf_conf *conf)
+{
+  struct cf_fault fault = {"", ""};
+
+  if (conf->log == NULL)
+    return isatty(STDERR_FILENO);
+  if (cf_diag_reopen(&fault) != CF_OK)
+    cf_log(CF_LOG_WARNING, "the old log file goes on: %s: %s", fault.at, fault.detail);
+  else
+    cf_log(CF_LOG_INFO, "the log file was opened anew");
+  return false;
+}
+
 /* Wait for a signal that says to end, at most so long. */
-static bool ended_within(long ms)
+static bool ended_within(const struct cf_conf *conf, long ms)
 {
   const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
   sigset_t set;
 
   ending_signals(&set);
-  return sigtimedwait(&set, NULL, &time) > 0;
-}
-
-static void wait_end(void)
-{
-  sigset_t set;
-  int signo;
-
-  ending_signals(&set);
-  while (sigwait(&set, &signo) != 0)
-    ;
+  int signo = sigtimedwait(&set, NULL, &time);
+  return signo == SIGHUP ? hangup_ends(conf) : signo > 0;
 }
 
 /* Everything that was acknowledged is on disk: a process that cannot leave in
@@ -87,9 +97,117 @@ static int service_leave(struct cf_service *service, struct cf_fcgi *web)
   return 0;
 }
 
-int cf_service_run_web(const struct cf_conf *conf, int listener)
+/* ---- serving a web server ---- */
+
+enum cf_err cf_service_listen(const struct cf_conf *conf, const char *where, int *listener,
+                              struct cf_fault *fault)
 {
-  struct cf_service *service = NULL;
+  int64_t end_us = cf_clock_mono_us() + CF_SERVICE_LEAVE_US;
+  bool told = false;
+
+  for (;;) {
+    enum cf_err err = cf_socket_listen_web(conf, where, listener, fault);
+    if (err != CF_E_LOCKED || cf_clock_mono_us() > end_us)
+      return err;
+    if (!told)
+      cf_log(CF_LOG_INFO, "another process listens on %s: it is waited for, if it is leaving",
+             where);
+    told = true;
+    if (ended_within(conf, PAUSE_MS))
+      return cf_fail(fault, CF_E_LEAVING, where, "interrupted");
+  }
+}
+
+/* The ledger being opened, which may take long, while signals are heard. */
+struct opening {
+  struct cf_service *service;
+  enum cf_err err;
+  struct cf_fault fault;
+  atomic_bool done;
+};
+
+static void *opening_main(void *arg)
+{
+  struct opening *o = arg;
+
+  o->err = cf_service_own(o->service, &o->fault);
+  atomic_store(&o->done, true);
+  return NULL;
+}
+
+/* What was begun is as after a kill: the next start recovers. */
+static void opening_leave(const char *where, int listener)
+{
+  cf_log(CF_LOG_INFO, "told to end while the ledger is being opened: the next start opens it");
+  if (where != NULL)
+    cf_socket_leave_web(where, listener);
+  _exit(0);
+}
+
+/* True: a signal said to end, and it was done in time for an end in order. One
+ * that takes longer is not waited for. */
+static bool opening_run(const struct cf_conf *conf, struct opening *o, const char *where,
+                        int listener)
+{
+  pthread_t thread;
+  int64_t told_us = 0;
+
+  atomic_store(&o->done, false);
+  o->err = cf_thread_start(&thread, 0, opening_main, o, &o->fault);
+  if (o->err != CF_OK)
+    return false;
+  while (!atomic_load(&o->done)) {
+    if (ended_within(conf, PAUSE_MS) && told_us == 0)
+      told_us = cf_clock_mono_us();
+    if (told_us != 0 && cf_clock_mono_us() - told_us > FINISH_US)
+      opening_leave(where, listener);
+  }
+  pthread_join(thread, NULL);
+  return told_us != 0;
+}
+
+/* Until a signal comes: CF_OK. A ledger that cannot be used is tried again, for
+ * a bounded time where somebody watches this process. */
+static enum cf_err web_wait(const struct cf_conf *conf, struct opening *o, const char *where,
+                            int listener)
+{
+  int64_t bad_us = 0;
+
+  while (!ended_within(conf, WATCH_MS)) {
+    if (where == NULL || cf_service_owner(o->service) != NULL)
+      continue;
+    if (opening_run(conf, o, where, listener))
+      return CF_OK;
+    int64_t now_us = cf_clock_mono_us();
+    if (o->err == CF_OK || o->err == CF_E_LOCKED)
+      bad_us = 0;
+    else if (bad_us == 0)
+      bad_us = now_us;
+    else if (now_us - bad_us > UNUSABLE_US)
+      return o->err;
+  }
+  return CF_OK;
+}
+
+/* Whatever comes of the first try to own the ledger: requests are answered,
+ * with 503 at worst, and it is tried again. True: a signal said to end. */
+static bool owner_try(const struct cf_conf *conf, struct opening *o, const char *where,
+                      int listener)
+{
+  bool told = opening_run(conf, o, where, listener);
+
+  if (o->err == CF_E_LOCKED)
+    cf_log(
+        CF_LOG_INFO,
+        "not the owner of %s: another process is, perhaps `counterfoil import --follow`, with the "
+        "configuration that it read",
+        conf->data);
+  return told;
+}
+
+int cf_service_run_web(const struct cf_conf *conf, int listener, const char *where)
+{
+  struct opening opening = {0};
   struct cf_fcgi *web = NULL;
   struct cf_fault fault = {"", ""};
   struct cf_fcgi_job job = {.listener = listener,
@@ -103,29 +221,25 @@ int cf_service_run_web(const struct cf_conf *conf, int listener)
   if (err == CF_OK)
     err = cf_files_parked(conf, &job.parked, &fault);
   if (err == CF_OK)
-    err = cf_service_new(conf, false, &service);
-  if (err == CF_OK) {
-    /* Whatever comes of it: requests are answered, with 503 at worst, and it is
-     * tried again. */
-    if (cf_service_own(service, NULL) != CF_OK)
-      cf_log(
-          CF_LOG_INFO,
-          "not the owner of %s: another process is, perhaps `counterfoil import --follow`, with the "
-          "configuration that it read",
-          conf->data);
-    job.context = service;
+    err = cf_service_new(conf, false, &opening.service);
+  if (err == CF_OK && !owner_try(conf, &opening, where, listener)) {
+    job.context = opening.service;
     err = cf_fcgi_start(&job, &web, &fault);
+    if (err == CF_OK) {
+      err = web_wait(conf, &opening, where, listener);
+      fault = opening.fault;
+    }
   }
-  if (err != CF_OK) {
+  if (err != CF_OK)
     cf_log(CF_LOG_ERROR, "cannot serve: %s: %s: %s", cf_err_title(err), fault.at,
            cf_fault_text(&fault, err));
-    if (service != NULL)
-      (void)service_leave(service, NULL);
-    return 1;
-  }
-  wait_end();
-  return service_leave(service, web);
+  int status = opening.service != NULL ? service_leave(opening.service, web) : 0;
+  if (where != NULL)
+    cf_socket_leave_web(where, listener);
+  return err == CF_OK ? status : 1;
 }
+
+/* ---- owning for others ---- */
 
 static bool somebody_listens(const struct cf_conf *conf)
 {
@@ -148,7 +262,7 @@ static enum cf_err own_in_turn(const struct cf_conf *conf, struct cf_owner **own
   for (;;) {
     enum cf_err err = cf_owner_open(conf, owner, fault);
     if (err != CF_E_LOCKED || somebody_listens(conf) || cf_clock_mono_us() > end_us ||
-        ended_within(PAUSE_MS))
+        ended_within(conf, PAUSE_MS))
       return err;
   }
 }
@@ -165,7 +279,7 @@ int cf_service_run_owner(const struct cf_conf *conf)
     cf_log(CF_LOG_ERROR, "cannot open the ledger: %s: %s", fault.at, cf_fault_text(&fault, err));
     return 1;
   }
-  while (!ended_within(1000) && cf_owner_idle_us(owner) < conf->idle_exit_us)
+  while (!ended_within(conf, 1000) && cf_owner_idle_us(owner) < conf->idle_exit_us)
     ;
   return cf_owner_close(owner, CF_SERVICE_LEAVE_US) == CF_OK ? 0 : end_at_once();
 }

@@ -49,10 +49,13 @@ static enum cf_err file_own(const struct cf_conf *conf, int dir, const char *nam
   if (conf->sock_group != NULL && conf->sock_group[0] != '\0') {
     struct group *group = getgrnam(conf->sock_group);
     if (group == NULL)
-      return cf_fail(fault, CF_E_CONFIG, "sock_group", "there is no group %s", conf->sock_group);
+      return cf_fail(fault, CF_E_CONFIG, "sock_group",
+                     "there is no group %s: name the web server's", conf->sock_group);
     if (fchownat(dir, name, (uid_t)-1, group->gr_gid, AT_SYMLINK_NOFOLLOW) != 0)
-      return cf_fail_errno(fault, CF_E_SYSTEM, "sock_group", "cannot give the socket to group %s",
-                           conf->sock_group);
+      return cf_fail_errno(
+          fault, CF_E_SYSTEM, "sock_group",
+          "cannot give the socket to group %s (this user has to be in it: SupplementaryGroups= of the unit, or adduser)",
+          conf->sock_group);
   }
   if (fchmodat(dir, name, mode, 0) != 0)
     return cf_fail_errno(fault, CF_E_SYSTEM, name, "cannot set the socket's mode");
@@ -142,12 +145,14 @@ static enum cf_err clear_stale(const struct sockaddr_un *address, struct cf_faul
     return errno == ENOENT ? CF_OK
                            : cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot look at the socket");
   if (!S_ISSOCK(st.st_mode))
-    return cf_fail(fault, CF_E_CONFIG, path, "this is there already and is no socket");
+    return cf_fail(fault, CF_E_CONFIG, path,
+                   "this is there already and is no socket: remove it, or listen elsewhere");
   enum cf_err err = connect_now(address, &fd, NULL);
   if (err == CF_OK)
     close(fd);
   if (err != CF_E_NOTFOUND)
-    return cf_fail(fault, CF_E_CONFIG, path, "another process listens there already");
+    return cf_fail(fault, CF_E_LOCKED, path,
+                   "another process listens there already: stop it, or listen elsewhere");
   return unlink(path) == 0
              ? CF_OK
              : cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot replace the old socket");
@@ -159,7 +164,8 @@ static enum cf_err listen_path(const struct cf_conf *conf, const char *path, int
   struct sockaddr_un address = {.sun_family = AF_UNIX};
 
   if (strlen(path) >= sizeof address.sun_path)
-    return cf_fail(fault, CF_E_CONFIG, "listen", "a socket's path has at most %zu bytes",
+    return cf_fail(fault, CF_E_CONFIG, "listen",
+                   "a socket's path has at most %zu bytes: choose a shorter one",
                    sizeof address.sun_path - 1);
   memcpy(address.sun_path, path, strlen(path));
   enum cf_err err = clear_stale(&address, fault);
@@ -169,7 +175,9 @@ static enum cf_err listen_path(const struct cf_conf *conf, const char *path, int
   if (s < 0)
     return cf_fail_errno(fault, CF_E_SYSTEM, "listen", "cannot make a socket");
   if (bind(s, (struct sockaddr *)&address, sizeof address) != 0) {
-    err = cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot bind");
+    err = cf_fail_errno(
+        fault, CF_E_SYSTEM, path,
+        "cannot bind (its directory has to be there, and this user has to be able to write to it: RuntimeDirectory= of the unit, or mkdir and chown)");
     close(s);
     return err;
   }
@@ -215,8 +223,9 @@ static enum cf_err listen_loopback(const char *where, int *fd, struct cf_fault *
     return cf_fail_errno(fault, CF_E_SYSTEM, "listen", "cannot make a socket");
   if (setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
       bind(s, (struct sockaddr *)&address, sizeof address) != 0 || listen(s, BACKLOG) != 0) {
-    enum cf_err err = cf_fail_errno(fault, errno == EADDRINUSE ? CF_E_CONFIG : CF_E_SYSTEM, where,
-                                    "cannot listen");
+    enum cf_err err =
+        cf_fail_errno(fault, errno == EADDRINUSE ? CF_E_LOCKED : CF_E_SYSTEM, where,
+                      "cannot listen (choose another port above 1023, or end what listens there)");
     close(s);
     return err;
   }

@@ -22,7 +22,7 @@ CF_MUST enum cf_err cf_socket_connect_owner(const char *data, int *fd, struct cf
 
 /* Listen for a web server: `where` is an absolute path (mode 0660, conf's
  * sock_group; a socket that nobody listens on is replaced) or IPv4:port.
- * CF_E_CONFIG for any other text, and where somebody listens there already;
+ * CF_E_CONFIG for any other text; CF_E_LOCKED: somebody listens there already;
  * CF_E_SYSTEM. The caller closes *fd. */
 CF_MUST enum cf_err cf_socket_listen_web(const struct cf_conf *conf, const char *where, int *fd,
                                          struct cf_fault *fault);

@@ -15,6 +15,7 @@
 #include "lib/base/pack.h"
 
 #define CHUNK       32768
+#define CHUNK_MIN   1000      /* the allocator keeps up to 1,032 bytes for a thread */
 #define GZIP_WINDOW (15 + 16) /* a gzip header is expected */
 #define GZIP_MEMORY 49152     /* what inflate takes with that window */
 
@@ -178,13 +179,13 @@ static enum cf_err close_coding(const struct intake *in, uint64_t total)
   return whole ? CF_OK : CF_E_SYNTAX;
 }
 
-/* Fill the chunk, or less at the body's end. */
-static enum cf_err read_chunk(struct cf_request *rq, uint8_t *chunk, size_t *n)
+/* Fill the chunk of `size` bytes, or less at the body's end. */
+static enum cf_err read_chunk(struct cf_request *rq, uint8_t *chunk, size_t size, size_t *n)
 {
   size_t have = 0;
-  while (have < CHUNK && !rq->body_ended) {
+  while (have < size && !rq->body_ended) {
     size_t got = 0;
-    enum cf_err err = rq->transport->read(rq->transport->context, chunk + have, CHUNK - have, &got);
+    enum cf_err err = rq->transport->read(rq->transport->context, chunk + have, size - have, &got);
     if (err != CF_OK)
       return err;
     have += got;
@@ -194,13 +195,14 @@ static enum cf_err read_chunk(struct cf_request *rq, uint8_t *chunk, size_t *n)
   return CF_OK;
 }
 
-static enum cf_err take_in(struct intake *in, struct cf_request *rq, uint64_t max, uint8_t *chunk)
+static enum cf_err take_in(struct intake *in, struct cf_request *rq, uint64_t max, uint8_t *chunk,
+                           size_t size)
 {
   uint64_t total = 0;
   enum cf_err err = CF_OK;
   while (err == CF_OK && !rq->body_ended) {
     size_t n = 0;
-    err = read_chunk(rq, chunk, &n);
+    err = read_chunk(rq, chunk, size, &n);
     if (err == CF_OK && total == 0)
       err = open_coding(in, chunk, n);
     total += n;
@@ -212,12 +214,19 @@ static enum cf_err take_in(struct intake *in, struct cf_request *rq, uint64_t ma
   return err == CF_OK ? close_coding(in, total) : err;
 }
 
-/* What says of itself that it is too long need not be read. */
-static bool says_too_long(const struct cf_request *rq, uint64_t max)
+/* What it says of itself; 0: nothing. */
+static uint64_t length_said(const struct cf_request *rq)
 {
   uint64_t n;
-  return cf_u64_parse(cf_request_variable(rq, "CONTENT_LENGTH"), UINT64_MAX, &n) == CF_OK &&
-         n > max;
+  return cf_u64_parse(cf_request_variable(rq, "CONTENT_LENGTH"), UINT64_MAX, &n) == CF_OK ? n : 0;
+}
+
+/* A chunk for it: all of one that is small, and room to see its end. */
+static size_t chunk_size(uint64_t said)
+{
+  if (said == 0 || said >= CHUNK)
+    return CHUNK;
+  return said < CHUNK_MIN ? CHUNK_MIN : (size_t)said + 1;
 }
 
 static enum cf_err error_explain(enum cf_err err, uint64_t max, struct cf_fault *fault)
@@ -240,17 +249,18 @@ enum cf_err cf_body_read(struct cf_charge *charge, struct cf_request *rq, uint64
                          struct cf_body *body, struct cf_fault *fault)
 {
   struct cf_body made = {.charge = charge};
-  uint64_t before = charge->n;
+  uint64_t before = charge->n, said = length_said(rq);
   struct intake in = {.body = &made};
   uint8_t *chunk = NULL;
   cf_buf_init(&made.data, (size_t)(max * CF_BODY_INFLATE));
   enum cf_err err = choose_coding(&in, rq, fault);
-  if (err == CF_OK && says_too_long(rq, max))
+  if (err == CF_OK && said > max) /* it need not be read */
     err = error_explain(CF_E_FULL, max, fault);
   if (err != CF_OK)
     goto out;
-  chunk = malloc(CHUNK);
-  err = chunk == NULL ? CF_E_NOMEM : error_explain(take_in(&in, rq, max, chunk), max, fault);
+  chunk = malloc(chunk_size(said));
+  err = chunk == NULL ? CF_E_NOMEM
+                      : error_explain(take_in(&in, rq, max, chunk, chunk_size(said)), max, fault);
 out:
   free(chunk);
   if (in.gzip_open)

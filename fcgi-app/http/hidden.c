@@ -18,8 +18,11 @@ static const struct {
     {CF_HIDDEN_SOURCE, CF_PEER_ADMIN},
 };
 
+/* Most names differ in their first letter. */
 static bool is_name(const char *name, const char *known)
 {
+  if (name[0] != known[0])
+    return false;
   size_t n = strlen(known);
 
   return strncmp(name, known, n) == 0 && (known[n - 1] == '_' || name[n] == '\0' || name[n] == '=');

@@ -44,10 +44,11 @@ static enum cf_err memory_read(void *context, void *out, size_t max, size_t *n)
 {
   struct cf_memory *m = context;
   size_t take = m->body.n < max ? m->body.n : max;
-  if (take > 0)
-    memcpy(out, m->body.p, take);
-  m->body = (struct cf_str){m->body.p + take, m->body.n - take};
   *n = take;
+  if (take == 0)
+    return CF_OK;
+  memcpy(out, m->body.p, take);
+  m->body = (struct cf_str){m->body.p + take, m->body.n - take};
   return CF_OK;
 }
 

@@ -4,6 +4,7 @@
 
 #include "fcgi-app/http/request.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -15,10 +16,11 @@
 
 struct cf_str cf_request_variable(const struct cf_request *rq, const char *name)
 {
-  return cf_str_from(rq->transport->param(rq->transport->context, name));
+  const char *value = rq->transport->param(rq->transport->context, name);
+  return cf_str_from(value != NULL ? value : "");
 }
 
-static enum cf_http_method method_of(struct cf_str text)
+enum cf_http_method cf_http_method(struct cf_str text)
 {
   if (cf_str_is(text, "GET"))
     return CF_HTTP_GET;
@@ -46,8 +48,8 @@ void cf_request_init(struct cf_request *rq, struct cf_transport *transport, stru
 {
   memset(rq, 0, sizeof *rq);
   rq->transport = transport;
-  cf_buf_init(&rq->text, 2 * CF_QUERY_STRING_MAX);
-  rq->method = method_of(cf_request_variable(rq, "REQUEST_METHOD"));
+  cf_buf_init(&rq->text, SIZE_MAX);
+  rq->method = cf_http_method(cf_request_variable(rq, "REQUEST_METHOD"));
   struct cf_str info = cf_request_variable(rq, "PATH_INFO");
   struct cf_str script = cf_request_variable(rq, "SCRIPT_NAME");
   rq->has_path_info = info.n > 0;
@@ -67,6 +69,7 @@ void cf_request_fini(struct cf_request *rq)
   if (rq->text.p != NULL)
     cf_wipe(rq->text.p, rq->text.cap);
   cf_buf_fini(&rq->text);
+  free(rq->params);
 }
 
 /* ---- parameters ---- */
@@ -80,14 +83,28 @@ static enum cf_err text_decode(struct cf_request *rq, struct cf_str s, const cha
   if (err == CF_E_SYNTAX)
     return cf_fail(fault, CF_E_PARAMETER, NULL,
                    "%s has a %% that is not followed by two hex digits", what);
-  return err == CF_E_FULL ? cf_fail(fault, CF_E_PARAMETER, NULL, "the parameters are too long")
-                          : err;
+  return err;
+}
+
+/* Room for one more: the array doubles at powers of two. */
+static enum cf_err params_grow(struct cf_request *rq)
+{
+  size_t n = rq->params_n;
+  if ((n & (n - 1)) != 0)
+    return CF_OK;
+  struct cf_param *grown = realloc(rq->params, (n == 0 ? 1 : 2 * n) * sizeof *grown);
+  if (grown == NULL)
+    return CF_E_NOMEM;
+  rq->params = grown;
+  return CF_OK;
 }
 
 static enum cf_err add_param(struct cf_request *rq, struct cf_str pair, struct cf_fault *fault)
 {
   if (rq->params_n == CF_PARAMS_MAX)
     return cf_fail(fault, CF_E_PARAMETER, NULL, "more than %d parameters", CF_PARAMS_MAX);
+  if (params_grow(rq) != CF_OK)
+    return CF_E_NOMEM;
   struct cf_param *param = &rq->params[rq->params_n];
   struct cf_str name = cf_str_cut(&pair, '=');
   size_t at = rq->text.n;
@@ -119,9 +136,6 @@ enum cf_err cf_request_form(struct cf_request *rq, struct cf_str form, struct cf
 {
   rq->params_n = 0;
   cf_buf_reset(&rq->text);
-  if (form.n > CF_QUERY_STRING_MAX)
-    return cf_fail(fault, CF_E_PARAMETER, NULL, "the parameters are longer than %d bytes",
-                   CF_QUERY_STRING_MAX);
   enum cf_err err = CF_OK;
   while (form.n > 0 && err == CF_OK) {
     struct cf_str pair = cf_str_cut(&form, '&');
@@ -134,9 +148,29 @@ enum cf_err cf_request_form(struct cf_request *rq, struct cf_str form, struct cf
   return err;
 }
 
+/* Apache's mod_proxy_fcgi leaves out a variable of more than 16 KiB without a
+ * word. A server that sends none where it is empty sends REQUEST_URI. What is
+ * posted is in the body. */
+static bool query_is_lost(const struct cf_request *rq)
+{
+  struct cf_str uri = cf_request_variable(rq, "REQUEST_URI");
+  return rq->method != CF_HTTP_POST &&
+         rq->transport->param(rq->transport->context, "QUERY_STRING") == NULL &&
+         (uri.n == 0 || memchr(uri.p, '?', uri.n) != NULL);
+}
+
 enum cf_err cf_request_query(struct cf_request *rq, struct cf_fault *fault)
 {
-  return cf_request_form(rq, cf_request_variable(rq, "QUERY_STRING"), fault);
+  if (query_is_lost(rq))
+    return cf_fail(fault, CF_E_PARAMETER, NULL,
+                   "the web server did not pass the query string on; a question that is too long "
+                   "for it may be posted to /v1/query");
+  struct cf_str sent = cf_request_variable(rq, "QUERY_STRING");
+  if (sent.n > CF_QUERY_STRING_MAX)
+    return cf_fail(fault, CF_E_PARAMETER, NULL,
+                   "the parameters are longer than %d bytes; a question may be posted to /v1/query",
+                   CF_QUERY_STRING_MAX);
+  return cf_request_form(rq, sent, fault);
 }
 
 bool cf_request_get(const struct cf_request *rq, const char *name, struct cf_str *value)

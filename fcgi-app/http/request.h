@@ -7,11 +7,12 @@
 #include "fcgi-app/http/transport.h"
 #include "lib/query/query.h"
 
-#define CF_PARAMS_MAX       256   /* of a query string or a form */
-#define CF_QUERY_STRING_MAX 65536 /* bytes */
-#define CF_PATH_MAX         1024  /* bytes; a longer one is no route */
+#define CF_PARAMS_MAX       CF_QUERY_PARAMS_MAX /* of a query string or a form */
+#define CF_QUERY_STRING_MAX 65536               /* bytes */
+#define CF_PATH_MAX         1024                /* bytes; a longer one is no route */
 
 enum cf_http_method { CF_HTTP_GET, CF_HTTP_HEAD, CF_HTTP_POST, CF_HTTP_OTHER };
+enum cf_http_method cf_http_method(struct cf_str text);
 
 struct cf_request {
   struct cf_transport *transport;
@@ -21,7 +22,7 @@ struct cf_request {
    * the web server gave it */
   struct cf_str mount;
   bool has_path_info; /* the web server said where the mount point ends */
-  struct cf_param params[CF_PARAMS_MAX];
+  struct cf_param *params;
   size_t params_n;
   struct cf_buf text; /* what params point into */
   bool body_ended;    /* the body was read to its end */
@@ -33,15 +34,16 @@ struct cf_request {
 void cf_request_init(struct cf_request *rq, struct cf_transport *transport, struct cf_str base);
 void cf_request_fini(struct cf_request *rq);
 
-/* Decode QUERY_STRING into params. CF_E_PARAMETER: a bad escape, too many, too
- * long; CF_E_NOMEM. */
+/* Decode QUERY_STRING into params. CF_E_PARAMETER: it was lost on the way, and
+ * who asked for less would be given all; a bad escape, too many, too long;
+ * CF_E_NOMEM. */
 CF_MUST enum cf_err cf_request_query(struct cf_request *rq, struct cf_fault *fault);
-/* Decode a form (application/x-www-form-urlencoded) into params, replacing what
- * is there. The same errors. */
+/* Decode a form (application/x-www-form-urlencoded), however long, into params,
+ * replacing what is there. The same errors but for the length. */
 CF_MUST enum cf_err cf_request_form(struct cf_request *rq, struct cf_str form,
                                     struct cf_fault *fault);
 
-/* A CGI variable, or the empty slice. */
+/* A CGI variable, or an empty slice, that has a place all the same. */
 struct cf_str cf_request_variable(const struct cf_request *rq, const char *name);
 /* Was the request sent over TLS, as far as the web server says? */
 bool cf_request_https(const struct cf_request *rq);
@@ -53,8 +55,14 @@ void cf_request_ip(const struct cf_request *rq, char out[46]);
  * header): its index; 0 where there is no header, or none of them is
  * acceptable. */
 size_t cf_request_prefers(const struct cf_request *rq, const char *const types[], size_t types_n);
+/* The same of a header that is there. */
+size_t cf_accept_prefers(struct cf_str header, const char *const types[], size_t types_n);
+/* Is gzip acceptable, and not less than the plain text (Accept-Encoding, RFC
+ * 9110, section 12.5.3)? Not where nothing is said of it. */
+bool cf_request_takes_gzip(const struct cf_request *rq);
 /* Does the client have the representation with this strong entity tag (quotes
- * and all)? Compared as If-None-Match is: weakly, in a list, or `*`. */
+ * and all), as it is or packed? Compared as If-None-Match is: weakly, in a
+ * list, or `*`. */
 bool cf_request_has_etag(const struct cf_request *rq, const char *etag);
 
 /* Are there only parameters from the list (names between single spaces), each

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the client can take and what it has already: the headers Accept and
- * If-None-Match (RFC 9110, sections 12.5.1 and 13.1.2). */
+/* What the client can take and what it has already: the headers Accept,
+ * Accept-Encoding and If-None-Match (RFC 9110, sections 12.5.1, 12.5.3 and
+ * 13.1.2). */
 #include "config.h"
 
 #include <string.h>
@@ -96,9 +97,8 @@ static bool is_better(struct liking a, struct liking b)
   return a.place < b.place;
 }
 
-size_t cf_request_prefers(const struct cf_request *rq, const char *const types[], size_t types_n)
+size_t cf_accept_prefers(struct cf_str header, const char *const types[], size_t types_n)
 {
-  struct cf_str header = cf_request_variable(rq, "HTTP_ACCEPT");
   struct liking best = {0, 0, 0};
   size_t index = 0;
   for (size_t i = 0; i < types_n; i++) {
@@ -111,7 +111,44 @@ size_t cf_request_prefers(const struct cf_request *rq, const char *const types[]
   return index;
 }
 
+size_t cf_request_prefers(const struct cf_request *rq, const char *const types[], size_t types_n)
+{
+  return cf_accept_prefers(cf_request_variable(rq, "HTTP_ACCEPT"), types, types_n);
+}
+
+/* ---- Accept-Encoding ---- */
+
+bool cf_request_takes_gzip(const struct cf_request *rq)
+{
+  struct cf_str left = cf_request_variable(rq, "HTTP_ACCEPT_ENCODING");
+  unsigned gzip = 0, any = 0, identity = 0;
+  bool named = false;
+  while (left.n > 0) {
+    struct cf_str range = cf_str_cut(&left, ',');
+    struct cf_str name = trimmed(cf_str_cut(&range, ';'));
+    if (same(name, "gzip", 4) || same(name, "x-gzip", 6)) {
+      gzip = weight(range);
+      named = true;
+    } else if (same(name, "identity", 8)) {
+      identity = weight(range);
+    } else if (same(name, "*", 1)) {
+      any = weight(range);
+    }
+  }
+  gzip = named ? gzip : any;
+  return gzip > 0 && gzip >= identity;
+}
+
 /* ---- If-None-Match ---- */
+
+/* The tag of what was packed is that of the text, with a word behind it. */
+static bool is_tag(struct cf_str tag, const char *etag)
+{
+  static const char end[] = "-gzip\"";
+  size_t n = strlen(etag) - 1;
+  return cf_str_is(tag, etag) || (tag.n == n + sizeof end - 1 && memcmp(tag.p, etag, n) == 0 &&
+                                  memcmp(tag.p + n, end, sizeof end - 1) == 0);
+}
 
 bool cf_request_has_etag(const struct cf_request *rq, const char *etag)
 {
@@ -122,7 +159,7 @@ bool cf_request_has_etag(const struct cf_request *rq, const char *etag)
     struct cf_str tag = trimmed(cf_str_cut(&left, ','));
     if (cf_str_starts(tag, CF_STR("W/")))
       tag = (struct cf_str){tag.p + 2, tag.n - 2};
-    if (cf_str_is(tag, etag))
+    if (is_tag(tag, etag))
       return true;
   }
   return false;

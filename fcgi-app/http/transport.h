@@ -41,6 +41,12 @@ struct cf_transport {
   /* The answer takes long to find: may it keep a worker for that time? false:
    * too many do. NULL: yes. */
   bool (*lengthy)(void *context);
+  /* May the answer come from another thread, when this one is in another
+   * request already? Then who ends this one calls `finish`, last. The answer is
+   * small: whoever brings it must not wait for the peer. false, or NULL: it may
+   * not. */
+  bool (*leave)(void *context);
+  void (*finish)(void *context);
   /* Who asks, for the shares: set by whoever finds out, and taken back before
    * its text goes. */
   struct cf_str caller;

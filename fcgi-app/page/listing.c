@@ -18,9 +18,9 @@
 void cf_listing_init(struct cf_listing *l)
 {
   l->n = 0;
+  l->text_n = 0;
   l->end = (struct cf_page_end){.rows = 0};
   cf_buf_init(&l->filter, SIZE_MAX);
-  cf_buf_init(&l->link, SIZE_MAX);
 }
 
 void cf_listing_fini(struct cf_listing *l)
@@ -28,7 +28,6 @@ void cf_listing_fini(struct cf_listing *l)
   for (size_t i = 0; i < l->n; i++)
     free(l->rows[i].text);
   cf_buf_fini(&l->filter);
-  cf_buf_fini(&l->link);
 }
 
 /* ---- the question ---- */
@@ -61,13 +60,45 @@ static struct cf_str day_end(struct question *q, struct cf_str date, int64_t now
   return cf_str_from(q->to);
 }
 
-static void put_link(struct cf_buf *b, const struct cf_param *param)
+bool cf_listing_asks(const struct cf_param *param)
+{
+  return param->value.n > 0 && !cf_str_is(param->name, "cursor");
+}
+
+static void put_link(struct cf_buf *b, struct cf_str name, struct cf_str value)
 {
   if (b->n > 0)
     cf_buf_putc(b, '&');
-  cf_url_put(b, param->name);
+  cf_url_put(b, name);
   cf_buf_putc(b, '=');
-  cf_url_put(b, param->value);
+  cf_url_put(b, value);
+}
+
+void cf_listing_link(const struct cf_request *rq, struct cf_str name, struct cf_str value,
+                     struct cf_buf *b)
+{
+  for (size_t i = 0; i < rq->params_n; i++)
+    if (cf_listing_asks(&rq->params[i]) && !cf_str_eq(rq->params[i].name, name))
+      put_link(b, rq->params[i].name, rq->params[i].value);
+  if (name.n > 0)
+    put_link(b, name, value);
+}
+
+void cf_listing_link_without(const struct cf_request *rq, size_t without, struct cf_buf *b)
+{
+  for (size_t i = 0; i < rq->params_n; i++)
+    if (i != without && cf_listing_asks(&rq->params[i]))
+      put_link(b, rq->params[i].name, rq->params[i].value);
+}
+
+void cf_listing_link_renamed(const struct cf_request *rq, struct cf_str name, struct cf_str instead,
+                             struct cf_buf *b)
+{
+  for (size_t i = 0; i < rq->params_n; i++) {
+    const struct cf_param *param = &rq->params[i];
+    if (cf_listing_asks(param))
+      put_link(b, cf_str_eq(param->name, name) ? instead : param->name, param->value);
+  }
 }
 
 /* Parameters of GET /v1/events of which the page has its own idea. */
@@ -81,9 +112,8 @@ static const char *own_name(struct cf_str name)
 }
 
 /* The form's fields as parameters of GET /v1/events. */
-static enum cf_err question_translate(struct question *q, struct cf_listing *l,
-                                      const struct cf_request *rq, int64_t now_us,
-                                      struct cf_fault *fault)
+static enum cf_err question_translate(struct question *q, const struct cf_request *rq,
+                                      int64_t now_us, struct cf_fault *fault)
 {
   for (size_t i = 0; i < rq->params_n; i++) {
     struct cf_param param = rq->params[i];
@@ -94,8 +124,6 @@ static enum cf_err question_translate(struct question *q, struct cf_listing *l,
       return cf_fail(fault, CF_E_PARAMETER, own,
                      "the page shows all members of %d records; for other answers ask v1/events",
                      CF_LISTING_ROWS);
-    if (!cf_str_is(param.name, "cursor"))
-      put_link(&l->link, &param);
     if (cf_str_is(param.name, "to") && is_date(param.value))
       param.value = day_end(q, param.value, now_us);
     q->params[q->n++] = param;
@@ -154,8 +182,11 @@ static enum cf_err put_row(void *context, const struct cf_record *record)
   enum cf_err err = cf_values_get(record, &values);
   if (err == CF_OK)
     err = copy_row(&l->rows[l->n], record, &values);
-  if (err == CF_OK)
+  if (err == CF_OK) {
+    l->text_n += text_size(&values, l->rows[l->n].body);
     l->n++;
+    l->end.enough = l->text_n >= CF_LISTING_TEXT;
+  }
   cf_values_fini(&values);
   return err;
 }
@@ -184,9 +215,12 @@ enum cf_err cf_listing_ask(struct cf_listing *l, struct cf_ledger *ledger,
   struct question *q = calloc(1, sizeof *q);
   if (q == NULL)
     return CF_E_NOMEM;
-  enum cf_err err = question_translate(q, l, rq, now_us, fault);
+  enum cf_err err = question_translate(q, rq, now_us, fault);
   if (err == CF_OK)
     err = cf_query_parse(q->params, q->n, NULL, now_us, &query, fault);
+  const char *backwards = err == CF_OK ? cf_query_backwards(query) : NULL;
+  if (backwards != NULL)
+    err = cf_fail(fault, CF_E_PARAMETER, backwards, "not before the end: nothing lies between");
   if (err == CF_OK) {
     cf_buf_putstr(&l->filter, cf_query_text(query));
     struct cf_turn turn;

@@ -5,13 +5,10 @@
 #include "fcgi-app/page/page.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/base/codec.h"
-#include "lib/base/crypto.h"
 #include "lib/base/file.h"
 #include "lib/base/show.h"
 
@@ -20,7 +17,7 @@
 #define DEPTH_MAX  8
 #define TEMPLATE   "page.html"
 
-enum piece_kind { TEXT, VALUE, PART, END };
+enum piece_kind { TEXT, VALUE, ATTRIBUTE, PART, END };
 
 struct piece {
   enum piece_kind kind;
@@ -31,9 +28,8 @@ struct piece {
 static const struct {
   const char *name, *type;
 } files[] = {
-    {TEMPLATE, "text/html; charset=utf-8"},
-    {"style.css", "text/css; charset=utf-8"},
-    {"app.js", "text/javascript; charset=utf-8"},
+    {TEMPLATE, "text/html; charset=utf-8"},       {"style.css", "text/css; charset=utf-8"},
+    {"app.js", "text/javascript; charset=utf-8"}, {"icon.svg", "image/svg+xml"},
     {"openapi.json", "application/json"},
 };
 #define FILES_N (sizeof files / sizeof files[0])
@@ -42,22 +38,10 @@ struct cf_site {
   struct cf_file files[FILES_N];
   struct piece pieces[PIECES_MAX];
   size_t pieces_n;
+  bool in_tag; /* where the template was cut up to */
 };
 
 /* ---- files ---- */
-
-static void set_etag(struct cf_file *file)
-{
-  uint8_t hash[CF_HASH_N];
-  struct cf_buf b;
-  cf_buf_init(&b, sizeof file->etag - 1);
-  cf_sha256_1(file->text.p, file->text.n, hash);
-  cf_buf_putc(&b, '"');
-  cf_hex_put(&b, hash, 16);
-  cf_buf_putc(&b, '"');
-  snprintf(file->etag, sizeof file->etag, "%s", cf_buf_cstr(&b));
-  cf_buf_fini(&b);
-}
 
 static enum cf_err read_file(int directory, struct cf_file *file, struct cf_fault *fault)
 {
@@ -71,7 +55,7 @@ static enum cf_err read_file(int directory, struct cf_file *file, struct cf_faul
     err = cf_fail(fault, CF_E_CONFIG, "www", "%s has more than %d bytes", file->name, FILE_MAX);
   close(fd);
   if (err == CF_OK)
-    set_etag(file);
+    cf_etag_make(cf_buf_str(&file->text), file->etag);
   return err;
 }
 
@@ -106,6 +90,9 @@ static bool add_piece(struct cf_site *site, enum piece_kind kind, struct cf_str 
 {
   if (kind == TEXT && text.n == 0)
     return true;
+  for (size_t i = 0; kind == TEXT && i < text.n; i++)
+    if (text.p[i] == '<' || text.p[i] == '>')
+      site->in_tag = text.p[i] == '<';
   if (site->pieces_n == PIECES_MAX)
     return false;
   site->pieces[site->pieces_n++] = (struct piece){.kind = kind, .text = text};
@@ -117,8 +104,9 @@ static bool add_name(struct cf_site *site, struct cf_str name)
 {
   enum piece_kind kind = name.n > 0 && *name.p == '#'   ? PART
                          : name.n > 0 && *name.p == '/' ? END
+                         : site->in_tag                 ? ATTRIBUTE
                                                         : VALUE;
-  if (kind != VALUE)
+  if (kind == PART || kind == END)
     name = (struct cf_str){name.p + 1, name.n - 1};
   return name.n > 0 && add_piece(site, kind, name);
 }
@@ -194,13 +182,14 @@ void cf_site_free(struct cf_site *site)
   free(site);
 }
 
-static void put_value(const struct cf_page_values *values, struct cf_str name, struct cf_buf *b)
+static void put_value(const struct cf_page_values *values, const struct piece *piece,
+                      struct cf_buf *b)
 {
   struct cf_buf raw;
   cf_buf_init(&raw, SIZE_MAX);
-  values->value(values->context, name, &raw);
+  values->value(values->context, piece->text, &raw);
   if (raw.err == CF_OK)
-    cf_show_put(b, cf_buf_str(&raw), CF_SHOW_HTML);
+    cf_show_put(b, cf_buf_str(&raw), piece->kind == VALUE ? CF_SHOW_HTML : CF_SHOW_ATTRIBUTE);
   else if (b->err == CF_OK)
     b->err = raw.err;
   cf_buf_fini(&raw);
@@ -214,8 +203,8 @@ static void put_pieces(const struct cf_site *site, const struct cf_page_values *
     const struct piece *piece = &site->pieces[i];
     if (piece->kind == TEXT)
       cf_buf_putstr(b, piece->text);
-    if (piece->kind == VALUE)
-      put_value(values, piece->text, b);
+    if (piece->kind == VALUE || piece->kind == ATTRIBUTE)
+      put_value(values, piece, b);
     if (piece->kind != PART)
       continue;
     for (size_t k = 0; b->err == CF_OK && values->part(values->context, piece->text, k); k++)

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* The site's files, read once at start, and its page as a template with
- * `{{name}}` (a value, escaped), and `{{#name}}…{{/name}}` (a part shown as
- * often as its owner says). */
+ * `{{name}}` (a value, escaped as what it stands in: a text or a tag), and
+ * `{{#name}}…{{/name}}` (a part shown as often as its owner says). */
 #ifndef CF_PAGE_PAGE_H
 #define CF_PAGE_PAGE_H
 
-#include "lib/base/buf.h"
+#include "fcgi-app/http/response.h"
 
 /* A file of the site. */
 struct cf_file {
   const char *name;
   const char *type; /* media type */
-  char etag[36];    /* in quotes */
+  char etag[CF_ETAG_N];
   struct cf_buf text;
 };
 

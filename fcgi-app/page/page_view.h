@@ -4,14 +4,14 @@
 #define CF_PAGE_PAGE_VIEW_H
 
 #include "fcgi-app/page/listing.h"
+#include "fcgi-app/page/seal.h"
 #include "fcgi-app/who/auth.h"
-
-enum cf_chain { CF_CHAIN_UNKNOWN, CF_CHAIN_OK, CF_CHAIN_BAD };
 
 /* Everything is borrowed; without `listing` it is the form for signing in. */
 struct cf_page_view {
   struct cf_str origin;
   const char *message; /* above the form for signing in; NULL: none */
+  struct cf_str next;  /* what that form carries; empty: nothing */
   const struct cf_identity *who;
   const struct cf_request *request;
   const struct cf_listing *listing;
@@ -19,25 +19,50 @@ struct cf_page_view {
   const char *problem; /* what is wrong with the question or its answer; NULL: nothing */
   const char *problem_at;
   const char *problem_detail;
+  const struct cf_page_end *damaged; /* where it ended at what cannot be read; NULL: it did not */
   struct cf_ledger_state state;
   bool sealed; /* there is a checkpoint */
   struct cf_checkpoint checkpoint;
-  enum cf_chain chain;
-  const char *verdict; /* of a chain that is bad; NULL: none */
-  size_t row, member;  /* what is being shown */
+  struct cf_seal seal;
+  bool looked; /* a quick look at the chain could be had, and found nothing */
+  int64_t now_us;
+  size_t row, member, param; /* what is being shown */
+  uint64_t range_first, range_last;
 };
 
-/* Values: `origin` `message` `who` `form_token` `size` `sealed_size`
- * `sealed_root` `sealed_time` `verdict` `problem` `problem_at` `problem_detail`
- * `rows` `question` (the query string without cursor) `cursor`;
- * `form.<parameter>`; in a row: `row.seq` `row.time` `row.recorded` `row.kind`
- * `row.body` `row.<member>`, `row.<member>.url` (percent-encoded); in a member:
- * `member.name` `member.value`. Parts: `signed_out` `signed_in` `message`
- * `can_leave` `can_verify` `problem` `sealed` `unsealed` `chain_ok` `chain_bad`
- * `chain_unknown` `none` `some` `more` `paged` `has_question` `newest_first`
- * `other_order`; `kind.<value>` (that kind is chosen); `row`; in a row:
- * `row.<name>` (there is one), `row.ahead` (its time is further ahead of its
- * record than max_skew), `member`. Other names are empty, and show nothing. */
+/* The names that a template may ask for; others are empty, and show nothing.
+ *
+ * Values: `origin` `message` `next`; of who is signed in: `who` `form_token`
+ * `now` `size` `sealed_size` `sealed_root` `sealed_time` `problem`
+ * `problem_at` `problem_detail` `rows` `cursor` `question` (the query string
+ * without cursor) `question.cut` (its beginning) `form.<parameter>`; of the
+ * sign (seal.h) `seal.leaves` `seal.size` `seal.newer` `seal.who` `seal.ago`
+ * `seal.at` `seal.word` `seal.words` `seal.first_bad`; in a range
+ * `range.first` `range.last` and, as questions that go around it,
+ * `range.before` `range.after`; in a filter `param.name` `param.value`
+ * `param.without` (the question less it); in `suggest`, a filter,
+ * `suggest.case` `suggest.text`, the question in upper and lower case, and with
+ * that in any text; in a row `row.seq` `row.time` `row.recorded` `row.kind`
+ * `row.body` `row.<member>` (as much as a cell shows) `row.<member>.add` (the
+ * question and that value); in a member `member.name` `member.value`.
+ *
+ * Parts: `signed_out` `signed_in` `message` `next`; of who is signed in:
+ * `can_leave` `can_verify` `sealed` `unsealed` `none` `some` `more` `paged`
+ * `newest_first` `other_order` `has_question`; `filter`, each parameter of the
+ * question, and `hidden`, those that no field of the form shows; `suggest`,
+ * one that asks for an exact value, in it `suggest.text` (no text is asked
+ * for); `kind.<value>` (that kind is
+ * chosen) `other_kind` (one that the form does not have); `at.<parameter>`
+ * (the problem is there) `elsewhere` (it is, and no field has that name)
+ * `damaged`, a range; in a range `range.before` `range.after` (the question
+ * reaches there); `seal.green` `seal.grey` `seal.old` `seal.partial`
+ * `seal.red` `seal.unknown` (the quick look could not be had; then no other
+ * but red); of the red one `seal.first_bad` `seal.nowhere` (no record is
+ * named) `seal.range` `seal.more` (ranges are missing); `row`; in a row
+ * `row.<member>` (it is not empty) `row.<member>.empty` `row.<member>.absent`
+ * `row.<member>.cut` (a cell does not show all) `row.body` `row.ahead` (its
+ * time is further ahead of its record than max_skew); `member`, each that is
+ * there; in it `member.empty`. */
 void cf_page_view_value(void *context, struct cf_str name, struct cf_buf *b);
 bool cf_page_view_part(void *context, struct cf_str name, size_t i);
 

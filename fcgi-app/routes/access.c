@@ -142,6 +142,24 @@ void cf_access_filter(struct cf_call *call, struct cf_str filter)
   call->access.has_filter = true;
 }
 
+void cf_access_verdict(struct cf_call *call, const struct cf_control_verdict *verdict)
+{
+  struct cf_access *a = &call->access;
+  a->verdict = *verdict;
+  a->judged = true;
+  a->failed |= cf_seal_is_bad(verdict);
+  cf_seals_tell(&call->app->seals, call->app->ledger, verdict, call->who.user, call->now_us);
+}
+
+void cf_access_damage(struct cf_call *call, uint64_t from, uint64_t to)
+{
+  struct cf_control_verdict verdict;
+  struct cf_ledger_state state;
+  cf_ledger_state(call->app->ledger, &state);
+  cf_seal_damage(from, to, state.size, &verdict);
+  cf_access_verdict(call, &verdict);
+}
+
 /* What is asked, and by whom, once nobody changes it any more. */
 static enum cf_err question_make(struct cf_call *call)
 {
@@ -174,6 +192,7 @@ static enum cf_err mark_event(struct cf_call *call, bool whole, struct cf_event 
       .filter = a->question.filter,
       .reason = a->broken,
       .network = a->question.network,
+      .verdict = a->judged ? &a->verdict : NULL,
       .counted = whole,
       .rows = a->rows,
   };
@@ -185,8 +204,7 @@ static enum cf_err mark_event(struct cf_call *call, bool whole, struct cf_event 
 static enum cf_append_by mark_by(const struct cf_call *call)
 {
   const struct cf_route *route = call->route;
-  return route->need == CF_NEED_ADMIN || route->method == CF_HTTP_POST ? CF_BY_CALLER
-                                                                       : CF_BY_READER;
+  return route->need == CF_NEED_ADMIN || route->writes ? CF_BY_CALLER : CF_BY_READER;
 }
 
 static enum cf_err fail_space(struct cf_call *call)
@@ -227,11 +245,12 @@ static enum cf_err mark_leave(struct cf_call *call, bool whole)
   enum cf_err err = mark_by(call) == CF_BY_READER ? cf_access_room(call) : CF_OK;
   if (err == CF_OK)
     err = question_make(call);
-  bool counted = err == CF_OK && !a->failed &&
+  bool each = a->failed || a->each;
+  bool counted = err == CF_OK && !each &&
                  cf_questions_repeat(questions, a->question.key, 1, whole ? a->rows : 0);
   if (err == CF_OK && !counted)
     err = mark_write(call, whole);
-  if (err == CF_OK && !counted && !a->failed)
+  if (err == CF_OK && !counted && !each)
     cf_questions_add(questions, &a->question, call->now_us);
   a->open = err == CF_OK && !whole;
   return err;
@@ -252,7 +271,7 @@ static bool shows_nothing(const struct cf_call *call, enum cf_err err)
 /* There may be no answer, but what was posted has been done. */
 static enum cf_err fail_unmarked(struct cf_call *call, enum cf_err err)
 {
-  return call->route->method != CF_HTTP_POST
+  return !call->route->writes
              ? err
              : cf_fail(
                    &call->fault, CF_E_UNKNOWN, NULL,
@@ -264,7 +283,8 @@ enum cf_err cf_access_settle(struct cf_call *call, enum cf_err err)
 {
   if (call->response->started || shows_nothing(call, err))
     return err;
-  call->access.failed |= err == CF_E_DAMAGED;
+  if (err == CF_E_DAMAGED && !call->access.judged)
+    cf_access_damage(call, 0, 0);
   if (err == CF_E_DAMAGED || err == CF_E_NOTFOUND || err == CF_E_PARAMETER)
     call->access.rows = 0;
   struct cf_fault told = call->fault;
@@ -280,18 +300,20 @@ enum cf_err cf_access_settle(struct cf_call *call, enum cf_err err)
 
 void cf_access_close(struct cf_call *call, enum cf_err err)
 {
+  static struct cf_log_rate rate;
   struct cf_access *a = &call->access;
   struct cf_event event;
   if (!a->open)
     return;
   a->failed |= err != CF_OK;
   a->broken = err != CF_OK ? cf_err_word(err) : NULL;
-  if (!a->failed && cf_questions_repeat(call->app->questions, a->question.key, 0, a->rows))
+  if (!a->failed && !a->each &&
+      cf_questions_repeat(call->app->questions, a->question.key, 0, a->rows))
     return;
   err = mark_event(call, true, &event);
   if (err != CF_OK) {
-    cf_log(CF_LOG_ERROR, "an access record could not be made: %s: %s", cf_err_word(err),
-           cf_fault_text(&call->fault, err));
+    cf_log_rated(&rate, CF_LOG_ERROR, "an access record could not be made: %s: %s",
+                 cf_err_word(err), cf_fault_text(&call->fault, err));
     return;
   }
   cf_ledger_post(call->app->ledger, &event);

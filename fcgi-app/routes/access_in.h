@@ -7,13 +7,19 @@
 #include "fcgi-app/routes/call_in.h"
 
 /* The mark of an answer is left by the application, from its route's row. A
- * handler only says in call->access what nobody else knows: the rows, a bad
+ * handler only says in call->access what nobody else knows: the rows, the
  * verdict, another action, or none; and whether its error tells something.
  * What is damaged or not there tells by itself. */
 
 /* What the record tells as the filter, in place of the parameters. Kept until
  * the call ends. */
 void cf_access_filter(struct cf_call *call, struct cf_str filter);
+
+/* A verdict was found: it stands in the record, and on the page (seal.h). */
+void cf_access_verdict(struct cf_call *call, const struct cf_control_verdict *verdict);
+/* Records from ≤ seq < to cannot be read, which is one; or nobody knows which
+ * where from = to. */
+void cf_access_damage(struct cf_call *call, uint64_t from, uint64_t to);
 
 /* The answer begins to be sent before it has ended: for
  * cf_response.early. The errors of cf_ledger_append, with words. */

@@ -3,15 +3,19 @@
  * role, parameters, handler, answer. */
 #include "config.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fcgi-app/http/problem.h"
 #include "fcgi-app/routes/access_in.h"
 #include "fcgi-app/routes/call_in.h"
+#include "fcgi-app/routes/cors_in.h"
 #include "fcgi-app/who/session.h"
+#include "fcgi-app/who/site.h"
 #include "lib/base/diag.h"
 #include "lib/base/die.h"
+#include "paths.h"
 
 /* ---- life ---- */
 
@@ -20,8 +24,13 @@
 static enum cf_err open_site(struct cf_app *app)
 {
   struct cf_fault fault = {"", ""};
-  enum cf_err err =
-      cf_site_new(app->conf->www != NULL ? app->conf->www : CF_WWWDIR, &app->site, &fault);
+  struct cf_buf directory;
+
+  cf_buf_init(&directory, 2 * PATH_MAX);
+  enum cf_err err = cf_conf_find_www(app->conf, CF_WWWDIR, &directory);
+  if (err == CF_OK)
+    err = cf_site_new(cf_buf_cstr(&directory), &app->site, &fault);
+  cf_buf_fini(&directory);
   if (err == CF_OK || err == CF_E_NOMEM)
     return err;
   cf_log(CF_LOG_WARNING, "there is no page: %s: %s", fault.at, cf_fault_text(&fault, err));
@@ -50,6 +59,7 @@ enum cf_err cf_app_new(const struct cf_conf *conf, struct cf_ledger *ledger, str
   if (made == NULL)
     return CF_E_NOMEM;
   cf_route_check();
+  cf_seals_init(&made->seals);
   made->conf = conf;
   made->ledger = ledger;
   atomic_init(&made->leaving, false);
@@ -73,6 +83,7 @@ void cf_app_free(struct cf_app *app)
   cf_charges_free(app->charges);
   cf_site_free(app->site);
   cf_resume_fini(&app->resume);
+  cf_seals_fini(&app->seals);
   pthread_mutex_destroy(&app->verify_lock);
   pthread_mutex_destroy(&app->root_lock);
   free(app);
@@ -100,10 +111,19 @@ void cf_app_leave(struct cf_app *app)
 /* A request with all that its answer takes; on the heap because workers have
  * small stacks. */
 struct serving {
-  struct cf_call call;
+  struct cf_call call; /* first, so that it leads back */
   struct cf_request request;
   struct cf_response response;
 };
+
+/* A caller whose token is not valid; that it was once is told. */
+static enum cf_err nobody_be(struct cf_call *call)
+{
+  if (call->who.credential.n > 0)
+    cf_access_refused(call, "refused", CF_E_TOKEN);
+  cf_identity_fini(&call->who);
+  return CF_OK;
+}
 
 /* Where nobody is asked who he is nobody waits for the tokens either; at the
  * page a caller whose token is not valid is nobody. */
@@ -115,7 +135,7 @@ static enum cf_err call_identify(struct cf_call *call)
   enum cf_err err = cf_auth_identify(call->app->auth, call->request, need, call->now_us, &call->who,
                                      &call->fault);
   if (err == CF_E_TOKEN && need == CF_NEED_PAGE)
-    return CF_OK;
+    return nobody_be(call);
   return err == CF_OK ? cf_auth_allow(call->app->auth, &call->who, need, &call->fault) : err;
 }
 
@@ -125,7 +145,7 @@ static enum cf_err check_origin(struct cf_call *call)
   bool by_itself = call->who.via == CF_VIA_BASIC || call->who.via == CF_VIA_TRUST ||
                    call->route->need == CF_NEED_PAGE;
   return call->request->method == CF_HTTP_POST && by_itself
-             ? cf_origin_check(call->request, &call->fault)
+             ? cf_site_check(call->app->conf, call->request, &call->fault)
              : CF_OK;
 }
 
@@ -154,8 +174,9 @@ static enum cf_err check_crowd(struct cf_call *call)
   struct cf_transport *transport = call->request->transport;
 
   transport->caller = caller_of(&call->who);
-  if (call->route->need == CF_NEED_NOBODY || call->route->method == CF_HTTP_POST ||
-      transport->crowded == NULL || !transport->crowded(transport->context))
+  bool posts = call->route->method == CF_HTTP_POST && call->route->reads == NULL;
+  if (call->route->need == CF_NEED_NOBODY || posts || transport->crowded == NULL ||
+      !transport->crowded(transport->context))
     return CF_OK;
   return cf_fail(&call->fault, CF_E_CROWDED, NULL,
                  "too many slow answers of this caller are under way; ask again later");
@@ -183,10 +204,13 @@ static enum cf_err call_dispatch(struct cf_call *call, char allow[CF_ALLOW_MAX])
 {
   struct cf_request *rq = call->request;
   enum cf_err err = cf_route_find(rq->method, rq->path, &call->route, call->args, allow);
+  if (err == CF_E_METHOD && cf_cors_asks(rq))
+    return cf_cors_answer(call, allow);
   if (err == CF_E_METHOD)
     return cf_fail(&call->fault, err, NULL, "this route takes: %s", allow);
   if (err != CF_OK)
     return cf_fail(&call->fault, err, NULL, "see openapi.json for the routes there are");
+  cf_cors_allow(call->app->conf, rq, call->route, call->response);
   call->access.action = call->route->reads;
   err = call_identify(call);
   if (err == CF_OK)
@@ -232,48 +256,50 @@ static enum cf_err answer_redirect(struct cf_call *call)
   return err;
 }
 
-/* The answer began and cannot be completed: what there is goes out, and the
- * client sees that it broke off. */
-static void answer_abandon(struct cf_call *call)
+/* Where nobody has said it yet, what space there is. */
+static enum cf_err name_space(struct cf_call *call, enum cf_err err)
 {
-  struct cf_transport *transport = call->request->transport;
-  if (cf_response_flush(call->response) == CF_OK && transport->abandon != NULL)
-    transport->abandon(transport->context);
+  if (err != CF_E_SPACE || call->fault.detail[0] != '\0')
+    return err;
+  return cf_call_fail_space(call, err,
+                            call->request->method == CF_HTTP_POST ? "nothing was taken"
+                                                                  : "nothing new is signed");
 }
 
 static void answer_problem(struct cf_call *call, enum cf_err err, const char *allow)
 {
   static struct cf_log_rate rate;
   struct cf_str members = call->members.err == CF_OK ? cf_buf_str(&call->members) : CF_STR("");
-  if (cf_err_status(err) >= 500 && err != CF_E_LEAVING && err != CF_E_PEER)
+  /* Of the last two the ledger says what they are, once. */
+  bool told = err == CF_E_LEAVING || err == CF_E_PEER || err == CF_E_SPACE || err == CF_E_NOTREADY;
+  if (cf_err_status(err) >= 500 && !told)
     cf_log_rated(&rate, CF_LOG_ERROR, "a request could not be answered: %s: %s", cf_err_word(err),
                  cf_fault_text(&call->fault, err));
   if (call->response->started) {
-    answer_abandon(call);
+    cf_response_abandon(call->response);
     return;
   }
   enum cf_err done = cf_response_problem(call->response, err, &call->fault, members);
   if (done == CF_OK && err == CF_E_METHOD)
     done = cf_response_header(call->response, "Allow", cf_str_from(allow));
   if (done != CF_OK)
-    cf_log(CF_LOG_ERROR, "a problem could not be told: %s", cf_err_word(done));
+    cf_log_rated(&rate, CF_LOG_ERROR, "a problem could not be told: %s", cf_err_word(done));
 }
 
-static void call_serve(struct cf_call *call)
+static void call_answer(struct cf_call *call, enum cf_err err, const char *allow)
 {
-  char allow[CF_ALLOW_MAX] = "";
-  enum cf_err err = call_dispatch(call, allow);
+  static struct cf_log_rate rate;
   if (err == CF_E_ROUTE && is_bare_mount(call))
     err = answer_redirect(call);
   if (err == CF_E_TOKEN || err == CF_E_ROLE || err == CF_E_ORIGIN)
     cf_access_refused(call, "refused", err);
-  err = cf_access_settle(call, err);
+  err = name_space(call, cf_access_settle(call, err));
   if (err != CF_OK)
     answer_problem(call, err, allow);
   cf_access_close(call, err);
   err = cf_response_end(call->response);
   if (err != CF_OK && err != CF_E_PEER)
-    cf_log(CF_LOG_ERROR, "an answer could not be sent: %s", cf_err_word(err));
+    cf_log_rated(&rate, CF_LOG_ERROR, "an answer could not be sent: %s", cf_err_word(err));
 }
 
 /* NULL where there is no memory, which the client is told. */
@@ -286,7 +312,10 @@ static struct serving *serving_new(const struct cf_conf *conf, struct cf_transpo
   }
   cf_request_init(&s->request, transport, cf_str_from(conf->base));
   cf_response_init(&s->response, transport, s->request.method == CF_HTTP_HEAD);
-  s->call = (struct cf_call){.request = &s->request,
+  s->response.mount = s->request.mount;
+  s->response.takes_gzip = cf_request_takes_gzip(&s->request);
+  s->call = (struct cf_call){.conf = conf,
+                             .request = &s->request,
                              .response = &s->response,
                              .now_us = cf_clock_now_us(),
                              .access.rows = 1};
@@ -298,8 +327,10 @@ static struct serving *serving_new(const struct cf_conf *conf, struct cf_transpo
 
 static void serving_free(struct serving *s)
 {
+  struct cf_transport *transport = s->request.transport;
+  bool left = s->call.left;
   cf_buf_fini(&s->call.members);
-  s->request.transport->caller = CF_STR("");
+  transport->caller = CF_STR("");
   cf_buf_fini(&s->call.access.filter);
   cf_buf_fini(&s->call.access.asked);
   cf_identity_fini(&s->call.who);
@@ -307,6 +338,25 @@ static void serving_free(struct serving *s)
   cf_request_fini(&s->request);
   cf_charge_fini(&s->call.charge);
   free(s);
+  if (left)
+    transport->finish(transport->context);
+}
+
+/* Of a call that has left the thread that it came in. */
+static void call_end(struct cf_call *call, enum cf_err err)
+{
+  call_answer(call, err, "");
+  serving_free((struct serving *)call);
+}
+
+static void call_serve(struct serving *s)
+{
+  char allow[CF_ALLOW_MAX] = "";
+  enum cf_err err = call_dispatch(&s->call, allow);
+  if (err == CF_E_LATER)
+    return;
+  call_answer(&s->call, err, allow);
+  serving_free(s);
 }
 
 /* Is what must not be served under the document root that this request names?
@@ -341,27 +391,33 @@ void cf_app_serve(struct cf_app *app, struct cf_transport *transport)
   static const struct cf_fault served = {
       "",
       "the ledger, its key or its configuration is where the web server may serve it to anyone; its log says which"};
+  static const struct cf_fault lost = {
+      "",
+      "the ledger's files were removed, moved away or replaced while it was open: the service ends, and its log says which"};
   enum cf_err err = root_check(app, transport);
+  if (err == CF_OK && cf_ledger_lost(app->ledger))
+    err = CF_E_NOTREADY;
   if (err != CF_OK) {
-    cf_app_refuse(app->conf, err, &served, transport);
+    cf_app_refuse(app->conf, err, err == CF_E_NOTREADY ? &lost : &served, transport);
     return;
   }
   struct serving *s = serving_new(app->conf, transport);
   if (s == NULL)
     return;
   s->call.app = app;
+  s->call.end = call_end;
   s->call.charge.charges = app->charges;
   s->response.early = cf_access_early;
   s->response.early_context = &s->call;
   s->response.go_on = reader_still;
   s->response.go_on_context = &s->call;
-  call_serve(&s->call);
-  serving_free(s);
+  call_serve(s);
 }
 
 void cf_app_refuse(const struct cf_conf *conf, enum cf_err why, const struct cf_fault *fault,
                    struct cf_transport *transport)
 {
+  static struct cf_log_rate rate;
   char allow[CF_ALLOW_MAX] = "";
   struct serving *s = serving_new(conf, transport);
   if (s == NULL)
@@ -376,6 +432,6 @@ void cf_app_refuse(const struct cf_conf *conf, enum cf_err why, const struct cf_
   if (err == CF_OK)
     err = cf_response_end(call->response);
   if (err != CF_OK && err != CF_E_PEER)
-    cf_log(CF_LOG_ERROR, "an answer could not be sent: %s", cf_err_word(err));
+    cf_log_rated(&rate, CF_LOG_ERROR, "an answer could not be sent: %s", cf_err_word(err));
   serving_free(s);
 }

@@ -62,10 +62,18 @@ enum cf_err cf_handle_whoami(struct cf_call *call)
 
 /* ---- health ---- */
 
+/* Which build it is, and since when: an owner from before an upgrade shows. */
 enum cf_err cf_handle_healthz(struct cf_call *call)
 {
-  enum cf_err err = cf_response_begin(call->response, 200, "application/json");
-  return err == CF_OK ? cf_response_put(call->response, CF_STR("{\"ok\":true}\n")) : err;
+  struct cf_buf b;
+  cf_buf_init(&b, SIZE_MAX);
+  cf_buf_puts(&b, "{\"ok\":true");
+  cf_json_put_member(&b, "version", CF_STR(PACKAGE_VERSION));
+  cf_json_put_member_time(&b, "started", call->conf->made_us);
+  cf_buf_puts(&b, "}\n");
+  enum cf_err err = cf_call_answer(call, 200, "application/json", &b);
+  cf_buf_fini(&b);
+  return err;
 }
 
 /* A number of segments: 0 only where all of them were looked at. */
@@ -91,8 +99,7 @@ enum cf_err cf_handle_readyz(struct cf_call *call)
   if (atomic_load(&call->app->leaving))
     return cf_fail(&call->fault, CF_E_LEAVING, NULL, "the service is stopping");
   if (!state.space_ok)
-    return cf_fail(&call->fault, CF_E_NOTREADY, NULL,
-                   "the disk has less free space than min_free: events are refused");
+    return cf_call_fail_space(call, CF_E_NOTREADY, "events are refused");
   cf_buf_init(&b, SIZE_MAX);
   cf_buf_puts(&b, "{\"ready\":true");
   cf_json_put_member_u64(&b, "posted_dropped", state.posted_dropped);
@@ -121,15 +128,7 @@ static enum cf_err answer_file(struct cf_call *call, struct cf_str name)
   if (err != CF_OK)
     return err;
   const struct cf_file *file = cf_site_file(site, name);
-  bool known = cf_request_has_etag(call->request, file->etag);
-  err = cf_response_status(call->response, known ? 304 : 200);
-  if (err == CF_OK)
-    err = cf_response_header(call->response, "Content-Type", cf_str_from(file->type));
-  if (err == CF_OK)
-    err = cf_response_header(call->response, "Cache-Control", CF_STR("no-cache"));
-  if (err == CF_OK)
-    err = cf_response_header(call->response, "ETag", cf_str_from(file->etag));
-  return err == CF_OK && !known ? cf_response_put(call->response, cf_buf_str(&file->text)) : err;
+  return cf_call_answer_kept(call, file->type, "no-cache", file->etag, cf_buf_str(&file->text));
 }
 
 enum cf_err cf_handle_openapi(struct cf_call *call)
@@ -139,8 +138,11 @@ enum cf_err cf_handle_openapi(struct cf_call *call)
 
 enum cf_err cf_handle_asset(struct cf_call *call)
 {
-  bool shown = cf_str_is(call->args[0], "style.css") || cf_str_is(call->args[0], "app.js");
-  if (!shown)
+  static const char *const assets[] = {"style.css", "app.js", "icon.svg"};
+  size_t i = 0;
+  while (i < sizeof assets / sizeof assets[0] && !cf_str_is(call->args[0], assets[i]))
+    i++;
+  if (i == sizeof assets / sizeof assets[0])
     return cf_fail(&call->fault, CF_E_NOTFOUND, NULL, "there is no such file");
   return answer_file(call, call->args[0]);
 }

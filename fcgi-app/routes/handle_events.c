@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <strings.h>
 
 #include "fcgi-app/routes/access_in.h"
@@ -101,14 +102,15 @@ static void access_name(struct cf_call *call, const struct cf_ingest *in, bool r
  * only leaves it out. */
 static void put_receipt(struct cf_call *call, uint64_t seq, struct cf_buf *b)
 {
+  static struct cf_log_rate rate;
   struct cf_buf receipt;
   cf_buf_init(&receipt, SIZE_MAX);
   enum cf_err err = cf_receipt_get(call->app->ledger, seq, &receipt, &call->fault);
   if (err == CF_OK)
     cf_json_put_member(b, "receipt", cf_buf_str(&receipt));
   else
-    cf_log(CF_LOG_ERROR, "a receipt could not be made: %s: %s", cf_err_word(err),
-           cf_fault_text(&call->fault, err));
+    cf_log_rated(&rate, CF_LOG_ERROR, "a receipt could not be made: %s: %s", cf_err_word(err),
+                 cf_fault_text(&call->fault, err));
   cf_buf_fini(&receipt);
 }
 
@@ -242,35 +244,11 @@ static enum cf_err answer_batch(struct cf_call *call, const struct cf_ingest *in
 
 /* ---- the route ---- */
 
-/* Append them, if the caller, who may have taken his time over the body, is
- * still who he was. */
-static enum cf_err events_append(struct cf_call *call, struct cf_ingest *in)
-{
-  enum cf_err err = cf_auth_still(call->app->auth, &call->who, cf_clock_now_us(), &call->fault);
-  return err == CF_OK ? cf_ingest_append(in, call->app->ledger, &call->fault) : err;
-}
-
-static enum cf_err body_take(struct cf_call *call, struct cf_ingest *in,
-                             const struct options *options)
-{
-  struct cf_body body = {.charge = NULL};
-  enum cf_err err =
-      cf_body_read(&call->charge, call->request, call->app->conf->max_body, &body, &call->fault);
-  if (err == CF_OK)
-    err = cf_ingest_read(in, cf_buf_str(&body.data), call->app->conf->max_batch, &call->fault);
-  if (err == CF_OK && in->batch && options->receipt)
-    err = cf_fail(&call->fault, CF_E_PARAMETER, "receipt",
-                  "a receipt is of one event; ask GET /v1/receipts/{seq} for those of a batch");
-  cf_body_fini(&body);
-  if (err == CF_OK)
-    err = events_append(call, in);
-  if (err != CF_OK)
-    count_body(call, err);
-  if (err == CF_E_SPACE)
-    return cf_fail(&call->fault, err, NULL,
-                   "the disk has less free space than min_free; nothing was taken");
-  return err;
-}
+struct posting {
+  struct cf_call *call;
+  struct options options;
+  struct cf_ingest in;
+};
 
 /* What the records name as their writer (format.md). */
 static struct cf_str writer_of(const struct cf_identity *who)
@@ -278,30 +256,108 @@ static struct cf_str writer_of(const struct cf_identity *who)
   return who->via == CF_VIA_TRUST ? CF_STR("web-server") : who->credential;
 }
 
+static struct posting *posting_new(struct cf_call *call, const struct options *options)
+{
+  struct posting *p = malloc(sizeof *p);
+  if (p == NULL)
+    return NULL;
+  p->call = call;
+  p->options = *options;
+  cf_ingest_init(&p->in, &call->charge);
+  p->in.batch = options->batch || says_lines(call->request);
+  p->in.rules = (struct cf_event_rules){.source = call->who.source,
+                                        .sources = call->who.sources,
+                                        .writer = writer_of(&call->who),
+                                        .unknown_to_attributes = options->unknown,
+                                        .cut_long = options->cut};
+  return p;
+}
+
+static void posting_free(struct posting *p)
+{
+  cf_ingest_fini(&p->in);
+  free(p);
+}
+
+/* Read the events; the caller, who may have taken his time over the body, is
+ * still who he was. */
+static enum cf_err body_take(struct posting *p)
+{
+  struct cf_call *call = p->call;
+  struct cf_ingest *in = &p->in;
+  struct cf_body body = {.charge = NULL};
+  enum cf_err err =
+      cf_body_read(&call->charge, call->request, call->app->conf->max_body, &body, &call->fault);
+  if (err == CF_OK)
+    err = cf_ingest_read(in, cf_buf_str(&body.data), call->app->conf->max_batch, &call->fault);
+  if (err == CF_OK && in->batch && p->options.receipt)
+    err = cf_fail(&call->fault, CF_E_PARAMETER, "receipt",
+                  "a receipt is of one event; ask GET /v1/receipts/{seq} for those of a batch");
+  cf_body_fini(&body);
+  if (err == CF_OK)
+    err = cf_auth_still(call->app->auth, &call->who, cf_clock_now_us(), &call->fault);
+  return err == CF_OK ? cf_ingest_prepare(in, &call->fault) : err;
+}
+
+/* The answer, when the ledger has said what becomes of the events. */
+static enum cf_err posting_end(struct posting *p, enum cf_err err)
+{
+  struct cf_call *call = p->call;
+  struct cf_ingest *in = &p->in;
+  if (err == CF_OK) {
+    cf_ingest_judge(in);
+    count_losses(call, in);
+    access_name(call, in, p->options.receipt);
+    err = in->batch ? answer_batch(call, in, p->options.seqs)
+                    : answer_single(call, in, p->options.receipt);
+  } else {
+    count_body(call, err);
+  }
+  posting_free(p);
+  return err;
+}
+
+static void posting_done(void *posting, enum cf_err err)
+{
+  struct posting *p = posting;
+  struct cf_call *call = p->call;
+  err = posting_end(p, err);
+  call->end(call, err);
+}
+
+/* A single event has a small answer, for which no thread need wait; a receipt
+ * may have to be signed. */
+static bool is_plain(const struct posting *p)
+{
+  return !p->in.batch && p->in.append.n == 1 && !p->options.receipt;
+}
+
+static enum cf_err posting_append(struct posting *p)
+{
+  struct cf_ledger *ledger = p->call->app->ledger;
+  struct cf_append *append = &p->in.append;
+  if (append->n == 0)
+    return CF_OK;
+  if (!is_plain(p) || !cf_call_leave(p->call))
+    return cf_ledger_append(ledger, append);
+  enum cf_err err = cf_ledger_append_then(ledger, append, posting_done, p);
+  return err == CF_OK ? CF_E_LATER : err;
+}
+
 enum cf_err cf_handle_events_post(struct cf_call *call)
 {
   struct options options = {.batch = false};
-  struct cf_ingest in;
   if (call->who.source.n == 0)
     return cf_fail(&call->fault, CF_E_ROLE, NULL,
                    "this user's name cannot be the source of events");
   enum cf_err err = read_options(call, &options);
   if (err != CF_OK)
     return err;
-  cf_ingest_init(&in, &call->charge);
-  in.batch = options.batch || says_lines(call->request);
-  in.rules = (struct cf_event_rules){.source = call->who.source,
-                                     .sources = call->who.sources,
-                                     .writer = writer_of(&call->who),
-                                     .unknown_to_attributes = options.unknown,
-                                     .cut_long = options.cut};
-  err = body_take(call, &in, &options);
-  if (err == CF_OK) {
-    count_losses(call, &in);
-    access_name(call, &in, options.receipt);
-    err = in.batch ? answer_batch(call, &in, options.seqs)
-                   : answer_single(call, &in, options.receipt);
-  }
-  cf_ingest_fini(&in);
-  return err;
+  struct posting *p = posting_new(call, &options);
+  if (p == NULL)
+    return CF_E_NOMEM;
+  err = body_take(p);
+  if (err == CF_OK)
+    err = posting_append(p);
+  return err == CF_E_LATER ? err : posting_end(p, err);
 }

@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "fcgi-app/routes/access_in.h"
 #include "fcgi-app/routes/call_in.h"
@@ -198,6 +199,35 @@ static enum cf_err put_tile_of_entries(struct cf_call *call, const struct cf_til
   return err;
 }
 
+/* How long it may be kept. A full tile below the signed head never changes: an
+ * erasure takes payloads, and their commitments stay in the leaf. A partial one
+ * is of use until there are more. Where it takes a token to see one, only its
+ * bearer may keep it. */
+static const char *tile_cache(struct cf_call *call, const struct cf_tile *tile)
+{
+  struct cf_checkpoint checkpoint;
+  struct cf_buf note;
+  cf_buf_init(&note, CF_NOTE_MAX);
+  bool final = tile->width == CF_TILE_W &&
+               cf_checkpoint_get(call->app->ledger, &note, &checkpoint) == CF_OK &&
+               cf_tile_within(tile, checkpoint.size);
+  cf_buf_fini(&note);
+  if (strcmp(call->app->conf->public_access, "tiles") == 0)
+    return final ? "public, max-age=31536000, immutable" : "public, max-age=10";
+  return final ? "private, max-age=31536000, immutable" : "private, max-age=10";
+}
+
+static enum cf_err answer_tile(struct cf_call *call, const struct cf_tile *tile, struct cf_buf *b)
+{
+  char etag[CF_ETAG_N];
+  if (b->err != CF_OK)
+    return b->err;
+  cf_etag_make(cf_buf_str(b), etag);
+  call->response->plain = !tile->entries; /* hashes get no shorter */
+  return cf_call_answer_kept(call, "application/octet-stream", tile_cache(call, tile), etag,
+                             cf_buf_str(b));
+}
+
 enum cf_err cf_handle_tile(struct cf_call *call)
 {
   struct cf_tile tile;
@@ -213,7 +243,7 @@ enum cf_err cf_handle_tile(struct cf_call *call)
   enum cf_err err = tile.entries ? put_tile_of_entries(call, &tile, &b)
                                  : cf_proof_tile(call->app->ledger, &tile, &b, &call->fault);
   if (err == CF_OK)
-    err = cf_call_answer(call, 200, "application/octet-stream", &b);
+    err = answer_tile(call, &tile, &b);
   cf_buf_fini(&b);
   return err;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* GET /v1/events and GET /v1/events/{seq} (api.md). */
+/* GET /v1/events, POST /v1/query and GET /v1/events/{seq} (api.md). */
 #include "config.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "fcgi-app/routes/access_in.h"
 #include "fcgi-app/routes/call_in.h"
@@ -15,6 +16,9 @@
 
 #define PAGE_BUDGET_US INT64_C(10000000)
 #define PIECE          65536 /* bytes of rows that go to the response at once */
+#define LINK_MAX       8000  /* bytes; web servers take headers of 8 KiB */
+#define FORM_TYPE      "application/x-www-form-urlencoded"
+#define MADE_OF_FORM   5 /* times its length */
 
 /* ---- many ---- */
 
@@ -35,6 +39,18 @@ static enum cf_err take_format(void *context, struct cf_str value, struct cf_fau
   return err;
 }
 
+/* The parameter `trailer`: may lines that are no rows end the answer? */
+static enum cf_err take_trailer(void *context, struct cf_str value, struct cf_fault *fault)
+{
+  struct cf_str *trailer = context;
+  if (trailer->n > 0)
+    return cf_fail(fault, CF_E_PARAMETER, "trailer", "given twice");
+  if (!cf_str_is(value, "0") && !cf_str_is(value, "1"))
+    return cf_fail(fault, CF_E_PARAMETER, "trailer", "trailer is 1 or 0");
+  *trailer = value;
+  return CF_OK;
+}
+
 /* The format that Accept asks for. */
 static const struct cf_output *accepted(const struct cf_request *rq)
 {
@@ -50,17 +66,23 @@ static const struct cf_output *accepted(const struct cf_request *rq)
   return outputs[cf_request_prefers(rq, types, n)];
 }
 
-static enum cf_err check_limit(const struct cf_query *query, const struct cf_output *output,
-                               struct cf_fault *fault)
+/* What only streamed formats have: limit=all and trailer=0. */
+static enum cf_err check_streams(const struct cf_query *query, const struct cf_output *output,
+                                 bool bare, struct cf_fault *fault)
 {
   struct cf_buf names;
-  if (cf_query_limit(query) != CF_QUERY_LIMIT_ALL || output->streams)
+  bool all = cf_query_limit(query) == CF_QUERY_LIMIT_ALL;
+  if ((!all && !bare) || output->streams)
     return CF_OK;
   cf_buf_init(&names, sizeof fault->detail);
   cf_output_put_names("format=", true, &names);
-  enum cf_err err = cf_fail(fault, CF_E_PARAMETER, "limit",
-                            "all is for streamed formats: ask for %s, or page with the cursor",
-                            cf_buf_cstr(&names));
+  enum cf_err err =
+      all ? cf_fail(fault, CF_E_PARAMETER, "limit",
+                    "all is for streamed formats: ask for %s, or page with the cursor",
+                    cf_buf_cstr(&names))
+          : cf_fail(fault, CF_E_PARAMETER, "trailer",
+                    "0 is for formats that end with lines of their own: ask for %s",
+                    cf_buf_cstr(&names));
   cf_buf_fini(&names);
   return err;
 }
@@ -70,6 +92,8 @@ struct stream {
   struct cf_response *response;
   struct cf_rows rows;
   struct cf_buf text;
+  struct cf_charge *held; /* for text, which is kept until the end is known; NULL: it is not */
+  struct cf_page_end end;
   struct cf_turn turn;
 };
 
@@ -85,6 +109,13 @@ static enum cf_err pass_on(struct stream *stream)
   return err;
 }
 
+/* Twice the text, since it may grow by doubling, and room for another row. */
+static enum cf_err hold_more(struct stream *stream)
+{
+  uint64_t want = 2 * (uint64_t)stream->text.n + PIECE;
+  return want <= stream->held->n ? CF_OK : cf_charge_add(stream->held, want - stream->held->n);
+}
+
 static enum cf_err put_row(void *context, const struct cf_record *record)
 {
   struct stream *stream = context;
@@ -92,17 +123,20 @@ static enum cf_err put_row(void *context, const struct cf_record *record)
   enum cf_err err = cf_rows_put(&stream->rows, record, &stream->text);
   if (err != CF_OK)
     cf_buf_cut(&stream->text, stream->text.n - whole);
-  return err == CF_OK && stream->text.n >= PIECE ? pass_on(stream) : err;
+  if (err != CF_OK || stream->held == NULL)
+    return err == CF_OK && stream->text.n >= PIECE ? pass_on(stream) : err;
+  stream->end.enough = stream->text.n >= CF_QUERY_BYTES_MAX || hold_more(stream) != CF_OK;
+  return CF_OK;
 }
 
-/* Link to the next page: this question, with another cursor. The headers may be
- * gone already, which is no error: the cursor is in the answer too. */
+/* Link to the next page: this question, with another cursor. One that was
+ * posted has no link. */
 static void put_link(struct cf_call *call, const struct cf_page_end *end)
 {
   struct cf_buf b;
-  if (end->cursor[0] == '\0' || call->response->started)
+  if (call->route->method == CF_HTTP_POST)
     return;
-  cf_buf_init(&b, 8192);
+  cf_buf_init(&b, LINK_MAX);
   cf_buf_puts(&b, "<events?");
   for (size_t i = 0; i < call->request->params_n; i++) {
     if (cf_str_is(call->request->params[i].name, "cursor"))
@@ -120,10 +154,27 @@ static void put_link(struct cf_call *call, const struct cf_page_end *end)
   cf_buf_fini(&b);
 }
 
+/* Where the answer goes on. The headers may be gone already, which is no error:
+ * then the answer says it, or is of all. */
+static void put_way(struct cf_call *call, const struct cf_page_end *end)
+{
+  struct cf_str more = end->has_more ? CF_STR("true") : CF_STR("false");
+  if (call->response->started)
+    return;
+  if (cf_response_header(call->response, "X-Has-More", more) != CF_OK)
+    call->response->err = CF_E_NOMEM;
+  if (end->cursor[0] == '\0')
+    return;
+  if (cf_response_header(call->response, "X-Next-Cursor", cf_str_from(end->cursor)) != CF_OK)
+    call->response->err = CF_E_NOMEM;
+  put_link(call, end);
+}
+
 /* The store is damaged where the question leads: say where, and how to ask
  * around it. */
 static enum cf_err tell_damage(struct cf_call *call, const struct cf_page_end *end)
 {
+  cf_access_damage(call, end->damaged_from, end->damaged_to);
   cf_json_put_member_u64(&call->members, "seq_from", end->damaged_from);
   cf_json_put_member_u64(&call->members, "seq_to", end->damaged_to);
   if (end->cursor[0] != '\0')
@@ -143,7 +194,8 @@ static enum cf_err end_page(struct cf_call *call, struct stream *stream,
   cf_buf_init(&note, CF_NOTE_MAX);
   enum cf_err err = cf_checkpoint_get(call->app->ledger, &note, &checkpoint);
   cf_buf_fini(&note);
-  put_link(call, end);
+  put_way(call, end);
+  call->access.rows = stream->rows.n;
   cf_rows_end(&stream->rows, end, err == CF_OK ? &checkpoint : NULL, &stream->text);
   return pass_on(stream);
 }
@@ -167,34 +219,37 @@ static void break_off(struct cf_call *call, struct stream *stream, struct cf_pag
 static enum cf_err page_give(struct cf_call *call, const struct cf_query *query,
                              struct cf_view *view, struct stream *stream)
 {
-  struct cf_page_end end = {.rows = 0};
+  struct cf_page_end *end = &stream->end;
   bool all = cf_query_limit(query) == CF_QUERY_LIMIT_ALL;
   enum cf_err err = cf_response_begin(call->response, 200, stream->rows.output->content_type);
   cf_rows_begin(&stream->rows, &stream->text);
   if (err == CF_OK)
-    err = pass_on(stream);
+    err = stream->held != NULL ? hold_more(stream) : pass_on(stream);
   if (err == CF_OK)
-    err = cf_query_run(query, view, all ? INT64_MAX : PAGE_BUDGET_US, put_row, stream, &end);
+    err = cf_query_run(query, view, all ? INT64_MAX : PAGE_BUDGET_US, put_row, stream, end);
   if (err == CF_E_DAMAGED)
-    err = tell_damage(call, &end);
+    err = tell_damage(call, end);
   if (err == CF_OK)
-    err = end_page(call, stream, &end);
+    err = end_page(call, stream, end);
   if (err != CF_OK && call->response->started)
-    break_off(call, stream, &end, err);
+    break_off(call, stream, end, err);
   return err;
 }
 
 static enum cf_err question_run(struct cf_call *call, struct cf_query *query,
-                                const struct cf_output *output)
+                                const struct cf_output *output, bool bare)
 {
   struct cf_view *view = NULL;
   struct stream stream = {.response = call->response};
-  bool exported = output->exports || cf_query_limit(query) == CF_QUERY_LIMIT_ALL;
+  bool all = cf_query_limit(query) == CF_QUERY_LIMIT_ALL;
+  bool exported = output->exports || all;
   enum cf_err err = cf_view_get(call->app->ledger, &view);
   if (err != CF_OK)
     return err;
   cf_buf_init(&stream.text, SIZE_MAX);
   cf_rows_init(&stream.rows, output, cf_query_fields(query));
+  stream.rows.bare = bare;
+  stream.held = bare && !all ? &call->charge : NULL;
   cf_turn_init(&stream.turn, cf_ledger_turns(call->app->ledger));
   stream.turn.may = cf_transport_lengthy;
   stream.turn.context = call->request->transport;
@@ -209,21 +264,49 @@ static enum cf_err question_run(struct cf_call *call, struct cf_query *query,
   return err;
 }
 
-enum cf_err cf_handle_events_get(struct cf_call *call)
+/* The request's parameters are the question. */
+static enum cf_err question_answer(struct cf_call *call)
 {
   struct cf_query *query = NULL;
   const struct cf_output *output = NULL;
-  const struct cf_query_own own[] = {{"format", take_format, &output}, {NULL, NULL, NULL}};
+  struct cf_str trailer = {NULL, 0};
+  const struct cf_query_own own[] = {{"format", take_format, &output},
+                                     {"trailer", take_trailer, &trailer},
+                                     {NULL, NULL, NULL}};
   enum cf_err err = cf_query_parse(call->request->params, call->request->params_n, own,
                                    call->now_us, &query, &call->fault);
   if (err == CF_OK && output == NULL)
     output = accepted(call->request);
   if (err == CF_OK)
-    err = check_limit(query, output, &call->fault);
+    err = check_streams(query, output, cf_str_is(trailer, "0"), &call->fault);
   if (err == CF_OK)
-    err = question_run(call, query, output);
+    err = question_run(call, query, output, cf_str_is(trailer, "0"));
   cf_query_free(query);
   return err;
+}
+
+enum cf_err cf_handle_events_get(struct cf_call *call)
+{
+  return question_answer(call);
+}
+
+static bool is_form(const struct cf_request *rq)
+{
+  struct cf_str type = cf_request_variable(rq, "CONTENT_TYPE");
+  struct cf_str word = cf_str_cut(&type, ';');
+  return word.n == 0 || (word.n == sizeof FORM_TYPE - 1 &&
+                         strncasecmp(word.p, FORM_TYPE, sizeof FORM_TYPE - 1) == 0);
+}
+
+enum cf_err cf_handle_query_post(struct cf_call *call)
+{
+  if (!is_form(call->request))
+    return cf_fail(&call->fault, CF_E_ENCODING, NULL,
+                   "the parameters are sent as a form: Content-Type: " FORM_TYPE);
+  enum cf_err err = cf_call_form(call, call->app->conf->max_body);
+  if (err == CF_OK)
+    err = cf_charge_add(&call->charge, MADE_OF_FORM * call->request->text.n);
+  return err == CF_OK ? question_answer(call) : err;
 }
 
 /* ---- one ---- */
@@ -270,6 +353,7 @@ static enum cf_err answer_one(struct cf_call *call, const struct cf_opening *ope
 /* A block that cannot be read: its seqs as members of the problem. */
 static void tell_block(struct cf_call *call, uint64_t seq)
 {
+  cf_access_damage(call, seq - seq % CF_GROUP, seq - seq % CF_GROUP + CF_GROUP);
   cf_json_put_member_u64(&call->members, "seq_from", seq - seq % CF_GROUP);
   cf_json_put_member_u64(&call->members, "seq_to", seq - seq % CF_GROUP + CF_GROUP);
 }

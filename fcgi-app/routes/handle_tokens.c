@@ -29,10 +29,11 @@ static enum cf_err tokens_enter(struct cf_call *call)
   return err;
 }
 
-static enum cf_err token_commit(struct cf_call *call, struct cf_token *token, const char *what)
+static enum cf_err tokens_commit(struct cf_call *call, const struct cf_token_change *change,
+                                 size_t n)
 {
   const struct cf_token_by by = {call->who.source, call->who.user, call->who.credential};
-  return cf_tokens_put(cf_auth_tokens(call->app->auth), token, what, &by, &call->fault);
+  return cf_tokens_put(cf_auth_tokens(call->app->auth), change, n, &by, &call->fault);
 }
 
 /* ---- a new token ---- */
@@ -40,6 +41,9 @@ static enum cf_err token_commit(struct cf_call *call, struct cf_token *token, co
 struct order {
   struct cf_call *call;
   struct cf_token *token;
+  char replaces[CF_TOKEN_ID_N + 1]; /* the id of the one that it is in place of; empty: none */
+  bool has_overlap;
+  int64_t overlap_us; /* how long that one counts yet */
 };
 
 static enum cf_err order_bad(struct order *order, const char *member, const char *what)
@@ -86,6 +90,24 @@ static enum cf_err take_expires(struct order *order, const struct cf_json *v)
              : order_bad(order, "expires", "expires lies in the past");
 }
 
+static enum cf_err take_replaces(struct order *order, const struct cf_json *v)
+{
+  struct cf_str id = cf_json_string(v);
+  if (id.n != CF_TOKEN_ID_N)
+    return order_bad(order, "replaces", "replaces is the id of a token");
+  memcpy(order->replaces, id.p, id.n);
+  return CF_OK;
+}
+
+static enum cf_err take_overlap(struct order *order, const struct cf_json *v)
+{
+  order->has_overlap = true;
+  return cf_span_parse(cf_json_string(v), &order->overlap_us) == CF_OK &&
+                 order->overlap_us < CF_TIME_MAX_US - order->call->now_us
+             ? CF_OK
+             : order_bad(order, "overlap", "overlap is a span like 24h");
+}
+
 static enum cf_err take_member(void *context, struct cf_str name, const struct cf_json *v)
 {
   struct order *order = context;
@@ -99,9 +121,15 @@ static enum cf_err take_member(void *context, struct cf_str name, const struct c
     return take_sources(order, v);
   if (cf_str_is(name, "expires"))
     return take_expires(order, v);
+  if (cf_str_is(name, "replaces"))
+    return take_replaces(order, v);
+  if (cf_str_is(name, "overlap"))
+    return take_overlap(order, v);
   char shown[80];
   snprintf(shown, sizeof shown, "%.*s", (int)cf_utf8_head(name, sizeof shown - 1).n, name.p);
-  return order_bad(order, shown, "unknown member; a token has name, roles, sources, expires");
+  return order_bad(
+      order, shown,
+      "unknown member; a token has name, roles, sources, expires, and replaces with overlap");
 }
 
 static enum cf_err read_order(struct order *order, struct cf_str text)
@@ -116,6 +144,8 @@ static enum cf_err read_order(struct order *order, struct cf_str text)
     err = order_bad(order, "name", "a token needs a name");
   if (err == CF_OK && order->token->roles == 0)
     err = order_bad(order, "roles", "a token needs at least one role");
+  if (err == CF_OK && order->has_overlap && order->replaces[0] == '\0')
+    err = order_bad(order, "overlap", "overlap goes with replaces");
   cf_json_free(doc);
   return err;
 }
@@ -130,10 +160,72 @@ static enum cf_err answer_token(struct cf_call *call, int status, const struct c
   if (text != NULL)
     cf_json_put_member(&b, "token", cf_str_from(text));
   cf_buf_puts(&b, "}\n");
+  call->response->plain = text != NULL; /* a secret beside a name that was sent */
   enum cf_err err = cf_call_answer(call, status, "application/json", &b);
   if (b.p != NULL)
     cf_wipe(b.p, b.n);
   cf_buf_fini(&b);
+  return err;
+}
+
+/* ---- in place of another ---- */
+
+/* The name is the source of events: whoever makes a second token of one by
+ * mistake gives a source to two. */
+static enum cf_err name_check(struct order *order)
+{
+  struct cf_token *live = cf_tokens_live(cf_auth_tokens(order->call->app->auth), order->token->name,
+                                         order->replaces, order->call->now_us);
+  if (live == NULL)
+    return CF_OK;
+  enum cf_err err =
+      cf_fail(&order->call->fault, CF_E_INVALID, "name",
+              "%.128s has the token %s already: say that the new one replaces it, with an overlap "
+              "like 24h where it is still in use, or revoke it first",
+              live->name, live->id);
+  cf_token_put(live);
+  return err;
+}
+
+/* A copy of the one that is replaced, with its end, and what is to be told of
+ * it. */
+static enum cf_err old_end(struct order *order, const struct cf_token *old,
+                           struct cf_token_change *change, struct cf_token **copy)
+{
+  int64_t now_us = order->call->now_us;
+  if (strcmp(old->name, order->token->name) != 0)
+    return order_bad(order, "replaces", "a token replaces one of the same name");
+  if (!cf_token_valid(old, now_us))
+    return order_bad(order, "replaces", "that token counts no more: leave replaces away");
+  enum cf_err err = cf_token_copy(old, copy);
+  if (err != CF_OK)
+    return err;
+  if (order->overlap_us == 0)
+    (*copy)->revoked_us = now_us;
+  else if (old->expires_us == CF_TIME_NONE || now_us + order->overlap_us < old->expires_us)
+    (*copy)->expires_us = now_us + order->overlap_us;
+  *change = (struct cf_token_change){*copy, order->overlap_us == 0 ? "revoke" : "add"};
+  return CF_OK;
+}
+
+/* Entered: both are told in one append, so that there is no moment with neither
+ * and none with an old one that has no end. */
+static enum cf_err order_commit(struct order *order)
+{
+  struct cf_call *call = order->call;
+  struct cf_token_change change[2] = {{order->token, "add"}};
+  struct cf_token *old = NULL, *copy = NULL;
+  size_t n = 1;
+  enum cf_err err = name_check(order);
+  if (err == CF_OK && order->replaces[0] != '\0') {
+    old = cf_tokens_get(cf_auth_tokens(call->app->auth), cf_str_from(order->replaces));
+    err = old == NULL ? order_bad(order, "replaces", "there is no token of that id")
+                      : old_end(order, old, &change[n++], &copy);
+  }
+  if (err == CF_OK)
+    err = tokens_commit(call, change, n);
+  cf_token_put(copy);
+  cf_token_put(old);
   return err;
 }
 
@@ -149,7 +241,7 @@ static enum cf_err token_create(struct cf_call *call, struct cf_str body)
   if (err == CF_OK)
     err = tokens_enter(call);
   if (err == CF_OK) {
-    err = token_commit(call, order.token, "add");
+    err = order_commit(&order);
     cf_tokens_leave(cf_auth_tokens(call->app->auth));
   }
   if (err == CF_OK)
@@ -182,7 +274,7 @@ static enum cf_err token_revoke(struct cf_call *call, const struct cf_token *tok
   enum cf_err err = cf_token_copy(token, &copy);
   if (err == CF_OK) {
     copy->revoked_us = call->now_us;
-    err = token_commit(call, copy, "revoke");
+    err = tokens_commit(call, &(struct cf_token_change){copy, "revoke"}, 1);
   }
   if (err == CF_OK)
     err = answer_token(call, 200, copy, NULL);

@@ -125,12 +125,15 @@ static void put_errors(struct cf_buf *b, const struct cf_verify_result *r)
   cf_json_put_name(b, "errors");
   cf_buf_putc(b, '[');
   for (size_t i = 0; i < r->errors_n; i++) {
+    const struct cf_verify_error *e = &r->errors[i];
     if (i > 0)
       cf_buf_putc(b, ',');
     cf_buf_putc(b, '{');
-    cf_json_put_member(b, "code", cf_str_from(cf_verdict_name(r->errors[i].verdict)));
-    cf_json_put_member_u64_or_null(b, "seq", r->errors[i].has_seq, r->errors[i].seq);
-    cf_json_put_member(b, "detail", cf_str_from(r->errors[i].detail));
+    cf_json_put_member(b, "code", cf_str_from(cf_verdict_name(e->verdict)));
+    cf_json_put_member_u64_or_null(b, "seq", e->has_seq, e->seq);
+    if (e->last > e->seq)
+      cf_json_put_member_u64(b, "last", e->last);
+    cf_json_put_member(b, "detail", cf_str_from(e->detail));
     cf_buf_putc(b, '}');
   }
   cf_buf_putc(b, ']');
@@ -261,6 +264,15 @@ static const char *resume_keep(struct cf_call *call, const struct cf_verify_job 
   return resume->name;
 }
 
+/* What was found is remembered, whether anybody hears it or not. */
+static void verdict_keep(struct cf_call *call, enum cf_verify_mode mode,
+                         const struct cf_verify_result *result)
+{
+  struct cf_control_verdict verdict;
+  cf_seal_verdict(mode, result, &verdict);
+  cf_access_verdict(call, &verdict);
+}
+
 static enum cf_err verdict_answer(struct cf_call *call, struct cf_verify_job *job,
                                   struct cf_verify_result *result)
 {
@@ -274,12 +286,15 @@ static enum cf_err verdict_answer(struct cf_call *call, struct cf_verify_job *jo
     job->progress_context = call;
   }
   job->also_context = call;
+  call->access.each = job->mode >= CF_VERIFY_FULL;
   if (job->mode != CF_VERIFY_RANGE)
     job->also = job->mode == CF_VERIFY_DEEP ? compare_tokens : count_tokens;
   if (err == CF_OK)
     err = cf_verify_ledger(call->app->ledger, job, result, &call->fault);
   if (err == CF_OK)
     err = check_range(call, job, result);
+  if (err == CF_OK)
+    verdict_keep(call, job->mode, result);
   if (err == CF_OK) {
     put_result(&b, job, result, resume_keep(call, job), cf_ledger_key_is_own(call->app->ledger));
     err = b.err == CF_OK ? cf_response_put(call->response, cf_buf_str(&b)) : b.err;
@@ -295,7 +310,6 @@ static enum cf_err ledger_verify(struct cf_call *call, struct cf_verify_job *job
     return CF_E_NOMEM;
   enum cf_err err = verdict_answer(call, job, result);
   call->access.rows = result->leaves;
-  call->access.failed = err == CF_OK && !result->ok;
   free(result);
   return err;
 }

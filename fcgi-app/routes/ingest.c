@@ -20,8 +20,7 @@ void cf_ingest_init(struct cf_ingest *in, struct cf_charge *charge)
 
 void cf_ingest_fini(struct cf_ingest *in)
 {
-  for (size_t i = 0; i < in->events_n; i++)
-    cf_event_fini(&in->events[i]);
+  cf_arena_fini(&in->texts);
   for (size_t i = 0; i < in->n; i++)
     free(in->items[i].fault);
   free(in->items);
@@ -53,7 +52,7 @@ static enum cf_err memory_use(struct cf_ingest *in, uint64_t n)
 static enum cf_err array_grow(struct cf_ingest *in, void *array, size_t *cap, size_t size,
                               void **grown)
 {
-  size_t wanted = *cap == 0 ? 4 : *cap * 2;
+  size_t wanted = *cap == 0 ? 1 : *cap * 2;
   enum cf_err err = memory_use(in, wanted * size);
   if (err != CF_OK)
     return err;
@@ -79,16 +78,6 @@ static enum cf_err arrays_grow(struct cf_ingest *in)
     err = array_grow(in, events, &in->events_cap, sizeof *in->events, &events);
   in->events = events;
   return err;
-}
-
-static enum cf_err tree_hold(void *context, uint64_t bytes)
-{
-  return cf_charge_add(((struct cf_ingest *)context)->charge, bytes);
-}
-
-static void tree_let_go(void *context, uint64_t bytes)
-{
-  cf_charge_cut(((struct cf_ingest *)context)->charge, bytes);
 }
 
 static enum cf_err memory_explain(enum cf_err err, struct cf_fault *fault)
@@ -132,18 +121,20 @@ static uint64_t text_bytes(const struct cf_event *event)
 }
 
 /* Check one event, for which there is room. CF_E_INVALID, CF_E_SYNTAX: it is
- * refused. */
+ * refused. What the arena took for it is charged either way: an event may need
+ * much more room than its texts take in the end. */
 static enum cf_err event_read(struct cf_ingest *in, struct cf_str text,
                               const struct cf_scan_members *members, struct cf_fault *fault)
 {
   struct cf_event *event = &in->events[in->events_n];
+  size_t held = in->texts.held;
   enum cf_err err = cf_event_read(text, members, &in->rules, event, fault);
-  if (err != CF_OK)
-    return err;
+  enum cf_err full = memory_use(in, in->texts.held - held);
+  if (full != CF_OK || err != CF_OK)
+    return full != CF_OK ? full : err;
   in->events_n++;
-  uint64_t n = text_bytes(event);
-  in->text_n += n;
-  return memory_use(in, n);
+  in->text_n += text_bytes(event);
+  return CF_OK;
 }
 
 /* One step of the scan; *more is false at the body's end. */
@@ -152,12 +143,12 @@ static enum cf_err item_read(struct cf_ingest *in, struct cf_scan *scan,
 {
   struct cf_fault fault = {{0}, {0}};
   struct cf_str text = CF_STR("");
-  enum cf_err err = arrays_grow(in);
-  if (err != CF_OK)
-    return err;
-  err = cf_scan_next(scan, &text, members, more, &fault);
+  enum cf_err err = cf_scan_next(scan, &text, members, more, &fault);
   if (err == CF_OK && !*more)
     return CF_OK;
+  enum cf_err room = arrays_grow(in);
+  if (room != CF_OK)
+    return room;
   struct cf_item *item = &in->items[in->n++];
   *item = (struct cf_item){.place = (uint32_t)in->events_n};
   if (err == CF_OK)
@@ -172,9 +163,7 @@ enum cf_err cf_ingest_read(struct cf_ingest *in, struct cf_str body, uint64_t ma
   struct cf_scan_members members;
   bool more = true;
   enum cf_err err = CF_OK;
-  in->rules.hold = tree_hold;
-  in->rules.let_go = tree_let_go;
-  in->rules.context = in;
+  in->rules.arena = &in->texts;
   cf_scan_init(&scan, body);
   cf_scan_members_init(&members);
   while (more && err == CF_OK && in->n <= max)
@@ -189,13 +178,13 @@ enum cf_err cf_ingest_read(struct cf_ingest *in, struct cf_str body, uint64_t ma
 
 /* ---- appending ---- */
 
-static enum cf_err append_prepare(struct cf_ingest *in)
+enum cf_err cf_ingest_prepare(struct cf_ingest *in, struct cf_fault *fault)
 {
   uint64_t n = in->events_n * (sizeof *in->pointers + CF_APPEND_EVENT_N) + in->text_n +
                in->n * ANSWER_EVENT_N + in->faults * ANSWER_WORDS_N;
   enum cf_err err = memory_use(in, n);
   if (err != CF_OK)
-    return err;
+    return memory_explain(err, fault);
   in->pointers = calloc(in->events_n + 1, sizeof *in->pointers);
   in->append.places = calloc(in->events_n + 1, sizeof *in->append.places);
   if (in->pointers == NULL || in->append.places == NULL)
@@ -207,7 +196,7 @@ static enum cf_err append_prepare(struct cf_ingest *in)
   return CF_OK;
 }
 
-static void items_judge(struct cf_ingest *in)
+void cf_ingest_judge(struct cf_ingest *in)
 {
   for (size_t i = 0; i < in->n; i++) {
     struct cf_item *item = &in->items[i];
@@ -222,16 +211,6 @@ static void items_judge(struct cf_ingest *in)
     else
       in->accepted++;
   }
-}
-
-enum cf_err cf_ingest_append(struct cf_ingest *in, struct cf_ledger *ledger, struct cf_fault *fault)
-{
-  enum cf_err err = memory_explain(append_prepare(in), fault);
-  if (err == CF_OK && in->append.n > 0)
-    err = cf_ledger_append(ledger, &in->append);
-  if (err == CF_OK)
-    items_judge(in);
-  return err;
 }
 
 const struct cf_place *cf_ingest_place(const struct cf_ingest *in, const struct cf_item *item)

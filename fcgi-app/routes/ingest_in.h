@@ -26,7 +26,8 @@ struct cf_ingest {
   size_t n, cap;
   struct cf_event *events; /* those that are acceptable */
   size_t events_n, events_cap;
-  uint64_t text_n; /* of their texts, bytes */
+  struct cf_arena texts;
+  uint64_t text_n; /* what of it their records have, bytes */
   size_t faults;
   const struct cf_event **pointers; /* to events */
   struct cf_append append;
@@ -42,11 +43,10 @@ void cf_ingest_fini(struct cf_ingest *in);
  * that is refused is no error. */
 CF_MUST enum cf_err cf_ingest_read(struct cf_ingest *in, struct cf_str body, uint64_t max,
                                    struct cf_fault *fault);
-/* Append what is acceptable, in one transaction; sets counts, and CF_E_CONFLICT
- * on the items that are. CF_E_MEMORY, CF_E_FULL and the errors of
- * cf_ledger_append: nothing was taken. */
-CF_MUST enum cf_err cf_ingest_append(struct cf_ingest *in, struct cf_ledger *ledger,
-                                     struct cf_fault *fault);
+/* Make in->append of what is acceptable. CF_E_MEMORY, CF_E_FULL, CF_E_NOMEM. */
+CF_MUST enum cf_err cf_ingest_prepare(struct cf_ingest *in, struct cf_fault *fault);
+/* It was appended: set the counts, and CF_E_CONFLICT on the items that are. */
+void cf_ingest_judge(struct cf_ingest *in);
 /* The place of an item that is in the ledger or conflicts with what is. */
 const struct cf_place *cf_ingest_place(const struct cf_ingest *in, const struct cf_item *item);
 

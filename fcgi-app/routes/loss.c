@@ -33,7 +33,8 @@ struct entry {
 
 /* The last entry is for everything that found no other. */
 struct table {
-  struct entry entries[CF_LOSS_MAX];
+  struct entry *entries;
+  size_t n;
   /* the record of an entry, as lib/record/control.h makes it */
   enum cf_err (*make)(const struct entry *entry, struct cf_event *event, struct cf_fault *fault);
 };
@@ -42,7 +43,8 @@ struct cf_loss {
   struct cf_ledger *ledger;
   pthread_mutex_t lock;
   struct table losses;
-  struct table callers, strangers; /* who were refused */
+  struct table callers, strangers;                              /* who were refused */
+  struct entry entries[2 * CF_LOSS_MAX + CF_LOSS_NETWORKS_MAX]; /* of all three */
 };
 
 /* ---- records ---- */
@@ -94,14 +96,14 @@ static bool entry_same(const struct entry *a, const struct entry *b)
 static struct entry *place_for(struct table *table, const struct entry *thing)
 {
   struct entry *fresh = NULL;
-  for (size_t i = 0; i < CF_LOSS_MAX - 1; i++) {
+  for (size_t i = 0; i < table->n - 1; i++) {
     if (entry_same(&table->entries[i], thing))
       return &table->entries[i];
     if (!table->entries[i].used && fresh == NULL)
       fresh = &table->entries[i];
   }
   if (fresh == NULL)
-    return &table->entries[CF_LOSS_MAX - 1];
+    return &table->entries[table->n - 1];
   *fresh = *thing;
   fresh->used = true;
   return fresh;
@@ -116,6 +118,7 @@ static bool is_due(const struct entry *entry, int64_t now_us)
 static void entry_tell(struct cf_loss *loss, const struct table *table, struct entry *entry,
                        int64_t now_us)
 {
+  static struct cf_log_rate rate;
   struct cf_event event;
   struct cf_fault fault = {"", ""};
   enum cf_err err = table->make(entry, &event, &fault);
@@ -123,8 +126,8 @@ static void entry_tell(struct cf_loss *loss, const struct table *table, struct e
     cf_ledger_post(loss->ledger, &event);
     cf_event_fini(&event);
   } else {
-    cf_log(CF_LOG_ERROR, "a record of our own could not be made: %s: %s", cf_err_word(err),
-           cf_fault_text(&fault, err));
+    cf_log_rated(&rate, CF_LOG_ERROR, "a record of our own could not be made: %s: %s",
+                 cf_err_word(err), cf_fault_text(&fault, err));
   }
   entry->told_us = now_us;
   entry->tally.count = 0;
@@ -152,9 +155,9 @@ static void entry_count(struct cf_loss *loss, struct table *table, const struct 
 
 void cf_loss_events(struct cf_loss *loss, struct cf_str source, const char *reason, uint64_t n)
 {
-  struct entry thing = {.action = "", .tally.reason = reason, .told_us = INT64_MIN / 2};
   if (n == 0)
     return;
+  struct entry thing = {.action = "", .tally.reason = reason, .told_us = INT64_MIN / 2};
   copy_text(source, thing.who);
   entry_count(loss, &loss->losses, &thing, n);
 }
@@ -176,7 +179,7 @@ void cf_loss_refusal(struct cf_loss *loss, const struct cf_control_who *who, con
  * to tell for a minute are free again. */
 static void table_sweep(struct cf_loss *loss, struct table *table, int64_t now_us, bool all)
 {
-  for (size_t i = 0; i < CF_LOSS_MAX; i++) {
+  for (size_t i = 0; i < table->n; i++) {
     struct entry *entry = &table->entries[i];
     if (entry->tally.count > 0 && (all || is_due(entry, now_us)))
       entry_tell(loss, table, entry, now_us);
@@ -194,15 +197,20 @@ void cf_loss_tick(struct cf_loss *loss, int64_t now_us)
   pthread_mutex_unlock(&loss->lock);
 }
 
-/* The words of the entry for everything else. */
-static void init_rest(struct table *table, const char *who, const char *network)
+/* With the words of the entry for everything else. Gives the entries behind
+ * its own. */
+static struct entry *table_init(struct table *table, struct entry *entries, size_t n,
+                                const char *who, const char *network)
 {
-  struct entry *rest = &table->entries[CF_LOSS_MAX - 1];
+  table->entries = entries;
+  table->n = n;
+  struct entry *rest = &table->entries[table->n - 1];
   rest->action = "refused";
   rest->tally.reason = "many";
   rest->told_us = INT64_MIN / 2;
   strcpy(rest->who, who);
   strcpy(rest->network, network);
+  return entries + n;
 }
 
 enum cf_err cf_loss_new(struct cf_ledger *ledger, struct cf_loss **loss)
@@ -213,9 +221,9 @@ enum cf_err cf_loss_new(struct cf_ledger *ledger, struct cf_loss **loss)
   made->ledger = ledger;
   made->losses.make = make_loss;
   made->callers.make = made->strangers.make = make_refusal;
-  init_rest(&made->losses, CF_SOURCE_OWN, "");
-  init_rest(&made->callers, "", "");
-  init_rest(&made->strangers, "", "many");
+  struct entry *next = table_init(&made->losses, made->entries, CF_LOSS_MAX, CF_SOURCE_OWN, "");
+  next = table_init(&made->callers, next, CF_LOSS_MAX, "", "");
+  (void)table_init(&made->strangers, next, CF_LOSS_NETWORKS_MAX, "", "many");
   CF_ASSERT(pthread_mutex_init(&made->lock, NULL) == 0);
   *loss = made;
   return CF_OK;

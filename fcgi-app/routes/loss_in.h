@@ -8,9 +8,11 @@
 #include "lib/ledger/ledger.h"
 #include "lib/record/control.h"
 
-/* So many losses, callers who were refused, and networks of strangers who were,
- * are told apart at a time; what comes beyond that is counted together. */
-#define CF_LOSS_MAX 128
+/* So many losses, and callers who were refused, are told apart at a time, and
+ * so many networks of strangers who were; what comes beyond that is counted
+ * together. */
+#define CF_LOSS_MAX          128
+#define CF_LOSS_NETWORKS_MAX 1024
 
 /* The first of a kind is told at once; what follows within a minute of it is
  * one record, left when the minute is over. Thread-safe. */

@@ -310,6 +310,7 @@ static struct count entries_free(struct cf_questions *q)
 
 static void loss_tell(struct cf_questions *q, const struct count *count, enum cf_err why)
 {
+  static struct cf_log_rate rate;
   struct cf_event event;
   struct cf_control_tally tally = {.reason = cf_err_word(why),
                                    .count = count->times,
@@ -319,7 +320,7 @@ static void loss_tell(struct cf_questions *q, const struct count *count, enum cf
   if (err == CF_OK)
     cf_ledger_post(q->ledger, &event);
   else
-    cf_log(CF_LOG_ERROR, "a loss could not be recorded: %s", cf_err_word(err));
+    cf_log_rated(&rate, CF_LOG_ERROR, "a loss could not be recorded: %s", cf_err_word(err));
 }
 
 void cf_questions_free(struct cf_questions *q)

@@ -200,16 +200,53 @@ static struct carried find_token(const struct cf_request *rq, struct cf_buf *scr
 
 /* ---- who that is ---- */
 
-/* Takes the held token. */
+/* Takes the held token, of which nothing counts but its name. */
+static void name_token(struct cf_identity *who, struct cf_token *token)
+{
+  who->user = cf_str_from(token->name);
+  who->credential = cf_str_from(token->id);
+  who->token = token;
+}
+
 static void be_token(struct cf_identity *who, enum cf_via via, struct cf_token *token)
 {
+  name_token(who, token);
   who->via = via;
   who->roles = cf_token_roles(token);
-  who->user = cf_str_from(token->name);
   who->source = who->user;
-  who->credential = cf_str_from(token->id);
   who->sources = (const char *const *)token->sources;
-  who->token = token;
+}
+
+/* Whoever has a token's secret may know what became of it; others may not. */
+static enum cf_err fail_ended(const struct cf_token *token, const char *ended,
+                              struct cf_fault *fault)
+{
+  return cf_fail(fault, CF_E_TOKEN, NULL, "the token %s %s", token->id, ended);
+}
+
+static enum cf_err fail_unknown(const struct cf_auth *auth, struct cf_fault *fault)
+{
+  return cf_fail(
+      fault, CF_E_TOKEN, NULL,
+      auth->tokens_lost
+          ? "the table of tokens was damaged and begun anew: ask the operator for a new token"
+          : "the token is not known");
+}
+
+/* What was sent is a token: of somebody, of who was somebody, or of nobody. */
+static enum cf_err identify_token(struct cf_auth *auth, struct carried carried, int64_t now_us,
+                                  struct cf_identity *who, struct cf_fault *fault)
+{
+  struct cf_token *token = cf_tokens_find(auth->tokens, carried.text);
+  if (token == NULL)
+    return fail_unknown(auth, fault);
+  const char *ended = cf_token_ended(token, now_us);
+  if (ended != NULL) {
+    name_token(who, token);
+    return fail_ended(token, ended, fault);
+  }
+  be_token(who, carried.via, token);
+  return CF_OK;
 }
 
 static enum cf_err be_local(const struct cf_request *rq, struct cf_identity *who,
@@ -268,6 +305,16 @@ static void be_trusted(const struct cf_auth *auth, const struct cf_request *rq,
   who->roles = trusted->roles;
 }
 
+/* No header that could tell who it is came, from a web server that passes
+ * Authorization on only where it is told to. */
+static bool keeps_back(const struct cf_request *rq)
+{
+  struct cf_str server = cf_request_variable(rq, "SERVER_SOFTWARE");
+
+  return cf_request_variable(rq, "HTTP_COOKIE").n == 0 &&
+         (cf_str_starts(server, CF_STR("Apache")) || cf_str_starts(server, CF_STR("LiteSpeed")));
+}
+
 enum cf_err cf_auth_identify(struct cf_auth *auth, const struct cf_request *rq, enum cf_need need,
                              int64_t now_us, struct cf_identity *who, struct cf_fault *fault)
 {
@@ -277,30 +324,22 @@ enum cf_err cf_auth_identify(struct cf_auth *auth, const struct cf_request *rq, 
   struct cf_buf scratch;
   cf_buf_init(&scratch, CREDENTIALS_MAX);
   struct carried carried = find_token(rq, &scratch);
-  struct cf_token *token = NULL;
   bool cookie_ok = rq->method != CF_HTTP_POST || need == CF_NEED_PAGE;
   enum cf_err err = CF_OK;
   if (carried.via != CF_VIA_NOBODY || (cookie_ok && cf_request_variable(rq, "HTTP_COOKIE").n > 0))
     err = cf_tokens_ready(auth->tokens, need == CF_NEED_WRITER ? CF_TOKENS_WRITERS : CF_TOKENS_ALL);
   if (err == CF_OK && carried.via != CF_VIA_NOBODY)
-    token = cf_tokens_check(auth->tokens, carried.text, now_us);
+    err = identify_token(auth, carried, now_us, who, fault);
   if (scratch.p != NULL)
     cf_wipe(scratch.p, scratch.n);
   cf_buf_fini(&scratch);
   if (err != CF_OK)
     return err;
-  if (carried.via != CF_VIA_NOBODY && token == NULL)
-    return cf_fail(
-        fault, CF_E_TOKEN, NULL,
-        auth->tokens_lost
-            ? "the table of tokens was damaged and begun anew: ask the operator for a new token"
-            : "the token is not known, has expired or was revoked");
-  if (token != NULL)
-    be_token(who, carried.via, token);
   if (who->via == CF_VIA_NOBODY && cookie_ok)
     be_cookie(auth, rq, now_us, who);
   if (who->via == CF_VIA_NOBODY)
     be_trusted(auth, rq, who);
+  who->kept_back = who->via == CF_VIA_NOBODY && keeps_back(rq);
   return CF_OK;
 }
 
@@ -362,10 +401,19 @@ enum cf_err cf_auth_allow(const struct cf_auth *auth, const struct cf_identity *
   if (is_public(auth, need))
     return CF_OK;
   if (who->via == CF_VIA_NOBODY)
-    return cf_fail(fault, CF_E_TOKEN, NULL, "send a token: Authorization: Bearer cf_...");
+    return cf_fail(fault, CF_E_TOKEN, NULL, "send a token: Authorization: Bearer cf_...%s",
+                   who->kept_back ? "; if you did, the web server keeps it from this program: its "
+                                    "configuration or .htaccess needs CGIPassAuth On"
+                                  : "");
   if (need == CF_NEED_KNOWN || cf_roles_have(who->roles, role_of(need)))
     return CF_OK;
   if (need == CF_NEED_RECEIPT && cf_roles_have(who->roles, CF_ROLE_WRITER))
     return CF_OK;
-  return cf_fail(fault, CF_E_ROLE, NULL, "this needs the role `%s`", cf_role_name(role_of(need)));
+  bool doubted = who->token != NULL && cf_roles_have(who->token->roles, role_of(need));
+  return cf_fail(
+      fault, CF_E_ROLE, NULL,
+      doubted
+          ? "this needs the role `%s`, which the token has and may not use while a record that may tell of it cannot be read: ask the operator to run `counterfoil verify`"
+          : "this needs the role `%s`",
+      cf_role_name(role_of(need)));
 }

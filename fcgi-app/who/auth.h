@@ -7,6 +7,7 @@
 #include "fcgi-app/who/token.h"
 
 enum cf_via {
+  /* where it has a token, that is one which counts no more: who that was */
   CF_VIA_NOBODY,
   CF_VIA_TOKEN,  /* a token that the client itself sent */
   CF_VIA_BASIC,  /* a token as the password of Basic, which a browser may send by itself */
@@ -27,6 +28,7 @@ struct cf_identity {
   const char *const *sources; /* other sources it may write; NULL: none */
   struct cf_token *token;     /* NULL: none */
   struct cf_str cookie;       /* the page's cookie, as sent; empty: none */
+  bool kept_back;             /* of nobody: the web server may keep headers from programs */
 };
 
 /* Who may use a route. */
@@ -60,8 +62,9 @@ struct cf_sessions *cf_auth_sessions(struct cf_auth *auth);
  * REDIRECT_HTTP_AUTHORIZATION or X-Counterfoil-Token; else the page's cookie,
  * but not where it posts to another route; else whom the web server vouches
  * for, where trusted; else nobody. CF_E_TOKEN: a token was sent that is not
- * valid; the errors of cf_tokens_ready, for which the first one who sends
- * something waits. Ended with cf_identity_fini. */
+ * valid, and where it was once, *who names it; the errors of cf_tokens_ready,
+ * for which the first one who sends something waits. Ended with
+ * cf_identity_fini. */
 CF_MUST enum cf_err cf_auth_identify(struct cf_auth *auth, const struct cf_request *rq,
                                      enum cf_need need, int64_t now_us, struct cf_identity *who,
                                      struct cf_fault *fault);

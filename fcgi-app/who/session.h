@@ -68,9 +68,9 @@ CF_MUST enum cf_err cf_session_end(struct cf_sessions *sessions, struct cf_str c
 void cf_session_settle(struct cf_sessions *sessions, struct cf_session_change *change,
                        enum cf_err err);
 /* Append the value of a Set-Cookie header: HttpOnly, SameSite=Lax, Path of the
- * mount point, Secure under HTTPS. age_s 0 removes the cookie. */
-void cf_session_put_header(const struct cf_request *rq, struct cf_str cookie, int64_t age_s,
-                           struct cf_buf *b);
+ * mount point, Secure under HTTPS (site.h). age_s 0 removes the cookie. */
+void cf_session_put_header(const struct cf_conf *conf, const struct cf_request *rq,
+                           struct cf_str cookie, int64_t age_s, struct cf_buf *b);
 
 /* ---- forged forms ---- */
 
@@ -79,10 +79,5 @@ void cf_session_put_form(struct cf_str cookie, struct cf_buf *b);
 /* Is it the one? CF_E_ORIGIN. */
 CF_MUST enum cf_err cf_session_check_form(struct cf_str cookie, struct cf_str form,
                                           struct cf_fault *fault);
-
-/* Was a POST made by a page of this host (Sec-Fetch-Site; Origin, else
- * Referer)? A client that sends none of them is no browser and passes.
- * CF_E_ORIGIN. */
-CF_MUST enum cf_err cf_origin_check(const struct cf_request *rq, struct cf_fault *fault);
 
 #endif

@@ -176,10 +176,18 @@ enum cf_err cf_token_add_source(struct cf_token *token, struct cf_str source,
   return grown[n] == NULL ? CF_E_NOMEM : CF_OK;
 }
 
+const char *cf_token_ended(const struct cf_token *token, int64_t now_us)
+{
+  if (token->refused != NULL)
+    return "is refused, as its row is not what the chain tells: ask the operator for a new one";
+  if (token->revoked_us != CF_TIME_NONE)
+    return "was revoked";
+  return token->expires_us == CF_TIME_NONE || now_us < token->expires_us ? NULL : "has expired";
+}
+
 bool cf_token_valid(const struct cf_token *token, int64_t now_us)
 {
-  return token->refused == NULL && token->revoked_us == CF_TIME_NONE &&
-         (token->expires_us == CF_TIME_NONE || now_us < token->expires_us);
+  return cf_token_ended(token, now_us) == NULL;
 }
 
 unsigned cf_token_roles(const struct cf_token *token)

@@ -72,7 +72,9 @@ CF_MUST enum cf_err cf_token_set_name(struct cf_token *token, struct cf_str name
                                       struct cf_fault *fault);
 CF_MUST enum cf_err cf_token_add_source(struct cf_token *token, struct cf_str source,
                                         struct cf_fault *fault);
-/* Not refused, not revoked, not expired. */
+/* Why it counts no more, in words that go on from "the token": it is refused,
+ * revoked or expired. NULL: it is valid. */
+const char *cf_token_ended(const struct cf_token *token, int64_t now_us);
 bool cf_token_valid(const struct cf_token *token, int64_t now_us);
 /* The roles that count: of one in doubt only that of a writer, since events
  * that are not taken are lost, and what it takes names it. */
@@ -138,19 +140,28 @@ void cf_tokens_leave(struct cf_tokens *tokens);
 struct cf_token_by {
   struct cf_str source, user, credential;
 };
-/* Entered: append a record of the token (what: add, revoke) and its row, both
- * or none; durable, and known to the table, when it returns. The errors of
+/* A token and what its record says of it: `add`, which tells one that is there
+ * anew, or `revoke`. */
+struct cf_token_change {
+  const struct cf_token *token;
+  const char *what;
+};
+/* Entered: append a record and a row for each, all or none; durable, and known
+ * to the table, when it returns. n ≤ CF_TOKENS_PUT_MAX. The errors of
  * cf_control_token and cf_ledger_append. */
-#define CF_TOKENS_PUT_MAX 64 /* in one append, where many are told again */
-CF_MUST enum cf_err cf_tokens_put(struct cf_tokens *tokens, struct cf_token *token,
-                                  const char *what, const struct cf_token_by *by,
-                                  struct cf_fault *fault);
+#define CF_TOKENS_PUT_MAX 64 /* where many are told anew */
+CF_MUST enum cf_err cf_tokens_put(struct cf_tokens *tokens, const struct cf_token_change *change,
+                                  size_t n, const struct cf_token_by *by, struct cf_fault *fault);
 
 /* The token of that id, held for the caller, or NULL. */
 struct cf_token *cf_tokens_get(struct cf_tokens *tokens, struct cf_str id);
-/* The valid token whose text this is, held for the caller, or NULL. The
+/* A valid token of that name whose id is another than `but`, held for the
+ * caller, or NULL. */
+struct cf_token *cf_tokens_live(struct cf_tokens *tokens, const char *name, const char *but,
+                                int64_t now_us);
+/* The token whose text this is, valid or not, held for the caller, or NULL. The
  * comparison takes the same time whatever differs. */
-struct cf_token *cf_tokens_check(struct cf_tokens *tokens, struct cf_str text, int64_t now_us);
+struct cf_token *cf_tokens_find(struct cf_tokens *tokens, struct cf_str text);
 /* Call each for all of them in order of id. */
 void cf_tokens_each(struct cf_tokens *tokens,
                     void (*each)(void *context, const struct cf_token *token), void *context);

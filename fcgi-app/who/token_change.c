@@ -14,7 +14,7 @@
 /* ---- one append ---- */
 
 /* Tokens on their way: events, rows and what they point into. */
-struct change {
+struct putting {
   const struct cf_ledger *ledger;
   struct cf_event event[CF_TOKENS_PUT_MAX];
   const struct cf_event *pointer[CF_TOKENS_PUT_MAX];
@@ -49,8 +49,8 @@ static enum cf_err make_event(const struct cf_token *token, const char *what,
   return cf_control_token(&told, event, fault);
 }
 
-static enum cf_err change_add(struct change *c, const struct cf_token *token, const char *what,
-                              const struct cf_token_by *by, struct cf_fault *fault)
+static enum cf_err putting_add(struct putting *c, const struct cf_token *token, const char *what,
+                               const struct cf_token_by *by, struct cf_fault *fault)
 {
   struct cf_buf *text = &c->text[c->n];
   enum cf_err err = make_event(token, what, by, &c->event[c->n], fault);
@@ -65,7 +65,7 @@ static enum cf_err change_add(struct change *c, const struct cf_token *token, co
   return text->err;
 }
 
-static void change_free(struct change *c)
+static void putting_free(struct putting *c)
 {
   for (size_t i = 0; i < c->n; i++) {
     cf_event_fini(&c->event[i]);
@@ -74,19 +74,18 @@ static void change_free(struct change *c)
   free(c);
 }
 
-/* n ≤ CF_TOKENS_PUT_MAX, all or nothing; the table follows what is durable, or
- * nobody is let in by it until it does. */
-static enum cf_err tokens_put(struct cf_tokens *tokens, struct cf_token *const *token, size_t n,
-                              const char *what, const struct cf_token_by *by,
-                              struct cf_fault *fault)
+/* The table follows what is durable, or nobody is let in by it until it
+ * does. */
+enum cf_err cf_tokens_put(struct cf_tokens *tokens, const struct cf_token_change *change, size_t n,
+                          const struct cf_token_by *by, struct cf_fault *fault)
 {
-  struct change *c = calloc(1, sizeof *c);
+  struct putting *c = calloc(1, sizeof *c);
   if (c == NULL)
     return CF_E_NOMEM;
   c->ledger = tokens->ledger;
   enum cf_err err = CF_OK;
   for (size_t i = 0; i < n && err == CF_OK; i++)
-    err = change_add(c, token[i], what, by, fault);
+    err = putting_add(c, change[i].token, change[i].what, by, fault);
   if (err == CF_OK) {
     struct cf_append append = {.events = c->pointer,
                                .n = n,
@@ -95,19 +94,13 @@ static enum cf_err tokens_put(struct cf_tokens *tokens, struct cf_token *const *
                                .places = c->place};
     err = cf_ledger_append(tokens->ledger, &append);
   }
-  change_free(c);
+  putting_free(c);
   if (err != CF_OK)
     return err;
   err = cf_tokens_load(tokens, true);
   if (err != CF_OK)
     atomic_store(&tokens->known, CF_TOKENS_UNKNOWN);
   return err;
-}
-
-enum cf_err cf_tokens_put(struct cf_tokens *tokens, struct cf_token *token, const char *what,
-                          const struct cf_token_by *by, struct cf_fault *fault)
-{
-  return tokens_put(tokens, &token, 1, what, by, fault);
 }
 
 /* ---- of before ---- */
@@ -143,9 +136,12 @@ static void batch_add(void *context, const struct cf_token *token)
 static enum cf_err batch_put(struct cf_tokens *tokens, struct batch *b)
 {
   const struct cf_token_by by = {.source = CF_STR(CF_SOURCE_OWN)};
+  struct cf_token_change change[CF_TOKENS_PUT_MAX];
   enum cf_err err = b->err;
+  for (size_t i = 0; i < b->n; i++)
+    change[i] = (struct cf_token_change){b->v[i], "add"};
   if (err == CF_OK && b->n > 0)
-    err = tokens_put(tokens, b->v, b->n, "add", &by, NULL);
+    err = cf_tokens_put(tokens, change, b->n, &by, NULL);
   for (size_t i = 0; i < b->n; i++)
     cf_token_put(b->v[i]);
   return err;

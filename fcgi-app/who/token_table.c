@@ -163,7 +163,22 @@ struct cf_token *cf_tokens_get(struct cf_tokens *tokens, struct cf_str id)
   return token;
 }
 
-struct cf_token *cf_tokens_check(struct cf_tokens *tokens, struct cf_str text, int64_t now_us)
+struct cf_token *cf_tokens_live(struct cf_tokens *tokens, const char *name, const char *but,
+                                int64_t now_us)
+{
+  struct cf_token *found = NULL;
+  pthread_rwlock_rdlock(&tokens->lock);
+  for (size_t i = 0; i < tokens->n && found == NULL; i++)
+    if (cf_token_valid(tokens->v[i], now_us) && strcmp(tokens->v[i]->name, name) == 0 &&
+        strcmp(tokens->v[i]->id, but) != 0)
+      found = tokens->v[i];
+  if (found != NULL)
+    atomic_fetch_add(&found->holders, 1);
+  pthread_rwlock_unlock(&tokens->lock);
+  return found;
+}
+
+struct cf_token *cf_tokens_find(struct cf_tokens *tokens, struct cf_str text)
 {
   static const uint8_t nothing[CF_HASH_N];
   if (text.n >= CF_TOKEN_TEXT_MAX || !cf_str_starts(text, CF_STR("cf_")))
@@ -173,7 +188,7 @@ struct cf_token *cf_tokens_check(struct cf_tokens *tokens, struct cf_str text, i
   uint8_t hash[CF_HASH_N];
   cf_sha256_1(text.p, text.n, hash);
   bool same = cf_equal(hash, token == NULL ? nothing : token->hash, CF_HASH_N);
-  if (token != NULL && same && cf_token_valid(token, now_us))
+  if (token != NULL && same)
     return token;
   cf_token_put(token);
   return NULL;

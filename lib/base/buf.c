@@ -13,21 +13,6 @@
 
 #define FIRST_CAP 64
 
-struct cf_str cf_str_from(const char *cstring)
-{
-  return (struct cf_str){cstring, cstring == NULL ? 0 : strlen(cstring)};
-}
-
-bool cf_str_eq(struct cf_str a, struct cf_str b)
-{
-  return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
-bool cf_str_is(struct cf_str a, const char *cstring)
-{
-  return cf_str_eq(a, cf_str_from(cstring));
-}
-
 bool cf_str_starts(struct cf_str s, struct cf_str prefix)
 {
   return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
@@ -90,7 +75,7 @@ void cf_buf_reset(struct cf_buf *b)
 
 /* Grow to hold `need` bytes and a NUL; doubling keeps the copies linear, the
  * maximum keeps the doubling honest. */
-static bool reserve_slow(struct cf_buf *b, size_t need)
+static bool buf_enlarge(struct cf_buf *b, size_t need)
 {
   size_t cap = b->cap < FIRST_CAP ? FIRST_CAP : b->cap;
 
@@ -110,8 +95,7 @@ static bool reserve_slow(struct cf_buf *b, size_t need)
   return true;
 }
 
-/* Room for n more and a NUL. */
-static bool buf_reserve(struct cf_buf *b, size_t n)
+bool cf_buf_make_room(struct cf_buf *b, size_t n)
 {
   if (b->err != CF_OK)
     return false;
@@ -119,47 +103,14 @@ static bool buf_reserve(struct cf_buf *b, size_t n)
     b->err = CF_E_FULL;
     return false;
   }
-  return n < b->cap - b->n || reserve_slow(b, b->n + n);
-}
-
-uint8_t *cf_buf_grow(struct cf_buf *b, size_t n)
-{
-  if (!buf_reserve(b, n))
-    return NULL;
-  uint8_t *p = b->p + b->n;
-  b->n += n;
-  return p;
-}
-
-void cf_buf_put(struct cf_buf *b, const void *p, size_t n)
-{
-  if (n == 0 || !buf_reserve(b, n))
-    return;
-  memcpy(b->p + b->n, p, n);
-  b->n += n;
-}
-
-void cf_buf_putc(struct cf_buf *b, char c)
-{
-  if (buf_reserve(b, 1))
-    b->p[b->n++] = (uint8_t)c;
-}
-
-void cf_buf_puts(struct cf_buf *b, const char *cstring)
-{
-  cf_buf_put(b, cstring, strlen(cstring));
-}
-
-void cf_buf_putstr(struct cf_buf *b, struct cf_str s)
-{
-  cf_buf_put(b, s.p, s.n);
+  return buf_enlarge(b, b->n + n);
 }
 
 void cf_buf_putf(struct cf_buf *b, const char *format, ...)
 {
   va_list args;
 
-  if (!buf_reserve(b, 0))
+  if (!cf_buf_room(b, 0))
     return;
   size_t room = b->cap - b->n;
   va_start(args, format);
@@ -169,7 +120,7 @@ void cf_buf_putf(struct cf_buf *b, const char *format, ...)
     b->err = CF_E_NOMEM;
     return;
   }
-  if (!buf_reserve(b, (size_t)n))
+  if (!cf_buf_room(b, (size_t)n))
     return;
   if ((size_t)n >= room) {
     va_start(args, format);
@@ -210,11 +161,6 @@ void cf_buf_cut(struct cf_buf *b, size_t n)
   b->n -= n;
 }
 
-struct cf_str cf_buf_str(const struct cf_buf *b)
-{
-  return (struct cf_str){(const char *)b->p, b->n};
-}
-
 const char *cf_buf_cstr(struct cf_buf *b)
 {
   if (b->err != CF_OK || b->p == NULL)
@@ -225,7 +171,7 @@ const char *cf_buf_cstr(struct cf_buf *b)
 
 char *cf_buf_take(struct cf_buf *b)
 {
-  if (!buf_reserve(b, 0))
+  if (!cf_buf_room(b, 0))
     return NULL;
   char *text = (char *)b->p;
   text[b->n] = '\0';

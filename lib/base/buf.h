@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "lib/base/err.h"
 
@@ -22,15 +23,30 @@ struct cf_str {
 
 #define CF_STR(literal) ((struct cf_str){(literal), sizeof(literal) - 1})
 
-struct cf_str cf_str_from(const char *cstring); /* NULL gives the empty slice */
-bool cf_str_eq(struct cf_str a, struct cf_str b);
-bool cf_str_is(struct cf_str a, const char *cstring);
+/* NULL gives the empty slice. */
+static inline struct cf_str cf_str_from(const char *cstring)
+{
+  return (struct cf_str){cstring, cstring == NULL ? 0 : strlen(cstring)};
+}
+static inline bool cf_str_eq(struct cf_str a, struct cf_str b)
+{
+  return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+static inline bool cf_str_is(struct cf_str a, const char *cstring)
+{
+  return cf_str_eq(a, cf_str_from(cstring));
+}
 bool cf_str_starts(struct cf_str s, struct cf_str prefix);
 /* memcmp order, then length: negative, zero, positive. */
 int cf_str_cmp(struct cf_str a, struct cf_str b);
 /* Cut s at the first byte `at`: returns what is before it and moves *s behind
  * it; without one returns all and empties *s. */
 struct cf_str cf_str_cut(struct cf_str *s, char at);
+/* s without its first n ≤ s.n bytes. */
+static inline struct cf_str cf_str_behind(struct cf_str s, size_t n)
+{
+  return (struct cf_str){s.p + n, s.n - n};
+}
 /* A heap copy ended by NUL, or NULL without memory. */
 char *cf_str_dup(struct cf_str s);
 
@@ -52,13 +68,43 @@ void cf_buf_fini(struct cf_buf *b);
 /* Empty it and clear the error; keeps the memory. */
 void cf_buf_reset(struct cf_buf *b);
 
+/* Make room for n more bytes and a NUL; false after an error. Puts come here
+ * only where there is none: cap never exceeds max by more than that NUL. */
+bool cf_buf_make_room(struct cf_buf *b, size_t n);
+static inline bool cf_buf_room(struct cf_buf *b, size_t n)
+{
+  return (b->err == CF_OK && n < b->cap - b->n) || cf_buf_make_room(b, n);
+}
+
 /* Room for n more bytes, already counted in b->n and not initialised; NULL
  * after an error. Valid until the next put. */
-uint8_t *cf_buf_grow(struct cf_buf *b, size_t n);
-void cf_buf_put(struct cf_buf *b, const void *p, size_t n);
-void cf_buf_putc(struct cf_buf *b, char c);
-void cf_buf_puts(struct cf_buf *b, const char *cstring);
-void cf_buf_putstr(struct cf_buf *b, struct cf_str s);
+static inline uint8_t *cf_buf_grow(struct cf_buf *b, size_t n)
+{
+  if (!cf_buf_room(b, n))
+    return NULL;
+  b->n += n;
+  return b->p + b->n - n;
+}
+static inline void cf_buf_put(struct cf_buf *b, const void *p, size_t n)
+{
+  if (n == 0 || !cf_buf_room(b, n))
+    return;
+  memcpy(b->p + b->n, p, n);
+  b->n += n;
+}
+static inline void cf_buf_putc(struct cf_buf *b, char c)
+{
+  if (cf_buf_room(b, 1))
+    b->p[b->n++] = (uint8_t)c;
+}
+static inline void cf_buf_putstr(struct cf_buf *b, struct cf_str s)
+{
+  cf_buf_put(b, s.p, s.n);
+}
+static inline void cf_buf_puts(struct cf_buf *b, const char *cstring)
+{
+  cf_buf_put(b, cstring, strlen(cstring));
+}
 void cf_buf_putf(struct cf_buf *b, const char *format, ...) CF_PRINTF(2, 3);
 /* Shortest decimal. */
 void cf_buf_put_u64(struct cf_buf *b, uint64_t v);
@@ -67,7 +113,10 @@ void cf_buf_put_i64(struct cf_buf *b, int64_t v);
 void cf_buf_cut(struct cf_buf *b, size_t n);
 
 /* The content as a slice, valid until the next put. */
-struct cf_str cf_buf_str(const struct cf_buf *b);
+static inline struct cf_str cf_buf_str(const struct cf_buf *b)
+{
+  return (struct cf_str){(const char *)b->p, b->n};
+}
 /* The content ended by a NUL that is not counted; "" where there is none or
  * after an error. Valid until the next put. */
 const char *cf_buf_cstr(struct cf_buf *b);

@@ -141,6 +141,21 @@ enum cf_err cf_time_from_civil(int year, int month, int day, int hour, int minut
   return CF_OK;
 }
 
+static bool is_digit(char c)
+{
+  return c >= '0' && c <= '9';
+}
+
+/* The number that the width digits from at on are. */
+static int digits_at(struct cf_str s, size_t at, size_t width)
+{
+  int v = 0;
+
+  for (size_t i = at; i < at + width; i++)
+    v = v * 10 + (s.p[i] - '0');
+  return v;
+}
+
 /* Take width digits off the front of s. */
 static bool take_digits(struct cf_str *s, size_t width, int *v)
 {
@@ -241,11 +256,23 @@ enum cf_err cf_time_parse(struct cf_str s, int64_t *t_us)
   return CF_OK;
 }
 
+/* Every digit has its place. */
 enum cf_err cf_time_parse_strict(struct cf_str s, int64_t *t_us)
 {
-  if (s.n != CF_TIME_TEXT_N || s.p[10] != 'T' || s.p[17] == '6' || s.p[19] != '.' || s.p[26] != 'Z')
+  static const char form[] = "0000-00-00T00:00:00.000000Z";
+  int64_t t;
+
+  if (s.n != CF_TIME_TEXT_N || s.p[17] == '6')
     return CF_E_SYNTAX;
-  return cf_time_parse(s, t_us);
+  for (size_t i = 0; i < CF_TIME_TEXT_N; i++)
+    if (form[i] == '0' ? !is_digit(s.p[i]) : s.p[i] != form[i])
+      return CF_E_SYNTAX;
+  enum cf_err err =
+      cf_time_from_civil(digits_at(s, 0, 4), digits_at(s, 5, 2), digits_at(s, 8, 2),
+                         digits_at(s, 11, 2), digits_at(s, 14, 2), digits_at(s, 17, 2), 0, &t);
+  if (err == CF_OK)
+    *t_us = t + digits_at(s, 20, 6);
+  return err;
 }
 
 /* Microseconds from the digits before and behind the point. The unit follows

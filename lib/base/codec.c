@@ -262,7 +262,7 @@ uint64_t cf_reader_u64(struct cf_reader *r)
 
 /* Refused: a last byte of zero after others (the same number has a shorter
  * form), and bits beyond the 64th. */
-uint64_t cf_reader_varint(struct cf_reader *r)
+uint64_t cf_reader_varint_long(struct cf_reader *r)
 {
   uint64_t v = 0;
 

@@ -69,7 +69,12 @@ void cf_reader_init(struct cf_reader *r, const void *p, size_t n);
 uint8_t cf_reader_u8(struct cf_reader *r);
 uint32_t cf_reader_u32(struct cf_reader *r);
 uint64_t cf_reader_u64(struct cf_reader *r);
-uint64_t cf_reader_varint(struct cf_reader *r); /* over-long forms are errors */
+uint64_t cf_reader_varint_long(struct cf_reader *r);
+/* Over-long forms are errors. Most are of one byte. */
+static inline uint64_t cf_reader_varint(struct cf_reader *r)
+{
+  return r->err == CF_OK && r->p < r->end && *r->p < 0x80 ? *r->p++ : cf_reader_varint_long(r);
+}
 int64_t cf_reader_varint_signed(struct cf_reader *r);
 struct cf_str cf_reader_bytes(struct cf_reader *r, size_t n);
 bool cf_reader_at_end(const struct cf_reader *r); /* no error and nothing left */

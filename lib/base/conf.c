@@ -20,6 +20,7 @@ enum type {
   TYPE_TEXT,
   TYPE_BASE,
   TYPE_PLACE,
+  TYPE_URL,
   TYPE_WORD,
   TYPE_OCTAL,
   TYPE_SIZE,
@@ -35,6 +36,7 @@ enum type {
 #define PLACE_TEXT(f)   offsetof(struct cf_conf, f)
 #define PLACE_BASE(f)   offsetof(struct cf_conf, f)
 #define PLACE_PLACE(f)  offsetof(struct cf_conf, f)
+#define PLACE_URL(f)    offsetof(struct cf_conf, f)
 #define PLACE_WORD(f)   offsetof(struct cf_conf, f)
 #define PLACE_OCTAL(f)  offsetof(struct cf_conf, f)
 #define PLACE_SIZE(f)   offsetof(struct cf_conf, f)
@@ -75,17 +77,21 @@ static enum cf_err set_text(const struct option *option, void *field, struct cf_
   return CF_OK;
 }
 
+/* A part of a path that is empty, or leads elsewhere. */
+static bool is_dots(struct cf_str part)
+{
+  return part.n == 0 || cf_str_is(part, ".") || cf_str_is(part, "..");
+}
+
 /* No part "", "." or "..": where a path does not exist yet it is compared with
  * others as it is written. */
 static bool is_plain_path(struct cf_str path)
 {
   if (cf_str_cut(&path, '/').n > 0)
     return false;
-  while (path.n > 0) {
-    struct cf_str part = cf_str_cut(&path, '/');
-    if (part.n == 0 || cf_str_is(part, ".") || cf_str_is(part, ".."))
+  while (path.n > 0)
+    if (is_dots(cf_str_cut(&path, '/')))
       return false;
-  }
   return true;
 }
 
@@ -106,6 +112,27 @@ static enum cf_err set_base(const struct option *option, void *field, struct cf_
     if (memchr("?#%\\ ", value.p[i], 5) != NULL)
       return CF_E_CONFIG;
   return set_path(option, field, value);
+}
+
+/* Scheme, host and port, and a path as a mount point has it. */
+static enum cf_err set_url(const struct option *option, void *field, struct cf_str value)
+{
+  while (value.n > 0 && value.p[value.n - 1] == '/')
+    value.n--;
+  size_t scheme = cf_str_starts(value, CF_STR("https://"))  ? 8
+                  : cf_str_starts(value, CF_STR("http://")) ? 7
+                                                            : 0;
+  struct cf_str path = {value.p + scheme, value.n - scheme};
+  struct cf_str host = cf_str_cut(&path, '/');
+  for (size_t i = 0; i < value.n; i++)
+    if (memchr("?#%\\@ ", value.p[i], 6) != NULL)
+      return CF_E_CONFIG;
+  if (value.n > 0 && (scheme == 0 || host.n == 0))
+    return CF_E_CONFIG;
+  while (path.n > 0)
+    if (is_dots(cf_str_cut(&path, '/')))
+      return CF_E_CONFIG;
+  return set_text(option, field, value);
 }
 
 /* Who reaches the socket speaks for the web server: never from another
@@ -227,6 +254,7 @@ static const struct kind {
     [TYPE_TEXT] = {set_text, "a text"},
     [TYPE_BASE] = {set_base, "a URL path like /audit"},
     [TYPE_PLACE] = {set_place, "an absolute path, or 127.0.0.1:port"},
+    [TYPE_URL] = {set_url, "a URL like https://audit.example.org/audit"},
     [TYPE_WORD] = {set_word, "one of "},
     [TYPE_OCTAL] = {set_octal, "an octal mode from 0 to 0777, like 0600"},
     [TYPE_SIZE] = {set_size, "bytes, or a number with K, M or G, like 16M"},
@@ -269,7 +297,8 @@ static enum cf_err fail_unknown(struct cf_fault *fault, struct cf_str key)
   const char *meant = nearest(key);
 
   if (meant == NULL)
-    return cf_fail(fault, CF_E_CONFIG, NULL, "unknown option \"%.*s\"", n, key.p);
+    return cf_fail(fault, CF_E_CONFIG, NULL,
+                   "unknown option \"%.*s\": counterfoil.conf(5) has them all", n, key.p);
   return cf_fail(fault, CF_E_CONFIG, NULL, "unknown option \"%.*s\"; did you mean \"%s\"?", n,
                  key.p, meant);
 }
@@ -335,6 +364,7 @@ enum cf_err cf_conf_defaults(struct cf_conf *conf)
   struct cf_conf made;
 
   memset(&made, 0, sizeof made);
+  made.made_us = cf_clock_now_us();
   for (size_t i = 0; i < OPTIONS_N; i++) {
     if (options[i].initial[0] == '\0')
       continue;
@@ -365,7 +395,7 @@ void cf_conf_sample(struct cf_buf *b)
 static void field_free(enum type type, void *field)
 {
   if (type == TYPE_PATH || type == TYPE_TEXT || type == TYPE_BASE || type == TYPE_PLACE ||
-      type == TYPE_WORD)
+      type == TYPE_URL || type == TYPE_WORD)
     free(*(char **)field);
   if (type != TYPE_LIST)
     return;

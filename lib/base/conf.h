@@ -4,6 +4,8 @@
 #ifndef CF_BASE_CONF_H
 #define CF_BASE_CONF_H
 
+#include <limits.h>
+
 #include "lib/base/buf.h"
 
 #define CF_ROLE_LINES_MAX 64
@@ -19,10 +21,12 @@ struct cf_conf_list {
   unsigned line[CF_ROLE_LINES_MAX];
   size_t n;
 };
-#define CF_FIELD_PATH(f)   char *f;    /* absolute path; NULL: none */
-#define CF_FIELD_TEXT(f)   char *f;    /* NULL: none */
-#define CF_FIELD_BASE(f)   char *f;    /* "/audit", as in SCRIPT_NAME; NULL: none */
-#define CF_FIELD_PLACE(f)  char *f;    /* absolute path or "127.0.0.1:9000"; NULL: none */
+#define CF_FIELD_PATH(f)  char *f; /* absolute path; NULL: none */
+#define CF_FIELD_TEXT(f)  char *f; /* NULL: none */
+#define CF_FIELD_BASE(f)  char *f; /* "/audit", as in SCRIPT_NAME; NULL: none */
+#define CF_FIELD_PLACE(f) char *f; /* absolute path or "127.0.0.1:9000"; NULL: none */
+#define CF_FIELD_URL(f) \
+  char *f; /* "https://audit.example.org/audit", no slash at its end; NULL: none */
 #define CF_FIELD_WORD(f)   char *f;    /* one of the words the meaning lists after its colon */
 #define CF_FIELD_OCTAL(f)  unsigned f; /* 0600 */
 #define CF_FIELD_SIZE(f)   uint64_t f; /* bytes; K, M, G are powers of 1024 */
@@ -36,6 +40,7 @@ struct cf_conf {
 #define CF_OPTION(field, key, type, initial, meaning) CF_FIELD_##type(field)
 #include "lib/base/conf.def"
 #undef CF_OPTION
+  int64_t made_us;  /* when: the service's start */
   char *file;       /* where it was read from, absolute; NULL: made in memory */
   unsigned reading; /* the file's line that is being read; 0: none */
 };
@@ -75,6 +80,17 @@ CF_MUST enum cf_err cf_conf_check_root(const struct cf_conf *conf, const char *r
  * the places looked at. */
 CF_MUST enum cf_err cf_conf_find(const char *explicit_path, const char *sysconfdir,
                                  struct cf_buf *b, struct cf_fault *fault);
+
+/* Append where the page's files are: `www`, else www beside the running binary
+ * where a page.html is in it, else installed. b's error. */
+CF_MUST enum cf_err cf_conf_find_www(const struct cf_conf *conf, const char *installed,
+                                     struct cf_buf *b);
+
+/* Does the path, which is there, look as if a web server sent what is in it?
+ * Then root is the directory above it, or itself, that is named like a document
+ * root (public_html, www, htdocs …) or has an .htaccess, an index file or this
+ * application in it; a guess, to warn by. */
+bool cf_conf_looks_served(const char *path, char root[PATH_MAX]);
 
 /* The sample file, each option commented out with its meaning and default. */
 void cf_conf_sample(struct cf_buf *b);

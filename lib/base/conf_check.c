@@ -13,6 +13,9 @@
 
 #include "lib/base/conf.h"
 
+#define CANNOT_REACH \
+  "cannot reach \"%.120s\" (this user has to be able to enter each directory on the way: chmod, or run as the ledger's user)"
+
 #define TILE 256
 
 /* File systems on which locks, mapped memory or fsync are another machine's or
@@ -174,14 +177,35 @@ static enum cf_err check_places(const struct cf_conf *conf, struct cf_fault *fau
   enum cf_err err;
 
   if (path_resolve(conf->data, data) != CF_OK)
-    return cf_fail_errno(fault, CF_E_CONFIG, "data", "cannot reach \"%.120s\"", conf->data);
+    return cf_fail_errno(fault, CF_E_CONFIG, "data", CANNOT_REACH, conf->data);
   if (path_resolve(conf->signer, signer) != CF_OK)
-    return cf_fail_errno(fault, CF_E_CONFIG, "signer", "cannot reach \"%.120s\"", conf->signer);
+    return cf_fail_errno(fault, CF_E_CONFIG, "signer", CANNOT_REACH, conf->signer);
   if ((err = cf_conf_check_root(conf, getenv("DOCUMENT_ROOT"), fault)) != CF_OK ||
       (err = check_signer(signer, data, fault)) != CF_OK ||
       (err = check_network(data, fault)) != CF_OK)
     return err;
   return check_writers(data, fault);
+}
+
+/* As browsers write one: scheme, host, and a port where it is not the usual. */
+static bool is_origin(const char *text)
+{
+  const char *host = strncmp(text, "https://", 8) == 0  ? text + 8
+                     : strncmp(text, "http://", 7) == 0 ? text + 7
+                                                        : "";
+
+  return *host != '\0' && host[strspn(host, "abcdefghijklmnopqrstuvwxyz0123456789.-:[]")] == '\0';
+}
+
+static enum cf_err check_origins(const struct cf_conf_list *origins, struct cf_fault *fault)
+{
+  for (size_t i = 0; i < origins->n; i++)
+    if (!is_origin(origins->v[i]))
+      return cf_fail(
+          fault, CF_E_CONFIG, "cors_origin",
+          "\"%.120s\" is no origin; right is one as browsers send it, without a path or *: https://host or https://host:port",
+          origins->v[i]);
+  return CF_OK;
 }
 
 enum cf_err cf_conf_check(struct cf_conf *conf, struct cf_fault *fault)
@@ -195,6 +219,8 @@ enum cf_err cf_conf_check(struct cf_conf *conf, struct cf_fault *fault)
                    CF_SEGMENT_RECORDS_MAX);
   if (conf->threads > CF_THREADS_MAX)
     return cf_fail(fault, CF_E_CONFIG, "threads", "\"threads\" is at most %d", CF_THREADS_MAX);
-  enum cf_err err = derive_signer(conf, fault);
+  enum cf_err err = check_origins(&conf->cors_origin, fault);
+  if (err == CF_OK)
+    err = derive_signer(conf, fault);
   return err == CF_OK ? check_places(conf, fault) : err;
 }

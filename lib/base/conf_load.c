@@ -25,6 +25,9 @@ enum {
 };
 _Static_assert(OPTIONS_N <= KEYS_MAX, "options");
 
+#define CANNOT_OPEN \
+  "cannot open the configuration file (let this user read it: chgrp and chmod 640; or name another with --config)"
+
 /* A reading under way. */
 struct reading {
   const char *path;
@@ -142,7 +145,7 @@ static enum cf_err check_file(const struct reading *r, int fd)
   if (fstat(fd, &st) != 0)
     return cf_fail_errno(r->fault, CF_E_SYSTEM, r->path, "cannot look at the configuration file");
   if (!S_ISREG(st.st_mode))
-    return fail_at(r, 0, CF_E_CONFIG, "not a regular file");
+    return fail_at(r, 0, CF_E_CONFIG, "not a regular file: name one with --config");
   if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
     return fail_at(r, 0, CF_E_CONFIG,
                    "others than its owner may write this file; right is: chmod go-w");
@@ -169,7 +172,7 @@ static enum cf_err read_file(const struct reading *r, struct cf_buf *text)
   int fd = open(r->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
   if (fd < 0)
-    return cf_fail_errno(r->fault, CF_E_SYSTEM, r->path, "cannot open the configuration file");
+    return cf_fail_errno(r->fault, CF_E_SYSTEM, r->path, CANNOT_OPEN);
   enum cf_err err = check_file(r, fd);
   if (err == CF_OK)
     err = read_bytes(r, fd, text);
@@ -199,7 +202,7 @@ enum cf_err cf_conf_load(const char *path, struct cf_conf *conf, struct cf_fault
     return cf_fail(fault, err, path, "no memory for the configuration");
   made.file = realpath(path, NULL);
   if (made.file == NULL)
-    err = cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot open the configuration file");
+    err = cf_fail_errno(fault, CF_E_SYSTEM, path, CANNOT_OPEN);
   if (err == CF_OK)
     err = read_file(&r, &text);
   if (err == CF_OK)
@@ -239,6 +242,20 @@ static bool take_if_there(const char *dir, const char *name, struct cf_buf *b)
   return false;
 }
 
+enum cf_err cf_conf_find_www(const struct cf_conf *conf, const char *installed, struct cf_buf *b)
+{
+  char dir[PATH_MAX];
+
+  binary_dir(dir);
+  if (conf->www != NULL)
+    cf_buf_puts(b, conf->www);
+  else if (!take_if_there(dir, "www/page.html", b))
+    cf_buf_puts(b, installed);
+  else if (b->err == CF_OK)
+    cf_buf_cut(b, strlen("/page.html"));
+  return b->err;
+}
+
 enum cf_err cf_conf_find(const char *explicit_path, const char *sysconfdir, struct cf_buf *b,
                          struct cf_fault *fault)
 {
@@ -257,7 +274,8 @@ enum cf_err cf_conf_find(const char *explicit_path, const char *sysconfdir, stru
     return b->err;
   return cf_fail(
       fault, CF_E_CONFIG, NULL,
-      "no configuration: neither --config nor COUNTERFOIL_CONF is given, and there is no "
-      ".htcounterfoil.conf or counterfoil.conf in %.80s, nor counterfoil.conf in %.80s",
-      dir, sysconfdir);
+      "no configuration: name one with --config or COUNTERFOIL_CONF, or make one, of "
+      "counterfoil.conf.sample, in %.60s or, as .htcounterfoil.conf or counterfoil.conf, beside the "
+      "program in %.60s",
+      sysconfdir, dir);
 }

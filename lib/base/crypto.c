@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* OpenSSL's algorithms, fetched once, with contexts that each thread keeps. */
+/* OpenSSL's algorithms, fetched once, with contexts that each thread keeps; but
+ * SHA-256 by its own functions. They take the processor's instructions for it
+ * as EVP does, whose fetched digest costs as much again as a block: a record
+ * wants six digests, most of a few blocks. OpenSSL 3 advises against them, as
+ * they pass its providers by. */
 #include "config.h"
+
+#define OPENSSL_SUPPRESS_DEPRECATED
 
 #include "lib/base/crypto.h"
 
@@ -14,28 +20,25 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
+#include <openssl/sha.h>
 
 #include "lib/base/codec.h"
 #include "lib/base/die.h"
 
-#define PARTS_MAX 16
-/* parts together up to this are copied and hashed in one call, which costs
- * less */
-#define JOIN_MAX    512
+#define PARTS_MAX   16
 #define CIPHER_STEP (1U << 30) /* OpenSSL counts in int */
 
 /* What a thread keeps. It is freed by the key's destructor, and for the thread
  * that ends the process by exit's handler. */
 struct own {
-  EVP_MD_CTX *digest;
   EVP_MAC_CTX *mac;
   EVP_CIPHER_CTX *cipher;
   uint8_t cipher_key[CF_SALTKEY_N]; /* the key that cipher holds … */
   bool keyed;                       /* … if it holds one */
+  uint64_t cipher_at;               /* where in its keystream it stands */
 };
 
 /* Fetched algorithms live as long as the process. */
-static EVP_MD *sha256;
 static EVP_MAC *hmac;
 static EVP_CIPHER *aes_ctr;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -46,7 +49,6 @@ static void own_free(void *p)
 {
   struct own *own = p;
 
-  EVP_MD_CTX_free(own->digest);
   EVP_MAC_CTX_free(own->mac);
   EVP_CIPHER_CTX_free(own->cipher);
   cf_wipe(own, sizeof *own);
@@ -64,11 +66,10 @@ static void at_exit(void)
 static void set_up(void)
 {
   CF_ASSERT(OPENSSL_init_crypto(0, NULL) == 1);
-  sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
   hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
   aes_ctr = EVP_CIPHER_fetch(NULL, "AES-256-CTR", NULL);
-  if (sha256 == NULL || hmac == NULL || aes_ctr == NULL)
-    cf_die("OpenSSL has no SHA-256, HMAC or AES-256-CTR");
+  if (hmac == NULL || aes_ctr == NULL)
+    cf_die("OpenSSL has no HMAC or AES-256-CTR");
   CF_ASSERT(pthread_key_create(&key_of_own, own_free) == 0);
   CF_ASSERT(atexit(at_exit) == 0);
 }
@@ -91,12 +92,9 @@ static struct own *own_new(void)
 
   if (own == NULL)
     cf_die("no memory for a thread's cryptographic contexts");
-  own->digest = EVP_MD_CTX_new();
   own->cipher = EVP_CIPHER_CTX_new();
   own->mac = mac_new();
-  if (own->digest == NULL || own->cipher == NULL ||
-      EVP_DigestInit_ex2(own->digest, sha256, NULL) != 1 ||
-      EVP_EncryptInit_ex2(own->cipher, aes_ctr, NULL, NULL, NULL) != 1)
+  if (own->cipher == NULL || EVP_EncryptInit_ex2(own->cipher, aes_ctr, NULL, NULL, NULL) != 1)
     cf_die("no memory for a thread's cryptographic contexts");
   CF_ASSERT(pthread_setspecific(key_of_own, own) == 0);
   return own;
@@ -119,93 +117,50 @@ static void must(int result, const char *what)
     cf_die("cryptographic library: %s failed", what);
 }
 
-/* The parts in one run of at most JOIN_MAX bytes, or false. */
-static bool thread_join(const struct cf_str *parts, size_t parts_n, uint8_t *run, size_t *run_n)
-{
-  size_t n = 0;
-
-  for (size_t i = 0; i < parts_n; i++) {
-    if (parts[i].n > JOIN_MAX - n)
-      return false;
-    if (parts[i].n > 0)
-      memcpy(run + n, parts[i].p, parts[i].n);
-    n += parts[i].n;
-  }
-  *run_n = n;
-  return true;
-}
-
-static void digest_add(EVP_MD_CTX *digest, const void *p, size_t n)
-{
-  if (n > 0)
-    must(EVP_DigestUpdate(digest, p, n), "SHA-256");
-}
-
-/* Result, and ready for the next. */
-static void digest_end(EVP_MD_CTX *digest, uint8_t out[CF_HASH_N])
-{
-  must(EVP_DigestFinal_ex(digest, out, NULL), "SHA-256");
-  must(EVP_DigestInit_ex2(digest, NULL, NULL), "SHA-256");
-}
-
 void cf_sha256(const struct cf_str *parts, size_t parts_n, uint8_t out[CF_HASH_N])
 {
-  EVP_MD_CTX *digest = own_get()->digest;
-  uint8_t run[JOIN_MAX];
-  size_t run_n;
+  SHA256_CTX digest;
 
   CF_ASSERT(parts_n <= PARTS_MAX);
-  if (parts_n != 1 && thread_join(parts, parts_n, run, &run_n))
-    digest_add(digest, run, run_n);
-  else
-    for (size_t i = 0; i < parts_n; i++)
-      digest_add(digest, parts[i].p, parts[i].n);
-  digest_end(digest, out);
+  must(SHA256_Init(&digest), "SHA-256");
+  for (size_t i = 0; i < parts_n; i++)
+    must(SHA256_Update(&digest, parts[i].p, parts[i].n), "SHA-256");
+  must(SHA256_Final(out, &digest), "SHA-256");
 }
 
 void cf_sha256_1(const void *p, size_t n, uint8_t out[CF_HASH_N])
 {
-  EVP_MD_CTX *digest = own_get()->digest;
-
-  digest_add(digest, p, n);
-  digest_end(digest, out);
+  cf_sha256(&(struct cf_str){p, n}, 1, out);
 }
 
 struct cf_sha256 {
-  EVP_MD_CTX *digest;
+  SHA256_CTX digest;
 };
 
 enum cf_err cf_sha256_new(struct cf_sha256 **h)
 {
   struct cf_sha256 *made = malloc(sizeof *made);
 
-  pthread_once(&once, set_up);
   if (made == NULL)
     return CF_E_NOMEM;
-  made->digest = EVP_MD_CTX_new();
-  if (made->digest == NULL || EVP_DigestInit_ex2(made->digest, sha256, NULL) != 1) {
-    cf_sha256_free(made);
-    return CF_E_NOMEM;
-  }
+  must(SHA256_Init(&made->digest), "SHA-256");
   *h = made;
   return CF_OK;
 }
 
 void cf_sha256_add(struct cf_sha256 *h, const void *p, size_t n)
 {
-  digest_add(h->digest, p, n);
+  must(SHA256_Update(&h->digest, p, n), "SHA-256");
 }
 
 void cf_sha256_end(struct cf_sha256 *h, uint8_t out[CF_HASH_N])
 {
-  digest_end(h->digest, out);
+  must(SHA256_Final(out, &h->digest), "SHA-256");
+  must(SHA256_Init(&h->digest), "SHA-256");
 }
 
 void cf_sha256_free(struct cf_sha256 *h)
 {
-  if (h == NULL)
-    return;
-  EVP_MD_CTX_free(h->digest);
   free(h);
 }
 
@@ -251,14 +206,17 @@ void cf_wipe(void *p, size_t n)
     OPENSSL_cleanse(p, n);
 }
 
-/* Put the thread's cipher at the block of the keystream; the key schedule is
- * kept while the key stays. */
-static void cipher_seek(struct own *own, const uint8_t key[CF_SALTKEY_N], uint64_t block)
+/* Put the thread's cipher at a place of the keystream, where it stands already
+ * if records follow each other; the key schedule is kept while the key
+ * stays. */
+static void cipher_seek(struct own *own, const uint8_t key[CF_SALTKEY_N], uint64_t offset)
 {
   bool same = own->keyed && cf_equal(own->cipher_key, key, CF_SALTKEY_N);
   uint8_t counter[16] = {0};
 
-  cf_u64_put(counter + 8, block);
+  if (same && own->cipher_at == offset)
+    return;
+  cf_u64_put(counter + 8, offset / 16);
   must(EVP_EncryptInit_ex2(own->cipher, NULL, same ? NULL : key, counter, NULL), "AES-256-CTR");
   if (!same)
     memcpy(own->cipher_key, key, CF_SALTKEY_N);
@@ -270,7 +228,9 @@ void cf_keystream(const uint8_t key[CF_SALTKEY_N], uint64_t offset, uint8_t *out
   struct own *own = own_get();
 
   CF_ASSERT(offset % 16 == 0);
-  cipher_seek(own, key, offset / 16);
+  cipher_seek(own, key, offset);
+  if (__builtin_add_overflow(offset, n, &own->cipher_at))
+    own->keyed = false; /* the counter goes on to where no offset leads */
   if (n > 0)
     memset(out, 0, n);
   while (n > 0) {

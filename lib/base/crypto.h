@@ -3,7 +3,7 @@
  * keystream, random bytes, constant-time compare.
  *
  * Algorithms are fetched once per process and contexts reused per thread, so a
- * digest costs its bytes only. Thread-safe. A primitive that fails where only a
+ * call costs its bytes only. Thread-safe. A primitive that fails where only a
  * broken library can make it fail ends the process (diag's cf_die). */
 #ifndef CF_BASE_CRYPTO_H
 #define CF_BASE_CRYPTO_H

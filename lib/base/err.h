@@ -30,8 +30,8 @@ const char *cf_err_title(enum cf_err err);
  * size, valid UTF-8 when their inputs are; they may quote hostile input, so a
  * writer escapes them for its medium. */
 struct cf_fault {
-  char at[80];
-  char detail[320];
+  char at[256];
+  char detail[512];
 };
 
 /* Fill fault (may be NULL: nothing happens) and return err, so that `return

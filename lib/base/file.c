@@ -70,6 +70,11 @@ int cf_file_make(int directory, const char *name, int flags)
   return -1;
 }
 
+int64_t cf_file_modified_us(const struct stat *st)
+{
+  return (int64_t)st->st_mtim.tv_sec * 1000000 + st->st_mtim.tv_nsec / 1000;
+}
+
 bool cf_file_write(int fd, struct cf_str s)
 {
   while (s.n > 0) {

@@ -5,6 +5,8 @@
 #define CF_BASE_FILE_H
 
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "lib/base/buf.h"
@@ -24,6 +26,9 @@ CF_MUST enum cf_err cf_file_get(int directory, const char *name, struct cf_buf *
  * open(2), and closed on exec. -1 with errno: neither links nor anything but
  * regular files are opened (ELOOP, EINVAL), and nothing waits for a peer. */
 CF_MUST int cf_file_make(int directory, const char *name, int flags);
+
+/* When it was written last, in microseconds since 1970. */
+int64_t cf_file_modified_us(const struct stat *st);
 
 /* Write all of s, however many calls that takes. */
 CF_MUST bool cf_file_write(int fd, struct cf_str s);

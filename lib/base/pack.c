@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* zstd in one shot and as a stream. */
+/* zstd in one shot, with a dictionary, and as a stream. */
 #include "config.h"
 
 #include "lib/base/pack.h"
@@ -7,6 +7,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#define ZDICT_STATIC_LINKING_ONLY /* before 1.4.7 */
+#include <zdict.h>
 #include <zstd.h>
 #include <zstd_errors.h>
 
@@ -15,6 +17,14 @@
 #define LEVEL          1
 #define WINDOW_LOG_MAX 23 /* 8 MiB */
 #define STEP_MAX       (128 * 1024)
+#define DICTIONARY_MIN 256 /* below this the library makes none */
+/* With a dictionary: the least level that leaves its tables where they are for
+ * a text of up to 16 KiB; of level 1 they are copied from 8 KiB on. Tables of
+ * this size, and matches no shorter than this, are the quickest for records,
+ * and take no more room. */
+#define WORDS_LEVEL     3
+#define WORDS_TABLE_LOG 14
+#define WORDS_MATCH     7
 
 /* What a thread keeps; made at first use, each on its own, since most threads
  * only read. */
@@ -95,9 +105,8 @@ static size_t room_for(const struct cf_buf *b, size_t wanted)
   return wanted < left ? wanted : left;
 }
 
-enum cf_err cf_pack(const void *p, size_t n, struct cf_buf *b)
+static enum cf_err frame_put(ZSTD_CCtx *packer, const void *p, size_t n, struct cf_buf *b)
 {
-  ZSTD_CCtx *packer = packer_get();
   size_t room = room_for(b, ZSTD_compressBound(n));
 
   if (packer == NULL)
@@ -111,6 +120,11 @@ enum cf_err cf_pack(const void *p, size_t n, struct cf_buf *b)
   if (err == CF_E_FULL)
     b->err = err;
   return err;
+}
+
+enum cf_err cf_pack(const void *p, size_t n, struct cf_buf *b)
+{
+  return frame_put(packer_get(), p, n, b);
 }
 
 /* Exactly one frame of data that names its size. (A skippable frame would pass
@@ -127,7 +141,7 @@ static bool frame_size(const uint8_t *p, size_t n, size_t *size)
   return true;
 }
 
-enum cf_err cf_unpack(const void *p, size_t n, struct cf_buf *b)
+static enum cf_err frame_get(const ZSTD_DDict *words, const void *p, size_t n, struct cf_buf *b)
 {
   ZSTD_DCtx *unpacker = unpacker_get();
   size_t size;
@@ -139,13 +153,114 @@ enum cf_err cf_unpack(const void *p, size_t n, struct cf_buf *b)
   uint8_t *out = cf_buf_grow(b, size);
   if (out == NULL)
     return b->err;
-  size_t result = ZSTD_decompressDCtx(unpacker, out, size, p, n);
+  size_t result = ZSTD_decompress_usingDDict(unpacker, out, size, p, n, words);
   enum cf_err err = zstd_classify(result);
   if (err == CF_OK && result == size)
     return CF_OK;
   cf_buf_cut(b, size);
   return err == CF_E_NOMEM ? err : CF_E_SYNTAX;
 }
+
+enum cf_err cf_unpack(const void *p, size_t n, struct cf_buf *b)
+{
+  return frame_get(NULL, p, n, b);
+}
+
+/* ---- dictionaries ---- */
+
+struct cf_dictionary {
+  ZSTD_DDict *words;
+};
+
+struct cf_packer {
+  ZSTD_CCtx *packer; /* with its words */
+};
+
+/* The library takes no more content than there is room. */
+enum cf_err cf_dictionary_make(struct cf_str content, struct cf_str samples, const size_t *sizes,
+                               unsigned n, size_t max, struct cf_buf *b)
+{
+  const ZDICT_params_t how = {.compressionLevel = LEVEL};
+  size_t room = max < CF_DICTIONARY_MAX ? max : CF_DICTIONARY_MAX;
+
+  if (n == 0 || room < DICTIONARY_MIN)
+    return CF_OK;
+  uint8_t *out = cf_buf_grow(b, room);
+  if (out == NULL)
+    return b->err;
+  size_t result =
+      ZDICT_finalizeDictionary(out, room, content.p, content.n < room ? content.n : room, samples.p,
+                               sizes, n, how);
+  cf_buf_cut(b, ZDICT_isError(result) ? room : room - result);
+  return zstd_classify(result) == CF_E_NOMEM ? CF_E_NOMEM : CF_OK;
+}
+
+enum cf_err cf_dictionary_new(struct cf_str bytes, struct cf_dictionary **d)
+{
+  struct cf_dictionary *made = calloc(1, sizeof *made);
+
+  if (made == NULL)
+    return CF_E_NOMEM;
+  made->words = ZSTD_createDDict(bytes.p, bytes.n);
+  if (made->words == NULL) { /* the library does not say why */
+    bool damaged = bytes.n > 0 && ZDICT_isError(ZDICT_getDictHeaderSize(bytes.p, bytes.n));
+    free(made);
+    return damaged ? CF_E_SYNTAX : CF_E_NOMEM;
+  }
+  *d = made;
+  return CF_OK;
+}
+
+void cf_dictionary_free(struct cf_dictionary *d)
+{
+  if (d == NULL)
+    return;
+  ZSTD_freeDDict(d->words);
+  free(d);
+}
+
+enum cf_err cf_dictionary_unpack(const struct cf_dictionary *d, const void *p, size_t n,
+                                 struct cf_buf *b)
+{
+  return frame_get(d->words, p, n, b);
+}
+
+enum cf_err cf_packer_new(struct cf_str dictionary, struct cf_packer **packer)
+{
+  struct cf_packer *made = calloc(1, sizeof *made);
+
+  if (made == NULL || (made->packer = ZSTD_createCCtx()) == NULL) {
+    free(made);
+    return CF_E_NOMEM;
+  }
+  ZSTD_CCtx_setParameter(made->packer, ZSTD_c_compressionLevel, WORDS_LEVEL);
+  ZSTD_CCtx_setParameter(made->packer, ZSTD_c_hashLog, WORDS_TABLE_LOG);
+  ZSTD_CCtx_setParameter(made->packer, ZSTD_c_chainLog, WORDS_TABLE_LOG);
+  ZSTD_CCtx_setParameter(made->packer, ZSTD_c_minMatch, WORDS_MATCH);
+  ZSTD_CCtx_setParameter(made->packer, ZSTD_c_dictIDFlag, 0);
+  enum cf_err err =
+      zstd_classify(ZSTD_CCtx_loadDictionary(made->packer, dictionary.p, dictionary.n));
+  if (err == CF_OK)
+    *packer = made;
+  else
+    cf_packer_free(made);
+  return err;
+}
+
+void cf_packer_free(struct cf_packer *packer)
+{
+  if (packer == NULL)
+    return;
+  ZSTD_freeCCtx(packer->packer);
+  free(packer);
+}
+
+enum cf_err cf_packer_pack(struct cf_packer *packer, const void *p, size_t n, struct cf_buf *b)
+{
+  return frame_put(packer->packer, p, n, b);
+}
+
+/* ---- as a stream ---- */
 
 struct cf_unpacker {
   ZSTD_DCtx *stream;

@@ -38,6 +38,15 @@ size_t cf_utf8_len(const uint8_t *p, size_t n)
   return len;
 }
 
+uint32_t cf_utf8_code(const uint8_t *p, size_t n)
+{
+  static const uint8_t lead[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+  uint32_t code = p[0] & lead[n];
+  for (size_t i = 1; i < n; i++)
+    code = code << 6 | (p[i] & 0x3f);
+  return code;
+}
+
 /* How many bytes from p on are well-formed sequences; eight ASCII bytes at a
  * time, since most text is that. */
 static size_t good_run(const uint8_t *p, size_t n)

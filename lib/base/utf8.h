@@ -8,6 +8,8 @@
 /* The length 1..4 of the well-formed UTF-8 sequence at p (Unicode 15 table
  * 3-7), or 0 where there is none in n bytes. */
 size_t cf_utf8_len(const uint8_t *p, size_t n);
+/* The code point of a well-formed sequence of n bytes. */
+uint32_t cf_utf8_code(const uint8_t *p, size_t n);
 bool cf_utf8_ok(struct cf_str s);
 /* Append s with each byte that is not part of a well-formed sequence replaced
  * by U+FFFD (format.md, JSON text). */

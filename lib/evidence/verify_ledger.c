@@ -67,9 +67,9 @@ struct beside {
   struct cf_verify_run *run;
 };
 
-static void segment_tell(void *context, uint64_t first, const char *what)
+static void segment_tell(void *context, uint64_t first, uint64_t last, const char *what)
 {
-  cf_run_fault(context, CF_V_STORE_DAMAGED, &first, "the segment that begins here: %s", what);
+  cf_run_fault_rough(context, first, last, "the segment of these records: %s", what);
 }
 
 /* A full walk judges the files by the records that it met; a quick one by those

@@ -4,7 +4,9 @@
 
 #include "lib/index/bits.h"
 
+#include <endian.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define WORD 64u
 
@@ -29,12 +31,6 @@ void cf_bits_free(struct cf_bits *bits)
   free(bits->w);
   bits->w = NULL;
   bits->n = 0;
-}
-
-void cf_bits_set(struct cf_bits *bits, uint32_t offset)
-{
-  if (offset < bits->n)
-    bits->w[offset / WORD] |= UINT64_C(1) << (offset % WORD);
 }
 
 /* The bits of a word from bit `from` on. */
@@ -62,6 +58,46 @@ void cf_bits_set_range(struct cf_bits *bits, uint32_t from, uint32_t to)
   bits->w[last] |= end;
 }
 
+/* Up to eight bytes, lowest bit first. */
+static uint64_t word_get(const uint8_t *p, size_t n)
+{
+  uint64_t word = 0;
+
+  memcpy(&word, p, n < sizeof word ? n : sizeof word);
+  return le64toh(word);
+}
+
+/* The bits of a word that begins at offset, without those below from, and from
+ * `end` on. */
+static uint64_t word_cut(uint64_t word, uint64_t offset, uint64_t from, uint64_t end)
+{
+  if (offset + WORD <= from || offset >= end)
+    return 0;
+  if (offset < from)
+    word &= from_bit((uint32_t)(from - offset));
+  if (offset + WORD > end)
+    word &= ~from_bit((uint32_t)(end - offset));
+  return word;
+}
+
+uint32_t cf_bits_put(struct cf_bits *bits, uint32_t offset, const uint8_t *p, size_t n,
+                     uint32_t from)
+{
+  uint32_t count = 0;
+
+  for (size_t k = 0; k < n; k += sizeof(uint64_t)) {
+    uint64_t at = (uint64_t)offset + 8 * k, word = word_get(p + k, n - k);
+    count += (uint32_t)__builtin_popcountll(word);
+    word = word_cut(word, at, from, bits->n);
+    if (word == 0)
+      continue;
+    bits->w[at / WORD] |= word << at % WORD;
+    if (at % WORD > 0)
+      bits->w[at / WORD + 1] |= word >> (WORD - at % WORD);
+  }
+  return count;
+}
+
 bool cf_bits_has(const struct cf_bits *bits, uint32_t offset)
 {
   return offset < bits->n && (bits->w[offset / WORD] >> (offset % WORD) & 1);
@@ -80,6 +116,16 @@ uint32_t cf_bits_count(const struct cf_bits *bits)
   for (size_t i = 0; i < words_of(bits->n); i++)
     count += (uint32_t)__builtin_popcountll(bits->w[i]);
   return count;
+}
+
+bool cf_bits_more(const struct cf_bits *bits, uint32_t than)
+{
+  uint32_t count = 0;
+
+  for (size_t i = 0; i < words_of(bits->n) && count <= than; i++)
+    if (bits->w[i] != 0)
+      count += (uint32_t)__builtin_popcountll(bits->w[i]);
+  return count > than;
 }
 
 uint32_t cf_bits_next(const struct cf_bits *bits, uint32_t from)

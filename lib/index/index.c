@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /* The index of a generation in memory: a table for each indexed member, date
- * and kind, and the fingerprints of ids. */
+ * and kind, or the fingerprints of an exact one. */
 #include "config.h"
 
 #include "lib/index/index_table_in.h"
+#include "lib/index/key_fold.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/codec.h"
 #include "lib/base/crypto.h"
 #include "lib/base/die.h"
 
-#define IDS_FIRST 64
+#define IDS_FIRST   64
+#define NUMBER_BITS 25 /* of a slot: ids are at most as many as offsets */
+#define NUMBER_MASK ((1u << NUMBER_BITS) - 1)
+_Static_assert(CF_OFFSET_MAX <= NUMBER_MASK, "numbers of ids");
 
-/* One id; those of equal fingerprint form a ring, and the slot holds its
- * newest. */
+/* One value of an exact index; those of equal fingerprint form a ring, and the
+ * slot holds its newest. */
 struct id {
   uint64_t fingerprint;
   uint32_t offset;
@@ -23,7 +28,10 @@ struct id {
 
 struct ids {
   struct id *id;
-  uint32_t *slot; /* number of an id plus one, by the fingerprint's low bits */
+  /* By the fingerprint's low bits: number of an id plus one, and above it the
+   * fingerprint's high bits, which spare most looks at ids that are not the
+   * one. */
+  uint32_t *slot;
   size_t n, max;
   size_t slots;
 };
@@ -32,8 +40,8 @@ struct cf_index {
   uint8_t fingerprint_key[16];
   uint8_t seed[16];
   struct cf_table table[CF_I_N];
-  struct ids ids;
-  int64_t hour_us; /* of date_key */
+  struct ids ids[CF_I_N]; /* of exact ones */
+  int64_t hour_us;        /* of date_key */
   size_t date_n;
   uint8_t date_key[CF_INDEX_VALUE_MAX];
 };
@@ -54,10 +62,11 @@ void cf_index_free(struct cf_index *index)
 {
   if (index == NULL)
     return;
-  for (unsigned i = 0; i < CF_I_N; i++)
+  for (unsigned i = 0; i < CF_I_N; i++) {
     cf_table_fini(&index->table[i]);
-  free(index->ids.id);
-  free(index->ids.slot);
+    free(index->ids[i].id);
+    free(index->ids[i].slot);
+  }
   free(index);
 }
 
@@ -66,13 +75,42 @@ uint64_t cf_index_fingerprint(const struct cf_index *index, struct cf_str id)
   return cf_id_fingerprint(index->fingerprint_key, id);
 }
 
+void cf_spans_make(const int64_t *times, uint32_t n, struct cf_span *spans)
+{
+  for (uint32_t from = 0; from < n; from += CF_TIMES_RUN) {
+    struct cf_span span = {times[from], times[from]};
+    for (uint32_t i = from; i < n && i < from + CF_TIMES_RUN; i++) {
+      span.min_us = times[i] < span.min_us ? times[i] : span.min_us;
+      span.max_us = times[i] > span.max_us ? times[i] : span.max_us;
+    }
+    spans[from / CF_TIMES_RUN] = span;
+  }
+}
+
 /* ---- ids ---- */
 
+static uint32_t slot_make(uint64_t fingerprint, uint32_t number)
+{
+  return (uint32_t)(fingerprint >> 32) >> NUMBER_BITS << NUMBER_BITS | (number + 1);
+}
+
+static uint32_t slot_number(uint32_t slot)
+{
+  return (slot & NUMBER_MASK) - 1;
+}
+
+static bool slot_has(const struct ids *ids, uint32_t slot, uint64_t fingerprint)
+{
+  return (slot ^ (uint32_t)(fingerprint >> 32)) >> NUMBER_BITS == 0 &&
+         ids->id[slot_number(slot)].fingerprint == fingerprint;
+}
+
+/* The slot that has the fingerprint, or the free one where it belongs. */
 static size_t id_slot(const struct ids *ids, uint64_t fingerprint)
 {
   size_t i = fingerprint & (ids->slots - 1);
 
-  while (ids->slot[i] != 0 && ids->id[ids->slot[i] - 1].fingerprint != fingerprint)
+  while (ids->slot[i] != 0 && !slot_has(ids, ids->slot[i], fingerprint))
     i = (i + 1) & (ids->slots - 1);
   return i;
 }
@@ -90,7 +128,7 @@ static enum cf_err ids_grow_slots(struct ids *ids)
   ids->slot = slot;
   for (size_t i = 0; i < old; i++)
     if (was[i] != 0)
-      slot[id_slot(ids, ids->id[was[i] - 1].fingerprint)] = was[i];
+      slot[id_slot(ids, ids->id[slot_number(was[i])].fingerprint)] = was[i];
   free(was);
   return CF_OK;
 }
@@ -118,48 +156,64 @@ static enum cf_err ids_add(struct ids *ids, uint64_t fingerprint, uint32_t offse
   uint32_t number = (uint32_t)ids->n++;
   ids->id[number] = (struct id){fingerprint, offset, number};
   if (ids->slot[i] != 0) {
-    struct id *newest = &ids->id[ids->slot[i] - 1];
+    struct id *newest = &ids->id[slot_number(ids->slot[i])];
     ids->id[number].next = newest->next;
     newest->next = number;
   }
-  ids->slot[i] = number + 1;
+  ids->slot[i] = slot_make(fingerprint, number);
   return CF_OK;
 }
 
-void cf_index_find_id(const struct cf_index *index, uint64_t fingerprint,
-                      bool (*each)(void *context, uint32_t offset), void *context)
+void cf_index_look(const struct cf_index *index, unsigned which, uint64_t fingerprint)
 {
-  const struct ids *ids = &index->ids;
+  const struct ids *ids = &index->ids[which];
+
+  if (ids->n > 0)
+    __builtin_prefetch(&ids->slot[fingerprint & (ids->slots - 1)]);
+}
+
+void cf_index_find(const struct cf_index *index, unsigned which, uint64_t fingerprint,
+                   bool (*each)(void *context, uint32_t offset), void *context)
+{
+  const struct ids *ids = &index->ids[which];
 
   if (ids->n == 0)
     return;
   size_t i = id_slot(ids, fingerprint);
   if (ids->slot[i] == 0)
     return;
-  uint32_t newest = ids->slot[i] - 1;
+  uint32_t newest = slot_number(ids->slot[i]);
   uint32_t at = newest;
   do
     at = ids->id[at].next;
   while (each(context, ids->id[at].offset) && at != newest);
 }
 
-static int compare_ids(const void *a, const void *b)
+/* By the fingerprints' first 32 bits, a byte at a time from the lowest on: what
+ * is equal stays as it came, in order of its offset. room is for n more. */
+static void ids_sort(struct id *ids, struct id *room, size_t n)
 {
-  const struct id *x = a;
-  const struct id *y = b;
-
-  if (x->fingerprint != y->fingerprint)
-    return x->fingerprint < y->fingerprint ? -1 : 1;
-  return x->offset < y->offset ? -1 : x->offset > y->offset;
+  for (unsigned shift = 32; shift < 64; shift += 8) {
+    size_t at[257] = {0};
+    for (size_t i = 0; i < n; i++)
+      at[(ids[i].fingerprint >> shift & 255) + 1]++;
+    for (size_t k = 1; k < 256; k++)
+      at[k] += at[k - 1];
+    for (size_t i = 0; i < n; i++)
+      room[at[ids[i].fingerprint >> shift & 255]++] = ids[i];
+    struct id *sorted = room;
+    room = ids;
+    ids = sorted;
+  }
 }
 
-enum cf_err cf_index_each_id(const struct cf_index *index, uint32_t limit,
-                             enum cf_err (*each)(void *context, uint64_t fingerprint,
-                                                 uint32_t offset),
-                             void *context)
+enum cf_err cf_index_each_exact(const struct cf_index *index, unsigned which, uint32_t limit,
+                                enum cf_err (*each)(void *context, uint64_t fingerprint,
+                                                    uint32_t offset),
+                                void *context)
 {
-  const struct ids *ids = &index->ids;
-  struct id *sorted = malloc((ids->n + 1) * sizeof *sorted);
+  const struct ids *ids = &index->ids[which];
+  struct id *sorted = malloc((2 * ids->n + 1) * sizeof *sorted);
   enum cf_err err = CF_OK;
   size_t n = 0;
 
@@ -169,7 +223,7 @@ enum cf_err cf_index_each_id(const struct cf_index *index, uint32_t limit,
     sorted[n] = ids->id[n];
     n++;
   }
-  qsort(sorted, n, sizeof *sorted, compare_ids);
+  ids_sort(sorted, sorted + n, n);
   for (size_t i = 0; i < n && err == CF_OK; i++)
     err = each(context, sorted[i].fingerprint, sorted[i].offset);
   free(sorted);
@@ -180,11 +234,21 @@ enum cf_err cf_index_each_id(const struct cf_index *index, uint32_t limit,
 
 static void put_key(struct cf_buf *b, unsigned which, struct cf_str value)
 {
-  uint8_t key[2 + CF_INDEX_VALUE_MAX];
+  uint8_t *key = cf_buf_grow(b, 2 + CF_INDEX_VALUE_MAX);
 
+  if (key == NULL)
+    return;
   key[0] = (uint8_t)which;
   key[1] = (uint8_t)cf_index_key(which, value, key + 2);
-  cf_buf_put(b, key, 2u + key[1]);
+  cf_buf_cut(b, (size_t)CF_INDEX_VALUE_MAX - key[1]);
+}
+
+static void put_exact(struct cf_buf *b, unsigned which, uint64_t fingerprint)
+{
+  uint8_t key[2 + sizeof fingerprint] = {(uint8_t)which, sizeof fingerprint};
+
+  cf_u64_put(key + 2, fingerprint);
+  cf_buf_put(b, key, sizeof key);
 }
 
 void cf_index_keys_put(const uint8_t fingerprint_key[16], enum cf_kind kind,
@@ -194,9 +258,14 @@ void cf_index_keys_put(const uint8_t fingerprint_key[16], enum cf_kind kind,
   size_t at = b->n;
 
   put_key(b, CF_I_KIND, cf_str_from(cf_kind_table[kind].name));
-  for (unsigned m = 0; m < CF_M_N; m++)
-    if (cf_member_table[m].indexed && m != CF_M_ID && value[m].p != NULL)
+  for (unsigned m = 0; m < CF_M_N; m++) {
+    if (!cf_member_table[m].indexed || m == CF_M_ID || value[m].p == NULL)
+      continue;
+    if (cf_index_is_exact(m))
+      put_exact(b, m, cf_index_exact(fingerprint_key, m, value[m]));
+    else
       put_key(b, m, value[m]);
+  }
   *keys = (struct cf_index_keys){.has_id = value[CF_M_ID].p != NULL};
   if (keys->has_id)
     keys->fingerprint = cf_id_fingerprint(fingerprint_key, value[CF_M_ID]);
@@ -250,10 +319,14 @@ enum cf_err cf_index_add(struct cf_index *index, uint32_t offset, int64_t effect
   a.index = index;
   a.n = 0;
   begin_date(&a, effective_us);
-  for (; p < end; p += 2 + p[1])
-    chunk_begin(&a, p[0], p + 2, p[1]);
-  if (keys->has_id)
-    err = ids_add(&index->ids, keys->fingerprint, offset);
+  for (; p < end && err == CF_OK; p += 2 + p[1]) {
+    if (cf_index_is_exact(p[0]))
+      err = ids_add(&index->ids[p[0]], cf_u64_get(p + 2), offset);
+    else
+      chunk_begin(&a, p[0], p + 2, p[1]);
+  }
+  if (err == CF_OK && keys->has_id)
+    err = ids_add(&index->ids[CF_M_ID], keys->fingerprint, offset);
   for (unsigned i = 0; i < a.n; i++)
     cf_table_look(&a.table[i]);
   for (unsigned i = 0; i < a.n && err == CF_OK; i++)
@@ -263,11 +336,11 @@ enum cf_err cf_index_add(struct cf_index *index, uint32_t offset, int64_t effect
 
 size_t cf_index_memory(const struct cf_index *index)
 {
-  size_t bytes = sizeof *index + index->ids.max * sizeof *index->ids.id +
-                 index->ids.slots * sizeof *index->ids.slot;
+  size_t bytes = sizeof *index;
 
   for (unsigned i = 0; i < CF_I_N; i++)
-    bytes += cf_table_memory(&index->table[i]);
+    bytes += cf_table_memory(&index->table[i]) + index->ids[i].max * sizeof *index->ids[i].id +
+             index->ids[i].slots * sizeof *index->ids[i].slot;
   return bytes;
 }
 
@@ -284,6 +357,8 @@ static void match_entry(const struct cf_entry *e, uint32_t from, struct cf_bits 
 
 bool cf_term_has(const struct cf_term *term, struct cf_str key)
 {
+  if (term->fold != NULL)
+    return cf_key_fold_has(term->fold, key);
   if (term->prefix)
     return cf_str_starts(key, term->first);
   return cf_str_cmp(term->first, key) <= 0 && cf_str_cmp(key, term->last) <= 0;
@@ -294,7 +369,8 @@ void cf_index_match(const struct cf_index *index, const struct cf_term *term, ui
 {
   const struct cf_table *t = &index->table[term->index];
 
-  if (!term->prefix && cf_str_eq(term->first, term->last)) {
+  CF_ASSERT(!cf_index_is_exact(term->index));
+  if (cf_term_is_one(term)) {
     const struct cf_entry *e = cf_table_find(t, index->seed, term->first);
     if (e != NULL)
       match_entry(e, from, bits);
@@ -303,6 +379,14 @@ void cf_index_match(const struct cf_index *index, const struct cf_term *term, ui
   for (size_t i = 0; i < t->entries; i++)
     if (cf_term_has(term, cf_entry_key(t, &t->entry[i])))
       match_entry(&t->entry[i], from, bits);
+}
+
+uint32_t cf_index_count(const struct cf_index *index, const struct cf_term *term)
+{
+  if (!cf_term_is_one(term))
+    return UINT32_MAX;
+  const struct cf_entry *e = cf_table_find(&index->table[term->index], index->seed, term->first);
+  return e == NULL ? 0 : e->n;
 }
 
 enum cf_err cf_index_each(const struct cf_index *index, unsigned which, uint32_t limit,

@@ -17,6 +17,11 @@ bool cf_index_exists(unsigned index)
          (index < CF_M_N && cf_member_table[index].indexed);
 }
 
+bool cf_index_is_exact(unsigned index)
+{
+  return index == CF_M_ID || index == CF_M_REQUEST_ID;
+}
+
 const char *cf_index_name(unsigned index)
 {
   if (index == CF_I_DATE)
@@ -24,13 +29,29 @@ const char *cf_index_name(unsigned index)
   return index == CF_I_KIND ? "kind" : cf_member_table[index].name;
 }
 
+/* Is one of the eight bytes of v 0x00 or 0x01? */
+static bool has_escape(uint64_t v)
+{
+  const uint64_t ones = UINT64_C(0x0101010101010101);
+
+  return ((v - 2 * ones) & ~v & 0x80 * ones) != 0;
+}
+
 /* Without a byte 0x00 in it a key followed by an offset below 2^24 sorts as the
- * pair. 0x00 becomes 01 01 and 0x01 becomes 01 02: order and prefixes stay. */
+ * pair. 0x00 becomes 01 01 and 0x01 becomes 01 02: order and prefixes stay.
+ * Most text has neither, and is copied by words. */
 static size_t text_key(struct cf_str value, uint8_t out[CF_INDEX_VALUE_MAX])
 {
-  size_t n = 0;
+  size_t i = 0;
 
-  for (size_t i = 0; i < value.n && n < CF_INDEX_VALUE_MAX; i++) {
+  for (uint64_t v; i + 8 <= value.n && i + 8 <= CF_INDEX_VALUE_MAX; i += 8) {
+    memcpy(&v, value.p + i, 8);
+    if (has_escape(v))
+      break;
+    memcpy(out + i, &v, 8);
+  }
+  size_t n = i;
+  for (; i < value.n && n < CF_INDEX_VALUE_MAX; i++) {
     uint8_t c = (uint8_t)value.p[i];
     out[n++] = c > ESCAPE ? c : ESCAPE;
     if (c <= ESCAPE && n < CF_INDEX_VALUE_MAX)
@@ -78,4 +99,11 @@ size_t cf_index_date_key(int64_t effective_us, uint8_t out[CF_INDEX_VALUE_MAX])
 uint64_t cf_id_fingerprint(const uint8_t key[16], struct cf_str id)
 {
   return cf_siphash(key, id.p, id.n);
+}
+
+uint64_t cf_index_exact(const uint8_t key[16], unsigned index, struct cf_str value)
+{
+  uint8_t text[CF_INDEX_VALUE_MAX];
+
+  return cf_siphash(key, text, cf_index_key(index, value, text));
 }

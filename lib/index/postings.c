@@ -92,6 +92,12 @@ static bool sink_take(struct sink *sink, uint64_t offset)
   return true;
 }
 
+/* Most of them take one byte. */
+static uint64_t step_get(struct cf_reader *r)
+{
+  return r->p < r->end && *r->p < 0x80 ? *r->p++ : cf_reader_varint(r);
+}
+
 static bool get_list(struct cf_reader *r, uint32_t first, uint64_t n, struct sink *sink)
 {
   uint64_t offset = first;
@@ -99,7 +105,7 @@ static bool get_list(struct cf_reader *r, uint32_t first, uint64_t n, struct sin
   if (!sink_take(sink, offset))
     return false;
   for (uint64_t i = 1; i < n; i++) {
-    uint64_t step = cf_reader_varint(r);
+    uint64_t step = step_get(r);
     offset += step + 1;
     if (r->err != CF_OK || step >= sink->limit || !sink_take(sink, offset))
       return false;
@@ -110,15 +116,14 @@ static bool get_list(struct cf_reader *r, uint32_t first, uint64_t n, struct sin
 static bool get_bitmap(struct cf_reader *r, uint32_t first, uint64_t n, struct sink *sink)
 {
   size_t bytes = (size_t)(r->end - r->p);
-  uint64_t count = 0;
 
   if (bytes == 0 || bytes > BITMAP_MAX || !(r->p[0] & 1) || r->p[bytes - 1] == 0)
     return false;
-  for (size_t i = 0; i < bytes; i++)
-    for (unsigned rest = r->p[i]; rest != 0; rest &= rest - 1, count++)
-      if (!sink_take(sink, (uint64_t)first + i * 8 + (unsigned)__builtin_ctz(rest)))
-        return false;
-  return count == n;
+  uint64_t last = first + 8 * (uint64_t)bytes - 1 - ((unsigned)__builtin_clz(r->p[bytes - 1]) - 24);
+  if (last >= sink->limit)
+    return false;
+  sink->last = (uint32_t)last;
+  return cf_bits_put(sink->bits, first, r->p, bytes, sink->from) == n;
 }
 
 enum cf_err cf_chunk_get(uint32_t first, struct cf_str chunk, uint32_t limit, uint32_t from,

@@ -19,6 +19,7 @@ static void close_file(struct cf_followed *file)
   if (file->fd >= 0)
     close(file->fd);
   cf_lines_fini(&file->lines);
+  cf_stream_free(file->stream);
 }
 
 /* ---- truncation and rename ---- */
@@ -28,8 +29,8 @@ static ssize_t read_front(int fd, uint8_t front[CF_FRONT_N])
   return pread(fd, front, CF_FRONT_N, 0);
 }
 
-/* Does the file still begin as it did, and reach as far as it was read?
- * Remembers more of its begin as it grows. */
+/* Does the file still begin as it did, reach as far as it was read, and have
+ * before that what it had? Remembers more of its begin as it grows. */
 static bool intact(struct cf_followed *file)
 {
   struct stat st;
@@ -38,37 +39,34 @@ static bool intact(struct cf_followed *file)
   if (n < 0 || fstat(file->fd, &st) != 0)
     return true; /* reading will say what is wrong */
   if ((uint64_t)st.st_size < cf_lines_read_to(&file->lines) || n < (ssize_t)file->front_n ||
-      memcmp(front, file->front, file->front_n) != 0)
+      memcmp(front, file->front, file->front_n) != 0 || !cf_wake_fits(&file->wake, file->fd))
     return false;
   memcpy(file->front, front, (size_t)n);
   file->front_n = (size_t)n;
   return true;
 }
 
-/* The file was truncated: read on in its copy, else take what is in memory as
- * its last line. */
+/* The file was truncated or written over: read on in its copy, else take what
+ * is in memory as its last line. */
 static void leave_truncated(struct cf_follow *f, struct cf_followed *file)
 {
-  struct stat st;
-  int fd = -1;
-  bool copied = cf_follow_find_copy(f, file, &fd, &st) == CF_OK;
   close(file->fd);
-  file->fd = fd;
-  file->ended = !copied;
-  if (!copied)
+  file->fd = -1;
+  if (cf_follow_find_copy(f, file) == CF_OK)
     return;
-  cf_lines_fini(&file->lines);
-  cf_lines_init(&file->lines, file->given);
-  file->holds = false;
-  file->device = st.st_dev;
-  file->inode = st.st_ino;
+  file->ended = true;
+  cf_follow_miss(f, "%s was truncated or written over at byte %ju, and no copy of it is there",
+                 f->path, (uintmax_t)cf_lines_read_to(&file->lines));
 }
 
-static bool is_at_path(const struct cf_follow *f, const struct cf_followed *file)
+/* Is it still the path's? Where that cannot be told it is. */
+static enum cf_err path_look(const struct cf_follow *f, const struct cf_followed *file, bool *is,
+                             struct cf_fault *fault)
 {
   struct stat st;
-  return stat(f->path, &st) != 0 ||
-         (file != NULL && file->device == st.st_dev && file->inode == st.st_ino);
+  enum cf_err err = cf_opener_stat(&f->rules.opener, f->path, &st, fault);
+  *is = err != CF_OK || (file != NULL && file->device == st.st_dev && file->inode == st.st_ino);
+  return err == CF_E_PEER ? err : CF_OK;
 }
 
 /* What happened to the path since its file was opened? *changed: there is
@@ -83,14 +81,17 @@ static enum cf_err files_look(struct cf_follow *f, bool *changed, struct cf_faul
   *changed = false;
   if (f->files_n == CF_FILES_MAX)
     return CF_OK;
-  bool truncated = newest != NULL && !intact(newest);
-  if (!truncated && is_at_path(f, newest)) {
+  bool here, truncated = newest != NULL && !intact(newest);
+  enum cf_err err = path_look(f, newest, &here, fault);
+  if (err != CF_OK)
+    return err;
+  if (!truncated && here) {
     if (newest != NULL)
       f->looked_us = now_us;
     return CF_OK;
   }
   /* Open the new one first: while that fails the old one stays. */
-  enum cf_err err = cf_follow_open(f, &fd, &st, fault);
+  err = cf_follow_open(f, &fd, &st, fault);
   if (err != CF_OK)
     return err == CF_E_NOTFOUND ? CF_OK : err;
   if (newest != NULL) {
@@ -116,6 +117,36 @@ static bool is_end(const struct cf_follow *f, const struct cf_followed *file)
   return file->gone && cf_clock_mono_us() - file->heard_us >= f->rules.drain_us;
 }
 
+/* Why it cannot be read on. */
+static enum cf_err read_explain(const struct cf_follow *f, const struct cf_followed *file,
+                                enum cf_err err, struct cf_fault *fault)
+{
+  switch (err) {
+  case CF_E_SYSTEM: return cf_fail_errno(fault, err, f->path, "cannot read it");
+  case CF_E_SYNTAX:
+    return cf_fail(fault, err, f->path, "the %s archive is broken or breaks off",
+                   cf_stream_packing(file->stream));
+  case CF_E_FULL:
+    return cf_fail(fault, err, f->path, "the %s archive takes too much memory to unpack",
+                   cf_stream_packing(file->stream));
+  case CF_E_CONFIG:
+    return cf_fail(fault, err, f->path,
+                   "is no text, there are NULs in its lines; --force takes it nevertheless");
+  default: return err;
+  }
+}
+
+/* A rotated file that is packed, and broken. */
+static enum cf_err archive_leave(struct cf_follow *f, struct cf_followed *file, enum cf_err err)
+{
+  struct cf_fault fault = {.detail = ""};
+  (void)read_explain(f, file, err, &fault);
+  file->ended = true;
+  cf_follow_miss(f, "a rotated file of %s cannot be read behind byte %ju: %s", f->path,
+                 (uintmax_t)cf_lines_read_to(&file->lines), fault.detail);
+  return CF_OK;
+}
+
 /* Read more of it. *more is false when there is nothing now. */
 static enum cf_err read_more(struct cf_follow *f, struct cf_followed *file, bool *more,
                              struct cf_fault *fault)
@@ -125,8 +156,18 @@ static enum cf_err read_more(struct cf_follow *f, struct cf_followed *file, bool
   if (file->fd < 0 || (f->rules.on && !file->gone && !intact(file)))
     return CF_OK;
   enum cf_err err = cf_lines_read(&file->lines, file->fd, &n);
+  if (err != CF_OK && file->stream != NULL && f->rules.on && err != CF_E_NOMEM)
+    return archive_leave(f, file, err);
   if (err != CF_OK)
-    return err == CF_E_SYSTEM ? cf_fail_errno(fault, err, f->path, "cannot read it") : err;
+    return read_explain(f, file, err, fault);
+  /* It may have been truncated, and have grown again, since it was looked
+   * at. */
+  if (n > 0 && f->rules.on && !file->gone && !intact(file)) {
+    cf_lines_forget(&file->lines, n);
+    return lseek(file->fd, (off_t)cf_lines_read_to(&file->lines), SEEK_SET) >= 0
+               ? CF_OK
+               : read_explain(f, file, CF_E_SYSTEM, fault);
+  }
   if (n > 0)
     file->heard_us = cf_clock_mono_us();
   *more = n > 0 || (!file->ended && is_end(f, file));
@@ -140,7 +181,7 @@ static enum cf_err line_give(struct cf_follow *f, struct cf_followed *file, stru
                              struct cf_fault *fault)
 {
   if (file->head[0] == '\0') {
-    enum cf_err err = f->rules.name(f->rules.context, file->held.text, file->head, fault);
+    enum cf_err err = f->rules.name(f->rules.context, &file->held, file->head, fault);
     if (err != CF_OK) {
       file->head[0] = '\0';
       return err;
@@ -148,6 +189,7 @@ static enum cf_err line_give(struct cf_follow *f, struct cf_followed *file, stru
   }
   file->holds = false;
   file->given = file->held.next;
+  cf_wake_line(&file->wake, &file->held);
   *line = file->held;
   return CF_OK;
 }
@@ -202,12 +244,26 @@ enum cf_err cf_follow_next(struct cf_follow *f, struct cf_line *line, const char
   return CF_OK;
 }
 
+/* ---- gaps ---- */
+
+const struct cf_gap *cf_follow_gap(const struct cf_follow *f)
+{
+  return f->gap.count > 0 ? &f->gap : NULL;
+}
+
+void cf_follow_gap_told(struct cf_follow *f)
+{
+  f->gap = (struct cf_gap){.count = 0};
+}
+
 /* ---- marks ---- */
 
 void cf_follow_commit(struct cf_follow *f)
 {
-  for (size_t i = 0; i < f->files_n; i++)
+  for (size_t i = 0; i < f->files_n; i++) {
     f->files[i].safe = f->files[i].given;
+    f->files[i].safe_wake = f->files[i].wake;
+  }
 }
 
 enum cf_err cf_follow_marks(const struct cf_follow *f, struct cf_marks *marks)
@@ -217,7 +273,8 @@ enum cf_err cf_follow_marks(const struct cf_follow *f, struct cf_marks *marks)
     struct cf_mark mark = {.path = f->path,
                            .device = file->device,
                            .inode = file->inode,
-                           .offset = file->safe};
+                           .offset = file->safe,
+                           .wake = cf_wake_mark(&file->safe_wake)};
     if (file->head[0] == '\0')
       continue;
     memcpy(mark.head, file->head, sizeof mark.head);
@@ -239,9 +296,13 @@ static enum cf_err file_begin(struct cf_follow *f, const struct cf_marks *marks,
   if (err != CF_OK || (f->files_n > 0 && !f->files[f->files_n - 1].gone))
     return err;
   err = cf_follow_open(f, &fd, &st, fault);
-  if (err == CF_OK)
-    (void)cf_follow_add(f, fd, &st, 0, "");
-  return err == CF_E_NOTFOUND ? CF_OK : err;
+  if (err != CF_OK)
+    return err == CF_E_NOTFOUND ? CF_OK : err;
+  struct cf_followed *file = cf_follow_add(f, fd, &st, 0, "");
+  if (!f->rules.on)
+    err = cf_stream_new(f->rules.any_bytes, &file->stream);
+  file->lines.stream = file->stream;
+  return err;
 }
 
 enum cf_err cf_follow_new(const char *path, const struct cf_follow_rules *rules,

@@ -5,32 +5,24 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/diag.h"
 #include "lib/base/die.h"
-#include "lib/base/way.h"
+#include "lib/base/file.h"
 #include "lib/input/follow_in.h"
+#include "lib/input/packing.h"
 
-bool cf_follow_compressed(int fd)
+bool cf_follow_packed(int fd)
 {
-  static const struct {
-    size_t at;
-    struct cf_str bytes;
-    /* gzip, zstd, xz, bzip2 */
-  } magics[] = {{0, {"\x1f\x8b", 2}},
-                {0, {"\x28\xb5\x2f\xfd", 4}},
-                {0, {"\3757zXZ", 5}},
-                {4, {"1AY&SY", 6}}};
-  char start[16] = {0};
-  if (pread(fd, start, sizeof start, 0) <= 0)
-    return false;
-  for (size_t i = 0; i < sizeof magics / sizeof magics[0]; i++)
-    if (memcmp(start + magics[i].at, magics[i].bytes.p, magics[i].bytes.n) == 0)
-      return true;
-  return false;
+  char begin[CF_PACKING_LOOK];
+  ssize_t n = pread(fd, begin, sizeof begin, 0);
+  return n > 0 && cf_packing_of((struct cf_str){begin, (size_t)n}) != CF_PACKING_PLAIN;
 }
 
 static enum cf_err check_kind(const struct cf_follow *f, bool standard, int fd,
@@ -40,24 +32,8 @@ static enum cf_err check_kind(const struct cf_follow *f, bool standard, int fd,
   if (S_ISDIR(st->st_mode) || (only_files && !S_ISREG(st->st_mode)))
     return cf_fail(fault, CF_E_CONFIG, f->path, "is no regular file%s",
                    S_ISDIR(st->st_mode) || f->rules.on ? "" : "; as root it takes --pipe");
-  if (S_ISREG(st->st_mode) && cf_follow_compressed(fd))
-    return cf_fail(fault, CF_E_CONFIG, f->path,
-                   "is compressed; give its text to `counterfoil import -`");
-  return CF_OK;
-}
-
-/* The path, which is no "-". */
-static enum cf_err path_open(const struct cf_follow *f, int *fd, struct cf_fault *fault)
-{
-  bool waits = !f->rules.on && !f->rules.only_files;
-  int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | (waits ? 0 : O_NONBLOCK);
-  if (f->rules.no_links)
-    return cf_way_open(f->path, flags, NULL, NULL, fd, fault);
-  int got = open(f->path, flags);
-  if (got < 0)
-    return cf_fail_errno(fault, errno == ENOENT ? CF_E_NOTFOUND : CF_E_SYSTEM, f->path,
-                         "cannot open it");
-  *fd = got;
+  if (f->rules.on && cf_follow_packed(fd))
+    return cf_fail(fault, CF_E_CONFIG, f->path, "is compressed; import it without --follow");
   return CF_OK;
 }
 
@@ -69,7 +45,7 @@ enum cf_err cf_follow_open(const struct cf_follow *f, int *fd, struct stat *st,
   if (strcmp(f->path, "-") == 0)
     got = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
   else
-    err = path_open(f, &got, fault);
+    err = cf_opener_file(&f->rules.opener, f->path, &got, fault);
   if (err == CF_E_NOTFOUND && !f->rules.on)
     err = CF_E_SYSTEM;
   if (err != CF_OK)
@@ -95,9 +71,24 @@ struct cf_followed *cf_follow_add(struct cf_follow *f, int fd, const struct stat
                                .inode = st->st_ino,
                                .given = offset,
                                .safe = offset,
+                               .modified_us = cf_file_modified_us(st),
                                .heard_us = cf_clock_mono_us()};
-  file->modified_us = (int64_t)st->st_mtim.tv_sec * 1000000 + st->st_mtim.tv_nsec / 1000;
   cf_lines_init(&file->lines, offset);
   memcpy(file->head, head, strlen(head) + 1);
   return file;
+}
+
+void cf_follow_miss(struct cf_follow *f, const char *format, ...)
+{
+  char what[sizeof f->gap.what];
+  va_list args;
+  va_start(args, format);
+  (void)vsnprintf(what, sizeof what, format, args);
+  va_end(args);
+  cf_log(CF_LOG_WARNING, "%s; lines may be lost", what);
+  f->gap.last_us = cf_clock_now_us();
+  if (f->gap.count++ > 0)
+    return;
+  f->gap.first_us = f->looked_us < f->gap.last_us ? f->looked_us : f->gap.last_us;
+  memcpy(f->gap.what, what, sizeof what);
 }

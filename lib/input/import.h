@@ -4,30 +4,44 @@
  *
  * An event's id is its file's head, a point, and the line's byte offset. The
  * head is 16 hex digits of HMAC-SHA256(the ledger's import key, source || 0x00
- * || the file's first line), so that the same line is the same event however
- * often it is sent, and says nothing to who does not know the key. */
+ * || the file's first line with the NULs in front of it, its first CF_LINE_MAX
+ * bytes), so that the same line is the same event however often it is sent, and
+ * says nothing to who does not know the key.
+ *
+ * Where ids are of the line it is 32 hex digits of HMAC-SHA256(key, source ||
+ * 0x00 || line || 0x00 || how often that line stood in the file before,
+ * decimal), wherever the line stands. Equal lines of one second stay events of
+ * their own; but they are counted from 0 in each file and in each run, and only
+ * the last CF_REPEATS_N different lines are remembered (repeats.h): equal ones
+ * of two files, on both sides of a restart, or far apart, are one event. */
 #ifndef CF_INPUT_IMPORT_H
 #define CF_INPUT_IMPORT_H
 
 #include "lib/base/crypto.h"
-#include "lib/input/lines.h"
-#include "lib/input/marks.h"
+#include "lib/input/follow.h"
 
 #define CF_IMPORT_LINES 2000       /* of a batch, at most */
 #define CF_IMPORT_BYTES (4u << 20) /* of a batch, about */
 
+#define CF_IMPORT_EVENTS "/v1/events"
+#define CF_IMPORT_GAPS   "/v1/gaps"
+
 /* How to import. */
 struct cf_import_rules {
-  struct cf_str source;         /* a name (format.md); borrowed */
+  struct cf_str source; /* a name (format.md); borrowed */
+  enum cf_ids ids;
+  int zone_s;                   /* of times that have none (logline.h) */
+  bool again;                   /* the files were imported before (cf_import_send) */
   uint8_t key[CF_SEED_N];       /* the ledger's import key */
   uint64_t batch_max, body_max; /* what the ledger takes in a request: events, bytes */
   /* how long to try again while the ledger is not ready; INT64_MAX: for ever */
   int64_t patience_us;
   bool (*stopped)(void); /* true: give up waiting */
-  /* POST the NDJSON body to /v1/events?batch=1&long=cut. The answer's body is
+  /* POST the body to that route: CF_IMPORT_EVENTS, which gets NDJSON, with
+   * ?batch=1&long=cut, or CF_IMPORT_GAPS, which gets JSON. The answer's body is
    * appended to answer. CF_E_UNKNOWN, CF_E_PEER, CF_E_NOTREADY: try again. */
-  enum cf_err (*post)(void *context, struct cf_str body, int *status, struct cf_buf *answer,
-                      struct cf_fault *fault);
+  enum cf_err (*post)(void *context, const char *route, struct cf_str body, int *status,
+                      struct cf_buf *answer, struct cf_fault *fault);
   void *context;
 };
 
@@ -46,22 +60,47 @@ CF_MUST enum cf_err cf_import_new(const struct cf_import_rules *rules, struct cf
 void cf_import_free(struct cf_import *import); /* NULL is harmless */
 
 /* The head of a file with that first line. */
-void cf_import_head(const struct cf_import *import, struct cf_str first_line,
+void cf_import_head(const struct cf_import *import, const struct cf_line *first,
                     char head[CF_HEAD_N + 1]);
 
+/* Another file begins: equal lines are counted anew. */
+void cf_import_begin(struct cf_import *import);
 /* Put a line into the batch; it is copied. CF_E_NOMEM: nothing was put. */
 CF_MUST enum cf_err cf_import_add(struct cf_import *import, const struct cf_line *line,
                                   const char head[CF_HEAD_N + 1]);
+/* Would the id be of this line, in a file with that head? */
+struct cf_import_own {
+  char id[2][2 * CF_HEAD_N + 1]; /* they begin with one of these */
+};
+void cf_import_own(const struct cf_import *import, const struct cf_line *line,
+                   const char head[CF_HEAD_N + 1], struct cf_import_own *own);
+
 /* Is it time to send? */
 bool cf_import_full(const struct cf_import *import);
 
-/* Send the batch, if there is anything in it, until all of it is in the ledger:
+/* Send what was added, and wait until all of it is in the ledger:
  * what is refused is sent again as text, and a line whose id has other content
  * (of another file with the same first line) with a head made from the line
- * itself. On CF_OK the batch is empty. CF_E_LEAVING: stopped; CF_E_NOTREADY:
- * out of patience; CF_E_INVALID: the ledger refuses for another reason, which
- * is in the fault; then the batch is as it was. */
+ * itself. Where that is a file's first line, another version of the program or
+ * another zone made events of the file, and its lines would be there twice:
+ * CF_E_CONFLICT. With `again` what has an event is there, whatever that holds.
+ * CF_E_LEAVING: stopped; CF_E_NOTREADY: out of patience; CF_E_INVALID: the
+ * ledger refuses for another reason, which is in the fault; then nothing is
+ * forgotten, and the next call begins with what was refused. */
 CF_MUST enum cf_err cf_import_send(struct cf_import *import, struct cf_fault *fault);
+
+/* The same, but what was added goes on its way while more is added: a thread
+ * calls rules.post and rules.stopped. One batch is on its way at a time; the
+ * errors are those of the one before. */
+CF_MUST enum cf_err cf_import_pass(struct cf_import *import, struct cf_fault *fault);
+/* Wait until nothing is on its way. The errors of cf_import_send. */
+CF_MUST enum cf_err cf_import_wait(struct cf_import *import, struct cf_fault *fault);
+
+/* Tell the ledger that lines of the source may be lost, until it has that on
+ * disk. A ledger that does not take it, as one of before would not, is no
+ * error: it is logged. CF_E_LEAVING, CF_E_NOTREADY as above, CF_E_NOMEM. */
+CF_MUST enum cf_err cf_import_gap(struct cf_import *import, const struct cf_gap *gap,
+                                  struct cf_fault *fault);
 
 struct cf_import_counts cf_import_counts(const struct cf_import *import);
 

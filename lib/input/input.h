@@ -25,9 +25,9 @@ struct cf_input {
    * (no LF), until a row says yes: a glance, not a parse. */
   bool (*sniff)(struct cf_str line);
   /* Take the line apart into the values of l, which is empty. `attributes` are
-   * left as an object's text in l->attributes. CF_E_SYNTAX: it is not of this
-   * format after all, and becomes text; what was put into l is forgotten.
-   * CF_E_NOMEM. */
+   * left as an object's text in l->attributes, or in its others. CF_E_SYNTAX:
+   * it is not of this format after all, and becomes text; what was put into l
+   * is forgotten. CF_E_NOMEM. */
   enum cf_err (*take)(struct cf_logline *l, struct cf_str line);
 };
 extern const struct cf_input cf_input_table[CF_LOG_N];

@@ -25,7 +25,7 @@ void cf_lines_fini(struct cf_lines *lines)
 
 uint64_t cf_lines_read_to(const struct cf_lines *lines)
 {
-  return lines->offset + (lines->end - lines->start) + lines->passed;
+  return lines->offset + lines->nuls + (lines->end - lines->start) + lines->passed;
 }
 
 /* Give the n bytes at start as a line, and go on behind them and `gap` more
@@ -35,19 +35,41 @@ static void line_give(struct cf_lines *lines, size_t n, size_t gap, struct cf_li
   size_t kept = n < CF_LINE_MAX ? n : CF_LINE_MAX;
   line->cut = n > kept || lines->passed > 0;
   line->offset = lines->offset;
-  line->next = lines->offset + n + gap + lines->passed;
+  line->nuls = lines->nuls;
+  line->next = lines->offset + lines->nuls + n + gap + lines->passed;
   line->text = (struct cf_str){lines->p + lines->start, kept};
+  line->raw = (struct cf_str){line->text.p, line->cut || lines->nuls > 0 ? 0 : n + gap};
   if (!line->cut && kept > 0 && gap > 0 && line->text.p[kept - 1] == '\r')
     line->text.n--;
   lines->start += n + gap;
   lines->seen = lines->start;
   lines->offset = line->next;
   lines->passed = 0;
+  lines->nuls = 0;
+}
+
+/* `start` goes behind the NULs that are in front of its line. */
+static void pass_nuls(struct cf_lines *lines)
+{
+  size_t from = lines->start;
+  while (lines->start < lines->end && lines->p[lines->start] == '\0')
+    lines->start++;
+  lines->nuls += lines->start - from;
+  if (lines->seen < lines->start)
+    lines->seen = lines->start;
+}
+
+void cf_lines_forget(struct cf_lines *lines, size_t n)
+{
+  lines->end -= n;
+  if (lines->seen > lines->end)
+    lines->seen = lines->end;
 }
 
 bool cf_lines_take(struct cf_lines *lines, bool last, struct cf_line *line)
 {
-  if (lines->start == lines->end)
+  pass_nuls(lines);
+  if (lines->start == lines->end && (!last || lines->nuls == 0))
     return false;
   const char *lf = memchr(lines->p + lines->seen, '\n', lines->end - lines->seen);
   if (lf != NULL)
@@ -74,18 +96,27 @@ static void make_room(struct cf_lines *lines)
   lines->end = lines->seen = n;
 }
 
+static enum cf_err bytes_read(int fd, char *out, size_t max, size_t *n)
+{
+  ssize_t got;
+  do
+    got = read(fd, out, max);
+  while (got < 0 && errno == EINTR);
+  if (got < 0)
+    return CF_E_SYSTEM;
+  *n = (size_t)got;
+  return CF_OK;
+}
+
 enum cf_err cf_lines_read(struct cf_lines *lines, int fd, size_t *n)
 {
   if (lines->p == NULL && (lines->p = malloc(CF_LINE_MAX + READ_N)) == NULL)
     return CF_E_NOMEM;
   make_room(lines);
-  ssize_t got;
-  do
-    got = read(fd, lines->p + lines->end, READ_N);
-  while (got < 0 && errno == EINTR);
-  if (got < 0)
-    return CF_E_SYSTEM;
-  lines->end += (size_t)got;
-  *n = (size_t)got;
-  return CF_OK;
+  char *out = lines->p + lines->end;
+  enum cf_err err = lines->stream != NULL ? cf_stream_read(lines->stream, fd, out, READ_N, n)
+                                          : bytes_read(fd, out, READ_N, n);
+  if (err == CF_OK)
+    lines->end += *n;
+  return err;
 }

@@ -4,6 +4,10 @@
 
 #include "lib/input/logline.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "lib/input/logline_in.h"
 #include "lib/record/event.h"
 
@@ -14,39 +18,137 @@ void cf_logline_init(struct cf_logline *l)
   *l = (struct cf_logline){.format = CF_LOG_TEXT};
   cf_buf_init(&l->text, TEXT_MAX);
   cf_buf_init(&l->attributes, TEXT_MAX);
+  cf_buf_init(&l->inner, TEXT_MAX);
 }
 
 void cf_logline_fini(struct cf_logline *l)
 {
   cf_buf_fini(&l->text);
   cf_buf_fini(&l->attributes);
+  cf_buf_fini(&l->inner);
   cf_json_free(l->doc);
   l->doc = NULL;
 }
 
 /* ---- lines ---- */
 
-/* An event needs one of these three (api.md, POST /v1/events). */
-static void complete(struct cf_logline *l)
+static enum cf_err pairs_join(const struct cf_json *own, const struct cf_json *others,
+                              struct cf_buf *b)
 {
-  if (l->attributes.n > 0)
-    l->v[CF_M_ATTRIBUTES] = cf_buf_str(&l->attributes);
-  if (l->v[CF_M_METHOD].p == NULL && l->v[CF_M_ACTION].p == NULL && l->v[CF_M_MESSAGE].p == NULL)
-    l->v[CF_M_ACTION] = cf_input_table[l->format].action;
+  size_t n = cf_json_members(own), others_n = cf_json_members(others);
+  struct cf_json_pair *pairs = calloc(n + 2 * others_n + 1, sizeof *pairs);
+  if (pairs == NULL)
+    return CF_E_NOMEM;
+  struct cf_json_pair *more = pairs + n + others_n;
+  cf_json_pairs(own, pairs);
+  cf_json_pairs(others, more);
+  for (size_t i = 0, own_n = n; i < others_n; i++) {
+    bool twice = false;
+    for (size_t j = 0; j < own_n && !twice; j++)
+      twice = cf_str_eq(pairs[j].name, more[i].name);
+    if (!twice)
+      pairs[n++] = more[i];
+  }
+  enum cf_err err = cf_json_put_pairs(b, pairs, n, CF_ATTRIBUTES_DEPTH, NULL);
+  free(pairs);
+  return err;
 }
 
-enum cf_err cf_logline_parse(struct cf_logline *l, struct cf_str line)
+/* The others beside attributes that a line named itself: of two with one name
+ * the line's own stays. */
+static enum cf_err attributes_join(struct cf_logline *l)
 {
-  enum cf_log_format format = cf_input_sniff(line);
+  struct cf_json *own = NULL, *others = NULL;
+  struct cf_buf text, joined;
+  cf_buf_init(&text, TEXT_MAX);
+  cf_buf_init(&joined, TEXT_MAX);
+  cf_logline_others_put(l, &text);
+  enum cf_err err =
+      text.err != CF_OK ? text.err : cf_json_parse(cf_buf_str(&text), 8, &others, NULL);
+  if (err == CF_OK)
+    err = cf_json_parse(cf_buf_str(&l->attributes), CF_ATTRIBUTES_DEPTH, &own, NULL);
+  if (err == CF_OK)
+    err = pairs_join(own, others, &joined);
+  if (err == CF_OK) {
+    cf_buf_reset(&l->attributes);
+    cf_buf_putstr(&l->attributes, cf_buf_str(&joined));
+  }
+  cf_json_free(own);
+  cf_json_free(others);
+  cf_buf_fini(&text);
+  cf_buf_fini(&joined);
+  return err;
+}
+
+static void take_front_time(struct cf_logline *l)
+{
+  if (l->v[CF_M_TIME].p == NULL && l->front_time[0] != '\0')
+    l->v[CF_M_TIME] = cf_str_from(l->front_time);
+}
+
+/* An event needs method, action or message (api.md, POST /v1/events). */
+static enum cf_err complete(struct cf_logline *l)
+{
+  enum cf_err err = CF_OK;
+  if (l->attributes.n == 0)
+    cf_logline_others_put(l, &l->attributes);
+  else if (l->others_n > 0)
+    err = attributes_join(l);
+  if (err == CF_OK)
+    err = l->attributes.err;
+  if (l->attributes.n > 0)
+    l->v[CF_M_ATTRIBUTES] = cf_buf_str(&l->attributes);
+  take_front_time(l);
+  if (l->v[CF_M_METHOD].p == NULL && l->v[CF_M_ACTION].p == NULL && l->v[CF_M_MESSAGE].p == NULL)
+    l->v[CF_M_ACTION] = cf_input_table[l->format].action;
+  return err;
+}
+
+static void begin(struct cf_logline *l, const struct cf_line *line)
+{
   cf_logline_empty(l);
-  enum cf_err err = cf_input_table[format].take(l, line);
-  if (err == CF_E_SYNTAX)
-    return cf_logline_text(l, line, false);
+  if (line->nuls == 0)
+    return;
+  int n = snprintf(l->nuls, sizeof l->nuls, "%" PRIu64, line->nuls);
+  cf_logline_other(l, CF_STR("nuls_before"), (struct cf_str){l->nuls, (size_t)n}, true);
+}
+
+enum cf_err cf_logline_text(struct cf_logline *l, const struct cf_line *line)
+{
+  begin(l, line);
+  return cf_logline_message(l, line->text, line->cut);
+}
+
+/* A line that was wrapped, once more, as text. */
+static enum cf_err wrapped_text(struct cf_logline *l, const struct cf_line *line)
+{
+  struct cf_str inner = line->text;
+  bool wrapped;
+  begin(l, line);
+  enum cf_err err = cf_logline_unwrap(l, &inner, &wrapped);
+  if (err == CF_OK)
+    err = cf_logline_message(l, inner, false);
+  take_front_time(l);
+  return err;
+}
+
+enum cf_err cf_logline_parse(struct cf_logline *l, const struct cf_line *line)
+{
+  struct cf_str inner = line->text;
+  bool wrapped;
+  if (line->cut)
+    return cf_logline_text(l, line);
+  begin(l, line);
+  enum cf_err err = cf_logline_unwrap(l, &inner, &wrapped);
   if (err != CF_OK)
     return err;
+  cf_logline_unfront(l, &inner);
+  enum cf_log_format format = cf_input_sniff(inner);
+  err = format == CF_LOG_TEXT ? CF_E_SYNTAX : cf_input_table[format].take(l, inner);
+  if (err == CF_E_SYNTAX)
+    return wrapped ? wrapped_text(l, line) : cf_logline_text(l, line);
   l->format = format;
-  complete(l);
-  return CF_OK;
+  return err == CF_OK ? complete(l) : err;
 }
 
 /* ---- the event ---- */
@@ -94,28 +196,28 @@ static enum cf_err acceptable(struct cf_str event, struct cf_str source)
 {
   const struct cf_event_rules rules = {.source = source, .cut_long = true};
   struct cf_event parsed;
-  struct cf_fault fault;
+  struct cf_fault fault = {0};
   enum cf_err err = cf_event_parse(event, &rules, &parsed, &fault);
   if (err == CF_OK)
     cf_event_fini(&parsed);
   return err;
 }
 
-enum cf_err cf_logline_event(struct cf_logline *l, struct cf_str line, bool cut,
-                             struct cf_str source, struct cf_str id, struct cf_buf *b)
+enum cf_err cf_logline_event(struct cf_logline *l, const struct cf_line *line, struct cf_str source,
+                             struct cf_str id, struct cf_buf *b)
 {
   size_t start = b->n;
-  enum cf_err err = cut ? cf_logline_text(l, line, true) : cf_logline_parse(l, line);
+  enum cf_err err = cf_logline_parse(l, line);
   if (err != CF_OK)
     return err;
   cf_logline_put(l, source, id, b);
-  if (b->err != CF_OK || l->format == CF_LOG_TEXT || surely_acceptable(l, line))
+  if (b->err != CF_OK || l->format == CF_LOG_TEXT || surely_acceptable(l, line->text))
     return b->err;
   err = acceptable((struct cf_str){(const char *)b->p + start, b->n - start}, source);
   if (err == CF_OK || err == CF_E_NOMEM)
     return err;
   cf_buf_cut(b, b->n - start);
-  err = cf_logline_text(l, line, false);
+  err = cf_logline_text(l, line);
   if (err == CF_OK)
     cf_logline_put(l, source, id, b);
   return err != CF_OK ? err : b->err;

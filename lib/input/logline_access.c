@@ -12,18 +12,25 @@
 #include "config.h"
 
 #include "lib/input/logline_in.h"
+#include "lib/input/logline_names_in.h"
 
 #include <string.h>
 
-#include "lib/base/codec.h"
 #include "lib/record/address.h"
 
 #define BRACKET_MAX 48 /* bytes within the time's brackets */
+#define NUMBER_MAX  40 /* of a status, of bytes */
+#define OURS_N      12 /* of a line's others that are no key=value */
+/* bytes of l->text for one of a line: each may take four, and a field twice */
+#define ROOM       6
+#define NAME_MAX_N 64 /* of a key=value behind the line */
 
 /* The parts of a line, as they stand in it; .p is NULL where absent. */
 struct parts {
   struct cf_str front, time, request, status, bytes, referer, user_agent, extra;
   bool unterminated; /* the user agent has no closing quote */
+  bool plain;        /* the line has no escapes, and is UTF-8 */
+  struct cf_met met; /* in it */
 };
 
 static struct cf_str between(const char *from, const char *to)
@@ -71,12 +78,15 @@ static bool cut_time(struct cf_logline *l, struct cf_str line, struct parts *par
   return false;
 }
 
-/* A word up to a space or the end that is "-" or an integer the member
- * takes. */
-static bool cut_number(struct cf_str *rest, enum cf_member m, struct cf_str *word)
+/* A word of digits, perhaps behind a sign, or "-", up to a space or the end. It
+ * may be no value of its member: 000, -1, 18446744073709551615. */
+static bool cut_number(struct cf_str *rest, struct cf_str *word)
 {
   struct cf_str left = *rest, w = cf_str_cut(&left, ' ');
-  if (!cf_str_is(w, "-") && !cf_value_ok(m, w))
+  size_t i = w.n > 0 && w.p[0] == '-';
+  while (i < w.n && w.p[i] >= '0' && w.p[i] <= '9')
+    i++;
+  if (i < w.n || w.n == 0 || w.n > NUMBER_MAX)
     return false;
   *word = w;
   *rest = left;
@@ -89,15 +99,18 @@ static bool cut_result(struct cf_str s, struct parts *parts, struct cf_str *rest
   if (s.n == 0 || s.p[0] != ' ')
     return false;
   *rest = behind(s, s.p + 1);
-  if (!cut_number(rest, CF_M_STATUS, &parts->status))
+  if (!cut_number(rest, &parts->status))
     return false;
-  return rest->n == 0 || cut_number(rest, CF_M_BYTES, &parts->bytes);
+  return rest->n == 0 || cut_number(rest, &parts->bytes);
 }
 
 /* The next quote from p on that no backslash escapes; NULL without one. */
 static const char *next_quote(struct cf_str s, const char *p)
 {
-  for (const char *end = s.p + s.n; p < end; p++) {
+  const char *end = s.p + s.n, *quote = p < end ? memchr(p, '"', (size_t)(end - p)) : NULL;
+  if (quote == NULL || memchr(p, '\\', (size_t)(quote - p)) == NULL)
+    return quote;
+  for (; p < end; p++) {
     if (*p == '"')
       return p;
     if (*p == '\\')
@@ -118,23 +131,62 @@ static bool cut_request(struct cf_str s, struct parts *parts, struct cf_str *res
   return false;
 }
 
-/* Nothing, or words and quoted texts with a space before each. */
+static bool is_letter(char c)
+{
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* The length of `name=` at the front of s, or 0. */
+static size_t name_len(struct cf_str s)
+{
+  size_t i = 0;
+  while (i < s.n && i <= NAME_MAX_N &&
+         (is_letter(s.p[i]) || s.p[i] == '_' ||
+          (i > 0 && ((s.p[i] >= '0' && s.p[i] <= '9') || s.p[i] == '-' || s.p[i] == '.'))))
+    i++;
+  return i > 0 && i <= NAME_MAX_N && i < s.n && s.p[i] == '=' ? i + 1 : 0;
+}
+
+/* One field behind the line: a word, a quoted text, or one of these behind
+ * `name=`. */
+struct field {
+  struct cf_str whole, name, value; /* name.p is NULL where it has none */
+};
+
+/* Cut a field and the space before it off *s; false where there is none. */
+static bool field_take(struct cf_str *s, struct field *field)
+{
+  if (s->n < 2 || s->p[0] != ' ')
+    return false;
+  struct cf_str f = behind(*s, s->p + 1);
+  size_t name_n = name_len(f);
+  const char *value = f.p + name_n, *end = f.p + f.n, *p = value;
+  *field = (struct field){.name = {name_n > 0 ? f.p : NULL, name_n - (name_n > 0)}};
+  if (p < end && *p == '"') {
+    const char *close = next_quote(f, p + 1);
+    if (close == NULL)
+      return false;
+    field->value = between(p + 1, close);
+    p = close + 1;
+  } else {
+    while (p < end && *p != ' ' && *p != '"')
+      p++;
+    field->value = between(value, p);
+  }
+  if (p < end && *p != ' ')
+    return false;
+  field->whole = between(f.p, p);
+  *s = between(p, end);
+  return true;
+}
+
+/* Is it fields? Nothing is, too. */
 static bool is_fields(struct cf_str s)
 {
-  const char *p = s.p, *end = s.p + s.n;
-  while (p < end) {
-    if (*p++ != ' ' || p == end)
-      return false;
-    const char *close = *p == '"' ? next_quote(s, p + 1) : NULL;
-    if (*p == '"' && close == NULL)
-      return false;
-    if (close != NULL)
-      p = close + 1;
-    else
-      while (p < end && *p != ' ' && *p != '"')
-        p++;
-  }
-  return true;
+  struct field field;
+  while (field_take(&s, &field))
+    ;
+  return s.n == 0;
 }
 
 /* The user agent from its opening quote on. Quotes that nobody escaped are part
@@ -164,7 +216,7 @@ static void cut_rest(struct cf_str s, struct parts *parts)
     close = next_quote(s, close + 1);
   if (close == NULL) {
     if (s.n > 0)
-      parts->extra = s;
+      parts->extra = behind(s, s.p - 1);
     return;
   }
   parts->referer = between(s.p + 1, close);
@@ -174,69 +226,40 @@ static void cut_rest(struct cf_str s, struct parts *parts)
 
 /* ---- values ---- */
 
-/* The byte that \c stands for in the logs of Apache, lighttpd and nginx; -1:
- * none. */
-static int escaped(char c)
-{
-  static const char letters[] = "\"\\ntrbvfa", bytes[] = "\"\\\n\t\r\b\v\f\a";
-  const char *at = c != '\0' ? strchr(letters, c) : NULL;
-  return at == NULL ? -1 : bytes[at - letters];
-}
-
 /* The text of a field without its escapes. l->text has room for the whole line,
  * so that nothing in it moves. */
-static struct cf_str escapes_decode(struct cf_logline *l, struct cf_str s)
+static struct cf_str escapes_decode(struct cf_logline *l, struct parts *parts, struct cf_str s)
 {
-  if (!holds(s, '\\'))
+  if (parts->plain || s.n == 0)
     return s;
   size_t start = l->text.n;
-  for (size_t i = 0; i < s.n; i++) {
-    uint8_t byte = (uint8_t)s.p[i];
-    int c = byte == '\\' && i + 1 < s.n ? escaped(s.p[i + 1]) : -1;
-    if (byte == '\\' && i + 3 < s.n && s.p[i + 1] == 'x' &&
-        cf_hex_get_n((struct cf_str){s.p + i + 2, 2}, &byte, 1) == CF_OK)
-      i += 3;
-    else if (c >= 0)
-      byte = (uint8_t)c, i++;
-    cf_buf_putc(&l->text, (char)byte);
-  }
+  cf_logline_unescape(s, &l->text, &parts->met);
   return (struct cf_str){(const char *)l->text.p + start, l->text.n - start};
 }
 
-static void member_set(struct cf_logline *l, enum cf_member m, struct cf_str raw)
+static void member_set(struct cf_logline *l, struct parts *parts, enum cf_member m,
+                       struct cf_str raw)
 {
   if (raw.p != NULL && !cf_str_is(raw, "-"))
-    l->v[m] = escapes_decode(l, raw);
+    l->v[m] = escapes_decode(l, parts, raw);
 }
 
-/* What goes into attributes. In the order of their names, which is the
- * canonical one: the ledger takes such a text as it is. */
-enum other { CLIENT_HOST, EXTRA, FORWARDED_FOR, IDENT, PORT, UNTERMINATED, OTHERS_N };
-static const char *const other_names[OTHERS_N] = {"client_host", "extra", "forwarded_for",
-                                                  "ident",       "port",  "unterminated"};
+/* A value that the member does not take is kept under its name. */
+static void number_set(struct cf_logline *l, enum cf_member m, struct cf_str word)
+{
+  if (word.p == NULL || cf_str_is(word, "-"))
+    return;
+  if (cf_value_ok(m, word))
+    l->v[m] = word;
+  else
+    cf_logline_other(l, cf_str_from(cf_member_table[m].name), word, false);
+}
 
-struct others {
-  struct cf_str v[OTHERS_N];
-};
-
-static void other_add(struct cf_logline *l, struct others *others, enum other which,
+static void other_add(struct cf_logline *l, struct parts *parts, const char *name,
                       struct cf_str raw)
 {
   if (raw.n > 0 && !cf_str_is(raw, "-"))
-    others->v[which] = escapes_decode(l, raw);
-}
-
-static void put_others(const struct others *others, struct cf_buf *b)
-{
-  for (unsigned i = 0; i < OTHERS_N; i++) {
-    if (others->v[i].p == NULL)
-      continue;
-    if (b->n == 0)
-      cf_buf_putc(b, '{');
-    cf_json_put_member(b, other_names[i], others->v[i]);
-  }
-  if (b->n > 0)
-    cf_buf_putc(b, '}');
+    cf_logline_other(l, cf_str_from(name), escapes_decode(l, parts, raw), false);
 }
 
 /* ---- what stands before the time ---- */
@@ -251,13 +274,33 @@ static bool is_address(struct cf_str s)
   return cf_address_canonical(s, text) == CF_OK;
 }
 
+static struct cf_str first_of(struct cf_str list)
+{
+  return cf_str_cut(&list, ',');
+}
+
+static struct cf_str spaces_pass(struct cf_str s)
+{
+  while (s.n > 0 && s.p[0] == ' ')
+    s = behind(s, s.p + 1);
+  return s;
+}
+
+/* A word, and *s goes behind the spaces that follow it. */
+static struct cf_str cut_word(struct cf_str *s)
+{
+  struct cf_str word = cf_str_cut(s, ' ');
+  *s = spaces_pass(*s);
+  return word;
+}
+
 /* A client's word or, as proxies' addresses are logged, several with commas. */
 static struct cf_str cut_client(struct cf_str *s)
 {
   const char *from = s->p;
-  struct cf_str word = cf_str_cut(s, ' ');
+  struct cf_str word = cut_word(s);
   while (s->n > 0 && word.n > 1 && word.p[word.n - 1] == ',')
-    word = cf_str_cut(s, ' ');
+    word = cut_word(s);
   return between(from, word.p + word.n);
 }
 
@@ -267,24 +310,47 @@ static bool vhost_first(struct cf_str first, struct cf_str second, struct cf_str
 {
   if (is_address(first))
     return is_address(second) && holds(more, ' ');
-  if (is_address(second))
+  if (cf_logline_is_client(second))
     return more.n > 0;
   return !cf_str_is(second, "-") && holds(more, ' ') && !holds(first, ',');
 }
 
+/* A user's name may hold spaces. Servers that write two between fields leave
+ * one before it and one behind it. */
+static struct cf_str user_trim(struct cf_str s)
+{
+  struct cf_str rest = spaces_pass(s), word = cf_str_cut(&rest, ' ');
+  if (word.n == 0 || (cf_str_is(word, "-") && spaces_pass(rest).n == 0))
+    return (struct cf_str){NULL, 0};
+  if (s.n > 2 && s.p[0] == ' ' && s.p[s.n - 1] == ' ')
+    s = (struct cf_str){s.p + 1, s.n - 2};
+  return s;
+}
+
 static void cut_front(struct cf_str s, struct front *front)
 {
-  struct cf_str rest = s, first = cut_client(&rest), more = rest, second = cut_client(&more);
+  struct cf_str rest = spaces_pass(s), first = cut_client(&rest), more = rest,
+                second = cut_client(&more);
   *front = (struct front){.client = first};
   if (more.n > 0 && vhost_first(first, second, more)) {
     front->vhost = first;
     front->client = second;
     rest = more;
   }
-  /* A user's name may hold spaces; one word alone is the user. */
+  /* One word alone is the user. */
   if (holds(rest, ' '))
     front->ident = cf_str_cut(&rest, ' ');
-  front->user = rest;
+  front->user = user_trim(rest);
+}
+
+/* Something else stands in front, and what is left of the line is no user: a
+ * name of several words is one only behind a client and an ident name. */
+static bool too_many_words(const struct front *front)
+{
+  if (!holds(front->user, ' '))
+    return false;
+  return is_address(front->ident) ||
+         (!cf_str_is(front->ident, "-") && !cf_logline_is_client(first_of(front->client)));
 }
 
 /* lighttpd writes the virtual host where others have the ident name. */
@@ -293,71 +359,182 @@ static bool is_host(struct cf_str s)
   return cf_str_is(s, "localhost") || holds(s, '.') || holds(s, ':');
 }
 
-static void set_client(struct cf_logline *l, struct others *others, struct cf_str client)
+static void set_client(struct cf_logline *l, struct parts *parts, struct cf_str client)
 {
-  struct cf_str list = client, first = cf_str_cut(&list, ',');
-  if (cf_logline_ip(l, first) != CF_OK)
-    other_add(l, others, CLIENT_HOST, client);
-  else if (list.n > 0)
-    other_add(l, others, FORWARDED_FOR, client);
+  struct cf_str first = first_of(client), port, zone;
+  if (cf_logline_client(l, first, &port, &zone) != CF_OK) {
+    other_add(l, parts, "client_host", client);
+    return;
+  }
+  other_add(l, parts, "client_port", port);
+  other_add(l, parts, "client_zone", zone);
+  if (first.n < client.n)
+    other_add(l, parts, "forwarded_for", client);
 }
 
-static void set_front(struct cf_logline *l, struct others *others, struct cf_str s)
+static void set_front(struct cf_logline *l, struct parts *parts, struct front front)
 {
-  struct front front;
   struct cf_str port;
-  cut_front(s, &front);
   if (front.vhost.n == 0 && is_host(front.ident)) {
     front.vhost = front.ident;
     front.ident.n = 0;
   }
-  set_client(l, others, front.client);
-  other_add(l, others, IDENT, front.ident);
+  set_client(l, parts, front.client);
+  other_add(l, parts, "ident", front.ident);
   /* Apache's way to write a name of no bytes */
   if (cf_str_is(front.user, "\"\""))
     front.user.n = 0;
-  else if (front.user.n == 0)
-    front.user.p = NULL;
-  member_set(l, CF_M_USER, front.user);
+  member_set(l, parts, CF_M_USER, front.user);
   front.vhost = cf_logline_host(front.vhost, &port);
   if (front.vhost.n > 0)
-    member_set(l, CF_M_HOST, front.vhost);
-  other_add(l, others, PORT, port);
+    member_set(l, parts, CF_M_HOST, front.vhost);
+  other_add(l, parts, "port", port);
 }
 
-static void set_parts(struct cf_logline *l, const struct parts *parts)
+/* ---- what stands behind ---- */
+
+static bool time_take(struct cf_logline *l, struct cf_str name, struct cf_str value)
 {
-  struct others others = {.v = {{NULL, 0}}};
-  set_front(l, &others, parts->front);
-  cf_logline_request(l, escapes_decode(l, parts->request));
-  member_set(l, CF_M_STATUS, parts->status);
-  member_set(l, CF_M_BYTES, parts->bytes);
-  member_set(l, CF_M_REFERER, parts->referer);
-  member_set(l, CF_M_USER_AGENT, parts->user_agent);
-  if (parts->extra.n > 0)
-    others.v[EXTRA] =
-        parts->extra.p[0] == ' ' ? behind(parts->extra, parts->extra.p + 1) : parts->extra;
-  if (parts->unterminated)
-    other_add(l, &others, UNTERMINATED, CF_STR("user_agent"));
-  put_others(&others, &l->attributes);
+  bool below;
+  const struct cf_log_name *row = cf_log_name_find(name, &below);
+  bool taken = false;
+  for (; row != NULL && !taken && l->v[CF_M_DURATION_US].p == NULL; row = cf_log_name_next(row))
+    taken = cf_log_name_duration(row, l, value);
+  return taken;
 }
 
-/* The time is in brackets. */
+/* Names that are ours, or the ledger's, in attributes. */
+static bool is_taken(struct cf_str name)
+{
+  static const char *const names[] = {"extra", "not_utf8", "truncated", "unterminated"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    if (cf_str_is(name, names[i]))
+      return true;
+  return false;
+}
+
+static bool named_take(struct cf_logline *l, struct parts *parts, const struct field *field)
+{
+  if (field->name.p == NULL || is_taken(field->name) || l->others_n + OURS_N >= CF_OTHERS_MAX)
+    return false;
+  if (cf_str_is(field->value, "-") || time_take(l, field->name, field->value))
+    return true;
+  return cf_logline_other(l, field->name, escapes_decode(l, parts, field->value), false);
+}
+
+/* Fields with a name are attributes, or the time that the request took; gives
+ * the others. */
+static struct cf_str names_take(struct cf_logline *l, struct parts *parts)
+{
+  struct cf_str left = parts->extra, all = behind(left, left.p + 1);
+  char *kept = (char *)cf_buf_grow(&l->text, left.n);
+  struct field field;
+  size_t n = 0;
+  bool named = false;
+  while (field_take(&left, &field)) {
+    if (named_take(l, parts, &field)) {
+      named = true;
+      continue;
+    }
+    if (n > 0)
+      kept[n++] = ' ';
+    memcpy(kept + n, field.whole.p, field.whole.n);
+    n += field.whole.n;
+  }
+  return named ? (struct cf_str){kept, n} : all;
+}
+
+/* `extra` is as it stands in the line. */
+static void set_extra(struct cf_logline *l, struct parts *parts)
+{
+  struct cf_str extra = parts->extra;
+  if (extra.n == 0)
+    return;
+  if (is_fields(extra))
+    extra = names_take(l, parts);
+  else if (extra.p[0] == ' ')
+    extra = behind(extra, extra.p + 1);
+  if (!parts->plain) {
+    size_t start = l->text.n;
+    parts->met.raw |= cf_logline_verbatim(extra, &l->text);
+    extra = (struct cf_str){(const char *)l->text.p + start, l->text.n - start};
+  }
+  if (extra.n > 0)
+    cf_logline_other(l, CF_STR("extra"), extra, false);
+}
+
+/* ---- lines without a time ---- */
+
+/* uvicorn: [INFO:     ]client - "request" status phrase; the phrase says what
+ * the status does. */
+static bool cut_timeless(struct cf_str line, struct parts *parts)
+{
+  struct cf_str s = cf_str_starts(line, CF_STR("INFO: "))
+                        ? spaces_pass(behind(line, line.p + strlen("INFO: ")))
+                        : line;
+  struct cf_str client = cf_str_cut(&s, ' ');
+  if (!cf_str_starts(s, CF_STR("- \"")) || !cf_logline_is_client(client))
+    return false;
+  const char *close = memrchr(s.p, '"', s.n);
+  struct cf_str rest = behind(s, close + 1);
+  if (close < s.p + 3 || rest.n == 0 || rest.p[0] != ' ')
+    return false;
+  rest = behind(rest, rest.p + 1);
+  if (!cut_number(&rest, &parts->status))
+    return false;
+  for (size_t i = 0; i < rest.n; i++)
+    if (!is_letter(rest.p[i]) && rest.p[i] != ' ' && rest.p[i] != '-' && rest.p[i] != '\'')
+      return false;
+  parts->front = between(client.p, s.p + 1);
+  parts->request = between(s.p + 3, close);
+  return true;
+}
+
+/* ---- all of it ---- */
+
+static void set_parts(struct cf_logline *l, struct parts *parts, const struct front *front)
+{
+  set_front(l, parts, *front);
+  cf_logline_request(l, escapes_decode(l, parts, parts->request));
+  number_set(l, CF_M_STATUS, parts->status);
+  number_set(l, CF_M_BYTES, parts->bytes);
+  member_set(l, parts, CF_M_REFERER, parts->referer);
+  member_set(l, parts, CF_M_USER_AGENT, parts->user_agent);
+  set_extra(l, parts);
+  if (parts->unterminated)
+    cf_logline_other(l, CF_STR("unterminated"), CF_STR("user_agent"), false);
+  cf_logline_met_say(l, parts->met);
+}
+
+/* The time is in brackets; lines without one have no ident and no user. */
 bool cf_logline_access_sniff(struct cf_str line)
 {
-  return holds(line, '[');
+  return holds(line, '[') || (line.n > 0 && memmem(line.p, line.n, " - \"", 4) != NULL);
+}
+
+static bool cut_line(struct cf_logline *l, struct cf_str line, struct parts *parts)
+{
+  struct cf_str rest;
+  if (!cut_time(l, line, parts, &rest))
+    return cut_timeless(line, parts);
+  if (!cut_request(rest, parts, &rest))
+    return false;
+  cut_rest(rest, parts);
+  return true;
 }
 
 enum cf_err cf_logline_access_take(struct cf_logline *l, struct cf_str line)
 {
-  struct parts parts = {0};
-  struct cf_str rest;
-  if (!cut_time(l, cf_logline_unmark(line), &parts, &rest) || !cut_request(rest, &parts, &rest))
+  struct parts parts = {.plain = cf_logline_plain(line)};
+  struct front front;
+  if (!cut_line(l, cf_logline_unmark(line), &parts))
     return CF_E_SYNTAX;
-  cut_rest(rest, &parts);
-  if (cf_buf_grow(&l->text, line.n) == NULL)
+  cut_front(parts.front, &front);
+  if (too_many_words(&front))
+    return CF_E_SYNTAX;
+  if (cf_buf_grow(&l->text, ROOM * line.n) == NULL)
     return CF_E_NOMEM;
   cf_buf_reset(&l->text);
-  set_parts(l, &parts);
-  return l->text.err != CF_OK || l->attributes.err != CF_OK ? CF_E_NOMEM : CF_OK;
+  set_parts(l, &parts, &front);
+  return l->text.err != CF_OK ? CF_E_NOMEM : CF_OK;
 }

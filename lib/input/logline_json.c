@@ -1,192 +1,162 @@
 /* SPDX-License-Identifier: MIT */
-/* Lines that are JSON objects: members of ours, what web servers'
- * configurations usually call them, and the rest. */
+/* Lines that are JSON objects: members of ours, what servers usually call them,
+ * and the rest.
+ *
+ * All members that may be ours are gathered first, those of objects too, so
+ * that a line's order decides nothing that the table of names does. Then they
+ * are set, and what is left over is written as attributes: each under its name,
+ * those of objects in their objects. */
 #include "config.h"
 
 #include "lib/input/logline_in.h"
+#include "lib/input/logline_names_in.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/codec.h"
+#include "lib/base/utf8.h"
 #include "lib/record/scan.h"
 
-/* ---- Mending: what Apache's and other servers' formats write inside strings,
- * and JSON does not know ---- */
+#define TEXTS_MAX  65536 /* of texts put together for attributes, which hold less */
+#define EXTRA_MAX  3
+#define MENDED_MAX (1U << 24) /* a line of CF_LINE_MAX bytes, each escaped, is far below */
 
-static void put_control(struct cf_buf *b, uint8_t c)
-{
-  cf_buf_putf(b, "\\u%04x", c);
-}
-
-/* One byte of a string's value. */
-static void put_byte(struct cf_buf *b, uint8_t c)
-{
-  if (c < 0x20 || c == '"' || c == '\\')
-    put_control(b, c);
-  else
-    cf_buf_putc(b, (char)c);
-}
-
-/* The escape at s (a backslash): its mended form to b, and how many bytes it
- * took. */
-static size_t mend_escape(struct cf_str s, struct cf_buf *b)
-{
-  uint8_t byte;
-  char c = s.n > 1 ? s.p[1] : '\0';
-  if (c != '\0' && strchr("\"\\/bfnrtu", c) != NULL)
-    return cf_buf_put(b, s.p, 2), 2;
-  if (c == 'x' && s.n >= 4 && cf_hex_get_n((struct cf_str){s.p + 2, 2}, &byte, 1) == CF_OK)
-    return put_byte(b, byte), 4;
-  if (c == 'a' || c == 'v')
-    return put_control(b, c == 'a' ? '\a' : '\v'), 2;
-  return cf_buf_put(b, "\\\\", 2), 1;
-}
-
-static void text_mend(struct cf_str s, struct cf_buf *b)
-{
-  bool inside = false;
-  for (size_t i = 0; i < s.n;) {
-    uint8_t c = (uint8_t)s.p[i];
-    if (inside && c == '\\') {
-      i += mend_escape((struct cf_str){s.p + i, s.n - i}, b);
-      continue;
-    }
-    if (c == '"')
-      inside = !inside;
-    if (inside && c < 0x20)
-      put_control(b, c);
-    else
-      cf_buf_putc(b, (char)c);
-    i++;
-  }
-}
-
-static enum cf_err line_parse(struct cf_logline *l, struct cf_str line)
-{
-  enum cf_err err = cf_json_parse(line, CF_SCAN_DEPTH, &l->doc, NULL);
-  if (err != CF_E_SYNTAX)
-    return err;
-  text_mend(line, &l->text);
-  return l->text.err != CF_OK ? CF_E_NOMEM
-                              : cf_json_parse(cf_buf_str(&l->text), CF_SCAN_DEPTH, &l->doc, NULL);
-}
-
-/* ---- other names of our members ---- */
-
-enum how { HOW_MEMBER, HOW_CLIENT, HOW_REQUEST, HOW_TARGET, HOW_HOST, HOW_SECONDS, HOW_MS };
-
-/* By names in lower case without `_ - . @`: remote_addr, remoteAddr,
- * source.ip. */
-static const struct alias {
-  const char *name;
-  enum how how;
-  enum cf_member member;
-} aliases[] = {
-    {"remoteaddr", HOW_CLIENT, CF_M_IP},
-    {"remoteip", HOW_CLIENT, CF_M_IP},
-    {"remotehost", HOW_CLIENT, CF_M_IP},
-    {"clientip", HOW_CLIENT, CF_M_IP},
-    {"clientaddr", HOW_CLIENT, CF_M_IP},
-    {"client", HOW_CLIENT, CF_M_IP},
-    {"sourceip", HOW_CLIENT, CF_M_IP},
-    {"remoteuser", HOW_MEMBER, CF_M_USER},
-    {"username", HOW_MEMBER, CF_M_USER},
-    {"authuser", HOW_MEMBER, CF_M_USER},
-    {"sessionid", HOW_MEMBER, CF_M_SESSION},
-    {"timelocal", HOW_MEMBER, CF_M_TIME},
-    {"timeiso8601", HOW_MEMBER, CF_M_TIME},
-    {"timestamp", HOW_MEMBER, CF_M_TIME},
-    {"datetime", HOW_MEMBER, CF_M_TIME},
-    {"msec", HOW_MEMBER, CF_M_TIME},
-    {"ts", HOW_MEMBER, CF_M_TIME},
-    {"request", HOW_REQUEST, CF_M_METHOD},
-    {"requestline", HOW_REQUEST, CF_M_METHOD},
-    {"requestmethod", HOW_MEMBER, CF_M_METHOD},
-    {"httpmethod", HOW_MEMBER, CF_M_METHOD},
-    {"httprequestmethod", HOW_MEMBER, CF_M_METHOD},
-    {"verb", HOW_MEMBER, CF_M_METHOD},
-    {"requesturi", HOW_TARGET, CF_M_PATH},
-    {"requestpath", HOW_TARGET, CF_M_PATH},
-    {"uri", HOW_TARGET, CF_M_PATH},
-    {"url", HOW_TARGET, CF_M_PATH},
-    {"urlpath", HOW_TARGET, CF_M_PATH},
-    {"urloriginal", HOW_TARGET, CF_M_PATH},
-    {"path", HOW_TARGET, CF_M_PATH},
-    {"args", HOW_MEMBER, CF_M_QUERY},
-    {"querystring", HOW_MEMBER, CF_M_QUERY},
-    {"urlquery", HOW_MEMBER, CF_M_QUERY},
-    {"httphost", HOW_HOST, CF_M_HOST},
-    {"servername", HOW_HOST, CF_M_HOST},
-    {"virtualhost", HOW_HOST, CF_M_HOST},
-    {"vhost", HOW_HOST, CF_M_HOST},
-    {"statuscode", HOW_MEMBER, CF_M_STATUS},
-    {"httpstatus", HOW_MEMBER, CF_M_STATUS},
-    {"httpresponsestatuscode", HOW_MEMBER, CF_M_STATUS},
-    {"responsecode", HOW_MEMBER, CF_M_STATUS},
-    {"response", HOW_MEMBER, CF_M_STATUS},
-    {"bodybytessent", HOW_MEMBER, CF_M_BYTES},
-    {"bytessent", HOW_MEMBER, CF_M_BYTES},
-    {"responsesize", HOW_MEMBER, CF_M_BYTES},
-    {"size", HOW_MEMBER, CF_M_BYTES},
-    {"httpreferer", HOW_MEMBER, CF_M_REFERER},
-    {"httpreferrer", HOW_MEMBER, CF_M_REFERER},
-    {"httprequestreferrer", HOW_MEMBER, CF_M_REFERER},
-    {"referrer", HOW_MEMBER, CF_M_REFERER},
-    {"httpuseragent", HOW_MEMBER, CF_M_USER_AGENT},
-    {"useragentoriginal", HOW_MEMBER, CF_M_USER_AGENT},
-    {"useragent", HOW_MEMBER, CF_M_USER_AGENT},
-    {"agent", HOW_MEMBER, CF_M_USER_AGENT},
-    {"serverprotocol", HOW_MEMBER, CF_M_PROTOCOL},
-    {"requestprotocol", HOW_MEMBER, CF_M_PROTOCOL},
-    {"httpversion", HOW_MEMBER, CF_M_PROTOCOL},
-    {"requesttime", HOW_SECONDS, CF_M_DURATION_US},
-    {"durationms", HOW_MS, CF_M_DURATION_US},
-    {"requestid", HOW_MEMBER, CF_M_REQUEST_ID},
-    {"xrequestid", HOW_MEMBER, CF_M_REQUEST_ID},
-    {"httpxrequestid", HOW_MEMBER, CF_M_REQUEST_ID},
-    {"uniqueid", HOW_MEMBER, CF_M_REQUEST_ID},
-    {"msg", HOW_MEMBER, CF_M_MESSAGE},
+/* A member of the line, of its attributes, or of an object of which the table
+ * knows some. */
+struct spot {
+  struct cf_str name;
+  const struct cf_json *value;
+  const struct cf_log_name *row; /* NULL: it is none of ours */
+  size_t end;                    /* behind the spots of what is in it */
+  bool own;                      /* its name is that of a member of ours */
+  bool taken;                    /* it is not for attributes */
+  struct cf_str text;            /* what is left of an object of which something is taken */
 };
 
-#define ALIASES (sizeof aliases / sizeof aliases[0])
+/* What a line's members become: l's values, and the rest for its attributes. */
+struct taking {
+  struct cf_logline *l;
+  struct spot *spots; /* an object's before those of its members */
+  size_t n, max;
+  struct cf_json_pair extra[EXTRA_MAX]; /* what came with values: ports, a zone */
+  size_t extra_n;
+  struct cf_json_pair *pairs; /* while an object is put together */
+  struct cf_buf texts;        /* of extra and of spots; nothing in it moves */
+};
 
-/* name is that of an alias, but for its case and marks. */
-static bool spells(struct cf_str name, const char *alias)
+/* ---- gathering ---- */
+
+/* An object whose members are gathered. */
+struct level {
+  struct taking *t;
+  struct cf_str path; /* of the object; empty: the line's own */
+};
+
+static enum cf_err spot_add(struct taking *t, struct spot spot)
 {
-  for (size_t i = 0; i < name.n; i++) {
-    char c = name.p[i];
-    if (c == '_' || c == '-' || c == '.' || c == '@')
-      continue;
-    if (c >= 'A' && c <= 'Z')
-      c = (char)(c + ('a' - 'A'));
-    if (*alias == '\0' || c != *alias++)
-      return false;
+  if (t->n == t->max) {
+    size_t max = t->max == 0 ? 64 : 2 * t->max;
+    struct spot *more = realloc(t->spots, max * sizeof *more);
+    if (more == NULL)
+      return CF_E_NOMEM;
+    t->spots = more;
+    t->max = max;
   }
-  return *alias == '\0';
+  spot.end = t->n + 1;
+  t->spots[t->n++] = spot;
+  return CF_OK;
 }
 
-static const struct alias *find_alias(struct cf_str name)
+/* A line's own `source`, `writer` and `id` are not those of the event that it
+ * becomes: attributes. */
+static enum cf_member own_member(struct cf_str name)
 {
-  for (size_t i = 0; i < ALIASES; i++)
-    if (spells(name, aliases[i].name))
-      return &aliases[i];
-  return NULL;
+  enum cf_member m = cf_member_find(name);
+  return m == CF_M_SOURCE || m == CF_M_WRITER || m == CF_M_ID ? CF_M_N : m;
+}
+
+static enum cf_err gather_attribute(void *context, struct cf_str name, const struct cf_json *value)
+{
+  struct level *level = context;
+  if (!cf_json_fits(value, CF_ATTRIBUTES_DEPTH - 1))
+    return CF_E_SYNTAX;
+  return spot_add(level->t, (struct spot){.name = name, .value = value});
+}
+
+/* The path of a name in an object; empty where it is too long to be known. */
+static struct cf_str path_join(struct cf_str object, struct cf_str name, char path[CF_LOG_PATH_MAX])
+{
+  size_t n = object.n + (object.n > 0) + name.n;
+  if (object.n == 0)
+    return name;
+  if (n > CF_LOG_PATH_MAX)
+    return (struct cf_str){"", 0};
+  memcpy(path, object.p, object.n);
+  path[object.n] = '.';
+  memcpy(path + object.n + 1, name.p, name.n);
+  return (struct cf_str){path, n};
+}
+
+static enum cf_err gather(void *context, struct cf_str name, const struct cf_json *value)
+{
+  static const struct cf_log_name own[CF_M_N] = {
+#define CF_MEMBER(symbol, name, type, compartment, indexed, limit) \
+  {name, CF_HOW_MEMBER, CF_M_##symbol, 0},
+#include "lib/record/schema.def"
+#undef CF_MEMBER
+  };
+  struct level *level = context;
+  char path[CF_LOG_PATH_MAX];
+  struct level inner = {level->t, path_join(level->path, name, path)};
+  enum cf_member m = level->path.n == 0 ? own_member(name) : CF_M_N;
+  bool object = cf_json_type(value) == CF_JSON_OBJECT, below;
+  if (m == CF_M_ATTRIBUTES && object)
+    return cf_json_each(value, gather_attribute, level);
+  if (level->path.n == 0 && !cf_json_fits(value, CF_ATTRIBUTES_DEPTH - 1))
+    return CF_E_SYNTAX;
+  struct spot spot = {.name = name, .value = value, .own = m != CF_M_N};
+  spot.row = cf_log_name_find(inner.path, &below);
+  if (spot.row == NULL && spot.own)
+    spot.row = &own[m];
+  size_t at = level->t->n;
+  enum cf_err err = spot_add(level->t, spot);
+  if (err == CF_OK && object && below)
+    err = cf_json_each(value, gather, &inner);
+  if (err == CF_OK)
+    level->t->spots[at].end = level->t->n;
+  return err;
 }
 
 /* ---- values ---- */
 
-/* What a line's members become: l's values, and pairs for its attributes. */
-struct taking {
-  struct cf_logline *l;
-  struct cf_json_pair *pairs;
-  size_t pairs_n;
-  char port[16]; /* JSON text of the attribute of that name */
-};
-
-static void attribute_keep(struct taking *t, struct cf_str name, const struct cf_json *value)
+/* Where texts are put; all of its memory at once. */
+static struct cf_buf *texts(struct taking *t)
 {
-  t->pairs[t->pairs_n++] = (struct cf_json_pair){.name = name, .value = value};
+  if (t->texts.p == NULL && cf_buf_grow(&t->texts, TEXTS_MAX) != NULL)
+    cf_buf_reset(&t->texts);
+  return &t->texts;
+}
+
+static struct cf_str text_since(const struct taking *t, size_t at)
+{
+  return t->texts.err != CF_OK ? (struct cf_str){"", 0}
+                               : (struct cf_str){(const char *)t->texts.p + at, t->texts.n - at};
+}
+
+/* Put an attribute that is no member of the line; false where one has its
+ * name. */
+static bool extra_add(struct taking *t, struct cf_str name, struct cf_str s)
+{
+  if (s.n == 0)
+    return true;
+  for (size_t i = 0; i < t->n; i = t->spots[i].end)
+    if (cf_str_eq(t->spots[i].name, name))
+      return false;
+  struct cf_buf *b = texts(t);
+  size_t at = b->n;
+  cf_json_put_str(b, s);
+  t->extra[t->extra_n++] = (struct cf_json_pair){.name = name, .text = text_since(t, at)};
+  return true;
 }
 
 /* A scalar's text; false for objects and arrays. */
@@ -201,137 +171,237 @@ static bool scalar(const struct cf_json *value, struct cf_str *s)
   }
 }
 
-/* Decimal text times 10^shift as an integer, digits behind that cut off; false
- * for anything else. At least one point where `pointed`. */
-static bool scaled(struct cf_str s, unsigned shift, bool pointed, uint64_t *v)
+static bool set_client(struct taking *t, struct cf_str s)
 {
-  struct cf_str fraction = s, whole = cf_str_cut(&fraction, '.');
-  if (cf_u64_parse(whole, 1000000000, v) != CF_OK || (pointed && whole.n == s.n))
+  struct cf_str port, zone;
+  if (cf_logline_client(t->l, s, &port, &zone) != CF_OK)
     return false;
-  for (unsigned i = 0; i < shift; i++) {
-    bool digit = i < fraction.n && fraction.p[i] >= '0' && fraction.p[i] <= '9';
-    if (i < fraction.n && !digit)
-      return false;
-    *v = *v * 10 + (digit ? (uint64_t)(fraction.p[i] - '0') : 0);
-  }
-  return true;
-}
-
-static bool set_duration(struct cf_logline *l, struct cf_str s, unsigned shift, bool pointed)
-{
-  uint64_t v;
-  struct cf_buf b;
-  if (!scaled(s, shift, pointed, &v))
-    return false;
-  cf_buf_init(&b, sizeof l->duration - 1);
-  cf_buf_put_u64(&b, v);
-  memcpy(l->duration, cf_buf_cstr(&b), b.n + 1);
-  l->v[CF_M_DURATION_US] = (struct cf_str){l->duration, b.n};
-  cf_buf_fini(&b);
-  return true;
+  bool told = extra_add(t, CF_STR("client_port"), port);
+  return extra_add(t, CF_STR("client_zone"), zone) && told;
 }
 
 static bool set_host(struct taking *t, struct cf_str s)
 {
   struct cf_str port;
   t->l->v[CF_M_HOST] = cf_logline_host(s, &port);
-  if (port.n > 0) {
-    t->port[0] = '"';
-    memcpy(t->port + 1, port.p, port.n);
-    t->port[port.n + 1] = '"';
-    t->pairs[t->pairs_n++] =
-        (struct cf_json_pair){.name = CF_STR("port"), .text = {t->port, port.n + 2}};
-  }
-  return true;
+  return extra_add(t, CF_STR("port"), port);
 }
 
 /* As the member's type asks; text may be anything, its limit is the server's
  * business (?long=cut). */
-static bool set_member(struct cf_logline *l, enum cf_member m, struct cf_str s)
+static bool set_member(struct taking *t, enum cf_member m, struct cf_str s)
 {
   switch (cf_member_table[m].type) {
-  case CF_T_TIME: return cf_logline_time(l, s, true) == CF_OK;
-  case CF_T_ADDRESS: return cf_logline_ip(l, s) == CF_OK;
+  case CF_T_TIME: return cf_logline_time(t->l, s, true) == CF_OK;
+  case CF_T_ADDRESS: return set_client(t, s);
   case CF_T_OBJECT: return false;
   case CF_T_TEXT: break;
   default:
     if (!cf_value_ok(m, s))
       return false;
   }
-  l->v[m] = s;
-  return true;
-}
-
-static bool set_request(struct cf_logline *l, struct cf_str s)
-{
-  if (l->v[CF_M_PATH].p != NULL || l->v[CF_M_QUERY].p != NULL || l->v[CF_M_PROTOCOL].p != NULL ||
-      l->v[CF_M_MESSAGE].p != NULL)
-    return false;
-  cf_logline_request(l, s);
+  t->l->v[m] = s;
   return true;
 }
 
 static bool set_target(struct cf_logline *l, struct cf_str s)
 {
+  if (l->v[CF_M_PATH].p != NULL)
+    return cf_str_eq(l->v[CF_M_PATH], s);
   if (l->v[CF_M_QUERY].p != NULL && memchr(s.p, '?', s.n) != NULL)
     return false;
   cf_logline_target(l, s);
   return true;
 }
 
-static bool set_as(struct taking *t, enum how how, enum cf_member m, struct cf_str s)
+/* A request line, of which the method may be there already; or a target
+ * alone. */
+static bool set_request(struct cf_logline *l, struct cf_str s)
 {
-  if (t->l->v[m].p != NULL)
-    return cf_str_eq(t->l->v[m], s);
-  switch (how) {
-  case HOW_MEMBER: return set_member(t->l, m, s);
-  case HOW_CLIENT: return cf_logline_ip(t->l, s) == CF_OK;
-  case HOW_REQUEST: return set_request(t->l, s);
-  case HOW_TARGET: return set_target(t->l, s);
-  case HOW_HOST: return set_host(t, s);
-  case HOW_SECONDS: return set_duration(t->l, s, 6, true);
-  case HOW_MS: return set_duration(t->l, s, 3, false);
+  struct cf_str rest = s, method = cf_str_cut(&rest, ' '), had = l->v[CF_M_METHOD];
+  if (had.p != NULL && cf_str_eq(had, s))
+    return true;
+  if (rest.n == 0 && s.n > 0 && s.p[0] == '/')
+    return set_target(l, s);
+  if (l->v[CF_M_PATH].p != NULL || l->v[CF_M_QUERY].p != NULL || l->v[CF_M_PROTOCOL].p != NULL ||
+      l->v[CF_M_MESSAGE].p != NULL || (had.p != NULL && !cf_str_eq(had, method)))
+    return false;
+  cf_logline_request(l, s);
+  return true;
+}
+
+/* The host stands in its own place then, and the scheme stays where it is. */
+static bool set_url(struct taking *t, struct cf_str s)
+{
+  size_t scheme = cf_str_starts(s, CF_STR("https://"))  ? 8
+                  : cf_str_starts(s, CF_STR("http://")) ? 7
+                                                        : 0;
+  struct cf_str host = {s.p + scheme, 0};
+  if (scheme == 0 || t->l->v[CF_M_PATH].p != NULL)
+    return set_target(t->l, s);
+  while (scheme + host.n < s.n && host.p[host.n] != '/' && host.p[host.n] != '?')
+    host.n++;
+  struct cf_str target = {host.p + host.n, s.n - scheme - host.n};
+  if (set_target(t->l, target.n == 0 ? CF_STR("/") : target) && t->l->v[CF_M_HOST].p == NULL)
+    set_host(t, host);
+  return false;
+}
+
+static bool set_query(struct cf_logline *l, struct cf_str s)
+{
+  size_t mark = s.n > 0 && s.p[0] == '?';
+  l->v[CF_M_QUERY] = (struct cf_str){s.p + mark, s.n - mark};
+  return true;
+}
+
+static bool set_as(struct taking *t, const struct cf_log_name *row, struct cf_str s)
+{
+  struct cf_logline *l = t->l;
+  if (row->how == CF_HOW_REQUEST)
+    return set_request(l, s);
+  if (l->v[row->member].p != NULL)
+    return cf_str_eq(l->v[row->member], s);
+  switch (row->how) {
+  case CF_HOW_MEMBER: return set_member(t, row->member, s);
+  case CF_HOW_CLIENT: return set_client(t, s);
+  case CF_HOW_REQUEST: return set_request(l, s);
+  case CF_HOW_TARGET: return set_target(l, s);
+  case CF_HOW_URL: return set_url(t, s);
+  case CF_HOW_QUERY: return set_query(l, s);
+  case CF_HOW_HOST: return set_host(t, s);
+  case CF_HOW_DATE: return cf_logline_time(l, s, false) == CF_OK;
+  case CF_HOW_SECONDS:
+  case CF_HOW_MS:
+  case CF_HOW_US:
+  case CF_HOW_NS:
+  case CF_HOW_LATENCY: return cf_log_name_duration(row, l, s);
   }
   return false;
 }
 
-/* A line's own `source`, `writer` and `id` are not those of the event that it
- * becomes: attributes. */
-static enum cf_member own_member(struct cf_str name)
+/* The first row of a round that takes the value; a `-` is an absent one. */
+static bool set_spot(struct taking *t, const struct spot *spot, unsigned round)
 {
-  enum cf_member m = cf_member_find(name);
-  return m == CF_M_SOURCE || m == CF_M_WRITER || m == CF_M_ID ? CF_M_N : m;
-}
-
-static enum cf_err member_take(void *context, struct cf_str name, const struct cf_json *value)
-{
-  struct taking *t = context;
-  enum cf_member m = own_member(name);
-  const struct alias *alias = m == CF_M_N ? find_alias(name) : NULL;
   struct cf_str s;
-  if (m == CF_M_ATTRIBUTES && cf_json_type(value) == CF_JSON_OBJECT) {
-    cf_json_pairs(value, t->pairs + t->pairs_n);
-    t->pairs_n += cf_json_members(value);
-    return CF_OK;
-  }
-  if (cf_json_type(value) == CF_JSON_NULL)
-    return CF_OK;
-  bool known = (m != CF_M_N || alias != NULL) && scalar(value, &s);
-  if (known && (cf_str_is(s, "-") || (alias != NULL && s.n == 0)))
-    return CF_OK;
-  if (!known ||
-      !set_as(t, alias != NULL ? alias->how : HOW_MEMBER, alias != NULL ? alias->member : m, s))
-    attribute_keep(t, name, value);
-  return CF_OK;
+  size_t listed = spot->own ? 0 : cf_json_count(spot->value);
+  bool client = spot->row->member == CF_M_IP;
+  const struct cf_json *value =
+      listed == 1 || (listed > 1 && client) ? cf_json_element(spot->value, 0) : spot->value;
+  if (!scalar(value, &s))
+    return false;
+  if (cf_str_is(s, "-") || (!spot->own && s.n == 0))
+    return true;
+  for (const struct cf_log_name *row = spot->row; row != NULL;
+       row = spot->own ? NULL : cf_log_name_next(row))
+    if (row->round == round && set_as(t, row, s))
+      return listed <= 1;
+  return false;
 }
 
-static enum cf_err put_attributes(struct taking *t)
+static void set_spots(struct taking *t)
+{
+  for (unsigned round = 0; round < 2; round++)
+    for (size_t i = 0; i < t->n; i++)
+      if (t->spots[i].row != NULL && !t->spots[i].taken)
+        t->spots[i].taken = set_spot(t, &t->spots[i], round);
+}
+
+/* ---- attributes ---- */
+
+/* The spots from ≤ i < to that are side by side, as an object's text. */
+static enum cf_err put_object(struct taking *t, size_t from, size_t to, unsigned depth,
+                              struct cf_buf *b)
+{
+  size_t n = 0;
+  for (size_t i = from; i < to; i = t->spots[i].end)
+    if (!t->spots[i].taken)
+      t->pairs[n++] = (struct cf_json_pair){
+          .name = t->spots[i].name,
+          .value = t->spots[i].text.n > 0 ? NULL : t->spots[i].value,
+          .text = t->spots[i].text,
+      };
+  for (size_t i = 0; i < t->extra_n && b == &t->l->attributes; i++)
+    t->pairs[n++] = t->extra[i];
+  return cf_json_put_pairs(b, t->pairs, n, depth, NULL);
+}
+
+static bool any_taken(const struct taking *t, size_t from, size_t to)
+{
+  bool any = false;
+  for (size_t i = from; i < to; i++)
+    any = any || t->spots[i].taken;
+  return any;
+}
+
+/* The texts of the objects of which something is taken, those in them first,
+ * without that. */
+static enum cf_err put_rests(struct taking *t, size_t from, size_t to, unsigned depth)
+{
+  enum cf_err err = CF_OK;
+  for (size_t i = from; i < to && err == CF_OK; i = t->spots[i].end) {
+    struct spot *spot = &t->spots[i];
+    if (!any_taken(t, i + 1, spot->end))
+      continue;
+    err = put_rests(t, i + 1, spot->end, depth - 1);
+    struct cf_buf *b = texts(t);
+    size_t at = b->n;
+    if (err == CF_OK)
+      err = put_object(t, i + 1, spot->end, depth - 1, b);
+    spot->text = text_since(t, at);
+    spot->taken = spot->text.n <= 2;
+  }
+  return err;
+}
+
+/* Where they are larger than a record's may be, the line itself is what there
+ * is to read beside the members: `message`, of which ?long=cut keeps as much as
+ * of any text. */
+static enum cf_err put_attributes(struct taking *t, struct cf_str line)
 {
   struct cf_buf *b = &t->l->attributes;
-  if (t->pairs_n == 0)
-    return CF_OK;
-  enum cf_err err = cf_json_put_pairs(b, t->pairs, t->pairs_n, CF_ATTRIBUTES_DEPTH, NULL);
+  t->pairs = malloc((t->n + EXTRA_MAX) * sizeof *t->pairs);
+  if (t->pairs == NULL)
+    return CF_E_NOMEM;
+  enum cf_err err = put_rests(t, 0, t->n, CF_ATTRIBUTES_DEPTH);
+  if (err == CF_OK)
+    err = put_object(t, 0, t->n, CF_ATTRIBUTES_DEPTH, b);
+  free(t->pairs);
+  bool large = err == CF_E_FULL || b->n > cf_member_table[CF_M_ATTRIBUTES].limit;
+  if (large || (err == CF_OK && b->n == 2))
+    cf_buf_reset(b);
+  if (large) {
+    (void)cf_logline_verbatim(line, &t->l->text); /* not_utf8 is told already */
+    t->l->v[CF_M_MESSAGE] = cf_buf_str(&t->l->text);
+    err = t->l->text.err;
+  }
   return err == CF_E_INVALID ? CF_E_SYNTAX : err;
+}
+
+/* ---- lines ---- */
+
+/* Read a line and gather its members, in the place of those that were gathered
+ * before. CF_E_SYNTAX where the ledger would not take it; then nothing of l is
+ * set yet. */
+static enum cf_err line_gather(struct taking *t, struct cf_str text)
+{
+  struct level top = {t, {"", 0}};
+  cf_json_free(t->l->doc);
+  t->l->doc = NULL;
+  t->n = 0;
+  enum cf_err err = cf_json_parse(text, CF_SCAN_DEPTH, &t->l->doc, NULL);
+  return err == CF_OK ? cf_json_each(t->l->doc, gather, &top) : err;
+}
+
+static enum cf_err mended_gather(struct taking *t, struct cf_str line)
+{
+  struct cf_met met = {false, false};
+  struct cf_buf b;
+  cf_buf_init(&b, MENDED_MAX);
+  cf_logline_mend(line, &b, &met);
+  cf_logline_met_say(t->l, met);
+  enum cf_err err = b.err == CF_OK ? line_gather(t, cf_buf_str(&b)) : CF_E_NOMEM;
+  cf_buf_fini(&b);
+  return err;
 }
 
 bool cf_logline_json_sniff(struct cf_str line)
@@ -345,18 +415,17 @@ bool cf_logline_json_sniff(struct cf_str line)
 
 enum cf_err cf_logline_json_take(struct cf_logline *l, struct cf_str line)
 {
+  struct cf_str s = cf_logline_unmark(line);
   struct taking t = {.l = l};
-  enum cf_err err = line_parse(l, cf_logline_unmark(line));
-  if (err != CF_OK)
-    return err;
-  size_t most = cf_json_members(l->doc) +
-                cf_json_members(cf_json_member(l->doc, cf_member_table[CF_M_ATTRIBUTES].name)) + 1;
-  t.pairs = calloc(most, sizeof *t.pairs);
-  if (t.pairs == NULL)
-    return CF_E_NOMEM;
-  err = cf_json_each(l->doc, member_take, &t);
-  if (err == CF_OK)
-    err = put_attributes(&t);
-  free(t.pairs);
+  cf_buf_init(&t.texts, TEXTS_MAX);
+  enum cf_err err = cf_utf8_ok(s) ? line_gather(&t, s) : CF_E_SYNTAX;
+  if (err == CF_E_SYNTAX)
+    err = mended_gather(&t, s);
+  if (err == CF_OK) {
+    set_spots(&t);
+    err = put_attributes(&t, s);
+  }
+  cf_buf_fini(&t.texts);
+  free(t.spots);
   return err;
 }

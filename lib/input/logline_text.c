@@ -27,16 +27,19 @@ static struct cf_str message_head(struct cf_str s)
   return s;
 }
 
-enum cf_err cf_logline_text(struct cf_logline *l, struct cf_str line, bool cut)
+enum cf_err cf_logline_message(struct cf_logline *l, struct cf_str s, bool cut)
 {
-  cf_logline_empty(l);
+  /* Written so that it can be had back it is never shorter. */
+  struct cf_str most = cf_utf8_head(s, (size_t)cf_member_table[CF_M_MESSAGE].limit);
   l->format = CF_LOG_TEXT;
   /* Room for a NUL's place: an empty line is a value, not an absent one. */
-  cf_utf8_put(&l->text, line);
+  if (cf_logline_verbatim(most, &l->text))
+    cf_logline_other(l, CF_STR("not_utf8"), CF_STR("raw"), false);
   const char *p = cf_buf_cstr(&l->text);
   struct cf_str whole = {p, l->text.n}, head = message_head(whole);
-  if (cut || head.n < whole.n)
-    cf_buf_puts(&l->attributes, "{\"truncated\":[\"message\"]}");
+  if (cut || most.n < s.n || head.n < whole.n)
+    cf_logline_other(l, CF_STR("truncated"), CF_STR("[\"message\"]"), true);
+  cf_logline_others_put(l, &l->attributes);
   if (l->text.err != CF_OK || l->attributes.err != CF_OK)
     return CF_E_NOMEM;
   l->v[CF_M_MESSAGE] = head;
@@ -54,5 +57,5 @@ bool cf_logline_text_sniff(struct cf_str line)
 
 enum cf_err cf_logline_text_take(struct cf_logline *l, struct cf_str line)
 {
-  return cf_logline_text(l, line, false);
+  return cf_logline_message(l, line, false);
 }

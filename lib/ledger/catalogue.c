@@ -174,7 +174,7 @@ static bool file_gone(int directory, const struct cf_segment_meta *meta, const c
 
 /* Who wants to hear of each fault; NULL: nobody but the log. */
 struct hearer {
-  void (*each)(void *context, uint64_t first, const char *what);
+  void (*each)(void *context, uint64_t first, uint64_t last, const char *what);
   void *context;
 };
 
@@ -183,7 +183,7 @@ static void fault_tell(struct cf_ledger *l, const struct hearer *hearer,
 {
   cf_segment_seen(l, meta, what);
   if (hearer != NULL)
-    hearer->each(hearer->context, meta->first,
+    hearer->each(hearer->context, meta->first, meta->end - 1,
                  what == CF_SEEN_MISSING ? "its file, or the sums of its pages, is not there"
                  : what == CF_SEEN_ROW
                      ? "its file cannot be opened, or is not what the catalogue says of it"
@@ -292,7 +292,7 @@ static void row_judge(struct cf_ledger *l, const struct cf_segment_meta *meta,
     return;
   cf_buf_put(&j->unknown, &meta->first, sizeof meta->first);
   if (hearer != NULL)
-    hearer->each(hearer->context, meta->first,
+    hearer->each(hearer->context, meta->first, meta->end - 1,
                  "what the chain tells of it cannot be read, and it was not found good yet");
 }
 
@@ -359,7 +359,8 @@ void cf_ledger_segments_check(struct cf_ledger *l)
 }
 
 bool cf_ledger_segments_each(struct cf_ledger *l,
-                             void (*each)(void *context, uint64_t first, const char *what),
+                             void (*each)(void *context, uint64_t first, uint64_t last,
+                                          const char *what),
                              void *context)
 {
   const struct hearer hearer = {each, context};

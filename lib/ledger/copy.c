@@ -119,7 +119,7 @@ static enum cf_err env_try(struct cf_ledger *l, struct cf_fault *fault)
  * what it does to the copy is only what comes next. */
 static void child_try(struct cf_ledger *l, int words)
 {
-  struct cf_fault fault;
+  struct cf_fault fault = {0};
   sigset_t end;
   trial = words;
   (void)signal(SIGALRM, SIG_DFL);

@@ -3,10 +3,9 @@
  * window? Fingerprints say where to look, the record says whether it is so,
  * unless it is doubted: an event taken twice is better than one lost.
  *
- * A group is asked as a whole, segment by segment: a segment's filter is then
- * read through the processor's cache once for all of them. And where very many
- * sources share an id, their records are looked at once for all who ask for
- * it. */
+ * A group is screened as a whole: the filters of all segments are in memory,
+ * side by side, and most ids are new. And where very many sources share an id,
+ * their records are looked at once for all who ask for it. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -22,28 +21,45 @@
 /* looks that find damage: what else the unit may have is not looked for, or one
  * that cannot be read would hold up all who append */
 #define DAMAGED_MAX 256
+#define TAIL_AHEAD  8 /* asks whose places in a tail's index are on their way from memory */
+/* asks that are screened at once: there may be a hit for each of them in each
+ * segment */
+#define SCREENED_MAX 1024
 
 struct dedupe {
   struct cf_ledger *l;
   struct cf_dedupe_ask *ask;
   uint32_t n;
   int64_t now_us;
-  struct cf_view *view; /* up to what is committed; made when the first record must be looked at */
+  /* these two are made when the first record must be looked at: */
+  struct cf_view *view;   /* up to what is committed */
   struct cf_block *block; /* the last one opened */
   uint64_t block_first;   /* its first seq, or UINT64_MAX */
   struct cf_values values;
-  uint64_t *fingerprint; /* of the asks that are still open, and which they are */
-  uint32_t *open, *maybe;
+  struct cf_buf hits;           /* of asks that were screened: struct cf_id_hit */
   uint32_t damaged;             /* looks at the unit at hand that found damage */
   struct cf_buf offsets;        /* of candidates, each as it is in memory */
   struct cf_dedupe_ask **order; /* all asks by fingerprint and names; made when it is needed */
   bool *done;                   /* of each ask: a crowd was looked at in the unit at hand */
 };
 
+/* Asks that are still open. */
+struct screened {
+  uint64_t fingerprint[SCREENED_MAX];
+  uint32_t ask[SCREENED_MAX];
+  uint32_t n;
+};
+
 /* ---- looking at a record ---- */
 
-static enum cf_err doubting_view(struct dedupe *d)
+static enum cf_err look_begin(struct dedupe *d)
 {
+  if (d->block == NULL) {
+    d->block = malloc(sizeof *d->block);
+    if (d->block == NULL)
+      return CF_E_NOMEM;
+    cf_block_init(d->block);
+  }
   enum cf_err err = cf_view_at(d->l, d->l->size, &d->view);
   if (err == CF_OK)
     cf_view_doubt(d->view, true);
@@ -60,7 +76,7 @@ static enum cf_err open_block(struct dedupe *d, struct cf_tail *tail, uint64_t s
     return CF_OK;
   d->block_first = UINT64_MAX;
   if (d->view == NULL)
-    err = doubting_view(d);
+    err = look_begin(d);
   if (err == CF_OK && tail != NULL)
     err = cf_tail_check_block(d->l, tail, first);
   if (err == CF_OK)
@@ -173,7 +189,7 @@ static enum cf_err collect(struct dedupe *d, struct place place, uint64_t finger
   if (place.segment != NULL)
     CF_SEGMENT_READ(d->l->pool, place.segment, err, segment, collect_in(segment, fingerprint, &g))
   else
-    cf_tail_find_id(place.tail, fingerprint, offset_collect, &g);
+    cf_tail_find(place.tail, CF_M_ID, fingerprint, offset_collect, &g);
   err = pass_damage(d, err);
   return err == CF_OK ? d->offsets.err : err;
 }
@@ -297,80 +313,112 @@ static bool is_open(const struct dedupe *d, uint32_t i)
   return !d->ask[i].found && !d->done[i];
 }
 
+/* Most ids are new: to find that out is to wait for memory. */
+static enum cf_err search_tail(struct dedupe *d, struct cf_tail *tail)
+{
+  enum cf_err err = CF_OK;
+  unit_begin(d);
+  for (uint32_t k = 0; err == CF_OK && k < d->n; k++) {
+    if (k + TAIL_AHEAD < d->n)
+      cf_tail_look_id(tail, d->ask[k + TAIL_AHEAD].fingerprint);
+    if (is_open(d, k))
+      err = search_unit(d, (struct place){.tail = tail}, &d->ask[k]);
+  }
+  return err;
+}
+
 static enum cf_err search_tails(struct dedupe *d)
 {
   const struct cf_layout *layout = d->l->layout;
   enum cf_err err = CF_OK;
-  for (size_t i = layout->tails_n; err == CF_OK && i-- > 0;) {
-    unit_begin(d);
-    for (uint32_t k = 0; err == CF_OK && k < d->n; k++)
-      if (is_open(d, k))
-        err = search_unit(d, (struct place){.tail = layout->tails[i]}, &d->ask[k]);
-  }
+  for (size_t i = layout->tails_n; err == CF_OK && i-- > 0;)
+    err = search_tail(d, layout->tails[i]);
   return err;
 }
 
-/* The asks that are still open, for one segment. */
-static uint32_t gather_open(struct dedupe *d)
-{
-  uint32_t n = 0;
-  for (uint32_t i = 0; i < d->n; i++)
-    if (!d->ask[i].found) {
-      d->open[n] = i;
-      d->fingerprint[n++] = d->ask[i].fingerprint;
-    }
-  return n;
-}
-
-/* Those of the open asks that the segment may have; a filter that is not in
- * memory comes there with the first search. */
-static enum cf_err asks_screen(struct dedupe *d, const struct cf_segment_meta *meta,
-                               uint32_t open_n, uint32_t *maybe_n)
-{
-  if (cf_segment_screen_ids(d->l->pool, meta, d->fingerprint, open_n, d->maybe, maybe_n))
-    return CF_OK;
-  enum cf_err err = search_unit(d, (struct place){.segment = meta}, &d->ask[d->open[0]]);
-  if (err != CF_OK ||
-      cf_segment_screen_ids(d->l->pool, meta, d->fingerprint, open_n, d->maybe, maybe_n))
-    return err;
-  for (*maybe_n = 0; *maybe_n < open_n; (*maybe_n)++)
-    d->maybe[*maybe_n] = *maybe_n;
-  return CF_OK;
-}
-
-static enum cf_err search_one_segment(struct dedupe *d, const struct cf_segment_meta *meta,
-                                      uint32_t open_n)
-{
-  uint32_t maybe_n = 0;
-  unit_begin(d);
-  enum cf_err err = asks_screen(d, meta, open_n, &maybe_n);
-  for (uint32_t i = 0; err == CF_OK && i < maybe_n && d->damaged < DAMAGED_MAX; i++) {
-    uint32_t k = d->open[d->maybe[i]];
-    if (is_open(d, k))
-      err = search_unit(d, (struct place){.segment = meta}, &d->ask[k]);
-  }
-  return err;
-}
-
-/* Back to where not even a segment's newest record is within dedupe_records.
- * Where the clock was wrong for a while, a segment of that while may be too old
- * and those before it not. */
-static enum cf_err search_segments(struct dedupe *d)
+/* The segments where an ask may be, newest first: back to where not even a
+ * segment's newest record is within dedupe_records. Where the clock was wrong
+ * for a while, a segment of that while may be too old and those before it
+ * not. */
+static uint32_t segments_within(const struct dedupe *d, const struct cf_segment_meta **within)
 {
   const struct cf_layout *layout = d->l->layout;
-  enum cf_err err = CF_OK;
-  for (size_t i = layout->segments_n; err == CF_OK && i-- > 0;) {
+  uint32_t n = 0;
+  for (size_t i = layout->segments_n; i-- > 0;) {
     const struct cf_segment_meta *meta = &layout->segments[i];
     if (is_too_far_back(d, meta->end - 1))
       break;
-    if (is_too_old(d, meta->recorded_max_us))
-      continue;
-    uint32_t open_n = gather_open(d);
-    if (open_n == 0)
-      break;
-    err = search_one_segment(d, meta, open_n);
+    if (!is_too_old(d, meta->recorded_max_us))
+      within[n++] = meta;
+  }
+  return n;
+}
+
+static enum cf_err filters_bring(struct dedupe *d, const struct cf_segment_meta *const *segments,
+                                 uint32_t n)
+{
+  enum cf_err err = CF_OK;
+  for (uint32_t i = 0; err == CF_OK && i < n; i++)
+    if (!cf_segment_has_filter(d->l->pool, segments[i])) {
+      CF_SEGMENT_READ(d->l->pool, segments[i], err, segment, cf_segment_filter_load(segment))
+      if (err == CF_E_DAMAGED)
+        err = CF_OK; /* its ids are searched for without */
+    }
+  return err;
+}
+
+/* Some of the asks, as far as they are open: *from is where the next ones
+ * begin. */
+static void gather_open(const struct dedupe *d, uint32_t *from, struct screened *s)
+{
+  s->n = 0;
+  for (; *from < d->n && s->n < SCREENED_MAX; ++*from)
+    if (!d->ask[*from].found) {
+      s->ask[s->n] = *from;
+      s->fingerprint[s->n++] = d->ask[*from].fingerprint;
+    }
+}
+
+/* The hits come segment by segment, newest first. */
+static enum cf_err search_hits(struct dedupe *d, const struct screened *s,
+                               const struct cf_segment_meta *const *segments)
+{
+  const struct cf_id_hit *hit = (const struct cf_id_hit *)(const void *)d->hits.p;
+  enum cf_err err = d->hits.err;
+  for (size_t i = 0, n = d->hits.n / sizeof *hit; err == CF_OK && i < n; i++) {
+    uint32_t k = s->ask[hit[i].fingerprint];
+    if (i == 0 || hit[i].segment != hit[i - 1].segment)
+      unit_begin(d);
+    if (is_open(d, k) && d->damaged < DAMAGED_MAX)
+      err = search_unit(d, (struct place){.segment = segments[hit[i].segment]}, &d->ask[k]);
   }
   return err;
+}
+
+static enum cf_err search_segments(struct dedupe *d)
+{
+  const struct cf_segment_meta **within = malloc((d->l->layout->segments_n + 1) * sizeof *within);
+  if (within == NULL)
+    return CF_E_NOMEM;
+  struct screened s;
+  uint32_t segments_n = segments_within(d, within), from = 0;
+  enum cf_err err = filters_bring(d, within, segments_n);
+  while (err == CF_OK && segments_n > 0 && from < d->n) {
+    gather_open(d, &from, &s);
+    cf_segment_screen_ids(d->l->pool, within, segments_n, s.fingerprint, s.n, &d->hits);
+    err = search_hits(d, &s, within);
+  }
+  free(within);
+  return err;
+}
+
+static enum cf_err dedupe_search(struct dedupe *d)
+{
+  d->done = malloc(d->n * sizeof *d->done);
+  if (d->done == NULL)
+    return CF_E_NOMEM;
+  enum cf_err err = search_tails(d);
+  return err == CF_OK ? search_segments(d) : err;
 }
 
 enum cf_err cf_dedupe(struct cf_ledger *l, struct cf_dedupe_ask *ask, uint32_t n, int64_t now_us)
@@ -378,33 +426,18 @@ enum cf_err cf_dedupe(struct cf_ledger *l, struct cf_dedupe_ask *ask, uint32_t n
   if (n == 0)
     return CF_OK;
   struct dedupe d = {.l = l, .ask = ask, .n = n, .now_us = now_us, .block_first = UINT64_MAX};
-  d.block = malloc(sizeof *d.block);
-  d.fingerprint = malloc(n * sizeof *d.fingerprint);
-  d.open = malloc(n * sizeof *d.open);
-  d.maybe = malloc(n * sizeof *d.maybe);
-  d.done = malloc(n * sizeof *d.done);
   cf_buf_init(&d.offsets, SIZE_MAX / 2);
+  cf_buf_init(&d.hits, SIZE_MAX / 2);
   cf_values_init(&d.values);
-  enum cf_err err = d.block == NULL || d.fingerprint == NULL || d.open == NULL || d.maybe == NULL ||
-                            d.done == NULL
-                        ? CF_E_NOMEM
-                        : CF_OK;
-  if (d.block != NULL)
-    cf_block_init(d.block);
-  if (err == CF_OK)
-    err = search_tails(&d);
-  if (err == CF_OK)
-    err = search_segments(&d);
+  enum cf_err err = dedupe_search(&d);
+  cf_values_fini(&d.values);
   if (d.block != NULL)
     cf_block_fini(d.block);
-  cf_values_fini(&d.values);
   cf_view_put(d.view);
   free(d.block);
-  free(d.fingerprint);
-  free(d.open);
-  free(d.maybe);
   free(d.done);
   free(d.order);
   cf_buf_fini(&d.offsets);
+  cf_buf_fini(&d.hits);
   return err;
 }

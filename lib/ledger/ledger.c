@@ -45,6 +45,7 @@ void cf_ledger_free(struct cf_ledger *l)
   cf_wipe(l->salt_key, sizeof l->salt_key);
   if (l->lock_fd >= 0)
     (void)close(l->lock_fd); /* and with it the lock */
+  cf_ground_leave(&l->ground);
   if (l->directory >= 0)
     (void)close(l->directory);
   free(l->segments_path);
@@ -74,7 +75,8 @@ enum cf_err cf_ledger_new(const struct cf_conf *conf, const char *software,
   if (l == NULL)
     return CF_E_NOMEM;
   l->conf = conf;
-  l->directory = l->lock_fd = -1;
+  l->own = UINT64_MAX;
+  l->directory = l->lock_fd = l->ground.env = l->ground.segments = -1;
   pthread_mutex_t *const mutexes[] = {&l->commit, &l->look,     &l->judging,
                                       &l->seal,   &l->entering, &l->nap};
   for (size_t i = 0; i < sizeof mutexes / sizeof mutexes[0]; i++)
@@ -109,7 +111,10 @@ static enum cf_err open_directory(struct cf_ledger *l, struct cf_fault *fault)
   const char *data = l->conf->data;
   l->directory = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (l->directory < 0)
-    return cf_fail_errno(fault, CF_E_SYSTEM, data, "cannot open the data directory");
+    return cf_fail_errno(
+        fault, CF_E_SYSTEM, data,
+        "cannot open the data directory (this process is uid %lu: run as its owner)",
+        (unsigned long)geteuid());
   struct stat st;
   if (fstat(l->directory, &st) != 0)
     return cf_fail_errno(fault, CF_E_SYSTEM, data, "cannot look at the data directory");
@@ -198,7 +203,9 @@ static enum cf_err make_directory(const char *path, struct cf_fault *fault)
 {
   if (mkdir(path, 0700) == 0 || errno == EEXIST)
     return CF_OK;
-  return cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot make the directory");
+  return cf_fail_errno(
+      fault, CF_E_SYSTEM, path,
+      "cannot make the directory (make it and chown it to this user, or run `init --user NAME` as root)");
 }
 
 /* An existing DATA must hold nothing, or what an init that was cut short has
@@ -220,9 +227,11 @@ static enum cf_err check_empty(struct cf_ledger *l, bool *again, struct cf_fault
     *again |= strcmp(e->d_name, CF_UNFINISHED) == 0;
   }
   (void)closedir(d);
-  return any && !*again ? cf_fail(fault, CF_E_CONFLICT, l->conf->data,
-                                  "the data directory is not empty: a new ledger wants a new one")
-                        : CF_OK;
+  return any && !*again
+             ? cf_fail(
+                   fault, CF_E_CONFLICT, l->conf->data,
+                   "the data directory is not empty: a new ledger wants a new one, so name another as `data`, or use the ledger that is here")
+             : CF_OK;
 }
 
 /* Remove a directory of files that an init has left. */
@@ -418,8 +427,10 @@ enum cf_err cf_ledger_continue(const struct cf_conf *conf, struct cf_str checkpo
 static enum cf_err open_signer(struct cf_ledger *l, struct cf_fault *fault)
 {
   if (l->conf->origin != NULL && strcmp(l->conf->origin, l->origin) != 0)
-    return cf_fail(fault, CF_E_CONFIG, "origin", "this ledger is %s: an origin cannot be changed",
-                   l->origin);
+    return cf_fail(
+        fault, CF_E_CONFIG, "origin",
+        "this ledger is %s: an origin cannot be changed, so set that one, or take the line away",
+        l->origin);
   enum cf_err err = cf_signer_open(l->conf->signer, cf_str_from(l->origin), &l->signer, fault);
   /* not by an owner of this ledger, whose lock is ours: nobody to wait for */
   if (err == CF_E_LOCKED)
@@ -480,6 +491,8 @@ static enum cf_err open_inside(struct cf_ledger *l, struct cf_fault *fault)
   if (err == CF_OK)
     err = cf_signed_vouch(l, fault);
   if (err == CF_OK)
+    err = cf_ground_take(l, fault);
+  if (err == CF_OK)
     err = cf_kept_begin(l);
   if (err == CF_OK && !cf_signer_last(l->signer, &last))
     err = sign_genesis(l, fault); /* a ledger of before `init` did */
@@ -487,6 +500,7 @@ static enum cf_err open_inside(struct cf_ledger *l, struct cf_fault *fault)
     err = cf_recover_sweep(l, fault);
   if (err != CF_OK)
     return err;
+  cf_roll_tell_limit(l);
   cf_ledger_segments_check(l);
   if (!cf_space_reserve(l))
     cf_log(CF_LOG_WARNING, "there is no space for the reserve");
@@ -554,47 +568,4 @@ void cf_ledger_close(struct cf_ledger *l)
            cf_fault_text(&fault, err));
   cf_buf_fini(&note);
   cf_ledger_free(l);
-}
-
-/* ---- what it is ---- */
-
-int cf_ledger_directory(const struct cf_ledger *ledger)
-{
-  return ledger->directory;
-}
-
-const struct cf_vkey *cf_ledger_vkey(const struct cf_ledger *ledger)
-{
-  return &ledger->vkey;
-}
-
-const struct cf_vkey *cf_ledger_previous(const struct cf_ledger *ledger)
-{
-  return ledger->signer != NULL ? cf_signer_previous(ledger->signer) : NULL;
-}
-
-const uint8_t *cf_ledger_import_key(const struct cf_ledger *ledger)
-{
-  return ledger->import_key;
-}
-
-/* Table and length of the key first, so that no two rows have one text. */
-bool cf_ledger_row_mac(const struct cf_ledger *ledger, const struct cf_row *row,
-                       uint8_t mac[CF_HASH_N])
-{
-  uint8_t key_n[8];
-  const struct cf_str parts[] = {cf_str_from(cf_table_files[row->table]),
-                                 {(const char *)key_n, sizeof key_n},
-                                 row->key,
-                                 row->value};
-  if (ledger->signer == NULL)
-    return false;
-  cf_u64_put(key_n, row->key.n);
-  cf_signer_mac(ledger->signer, parts, 4, mac);
-  return true;
-}
-
-struct cf_turns *cf_ledger_turns(const struct cf_ledger *ledger)
-{
-  return ledger->turns;
 }

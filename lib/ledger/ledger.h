@@ -29,6 +29,12 @@ CF_MUST enum cf_err cf_ledger_init(const struct cf_conf *conf, struct cf_fault *
 CF_MUST enum cf_err cf_ledger_continue(const struct cf_conf *conf, struct cf_str checkpoint,
                                        const struct cf_vkey *vkey, struct cf_fault *fault);
 
+/* What an open ledger that continues another says of that: a `service` record
+ * `restore` and, where so many records of the other were signed and are not
+ * there any more, a `loss` record with the reason `gap`. The errors of
+ * cf_ledger_append. */
+CF_MUST enum cf_err cf_ledger_restored(struct cf_ledger *ledger, uint64_t lost);
+
 /* Become the owner: lock, recover, check against what was signed, record the
  * start, seal. conf must outlive the ledger. software goes into the start
  * record ("counterfoil 0.1.0"). CF_E_LOCKED: another process owns it (nothing
@@ -112,11 +118,12 @@ struct cf_row {
 };
 
 /* Whose an append is, which says what it may use where space or time is short.
- * CALLER: a request; its clients' events are refused below min_free. READER: it
- * tells of a read, and has half of that reserve: below min_free / 2, and when
- * the reserve file had to be given up, it is refused, and it never causes that;
- * the rest is kept for what must go on, as revoking a token. LEDGER: a thread
- * of the ledger's own; it is taken while the ledger leaves. */
+ * CALLER: a request; events of clients, and what they say they missed, are
+ * refused below min_free. READER: it tells of a read, and has half of that
+ * reserve: below min_free / 2, and when the reserve file had to be given up, it
+ * is refused, and it never causes that; the rest is kept for what must go on,
+ * as revoking a token. LEDGER: a thread of the ledger's own; it is taken while
+ * the ledger leaves. */
 enum cf_append_by { CF_BY_CALLER, CF_BY_READER, CF_BY_LEDGER };
 
 /* Memory that an append takes until it returns, for each of its events and
@@ -135,9 +142,19 @@ struct cf_append {
 };
 /* Append; returns when everything in it is durable. Duplicates are looked for
  * by (source, id) among events within dedupe_window. CF_E_SPACE: below
- * min_free, where it brings events of clients, or as said above (nothing was
+ * min_free, where it is of clients, or as said above (nothing was
  * taken); CF_E_NOMEM, CF_E_STORE: nothing was taken; CF_E_LEAVING. */
 CF_MUST enum cf_err cf_ledger_append(struct cf_ledger *ledger, struct cf_append *append);
+/* The same, but the thread need not wait. Where it gives CF_OK, `done` is
+ * called once, with what cf_ledger_append would give: by whichever thread led
+ * the group, this one before it returns perhaps. No lock of the ledger's is
+ * held then but what a segment's entering takes, and whoever led may hold what
+ * he appended under: it may append, but must take no lock under which anybody
+ * appends, nor wait for a peer: others' answers wait behind it.
+ * What append points to stays until then. Any error: `done` is not called. */
+CF_MUST enum cf_err cf_ledger_append_then(struct cf_ledger *ledger, struct cf_append *append,
+                                          void (*done)(void *context, enum cf_err err),
+                                          void *context);
 /* Would a READER's append be taken, as far as space goes? What cannot be
  * recorded must not be shown, even where its record can wait. Costs a lock. */
 bool cf_ledger_reads_ok(struct cf_ledger *ledger);
@@ -159,6 +176,11 @@ CF_MUST enum cf_err cf_ledger_seal(struct cf_ledger *ledger, uint64_t size, stru
                                    struct cf_fault *fault);
 
 /* ---- state ---- */
+/* Were its files, or the signer's directory, removed, moved away or replaced
+ * under it? Then nothing is appended or signed any more (CF_E_NOTREADY), and
+ * the process ends in a moment. */
+bool cf_ledger_lost(const struct cf_ledger *ledger);
+
 struct cf_ledger_state {
   uint64_t size;         /* durable */
   uint64_t sealed;       /* of the newest checkpoint */
@@ -184,11 +206,12 @@ void cf_ledger_state(struct cf_ledger *ledger, struct cf_ledger_state *state);
  * not looked at, but where files came back the chain is read again if it could
  * not be whole. The ledger does it itself at the start and once a minute. */
 void cf_ledger_segments_check(struct cf_ledger *ledger);
-/* The same, and call each for every fault: the segment's first record, and what
- * is wrong. What the chain tells is read now, if it was not yet; false where it
- * cannot be read whole: there may be more. */
+/* The same, and call each for every fault: the segment's first and last record,
+ * and what is wrong. What the chain tells is read now, if it was not yet; false
+ * where it cannot be read whole: there may be more. */
 bool cf_ledger_segments_each(struct cf_ledger *ledger,
-                             void (*each)(void *context, uint64_t first, const char *what),
+                             void (*each)(void *context, uint64_t first, uint64_t last,
+                                          const char *what),
                              void *context);
 
 /* A MAC over a row that whoever has DATA alone cannot make. false: opened as

@@ -42,7 +42,9 @@
 /* Which segments and generations hold the records: immutable, counted, replaced
  * whole. */
 struct cf_layout {
-  atomic_uint refs;
+  atomic_uint refs;  /* of those who read what it shows, which goes with the last one */
+  atomic_uint links; /* that keep the rest: one of all who read, the one before it, a rewriter */
+  struct cf_layout *next; /* what replaced it, linked; under look */
   size_t segments_n, tails_n;
   struct cf_segment_meta *segments;
   struct cf_tail **tails;
@@ -72,8 +74,14 @@ struct cf_waiter {
   struct cf_intake intake;
   enum cf_err err;
   size_t bytes;
-  bool leads; /* it is woken to lead, not because it has its answer */
+  bool leads;  /* it is woken to lead, not because it has its answer */
+  bool sleeps; /* its thread does, and is woken by: */
   sem_t wake;
+  bool looks; /* and will be one of the queue's lookers then */
+  /* What is called where its thread does not wait. */
+  void (*done)(void *context, enum cf_err err);
+  void *context;
+  struct cf_ledger *ledger;
   struct cf_waiter *next;
 };
 
@@ -81,10 +89,13 @@ struct cf_queue {
   pthread_mutex_t lock;
   pthread_cond_t idle; /* signalled when the last one left */
   struct cf_waiter *head, **tail;
+  size_t waiting;          /* how many those are */
   size_t bytes;            /* of text, of all that wait */
   bool leading;            /* somebody was told to lead and has not committed yet */
   unsigned flushing;       /* groups that are committed and not yet on disk */
   unsigned inside;         /* appends without an answer */
+  unsigned lookers;        /* threads that will look at it before they leave it, */
+  unsigned staying;        /* and sleepers that will be such */
   struct cf_event *posted; /* CF_POSTED_MAX of room */
   size_t posted_n;
   uint64_t posted_dropped;
@@ -100,10 +111,26 @@ struct cf_seen_segment {
   unsigned what; /* mask of them */
 };
 
+/* What is open, and the path in the directory `at` that must lead to it. */
+struct cf_spot {
+  int at;
+  const char *path;
+  dev_t device;
+  ino_t inode;
+};
+struct cf_ground {
+  struct cf_spot spot[5];
+  size_t n;          /* of them; 0: not looked at, as during init */
+  size_t of_records; /* the first ones, without which no record is kept */
+  int env, segments; /* kept open, so that their inodes are not given to others */
+  atomic_bool lost;
+};
+
 struct cf_ledger {
   const struct cf_conf *conf;
   int directory; /* DATA */
   int lock_fd;
+  struct cf_ground ground;
   char *segments_path, *env_path;
   bool own_key;              /* opened as evidence: record 0 alone says whose it is */
   char *scratch;             /* of a ledger opened as evidence: the directory of its env */
@@ -125,8 +152,9 @@ struct cf_ledger {
   int64_t last_recorded_us;
   uint64_t generation; /* number of the newest one */
   uint8_t last_hash[CF_HASH_N];
+  uint8_t sum[CF_HASH_N]; /* of all pieces */
   uint8_t salt_key[CF_SALTKEY_N];
-  struct cf_filling filling;
+  struct cf_filling filling, planned; /* planned: with what is being committed */
   struct cf_levels levels;
   struct cf_tail *tail; /* the newest generation; the layout's last */
 
@@ -149,6 +177,8 @@ struct cf_ledger {
   uint64_t aside; /* files in segments/aside at the start */
 
   uint64_t found; /* records that the start found */
+  bool sums_fit;  /* the pieces that it found have the sum that is in the head */
+  uint64_t own;   /* and that is vouched for: those from here on are the log's; or UINT64_MAX */
   pthread_mutex_t judging;
   atomic_bool tails_checked; /* those in the tail were held against the tree */
   atomic_bool judged;        /* the segments were held against the chain once */
@@ -174,8 +204,9 @@ struct cf_ledger {
   bool stop, roll_due;
   int64_t space_checked_us; /* under queue.lock, with the two */
   bool space_ok;
-  uint64_t space_left;      /* then */
-  atomic_bool reserve_gone; /* given up, and not made again */
+  uint64_t space_left;           /* then */
+  _Atomic int64_t space_told_us; /* that something is refused for it; 0: never */
+  atomic_bool reserve_gone;      /* given up, and not made again */
 };
 
 /* Where in its round the scrubber is. */
@@ -196,12 +227,13 @@ struct cf_head {
   int64_t last_recorded_us;
   uint64_t generation;
   uint8_t last_hash[CF_HASH_N];
+  uint8_t sum[CF_HASH_N]; /* of all pieces; random where the row has none: it fits none */
 };
 CF_MUST enum cf_err cf_meta_put_head(struct cf_ledger *l, struct cf_bdb_txn *txn,
                                      const struct cf_head *head);
 CF_MUST enum cf_err cf_meta_get_head(struct cf_ledger *l, struct cf_head *head);
-/* Is the row on disk one that this signer's key made a MAC for? It is made with
- * the row; rows of an older version have none. */
+/* Is the row on disk what l goes on from, and one that this signer's key made a
+ * MAC for? It is made with the row; rows of an older version have none. */
 bool cf_meta_head_vouched(struct cf_ledger *l, const struct cf_signer *signer);
 CF_MUST enum cf_err cf_meta_put_tail(struct cf_ledger *l, struct cf_bdb_txn *txn,
                                      const struct cf_tail_meta *meta);
@@ -247,17 +279,35 @@ extern const char *const cf_table_files[CF_TABLES_ALL];
 CF_MUST enum cf_err cf_meta_open(struct cf_ledger *l, enum cf_bdb_open how, struct cf_fault *fault);
 void cf_meta_close(struct cf_ledger *l);
 
+/* ground.c */
+/* Once all is open: from now on it is looked at whether it is still there. */
+CF_MUST enum cf_err cf_ground_take(struct cf_ledger *l, struct cf_fault *fault);
+void cf_ground_leave(struct cf_ground *ground);
+/* Before anything is acknowledged: is what was written where the next start
+ * finds it? false once is false for good, and is told in the log. Five system
+ * calls. */
+bool cf_ground_holds(struct cf_ledger *l);
+/* Before anything is signed: the same, and of the signer's directory, the lock,
+ * each file of the log and each table. */
+bool cf_ground_holds_all(struct cf_ledger *l);
+/* By the clerk: where that is not so the process ends, after a moment in which
+ * requests get their answers. */
+void cf_ground_watch(struct cf_ledger *l);
+
 /* space.c */
 /* under queue.lock; asks the system at most five times a second */
 bool cf_space_ok(struct cf_ledger *l);
 bool cf_space_reads_ok(struct cf_ledger *l); /* for records of reads */
+/* something was refused for want of space: say so in the log, once a minute */
+void cf_space_tell(struct cf_ledger *l);
 uint64_t cf_space_free(const struct cf_ledger *l);
 /* make the reserve file where there is none and space for it; false where that
  * failed */
 bool cf_space_reserve(struct cf_ledger *l);
 /* by the clerk, now and then: make the reserve again when there was too little
- * space and is no more */
-void cf_space_watch(struct cf_ledger *l);
+ * space and is no more; is there so much that the log's next file may take its
+ * own now? */
+bool cf_space_watch(struct cf_ledger *l);
 /* give the reserve back to the file system; false where there is none */
 bool cf_space_release(struct cf_ledger *l);
 
@@ -280,7 +330,7 @@ struct cf_dedupe_ask {
 CF_MUST enum cf_err cf_dedupe(struct cf_ledger *l, struct cf_dedupe_ask *ask, uint32_t n,
                               int64_t now_us);
 
-/* ledger_view.c */
+/* seen.c */
 /* Count a fault of a segment, and tell it with what to do: each once. */
 void cf_segment_seen(struct cf_ledger *l, const struct cf_segment_meta *meta, enum cf_seen what);
 /* Was it seen as one of the mask's MISMATCH and ROW, or are there more of such
@@ -289,17 +339,26 @@ bool cf_segment_doubted(struct cf_ledger *l, const struct cf_segment_meta *meta,
 /* Does its file say of itself what the row does? If not, that is seen.
  * CF_E_DAMAGED, CF_E_STORE, CF_E_NOMEM. */
 CF_MUST enum cf_err cf_segment_confirm(struct cf_ledger *l, const struct cf_segment_meta *meta);
+
+/* layout.c */
 struct cf_layout *cf_layout_get(struct cf_ledger *l); /* the current one, to be put */
 void cf_layout_put(struct cf_layout *layout);
-/* A new layout: what the current one has, with the last segments_add and tails
- * replaced. Takes references of its own. */
+/* Keep it, without what it shows, and what replaced it, and so on. */
+void cf_layout_link(struct cf_layout *layout);
+void cf_layout_unlink(struct cf_layout *layout); /* NULL is harmless */
+/* A new layout of these; it takes references of its own. CF_E_NOMEM. */
 CF_MUST enum cf_err cf_layout_make(const struct cf_segment_meta *segments, size_t segments_n,
                                    struct cf_tail *const *tails, size_t tails_n,
                                    struct cf_layout **layout);
 void cf_layout_swap(struct cf_ledger *l, struct cf_layout *layout); /* takes it */
 void cf_publish(struct cf_ledger *l, uint64_t size); /* everything below size is on disk */
+
+/* ledger_view.c */
 /* A snapshot up to a size that need not be durable; for the writer. */
 CF_MUST enum cf_err cf_view_at(struct cf_ledger *l, uint64_t size, struct cf_view **view);
+/* The leaf hash of a record that is there, whatever the chain tells of where it
+ * is. CF_E_DAMAGED, CF_E_NOMEM, CF_E_STORE. */
+CF_MUST enum cf_err cf_ledger_leaf_hash(struct cf_ledger *l, uint64_t seq, uint8_t hash[CF_HASH_N]);
 /* From now on it shows nothing of segments seen as CF_SEEN_MISMATCH, nor of
  * blocks that a tail doubts, and does not believe the ranges of those seen as
  * CF_SEEN_ROW; nor, but for who finds that out again, of segments that nothing
@@ -351,6 +410,20 @@ int64_t cf_scrub_step(struct cf_ledger *l, struct cf_scrub *scrub, int64_t now_u
 /* Keep the place. */
 void cf_scrub_end(struct cf_ledger *l, struct cf_scrub *scrub);
 
+/* rewrite.c: segments whose files are laid out as none is made any more. */
+struct cf_rewriter {
+  uint64_t from;                   /* the next one to look at begins there, or later */
+  struct cf_layout *layout;        /* one that shows a file that was replaced, linked, or NULL; */
+  const struct cf_layout *after;   /* the first one behind it that surely does not */
+  struct cf_segment_meta replaced; /* that file */
+};
+/* By the warden, once a round: write one of them again, and more as long as
+ * nothing comes in meanwhile; remove the files that were replaced and that
+ * nobody reads any more. */
+void cf_rewrite_round(struct cf_ledger *l, struct cf_rewriter *rewriter);
+/* The last round was: what is still read the next start removes. */
+void cf_rewrite_end(struct cf_ledger *l, struct cf_rewriter *rewriter);
+
 /* nap.c: how they sleep */
 /* Sleep so long, or, where due is not NULL, until it is set, which is undone;
  * false when the ledger is closing. */
@@ -372,6 +445,8 @@ CF_MUST enum cf_err cf_tail_beside(struct cf_ledger *l, struct cf_view *view, st
 void *cf_clerk_main(void *ledger);
 void *cf_roller_main(void *ledger);
 void *cf_warden_main(void *ledger);
+/* at the start: segment_records was changed, and what that means */
+void cf_roll_tell_limit(struct cf_ledger *l);
 /* give the memory of an image that is no more back to the system */
 void cf_memory_trim(void);
 /* end a generation that is older than segment_span, or takes too much memory */
@@ -428,6 +503,24 @@ CF_MUST enum cf_err cf_recover(struct cf_ledger *l, struct cf_fault *fault);
 /* remove files that nobody names; only when it is known that this is the newest
  * data */
 CF_MUST enum cf_err cf_recover_sweep(struct cf_ledger *l, struct cf_fault *fault);
+
+/* posted.c */
+/* Posted events on their way, as an append of their own; the last one tells of
+ * those that were dropped, if any were. */
+struct cf_posted {
+  struct cf_append append;
+  struct cf_intake intake;
+  struct cf_event *event;
+  const struct cf_event **pointer;
+  size_t n;
+  struct cf_control_tally dropped;
+};
+/* Under queue.lock. Without memory they stay where they are. */
+void cf_posted_take(struct cf_queue *q, struct cf_posted *p);
+/* Under queue.lock: they could not be written. Nobody waits who could try
+ * again, and one that cannot be taken must not fail the next group too. */
+void cf_posted_drop(struct cf_queue *q, const struct cf_posted *p);
+void cf_posted_fini(struct cf_posted *p);
 
 /* append.c */
 CF_MUST enum cf_err cf_queue_init(struct cf_queue *queue);

@@ -1,8 +1,54 @@
 /* SPDX-License-Identifier: MIT */
-/* How a ledger is, for those who watch it. */
+/* What a ledger is, and how it is, for those who watch it. */
 #include "config.h"
 
+#include "lib/base/codec.h"
 #include "lib/ledger/ledger_in.h"
+
+/* ---- what it is ---- */
+
+int cf_ledger_directory(const struct cf_ledger *ledger)
+{
+  return ledger->directory;
+}
+
+const struct cf_vkey *cf_ledger_vkey(const struct cf_ledger *ledger)
+{
+  return &ledger->vkey;
+}
+
+const struct cf_vkey *cf_ledger_previous(const struct cf_ledger *ledger)
+{
+  return ledger->signer != NULL ? cf_signer_previous(ledger->signer) : NULL;
+}
+
+const uint8_t *cf_ledger_import_key(const struct cf_ledger *ledger)
+{
+  return ledger->import_key;
+}
+
+/* Table and length of the key first, so that no two rows have one text. */
+bool cf_ledger_row_mac(const struct cf_ledger *ledger, const struct cf_row *row,
+                       uint8_t mac[CF_HASH_N])
+{
+  uint8_t key_n[8];
+  const struct cf_str parts[] = {cf_str_from(cf_table_files[row->table]),
+                                 {(const char *)key_n, sizeof key_n},
+                                 row->key,
+                                 row->value};
+  if (ledger->signer == NULL)
+    return false;
+  cf_u64_put(key_n, row->key.n);
+  cf_signer_mac(ledger->signer, parts, 4, mac);
+  return true;
+}
+
+struct cf_turns *cf_ledger_turns(const struct cf_ledger *ledger)
+{
+  return ledger->turns;
+}
+
+/* ---- how it is ---- */
 
 void cf_ledger_state(struct cf_ledger *l, struct cf_ledger_state *state)
 {

@@ -1,78 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Layouts and the ledger's views: the readers' counted snapshots, and reads
- * that go to a segment or to a generation as the seq has it. */
+/* The ledger's views: the readers' snapshots, and reads that go to a segment or
+ * to a generation as the seq has it. */
 #include "config.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/diag.h"
 #include "lib/ledger/ledger_in.h"
 #include "lib/proof/verify.h"
-
-#define BLOCK_BYTES_MAX ((size_t)CF_GROUP * (CF_LEAF_MAX + 1024u))
-
-/* ---- layouts ---- */
-
-static void layout_free(struct cf_layout *layout)
-{
-  for (size_t i = 0; i < layout->tails_n; i++)
-    cf_tail_unref(layout->tails[i]);
-  free(layout->tails);
-  free(layout->segments);
-  free(layout);
-}
-
-void cf_layout_put(struct cf_layout *layout)
-{
-  if (layout != NULL && atomic_fetch_sub(&layout->refs, 1) == 1)
-    layout_free(layout);
-}
-
-struct cf_layout *cf_layout_get(struct cf_ledger *l)
-{
-  (void)pthread_mutex_lock(&l->look);
-  struct cf_layout *layout = l->layout;
-  atomic_fetch_add(&layout->refs, 1);
-  (void)pthread_mutex_unlock(&l->look);
-  return layout;
-}
-
-enum cf_err cf_layout_make(const struct cf_segment_meta *segments, size_t segments_n,
-                           struct cf_tail *const *tails, size_t tails_n, struct cf_layout **layout)
-{
-  struct cf_layout *made = calloc(1, sizeof *made);
-  if (made == NULL)
-    return CF_E_NOMEM;
-  atomic_init(&made->refs, 1);
-  made->segments = malloc((segments_n + 1) * sizeof *segments);
-  made->tails = malloc((tails_n + 1) * sizeof *tails);
-  if (made->segments == NULL || made->tails == NULL) {
-    layout_free(made);
-    return CF_E_NOMEM;
-  }
-  if (segments_n > 0)
-    memcpy(made->segments, segments, segments_n * sizeof *segments);
-  made->segments_n = segments_n;
-  for (size_t i = 0; i < tails_n; i++) {
-    cf_tail_ref(tails[i]);
-    made->tails[i] = tails[i];
-  }
-  made->tails_n = tails_n;
-  *layout = made;
-  return CF_OK;
-}
-
-void cf_layout_swap(struct cf_ledger *l, struct cf_layout *layout)
-{
-  (void)pthread_mutex_lock(&l->look);
-  struct cf_layout *old = l->layout;
-  l->layout = layout;
-  (void)pthread_mutex_unlock(&l->look);
-  cf_layout_put(old);
-}
-
-/* ---- views ---- */
 
 struct ledger_view {
   struct cf_view view;
@@ -113,18 +48,6 @@ static size_t view_units(const struct cf_view *view)
   while (n > y->segments_n && cf_tail_meta(y->tails[n - y->segments_n - 1])->first >= view->size)
     n--;
   return n;
-}
-
-bool cf_segment_doubted(struct cf_ledger *l, const struct cf_segment_meta *meta, unsigned what)
-{
-  bool found = (atomic_load(&l->doubted_all) & what) != 0;
-  if (atomic_load(&l->doubted_n) == 0 || found)
-    return found;
-  (void)pthread_mutex_lock(&l->look);
-  for (size_t i = 0; i < l->seen_n && !found; i++)
-    found = l->seen[i].first == meta->first && (l->seen[i].what & what) != 0;
-  (void)pthread_mutex_unlock(&l->look);
-  return found;
 }
 
 /* Does nothing that can be read tell of it? */
@@ -183,73 +106,7 @@ static void view_unit(const struct cf_view *view, size_t i, struct cf_unit *unit
   }
 }
 
-/* ---- faults ---- */
-
-/* Under look: the segment's entry, a new one where there is none, NULL where
- * there is no room. */
-static struct cf_seen_segment *seen_entry(struct cf_ledger *l, uint64_t first)
-{
-  for (size_t i = 0; i < l->seen_n; i++)
-    if (l->seen[i].first == first)
-      return &l->seen[i];
-  if (l->seen_n == CF_SEEN_MAX)
-    return NULL;
-  l->seen[l->seen_n] = (struct cf_seen_segment){.first = first};
-  return &l->seen[l->seen_n++];
-}
-
-void cf_segment_seen(struct cf_ledger *l, const struct cf_segment_meta *meta, enum cf_seen what)
-{
-  char name[64];
-  (void)pthread_mutex_lock(&l->look);
-  struct cf_seen_segment *entry = seen_entry(l, meta->first);
-  bool fresh = entry != NULL && (entry->what & what) == 0, doubt = what >= CF_SEEN_MISMATCH;
-  if (fresh)
-    entry->what |= what;
-  if (fresh && doubt)
-    atomic_fetch_add(&l->doubted_n, 1);
-  bool all = entry == NULL && doubt && (atomic_fetch_or(&l->doubted_all, what) & what) == 0;
-  (void)pthread_mutex_unlock(&l->look);
-  if (all)
-    cf_log(CF_LOG_ERROR,
-           "more than %d segments have faults: until the next start %s; restore the data directory "
-           "from a backup",
-           CF_SEEN_MAX,
-           what == CF_SEEN_MISMATCH ? "no segment is read"
-                                    : "no segment is passed over by its times");
-  if (!fresh)
-    return;
-  cf_segment_name(meta, name);
-  switch (what) {
-  case CF_SEEN_DAMAGED:
-    cf_log(CF_LOG_ERROR, "damage found in segment %s: restore that file from a backup", name);
-    break;
-  case CF_SEEN_MISSING:
-    cf_log(CF_LOG_ERROR, "segment %s or its .sums is missing: restore both from a backup", name);
-    break;
-  case CF_SEEN_MISMATCH:
-    cf_log(CF_LOG_ERROR,
-           "segment %s is not what was logged: restore the data directory from a backup", name);
-    break;
-  case CF_SEEN_ROW:
-    cf_log(CF_LOG_ERROR,
-           "segment %s cannot be opened, or is not what the catalogue says of it: restore it, or "
-           "the data directory, from a backup",
-           name);
-    break;
-  }
-}
-
-enum cf_err cf_segment_confirm(struct cf_ledger *l, const struct cf_segment_meta *meta)
-{
-  struct cf_segment *s = NULL;
-  enum cf_err err = cf_segment_acquire(l->pool, meta, &s);
-  if (err == CF_OK)
-    cf_segment_release(l->pool, s);
-  else if (err == CF_E_DAMAGED)
-    cf_segment_seen(l, meta, CF_SEEN_ROW);
-  return err;
-}
+/* ---- what is in them ---- */
 
 const struct cf_segment_meta *cf_view_segment(const struct cf_view *view, size_t i)
 {
@@ -278,6 +135,48 @@ static enum cf_err seen(struct cf_ledger *l, const struct cf_segment_meta *meta,
   return err;
 }
 
+static bool view_may_match(struct cf_view *view, size_t i, const struct cf_term *term)
+{
+  const struct ledger_view *v = view_see(view);
+  struct place p = unit_place(v, i);
+  return p.segment == NULL || place_doubted(v, p) ||
+         cf_segment_may_match(v->l->pool, p.segment, term);
+}
+
+static bool view_is_barren(struct cf_view *view, size_t i, const uint8_t filter[CF_HASH_N])
+{
+  const struct ledger_view *v = view_see(view);
+  struct place p = unit_place(v, i);
+  return p.segment != NULL && !place_doubted(v, p) &&
+         cf_segment_is_barren(v->l->pool, p.segment, filter);
+}
+
+static void view_note_barren(struct cf_view *view, size_t i, const uint8_t filter[CF_HASH_N])
+{
+  const struct ledger_view *v = view_see(view);
+  struct place p = unit_place(v, i);
+  if (p.segment != NULL && !place_doubted(v, p))
+    cf_segment_note_barren(v->l->pool, p.segment, filter);
+}
+
+static enum cf_err segment_count(struct cf_ledger *l, const struct cf_segment_meta *meta,
+                                 const struct cf_term *term, uint32_t *n)
+{
+  ON_SEGMENT(l, meta, s, cf_segment_count(s, term, n));
+}
+
+static uint32_t view_count(struct cf_view *view, size_t i, const struct cf_term *term)
+{
+  const struct ledger_view *v = view_see(view);
+  struct place p = unit_place(v, i);
+  uint32_t n = UINT32_MAX;
+  if (p.segment == NULL)
+    return cf_tail_count(p.tail, term);
+  bool told = cf_term_is_one(term) && !place_doubted(v, p) &&
+              segment_count(v->l, p.segment, term, &n) == CF_OK;
+  return told ? n : UINT32_MAX;
+}
+
 static enum cf_err view_match(struct cf_view *view, size_t i, const struct cf_term *term,
                               uint32_t from, struct cf_bits *bits)
 {
@@ -291,31 +190,43 @@ static enum cf_err view_match(struct cf_view *view, size_t i, const struct cf_te
   return CF_OK;
 }
 
-struct id_match {
+struct exact_match {
   struct cf_bits *bits;
   uint32_t from;
 };
 
 static bool add_match(void *context, uint32_t offset)
 {
-  const struct id_match *m = context;
+  const struct exact_match *m = context;
   if (offset >= m->from && offset < m->bits->n)
     cf_bits_set(m->bits, offset);
   return true;
 }
 
-static enum cf_err view_match_id(struct cf_view *view, size_t i, struct cf_str id, uint32_t from,
-                                 struct cf_bits *bits)
+static enum cf_err view_match_exact(struct cf_view *view, size_t i, unsigned index,
+                                    struct cf_str value, uint32_t from, struct cf_bits *bits)
 {
   const struct ledger_view *v = view_see(view);
   struct place p = unit_place(v, i);
-  struct id_match m = {bits, from};
-  uint64_t fingerprint = cf_id_fingerprint(v->l->fingerprint_key, id);
+  struct exact_match m = {bits, from};
   if (place_doubted(v, p))
     return CF_E_DAMAGED;
   if (p.segment != NULL)
-    ON_SEGMENT(v->l, p.segment, s, cf_segment_find_id(s, fingerprint, add_match, &m));
-  cf_tail_find_id(p.tail, fingerprint, add_match, &m);
+    ON_SEGMENT(v->l, p.segment, s, cf_segment_match_exact(s, index, value, from, bits));
+  cf_tail_find(p.tail, index, cf_index_exact(v->l->fingerprint_key, index, value), add_match, &m);
+  return CF_OK;
+}
+
+static enum cf_err view_search(struct cf_view *view, size_t i, struct cf_str needle, uint32_t from,
+                               struct cf_bits *bits)
+{
+  const struct ledger_view *v = view_see(view);
+  struct place p = unit_place(v, i);
+  if (place_doubted(v, p))
+    return CF_E_DAMAGED;
+  if (p.segment != NULL)
+    ON_SEGMENT(v->l, p.segment, s, cf_segment_search(s, needle, from, bits));
+  cf_bits_set_range(bits, from, bits->n); /* a tail has no grams */
   return CF_OK;
 }
 
@@ -329,6 +240,18 @@ static enum cf_err view_times(struct cf_view *view, size_t i, uint32_t offset, u
   if (p.segment != NULL)
     ON_SEGMENT(v->l, p.segment, s, cf_segment_times(s, offset, n, out));
   cf_tail_times(p.tail, offset, n, out);
+  return CF_OK;
+}
+
+static enum cf_err view_spans(struct cf_view *view, size_t i, uint32_t n, struct cf_span *spans)
+{
+  const struct ledger_view *v = view_see(view);
+  struct place p = unit_place(v, i);
+  if (place_doubted(v, p))
+    return CF_E_DAMAGED;
+  if (p.segment != NULL)
+    ON_SEGMENT(v->l, p.segment, s, cf_segment_spans(s, n, spans));
+  cf_tail_spans(p.tail, n, spans);
   return CF_OK;
 }
 
@@ -354,39 +277,96 @@ static struct place place_find(const struct ledger_view *v, uint64_t seq)
 }
 
 static enum cf_err segment_block(const struct ledger_view *v, const struct cf_segment_meta *meta,
-                                 uint64_t first, struct cf_buf *b)
+                                 uint64_t first, struct cf_block *block)
 {
   if (is_doubted(v, meta))
     return CF_E_DAMAGED;
-  ON_SEGMENT(v->l, meta, s, cf_segment_block(s, (uint32_t)((first - meta->first) / CF_GROUP), b));
+  ON_SEGMENT(v->l, meta, s,
+             cf_segment_block(s, (uint32_t)((first - meta->first) / CF_GROUP), block));
 }
 
-static enum cf_err block_bytes(const struct ledger_view *v, struct place p, uint64_t first,
-                               struct cf_buf *b)
+/* What was opened is damage where it lacks some that the view has below end. */
+static enum cf_err tail_opened(const struct ledger_view *v, const struct cf_block *block,
+                               uint64_t end, enum cf_err err)
 {
-  if (p.segment != NULL)
-    return segment_block(v, p.segment, first, b);
-  if (p.tail == NULL)
-    return CF_E_EXPIRED;
-  uint32_t i = (uint32_t)((first - cf_tail_meta(p.tail)->first) / CF_GROUP);
-  return v->doubts && cf_tail_doubts(p.tail, i) ? CF_E_DAMAGED : cf_tail_block(p.tail, i, b);
+  uint64_t wanted = end < v->view.size ? end : v->view.size;
+  return err == CF_E_SYNTAX || (err == CF_OK && block->first + block->n < wanted) ? CF_E_DAMAGED
+                                                                                  : err;
+}
+
+static enum cf_err tail_block(const struct ledger_view *v, struct cf_tail *tail, uint64_t first,
+                              struct cf_block *block)
+{
+  uint32_t i = (uint32_t)((first - cf_tail_meta(tail)->first) / CF_GROUP);
+  if (v->doubts && cf_tail_doubts(tail, i))
+    return CF_E_DAMAGED;
+  return tail_opened(v, block, first + CF_GROUP, cf_tail_open(tail, i, block));
+}
+
+static enum cf_err tail_record(const struct ledger_view *v, struct cf_tail *tail, uint64_t seq,
+                               const struct cf_block_look *look, struct cf_block *block)
+{
+  uint32_t offset = (uint32_t)(seq - cf_tail_meta(tail)->first);
+  if (v->doubts && cf_tail_doubts(tail, offset / CF_GROUP))
+    return CF_E_DAMAGED;
+  return tail_opened(v, block, seq + 1, cf_tail_record(tail, offset, look, block));
 }
 
 static enum cf_err view_block(struct cf_view *view, uint64_t first, struct cf_block *block)
 {
   const struct ledger_view *v = view_see(view);
-  uint64_t left = view->size - first, wanted = left < CF_GROUP ? left : CF_GROUP;
   struct place p = place_find(v, first);
-  struct cf_buf b;
-  cf_buf_init(&b, BLOCK_BYTES_MAX);
-  enum cf_err err = block_bytes(v, p, first, &b);
-  if (err == CF_OK) {
-    err = cf_block_open(block, first, cf_buf_str(&b));
-    if (err == CF_E_SYNTAX || (err == CF_OK && block->n < wanted))
-      err = p.segment != NULL ? seen(v->l, p.segment, CF_E_DAMAGED) : CF_E_DAMAGED;
-  }
-  cf_buf_fini(&b);
-  return err;
+  if (p.segment != NULL)
+    return segment_block(v, p.segment, first, block);
+  return p.tail != NULL ? tail_block(v, p.tail, first, block) : CF_E_EXPIRED;
+}
+
+static enum cf_err segment_part(const struct ledger_view *v, const struct cf_segment_meta *meta,
+                                uint64_t seq, struct cf_block *block)
+{
+  if (is_doubted(v, meta))
+    return CF_E_DAMAGED;
+  ON_SEGMENT(v->l, meta, s, cf_segment_part(s, (uint32_t)(seq - meta->first), block));
+}
+
+/* Segments have grams: what is opened there is likely to be wanted. */
+static enum cf_err view_record(struct cf_view *view, uint64_t seq, const struct cf_block_look *look,
+                               struct cf_block *block)
+{
+  const struct ledger_view *v = view_see(view);
+  struct place p = place_find(v, seq);
+  if (p.segment != NULL)
+    return segment_part(v, p.segment, seq, block);
+  return p.tail != NULL ? tail_record(v, p.tail, seq, look, block) : CF_E_EXPIRED;
+}
+
+static bool view_lost(struct cf_view *view, size_t i)
+{
+  const struct ledger_view *v = view_see(view);
+  const struct cf_segment_meta *meta = unit_place(v, i).segment;
+  struct cf_segment *s = NULL;
+  if (meta == NULL || is_doubted(v, meta))
+    return meta != NULL;
+  enum cf_err err = cf_segment_acquire(v->l->pool, meta, &s);
+  if (err == CF_OK)
+    cf_segment_release(v->l->pool, s);
+  return err == CF_E_DAMAGED;
+}
+
+static enum cf_err segment_leaves(const struct ledger_view *v, const struct cf_segment_meta *meta,
+                                  uint64_t first, struct cf_leaves_kept *kept)
+{
+  if (is_doubted(v, meta))
+    return CF_E_DAMAGED;
+  ON_SEGMENT(v->l, meta, s, cf_segment_leaves(s, (uint32_t)(first - meta->first), kept));
+}
+
+/* The tail has each hash. */
+static enum cf_err view_leaves(struct cf_view *view, uint64_t first, struct cf_leaves_kept *kept)
+{
+  const struct ledger_view *v = view_see(view);
+  struct place p = place_find(v, first);
+  return p.segment != NULL ? segment_leaves(v, p.segment, first, kept) : CF_E_NOTFOUND;
 }
 
 static enum cf_err segment_hashes(const struct ledger_view *v, const struct cf_segment_meta *meta,
@@ -443,10 +423,19 @@ static enum cf_err view_file(struct cf_view *view, size_t i, struct cf_verify_fi
 static const struct cf_view_calls ledger_calls = {.free = view_free,
                                                   .units = view_units,
                                                   .unit = view_unit,
+                                                  .may_match = view_may_match,
+                                                  .is_barren = view_is_barren,
+                                                  .note_barren = view_note_barren,
+                                                  .count = view_count,
                                                   .match = view_match,
-                                                  .match_id = view_match_id,
+                                                  .match_exact = view_match_exact,
+                                                  .search = view_search,
                                                   .times = view_times,
+                                                  .spans = view_spans,
                                                   .block = view_block,
+                                                  .record = view_record,
+                                                  .lost = view_lost,
+                                                  .leaves = view_leaves,
                                                   .hashes = view_hashes,
                                                   .checkpoint = view_checkpoint,
                                                   .beside = view_beside,
@@ -480,6 +469,19 @@ enum cf_err cf_view_all(struct cf_ledger *l, struct cf_view **view)
   return view_new(l, NULL, view);
 }
 
+enum cf_err cf_ledger_leaf_hash(struct cf_ledger *l, uint64_t seq, uint8_t hash[CF_HASH_N])
+{
+  struct cf_view *view = NULL;
+  struct cf_hashes hashes;
+  enum cf_err err = cf_view_all(l, &view);
+  if (err != CF_OK)
+    return err;
+  cf_view_hashes(view, &hashes);
+  err = hashes.get(hashes.context, 0, seq, 1, hash);
+  cf_view_put(view);
+  return err;
+}
+
 enum cf_err cf_view_get_settled(struct cf_ledger *ledger, struct cf_view **view)
 {
   (void)pthread_mutex_lock(&ledger->entering);
@@ -491,12 +493,4 @@ enum cf_err cf_view_get_settled(struct cf_ledger *ledger, struct cf_view **view)
 enum cf_err cf_view_at(struct cf_ledger *l, uint64_t size, struct cf_view **view)
 {
   return view_new(l, &size, view);
-}
-
-void cf_publish(struct cf_ledger *l, uint64_t size)
-{
-  (void)pthread_mutex_lock(&l->look);
-  if (size > l->durable)
-    l->durable = size;
-  (void)pthread_mutex_unlock(&l->look);
 }

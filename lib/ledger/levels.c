@@ -96,6 +96,14 @@ enum cf_err cf_filling_init(struct cf_filling *filling, const struct cf_hashes *
   return CF_OK;
 }
 
+void cf_filling_copy(const struct cf_filling *filling, struct cf_filling *to)
+{
+  for (unsigned l = 0; l < CF_LEVELS_N; l++) {
+    to->acc[l].size = filling->acc[l].size;
+    memcpy(to->acc[l].node, filling->acc[l].node, CF_TILE_H * sizeof to->acc[l].node[0]);
+  }
+}
+
 static enum cf_err put_row(struct cf_bdb *rows, struct cf_bdb_txn *txn, unsigned level,
                            uint64_t index, const uint8_t hash[CF_HASH_N])
 {

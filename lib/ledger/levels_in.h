@@ -14,8 +14,8 @@
 #define CF_LEVELS_N 8 /* 256^8 leaves are enough */
 
 /* The tiles that are being filled: acc[l] is the edge inside the last, partial
- * tile of level l. Small enough to be copied and thrown away with a transaction
- * that fails. */
+ * tile of level l. A transaction works on a copy, which is thrown away where it
+ * fails. */
 struct cf_filling {
   struct cf_edge acc[CF_LEVELS_N];
 };
@@ -37,6 +37,8 @@ CF_MUST enum cf_err cf_levels_get(struct cf_levels *levels, unsigned level, uint
 /* Start filling at a size: the partial tiles are read from hashes. */
 CF_MUST enum cf_err cf_filling_init(struct cf_filling *filling, const struct cf_hashes *hashes,
                                     uint64_t size);
+/* As it is; only what a partial tile can have is copied. */
+void cf_filling_copy(const struct cf_filling *filling, struct cf_filling *to);
 /* Append leaf size; what a completed tile gives is put into txn and appended to
  * done as u8 level || hash. */
 CF_MUST enum cf_err cf_filling_append(struct cf_filling *filling, uint64_t size,

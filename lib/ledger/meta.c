@@ -19,8 +19,9 @@ const char *const cf_table_files[CF_TABLES_ALL] = {
 };
 
 #define TAIL_PREFIX "tail"
-#define TAIL_OLD_N  16 /* first, limit */
-#define TAIL_N      (TAIL_OLD_N + CF_HASH_N)
+#define TAIL_OLD_N  16                        /* first, limit: of 0.1.0; */
+#define TAIL_PREV_N (TAIL_OLD_N + CF_HASH_N)  /* the hash in front of it: of later ones; */
+#define TAIL_N      (TAIL_PREV_N + CF_HASH_N) /* the sum in front of it */
 _Static_assert(CF_TAIL_KEY_N == sizeof TAIL_PREFIX - 1 + 8, "a prefix and a number");
 
 static struct cf_str str(const void *p, size_t n)
@@ -34,8 +35,12 @@ static enum cf_err open_table(struct cf_ledger *l, const char *file, enum cf_bdb
   enum cf_err err = cf_bdb_open(l->env, NULL, file, NULL, how, 4096, db);
   if (err == CF_E_NOTFOUND)
     return cf_signed_absent(l->conf, fault);
-  return err == CF_OK ? CF_OK
-                      : cf_fail(fault, err, file, "cannot open the table in %s/env", l->conf->data);
+  return err == CF_OK
+             ? CF_OK
+             : cf_fail(
+                   fault, err, file,
+                   "cannot open the table in %s/env: restore the data directory from a backup, or see `counterfoil recover`",
+                   l->conf->data);
 }
 
 /* Those that can be done without are made where they were set aside. */
@@ -67,12 +72,15 @@ void cf_meta_close(struct cf_ledger *l)
 /* ---- head ---- */
 
 #define HEAD_KEY   CF_STR("head")
-#define HEAD_OLD_N 56 /* size, last recorded, generation, last hash */
-#define HEAD_N     (HEAD_OLD_N + CF_HASH_N)
+#define HEAD_OLD_N 56 /* size, last recorded, generation, last hash: of 0.1.0; */
+#define HEAD_SUM_N (HEAD_OLD_N + CF_HASH_N) /* the sum of the pieces, then a MAC; or only that */
+#define HEAD_N     (HEAD_SUM_N + CF_HASH_N)
 
-static void head_mac(const struct cf_signer *signer, const uint8_t *v, uint8_t mac[CF_HASH_N])
+/* Over the first n bytes. */
+static void head_mac(const struct cf_signer *signer, const uint8_t *v, size_t n,
+                     uint8_t mac[CF_HASH_N])
 {
-  const struct cf_str parts[] = {CF_STR("head"), str(v, HEAD_OLD_N)};
+  const struct cf_str parts[] = {CF_STR("head"), str(v, n)};
   cf_signer_mac(signer, parts, 2, mac);
 }
 
@@ -84,7 +92,8 @@ enum cf_err cf_meta_put_head(struct cf_ledger *l, struct cf_bdb_txn *txn,
   cf_u64_put(v + 8, (uint64_t)head->last_recorded_us);
   cf_u64_put(v + 16, head->generation);
   memcpy(v + 24, head->last_hash, CF_HASH_N);
-  head_mac(l->signer, v, v + HEAD_OLD_N);
+  memcpy(v + HEAD_OLD_N, head->sum, CF_HASH_N);
+  head_mac(l->signer, v, HEAD_SUM_N, v + HEAD_SUM_N);
   return cf_bdb_put(l->table[CF_TABLE_META], txn, HEAD_KEY, str(v, sizeof v));
 }
 
@@ -102,14 +111,22 @@ static enum cf_err get_fixed(struct cf_ledger *l, struct cf_str key, uint8_t *ou
   return err;
 }
 
+static enum cf_err head_row(struct cf_ledger *l, struct cf_buf *b)
+{
+  enum cf_err err = cf_bdb_get(l->table[CF_TABLE_META], NULL, HEAD_KEY, b);
+  bool known = b->n == HEAD_N || b->n == HEAD_SUM_N || b->n == HEAD_OLD_N;
+  return err == CF_E_FULL || (err == CF_OK && !known) ? CF_E_DAMAGED : err;
+}
+
 enum cf_err cf_meta_get_head(struct cf_ledger *l, struct cf_head *head)
 {
   struct cf_buf b;
   cf_buf_init(&b, HEAD_N);
-  enum cf_err err = cf_bdb_get(l->table[CF_TABLE_META], NULL, HEAD_KEY, &b);
-  if (err == CF_E_FULL || (err == CF_OK && b.n != HEAD_N && b.n != HEAD_OLD_N))
-    err = CF_E_DAMAGED;
+  enum cf_err err = head_row(l, &b);
   if (err == CF_OK) {
+    cf_random(head->sum, CF_HASH_N); /* which nothing has */
+    if (b.n == HEAD_N)
+      memcpy(head->sum, b.p + HEAD_OLD_N, CF_HASH_N);
     head->size = cf_u64_get(b.p);
     head->last_recorded_us = (int64_t)cf_u64_get(b.p + 8);
     head->generation = cf_u64_get(b.p + 16);
@@ -121,11 +138,18 @@ enum cf_err cf_meta_get_head(struct cf_ledger *l, struct cf_head *head)
 
 bool cf_meta_head_vouched(struct cf_ledger *l, const struct cf_signer *signer)
 {
-  uint8_t v[HEAD_N], mac[CF_HASH_N];
-  if (get_fixed(l, HEAD_KEY, v, sizeof v) != CF_OK)
-    return false;
-  head_mac(signer, v, mac);
-  return cf_equal(v + HEAD_OLD_N, mac, sizeof mac);
+  uint8_t mac[CF_HASH_N];
+  struct cf_buf b;
+  cf_buf_init(&b, HEAD_N);
+  bool vouched = head_row(l, &b) == CF_OK && b.n > HEAD_OLD_N;
+  if (vouched) {
+    head_mac(signer, b.p, b.n - sizeof mac, mac);
+    vouched = cf_equal(b.p + b.n - sizeof mac, mac, sizeof mac) && cf_u64_get(b.p) == l->size &&
+              cf_equal(b.p + 24, l->last_hash, CF_HASH_N) &&
+              (b.n != HEAD_N || cf_equal(b.p + HEAD_OLD_N, l->sum, CF_HASH_N));
+  }
+  cf_buf_fini(&b);
+  return vouched;
 }
 
 /* ---- secrets ---- */
@@ -205,6 +229,7 @@ enum cf_err cf_meta_put_tail(struct cf_ledger *l, struct cf_bdb_txn *txn,
   cf_u64_put(v, meta->first);
   cf_u64_put(v + 8, meta->limit);
   memcpy(v + TAIL_OLD_N, meta->prev, CF_HASH_N);
+  memcpy(v + TAIL_PREV_N, meta->sum, CF_HASH_N);
   return cf_bdb_put(l->table[CF_TABLE_META], txn, str(key, sizeof key),
                     str(v, meta->has_prev ? TAIL_N : TAIL_OLD_N));
 }
@@ -247,17 +272,20 @@ static enum cf_err one_tail(void *context, struct cf_str key, struct cf_str valu
   const struct tails *w = context;
   if (!cf_str_starts(key, CF_STR(TAIL_PREFIX)))
     return CF_E_NOTFOUND;
-  if (key.n != CF_TAIL_KEY_N || (value.n != TAIL_OLD_N && value.n != TAIL_N))
+  if (key.n != CF_TAIL_KEY_N ||
+      (value.n != TAIL_OLD_N && value.n != TAIL_PREV_N && value.n != TAIL_N))
     return row_unknown(w->fault, "meta");
   const uint8_t *v = (const uint8_t *)value.p;
   struct cf_tail_meta meta = {
       .number = cf_u64_get((const uint8_t *)key.p + sizeof TAIL_PREFIX - 1),
       .first = cf_u64_get(v),
       .limit = cf_u64_get(v + 8),
-      .has_prev = value.n == TAIL_N,
+      .has_prev = value.n >= TAIL_PREV_N,
   };
   if (meta.has_prev)
     memcpy(meta.prev, v + TAIL_OLD_N, CF_HASH_N);
+  if (value.n == TAIL_N)
+    memcpy(meta.sum, v + TAIL_PREV_N, CF_HASH_N);
   if (meta.first % CF_TILE_W != 0 || meta.limit % CF_TILE_W != 0 || meta.limit <= meta.first ||
       meta.limit - meta.first > UINT32_MAX / 2)
     return row_unknown(w->fault, "meta");

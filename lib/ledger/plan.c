@@ -50,9 +50,9 @@ struct plan {
   size_t pieces_n;
   struct cf_buf leaf;
 
-  struct cf_filling filling;
   struct cf_buf done;
   uint8_t salt_key[CF_SALTKEY_N];
+  uint8_t sum[CF_HASH_N];
   uint64_t size;
   uint64_t generation;
   struct cf_tail **tail; /* generations born in this transaction */
@@ -158,8 +158,8 @@ static enum cf_err place_event(struct plan *p, const struct cf_event *event,
   }
   p->piece[p->pieces_n - 1].n++;
 
-  uint8_t salts[CF_C_N][CF_HASH_N]; /* what cf_salt gives, for all four at once */
-  cf_keystream(p->salt_key, p->size % CF_GROUP * sizeof salts, salts[0], sizeof salts);
+  uint8_t salts[CF_C_N][CF_HASH_N];
+  cf_salts(p->salt_key, p->size, salts);
   const uint8_t *prev = hash_before(p, p->fresh_n);
   cf_buf_reset(&p->leaf);
   cf_leaf_put(&f->record, prev, (const uint8_t(*)[CF_HASH_N])salts, &p->leaf, f->hash);
@@ -208,7 +208,9 @@ static enum cf_err open_tail(struct plan *p, uint64_t seq, struct cf_tail **tail
                               .limit = seq + p->l->conf->segment_records,
                               .has_prev = true};
   memcpy(meta.prev, hash_before(p, p->fresh_n - (size_t)(p->size - seq)), CF_HASH_N);
-  enum cf_err err = cf_tail_create(p->l->env, p->txn, &meta, p->l->fingerprint_key, &t);
+  memcpy(meta.sum, p->sum, CF_HASH_N);
+  enum cf_err err = cf_tail_create(p->l->env, p->txn, &meta, p->l->fingerprint_key,
+                                   cf_segment_pool_parts(p->l->pool), &t);
   if (err != CF_OK)
     return err;
   p->tail[p->tails_n++] = t;
@@ -223,9 +225,9 @@ static enum cf_err write_pieces(struct plan *p)
     struct cf_tail *tail = NULL;
     enum cf_err err = open_tail(p, p->piece[i].fresh[0].record.seq, &tail);
     if (err == CF_OK)
-      err = cf_tail_put(tail, p->txn, &p->piece[i]);
+      err = cf_tail_put(tail, p->txn, &p->piece[i], p->sum);
     for (unsigned j = 0; err == CF_OK && j < p->piece[i].n; j++)
-      err = cf_filling_append(&p->filling, p->piece[i].fresh[j].record.seq,
+      err = cf_filling_append(&p->l->planned, p->piece[i].fresh[j].record.seq,
                               p->piece[i].fresh[j].hash, p->l->tiles, p->txn, &p->done);
     if (err != CF_OK)
       return err;
@@ -262,6 +264,7 @@ static enum cf_err write_all(struct plan *p, const struct cf_intake *const *grou
                          .last_recorded_us = p->now_us,
                          .generation = p->generation};
   memcpy(head.last_hash, p->fresh[p->fresh_n - 1].hash, CF_HASH_N);
+  memcpy(head.sum, p->sum, CF_HASH_N);
   return cf_meta_put_head(p->l, p->txn, &head);
 }
 
@@ -322,8 +325,9 @@ static void plan_apply(struct plan *p)
   l->size = p->size;
   l->generation = p->generation;
   l->last_recorded_us = p->now_us;
-  l->filling = p->filling;
+  cf_filling_copy(&l->planned, &l->filling);
   memcpy(l->salt_key, p->salt_key, CF_SALTKEY_N);
+  memcpy(l->sum, p->sum, CF_HASH_N);
   memcpy(l->last_hash, p->fresh[p->fresh_n - 1].hash, CF_HASH_N);
 }
 
@@ -351,10 +355,11 @@ static enum cf_err plan_init(struct plan *p, struct cf_ledger *l,
   p->l = l;
   cf_buf_init(&p->leaf, 2 * CF_LEAF_MAX);
   cf_buf_init(&p->done, SIZE_MAX / 2);
-  p->filling = l->filling;
+  cf_filling_copy(&l->filling, &l->planned);
   p->size = l->size;
   p->generation = l->generation;
   memcpy(p->salt_key, l->salt_key, CF_SALTKEY_N);
+  memcpy(p->sum, l->sum, CF_HASH_N);
   size_t events = 0, slots = 16;
   for (size_t i = 0; i < n; i++)
     events += group[i]->append->n;
@@ -402,26 +407,23 @@ static void plan_fini(struct plan *p, bool committed)
 
 enum cf_err cf_plan_run(struct cf_ledger *l, const struct cf_intake *const *group, size_t n)
 {
-  struct plan *p = malloc(sizeof *p);
-  if (p == NULL)
-    return CF_E_NOMEM;
+  struct plan p;
   bool committed = false;
-  enum cf_err err = plan_init(p, l, group, n);
+  enum cf_err err = plan_init(&p, l, group, n);
   if (err == CF_OK)
-    err = place_all(p);
+    err = place_all(&p);
   if (err == CF_OK)
-    err = cf_bdb_txn_begin(l->env, &p->txn);
+    err = cf_bdb_txn_begin(l->env, &p.txn);
   if (err == CF_OK)
-    err = write_all(p, group, n);
+    err = write_all(&p, group, n);
   if (err == CF_OK) {
-    err = cf_bdb_txn_commit(p->txn);
-    p->txn = NULL;
+    err = cf_bdb_txn_commit(p.txn);
+    p.txn = NULL;
     committed = err == CF_OK;
   }
   if (committed)
-    plan_apply(p);
-  cf_bdb_txn_abort(p->txn);
-  plan_fini(p, committed);
-  free(p);
+    plan_apply(&p);
+  cf_bdb_txn_abort(p.txn);
+  plan_fini(&p, committed);
   return err;
 }

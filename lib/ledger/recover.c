@@ -18,8 +18,9 @@
 
 #define ASIDE           "aside" /* in segments: what the ledger does not name and must not delete */
 #define ASIDE_NAMES_MAX 1000
-#define FILTER_BITS     11         /* a little more than an id in a filter takes */
-#define FILTERS_MIN     (1u << 20) /* bytes */
+#define FILTER_BITS     20         /* a little more than an id in a filter takes */
+#define FILTERS_MIN     (2u << 20) /* bytes */
+#define FILTERS_EMPTY   12         /* places on shelves: three each, of four kinds of filters */
 
 /* What is gathered before the first layout is made. */
 struct found {
@@ -29,7 +30,9 @@ struct found {
   size_t segments_n, segments_cap;
   struct cf_tail **tails;
   size_t tails_n, tails_cap;
-  uint64_t end; /* of what was found so far, in order */
+  uint64_t end;           /* of what was found so far, in order */
+  uint8_t sum[CF_HASH_N]; /* of its pieces, */
+  bool fits;              /* which so far is what the rows of the generations say */
 };
 
 static enum cf_err gap(struct found *f, uint64_t at)
@@ -75,9 +78,12 @@ static enum cf_err add_tail(void *context, const struct cf_tail_meta *meta)
     return CF_E_NOMEM;
   f->tails = grown;
   enum cf_err err =
-      cf_tail_load(f->l->env, meta, f->l->fingerprint_key, &f->tails[f->tails_n], f->fault);
+      cf_tail_load(f->l->env, meta, f->l->fingerprint_key, cf_segment_pool_parts(f->l->pool),
+                   &f->tails[f->tails_n], f->fault);
   if (err != CF_OK)
     return err;
+  f->fits &= f->tails_n == 0 || cf_equal(f->sum, meta->sum, CF_HASH_N);
+  memcpy(f->sum, cf_tail_sum(f->tails[f->tails_n]), CF_HASH_N);
   f->end = cf_tail_end(f->tails[f->tails_n++]);
   return CF_OK;
 }
@@ -92,7 +98,7 @@ static void found_fini(struct found *f)
 
 static enum cf_err files_gather(struct cf_ledger *l, struct cf_fault *fault)
 {
-  struct found f = {.l = l, .fault = fault};
+  struct found f = {.l = l, .fault = fault, .fits = true};
   enum cf_err err = cf_meta_each_segment(l, add_segment, &f, fault);
   if (err == CF_OK)
     err = cf_meta_each_tail(l, add_tail, &f, fault);
@@ -102,6 +108,7 @@ static enum cf_err files_gather(struct cf_ledger *l, struct cf_fault *fault)
     err = cf_layout_make(f.segments, f.segments_n, f.tails, f.tails_n, &l->layout);
   if (err == CF_OK)
     l->tail = f.tails_n > 0 ? f.tails[f.tails_n - 1] : NULL;
+  l->sums_fit = f.fits && f.tails_n > 0 && cf_equal(f.sum, l->sum, CF_HASH_N);
   found_fini(&f);
   return err;
 }
@@ -299,6 +306,14 @@ static enum cf_err head_check(struct cf_ledger *l, struct cf_fault *fault)
   return err == CF_E_DAMAGED ? CF_OK : err;
 }
 
+/* Bytes for the filters of all segments whose ids are looked at. */
+static size_t filters_room(const struct cf_conf *conf)
+{
+  uint64_t ids = conf->dedupe_records + FILTERS_EMPTY * conf->segment_records;
+
+  return (size_t)(ids / 8 * FILTER_BITS + FILTERS_MIN);
+}
+
 enum cf_err cf_recover(struct cf_ledger *l, struct cf_fault *fault)
 {
   struct cf_head head;
@@ -316,10 +331,11 @@ enum cf_err cf_recover(struct cf_ledger *l, struct cf_fault *fault)
   l->last_recorded_us = head.last_recorded_us;
   l->generation = head.generation;
   memcpy(l->last_hash, head.last_hash, CF_HASH_N);
+  memcpy(l->sum, head.sum, CF_HASH_N);
   cf_random(l->salt_key, sizeof l->salt_key);
   err = cf_segment_pool_new(l->segments_path, l->conf->cache, l->fingerprint_key, &l->pool);
   if (err == CF_OK) {
-    cf_segment_pool_bloom_budget(l->pool, l->conf->dedupe_records / 8 * FILTER_BITS + FILTERS_MIN);
+    cf_segment_pool_filter_budget(l->pool, filters_room(l->conf));
     err = files_gather(l, fault);
   }
   if (err == CF_OK)

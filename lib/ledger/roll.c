@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include <stdlib.h>
+#include <string.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -12,7 +13,9 @@
 #include "lib/base/diag.h"
 #include "lib/ledger/ledger_in.h"
 
-#define RETRY_US INT64_C(5000000)
+#define RETRY_US   INT64_C(5000000)
+#define LOOK_US    INT64_C(500000)
+#define MORE_BYTES (1u << 20)
 /* twice what a full generation of ordinary events takes */
 #define TAIL_MEMORY_MAX ((size_t)160 << 20)
 
@@ -38,6 +41,18 @@ static enum cf_err newest_checkpoint(struct cf_ledger *l, uint64_t end, struct c
   return err == CF_E_NOTFOUND ? CF_OK : err;
 }
 
+/* The leaf hash in front of a generation: one of 0.1.0 does not have it. */
+static enum cf_err front_get(struct cf_ledger *l, const struct cf_tail_meta *meta,
+                             uint8_t front[CF_HASH_N])
+{
+  memset(front, 0, CF_HASH_N);
+  if (meta->has_prev || meta->first == 0) {
+    memcpy(front, meta->prev, CF_HASH_N);
+    return CF_OK;
+  }
+  return cf_ledger_leaf_hash(l, meta->first - 1, front);
+}
+
 static enum cf_err segment_build(struct cf_ledger *l, struct cf_tail *tail,
                                  struct cf_segment_meta *meta, struct cf_fault *fault)
 {
@@ -50,12 +65,16 @@ static enum cf_err segment_build(struct cf_ledger *l, struct cf_tail *tail,
                                    .recorded_min_us = unit.recorded_min_us,
                                    .recorded_max_us = unit.recorded_max_us};
   struct cf_buf note;
+  uint8_t front[CF_HASH_N];
   cf_buf_init(&note, CF_NOTE_MAX);
   enum cf_err err = newest_checkpoint(l, unit.end, &note);
+  if (err == CF_OK)
+    err = front_get(l, cf_tail_meta(tail), front);
   if (err == CF_OK) {
     struct cf_segment_source source;
     cf_tail_segment_source(tail, &source);
     source.checkpoint = cf_buf_str(&note);
+    source.before = front;
     err = cf_segment_build(l->segments_path, &source, meta, fault);
   }
   cf_buf_fini(&note);
@@ -95,6 +114,8 @@ static enum cf_err tail_roll(struct cf_ledger *l, struct cf_tail *tail, struct c
   if (err != CF_OK)
     return err;
   cf_bdb_flush(l->env); /* the generation is committed whole: now it is durable too */
+  if (!cf_ground_holds(l))
+    return CF_E_NOTREADY;
   cf_publish(l, cf_tail_meta(tail)->limit);
   err = segment_build(l, tail, &meta, fault);
   if (err == CF_OK)
@@ -137,13 +158,15 @@ void cf_memory_trim(void)
 /* Roll until nothing is frozen; false after a failure. */
 static bool roll_all(struct cf_ledger *l)
 {
+  static struct cf_log_rate rate;
   struct cf_tail *tail;
   while (!cf_nap_stopped(l) && (tail = oldest_frozen(l)) != NULL) {
     struct cf_fault fault = {0};
     enum cf_err err = tail_roll(l, tail, &fault);
     if (err != CF_OK && err != CF_E_LEAVING)
-      cf_log(CF_LOG_ERROR, "a segment could not be written (%s): %s; it is tried again",
-             cf_err_word(err), cf_fault_text(&fault, err));
+      cf_log_rated(&rate, CF_LOG_ERROR,
+                   "a segment could not be written (%s): %s; it is tried again", cf_err_word(err),
+                   cf_fault_text(&fault, err));
     cf_tail_unref(tail);
     cf_memory_trim();
     rolled_tell(l, err != CF_OK, false);
@@ -153,11 +176,24 @@ static bool roll_all(struct cf_ledger *l)
   return true;
 }
 
+/* Sleep after a failure, no longer than until there is more space; false when
+ * the ledger is closing. */
+static bool retry_wait(struct cf_ledger *l)
+{
+  uint64_t left = cf_space_free(l);
+  bool more = false, open = true;
+  for (int64_t t_us = 0; t_us < RETRY_US && !more && open; t_us += LOOK_US) {
+    open = cf_nap(l, LOOK_US, NULL);
+    more = cf_space_free(l) >= left + MORE_BYTES;
+  }
+  return open;
+}
+
 void *cf_roller_main(void *ledger)
 {
   struct cf_ledger *l = ledger;
   bool ok = roll_all(l); /* what an earlier owner left */
-  while (cf_nap(l, RETRY_US, ok ? &l->roll_due : NULL))
+  while (ok ? cf_nap(l, RETRY_US, &l->roll_due) : retry_wait(l))
     ok = roll_all(l);
   rolled_tell(l, !ok, true);
   return NULL;
@@ -183,6 +219,20 @@ static enum cf_err set_limit(struct cf_ledger *l, uint64_t limit)
   return err;
 }
 
+/* One that is ended early tells nothing of what was configured. */
+void cf_roll_tell_limit(struct cf_ledger *l)
+{
+  const struct cf_tail_meta *meta = l->tail != NULL ? cf_tail_meta(l->tail) : NULL;
+  if (meta == NULL || meta->limit - meta->first == l->conf->segment_records ||
+      meta->limit < l->size + CF_TILE_W)
+    return;
+  cf_log(
+      CF_LOG_INFO,
+      "segment_records is %llu from the next segment on; the one that is being filled takes %llu",
+      (unsigned long long)l->conf->segment_records,
+      (unsigned long long)(meta->limit - meta->first));
+}
+
 /* Too old, or, with long values that are all different, too large. */
 static bool is_over(struct cf_ledger *l, const struct cf_unit *unit)
 {
@@ -192,13 +242,14 @@ static bool is_over(struct cf_ledger *l, const struct cf_unit *unit)
 
 void cf_clerk_end_tail(struct cf_ledger *l)
 {
+  static struct cf_log_rate rate;
   (void)pthread_mutex_lock(&l->commit);
   struct cf_unit unit;
   if (l->tail != NULL && cf_tail_ranges(l->tail, &unit) && unit.end - unit.first >= CF_TILE_W &&
       is_over(l, &unit)) {
     uint64_t limit = (unit.end + CF_TILE_W - 1) / CF_TILE_W * CF_TILE_W;
     if (limit < cf_tail_meta(l->tail)->limit && set_limit(l, limit) != CF_OK)
-      cf_log(CF_LOG_WARNING, "an old tail could not be ended; it is tried again");
+      cf_log_rated(&rate, CF_LOG_WARNING, "an old tail could not be ended; it is tried again");
   }
   (void)pthread_mutex_unlock(&l->commit);
 }

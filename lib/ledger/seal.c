@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Seals, and the clerk: the thread that signs a grown head, writes what was
- * posted, checkpoints the database and thins out old checkpoints. */
+ * posted, checkpoints the database, has its log's next file ready and thins out
+ * old checkpoints. */
 #include "config.h"
 
 #include <string.h>
@@ -87,12 +88,15 @@ static enum cf_err head_sign(struct cf_ledger *l, uint64_t size, const uint8_t r
                              struct cf_fault *fault)
 {
   enum cf_err err = last_keep(l);
+  if (err == CF_OK && !cf_ground_holds_all(l))
+    return cf_fail(fault, CF_E_NOTREADY, l->conf->data, "its files are not in their place");
   return err == CF_OK ? cf_signer_sign(l->signer, size, root, hashes, note, fault) : err;
 }
 
 /* Under seal: sign the durable head. */
 static enum cf_err seal_now(struct cf_ledger *l, struct cf_fault *fault)
 {
+  static struct cf_log_rate rate;
   struct cf_view *view = NULL;
   struct cf_hashes hashes;
   uint8_t root[CF_HASH_N];
@@ -112,7 +116,8 @@ static enum cf_err seal_now(struct cf_ledger *l, struct cf_fault *fault)
   l->sealed = cf_view_size(view);
   l->sealed_us = cf_clock_now_us();
   if (checkpoint_keep(l, l->sealed, cf_buf_str(&note)) != CF_OK)
-    cf_log(CF_LOG_WARNING, "a checkpoint could not be kept; it was signed all the same");
+    cf_log_rated(&rate, CF_LOG_WARNING,
+                 "a checkpoint could not be kept; it was signed all the same");
 out:
   cf_view_put(view);
   cf_buf_fini(&note);
@@ -235,6 +240,7 @@ static bool checkpoints_thin(struct cf_ledger *l)
 
 static void seal_if_grown(struct cf_ledger *l, int64_t *next_us)
 {
+  static struct cf_log_rate rate;
   int64_t now = cf_clock_mono_us();
   if (now < *next_us)
     return;
@@ -246,7 +252,8 @@ static void seal_if_grown(struct cf_ledger *l, int64_t *next_us)
   cf_buf_init(&note, CF_NOTE_MAX);
   enum cf_err err = cf_ledger_seal(l, durable, &note, &fault);
   if (err != CF_OK)
-    cf_log(CF_LOG_ERROR, "the head could not be signed: %s", cf_fault_text(&fault, err));
+    cf_log_rated(&rate, CF_LOG_ERROR, "the head could not be signed: %s",
+                 cf_fault_text(&fault, err));
   cf_buf_fini(&note);
   *next_us = now + l->conf->checkpoint_interval_us;
 }
@@ -256,13 +263,15 @@ void *cf_clerk_main(void *ledger)
   struct cf_ledger *l = ledger;
   int64_t next_seal_us = 0, next_thin_us = 0, next_slow_us = 0;
   while (cf_nap(l, NAP_US, NULL)) {
+    cf_ground_watch(l);
     cf_append_posted(l);
     seal_if_grown(l, &next_seal_us);
     int64_t now = cf_clock_mono_us();
     if (now >= next_slow_us) {
       if (cf_bdb_checkpoint(l->env, BDB_CHECKPOINT_KB, 1) == CF_E_SPACE)
         (void)cf_space_release(l);
-      cf_space_watch(l);
+      if (cf_space_watch(l))
+        cf_bdb_log_prepare(l->env);
       cf_clerk_end_tail(l);
       next_slow_us = now + 1000000;
     }

@@ -92,16 +92,18 @@ static enum cf_err memory_check(struct cf_ledger *l, int signer, const struct cf
 static enum cf_err beyond_check(struct cf_ledger *l, const struct cf_signer *key, uint64_t size,
                                 struct cf_fault *fault)
 {
-  bool good = true;
+  bool good = true, vouched = cf_signer_vouches(key) && cf_meta_head_vouched(l, key);
   if (!cf_signer_vouches(key))
     return CF_OK;
+  if (vouched && l->sums_fit)
+    l->own = cf_tail_meta(l->layout->tails[0])->first;
   enum cf_err err = cf_chain_check(l, size, &good);
   if (err != CF_OK)
     return cf_fail(fault, err, l->conf->data,
                    "records after the first %llu, which are signed, cannot be read: restore the "
                    "data directory from a backup" CF_SEE_RECOVER,
                    (unsigned long long)size);
-  return good && cf_meta_head_vouched(l, key)
+  return good && vouched
              ? CF_OK
              : cf_fail(fault, CF_E_ROLLBACK, l->conf->data,
                        "the first %llu of %llu records are signed; what is after them, or the head "

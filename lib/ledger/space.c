@@ -16,6 +16,7 @@
 
 #define RESERVE_BYTES (16 << 20)
 #define CHECK_US      INT64_C(200000)
+#define TELL_US       INT64_C(60000000)
 
 uint64_t cf_space_free(const struct cf_ledger *l)
 {
@@ -30,12 +31,24 @@ bool cf_space_ok(struct cf_ledger *l)
     return l->space_ok;
   l->space_left = cf_space_free(l);
   bool ok = l->space_left >= l->conf->min_free;
-  if (l->space_checked_us != 0 && ok != l->space_ok)
-    cf_log(CF_LOG_WARNING, ok ? "there is space again: events are taken"
-                              : "less space than min_free: events are refused");
+  if (ok && l->space_checked_us != 0 && !l->space_ok)
+    cf_log(CF_LOG_WARNING, "%s: there is space again: events are taken", l->conf->data);
   l->space_ok = ok;
   l->space_checked_us = now;
   return ok;
+}
+
+void cf_space_tell(struct cf_ledger *l)
+{
+  int64_t now = cf_clock_mono_us();
+  int64_t told = atomic_load(&l->space_told_us);
+  if ((told != 0 && now - told < TELL_US) ||
+      !atomic_compare_exchange_strong(&l->space_told_us, &told, now))
+    return;
+  cf_log(
+      CF_LOG_ERROR,
+      "%s: %llu bytes are free, and min_free is %llu: requests get 507 until there is more, or a quota allows it; free some space there",
+      l->conf->data, (unsigned long long)cf_space_free(l), (unsigned long long)l->conf->min_free);
 }
 
 bool cf_space_reads_ok(struct cf_ledger *l)
@@ -68,8 +81,9 @@ bool cf_space_reserve(struct cf_ledger *l)
 }
 
 /* Where a quota hides what is left nobody sees it come back: a try would take
- * it from the log for a moment, which ends the process. */
-void cf_space_watch(struct cf_ledger *l)
+ * it from the log for a moment, which ends the process. (The log's next file is
+ * tried there too, at most once an hour.) */
+bool cf_space_watch(struct cf_ledger *l)
 {
   uint64_t left = cf_space_free(l);
   if (left < l->conf->min_free) {
@@ -79,6 +93,7 @@ void cf_space_watch(struct cf_ledger *l)
     if (!cf_space_reserve(l))
       cf_log(CF_LOG_WARNING, "there is no space for the reserve");
   }
+  return !atomic_load(&l->reserve_gone) && left >= l->conf->min_free + 2 * RESERVE_BYTES;
 }
 
 bool cf_space_release(struct cf_ledger *l)
@@ -88,4 +103,16 @@ bool cf_space_release(struct cf_ledger *l)
   atomic_store(&l->reserve_gone, true);
   cf_log(CF_LOG_WARNING, "out of space: the reserve was given up; free some space");
   return true;
+}
+
+bool cf_ledger_reads_ok(struct cf_ledger *l)
+{
+  if (l->signer == NULL) /* a copy, in which nothing is written */
+    return true;
+  (void)pthread_mutex_lock(&l->queue.lock);
+  bool ok = cf_space_reads_ok(l);
+  (void)pthread_mutex_unlock(&l->queue.lock);
+  if (!ok)
+    cf_space_tell(l);
+  return ok;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A generation of the tail: its file, its image, and reading the one back into
- * the other. */
+/* A generation of the tail: its file and its image. */
 #include "config.h"
 
 #include "lib/ledger/tail_in.h"
@@ -13,13 +12,14 @@
 
 #include "lib/base/codec.h"
 #include "lib/base/die.h"
-#include "lib/record/values.h"
 
 #define PIECE_MAX (CF_GROUP * (CF_LEAF_MAX + 1024u) + 4096u)
 
 struct cf_tail {
   struct cf_tail_meta meta;
-  struct cf_bdb *file; /* the writer's; NULL once closed */
+  struct cf_parts *parts;
+  uint8_t owner[CF_HASH_N]; /* of what is kept there */
+  struct cf_bdb *file;      /* the writer's; NULL once closed */
   atomic_uint refs;
   pthread_rwlock_t lock;       /* of what follows */
   uint32_t n;                  /* records in the image */
@@ -32,6 +32,7 @@ struct cf_tail {
   struct cf_index *index;
   struct cf_unit ranges;
   size_t block_bytes;
+  uint8_t sum[CF_HASH_N]; /* behind what was loaded */
   /* the writer's own */
   struct cf_block_writer piece;
   struct cf_buf piece_bytes;
@@ -49,6 +50,8 @@ void cf_tail_file_name(uint64_t number, char out[32])
 
 static void tail_free(struct cf_tail *t)
 {
+  if (t->parts != NULL)
+    cf_parts_drop(t->parts, t->owner);
   cf_bdb_close(t->file);
   for (uint32_t i = 0; t->full != NULL && i < capacity(t) / CF_GROUP; i++)
     free(t->full[i].p);
@@ -78,12 +81,15 @@ static void lock_init(pthread_rwlock_t *lock)
 }
 
 static enum cf_err tail_new(const struct cf_tail_meta *meta, const uint8_t fingerprint_key[16],
-                            struct cf_tail **tail)
+                            struct cf_parts *parts, struct cf_tail **tail)
 {
   struct cf_tail *t = calloc(1, sizeof *t);
   if (t == NULL)
     return CF_E_NOMEM;
   t->meta = *meta;
+  memcpy(t->sum, meta->sum, CF_HASH_N);
+  t->parts = parts;
+  cf_u64_put(t->owner, meta->number); /* as wide as a digest, and none */
   atomic_init(&t->refs, 1);
   lock_init(&t->lock);
   cf_block_writer_init(&t->open);
@@ -114,12 +120,27 @@ static enum cf_err open_file(struct cf_tail *t, struct cf_bdb_env *env, struct c
 
 enum cf_err cf_tail_create(struct cf_bdb_env *env, struct cf_bdb_txn *txn,
                            const struct cf_tail_meta *meta, const uint8_t fingerprint_key[16],
+                           struct cf_parts *parts, struct cf_tail **tail)
+{
+  struct cf_tail *t = NULL;
+  enum cf_err err = tail_new(meta, fingerprint_key, parts, &t);
+  if (err == CF_OK)
+    err = open_file(t, env, txn, CF_BDB_CREATE);
+  if (err == CF_OK)
+    *tail = t;
+  else if (t != NULL)
+    tail_free(t);
+  return err;
+}
+
+enum cf_err cf_tail_reopen(struct cf_bdb_env *env, const struct cf_tail_meta *meta,
+                           const uint8_t fingerprint_key[16], struct cf_parts *parts,
                            struct cf_tail **tail)
 {
   struct cf_tail *t = NULL;
-  enum cf_err err = tail_new(meta, fingerprint_key, &t);
+  enum cf_err err = tail_new(meta, fingerprint_key, parts, &t);
   if (err == CF_OK)
-    err = open_file(t, env, txn, CF_BDB_CREATE);
+    err = open_file(t, env, NULL, CF_BDB_READ);
   if (err == CF_OK)
     *tail = t;
   else if (t != NULL)
@@ -144,9 +165,34 @@ void cf_tail_close_file(struct cf_tail *tail)
   tail->file = NULL;
 }
 
+const char *cf_tail_gone(const struct cf_tail *tail)
+{
+  return cf_bdb_gone(tail->file);
+}
+
+struct cf_bdb *cf_tail_file(const struct cf_tail *tail)
+{
+  return tail->file;
+}
+
 const struct cf_tail_meta *cf_tail_meta(const struct cf_tail *tail)
 {
   return &tail->meta;
+}
+
+struct cf_parts *cf_tail_parts(const struct cf_tail *tail)
+{
+  return tail->parts;
+}
+
+const uint8_t *cf_tail_owner(const struct cf_tail *tail)
+{
+  return tail->owner;
+}
+
+const struct cf_index *cf_tail_index(const struct cf_tail *tail)
+{
+  return tail->index;
 }
 
 /* ---- writing ---- */
@@ -159,6 +205,13 @@ static enum cf_err bytes_copy(struct cf_str s, struct cf_bytes *copy)
   memcpy(p, s.p, s.n);
   *copy = (struct cf_bytes){p, s.n};
   return CF_OK;
+}
+
+/* The sum of a piece and all before it. */
+static void sum_add(uint8_t sum[CF_HASH_N], struct cf_str key, struct cf_str value)
+{
+  const struct cf_str parts[] = {{(const char *)sum, CF_HASH_N}, key, value};
+  cf_sha256(parts, 3, sum);
 }
 
 /* u16 count, the leaf hashes, the block. */
@@ -186,23 +239,42 @@ static enum cf_err encode_piece(struct cf_tail *t, struct cf_piece *piece)
   return err;
 }
 
-enum cf_err cf_tail_put(struct cf_tail *tail, struct cf_bdb_txn *txn, struct cf_piece *piece)
+enum cf_err cf_tail_put(struct cf_tail *tail, struct cf_bdb_txn *txn, struct cf_piece *piece,
+                        uint8_t sum[CF_HASH_N])
 {
   enum cf_err err = encode_piece(tail, piece);
   if (err != CF_OK)
     return err;
+  uint8_t seq[8];
+  const struct cf_str key = {(const char *)seq, sizeof seq};
+  cf_u64_put(seq, piece->fresh[0].record.seq);
+  sum_add(sum, key, cf_buf_str(&tail->piece_bytes));
+  return cf_bdb_put(tail->file, txn, key, cf_buf_str(&tail->piece_bytes));
+}
+
+void cf_tail_sum_add(struct cf_tail *tail, uint64_t first, struct cf_str value)
+{
   uint8_t key[8];
-  cf_u64_put(key, piece->fresh[0].record.seq);
-  return cf_bdb_put(tail->file, txn, (struct cf_str){(const char *)key, sizeof key},
-                    cf_buf_str(&tail->piece_bytes));
+  cf_u64_put(key, first);
+  sum_add(tail->sum, (struct cf_str){(const char *)key, sizeof key}, value);
+}
+
+const uint8_t *cf_tail_sum(const struct cf_tail *tail)
+{
+  return tail->sum;
 }
 
 static void ranges_widen(struct cf_unit *u, bool first, const struct cf_record *r)
 {
   int64_t t = cf_record_effective_us(r);
-  if (first || t < u->time_min_us)
+  bool dated = cf_record_is_dated(r);
+  if (first) {
+    u->time_min_us = INT64_MAX;
+    u->time_max_us = INT64_MIN;
+  }
+  if (dated && t < u->time_min_us)
     u->time_min_us = t;
-  if (first || t > u->time_max_us)
+  if (dated && t > u->time_max_us)
     u->time_max_us = t;
   if (first || r->recorded_us < u->recorded_min_us)
     u->recorded_min_us = r->recorded_us;
@@ -287,144 +359,6 @@ void cf_tail_set_limit(struct cf_tail *tail, uint64_t limit)
   (void)pthread_rwlock_unlock(&tail->lock);
 }
 
-/* ---- loading ---- */
-
-struct loader {
-  struct cf_tail *t;
-  const uint8_t *fingerprint_key;
-  struct cf_block block;
-  struct cf_values values;
-  struct cf_buf keys; /* of the block's records */
-  struct cf_fault *fault;
-};
-
-static enum cf_err damaged(struct loader *l, uint64_t seq, const char *what)
-{
-  char name[32];
-  cf_tail_file_name(l->t->meta.number, name);
-  return cf_fail(l->fault, CF_E_DAMAGED, name,
-                 "the piece at seq %llu %s: restore the data directory from a backup",
-                 (unsigned long long)seq, what);
-}
-
-/* A run of records under one key; bytes are those of the whole block. */
-static enum cf_err load_run(struct loader *l, const struct cf_fresh *fresh, unsigned n,
-                            const uint8_t *key, struct cf_str bytes)
-{
-  struct cf_piece piece = {.fresh = fresh, .n = n};
-  if (key == NULL)
-    return damaged(l, l->block.first, "has no salt key");
-  memcpy(piece.key, key, CF_SALTKEY_N);
-  enum cf_err err = n == CF_GROUP ? bytes_copy(bytes, &piece.block) : CF_OK;
-  if (err == CF_OK)
-    err = cf_tail_apply(l->t, &piece);
-  free(piece.block.p);
-  return err;
-}
-
-/* The keys of the block's records, whose events have gone: from their texts. */
-static enum cf_err load_keys(struct loader *l, struct cf_index_keys keys[CF_GROUP])
-{
-  const struct cf_block *block = &l->block;
-  cf_buf_reset(&l->keys);
-  for (unsigned i = 0; i < block->n; i++) {
-    enum cf_err err = cf_values_get(&block->record[i], &l->values);
-    if (err != CF_OK)
-      return err == CF_E_SYNTAX ? damaged(l, block->first, "does not parse") : err;
-    cf_index_keys_put(l->fingerprint_key, block->record[i].kind, l->values.v, &l->keys, &keys[i]);
-  }
-  cf_index_keys_settle(&l->keys, keys, block->n);
-  return l->keys.err;
-}
-
-static enum cf_err load_records(struct loader *l, const uint8_t *hashes, struct cf_str bytes)
-{
-  struct cf_fresh fresh[CF_GROUP];
-  struct cf_index_keys keys[CF_GROUP];
-  const struct cf_block *block = &l->block;
-  enum cf_err err = load_keys(l, keys);
-  for (unsigned i = 0; err == CF_OK && i < block->n; i++) {
-    fresh[i].record = block->record[i];
-    fresh[i].keys = keys[i];
-    memcpy(fresh[i].hash, hashes + (size_t)i * CF_HASH_N, CF_HASH_N);
-  }
-  for (unsigned run = 0; err == CF_OK && run < block->runs; run++) {
-    unsigned from = block->run[run].from,
-             end = run + 1 < block->runs ? block->run[run + 1].from : block->n;
-    err = load_run(l, fresh + from, end - from, block->run[run].key, bytes);
-  }
-  return err;
-}
-
-enum cf_err cf_tail_piece_get(struct cf_str value, uint64_t first, struct cf_block *block,
-                              struct cf_tail_piece *piece)
-{
-  struct cf_reader r;
-  cf_reader_init(&r, value.p, value.n);
-  unsigned n = (unsigned)cf_reader_u8(&r) << 8;
-  n |= cf_reader_u8(&r);
-  struct cf_str hashes = cf_reader_bytes(&r, (size_t)n * CF_HASH_N);
-  if (r.err != CF_OK || n == 0)
-    return CF_E_SYNTAX;
-  *piece = (struct cf_tail_piece){.hashes = (const uint8_t *)hashes.p,
-                                  .bytes = {(const char *)r.p, (size_t)(r.end - r.p)}};
-  enum cf_err err = cf_block_open(block, first, piece->bytes);
-  return err == CF_OK && block->n != n ? CF_E_SYNTAX : err;
-}
-
-static enum cf_err load_piece(struct loader *l, struct cf_str key, struct cf_str value)
-{
-  struct cf_tail_piece piece;
-  uint64_t next = l->t->meta.first + l->t->n;
-  if (key.n != 8 || cf_u64_get((const uint8_t *)key.p) != next)
-    return damaged(l, next, "is missing");
-  enum cf_err err = cf_tail_piece_get(value, next, &l->block, &piece);
-  if (err == CF_E_SYNTAX)
-    return damaged(l, next, "does not open");
-  if (err == CF_OK && next + l->block.n > l->t->meta.limit)
-    return damaged(l, next, "goes beyond its generation");
-  return err != CF_OK ? err : load_records(l, piece.hashes, piece.bytes);
-}
-
-static enum cf_err load_all(struct loader *l)
-{
-  struct cf_bdb_cursor *cursor = NULL;
-  enum cf_err err = cf_bdb_cursor_open(l->t->file, &cursor);
-  struct cf_str none = {0}, key, value;
-  enum cf_bdb_move move = CF_BDB_FIRST;
-  while (err == CF_OK && (err = cf_bdb_cursor_move(cursor, move, none, &key, &value)) == CF_OK) {
-    err = load_piece(l, key, value);
-    move = CF_BDB_NEXT;
-  }
-  cf_bdb_cursor_close(cursor);
-  return err == CF_E_NOTFOUND ? CF_OK : err;
-}
-
-enum cf_err cf_tail_load(struct cf_bdb_env *env, const struct cf_tail_meta *meta,
-                         const uint8_t fingerprint_key[16], struct cf_tail **tail,
-                         struct cf_fault *fault)
-{
-  struct loader l = {.fingerprint_key = fingerprint_key, .fault = fault};
-  cf_block_init(&l.block);
-  cf_values_init(&l.values);
-  cf_buf_init(&l.keys, SIZE_MAX / 2);
-  enum cf_err err = tail_new(meta, fingerprint_key, &l.t);
-  if (err == CF_OK)
-    err = open_file(l.t, env, NULL, CF_BDB_READ);
-  if (err == CF_E_NOTFOUND)
-    err = damaged(&l, meta->first, "is missing with its whole file");
-  if (err == CF_OK)
-    err = load_all(&l);
-  if (err == CF_OK)
-    *tail = l.t;
-  else if (l.t != NULL)
-    tail_free(l.t);
-  cf_block_fini(&l.block);
-  cf_values_fini(&l.values);
-  cf_buf_fini(&l.keys);
-  return err;
-}
-
 /* ---- reading ---- */
 
 uint64_t cf_tail_end(struct cf_tail *tail)
@@ -507,6 +441,11 @@ void cf_tail_times(struct cf_tail *tail, uint32_t offset, uint32_t n, int64_t *o
   memcpy(out, tail->times + offset, (size_t)n * sizeof *out);
 }
 
+void cf_tail_spans(struct cf_tail *tail, uint32_t n, struct cf_span *spans)
+{
+  cf_spans_make(tail->times, n, spans);
+}
+
 void cf_tail_match(struct cf_tail *tail, const struct cf_term *term, uint32_t from,
                    struct cf_bits *bits)
 {
@@ -515,36 +454,23 @@ void cf_tail_match(struct cf_tail *tail, const struct cf_term *term, uint32_t fr
   (void)pthread_rwlock_unlock(&tail->lock);
 }
 
-void cf_tail_find_id(struct cf_tail *tail, uint64_t fingerprint,
-                     bool (*each)(void *context, uint32_t offset), void *context)
+uint32_t cf_tail_count(struct cf_tail *tail, const struct cf_term *term)
 {
   (void)pthread_rwlock_rdlock(&tail->lock);
-  cf_index_find_id(tail->index, fingerprint, each, context);
+  uint32_t n = cf_index_count(tail->index, term);
   (void)pthread_rwlock_unlock(&tail->lock);
+  return n;
 }
 
-static enum cf_err source_block(void *context, uint32_t i, struct cf_buf *b)
+void cf_tail_look_id(const struct cf_tail *tail, uint64_t fingerprint)
 {
-  return cf_tail_block(context, i, b);
+  cf_index_look(tail->index, CF_M_ID, fingerprint);
 }
 
-static enum cf_err source_hashes(void *context, uint32_t offset, uint32_t n, uint8_t *out)
+void cf_tail_find(struct cf_tail *tail, unsigned index, uint64_t fingerprint,
+                  bool (*each)(void *context, uint32_t offset), void *context)
 {
-  cf_tail_hashes(context, offset, n, out);
-  return CF_OK;
-}
-
-static enum cf_err source_times(void *context, uint32_t offset, uint32_t n, int64_t *out)
-{
-  cf_tail_times(context, offset, n, out);
-  return CF_OK;
-}
-
-void cf_tail_segment_source(struct cf_tail *tail, struct cf_segment_source *source)
-{
-  *source = (struct cf_segment_source){.context = tail,
-                                       .block = source_block,
-                                       .hashes = source_hashes,
-                                       .times = source_times,
-                                       .index = tail->index};
+  (void)pthread_rwlock_rdlock(&tail->lock);
+  cf_index_find(tail->index, index, fingerprint, each, context);
+  (void)pthread_rwlock_unlock(&tail->lock);
 }

@@ -28,7 +28,7 @@ struct compare {
 /* Does the record make its leaf behind the hash before it? */
 static bool record_same(struct compare *c, unsigned i, const uint8_t kept[CF_HASH_N])
 {
-  uint8_t salts[CF_C_N][CF_HASH_N], hash[CF_HASH_N], image[CF_HASH_N], prev[CF_HASH_N] = {0};
+  uint8_t hash[CF_HASH_N], image[CF_HASH_N], prev[CF_HASH_N] = {0};
   struct cf_hashes hashes;
   cf_view_hashes(c->view, &hashes);
   cf_tail_hashes(c->tail, (uint32_t)(c->next - cf_tail_meta(c->tail)->first), 1, image);
@@ -36,9 +36,8 @@ static bool record_same(struct compare *c, unsigned i, const uint8_t kept[CF_HAS
     return false;
   if (c->next > 0 && hashes.get(hashes.context, 0, c->next - 1, 1, prev) != CF_OK)
     return true; /* of a segment that is damaged */
-  cf_block_salts(&c->block, i, salts);
   cf_buf_reset(&c->leaf);
-  cf_leaf_put(&c->block.record[i], prev, (const uint8_t(*)[CF_HASH_N])salts, &c->leaf, hash);
+  cf_block_leaf(&c->block, i, prev, &c->leaf, hash);
   return c->leaf.err == CF_OK && cf_equal(hash, image, CF_HASH_N);
 }
 

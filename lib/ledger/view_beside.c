@@ -31,21 +31,23 @@ static enum cf_err pages_check(const struct cf_ledger *l, const struct cf_segmen
   uint64_t from = (begins ? share : share + 1) * n;
   if (!begins && !b->last)
     return CF_OK;
+  uint64_t end = meta->first + (share + 1) * each * CF_TILE_W;
+  uint64_t last = (b->last ? b->first + b->n : end < meta->end ? end : meta->end) - 1;
   enum cf_err err =
       cf_segment_pages_check(l->segments_path, meta, from, rest ? UINT64_MAX : n, &pages, &bad);
   if (err == CF_E_DAMAGED)
-    cf_tile_fault_file(
-        b->tile, b->first,
+    cf_tile_fault_rough(
+        b->tile, b->first, last,
         "the file of this segment or the sums of its pages are missing, or not what was "
         "written");
   if (err != CF_OK)
     return err == CF_E_DAMAGED ? CF_OK : err;
   if (bad < pages)
-    cf_tile_fault_file(b->tile, b->first,
-                       "page %" PRIu64 " of the segment of %" PRIu64 " is not what was written",
-                       bad, meta->first);
-  uint64_t end = rest || from + n > pages ? pages : from + n;
-  b->pages += end > from ? end - from : 0;
+    cf_tile_fault_rough(b->tile, b->first, b->first,
+                        "page %" PRIu64 " of the segment of %" PRIu64 " is not what was written",
+                        bad, meta->first);
+  uint64_t checked = rest || from + n > pages ? pages : from + n;
+  b->pages += checked > from ? checked - from : 0;
   return CF_OK;
 }
 
@@ -101,8 +103,8 @@ static enum cf_err segment_compare(struct again *a)
   a->beside->entries += a->truth.entries;
   /* what is wrong with the file of a sworn one is told by its pages */
   if (err == CF_E_DAMAGED && !a->meta->sworn)
-    cf_tile_fault_file(a->beside->tile, a->meta->first,
-                       "the file of this segment is missing, or cannot be read");
+    cf_tile_fault_rough(a->beside->tile, a->meta->first, a->meta->end - 1,
+                        "the file of this segment is missing, or cannot be read");
   return err == CF_E_DAMAGED ? CF_OK : err;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A view as the verifier sees it: each leaf rebuilt from what is stored, beside
- * the hash that is kept for it. */
+ * the hash that is kept for it, or what is kept of the hashes of its tile. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -16,9 +16,11 @@ struct cf_view_source {
 
 /* A worker's scratch: one tile. */
 struct worker {
-  struct cf_block block;
+  struct cf_block block[CF_TILE_W / CF_GROUP];
   struct cf_buf text;
-  size_t at[CF_TILE_W + 1]; /* where each leaf of the tile begins in text */
+  size_t at[CF_TILE_W + 1];  /* where each leaf of the tile begins in text */
+  uint8_t before[CF_HASH_N]; /* the kept hash in front of the tile */
+  struct cf_leaves_kept kept;
 };
 
 static enum cf_err worker_new(void *context, void **worker)
@@ -27,7 +29,8 @@ static enum cf_err worker_new(void *context, void **worker)
   struct worker *w = calloc(1, sizeof *w);
   if (w == NULL)
     return CF_E_NOMEM;
-  cf_block_init(&w->block);
+  for (size_t i = 0; i < CF_TILE_W / CF_GROUP; i++)
+    cf_block_init(&w->block[i]);
   cf_buf_init(&w->text, (size_t)CF_TILE_W * (CF_LEAF_MAX + 1));
   *worker = w;
   return CF_OK;
@@ -37,7 +40,8 @@ static void worker_free(void *context, void *worker)
 {
   (void)context;
   struct worker *w = worker;
-  cf_block_fini(&w->block);
+  for (size_t i = 0; i < CF_TILE_W / CF_GROUP; i++)
+    cf_block_fini(&w->block[i]);
   cf_buf_fini(&w->text);
   free(w);
 }
@@ -67,16 +71,16 @@ static enum cf_err kept_hashes(struct cf_view *v, uint64_t first, size_t n,
 /* Rebuild one leaf; prev is what the ledger keeps for its predecessor. Where
  * the kept hash cannot be read, the computed one stands in for the next leaf's
  * prev. */
-static void leaf_rebuild(struct worker *w, unsigned i, const uint8_t prev[CF_HASH_N],
-                         struct cf_verify_leaf *out)
+static void leaf_rebuild(const struct cf_block *block, unsigned i, const uint8_t prev[CF_HASH_N],
+                         struct cf_buf *text, struct cf_verify_leaf *out)
 {
-  const struct cf_record *r = &w->block.record[i];
-  uint8_t salts[CF_C_N][CF_HASH_N], hash[CF_HASH_N];
-  cf_block_salts(&w->block, i, salts);
-  cf_leaf_put(r, prev, (const uint8_t(*)[CF_HASH_N])salts, &w->text, hash);
+  const struct cf_record *r = &block->record[i];
+  cf_block_leaf(block, i, prev, text, out->made);
   out->readable = true;
+  out->record = r;
+  out->prev = prev;
   if (!out->hash_readable)
-    memcpy(out->hash, hash, CF_HASH_N);
+    memcpy(out->hash, out->made, CF_HASH_N);
   for (unsigned c = 0; c < CF_C_N; c++)
     if (r->gone[c] != NULL)
       out->erased |= (uint8_t)(1u << c);
@@ -89,20 +93,33 @@ static const uint8_t *known_hash(const struct cf_verify_leaf *leaf)
   return leaf->hash_readable || leaf->readable ? leaf->hash : NULL;
 }
 
-/* The leaves of one block; before is the hash in front of it, NULL where nobody
- * knows it: then its first leaf cannot be judged. */
-static enum cf_err leaves_of_block(struct cf_view *v, struct worker *w, uint64_t first, size_t n,
-                                   const uint8_t *before, struct cf_verify_leaf *out, size_t *at)
+/* The hash in front of the tile's leaf i; NULL where nobody knows it: then the
+ * leaf cannot be judged. before: that of the first. */
+static const uint8_t *front_of(const struct cf_verify_leaf *out, size_t i, const uint8_t *before)
 {
-  enum cf_err err = cf_view_block(v, first, &w->block);
+  if (i == 0)
+    return before;
+  const struct cf_leaves_kept *kept = i % CF_LEAVES_PART == 0 ? out[i - 1].kept : NULL;
+  return kept != NULL ? cf_leaves_before(kept, (unsigned)i / CF_LEAVES_PART)
+                      : known_hash(&out[i - 1]);
+}
+
+/* The leaves [from, to) of the tile, all of one block. */
+static enum cf_err leaves_of_block(struct cf_view *v, struct worker *w, uint64_t first, size_t from,
+                                   size_t to, const uint8_t *before, struct cf_verify_leaf *out)
+{
+  struct cf_block *block = &w->block[from / CF_GROUP];
+  enum cf_err err = cf_view_block(v, first + from, block);
   if (err != CF_OK && err != CF_E_DAMAGED)
     return err;
   bool readable = err == CF_OK;
-  for (size_t i = 0; i < n; i++) {
-    const uint8_t *prev = i > 0 ? known_hash(&out[i - 1]) : before;
-    at[i] = w->text.n;
-    if (readable && i < w->block.n && prev != NULL)
-      leaf_rebuild(w, (unsigned)i, prev, &out[i]);
+  for (size_t i = from; i < to; i++) {
+    const uint8_t *prev = front_of(out, i, before);
+    w->at[i] = w->text.n;
+    bool here = readable && i - from < block->n;
+    if (here && prev != NULL)
+      leaf_rebuild(block, (unsigned)(i - from), prev, &w->text, &out[i]);
+    out[i].orphan = here && prev == NULL && out[i].hash_readable;
   }
   return w->text.err;
 }
@@ -123,23 +140,36 @@ static enum cf_err hash_before(struct cf_view *v, uint64_t first, uint8_t hash[C
   return err == CF_E_DAMAGED ? CF_OK : err;
 }
 
+/* What is kept of the n leaves from first on; *known: and of the one before
+ * them. Of a part that the size cuts each hash is given. */
+static enum cf_err kept_get(struct cf_view *v, struct worker *w, uint64_t first, size_t n,
+                            struct cf_verify_leaf *out, bool *known)
+{
+  enum cf_err err = cf_view_leaves(v, first, &w->kept);
+  size_t whole = err == CF_OK ? n - n % CF_LEAVES_PART : 0;
+  for (size_t i = 0; i < whole; i++)
+    out[i].kept = &w->kept;
+  *known = err == CF_OK;
+  if (*known)
+    memcpy(w->before, w->kept.before, CF_HASH_N);
+  if (err == CF_OK || err == CF_E_NOTFOUND)
+    err = kept_hashes(v, first + whole, n - whole, out + whole);
+  if (err == CF_E_DAMAGED)
+    err = CF_OK; /* none can be read */
+  return err != CF_OK || *known ? err : hash_before(v, first, w->before, known);
+}
+
 static enum cf_err leaves(void *context, void *worker, uint64_t first, size_t n,
                           struct cf_verify_leaf *out)
 {
   struct cf_view *v = ((struct cf_view_source *)context)->view;
   struct worker *w = worker;
-  uint8_t before[CF_HASH_N];
   bool known = false;
-  memset(out, 0, n * sizeof *out);
   cf_buf_reset(&w->text);
-  enum cf_err err = hash_before(v, first, before, &known);
-  if (err == CF_OK)
-    err = kept_hashes(v, first, n, out);
-  for (size_t i = 0; err == CF_OK && i < n; i += CF_GROUP) {
-    size_t count = n - i < CF_GROUP ? n - i : CF_GROUP;
-    const uint8_t *front = i > 0 ? known_hash(&out[i - 1]) : known ? before : NULL;
-    err = leaves_of_block(v, w, first + i, count, front, out + i, w->at + i);
-  }
+  enum cf_err err = kept_get(v, w, first, n, out, &known);
+  for (size_t i = 0; err == CF_OK && i < n; i += CF_GROUP)
+    err = leaves_of_block(v, w, first, i, n - i < CF_GROUP ? n : i + CF_GROUP,
+                          known ? w->before : NULL, out);
   if (err != CF_OK)
     return err;
   w->at[n] = w->text.n;
@@ -185,9 +215,9 @@ static enum cf_err later(void *context, uint64_t *at,
   if (err != CF_OK)
     return err;
   struct worker *w = scratch;
-  err = cf_view_block(s->view, *at, &w->block);
-  for (unsigned i = (unsigned)(*at % CF_GROUP); err == CF_OK && i < w->block.n; i++) {
-    const struct cf_record *r = &w->block.record[i];
+  err = cf_view_block(s->view, *at, w->block);
+  for (unsigned i = (unsigned)(*at % CF_GROUP); err == CF_OK && i < w->block->n; i++) {
+    const struct cf_record *r = &w->block->record[i];
     err = each(to, r->seq, r->kind, r->public_text);
   }
   worker_free(NULL, w);

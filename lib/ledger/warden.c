@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The warden: the thread that guards segments' files. It holds what the chain
  * tells of them against the catalogue, swears to those that it does not tell of
- * (of an older ledger, or where damage hides it), and goes over all of their
- * pages, again and again. */
+ * (of an older ledger, or where damage hides it), has those of an older layout
+ * written again, and goes over all of their pages, again and again. */
 #include "config.h"
 
 #include <string.h>
@@ -172,6 +172,7 @@ static bool round_scrub(struct cf_ledger *l, struct cf_scrub *scrub)
 void *cf_warden_main(void *ledger)
 {
   struct cf_ledger *l = ledger;
+  struct cf_rewriter rewriter = {0};
   struct cf_scrub scrub;
   uint64_t from = 0;
   unsigned round = 0;
@@ -182,7 +183,9 @@ void *cf_warden_main(void *ledger)
       from = 0;
     cf_ledger_segments_check(l);
     segments_swear(l, &from);
+    cf_rewrite_round(l, &rewriter);
   } while (round_scrub(l, &scrub));
   cf_scrub_end(l, &scrub);
+  cf_rewrite_end(l, &rewriter);
   return NULL;
 }

@@ -63,11 +63,12 @@ enum cf_err cf_rows_put(struct cf_rows *rows, const struct cf_record *record, st
 void cf_rows_end(const struct cf_rows *rows, const struct cf_page_end *end,
                  const struct cf_checkpoint *checkpoint, struct cf_buf *b)
 {
-  rows->output->calls->end(end, checkpoint, b);
+  if (!rows->bare)
+    rows->output->calls->end(end, checkpoint, b);
 }
 
 void cf_rows_break(const struct cf_rows *rows, const struct cf_page_end *end, enum cf_err err,
                    const struct cf_fault *fault, struct cf_buf *b)
 {
-  rows->output->calls->break_off(end, err, fault, b);
+  rows->output->calls->break_off(rows, end, err, fault, b);
 }

@@ -39,10 +39,12 @@ void cf_output_put_names(const char *before, bool streams, struct cf_buf *b);
 struct cf_rows {
   const struct cf_output *output;
   uint32_t fields;
+  bool bare;  /* rows only: no line behind them that a reader could take for one */
   uint64_t n; /* rows put */
   struct cf_values values;
 };
-/* fields as for cf_record_put_flat. Allocates nothing. */
+/* fields as for cf_record_put_flat. Allocates nothing. `bare` is then to be
+ * set. */
 void cf_rows_init(struct cf_rows *rows, const struct cf_output *output, uint32_t fields);
 void cf_rows_fini(struct cf_rows *rows);
 
@@ -52,12 +54,13 @@ void cf_rows_begin(const struct cf_rows *rows, struct cf_buf *b);
 CF_MUST enum cf_err cf_rows_put(struct cf_rows *rows, const struct cf_record *record,
                                 struct cf_buf *b);
 /* Append what comes after the rows: the cursor, whether there is more, and, in
- * formats that have a place for it, the checkpoint, unless it is NULL. */
+ * formats that have a place for it, the checkpoint, unless it is NULL. Nothing
+ * where they are bare. */
 void cf_rows_end(const struct cf_rows *rows, const struct cf_page_end *end,
                  const struct cf_checkpoint *checkpoint, struct cf_buf *b);
-/* Append, instead of the end, that the answer cannot be finished: the error,
- * then text that stops in the middle of a value, so that nobody takes what
- * there is for all. fault has the error's words. */
+/* Append, instead of the end, that the answer cannot be finished: the error
+ * (in CSV not where it is bare), then text that stops in the middle of a value,
+ * so that nobody takes what there is for all. fault has the error's words. */
 void cf_rows_break(const struct cf_rows *rows, const struct cf_page_end *end, enum cf_err err,
                    const struct cf_fault *fault, struct cf_buf *b);
 

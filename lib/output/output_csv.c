@@ -2,10 +2,13 @@
 /* CSV (RFC 4180): a line of names, an event a line, and lines `# name=value` at
  * the end.
  *
- * A cell that a spreadsheet would run (leading = + - @, tab, CR) gets a '
- * before it, its text is as CF_SHOW_CSV shows it, an empty text is "" and what
- * is absent is nothing; a `body` column stands in whole events (CF_FIELDS_ALL)
- * only. */
+ * A cell that a spreadsheet would run (leading = + - @, also in full width, or
+ * tab, CR, LF), or that begins with ' itself, gets a ' before it, its text is
+ * as CF_SHOW_CSV shows it, an empty text is "" and what is absent is nothing; a
+ * `body` column stands in whole events (CF_FIELDS_ALL) only.
+ *
+ * Back to the text: what RFC 4180 gives less one ' at its front, then \\ for \
+ * and \u00hh for that character. */
 #include "config.h"
 
 #include "lib/output/output_in.h"
@@ -16,31 +19,57 @@
 
 /* ---- cells ---- */
 
-static bool runs(struct cf_str cell)
-{
-  return cell.n > 0 && memchr("=+-@\t\r", cell.p[0], 6) != NULL;
-}
+/* What a character asks of its cell: where it is the first, or anywhere. */
+enum { GUARD = 1, QUOTE = 2, WIDE = 4 };
+static const uint8_t asks[256] = {
+    ['='] = GUARD,  ['+'] = GUARD,          ['-'] = GUARD,          ['@'] = GUARD,
+    ['\''] = GUARD, ['\t'] = GUARD | QUOTE, ['\r'] = GUARD | QUOTE, ['\n'] = GUARD | QUOTE,
+    ['"'] = QUOTE,  [','] = QUOTE,          [0xef] = WIDE,
+};
 
-static bool needs_quotes(struct cf_str cell)
+static bool is_wide(struct cf_str cell)
 {
-  if (cell.n == 0)
-    return cell.p != NULL;
-  if (cell.p[0] == ' ' || cell.p[cell.n - 1] == ' ')
-    return true;
-  for (size_t i = 0; i < cell.n; i++)
-    if (memchr("\",\r\n\t", cell.p[i], 5) != NULL)
+  static const struct cf_str wide[] = {CF_STR("\uff1d"), CF_STR("\uff0b"), CF_STR("\uff0d"),
+                                       CF_STR("\uff20")};
+
+  for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++)
+    if (cf_str_starts(cell, wide[i]))
       return true;
   return false;
 }
 
+static bool is_guarded(struct cf_str cell)
+{
+  uint8_t first = asks[(uint8_t)cell.p[0]];
+
+  return (first & GUARD) != 0 || ((first & WIDE) != 0 && is_wide(cell));
+}
+
+static bool needs_quotes(struct cf_str cell)
+{
+  uint8_t any = 0;
+
+  for (size_t i = 0; i < cell.n; i++)
+    any |= asks[(uint8_t)cell.p[i]];
+  return (any & QUOTE) != 0 || cell.p[0] == ' ' || cell.p[cell.n - 1] == ' ';
+}
+
 static void put_cell(struct cf_buf *b, struct cf_str cell)
 {
+  if (cell.p == NULL)
+    return;
+  if (cell.n == 0) {
+    cf_buf_puts(b, "\"\"");
+    return;
+  }
   bool quotes = needs_quotes(cell);
-
-  cf_buf_puts(b, quotes ? "\"" : "");
-  cf_buf_puts(b, runs(cell) ? "'" : "");
+  if (quotes)
+    cf_buf_putc(b, '"');
+  if (is_guarded(cell))
+    cf_buf_putc(b, '\'');
   cf_show_put(b, cell, CF_SHOW_CSV);
-  cf_buf_puts(b, quotes ? "\"" : "");
+  if (quotes)
+    cf_buf_putc(b, '"');
 }
 
 /* ---- lines ---- */
@@ -97,7 +126,10 @@ static enum cf_err csv_row(struct cf_rows *rows, const struct cf_record *record,
     return err;
   cf_time_format(record->recorded_us, recorded);
   cf_buf_put_u64(b, record->seq);
-  cf_buf_putf(b, ",%s,%s", recorded, cf_kind_table[record->kind].name);
+  cf_buf_putc(b, ',');
+  cf_buf_put(b, recorded, CF_TIME_TEXT_N);
+  cf_buf_putc(b, ',');
+  cf_buf_puts(b, cf_kind_table[record->kind].name);
   for (unsigned m = 0; m < CF_M_N; m++) {
     if (!is_chosen(rows, m))
       continue;
@@ -122,16 +154,23 @@ static void csv_end(const struct cf_page_end *end, const struct cf_checkpoint *c
               end->has_more ? "true" : "false");
 }
 
-/* The last line opens a quote. */
-static void csv_break(const struct cf_page_end *end, enum cf_err err, const struct cf_fault *fault,
-                      struct cf_buf *b)
+static void put_error(const struct cf_page_end *end, enum cf_err err, struct cf_buf *b)
 {
-  (void)fault;
   cf_buf_putf(b, "# error=%s: %s\r\n", cf_err_word(err), cf_err_title(err));
   if (err == CF_E_DAMAGED)
     cf_buf_putf(b, "# seq_from=%llu\r\n# seq_to=%llu\r\n", (unsigned long long)end->damaged_from,
                 (unsigned long long)end->damaged_to);
-  cf_buf_putf(b, "# next_cursor=%s\r\n\"the answer breaks off here", end->cursor);
+  cf_buf_putf(b, "# next_cursor=%s\r\n", end->cursor);
+}
+
+/* The last line opens a quote. */
+static void csv_break(const struct cf_rows *rows, const struct cf_page_end *end, enum cf_err err,
+                      const struct cf_fault *fault, struct cf_buf *b)
+{
+  (void)fault;
+  if (!rows->bare)
+    put_error(end, err, b);
+  cf_buf_puts(b, "\"the answer breaks off here");
 }
 
 const struct cf_output_calls cf_output_csv = {

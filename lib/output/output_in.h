@@ -19,8 +19,8 @@ struct cf_output_calls {
   /* Once, instead of end, where a part of the answer was sent and the rest
    * cannot be had: cf_rows_break. With CF_E_DAMAGED end says what could not be
    * read. */
-  void (*break_off)(const struct cf_page_end *end, enum cf_err err, const struct cf_fault *fault,
-                    struct cf_buf *b);
+  void (*break_off)(const struct cf_rows *rows, const struct cf_page_end *end, enum cf_err err,
+                    const struct cf_fault *fault, struct cf_buf *b);
 };
 
 #define CF_OUTPUT(symbol, name, type, alias, content_type, streams, exports) \

@@ -51,9 +51,10 @@ static void json_end(const struct cf_page_end *end, const struct cf_checkpoint *
 }
 
 /* On a line of its own, for those who read what came by hand. */
-static void json_break(const struct cf_page_end *end, enum cf_err err, const struct cf_fault *fault,
-                       struct cf_buf *b)
+static void json_break(const struct cf_rows *rows, const struct cf_page_end *end, enum cf_err err,
+                       const struct cf_fault *fault, struct cf_buf *b)
 {
+  (void)rows;
   (void)end; /* the detail has it */
   cf_buf_puts(b, "\n,{\"error\":{");
   cf_problem_put(b, err, fault);

@@ -26,9 +26,10 @@ static void ndjson_end(const struct cf_page_end *end, const struct cf_checkpoint
 }
 
 /* The last line, without its closing brace and end. */
-static void ndjson_break(const struct cf_page_end *end, enum cf_err err,
+static void ndjson_break(const struct cf_rows *rows, const struct cf_page_end *end, enum cf_err err,
                          const struct cf_fault *fault, struct cf_buf *b)
 {
+  (void)rows;
   (void)fault;
   cf_buf_puts(b, "{\"error\":{");
   cf_problem_put(b, err, &(struct cf_fault){.detail = "the answer breaks off here"});

@@ -16,11 +16,6 @@
 
 static const struct cf_str line_head = {"\xe2\x80\x94 ", 4}; /* U+2014 and a space */
 
-static struct cf_str behind(struct cf_str s, size_t n)
-{
-  return (struct cf_str){s.p + n, s.n - n};
-}
-
 /* ---- verifier keys ---- */
 
 void cf_vkey_make(struct cf_str name, const uint8_t pubkey[CF_PUBKEY_N], struct cf_vkey *vkey)
@@ -134,7 +129,7 @@ static enum cf_err signature_next(struct cf_str *lines, struct signature *s)
   struct cf_str line = cf_str_cut(lines, '\n');
   if (!cf_str_starts(line, line_head))
     return CF_E_SYNTAX;
-  line = behind(line, line_head.n);
+  line = cf_str_behind(line, line_head.n);
   s->name = cf_str_cut(&line, ' ');
   cf_buf_reset(&s->bytes);
   if (!name_ok(s->name))
@@ -166,11 +161,11 @@ enum cf_err cf_note_split(struct cf_str note, struct cf_str *text, struct cf_str
     at--;
   if (at < 2)
     return CF_E_SYNTAX;
-  enum cf_err err = signatures_ok(behind(note, at));
+  enum cf_err err = signatures_ok(cf_str_behind(note, at));
   if (err != CF_OK)
     return err;
   *text = (struct cf_str){note.p, at - 1};
-  *signatures = behind(note, at);
+  *signatures = cf_str_behind(note, at);
   return CF_OK;
 }
 

@@ -20,12 +20,11 @@
 #include "lib/base/die.h"
 #include "lib/base/file.h"
 #include "lib/proof/anchor.h"
+#include "lib/proof/signer_in.h"
 
-#define KEY_HEAD     "PRIVATE+KEY+"
-#define KEY_MAX      512
-#define PREVIOUS     "previous.vkey"
-#define BEFORE       "before"
-#define TYPE_ED25519 0x01
+#define VKEY_MAX 512
+#define PREVIOUS "previous.vkey"
+#define BEFORE   "before"
 
 struct cf_signer {
   int fd; /* the directory; locked while it is open */
@@ -61,74 +60,11 @@ static enum cf_err written(enum cf_err err, const char *name, struct cf_fault *f
 
 /* ---- key ---- */
 
-static void key_put(const struct cf_vkey *vkey, const uint8_t seed[CF_SEED_N], struct cf_buf *b)
-{
-  uint8_t key[1 + CF_SEED_N] = {TYPE_ED25519};
-  memcpy(key + 1, seed, CF_SEED_N);
-  cf_buf_puts(b, KEY_HEAD);
-  cf_buf_puts(b, vkey->name);
-  cf_buf_putc(b, '+');
-  cf_hex_put(b, vkey->id, sizeof vkey->id);
-  cf_buf_putc(b, '+');
-  cf_base64_put(b, key, sizeof key);
-  cf_buf_putc(b, '\n');
-  cf_wipe(key, sizeof key);
-}
-
-/* All its room at once: a buffer that grows leaves copies behind. */
-static void buf_secret(struct cf_buf *b)
-{
-  cf_buf_init(b, KEY_MAX);
-  if (cf_buf_grow(b, KEY_MAX))
-    cf_buf_cut(b, KEY_MAX);
-}
-
-static void buf_wipe(struct cf_buf *b)
-{
-  if (b->p)
-    cf_wipe(b->p, b->cap);
-  cf_buf_fini(b);
-}
-
-/* Is text what key_put writes for the key? */
-static bool key_same(const struct cf_vkey *vkey, const uint8_t seed[CF_SEED_N], struct cf_str text)
-{
-  struct cf_buf b;
-  buf_secret(&b);
-  key_put(vkey, seed, &b);
-  bool same = b.err == CF_OK && cf_str_eq(cf_buf_str(&b), text);
-  buf_wipe(&b);
-  return same;
-}
-
-/* Read the key file's text: the seed, and the public key that follows from
- * it. */
-static enum cf_err key_parse(struct cf_str text, struct cf_vkey *vkey, uint8_t seed[CF_SEED_N])
-{
-  uint8_t key[1 + CF_SEED_N], pubkey[CF_PUBKEY_N];
-  if (!cf_str_starts(text, CF_STR(KEY_HEAD)))
-    return CF_E_SYNTAX;
-  struct cf_str left = {text.p + sizeof KEY_HEAD - 1, text.n - (sizeof KEY_HEAD - 1)};
-  struct cf_str name = cf_str_cut(&left, '+');
-  cf_str_cut(&left, '+');
-  struct cf_str base64 = cf_str_cut(&left, '\n');
-  if (!cf_origin_ok(name) || cf_base64_get_n(base64, key, sizeof key) != CF_OK)
-    return CF_E_SYNTAX;
-  enum cf_err err = cf_ed25519_public(key + 1, pubkey);
-  if (err == CF_OK) {
-    cf_vkey_make(name, pubkey, vkey);
-    memcpy(seed, key + 1, CF_SEED_N);
-    err = key_same(vkey, seed, text) ? CF_OK : CF_E_SYNTAX;
-  }
-  cf_wipe(key, sizeof key);
-  return err;
-}
-
 static enum cf_err vkey_write(int directory, const char *name, const struct cf_vkey *vkey,
                               struct cf_fault *fault)
 {
   struct cf_buf b;
-  cf_buf_init(&b, KEY_MAX);
+  cf_buf_init(&b, VKEY_MAX);
   cf_vkey_put(vkey, &b);
   cf_buf_putc(&b, '\n');
   enum cf_err err = b.err;
@@ -144,12 +80,12 @@ static enum cf_err key_write(int directory, const struct cf_vkey *vkey,
                              const uint8_t seed[CF_SEED_N], struct cf_fault *fault)
 {
   struct cf_buf b;
-  buf_secret(&b);
-  key_put(vkey, seed, &b);
+  cf_secret_init(&b);
+  cf_signer_key_put(vkey, seed, &b);
   enum cf_err err = b.err;
   if (err == CF_OK)
     err = written(cf_file_put(directory, "key.new", 0600, cf_buf_str(&b)), "key.new", fault);
-  buf_wipe(&b);
+  cf_secret_fini(&b);
   if (err != CF_OK)
     return err;
   if (linkat(directory, "key.new", directory, "key", 0) != 0)
@@ -172,14 +108,15 @@ static enum cf_err directory_check(int fd, const char *directory, struct cf_faul
     return cf_fail_errno(fault, CF_E_SYSTEM, directory,
                          "the signer's directory cannot be looked at");
   if (st.st_uid != geteuid())
-    return cf_fail(fault, CF_E_CONFIG, directory,
-                   "the signer's directory belongs to uid %lu and this process is uid %lu",
-                   (unsigned long)st.st_uid, (unsigned long)geteuid());
+    return cf_fail(
+        fault, CF_E_CONFIG, directory,
+        "the signer's directory belongs to uid %lu and this process is uid %lu: run as its owner, who the ledger's has to be, or chown -R both",
+        (unsigned long)st.st_uid, (unsigned long)geteuid());
   return (st.st_mode & 022) == 0
              ? CF_OK
              : cf_fail(fault, CF_E_CONFIG, directory,
-                       "others may write to the signer's directory (mode %03o); chmod 700 it",
-                       st.st_mode & 0777);
+                       "others may write to the signer's directory (mode %03o): chmod 700 %s",
+                       st.st_mode & 0777, directory);
 }
 
 /* Open and lock it, so that never two signers remember two different last
@@ -201,6 +138,18 @@ static enum cf_err directory_open(const char *directory, int *fd, struct cf_faul
     close(got);
   else
     *fd = got;
+  return err;
+}
+
+/* Where a file of it is named by its name alone, the whole path. */
+static enum cf_err fault_place(enum cf_err err, const char *directory, struct cf_fault *fault)
+{
+  char path[sizeof fault->at];
+  if (err == CF_OK || fault == NULL || fault->at[0] == 0 || strchr(fault->at, '/') != NULL ||
+      strcmp(fault->at, "origin") == 0 ||
+      snprintf(path, sizeof path, "%s/%s", directory, fault->at) >= (int)sizeof path)
+    return err;
+  memcpy(fault->at, path, sizeof path);
   return err;
 }
 
@@ -234,7 +183,7 @@ enum cf_err cf_signer_create(const char *directory, struct cf_str origin, const 
 out:
   cf_wipe(own, sizeof own);
   close(fd);
-  return err;
+  return fault_place(err, directory, fault);
 }
 
 static enum cf_err key_load(struct cf_signer *signer, struct cf_str origin, struct cf_fault *fault)
@@ -242,24 +191,31 @@ static enum cf_err key_load(struct cf_signer *signer, struct cf_str origin, stru
   const struct cf_str what = CF_STR("counterfoil/v1/mac");
   struct cf_buf b;
   mode_t mode;
-  buf_secret(&b);
+  cf_secret_init(&b);
   enum cf_err err = cf_file_get(signer->fd, "key", &b, &mode, fault);
   if (err == CF_E_NOTFOUND)
-    err = cf_fail(fault, CF_E_CONFIG, "key", "there is no key");
+    err = cf_fail(
+        fault, CF_E_CONFIG, "key",
+        "there is no key: put the backup of the signer's directory back; where there is none, see `counterfoil recover`");
   if (err == CF_OK && (mode & 077))
     err = cf_fail(
         fault, CF_E_CONFIG, "key",
         "others may read or write it (mode %03o); chmod 600 it, and make a new key if somebody may have",
         mode & 0777);
   if (err == CF_OK) {
-    err = key_parse(cf_buf_str(&b), &signer->vkey, signer->seed);
+    err = cf_signer_key_parse(cf_buf_str(&b), &signer->vkey, signer->seed);
     if (err == CF_E_SYNTAX)
-      err = cf_fail(fault, CF_E_CONFIG, "key", "it does not hold a key");
+      err = cf_fail(
+          fault, CF_E_CONFIG, "key",
+          "it does not hold a key: put it back from a backup; where there is none, see `counterfoil recover`");
   }
   cf_hmac(signer->seed, sizeof signer->seed, &what, 1, signer->mac_key);
-  buf_wipe(&b);
+  cf_secret_fini(&b);
   if (err == CF_OK && !cf_str_is(origin, signer->vkey.name))
-    err = cf_fail(fault, CF_E_CONFIG, "key", "it is the key of the origin %s", signer->vkey.name);
+    err = cf_fail(
+        fault, CF_E_CONFIG, "key",
+        "it is the key of the origin %s: this ledger has another one's `signer` in its configuration, or that was put here",
+        signer->vkey.name);
   return err;
 }
 
@@ -293,7 +249,9 @@ static enum cf_err state_load(struct cf_signer *signer, struct cf_fault *fault)
     return err;
   err = cf_checkpoint_check(cf_buf_str(&signer->note), &signer->vkey, &signer->last);
   if (err == CF_E_SYNTAX || err == CF_E_SIGNATURE)
-    err = cf_fail(fault, CF_E_CONFIG, "state", "it is not a checkpoint that this key signed");
+    err = cf_fail(
+        fault, CF_E_CONFIG, "state",
+        "it is not a checkpoint that this key signed: find out who changed it, and put the newest one back as `counterfoil recover` says");
   return err;
 }
 
@@ -315,11 +273,12 @@ static enum cf_err previous_load(struct cf_signer *signer, struct cf_fault *faul
 {
   struct cf_buf b;
   mode_t mode;
-  cf_buf_init(&b, KEY_MAX);
+  cf_buf_init(&b, VKEY_MAX);
   enum cf_err err = cf_file_get(signer->fd, PREVIOUS, &b, &mode, fault);
   struct cf_str left = cf_buf_str(&b);
   if (err == CF_OK && cf_vkey_parse(cf_str_cut(&left, '\n'), &signer->previous) != CF_OK)
-    err = cf_fail(fault, CF_E_CONFIG, PREVIOUS, "it does not hold a key");
+    err =
+        cf_fail(fault, CF_E_CONFIG, PREVIOUS, "it does not hold a key: put it back from a backup");
   cf_buf_fini(&b);
   return err == CF_E_NOTFOUND ? CF_OK : err;
 }
@@ -349,7 +308,7 @@ enum cf_err cf_signer_open(const char *directory, struct cf_str origin, struct c
     cf_signer_close(s);
   else
     *signer = s;
-  return err;
+  return fault_place(err, directory, fault);
 }
 
 void cf_signer_close(struct cf_signer *signer)

@@ -9,16 +9,6 @@
 
 #include "lib/base/die.h"
 
-void cf_node_hash(const uint8_t left[CF_HASH_N], const uint8_t right[CF_HASH_N],
-                  uint8_t out[CF_HASH_N])
-{
-  uint8_t in[1 + 2 * CF_HASH_N];
-  in[0] = 1;
-  memcpy(in + 1, left, CF_HASH_N);
-  memcpy(in + 1 + CF_HASH_N, right, CF_HASH_N);
-  cf_sha256_1(in, sizeof in, out);
-}
-
 void cf_edge_init(struct cf_edge *edge)
 {
   edge->size = 0;
@@ -56,19 +46,6 @@ void cf_edge_root(const struct cf_edge *edge, uint8_t root[CF_HASH_N])
   memcpy(root, node, sizeof node);
 }
 
-void cf_fold(const uint8_t *hashes, size_t n, uint8_t out[CF_HASH_N])
-{
-  CF_ASSERT(n >= 1 && n <= CF_TILE_W && (n & (n - 1)) == 0);
-  uint8_t row[CF_TILE_W / 2][CF_HASH_N];
-  const uint8_t *from = hashes;
-  for (; n > 1; n /= 2) {
-    for (size_t i = 0; i < n / 2; i++)
-      cf_node_hash(from + 2 * i * CF_HASH_N, from + (2 * i + 1) * CF_HASH_N, row[i]);
-    from = row[0];
-  }
-  memmove(out, from, CF_HASH_N);
-}
-
 /* The root of the complete subtree of 2^l leaves that begins at leaf `first`, a
  * multiple of 2^l. */
 static enum cf_err subtree(const struct cf_hashes *hashes, uint64_t first, unsigned l,
@@ -77,7 +54,11 @@ static enum cf_err subtree(const struct cf_hashes *hashes, uint64_t first, unsig
   uint8_t row[CF_TILE_W / 2 * CF_HASH_N];
   unsigned level = l / CF_TILE_H;
   size_t n = (size_t)1 << l % CF_TILE_H;
-  enum cf_err err = hashes->get(hashes->context, level, first >> level * CF_TILE_H, n, row);
+  bool parts = level == 0 && n >= CF_LEAVES_PART && hashes->parts != NULL;
+  if (parts)
+    n /= CF_LEAVES_PART;
+  enum cf_err err = parts ? hashes->parts(hashes->context, first / CF_LEAVES_PART, n, row)
+                          : hashes->get(hashes->context, level, first >> level * CF_TILE_H, n, row);
   if (err == CF_OK)
     cf_fold(row, n, out);
   return err;

@@ -5,16 +5,12 @@
 #define CF_PROOF_TREE_H
 
 #include "lib/base/buf.h"
-#include "lib/base/crypto.h"
+#include "lib/record/leaves.h"
 
 #define CF_TILE_H         8   /* levels a tile */
 #define CF_TILE_W         256 /* hashes a full tile */
 #define CF_PROOF_MAX      128 /* most hashes of a proof over 2^64 leaves */
 #define CF_TILE_LEVEL_MAX 63  /* in a path (C2SP tlog-tiles) */
-
-/* H(0x01 || left || right). */
-void cf_node_hash(const uint8_t left[CF_HASH_N], const uint8_t right[CF_HASH_N],
-                  uint8_t out[CF_HASH_N]);
 
 /* The right edge of a tree: node[l] is the root of a complete subtree of 2^l
  * leaves where bit l of size is set. */
@@ -29,9 +25,6 @@ void cf_edge_append(struct cf_edge *edge, const uint8_t leaf_hash[CF_HASH_N]);
 void cf_edge_append_subtree(struct cf_edge *edge, unsigned level, const uint8_t hash[CF_HASH_N]);
 /* The root of the tree whose edge it is; H("") for size 0. */
 void cf_edge_root(const struct cf_edge *edge, uint8_t root[CF_HASH_N]);
-/* The root of a complete subtree of n = 2^k hashes (1 ≤ n ≤ 256) lying one
- * after the other, 32 bytes each. */
-void cf_fold(const uint8_t *hashes, size_t n, uint8_t out[CF_HASH_N]);
 
 /* Where hashes come from: n hashes of tile level `level` (each the root of
  * 256^level leaves), from index first on, into out (n·32 bytes). n ≤ 256 and a
@@ -40,6 +33,10 @@ void cf_fold(const uint8_t *hashes, size_t n, uint8_t out[CF_HASH_N]);
 struct cf_hashes {
   enum cf_err (*get)(void *context, unsigned level, uint64_t first, size_t n, uint8_t *out);
   void *context;
+  /* The same of nodes that are roots of 16 leaves each, n ≤ 16 of them, which
+   * may be had at less than leaf hashes, and where some of these cannot; NULL:
+   * they are made of them. */
+  enum cf_err (*parts)(void *context, uint64_t first, size_t n, uint8_t *out);
 };
 
 /* Root and edge at a size that the source covers. The source's error. */

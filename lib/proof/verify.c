@@ -61,6 +61,7 @@ static enum cf_err kept_tile(struct kept_tree *k, uint64_t first)
 {
   const struct cf_verify_source *source = k->run->source;
   uint64_t left = k->run->head.size - first;
+  unsigned unlike[CF_LEAVES_PARTS];
   if (k->have && k->first == first)
     return CF_OK;
   k->have = false;
@@ -69,6 +70,7 @@ static enum cf_err kept_tile(struct kept_tree *k, uint64_t first)
                                    left < CF_TILE_W ? (size_t)left : CF_TILE_W, k->leaves);
   if (err != CF_OK)
     return err;
+  cf_leaves_settle(k->leaves, left < CF_TILE_W ? (size_t)left : CF_TILE_W, unlike);
   k->have = true;
   k->first = first;
   return CF_OK;
@@ -90,6 +92,22 @@ static enum cf_err kept_get(void *context, unsigned level, uint64_t first, size_
     memcpy(out + i * CF_HASH_N, leaf->hash, CF_HASH_N);
   }
   return CF_OK;
+}
+
+static enum cf_err kept_parts(void *context, uint64_t first, size_t n, uint8_t *out)
+{
+  const struct kept_tree *k = context;
+  uint8_t hashes[CF_LEAVES_PART * CF_HASH_N];
+  enum cf_err err = kept_tile(context, first / CF_LEAVES_PARTS * CF_TILE_W);
+  for (size_t i = 0; i < n && err == CF_OK; i++, first++, out += CF_HASH_N) {
+    size_t part = (size_t)(first % CF_LEAVES_PARTS);
+    const struct cf_leaves_kept *kept = k->leaves[part * CF_LEAVES_PART].kept;
+    if (kept != NULL)
+      memcpy(out, kept->root[part], CF_HASH_N);
+    else if ((err = kept_get(context, 0, first * CF_LEAVES_PART, CF_LEAVES_PART, hashes)) == CF_OK)
+      cf_fold(hashes, CF_LEAVES_PART, out);
+  }
+  return err;
 }
 
 static bool unreadable(enum cf_err err)
@@ -161,7 +179,7 @@ static enum cf_err kept_judge(struct cf_verify_run *run, const struct cf_hashes 
 static enum cf_err roots_judge(struct cf_verify_run *run)
 {
   struct kept_tree tree = {.run = run, .leaves = malloc(CF_TILE_W * sizeof *tree.leaves)};
-  const struct cf_hashes kept = {.get = kept_get, .context = &tree};
+  const struct cf_hashes kept = {.get = kept_get, .context = &tree, .parts = kept_parts};
   enum cf_err err =
       tree.leaves ? run->source->worker_new(run->source->context, &tree.scratch) : CF_E_NOMEM;
   if (err == CF_OK) {

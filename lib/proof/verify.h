@@ -15,21 +15,33 @@
 #define CF_VERIFY_WORKERS_MAX 64u
 
 enum cf_verdict {
-#define CF_VERDICT(symbol) CF_V_##symbol,
+#define CF_VERDICT(symbol, words) CF_V_##symbol,
 #include "lib/proof/verdict.def"
 #undef CF_VERDICT
   CF_V_N
 };
 const char *cf_verdict_name(enum cf_verdict verdict);
+/* What it means, for people. */
+const char *cf_verdict_words(enum cf_verdict verdict);
 
 /* One leaf as the source has it. Slices stay valid until the worker's next
  * call. A payload that is given is checked against its commitment, so a source
  * that made the leaf out of payloads and salts itself leaves them out. */
 struct cf_verify_leaf {
-  bool readable;           /* false: the store could not read it (STORE_DAMAGED) */
-  struct cf_str leaf;      /* its text; the store rebuilds it from what it keeps */
+  bool readable;      /* false: the store could not read it (STORE_DAMAGED), or, … */
+  bool orphan;        /* … not judge it, as the hash in front of it is not known */
+  struct cf_str leaf; /* its text; the store rebuilds it from what it keeps */
+  /* Where the source made that text itself, by cf_leaf_put: of what, and the
+   * hash that it got; it gives no payloads then. NULL: the text is hashed and
+   * read. */
+  const struct cf_record *record;
+  const uint8_t *prev;
+  uint8_t made[CF_HASH_N];
   uint8_t hash[CF_HASH_N]; /* the leaf hash that the source keeps for it */
   bool hash_readable;
+  /* In the place of that, of all 16 leaves of a part, which it made itself:
+   * what it keeps of the tile. NULL: it keeps each hash. */
+  const struct cf_leaves_kept *kept;
   struct cf_str payload[CF_C_N]; /* p = NULL: not opened */
   uint8_t salt[CF_C_N][CF_HASH_N];
   uint8_t erased; /* mask of compartments the source says are erased */
@@ -47,10 +59,13 @@ struct cf_verify_beside {
 };
 void cf_tile_fault(struct cf_tile_report *tile, enum cf_verdict verdict, uint64_t seq,
                    const char *format, ...) CF_PRINTF(4, 5);
-/* The same of a file whose records begin at seq: which of them suffer, their
- * own faults tell. */
-void cf_tile_fault_file(struct cf_tile_report *tile, uint64_t seq, const char *format, ...)
-    CF_PRINTF(3, 4);
+/* The same of each of the records first to last. */
+void cf_tile_fault_of(struct cf_tile_report *tile, enum cf_verdict verdict, uint64_t first,
+                      uint64_t last, const char *format, ...) CF_PRINTF(5, 6);
+/* A STORE_DAMAGED of the records first to last that does not say which of them
+ * are lost: of a file, or of what keeps a record from being judged. */
+void cf_tile_fault_rough(struct cf_tile_report *tile, uint64_t first, uint64_t last,
+                         const char *format, ...) CF_PRINTF(4, 5);
 
 /* A file that holds records for good, as the source's catalogue has it. */
 struct cf_verify_file {
@@ -66,11 +81,11 @@ struct cf_verify_source {
   /* A worker's own scratch; called in the worker's thread. */
   enum cf_err (*worker_new)(void *context, void **worker);
   void (*worker_free)(void *context, void *worker);
-  /* The n ≤ 256 leaves from first (a multiple of 256) on. Thread-safe for
-   * different workers. An error means that nothing can be said (verify stops
-   * with it); damage is told leaf by leaf instead. CF_E_NOTFOUND: there is
-   * nothing from first on, the source ends (one STORE_DAMAGED at first, and the
-   * walk is over). */
+  /* The n ≤ 256 leaves from first (a multiple of 256) on, into zeroed ones.
+   * Thread-safe for different workers. An error means that nothing can be said
+   * (verify stops with it); damage is told leaf by leaf instead. CF_E_NOTFOUND:
+   * there is nothing from first on, the source ends (one STORE_DAMAGED at
+   * first, and the walk is over). */
   enum cf_err (*leaves)(void *context, void *worker, uint64_t first, size_t n,
                         struct cf_verify_leaf *out);
   /* FULL, DEEP: check it, for each n leaves that were asked for, once. NULL:
@@ -115,6 +130,9 @@ void cf_verify_run_free(struct cf_verify_run *run);           /* NULL is harmles
 struct cf_verify_result *cf_verify_run_result(struct cf_verify_run *run);
 void cf_run_fault(struct cf_verify_run *run, enum cf_verdict verdict, const uint64_t *seq,
                   const char *format, ...) CF_PRINTF(4, 5);
+/* As cf_tile_fault_rough. */
+void cf_run_fault_rough(struct cf_verify_run *run, uint64_t first, uint64_t last,
+                        const char *format, ...) CF_PRINTF(4, 5);
 
 struct cf_verify_job {
   enum cf_verify_mode mode;
@@ -144,12 +162,14 @@ struct cf_verify_job {
   void *progress_context;
 };
 
-#define CF_VERIFY_ERRORS_MAX 100 /* kept; all are counted */
+/* Faults that say the same of one record after the other are one error. */
+#define CF_VERIFY_ERRORS_MAX 100 /* kept; all faults are counted */
 struct cf_verify_error {
   enum cf_verdict verdict;
   bool has_seq;
-  uint64_t seq;
-  bool rough; /* of a file: seq is where it begins */
+  uint64_t seq, last; /* of the records seq to last */
+  uint64_t faults;    /* that it stands for */
+  bool rough;         /* it does not say which of them are lost */
   char detail[160];
 };
 struct cf_verify_result {
@@ -167,9 +187,10 @@ struct cf_verify_result {
   bool files_unjudged; /* the caller's: what the chain tells of them was not read whole */
   uint64_t present, erased, expired; /* records by state: all there; a compartment erased; pruned */
   bool has_first_bad;
-  uint64_t first_bad; /* lowest seq with a fault; of a file's where no record has one */
+  uint64_t first_bad; /* lowest seq with a fault; of a rough one where there is no other */
   size_t errors_n;
-  uint64_t errors_total;
+  uint64_t errors_total;  /* faults, … */
+  uint64_t errors_untold; /* … and how many no error below stands for */
   struct cf_verify_error errors[CF_VERIFY_ERRORS_MAX]; /* ascending by seq as found */
   int64_t elapsed_us;
 };

@@ -156,16 +156,40 @@ static enum cf_err fold_rows(struct cf_verify_run *run, uint64_t index, uint8_t 
 
 /* ---- edge ---- */
 
-/* Bring the edge to `to`, within a tile whose hashes are all known. */
+/* Of log2 how many of the tile's leaves, from `at` on and before `to`, is there
+ * a root? false: not even of one. */
+static bool step_find(const struct cf_tile_report *tile, size_t at, size_t to, unsigned *level)
+{
+  *level = 0;
+  if (at == 0 && to == CF_TILE_W)
+    *level = CF_TILE_H;
+  else if (at % CF_LEAVES_PART == 0 && to - at >= CF_LEAVES_PART &&
+           tile->part_known[at / CF_LEAVES_PART])
+    *level = CF_TILE_H / 2;
+  return *level > 0 || tile->known[at];
+}
+
+static const uint8_t *step_root(const struct cf_tile_report *tile, size_t at, unsigned level)
+{
+  return level == 0           ? tile->hash[at]
+         : level == CF_TILE_H ? tile->root
+                              : tile->part[at / CF_LEAVES_PART];
+}
+
+/* Bring the edge to `to`, within a tile whose hashes are all known, or the
+ * roots over them. Where it would stand in a part of which there is only that
+ * it stays: what wants the root at that size cannot be judged. */
 static void edge_grow(struct cf_verify_run *run, const struct cf_tile_report *tile, uint64_t to)
 {
-  if (!run->edge_known)
-    return;
-  if (run->edge.size == tile->first && to - tile->first == CF_TILE_W)
-    cf_edge_append_subtree(&run->edge, CF_TILE_H, tile->root);
-  else
-    while (run->edge.size < to)
-      cf_edge_append(&run->edge, tile->hash[run->edge.size - tile->first]);
+  size_t from = (size_t)(run->edge.size - tile->first), end = (size_t)(to - tile->first), at;
+  unsigned level;
+  bool reached = run->edge_known;
+  for (at = from; reached && at < end; at += (size_t)1 << level)
+    reached = step_find(tile, at, end, &level);
+  for (at = from; reached && at < end; at += (size_t)1 << level) {
+    (void)step_find(tile, at, end, &level);
+    cf_edge_append_subtree(&run->edge, level, step_root(tile, at, level));
+  }
 }
 
 /* Bring it over a tile in which some hash is not known: by the tile's row,

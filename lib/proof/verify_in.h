@@ -16,7 +16,7 @@
 #include "lib/proof/oath.h"
 #include "lib/proof/verify.h"
 
-#define CF_TILE_ERRORS_MAX 32   /* kept of one tile; all are counted */
+#define CF_TILE_ERRORS_MAX 32   /* kept of one tile; all faults are counted */
 #define CF_LATER_LEAST     1024 /* records behind the head that each part looks at */
 
 /* A record that says something of others or of the ledger: genesis, erasure,
@@ -37,8 +37,12 @@ struct cf_tile_report {
 
   /* the kept leaf hash, or the computed one where that is not readable */
   uint8_t hash[CF_TILE_W][CF_HASH_N];
-  bool known[CF_TILE_W];   /* false: neither was */
-  size_t unknown;          /* how many, */
+  bool known[CF_TILE_W]; /* false: neither was, or it is not what was kept of it */
+  /* roots of whole parts of 16 leaves: kept, or of their hashes where all of
+   * these are known */
+  uint8_t part[CF_LEAVES_PARTS][CF_HASH_N];
+  bool part_known[CF_LEAVES_PARTS];
+  size_t unknown;          /* how many have neither a hash nor a root, */
   uint64_t unknown_seq;    /* and the first of them */
   uint8_t root[CF_HASH_N]; /* where the tile is full and all is known */
 
@@ -60,7 +64,7 @@ struct cf_tile_report {
 
   uint64_t leaves, links, openings, pages, entries, states_present, states_erased;
   size_t errors_n;
-  uint64_t errors_total;
+  uint64_t untold; /* faults that found no room in errors */
   struct cf_verify_error errors[CF_TILE_ERRORS_MAX];
 };
 
@@ -93,10 +97,10 @@ struct cf_verify_run {
   struct cf_fault *fault;
   int64_t start_us;          /* of this part of the walk */
   bool begun;                /* the walk stands somewhere: */
-  uint64_t verdicts[CF_V_N]; /* how many of each were found */
+  uint64_t verdicts[CF_V_N]; /* how many errors of each are kept */
   bool located;              /* some fault had a seq: */
   uint64_t located_seq;      /* the highest */
-  bool exact;                /* result.first_bad is a record's */
+  bool exact;                /* result.first_bad is no rough one's */
 
   struct cf_checkpoint head;
   uint64_t first, end; /* leaves to walk; first is a multiple of 256 */
@@ -135,6 +139,12 @@ void cf_run_take_errors(struct cf_verify_run *run, const struct cf_tile_report *
  * leaves is room for 256. */
 void cf_tile_check(const struct cf_verify_source *source, enum cf_verify_mode mode, void *worker,
                    struct cf_verify_leaf *leaves, struct cf_tile_report *tile);
+
+/* Of n leaves that a source gave, those whose hashes it does not keep: where
+ * they are what it keeps of them their hashes are known (hash_readable). Else,
+ * for each part, the first that is not (unlike): CF_LEAVES_PART where there is
+ * none, or some leaf of it was not made. */
+void cf_leaves_settle(struct cf_verify_leaf *leaves, size_t n, unsigned unlike[CF_LEAVES_PARTS]);
 
 /* verify_walk.c: check [folded, end) and fold tile after tile, until the end,
  * an error, or the budget's end. */

@@ -14,6 +14,7 @@ struct scan {
   const struct cf_verify_leaf *in;
   size_t i;
   uint64_t seq;
+  unsigned unlike[CF_LEAVES_PARTS]; /* cf_leaves_settle */
   uint8_t computed[CF_HASH_N];
   struct cf_leaf leaf;
   bool linked; /* there is a hash that this leaf's prev must be: */
@@ -26,29 +27,57 @@ struct scan {
 static void hash_choose(struct scan *s)
 {
   struct cf_tile_report *t = s->tile;
-  t->known[s->i] = s->in->hash_readable || s->in->readable;
+  t->known[s->i] = s->in->hash_readable || (s->in->readable && s->in->kept == NULL);
   if (t->known[s->i])
     memcpy(t->hash[s->i], s->in->hash_readable ? s->in->hash : s->computed, CF_HASH_N);
-  else if (t->unknown++ == 0)
+  else if (s->in->kept == NULL && t->unknown++ == 0)
     t->unknown_seq = s->seq;
+}
+
+/* A leaf of a part that does not have its root. Behind the first one that is
+ * not what it was no other can be judged, as each hash is made with the one
+ * before. */
+static void part_check(struct scan *s)
+{
+  unsigned unlike = s->unlike[s->i / CF_LEAVES_PART], at = s->i % CF_LEAVES_PART;
+  if (unlike == CF_LEAVES_PART)
+    cf_tile_fault_rough(s->tile, s->seq, s->seq,
+                        "the record cannot be judged: one of its part of 16 cannot be read");
+  else if (at == unlike)
+    cf_tile_fault_of(s->tile, CF_V_LEAF_HASH, s->seq, s->seq - at + CF_LEAVES_PART - 1,
+                     "from the first on, leaves of a part of 16 do not have the hashes that are "
+                     "kept of it");
 }
 
 static void hash_check(struct scan *s)
 {
-  if (!s->in->hash_readable)
+  if (!s->in->hash_readable && s->in->kept != NULL)
+    part_check(s);
+  else if (!s->in->hash_readable)
     cf_tile_fault(s->tile, CF_V_STORE_DAMAGED, s->seq, "the kept leaf hash cannot be read");
   else if (memcmp(s->in->hash, s->computed, CF_HASH_N) != 0)
     cf_tile_fault(s->tile, CF_V_LEAF_HASH, s->seq,
                   "the leaf does not have the leaf hash that is kept for it");
 }
 
+/* The kept hash of a leaf that cannot be read, or NULL. */
+static const uint8_t *hash_kept(const struct scan *s)
+{
+  if (s->in->hash_readable)
+    return s->in->hash;
+  return s->in->kept != NULL && s->i % CF_LEAVES_PART == CF_LEAVES_PART - 1
+             ? s->in->kept->last[s->i / CF_LEAVES_PART]
+             : NULL;
+}
+
 /* What the successor's prev must be: the hash of the leaf as it is, or, where
  * it cannot be read, the kept one. */
 static void link_set(struct scan *s)
 {
-  s->linked = s->tile->known[s->i];
+  const uint8_t *link = s->in->readable ? s->computed : hash_kept(s);
+  s->linked = link != NULL;
   if (s->linked)
-    memcpy(s->link, s->in->readable ? s->computed : s->in->hash, CF_HASH_N);
+    memcpy(s->link, link, CF_HASH_N);
 }
 
 static void link_check(struct scan *s)
@@ -116,7 +145,7 @@ static void claim_keep(struct scan *s)
 static void opening_check(struct scan *s, enum cf_compartment c)
 {
   const char *name = cf_compartment_names[c];
-  struct cf_fault fault;
+  struct cf_fault fault = {0};
   uint8_t commitment[CF_HASH_N];
   s->tile->openings++;
   if (cf_payload_check(c, s->in->payload[c], &fault) != CF_OK) {
@@ -159,11 +188,21 @@ static void openings_check(struct scan *s)
     s->tile->states_present++;
 }
 
+/* A text that was made a moment ago says what it was made of. Where that will
+ * not do, the text is read as any other, which names what is wrong with it. */
+static enum cf_err text_read(struct scan *s, struct cf_fault *fault)
+{
+  const struct cf_verify_leaf *in = s->in;
+  if (in->record != NULL && cf_leaf_made(in->record, in->prev, &s->leaf) == CF_OK)
+    return CF_OK;
+  return cf_leaf_parse(in->leaf, &s->leaf, fault);
+}
+
 static void text_check(struct scan *s)
 {
   struct cf_fault fault = {.detail = "not well-formed"};
   s->tile->leaves++;
-  if (cf_leaf_parse(s->in->leaf, &s->leaf, &fault) != CF_OK) {
+  if (text_read(s, &fault) != CF_OK) {
     cf_tile_fault(s->tile, CF_V_LEAF_FORMAT, s->seq, "%s%s%s", fault.at, fault.at[0] ? ": " : "",
                   fault.detail);
     s->tile->lost = true;
@@ -177,22 +216,83 @@ static void text_check(struct scan *s)
   claim_keep(s);
 }
 
+static void loss_tell(const struct scan *s)
+{
+  if (s->in->orphan)
+    cf_tile_fault_rough(s->tile, s->seq, s->seq,
+                        "the record cannot be judged: the leaf hash in front of it cannot be read");
+  else
+    cf_tile_fault(s->tile, CF_V_STORE_DAMAGED, s->seq,
+                  s->in->hash_readable || s->in->kept != NULL
+                      ? "the record cannot be read"
+                      : "neither the record nor its leaf hash can be read");
+}
+
+static void text_hash(struct scan *s)
+{
+  if (s->in->record != NULL)
+    memcpy(s->computed, s->in->made, CF_HASH_N);
+  else
+    cf_leaf_hash(s->in->leaf, s->computed);
+}
+
 static void leaf_check(struct scan *s)
 {
   if (s->in->readable)
-    cf_leaf_hash(s->in->leaf, s->computed);
+    text_hash(s);
   hash_choose(s);
   if (s->in->readable) {
     hash_check(s);
     text_check(s);
   } else {
-    cf_tile_fault(s->tile, CF_V_STORE_DAMAGED, s->seq,
-                  s->in->hash_readable ? "the record cannot be read"
-                                       : "neither the record nor its leaf hash can be read");
+    loss_tell(s);
     s->tile->lost = true;
     s->tile->lost_seq = s->seq;
   }
   link_set(s);
+}
+
+/* ---- parts ---- */
+
+static unsigned part_settle(struct cf_verify_leaf *leaf, unsigned part)
+{
+  uint8_t hash[CF_LEAVES_PART * CF_HASH_N];
+  unsigned unlike = CF_LEAVES_PART;
+  for (unsigned i = 0; i < CF_LEAVES_PART; i++) {
+    if (leaf[i].kept == NULL || !leaf[i].readable)
+      return unlike;
+    memcpy(hash + (size_t)i * CF_HASH_N, leaf[i].made, CF_HASH_N);
+  }
+  bool fits = cf_leaves_fit(leaf->kept, part, hash, &unlike);
+  for (unsigned i = 0; i < CF_LEAVES_PART && fits; i++) {
+    memcpy(leaf[i].hash, leaf[i].made, CF_HASH_N);
+    leaf[i].hash_readable = true;
+  }
+  return unlike;
+}
+
+void cf_leaves_settle(struct cf_verify_leaf *leaves, size_t n, unsigned unlike[CF_LEAVES_PARTS])
+{
+  for (unsigned p = 0; p < n / CF_LEAVES_PART; p++)
+    unlike[p] = part_settle(&leaves[(size_t)p * CF_LEAVES_PART], p);
+}
+
+static void parts_fold(const struct cf_verify_leaf *leaves, struct cf_tile_report *t)
+{
+  for (size_t p = 0; p < t->n / CF_LEAVES_PART; p++) {
+    const size_t first = p * CF_LEAVES_PART;
+    const struct cf_leaves_kept *kept = leaves[first].kept;
+    bool known = true;
+    for (size_t i = 0; i < CF_LEAVES_PART; i++)
+      known &= t->known[first + i];
+    if (kept != NULL)
+      memcpy(t->part[p], kept->root[p], CF_HASH_N);
+    else if (known)
+      cf_fold(t->hash[first], CF_LEAVES_PART, t->part[p]);
+    t->part_known[p] = kept != NULL || known;
+  }
+  if (t->n == CF_TILE_W && t->unknown == 0)
+    cf_fold(t->part[0], CF_LEAVES_PARTS, t->root);
 }
 
 /* All of a report but its place and its buffer. */
@@ -201,7 +301,7 @@ static void report_reset(struct cf_tile_report *t)
   t->err = CF_OK;
   t->unknown = t->claims_n = t->errors_n = 0;
   t->opened = t->closed = t->timed = t->set_back = t->lost = false;
-  t->leaves = t->links = t->openings = t->states_present = t->states_erased = t->errors_total = 0;
+  t->leaves = t->links = t->openings = t->states_present = t->states_erased = t->untold = 0;
   t->pages = t->entries = 0;
   memset(t->erased, 0, sizeof t->erased);
   cf_buf_reset(&t->claims);
@@ -230,6 +330,7 @@ void cf_tile_check(const struct cf_verify_source *source, enum cf_verify_mode mo
   if (tile->err != CF_OK)
     return;
   struct scan s = {.source = source, .tile = tile};
+  cf_leaves_settle(leaves, tile->n, s.unlike);
   for (s.i = 0; s.i < tile->n; s.i++) {
     s.in = &leaves[s.i];
     s.seq = tile->first + s.i;
@@ -237,8 +338,7 @@ void cf_tile_check(const struct cf_verify_source *source, enum cf_verify_mode mo
   }
   tile->closed = s.linked;
   memcpy(tile->last, s.link, CF_HASH_N);
-  if (tile->n == CF_TILE_W && tile->unknown == 0)
-    cf_fold(tile->hash[0], CF_TILE_W, tile->root);
+  parts_fold(leaves, tile);
   tile->err = tile->claims.err;
   if (tile->err == CF_OK && mode >= CF_VERIFY_FULL && source->beside)
     tile->err = beside_check(source, mode == CF_VERIFY_DEEP, tile);

@@ -13,15 +13,20 @@
 #include "lib/base/utf8.h"
 #include "lib/record/address.h"
 
-#define TEXT_MAX (UINT32_C(1) << 20) /* of a value as sent, before its own limit is looked at */
+#define TEXT_MAX   (UINT32_C(1) << 20) /* of a value as sent, before its own limit is looked at */
+#define NAME_MAX_N (3 * CF_PATH_MAX + 32) /* of a parameter's name, URL-encoded */
 
-struct cf_condition cf_condition_make(enum cf_member member, enum cf_op op)
+enum cf_err cf_condition_make(struct cf_asked asked, struct cf_condition *c)
 {
-  struct cf_condition c = {.member = member, .op = op};
+  struct cf_condition made = {.asked = asked};
 
-  if (op == CF_OP_IS || op == CF_OP_NOT)
-    c.key_n = member == CF_M_IP ? 16 : member == CF_M_STATUS ? 2 : 0;
-  return c;
+  if (asked.op == CF_OP_IS || asked.op == CF_OP_NOT)
+    made.key_n = asked.member == CF_M_IP ? 16 : asked.member == CF_M_STATUS ? 2 : 0;
+  made.asked.path.p = asked.path.n > 0 ? cf_str_dup(asked.path) : NULL;
+  if (asked.path.n > 0 && made.asked.path.p == NULL)
+    return CF_E_NOMEM;
+  *c = made;
+  return CF_OK;
 }
 
 static enum cf_err put_address(struct cf_str s, struct cf_value *v, struct cf_buf *b,
@@ -76,7 +81,8 @@ static enum cf_err put_status(struct cf_str s, struct cf_value *v, struct cf_buf
   return CF_OK;
 }
 
-/* Methods are kept in capitals, what `q` looks for in small letters. */
+/* Methods are kept in capitals, what is looked for in either case in small
+ * letters. */
 static void change_case(struct cf_buf *b, char from, int by)
 {
   for (size_t i = 0; i < b->n; i++)
@@ -87,27 +93,27 @@ static void change_case(struct cf_buf *b, char from, int by)
 static void put_text(const struct cf_condition *c, struct cf_str s, struct cf_buf *b)
 {
   cf_utf8_put(b, s);
-  if (c->member == CF_M_METHOD)
+  if (c->asked.member == CF_M_METHOD)
     change_case(b, 'a', 'A' - 'a');
-  if (c->op == CF_OP_CONTAINS)
+  if (c->asked.op == CF_OP_CONTAINS)
     change_case(b, 'A', 'a' - 'A');
 }
 
 static bool text_ok(const struct cf_condition *c, struct cf_str text)
 {
-  if (c->op == CF_OP_CONTAINS)
+  if (c->asked.op == CF_OP_CONTAINS)
     return text.n >= 1 && text.n <= CF_NEEDLE_MAX;
-  if (c->op == CF_OP_PREFIX)
-    return text.n <= cf_member_table[c->member].limit;
-  return cf_value_ok(c->member, text);
+  if (c->asked.op == CF_OP_PREFIX || c->asked.member == CF_M_ATTRIBUTES)
+    return text.n <= cf_member_table[c->asked.member].limit;
+  return cf_value_ok(c->asked.member, text);
 }
 
 static enum cf_err refuse_text(const struct cf_condition *c, const char *at, struct cf_fault *fault)
 {
-  if (c->op == CF_OP_CONTAINS)
+  if (c->asked.op == CF_OP_CONTAINS)
     return cf_fail(fault, CF_E_PARAMETER, at, "must be 1 to %d bytes", CF_NEEDLE_MAX);
-  const struct cf_member_row *row = &cf_member_table[c->member];
-  if (c->op == CF_OP_PREFIX || row->type == CF_T_TEXT)
+  const struct cf_member_row *row = &cf_member_table[c->asked.member];
+  if (c->asked.op == CF_OP_PREFIX || row->type == CF_T_TEXT || row->type == CF_T_OBJECT)
     return cf_fail(fault, CF_E_PARAMETER, at,
                    "longer than %u bytes, which is the most a record holds", (unsigned)row->limit);
   if (row->type == CF_T_WORD)
@@ -121,7 +127,8 @@ static enum cf_err put_value(const struct cf_condition *c, struct cf_str s, stru
                              struct cf_buf *b, const char *at, struct cf_fault *fault)
 {
   if (c->key_n > 0)
-    return c->member == CF_M_IP ? put_address(s, v, b, at, fault) : put_status(s, v, b, at, fault);
+    return c->asked.member == CF_M_IP ? put_address(s, v, b, at, fault)
+                                      : put_status(s, v, b, at, fault);
   put_text(c, s, b);
   return b->err != CF_OK || text_ok(c, cf_buf_str(b)) ? CF_OK : refuse_text(c, at, fault);
 }
@@ -177,7 +184,8 @@ void cf_condition_free(struct cf_condition *c)
   for (size_t i = 0; i < c->n; i++)
     free_text(c->values[i].text);
   free(c->values);
-  *c = (struct cf_condition){.member = CF_M_N};
+  free_text(c->asked.path);
+  *c = (struct cf_condition){.n = 0};
 }
 
 static int compare_values(const void *a, const void *b)
@@ -202,10 +210,12 @@ void cf_condition_sort(struct cf_condition *c)
   c->n = kept;
 }
 
-/* A condition on any text member comes behind all others. */
+/* Conditions of which no index knows come behind all others. */
 static int condition_rank(const struct cf_condition *c)
 {
-  return c->member == CF_M_N ? INT_MAX : cf_member_table[c->member].indexed;
+  if (c->asked.member == CF_M_N || c->asked.member == CF_M_ATTRIBUTES)
+    return INT_MAX;
+  return cf_member_table[c->asked.member].indexed;
 }
 
 int cf_condition_compare(const void *a, const void *b)
@@ -213,27 +223,48 @@ int cf_condition_compare(const void *a, const void *b)
   const struct cf_condition *x = a;
   const struct cf_condition *y = b;
 
-  if (x->op != y->op)
-    return x->op < y->op ? -1 : 1;
+  if (x->asked.op != y->asked.op)
+    return x->asked.op < y->asked.op ? -1 : 1;
   int rank = condition_rank(x) - condition_rank(y);
-  return rank != 0 ? rank : (int)x->member - (int)y->member;
+  if (rank != 0)
+    return rank;
+  return x->asked.member != y->asked.member ? (int)x->asked.member - (int)y->asked.member
+                                            : cf_str_cmp(x->asked.path, y->asked.path);
 }
 
-void cf_query_put_pair(struct cf_buf *b, const char *name, const char *ending, struct cf_str value)
+void cf_query_put_pair(struct cf_buf *b, const char *name, struct cf_str value)
 {
   cf_buf_puts(b, b->n == 0 ? "" : "&");
   cf_buf_puts(b, name);
-  cf_buf_puts(b, ending);
   cf_buf_putc(b, '=');
   cf_url_put(b, value);
 }
 
+static void put_name(const struct cf_condition *c, struct cf_buf *b)
+{
+  static const char *const endings[] = {[CF_OP_IS] = "",
+                                        [CF_OP_PREFIX] = ".prefix",
+                                        [CF_OP_CI] = ".ci",
+                                        [CF_OP_CONTAINS] = "",
+                                        [CF_OP_NOT] = ".not"};
+
+  cf_buf_puts(b, c->asked.op == CF_OP_CONTAINS ? "q" : cf_member_table[c->asked.member].name);
+  if (c->asked.path.n > 0) {
+    cf_buf_putc(b, '.');
+    cf_url_put(b, c->asked.path);
+  }
+  cf_buf_puts(b, endings[c->asked.op]);
+}
+
 void cf_condition_put(const struct cf_condition *c, struct cf_buf *b)
 {
-  static const char *const endings[] =
-      {[CF_OP_IS] = "", [CF_OP_PREFIX] = ".prefix", [CF_OP_CONTAINS] = "", [CF_OP_NOT] = ".not"};
-  const char *name = c->op == CF_OP_CONTAINS ? "q" : cf_member_table[c->member].name;
+  struct cf_buf name;
 
+  cf_buf_init(&name, NAME_MAX_N);
+  put_name(c, &name);
   for (size_t i = 0; i < c->n; i++)
-    cf_query_put_pair(b, name, endings[c->op], c->values[i].text);
+    cf_query_put_pair(b, cf_buf_cstr(&name), c->values[i].text);
+  if (name.err == CF_E_NOMEM && b->err == CF_OK)
+    b->err = name.err;
+  cf_buf_fini(&name);
 }

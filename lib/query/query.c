@@ -51,11 +51,14 @@ enum cf_err cf_query_run(const struct cf_query *query, struct cf_view *view, int
   w->at = w->given = query->start;
   cf_block_init(&w->block);
   cf_values_init(&w->values);
+  cf_buf_init(&w->folded, SIZE_MAX / 2);
+  w->searches = cf_query_searches(query);
   enum cf_err err = query->by_time ? cf_walk_by_time(w) : cf_walk_by_seq(w);
   cf_turn_rest(query->turn);
   end->has_more = end->has_more || err != CF_OK;
   err = put_cursor(w, err);
   cf_values_fini(&w->values);
+  cf_buf_fini(&w->folded);
   cf_block_fini(&w->block);
   free(w);
   return err;

@@ -13,7 +13,8 @@
 #include "lib/ledger/view.h"
 #include "lib/record/values.h"
 
-#define CF_QUERY_PARAMS_MAX 256
+/* a value in each of them, and all others beside */
+#define CF_QUERY_PARAMS_MAX 1100
 #define CF_QUERY_VALUES_MAX 1000
 #define CF_QUERY_LIMIT_MAX  10000
 /* of record text in one page, where the limit is not `all` */
@@ -39,16 +40,23 @@ struct cf_query_own {
 /* Parse all parameters; those in own (may be NULL) go to the caller.
  * CF_E_PARAMETER with the parameter's name in fault.at and what would be right
  * in fault.detail; CF_E_CURSOR where a cursor belongs to another filter, sort
- * or order; the errors of own. now_us resolves relative times. Limits: 256
+ * or order; the errors of own. now_us resolves relative times. Limits: 1,100
  * parameters, 1,000 values. The query copies what it needs. */
 CF_MUST enum cf_err cf_query_parse(const struct cf_param *params, size_t n,
                                    const struct cf_query_own *own, int64_t now_us,
                                    struct cf_query **query, struct cf_fault *fault);
 void cf_query_free(struct cf_query *query); /* NULL is harmless */
 
+/* Does the name ask for an exact value of which there is upper and lower case,
+ * so that there is one with .ci too? */
+bool cf_query_has_case(struct cf_str name);
+
 /* What was asked, beyond the filter. */
 uint32_t cf_query_fields(const struct cf_query *query); /* for cf_record_put_flat */
 uint64_t cf_query_limit(const struct cf_query *query);  /* CF_QUERY_LIMIT_ALL: all */
+/* The parameter whose end it does not come before, so that nothing can be
+ * chosen: from, recorded_from, seq_from; NULL: none. */
+const char *cf_query_backwards(const struct cf_query *query);
 /* The filter as text for the access record: the parameters that choose and
  * order records, canonical order, URL-encoded; defaults are left out. Valid as
  * long as the query. */
@@ -63,8 +71,10 @@ struct cf_page_end {
   uint64_t rows;
   bool has_more;
   char cursor[128]; /* "" where there is none: the end in descending order */
-  /* with CF_E_DAMAGED: damaged_from ≤ seq < damaged_to could not be read */
+  /* with CF_E_DAMAGED: damaged_from ≤ seq < damaged_to could not be read, the
+   * whole run, but for what is far from where it was met */
   uint64_t damaged_from, damaged_to;
+  bool enough; /* set by a row: the page ends behind it, with has_more */
 };
 /* Give up to limit rows, in order, by calling row (its record is valid during
  * the call; an error of it ends the walk and is given). Ends early, with

@@ -10,8 +10,9 @@
 enum cf_op {
   CF_OP_IS,     /* one of them */
   CF_OP_PREFIX, /* begins with one of them */
-  /* any text member holds one of them (ASCII case-insensitive); the member is
-   * CF_M_N */
+  CF_OP_CI,     /* one of them, without regard to case (lib/base/fold.h) */
+  /* any text member, or a value in attributes, holds one of them, ASCII letters
+   * in either case; the member is CF_M_N */
   CF_OP_CONTAINS,
   CF_OP_NOT /* none of them, or absent */
 };
@@ -23,11 +24,17 @@ struct cf_value {
   uint8_t first[16], last[16];
 };
 
-/* A parameter of a member, with all its values, sorted by text, each once. */
-struct cf_condition {
+/* What the name of a parameter speaks of. */
+struct cf_asked {
   enum cf_member member;
   enum cf_op op;
-  size_t key_n; /* bytes of first and last that count; 0: text is compared */
+  struct cf_str path; /* in attributes; empty for other members */
+};
+
+/* A parameter of a member, with all its values, sorted by text, each once. */
+struct cf_condition {
+  struct cf_asked asked; /* its path is owned */
+  size_t key_n;          /* bytes of first and last that count; 0: text is compared */
   struct cf_value *values;
   size_t n;
 };
@@ -40,10 +47,12 @@ struct cf_spot {
   uint64_t seq;
 };
 
-/* is, prefix and not of each member, and q */
-#define CF_CONDITIONS_MAX (3 * CF_M_INDEXED_N + 1)
+/* is, prefix, ci and not of each member, those of attributes, and q */
+#define CF_ATTRIBUTES_MAX 16
+#define CF_CONDITIONS_MAX (4 * CF_M_INDEXED_N + CF_ATTRIBUTES_MAX + 1)
 #define CF_DIGEST_N       8
 #define CF_NEEDLE_MAX     1024 /* bytes of a value of `q` */
+#define CF_PATH_MAX       256  /* bytes of a path in attributes */
 
 struct cf_query {
   /* those that are likely to leave fewest records first */
@@ -58,14 +67,15 @@ struct cf_query {
   uint32_t fields;
   struct cf_buf text;          /* cf_query_text */
   uint8_t digest[CF_DIGEST_N]; /* of text: what a cursor is bound to */
+  uint8_t filter[CF_HASH_N];   /* hash of its conditions alone (cf_view_is_barren) */
   struct cf_spot start;        /* from the cursor, or before everything */
   struct cf_turn *turn;        /* NULL: it waits for nobody */
 };
 
 /* ---- condition.c ---- */
 
-/* An empty condition. */
-struct cf_condition cf_condition_make(enum cf_member member, enum cf_op op);
+/* An empty condition; its path is copied. CF_E_NOMEM. */
+CF_MUST enum cf_err cf_condition_make(struct cf_asked asked, struct cf_condition *c);
 void cf_condition_free(struct cf_condition *c);
 /* Add a value as the client sent it. CF_E_PARAMETER with at, the parameter's
  * name, and what would be right; CF_E_NOMEM. */
@@ -79,18 +89,31 @@ int cf_condition_compare(const void *a, const void *b);
 /* Append it as parameters, URL-encoded, with `&` before all but the first in
  * b. */
 void cf_condition_put(const struct cf_condition *c, struct cf_buf *b);
-/* Append `name` `ending` `=` value in the same way. */
-void cf_query_put_pair(struct cf_buf *b, const char *name, const char *ending, struct cf_str value);
+/* Append `name` `=` value in the same way. */
+void cf_query_put_pair(struct cf_buf *b, const char *name, struct cf_str value);
 
 /* ---- candidates.c ---- */
 
+/* The range of effective times of the unit's records of the kinds asked for,
+ * as far as its ranges tell. */
+struct cf_span cf_query_span(const struct cf_query *query, const struct cf_unit *unit);
+/* Is it known, without a read, that no record of the view's unit i passes the
+ * filter? */
+bool cf_candidates_none(const struct cf_query *query, struct cf_view *view, size_t i);
 /* Which offsets of the view's unit i, from ≤ offset < bits->n, may pass the
- * filter and have an effective time in lo_us..hi_us (both included). bits is
- * empty before. An index that cannot be read is not used. CF_E_NOMEM, the
- * view's errors but CF_E_DAMAGED. */
+ * filter and have an effective time in the span asked for. bits is empty
+ * before. An index that cannot be read is not used. CF_E_NOMEM, the view's
+ * errors but CF_E_DAMAGED. */
 CF_MUST enum cf_err cf_candidates(const struct cf_query *query, struct cf_view *view, size_t i,
-                                  uint32_t from, int64_t lo_us, int64_t hi_us,
-                                  struct cf_bits *bits);
+                                  uint32_t from, struct cf_span asked, struct cf_bits *bits);
+
+/* ---- query_test.c ---- */
+
+/* Is some text searched for (q)? */
+bool cf_query_searches(const struct cf_query *query);
+/* May a record whose texts stand among the bytes as they are written have what
+ * is searched for? scratch is put to use; where it has no room: true. */
+bool cf_query_may(const struct cf_query *query, struct cf_str bytes, struct cf_buf *scratch);
 
 /* ---- cursor.c ---- */
 

@@ -11,8 +11,10 @@
 #include <string.h>
 
 #include "lib/base/codec.h"
+#include "lib/base/utf8.h"
 
-#define TEXT_MAX     (UINT32_C(1) << 20) /* of a filter as text */
+/* bytes of a filter as text: all its values, as long as they may be, escaped */
+#define TEXT_MAX     (UINT32_C(32) << 20)
 #define SEQ_MAX      UINT64_C(9223372036854775807)
 #define KIND_DEFAULT (UINT32_C(1) << CF_K_EVENT)
 #define KIND_ALL     ((UINT32_C(1) << CF_K_N) - 1)
@@ -235,30 +237,66 @@ static bool ending_strip(struct cf_str *name, const char *ending)
   return true;
 }
 
-/* The member and the operation that a name means; false where it means none. */
-static bool read_name(struct cf_str name, enum cf_member *member, enum cf_op *op)
+/* Texts and names of people's and programs' own choice; words, tokens and
+ * numbers have one spelling. */
+static bool has_case(enum cf_member member)
 {
-  if (cf_str_is(name, "q")) {
-    *member = CF_M_N;
-    *op = CF_OP_CONTAINS;
-    return true;
-  }
-  *op = ending_strip(&name, ".not")      ? CF_OP_NOT
-        : ending_strip(&name, ".prefix") ? CF_OP_PREFIX
-                                         : CF_OP_IS;
-  *member = cf_member_find(name);
-  return *member != CF_M_N && cf_member_table[*member].indexed;
+  return cf_member_table[member].type == CF_T_TEXT || cf_member_table[member].type == CF_T_NAME;
 }
 
-static struct cf_condition *find_condition(struct cf_query *q, enum cf_member member, enum cf_op op)
+/* What a name speaks of; false where it means nothing. What would leave nothing
+ * of a path is no ending. */
+static bool read_name(struct cf_str name, struct cf_asked *asked)
 {
-  size_t i = 0;
+  static const struct cf_str attributes = {"attributes.", 11};
+  bool inside = cf_str_starts(name, attributes);
 
-  while (i < q->conditions_n && (q->conditions[i].member != member || q->conditions[i].op != op))
-    i++;
-  if (i == q->conditions_n)
-    q->conditions[q->conditions_n++] = cf_condition_make(member, op);
-  return &q->conditions[i];
+  *asked = (struct cf_asked){CF_M_N, CF_OP_CONTAINS, {"", 0}};
+  if (cf_str_is(name, "q"))
+    return true;
+  if (inside)
+    name = (struct cf_str){name.p + attributes.n, name.n - attributes.n};
+  asked->op = ending_strip(&name, ".not")      ? CF_OP_NOT
+              : ending_strip(&name, ".prefix") ? CF_OP_PREFIX
+              : ending_strip(&name, ".ci")     ? CF_OP_CI
+                                               : CF_OP_IS;
+  asked->member = inside ? CF_M_ATTRIBUTES : cf_member_find(name);
+  if (inside)
+    asked->path = name;
+  return inside ? name.n > 0 && name.n <= CF_PATH_MAX
+                : asked->member != CF_M_N && cf_member_table[asked->member].indexed &&
+                      (asked->op != CF_OP_CI || has_case(asked->member));
+}
+
+bool cf_query_has_case(struct cf_str name)
+{
+  struct cf_asked asked;
+
+  return read_name(name, &asked) && asked.op == CF_OP_IS &&
+         (asked.path.n > 0 || has_case(asked.member));
+}
+
+static bool same_asked(const struct cf_asked *a, const struct cf_asked *b)
+{
+  return a->member == b->member && a->op == b->op && cf_str_eq(a->path, b->path);
+}
+
+static enum cf_err find_condition(struct parse *p, const struct cf_asked *asked,
+                                  struct cf_condition **c)
+{
+  struct cf_query *q = p->query;
+  size_t i = 0, paths = 0;
+
+  for (; i < q->conditions_n && !same_asked(&q->conditions[i].asked, asked); i++)
+    paths += q->conditions[i].asked.path.n > 0;
+  *c = &q->conditions[i];
+  if (i < q->conditions_n)
+    return CF_OK;
+  if (asked->path.n > 0 && paths == CF_ATTRIBUTES_MAX)
+    return REFUSE(p, "more than %d of attributes in one question", CF_ATTRIBUTES_MAX);
+  enum cf_err err = cf_condition_make(*asked, *c);
+  q->conditions_n += err == CF_OK;
+  return err;
 }
 
 static enum cf_err take_value(struct parse *p, struct cf_str item, void *context)
@@ -269,18 +307,22 @@ static enum cf_err take_value(struct parse *p, struct cf_str item, void *context
 /* Tokens, integers and words hold no comma: they take lists. */
 static bool takes_list(const struct cf_condition *c)
 {
-  if (c->member == CF_M_N)
+  if (c->asked.member == CF_M_N)
     return false;
-  enum cf_type type = cf_member_table[c->member].type;
+  enum cf_type type = cf_member_table[c->asked.member].type;
   return type == CF_T_TOKEN || type == CF_T_INTEGER || type == CF_T_WORD;
 }
 
-static enum cf_err take_condition(struct parse *p, enum cf_member member, enum cf_op op,
+static enum cf_err take_condition(struct parse *p, const struct cf_asked *asked,
                                   struct cf_str value)
 {
-  if (member == CF_M_IP && op == CF_OP_PREFIX)
+  struct cf_condition *c;
+
+  if (asked->member == CF_M_IP && asked->op == CF_OP_PREFIX)
     return REFUSE(p, "no such parameter: ip takes a CIDR block (ip=192.0.2.0/24)");
-  struct cf_condition *c = find_condition(p->query, member, op);
+  enum cf_err err = find_condition(p, asked, &c);
+  if (err != CF_OK)
+    return err;
   if (takes_list(c))
     return each_item(p, value, take_value, c);
   if (++p->values > CF_QUERY_VALUES_MAX)
@@ -316,12 +358,20 @@ static enum cf_err refuse_name(struct parse *p, struct cf_str name)
   enum cf_member member = cf_member_find(base);
   struct cf_buf names;
 
+  if (member == CF_M_ATTRIBUTES)
+    return REFUSE(p,
+                  "no such parameter: write attributes.NAME, of at most %d bytes, perhaps with "
+                  ".not, .prefix or .ci behind it",
+                  CF_PATH_MAX);
   if (member != CF_M_N && cf_member_table[member].indexed)
     return REFUSE(p, "no such parameter: %s takes the endings .not%s", cf_member_table[member].name,
-                  member == CF_M_IP ? "" : " and .prefix");
+                  member == CF_M_IP  ? ""
+                  : has_case(member) ? ", .prefix and .ci"
+                                     : " and .prefix");
   if (member != CF_M_N)
-    return REFUSE(p, "no such parameter: records are not chosen by %s; q searches all text",
-                  cf_member_table[member].name);
+    return REFUSE(
+        p, "no such parameter: records are not chosen by %s; q searches all text and attributes",
+        cf_member_table[member].name);
   cf_buf_init(&names, sizeof p->fault->detail);
   name_suggest(p, base, false, &names);
   bool likely = names.n > 0;
@@ -336,19 +386,17 @@ static enum cf_err refuse_name(struct parse *p, struct cf_str name)
 static enum cf_err take_param(struct parse *p, const struct cf_param *param)
 {
   enum param which = find_param(param->name);
-  enum cf_member member;
-  enum cf_op op;
+  struct cf_asked asked;
 
-  snprintf(p->at, sizeof p->at, "%.*s",
-           (int)(param->name.n < sizeof p->at ? param->name.n : sizeof p->at),
-           param->name.n == 0 ? "" : param->name.p);
+  struct cf_str shown = cf_utf8_head(param->name, sizeof p->at - 1);
+  snprintf(p->at, sizeof p->at, "%.*s", (int)shown.n, shown.n == 0 ? "" : shown.p);
   for (const struct cf_query_own *own = p->own; own->name != NULL; own++)
     if (cf_str_is(param->name, own->name))
       return own->take(own->context, param->value, p->fault);
   if (which != PARAM_N)
     return set_param(p, which, param->value);
-  if (read_name(param->name, &member, &op))
-    return take_condition(p, member, op, param->value);
+  if (read_name(param->name, &asked))
+    return take_condition(p, &asked, param->value);
   return refuse_name(p, param->name);
 }
 
@@ -357,26 +405,37 @@ static enum cf_err take_param(struct parse *p, const struct cf_param *param)
 static void put_kinds(uint32_t kinds, struct cf_buf *b)
 {
   if (kinds == KIND_ALL)
-    cf_query_put_pair(b, "kind", "", CF_STR("all"));
+    cf_query_put_pair(b, "kind", CF_STR("all"));
   for (unsigned k = 0; k < CF_K_N && kinds != KIND_ALL && kinds != KIND_DEFAULT; k++)
     if ((kinds >> k & 1) != 0)
-      cf_query_put_pair(b, "kind", "", cf_str_from(cf_kind_table[k].name));
+      cf_query_put_pair(b, "kind", cf_str_from(cf_kind_table[k].name));
+}
+
+/* And their hash, which does not depend on what stands in front of them. */
+static void put_conditions(struct cf_query *q, struct cf_buf *b)
+{
+  size_t from = b->n;
+
+  for (size_t i = 0; i < q->conditions_n; i++)
+    cf_condition_put(&q->conditions[i], b);
+  if (from > 0 && from < b->n)
+    from++; /* & */
+  cf_sha256_1(b->p + from, b->n - from, q->filter);
 }
 
 static void put_filter(const struct parse *p, struct cf_buf *b)
 {
-  const struct cf_query *q = p->query;
+  struct cf_query *q = p->query;
 
   for (unsigned i = 0; i < PARAM_N; i++)
     if (param_table[i].in_text && p->given[i])
-      cf_query_put_pair(b, param_table[i].name, "", p->sent[i]);
-  for (size_t i = 0; i < q->conditions_n; i++)
-    cf_condition_put(&q->conditions[i], b);
+      cf_query_put_pair(b, param_table[i].name, p->sent[i]);
+  put_conditions(q, b);
   put_kinds(q->kinds, b);
   if (q->by_time)
-    cf_query_put_pair(b, "sort", "", CF_STR("time"));
+    cf_query_put_pair(b, "sort", CF_STR("time"));
   if (q->ascending)
-    cf_query_put_pair(b, "order", "", CF_STR("asc"));
+    cf_query_put_pair(b, "order", CF_STR("asc"));
 }
 
 /* Canonical order, the text and what follows from it. */
@@ -464,6 +523,15 @@ uint32_t cf_query_fields(const struct cf_query *query)
 uint64_t cf_query_limit(const struct cf_query *query)
 {
   return query->limit;
+}
+
+const char *cf_query_backwards(const struct cf_query *q)
+{
+  if (q->from_us >= q->to_us)
+    return "from";
+  if (q->recorded_from_us >= q->recorded_to_us)
+    return "recorded_from";
+  return q->seq_from > 0 && q->seq_from >= q->seq_to ? "seq_from" : NULL;
 }
 
 struct cf_str cf_query_text(const struct cf_query *query)

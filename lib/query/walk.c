@@ -6,41 +6,80 @@
 
 #include "lib/query/walk_in.h"
 
-/* ---- records ---- */
+/* ---- damage ---- */
 
+/* So many units and blocks on each side of what was met are looked at. */
+#define NEAR_MAX 32
+
+/* The unit that holds seq; false where there is none. */
+static bool unit_find(const struct cf_walk *w, uint64_t seq, size_t *i, struct cf_unit *unit)
+{
+  for (*i = 0; *i < cf_view_units(w->view); ++*i) {
+    cf_view_unit(w->view, *i, unit);
+    if (unit->first <= seq && seq < unit->end)
+      return true;
+  }
+  return false;
+}
+
+/* What is lost with a record that cannot be read: its unit, where nothing of
+ * that can be read, or its block. */
+static void lost_with(const struct cf_walk *w, uint64_t seq, uint64_t *from, uint64_t *to)
+{
+  struct cf_unit unit;
+  size_t i;
+
+  *from = seq / CF_GROUP * CF_GROUP;
+  *to = *from + CF_GROUP;
+  if (!unit_find(w, seq, &i, &unit))
+    return;
+  bool all = cf_view_lost(w->view, i);
+  if (all || *from < unit.first)
+    *from = unit.first;
+  if (all || *to > unit.end)
+    *to = unit.end;
+}
+
+/* Can the record not be read either? The open block is another one then. */
+static bool is_lost(struct cf_walk *w, uint64_t seq)
+{
+  w->opened = false;
+  return cf_turn_work(w->query->turn) == CF_OK &&
+         cf_view_block(w->view, seq, &w->block) == CF_E_DAMAGED;
+}
+
+/* The whole run that holds the record, as far as it is near. */
 static void note_damage(struct cf_walk *w, uint64_t seq)
 {
-  uint64_t from = seq / CF_GROUP * CF_GROUP;
-  uint64_t to = from + CF_GROUP;
-  struct cf_unit unit;
+  uint64_t *from = &w->end->damaged_from, *to = &w->end->damaged_to, none;
 
-  for (size_t i = 0; i < cf_view_units(w->view); i++) {
-    cf_view_unit(w->view, i, &unit);
-    if (seq < unit.first || seq >= unit.end)
-      continue;
-    from = from < unit.first ? unit.first : from;
-    to = to > unit.end ? unit.end : to;
-  }
-  w->end->damaged_from = from;
-  w->end->damaged_to = to;
+  lost_with(w, seq, from, to);
+  for (unsigned n = 0; n<NEAR_MAX && * from> 0 && is_lost(w, *from - 1); n++)
+    lost_with(w, *from - 1, from, &none);
+  for (unsigned n = 0; n < NEAR_MAX && is_lost(w, *to); n++)
+    lost_with(w, *to, &none, to);
 }
+
+/* ---- records ---- */
 
 static bool is_open(const struct cf_walk *w, uint64_t seq)
 {
   return w->opened && w->block.first <= seq && seq - w->block.first < w->block.n;
 }
 
-/* The record of that seq, opening its block if need be. A block that does not
- * hold it is damaged. */
-static enum cf_err unit_reach(struct cf_walk *w, uint64_t seq, const struct cf_record **record)
+/* The record of that seq, opening its block if need be; with a look, NULL where
+ * its block has none that is wanted. A block that does not hold it is
+ * damaged. */
+static enum cf_err unit_reach(struct cf_walk *w, uint64_t seq, const struct cf_block_look *look,
+                              const struct cf_record **record)
 {
   enum cf_err err = CF_OK;
 
-  if (!is_open(w, seq)) {
+  if (!is_open(w, seq) || (look == NULL && w->block.none)) {
     w->opened = false;
     err = cf_turn_work(w->query->turn);
     if (err == CF_OK)
-      err = cf_view_block(w->view, seq, &w->block);
+      err = cf_view_record(w->view, seq, look, &w->block);
     w->opened = err == CF_OK;
     if (err == CF_OK && !is_open(w, seq))
       err = CF_E_DAMAGED;
@@ -48,8 +87,15 @@ static enum cf_err unit_reach(struct cf_walk *w, uint64_t seq, const struct cf_r
   if (err == CF_E_DAMAGED)
     note_damage(w, seq);
   if (err == CF_OK)
-    *record = &w->block.record[seq - w->block.first];
+    *record = w->block.none ? NULL : &w->block.record[seq - w->block.first];
   return err;
+}
+
+static bool block_may(void *walk, struct cf_str bytes)
+{
+  struct cf_walk *w = walk;
+
+  return cf_query_may(w->query, bytes, &w->folded);
 }
 
 /* Text that is not canonical cannot have been appended: it is damage too. */
@@ -92,7 +138,8 @@ void cf_walk_stop(struct cf_walk *w)
 
 static bool is_full(const struct cf_walk *w)
 {
-  return w->query->limit != CF_QUERY_LIMIT_ALL && w->bytes >= CF_QUERY_BYTES_MAX;
+  return w->end->enough ||
+         (w->query->limit != CF_QUERY_LIMIT_ALL && w->bytes >= CF_QUERY_BYTES_MAX);
 }
 
 bool cf_walk_late(const struct cf_walk *w)
@@ -111,15 +158,16 @@ static void pass_by(struct cf_walk *w, struct cf_spot spot)
 
 enum cf_err cf_walk_examine(struct cf_walk *w, struct cf_spot spot)
 {
-  const struct cf_record *record;
+  const struct cf_block_look look = {block_may, w};
+  const struct cf_record *record = NULL;
   bool pass = false;
 
   if (!is_open(w, spot.seq) && cf_walk_late(w)) {
     cf_walk_stop(w);
     return CF_OK;
   }
-  enum cf_err err = unit_reach(w, spot.seq, &record);
-  if (err == CF_OK)
+  enum cf_err err = unit_reach(w, spot.seq, w->searches ? &look : NULL, &record);
+  if (err == CF_OK && record != NULL)
     err = block_test(w, record, &pass);
   if (err == CF_OK && pass && w->end->rows == w->query->limit) {
     cf_walk_stop(w);
@@ -153,6 +201,7 @@ bool cf_walk_stretch(const struct cf_walk *w, size_t turn, struct cf_stretch *s)
 
   s->i = q->ascending ? turn : cf_view_units(w->view) - 1 - turn;
   cf_view_unit(w->view, s->i, &s->unit);
+  s->span = cf_query_span(q, &s->unit);
   s->lo = above(s->unit.first, q->seq_from);
   s->hi = below(s->unit.end, q->seq_to);
   if (!q->by_time && q->ascending)
@@ -163,21 +212,32 @@ bool cf_walk_stretch(const struct cf_walk *w, size_t turn, struct cf_stretch *s)
          s->unit.recorded_min_us < q->recorded_to_us;
 }
 
-enum cf_err cf_walk_candidates(struct cf_walk *w, const struct cf_stretch *s, int64_t lo_us,
-                               int64_t hi_us, struct cf_bits *bits)
+enum cf_err cf_walk_candidates(struct cf_walk *w, const struct cf_stretch *s, struct cf_span asked,
+                               struct cf_bits *bits)
 {
   struct cf_bits found;
+
+  if (cf_candidates_none(w->query, w->view, s->i)) {
+    *bits = (struct cf_bits){NULL, 0};
+    return CF_OK;
+  }
   enum cf_err err = cf_bits_new((uint32_t)(s->hi - s->unit.first), &found);
 
   if (err != CF_OK)
     return err;
-  err = cf_candidates(w->query, w->view, s->i, (uint32_t)(s->lo - s->unit.first), lo_us, hi_us,
-                      &found);
+  err = cf_candidates(w->query, w->view, s->i, (uint32_t)(s->lo - s->unit.first), asked, &found);
   if (err == CF_OK)
     *bits = found;
   else
     cf_bits_free(&found);
   return err;
+}
+
+uint32_t cf_walk_next(const struct cf_walk *w, const struct cf_bits *bits, uint32_t offset)
+{
+  if (w->query->ascending)
+    return cf_bits_next(bits, offset + 1); /* UINT32_MAX + 1 is 0 */
+  return offset > 0 ? cf_bits_prev(bits, offset - 1) : UINT32_MAX;
 }
 
 /* ---- times ---- */
@@ -213,12 +273,12 @@ enum cf_err cf_walk_unit_time(struct cf_walk *w, const struct cf_stretch *s, uin
 enum cf_err cf_walk_time(struct cf_walk *w, const struct cf_stretch *s, uint32_t offset,
                          int64_t *t_us)
 {
-  const struct cf_record *record;
+  const struct cf_record *record = NULL;
   enum cf_err err = cf_walk_unit_time(w, s, offset, t_us);
 
   if (err != CF_E_DAMAGED)
     return err;
-  err = unit_reach(w, s->unit.first + offset, &record);
+  err = unit_reach(w, s->unit.first + offset, NULL, &record);
   if (err == CF_OK)
     *t_us = cf_record_effective_us(record);
   return err;

@@ -6,8 +6,6 @@
 
 #include "lib/query/query_in.h"
 
-#define CF_TIMES_RUN 256
-
 struct cf_walk {
   const struct cf_query *query;
   struct cf_view *view;
@@ -23,7 +21,9 @@ struct cf_walk {
   bool opened;          /* block holds records */
   struct cf_block block;
   struct cf_values values;
-  struct { /* effective times read last */
+  bool searches;        /* some text is searched for */
+  struct cf_buf folded; /* scratch: the bytes of a block */
+  struct {              /* effective times read last */
     bool valid;
     size_t unit;
     uint32_t first, n;
@@ -35,7 +35,8 @@ struct cf_walk {
 struct cf_stretch {
   size_t i;
   struct cf_unit unit;
-  uint64_t lo, hi; /* lo ≤ seq < hi */
+  uint64_t lo, hi;     /* lo ≤ seq < hi */
+  struct cf_span span; /* of the unit (cf_query_span) */
 };
 
 /* ---- walk.c ---- */
@@ -43,10 +44,13 @@ struct cf_stretch {
 /* The i-th unit to look at in the walk's direction, cut to the filter's seqs;
  * false where recorded times or seqs leave nothing of it. */
 bool cf_walk_stretch(const struct cf_walk *w, size_t turn, struct cf_stretch *s);
-/* The candidates of a stretch with an effective time in lo_us..hi_us; the
+/* The candidates of a stretch with an effective time in the span asked for; the
  * caller frees bits after CF_OK. */
-CF_MUST enum cf_err cf_walk_candidates(struct cf_walk *w, const struct cf_stretch *s, int64_t lo_us,
-                                       int64_t hi_us, struct cf_bits *bits);
+CF_MUST enum cf_err cf_walk_candidates(struct cf_walk *w, const struct cf_stretch *s,
+                                       struct cf_span asked, struct cf_bits *bits);
+/* The candidate behind an offset in the walk's direction, or the first one for
+ * UINT32_MAX; UINT32_MAX where there is none. */
+uint32_t cf_walk_next(const struct cf_walk *w, const struct cf_bits *bits, uint32_t offset);
 /* The effective time of the record at an offset, as the unit's times have it.
  * CF_E_DAMAGED where they cannot be read. */
 CF_MUST enum cf_err cf_walk_unit_time(struct cf_walk *w, const struct cf_stretch *s,

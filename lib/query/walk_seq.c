@@ -12,7 +12,7 @@ static enum cf_err time_allows(struct cf_walk *w, const struct cf_stretch *s, ui
   const struct cf_query *q = w->query;
 
   *allows = true;
-  if (s->unit.time_min_us >= q->from_us && s->unit.time_max_us < q->to_us)
+  if (s->span.min_us >= q->from_us && s->span.max_us < q->to_us)
     return CF_OK;
   int64_t t_us;
   enum cf_err err = cf_walk_unit_time(w, s, offset, &t_us);
@@ -21,19 +21,11 @@ static enum cf_err time_allows(struct cf_walk *w, const struct cf_stretch *s, ui
   return err == CF_E_DAMAGED ? CF_OK : err;
 }
 
-static uint32_t offset_step(const struct cf_walk *w, const struct cf_bits *bits, uint32_t offset)
-{
-  if (w->query->ascending)
-    return offset + 1 < bits->n ? cf_bits_next(bits, offset + 1) : UINT32_MAX;
-  return offset > 0 ? cf_bits_prev(bits, offset - 1) : UINT32_MAX;
-}
-
 static enum cf_err walk_candidates(struct cf_walk *w, const struct cf_stretch *s,
                                    const struct cf_bits *bits)
 {
-  uint32_t offset = w->query->ascending ? cf_bits_next(bits, 0) : cf_bits_prev(bits, bits->n - 1);
-
-  for (; offset != UINT32_MAX && !w->stop; offset = offset_step(w, bits, offset)) {
+  for (uint32_t offset = cf_walk_next(w, bits, UINT32_MAX); offset != UINT32_MAX && !w->stop;
+       offset = cf_walk_next(w, bits, offset)) {
     bool allows;
     enum cf_err err = time_allows(w, s, offset, &allows);
     if (err == CF_OK && allows)
@@ -48,10 +40,11 @@ static enum cf_err walk_stretch(struct cf_walk *w, const struct cf_stretch *s)
 {
   struct cf_bits bits;
   const struct cf_query *q = w->query;
+  const struct cf_span asked = {q->from_us, q->to_us - 1};
 
-  if (s->unit.time_max_us < q->from_us || s->unit.time_min_us >= q->to_us)
+  if (!cf_spans_meet(s->span, asked))
     return CF_OK;
-  enum cf_err err = cf_walk_candidates(w, s, q->from_us, q->to_us - 1, &bits);
+  enum cf_err err = cf_walk_candidates(w, s, asked, &bits);
   if (err != CF_OK)
     return err;
   err = walk_candidates(w, s, &bits);

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* A page in order of effective time. Candidates' times are gathered from all
- * units that may hold some; a heap keeps the first ones in order, a bounded
- * number; then their records are looked at. Where more candidates were found
- * than kept, the walk goes on behind them in another round. */
+/* A page in order of effective time. Candidates' times are gathered from the
+ * units that may hold some, the most promising ones first; a heap keeps the
+ * first ones in order, a bounded number, and what lies behind them all is
+ * neither opened nor read; then their records are looked at. Where more
+ * candidates were found than kept, the walk goes on behind them in another
+ * round. */
 #include "config.h"
 
 #include "lib/query/walk_in.h"
 
 #include <stdlib.h>
 
-#define ROUND_MIN 1024
-#define ROUND_MAX 65536
+#define ROUND_BEYOND 32 /* candidates that may fail, beside a quarter of the page */
+#define ROUND_GROWS  8  /* times the one before */
+#define ROUND_MAX    65536
 
 /* The first spots in order that were found, the last of them on top. */
 struct heap {
@@ -84,67 +87,138 @@ static void heap_sort(struct heap *h)
 
 /* Times that are still asked for, both included: the filter's, from the walk's
  * spot on, up to the last one kept of a full heap. */
-struct span {
-  int64_t lo_us, hi_us;
-};
-
-static struct span wanted(const struct cf_walk *w, const struct heap *h)
+static struct cf_span wanted(const struct cf_walk *w, const struct heap *h)
 {
   const struct cf_query *q = w->query;
-  struct span s = {q->from_us, q->to_us - 1};
+  const struct cf_span asked = {q->from_us, q->to_us - 1};
   int64_t begin_us = w->at.time_us;
   int64_t end_us = h->n == h->max ? h->p[0].time_us : q->ascending ? INT64_MAX : INT64_MIN;
-  int64_t lo_us = q->ascending ? begin_us : end_us;
-  int64_t hi_us = q->ascending ? end_us : begin_us;
 
-  s.lo_us = lo_us > s.lo_us ? lo_us : s.lo_us;
-  s.hi_us = hi_us < s.hi_us ? hi_us : s.hi_us;
-  return s;
+  return cf_span_meet(asked, q->ascending ? (struct cf_span){begin_us, end_us}
+                                          : (struct cf_span){end_us, begin_us});
 }
 
-static enum cf_err gather_candidates(struct cf_walk *w, const struct cf_stretch *s,
-                                     struct span span, const struct cf_bits *bits, struct heap *h)
+/* Of a unit: its candidates, and the spans of its runs of times, or NULL where
+ * it does not pay to read them. */
+struct gathering {
+  const struct cf_stretch *stretch;
+  struct cf_bits bits;
+  struct cf_span *spans;
+};
+
+/* So many candidates have their times read without. */
+#define FEW 16
+
+/* Spans that cannot be read pass nothing by. */
+static enum cf_err spans_read(struct cf_walk *w, struct gathering *g)
 {
-  for (uint32_t offset = cf_bits_next(bits, 0); offset != UINT32_MAX;
-       offset = offset + 1 < bits->n ? cf_bits_next(bits, offset + 1) : UINT32_MAX) {
-    struct cf_spot spot = {0, s->unit.first + offset};
-    enum cf_err err = cf_walk_time(w, s, offset, &spot.time_us);
-    if (err != CF_OK)
-      return err;
-    if (span.lo_us <= spot.time_us && spot.time_us <= span.hi_us &&
-        before(h->ascending, w->at, spot))
-      heap_keep(h, spot);
-  }
+  uint64_t n = g->stretch->unit.end - g->stretch->unit.first;
+
+  if (!cf_bits_more(&g->bits, FEW))
+    return CF_OK;
+  g->spans = calloc((n + CF_TIMES_RUN - 1) / CF_TIMES_RUN, sizeof *g->spans);
+  if (g->spans == NULL)
+    return CF_E_NOMEM;
+  enum cf_err err = cf_view_spans(w->view, g->stretch->i, g->spans);
+  if (err == CF_OK)
+    return CF_OK;
+  free(g->spans);
+  g->spans = NULL;
+  return err == CF_E_DAMAGED ? CF_OK : err;
+}
+
+static enum cf_err spot_gather(struct cf_walk *w, const struct gathering *g, uint32_t offset,
+                               struct heap *h)
+{
+  struct cf_spot spot = {0, g->stretch->unit.first + offset};
+  enum cf_err err = cf_walk_time(w, g->stretch, offset, &spot.time_us);
+
+  if (err != CF_OK)
+    return err;
+  bool asked = w->query->from_us <= spot.time_us && spot.time_us < w->query->to_us;
+  if (asked && before(h->ascending, w->at, spot))
+    heap_keep(h, spot);
   return CF_OK;
 }
 
-static enum cf_err gather_unit(struct cf_walk *w, const struct cf_stretch *s, struct heap *h)
+/* The last offset of its run in the walk's direction. */
+static uint32_t run_edge(const struct cf_walk *w, uint32_t offset)
 {
-  struct span span = wanted(w, h);
-  struct cf_bits bits;
+  uint32_t first = offset - offset % CF_TIMES_RUN;
 
-  if (span.lo_us > span.hi_us || s->unit.time_max_us < span.lo_us ||
-      s->unit.time_min_us > span.hi_us)
+  return w->query->ascending ? first + CF_TIMES_RUN - 1 : first;
+}
+
+/* In the walk's direction: as times mostly rise with seqs, the first ones are
+ * kept at once; of the rest whole runs are passed by. */
+static enum cf_err candidates_gather(struct cf_walk *w, const struct gathering *g, struct heap *h)
+{
+  enum cf_err err = CF_OK;
+
+  for (uint32_t offset = cf_walk_next(w, &g->bits, UINT32_MAX);
+       offset != UINT32_MAX && err == CF_OK; offset = cf_walk_next(w, &g->bits, offset)) {
+    if (g->spans == NULL || cf_spans_meet(g->spans[offset / CF_TIMES_RUN], wanted(w, h)))
+      err = spot_gather(w, g, offset, h);
+    else
+      offset = run_edge(w, offset);
+  }
+  return err;
+}
+
+static enum cf_err unit_gather(struct cf_walk *w, const struct cf_stretch *s, struct heap *h)
+{
+  struct gathering g = {.stretch = s};
+  struct cf_span span = wanted(w, h);
+
+  if (span.min_us > span.max_us || !cf_spans_meet(span, s->span))
     return CF_OK;
-  enum cf_err err = cf_walk_candidates(w, s, span.lo_us, span.hi_us, &bits);
+  enum cf_err err = cf_walk_candidates(w, s, span, &g.bits);
   if (err != CF_OK)
     return err;
-  err = gather_candidates(w, s, span, &bits, h);
-  cf_bits_free(&bits);
+  err = spans_read(w, &g);
+  if (err == CF_OK)
+    err = candidates_gather(w, &g, h);
+  free(g.spans);
+  cf_bits_free(&g.bits);
   return err;
+}
+
+/* ---- the most promising first ---- */
+
+static int latest_first(const void *a, const void *b)
+{
+  const struct cf_stretch *s = a, *t = b;
+
+  if (s->span.max_us != t->span.max_us)
+    return s->span.max_us > t->span.max_us ? -1 : 1;
+  return s->i > t->i ? -1 : s->i < t->i;
+}
+
+static int earliest_first(const void *a, const void *b)
+{
+  const struct cf_stretch *s = a, *t = b;
+
+  if (s->span.min_us != t->span.min_us)
+    return s->span.min_us < t->span.min_us ? -1 : 1;
+  return s->i < t->i ? -1 : s->i > t->i;
 }
 
 static enum cf_err heap_gather(struct cf_walk *w, struct heap *h)
 {
-  size_t units = cf_view_units(w->view);
+  size_t units = cf_view_units(w->view), n = 0;
+  struct cf_stretch *stretches = calloc(units + 1, sizeof *stretches);
   enum cf_err err = CF_OK;
-  struct cf_stretch s;
 
+  if (stretches == NULL)
+    return CF_E_NOMEM;
+  for (size_t turn = 0; turn < units; turn++)
+    n += cf_walk_stretch(w, turn, &stretches[n]);
+  qsort(stretches, n, sizeof *stretches, w->query->ascending ? earliest_first : latest_first);
   h->n = 0;
-  for (size_t turn = 0; turn < units && err == CF_OK; turn++)
-    if (cf_walk_stretch(w, turn, &s))
-      err = gather_unit(w, &s, h);
+  for (size_t i = 0; i < n && err == CF_OK; i++)
+    err = unit_gather(w, &stretches[i], h);
   heap_sort(h);
+  free(stretches);
   return err;
 }
 
@@ -162,18 +236,20 @@ static enum cf_err heap_grow(struct heap *h, size_t max)
   return CF_OK;
 }
 
-/* A first round large enough for the page and the record after it; larger ones
- * where records often do not pass. */
+/* A first round for the page, the record after it and some that do not pass:
+ * the fewer are kept, the more is passed by. Larger ones where records often do
+ * not pass. */
 static size_t round_size(const struct cf_walk *w, const struct heap *h)
 {
-  if (h->max > 0)
-    return h->max * 4 < ROUND_MAX ? h->max * 4 : ROUND_MAX;
-  return w->query->limit < ROUND_MIN            ? ROUND_MIN
-         : w->query->limit < CF_QUERY_LIMIT_MAX ? CF_QUERY_LIMIT_MAX + 1
-                                                : ROUND_MAX;
+  uint64_t limit = w->query->limit;
+  uint64_t size = h->max > 0                   ? h->max * ROUND_GROWS
+                  : limit < CF_QUERY_LIMIT_MAX ? limit + limit / 4 + ROUND_BEYOND
+                                               : ROUND_MAX;
+
+  return size < ROUND_MAX ? (size_t)size : ROUND_MAX;
 }
 
-static enum cf_err stretch_look(struct cf_walk *w, struct heap *h, bool *more)
+static enum cf_err round_look(struct cf_walk *w, struct heap *h, bool *more)
 {
   enum cf_err err = heap_grow(h, round_size(w, h));
 
@@ -191,7 +267,7 @@ enum cf_err cf_walk_by_time(struct cf_walk *w)
   enum cf_err err = CF_OK;
 
   for (bool more = true; more && err == CF_OK && !w->stop;)
-    err = stretch_look(w, &h, &more);
+    err = round_look(w, &h, &more);
   free(h.p);
   return err;
 }

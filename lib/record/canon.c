@@ -9,9 +9,8 @@
 
 #include "lib/base/codec.h"
 #include "lib/base/utf8.h"
+#include "lib/record/number.h"
 #include "lib/record/text_in.h"
-
-#define NUMBER_MAX 40
 
 static size_t left(const struct cf_canon *c)
 {
@@ -123,7 +122,7 @@ static bool take_number(struct cf_canon *c)
   if (!take_part(c, ".", false, &other) || !take_part(c, "eE", true, &other))
     return false;
   if (other)
-    return c->p - from <= NUMBER_MAX;
+    return c->p - from <= CF_NUMBER_MAX;
   uint64_t v, max = (uint64_t)INT64_MAX + (negative ? 1 : 0);
   return cf_u64_parse(whole, max, &v) == CF_OK && !(negative && v == 0);
 }

@@ -5,6 +5,7 @@
 #ifndef CF_RECORD_CANON_IN_H
 #define CF_RECORD_CANON_IN_H
 
+#include "lib/record/scan.h"
 #include "lib/record/schema.h"
 
 struct cf_canon {
@@ -35,5 +36,13 @@ bool cf_canon_object(struct cf_canon *c, unsigned depth_max);
 /* A kind's body: exactly the members of its row in schema.def, each of its
  * shape. CF_E_SYNTAX with the reason. (kind_body.c) */
 CF_MUST enum cf_err cf_body_check(enum cf_kind kind, struct cf_canon *c, struct cf_fault *fault);
+
+/* Append the object of these members, texts that the scanner has found strict:
+ * names ascending, none of null at any depth, numbers and strings by the rules
+ * for attributes. It is depth 1 of depth_max. Sorts the members in place.
+ * CF_E_INVALID with the reason: a name twice, a number's text that is too long,
+ * nesting beyond depth_max; CF_E_NOMEM, and b's error. (canon_write.c) */
+CF_MUST enum cf_err cf_canon_put_members(struct cf_scan_members *members, unsigned depth_max,
+                                         struct cf_buf *b, struct cf_fault *fault);
 
 #endif

@@ -122,10 +122,27 @@ static void put_filter(struct cf_buf *b, struct cf_str filter)
   cf_json_put_member(b, "filter_sha256", cf_buf_str(&text));
 }
 
+const char CF_VERDICT_HOLDS[] = "holds", CF_VERDICT_PARTIAL[] = "partial";
+
+static void put_name_u64(struct cf_buf *b, const char *name, bool is, uint64_t v)
+{
+  if (is)
+    cf_json_put_member_u64(b, name, v);
+}
+
+static void put_name_text(struct cf_buf *b, const char *name, const char *text)
+{
+  if (text != NULL && *text != '\0')
+    cf_json_put_member(b, name, cf_str_from(text));
+}
+
 /* In the order of their names, as attributes stand. */
 static void put_access(struct cf_buf *b, const struct cf_control_access *access)
 {
+  static const struct cf_control_verdict none;
   const struct cf_control_tally *tally = access->tally;
+  bool judged = access->verdict != NULL;
+  const struct cf_control_verdict *verdict = judged ? access->verdict : &none;
   if (tally != NULL)
     cf_json_put_member_u64(b, "count", tally->count);
   if (access->filter.p != NULL)
@@ -134,13 +151,17 @@ static void put_access(struct cf_buf *b, const struct cf_control_access *access)
     cf_json_put_member_time(b, "first", tally->first_us);
     cf_json_put_member_time(b, "last", tally->last_us);
   }
-  if (access->network != NULL)
-    cf_json_put_member(b, "network", cf_str_from(access->network));
-  const char *reason = tally != NULL ? tally->reason : access->reason;
-  if (reason != NULL)
-    cf_json_put_member(b, "reason", cf_str_from(reason));
-  if (access->counted)
-    cf_json_put_member_u64(b, "rows", access->rows);
+  put_name_u64(b, "first_bad", verdict->has_first_bad, verdict->first_bad);
+  put_name_u64(b, "leaves", judged, verdict->leaves);
+  put_name_text(b, "mode", verdict->mode);
+  put_name_text(b, "network", access->network);
+  put_name_text(b, "ranges", verdict->ranges);
+  put_name_text(b, "reason", tally != NULL ? tally->reason : access->reason);
+  if (judged)
+    cf_json_put_member_base64(b, "root", verdict->root, CF_HASH_N);
+  put_name_u64(b, "rows", access->counted, access->rows);
+  put_name_u64(b, "size", judged, verdict->size);
+  put_name_text(b, "verdict", verdict->word);
 }
 
 enum cf_err cf_control_access(const struct cf_control_who *who,
@@ -163,19 +184,38 @@ enum cf_err cf_control_access(const struct cf_control_who *who,
 
 /* ---- of writers ---- */
 
+static enum cf_err loss_end(struct own *own, struct cf_str source,
+                            const struct cf_control_tally *tally, struct cf_event *event,
+                            struct cf_fault *fault)
+{
+  cf_builder_set(own->members, CF_M_SOURCE, source);
+  cf_json_put_member_u64(&own->body, "count", tally->count);
+  cf_json_put_member_time(&own->body, "first", tally->first_us);
+  cf_json_put_member_time(&own->body, "last", tally->last_us);
+  cf_json_put_member(&own->body, "reason", cf_str_from(tally->reason));
+  return own_end(own, event, fault);
+}
+
 enum cf_err cf_control_loss(struct cf_str source, const struct cf_control_tally *tally,
                             struct cf_event *event, struct cf_fault *fault)
 {
   struct own own;
   enum cf_err err = own_begin(&own, CF_K_LOSS);
+  return err == CF_OK ? loss_end(&own, source, tally, event, fault) : err;
+}
+
+enum cf_err cf_control_gap(struct cf_str source, const struct cf_control_who *who,
+                           const struct cf_control_tally *tally, struct cf_str message,
+                           struct cf_event *event, struct cf_fault *fault)
+{
+  struct own own;
+  enum cf_err err = own_begin(&own, CF_K_LOSS);
   if (err != CF_OK)
     return err;
-  cf_builder_set(own.members, CF_M_SOURCE, source);
-  cf_json_put_member_u64(&own.body, "count", tally->count);
-  cf_json_put_member_time(&own.body, "first", tally->first_us);
-  cf_json_put_member_time(&own.body, "last", tally->last_us);
-  cf_json_put_member(&own.body, "reason", cf_str_from(tally->reason));
-  return own_end(&own, event, fault);
+  set_text(&own, CF_M_USER, who->user);
+  set_text(&own, CF_M_CREDENTIAL, who->credential);
+  set_text(&own, CF_M_MESSAGE, message);
+  return loss_end(&own, source, tally, event, fault);
 }
 
 /* Nothing where there are no names. */

@@ -39,6 +39,18 @@ struct cf_control_tally {
   uint64_t count;
   int64_t first_us, last_us;
 };
+/* What a verify found. */
+struct cf_control_verdict {
+  const char *word; /* CF_VERDICT_HOLDS, CF_VERDICT_PARTIAL, or the first of verdict.def */
+  const char *mode;
+  bool has_first_bad;
+  uint64_t first_bad;
+  uint64_t leaves, size; /* that were checked, of the tree with that root */
+  uint8_t root[CF_HASH_N];
+  char ranges[200]; /* of bad records, as "5-9,12", or with ",more" behind; "": none is named */
+};
+extern const char CF_VERDICT_HOLDS[], CF_VERDICT_PARTIAL[]; /* `holds`, `partial` */
+
 /* What was done with the log: once, or as often as a tally says. */
 struct cf_control_access {
   const char *action;  /* a word of route.def, or `refused` */
@@ -50,8 +62,9 @@ struct cf_control_access {
   const char *reason;                   /* why it failed, where no tally says it; NULL: not told */
   const char *network;                  /* of a stranger, or `many`; NULL: the caller is known */
   const struct cf_control_tally *tally; /* NULL: it tells of one */
-  bool counted;                         /* rows is known */
-  uint64_t rows;                        /* of the answer, or of all of them */
+  const struct cf_control_verdict *verdict; /* NULL: it tells of none */
+  bool counted;                             /* rows is known */
+  uint64_t rows;                            /* of the answer, or of all of them */
 };
 #define CF_CONTROL_FILTER_MAX 15360
 /* `access`: somebody used the log, or was turned away. */
@@ -61,6 +74,12 @@ CF_MUST enum cf_err cf_control_access(const struct cf_control_who *who,
 /* `loss`: events of that source were not taken. */
 CF_MUST enum cf_err cf_control_loss(struct cf_str source, const struct cf_control_tally *tally,
                                     struct cf_event *event, struct cf_fault *fault);
+
+/* The same where the writer itself says that they did not come: who it is, and
+ * its words, which may be empty. */
+CF_MUST enum cf_err cf_control_gap(struct cf_str source, const struct cf_control_who *who,
+                                   const struct cf_control_tally *tally, struct cf_str message,
+                                   struct cf_event *event, struct cf_fault *fault);
 
 /* `token`: a token was made or revoked. */
 struct cf_control_token {

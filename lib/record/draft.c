@@ -90,7 +90,7 @@ static enum cf_err invalid(struct cf_fault *fault, enum cf_member m)
                  (unsigned long long)row->limit);
 }
 
-static enum cf_err set_text(struct cf_draft *draft, enum cf_member m, struct cf_str s,
+static enum cf_err set_text(struct cf_draft *draft, enum cf_member m, struct cf_str s, bool plain,
                             struct cf_fault *fault)
 {
   uint64_t limit = cf_member_table[m].limit;
@@ -98,7 +98,7 @@ static enum cf_err set_text(struct cf_draft *draft, enum cf_member m, struct cf_
   /* Mending needs no more of the text than could be kept, and never shortens
    * it. */
   struct cf_str head = s.n > limit ? cf_utf8_head(s, (size_t)limit) : s;
-  bool mend = !cf_utf8_ok(head), longer = head.n < s.n;
+  bool mend = !plain && !cf_utf8_ok(head), longer = head.n < s.n;
   if (longer && !draft->cut_long)
     return invalid(fault, m);
   size_t at = draft->scratch.n;
@@ -114,7 +114,9 @@ static enum cf_err set_text(struct cf_draft *draft, enum cf_member m, struct cf_
   }
   if (longer)
     draft->cut |= 1u << m;
-  return mend ? CF_OK : part_keep(draft, part, head, draft->own);
+  enum cf_err err = mend ? CF_OK : part_keep(draft, part, head, draft->own);
+  part->plain = plain;
+  return err;
 }
 
 #define TOKEN_MAX 64
@@ -127,9 +129,14 @@ static enum cf_err set_text(struct cf_draft *draft, enum cf_member m, struct cf_
 static enum cf_err set_token(struct cf_draft *draft, enum cf_member m, struct cf_str s)
 {
   char upper[TOKEN_MAX];
-  for (size_t i = 0; i < s.n; i++)
-    upper[i] = s.p[i] >= 'a' && s.p[i] <= 'z' ? (char)(s.p[i] - ('a' - 'A')) : s.p[i];
-  return part_keep(draft, &draft->member[m], (struct cf_str){upper, s.n}, true);
+  bool same = true;
+  for (size_t i = 0; i < s.n; i++) {
+    bool lower = s.p[i] >= 'a' && s.p[i] <= 'z';
+    upper[i] = lower ? (char)(s.p[i] - ('a' - 'A')) : s.p[i];
+    same = same && !lower;
+  }
+  return part_keep(draft, &draft->member[m], same ? s : (struct cf_str){upper, s.n},
+                   !same || draft->own);
 }
 
 static enum cf_err set_address(struct cf_draft *draft, enum cf_member m, struct cf_str s,
@@ -143,21 +150,33 @@ static enum cf_err set_address(struct cf_draft *draft, enum cf_member m, struct 
   return part_keep(draft, &draft->member[m], same ? s : canonical, !same || draft->own);
 }
 
-enum cf_err cf_draft_set(struct cf_draft *draft, enum cf_member m, struct cf_str value,
-                         struct cf_fault *fault)
+static enum cf_err set_value(struct cf_draft *draft, enum cf_member m, struct cf_str value,
+                             bool plain, struct cf_fault *fault)
 {
   enum cf_type type = cf_member_table[m].type;
   if (type == CF_T_TEXT)
-    return set_text(draft, m, value, fault);
+    return set_text(draft, m, value, plain, fault);
   if (type == CF_T_ADDRESS)
     return set_address(draft, m, value, fault);
-  if (!cf_value_ok(m, value))
+  bool good = type == CF_T_TIME ? cf_time_parse_strict(value, &draft->time_us) == CF_OK
+                                : cf_value_ok(m, value);
+  if (!good)
     return invalid(fault, m);
   if (type == CF_T_TOKEN)
     return set_token(draft, m, value);
-  if (type == CF_T_TIME && cf_time_parse_strict(value, &draft->time_us) != CF_OK)
-    return invalid(fault, m);
   return part_keep(draft, &draft->member[m], value, draft->own);
+}
+
+enum cf_err cf_draft_set(struct cf_draft *draft, enum cf_member m, struct cf_str value,
+                         struct cf_fault *fault)
+{
+  return set_value(draft, m, value, false, fault);
+}
+
+enum cf_err cf_draft_set_plain(struct cf_draft *draft, enum cf_member m, struct cf_str value,
+                               struct cf_fault *fault)
+{
+  return set_value(draft, m, value, true, fault);
 }
 
 enum cf_err cf_draft_set_time(struct cf_draft *draft, int64_t t_us)
@@ -176,7 +195,7 @@ static enum cf_err default_outcome(struct cf_draft *draft)
   uint64_t v = 0;
   const char *word = "unknown";
   if (draft->member[CF_M_STATUS].set && cf_u64_parse(status, 999, &v) == CF_OK)
-    word = v < 400 ? "success" : "failure";
+    word = v > 0 && v < 400 ? "success" : "failure";
   return part_keep(draft, &draft->member[CF_M_OUTCOME], cf_str_from(word), false);
 }
 
@@ -215,9 +234,9 @@ static enum cf_err check_members(const struct cf_draft *draft, struct cf_fault *
   return CF_OK;
 }
 
-static void put_value(struct cf_buf *b, enum cf_type type, struct cf_str s)
+static void put_value(struct cf_buf *b, enum cf_type type, struct cf_str s, bool plain)
 {
-  if (type == CF_T_TEXT) {
+  if (type == CF_T_TEXT && !plain) {
     cf_json_put_str(b, s);
   } else if (type == CF_T_INTEGER || type == CF_T_OBJECT) {
     cf_buf_putstr(b, s);
@@ -251,7 +270,7 @@ static void put_members(const struct cf_draft *draft, enum cf_compartment compar
     cf_buf_putstr(b, cf_member_keys[*m]);
     struct cf_str s = part_text(draft, &draft->member[*m]);
     size_t at = b->n;
-    put_value(b, cf_member_table[*m].type, s);
+    put_value(b, cf_member_table[*m].type, s, draft->member[*m].plain);
     if (cf_member_table[*m].indexed)
       note_value(b, at, s, &value[*m]);
   }
@@ -271,13 +290,30 @@ static void put_decoded(const struct cf_draft *draft, struct cf_buf *b,
   }
 }
 
-static size_t draft_estimate(const struct cf_draft *draft)
+/* What a text's escapes add to it at most. */
+static size_t escapes_most(struct cf_str s)
+{
+  size_t n = 0;
+  for (size_t i = 0; i < s.n; i++)
+    n += (uint8_t)s.p[i] < 0x20 ? 5 : s.p[i] == '"' || s.p[i] == '\\';
+  return n;
+}
+
+/* Room that the texts take at most, with the values behind them: a text that is
+ * not plain may have escapes, and stand there once more. Who gives the room
+ * keeps it, so that it is not far from what they take. */
+static size_t draft_most(const struct cf_draft *draft)
 {
   size_t n = 64 + draft->body.n;
-  for (unsigned m = 0; m < CF_M_N; m++)
-    if (draft->member[m].set)
-      n += cf_member_keys[m].n + 3 + draft->member[m].n;
-  return n;
+  for (unsigned m = 0; m < CF_M_N; m++) {
+    const struct cf_draft_part *part = &draft->member[m];
+    if (!part->set)
+      continue;
+    n += cf_member_keys[m].n + 3 + part->n;
+    if (cf_member_table[m].type == CF_T_TEXT && !part->plain)
+      n += escapes_most(part_text(draft, part)) + (cf_member_table[m].indexed ? part->n : 0);
+  }
+  return n < TEXTS_MAX ? n : TEXTS_MAX;
 }
 
 /* Write all texts one behind the other and note where each ends, and where
@@ -286,9 +322,6 @@ static void put_texts(const struct cf_draft *draft, struct cf_buf *b, size_t end
                       struct cf_event_value value[CF_M_N])
 {
   unsigned m = 0;
-  size_t reserve = draft_estimate(draft);
-  if (cf_buf_grow(b, reserve) != NULL)
-    cf_buf_cut(b, reserve);
   put_members(draft, CF_C_PUBLIC, &m, b, value);
   if (draft->body.set) {
     cf_json_put_name(b, "body");
@@ -342,29 +375,48 @@ static enum cf_err check_record(const struct cf_draft *draft, const struct cf_re
   return CF_OK;
 }
 
+static char *room_take(const struct cf_draft *draft, size_t n)
+{
+  return draft->arena != NULL ? cf_arena_room(draft->arena, n) : malloc(n);
+}
+
+/* n bytes of it were used; gives where they are. */
+static char *room_keep(const struct cf_draft *draft, char *room, size_t n)
+{
+  if (draft->arena == NULL) {
+    char *less = realloc(room, n);
+    return less != NULL ? less : room;
+  }
+  cf_arena_keep(draft->arena, n);
+  return room;
+}
+
 static enum cf_err draft_encode(const struct cf_draft *draft, struct cf_event *event,
                                 struct cf_fault *fault)
 {
   struct cf_buf b;
-  size_t ends[CF_C_N + 1];
-  struct cf_event made = {.record = {.kind = draft->kind, .time_us = draft->time_us}};
-  cf_buf_init(&b, TEXTS_MAX);
+  size_t ends[CF_C_N + 1], most = draft_most(draft);
+  char *room = room_take(draft, most);
+  if (room == NULL)
+    return CF_E_NOMEM;
+  struct cf_event made = {.record = {.kind = draft->kind, .time_us = draft->time_us},
+                          .of_arena = draft->arena != NULL};
+  cf_buf_fixed(&b, room, most);
   put_texts(draft, &b, ends, made.value);
-  enum cf_err err = b.err == CF_E_FULL
-                        ? cf_fail(fault, CF_E_INVALID, NULL,
-                                  "the record would be larger than %d bytes", CF_LEAF_MAX)
-                        : b.err;
-  if (err == CF_OK) {
-    part_point(&made.record, (const char *)b.p, ends);
+  enum cf_err err = b.err == CF_OK
+                        ? CF_OK
+                        : cf_fail(fault, CF_E_INVALID, NULL,
+                                  "the record would be larger than %d bytes", CF_LEAF_MAX);
+  part_point(&made.record, room, ends);
+  if (err == CF_OK)
     err = check_record(draft, &made.record, fault);
+  if (err != CF_OK) {
+    if (draft->arena == NULL)
+      free(room);
+    return err;
   }
-  if (err == CF_OK) {
-    put_decoded(draft, &b, made.value);
-    made.text = cf_buf_take(&b);
-  }
-  cf_buf_fini(&b);
-  if (made.text == NULL)
-    return err == CF_OK ? CF_E_NOMEM : err;
+  put_decoded(draft, &b, made.value);
+  made.text = room_keep(draft, room, b.n);
   part_point(&made.record, made.text, ends);
   *event = made;
   return CF_OK;
@@ -380,6 +432,7 @@ enum cf_err cf_draft_end(struct cf_draft *draft, struct cf_event *event, struct 
 
 void cf_event_fini(struct cf_event *event)
 {
-  free(event->text);
+  if (!event->of_arena)
+    free(event->text);
   memset(event, 0, sizeof *event);
 }

@@ -11,6 +11,7 @@ struct cf_draft_part {
   const char *p;
   size_t at, n;
   bool set;
+  bool plain; /* of text: its bytes stand for themselves in a JSON string */
 };
 
 struct cf_draft {
@@ -21,7 +22,8 @@ struct cf_draft {
   int64_t time_us;
   struct cf_draft_part member[CF_M_N];
   struct cf_draft_part body;
-  struct cf_buf scratch; /* values that are not as they came */
+  struct cf_buf scratch;  /* values that are not as they came */
+  struct cf_arena *arena; /* for the record's texts; NULL: memory of their own */
 };
 
 void cf_draft_init(struct cf_draft *draft, enum cf_kind kind);
@@ -34,6 +36,10 @@ void cf_draft_reset(struct cf_draft *draft);
  * with the member's name; CF_E_NOMEM. */
 CF_MUST enum cf_err cf_draft_set(struct cf_draft *draft, enum cf_member m, struct cf_str value,
                                  struct cf_fault *fault);
+/* The same of a text of which it is known that its bytes stand for themselves
+ * in a JSON string. */
+CF_MUST enum cf_err cf_draft_set_plain(struct cf_draft *draft, enum cf_member m,
+                                       struct cf_str value, struct cf_fault *fault);
 CF_MUST enum cf_err cf_draft_set_time(struct cf_draft *draft, int64_t t_us);
 /* A value that ends the scratch and begins at offset `at` of it. */
 void cf_draft_set_scratch(struct cf_draft *draft, struct cf_draft_part *part, size_t at);

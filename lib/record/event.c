@@ -14,17 +14,13 @@
 #include "lib/record/scan_in.h"
 #include "lib/record/source.h"
 
-#define PAIRS_FIXED 24
-
 struct parse {
   const struct cf_event_rules *rules;
   struct cf_str text;
   struct cf_draft draft;
-  struct cf_buf plain;        /* texts that were sent with escapes */
-  struct cf_str attributes;   /* as sent, or empty */
-  size_t unknown;             /* members to be moved into attributes */
-  struct cf_json_pair *pairs; /* attributes' members while they are gathered */
-  size_t pairs_n;
+  struct cf_buf plain;            /* texts that were sent with escapes */
+  struct cf_str attributes;       /* as sent, or empty */
+  struct cf_scan_members unknown; /* to be moved into attributes */
   struct cf_fault *fault;
 };
 
@@ -110,11 +106,13 @@ static struct cf_str inside(struct cf_str string)
   return (struct cf_str){string.p + 1, string.n - 2};
 }
 
-static enum cf_err set_string(struct parse *parse, enum cf_member m, struct cf_str v)
+static enum cf_err set_string(struct parse *parse, enum cf_member m, struct cf_str v, bool plain)
 {
   struct cf_str text;
   if (!is_string(v))
     return cf_fail(parse->fault, CF_E_INVALID, cf_member_table[m].name, "must be a string");
+  if (plain && m != CF_M_SOURCE)
+    return cf_draft_set_plain(&parse->draft, m, inside(v), parse->fault);
   enum cf_err err = plain_text(parse, inside(v), &text);
   if (err != CF_OK)
     return err;
@@ -129,6 +127,8 @@ static enum cf_err set_time(struct parse *parse, struct cf_str v)
   int64_t t;
   if (is_string(v)) {
     err = plain_text(parse, inside(v), &text);
+    if (err == CF_OK && cf_time_parse_strict(text, &t) == CF_OK)
+      return cf_draft_set(&parse->draft, CF_M_TIME, text, parse->fault);
     if (err == CF_OK)
       err = cf_time_parse(text, &t);
   } else if (is_number(v)) {
@@ -150,8 +150,10 @@ static enum cf_err set_integer(struct parse *parse, enum cf_member m, struct cf_
   return cf_draft_set(&parse->draft, m, cf_str_is(v, "-0") ? CF_STR("0") : v, parse->fault);
 }
 
-static enum cf_err set_member(struct parse *parse, enum cf_member m, struct cf_str v)
+static enum cf_err set_member(struct parse *parse, enum cf_member m,
+                              const struct cf_scan_member *member)
 {
+  struct cf_str v = member->value;
   switch (cf_member_table[m].type) {
   case CF_T_TIME: return set_time(parse, v);
   case CF_T_INTEGER: return set_integer(parse, m, v);
@@ -160,7 +162,7 @@ static enum cf_err set_member(struct parse *parse, enum cf_member m, struct cf_s
       return cf_fail(parse->fault, CF_E_INVALID, cf_member_table[m].name, "must be an object");
     parse->attributes = v;
     return CF_OK;
-  default: return set_string(parse, m, v);
+  default: return set_string(parse, m, v, member->plain_value);
   }
 }
 
@@ -177,22 +179,13 @@ static enum cf_err take_member(struct parse *parse, const struct cf_scan_member 
     return cf_fail(parse->fault, CF_E_INVALID, "writer",
                    "is set by the server, to the token that writes: leave it out");
   if (m != CF_M_N)
-    return set_member(parse, m, member->value);
+    return set_member(parse, m, member);
   if (!parse->rules->unknown_to_attributes)
     return fail_unknown(parse, name);
-  parse->unknown++;
-  return CF_OK;
+  return cf_scan_members_add(&parse->unknown, member);
 }
 
 /* ---- attributes ---- */
-
-static enum cf_err gather_unknown(void *context, struct cf_str name, const struct cf_json *v)
-{
-  struct parse *parse = context;
-  if (v != NULL && cf_member_find(name) == CF_M_N)
-    parse->pairs[parse->pairs_n++] = (struct cf_json_pair){.name = name, .value = v};
-  return CF_OK;
-}
 
 /* The names of the members that were cut, as the text of an array. */
 static void put_cut(uint32_t cut, struct cf_buf *b)
@@ -208,75 +201,44 @@ static void put_cut(uint32_t cut, struct cf_buf *b)
   cf_buf_putc(b, ']');
 }
 
-/* event: the whole of it, NULL where no member of it is moved. */
-static enum cf_err put_pairs(struct parse *parse, const struct cf_json *attributes,
-                             const struct cf_json *event)
+/* The list of what was cut is one more; its text is put to `cut`. */
+static enum cf_err add_cut(struct parse *parse, struct cf_buf *cut)
 {
-  struct cf_draft *draft = &parse->draft;
-  struct cf_buf cut;
-  cf_json_pairs(attributes, parse->pairs);
-  parse->pairs_n = cf_json_members(attributes);
-  enum cf_err err = cf_json_each(event, gather_unknown, parse);
-  cf_buf_init(&cut, 1024);
-  if (err == CF_OK && draft->cut != 0) {
-    put_cut(draft->cut, &cut);
-    parse->pairs[parse->pairs_n++] =
-        (struct cf_json_pair){.name = CF_STR("truncated"), .text = cf_buf_str(&cut)};
-    err = cut.err;
-  }
-  if (err == CF_OK)
-    err = cf_json_put_pairs(&draft->scratch, parse->pairs, parse->pairs_n, CF_ATTRIBUTES_DEPTH,
-                            parse->fault);
-  cf_buf_fini(&cut);
-  if (err == CF_E_INVALID && parse->fault != NULL)
-    strcpy(parse->fault->at, "attributes");
+  if (parse->draft.cut == 0)
+    return CF_OK;
+  put_cut(parse->draft.cut, cut);
+  const struct cf_scan_member member = {CF_STR("truncated"), cf_buf_str(cut), true, false};
+  return cut->err != CF_OK ? cut->err : cf_scan_members_add(&parse->unknown, &member);
+}
+
+/* The members of attributes join those that are to be in it too. */
+static enum cf_err add_sent(struct parse *parse)
+{
+  struct cf_scan_members sent;
+  if (parse->attributes.n == 0)
+    return CF_OK;
+  cf_scan_members_init(&sent);
+  enum cf_err err = cf_scan_object(parse->attributes, CF_SCAN_DEPTH, &sent, parse->fault);
+  for (size_t i = 0; err == CF_OK && i < sent.n; i++)
+    err = cf_scan_members_add(&parse->unknown, &sent.v[i]);
+  cf_scan_members_fini(&sent);
   return err;
 }
 
 /* Write attributes and what joins them to the scratch. */
-static enum cf_err write_attributes(struct parse *parse, const struct cf_json *attributes,
-                                    const struct cf_json *event)
+static enum cf_err write_attributes(struct parse *parse)
 {
-  struct cf_json_pair fixed[PAIRS_FIXED];
-  size_t n = cf_json_members(attributes) + parse->unknown + (parse->draft.cut != 0);
-  parse->pairs = n <= PAIRS_FIXED ? fixed : malloc(n * sizeof *parse->pairs);
-  if (parse->pairs == NULL)
-    return CF_E_NOMEM;
-  enum cf_err err = put_pairs(parse, attributes, event);
-  if (parse->pairs != fixed)
-    free(parse->pairs);
-  return err;
-}
-
-static enum cf_err tree_attributes(struct parse *parse, struct cf_str text, bool whole)
-{
-  struct cf_json *doc;
-  enum cf_err err = cf_json_parse(text, CF_SCAN_DEPTH, &doc, parse->fault);
-  if (err != CF_OK)
-    return err;
-  err =
-      write_attributes(parse, whole ? cf_json_member(doc, "attributes") : doc, whole ? doc : NULL);
-  cf_json_free(doc);
-  return err;
-}
-
-/* The same by way of json-c: of the attributes alone, or of the whole event
- * where other members join them. */
-static enum cf_err read_attributes(struct parse *parse)
-{
-  const struct cf_event_rules *rules = parse->rules;
-  bool whole = parse->unknown > 0;
-  struct cf_str text = whole ? parse->text : parse->attributes;
-  if (text.n == 0)
-    return write_attributes(parse, NULL, NULL);
-  if (rules->hold == NULL)
-    return tree_attributes(parse, text, whole);
-  uint64_t bytes = cf_json_tree_bytes(text);
-  enum cf_err err = rules->hold(rules->context, bytes);
-  if (err != CF_OK)
-    return err;
-  err = tree_attributes(parse, text, whole);
-  rules->let_go(rules->context, bytes);
+  struct cf_buf cut;
+  cf_buf_init(&cut, 1024);
+  enum cf_err err = add_cut(parse, &cut);
+  if (err == CF_OK)
+    err = add_sent(parse);
+  if (err == CF_OK)
+    err = cf_canon_put_members(&parse->unknown, CF_ATTRIBUTES_DEPTH, &parse->draft.scratch,
+                               parse->fault);
+  cf_buf_fini(&cut);
+  if (err == CF_E_INVALID && parse->fault != NULL)
+    strcpy(parse->fault->at, "attributes");
   return err;
 }
 
@@ -293,11 +255,11 @@ static enum cf_err set_attributes(struct parse *parse)
   struct cf_draft *draft = &parse->draft;
   struct cf_draft_part *part = &draft->member[CF_M_ATTRIBUTES];
   struct cf_str sent = parse->attributes;
-  if (parse->unknown == 0 && draft->cut == 0 && (sent.n == 0 || canonical(sent))) {
+  if (parse->unknown.n == 0 && draft->cut == 0 && (sent.n == 0 || canonical(sent))) {
     *part = (struct cf_draft_part){.p = sent.p, .n = sent.n, .set = sent.n > 2};
   } else {
     size_t at = draft->scratch.n;
-    enum cf_err err = read_attributes(parse);
+    enum cf_err err = write_attributes(parse);
     if (err != CF_OK)
       return err;
     cf_draft_set_scratch(draft, part, at);
@@ -332,11 +294,18 @@ enum cf_err cf_event_read(struct cf_str text, const struct cf_scan_members *memb
 {
   if (!is_object(text))
     return cf_fail(fault, CF_E_INVALID, NULL, "an event must be an object");
-  struct parse parse = {.rules = rules, .text = text, .fault = fault};
+  struct parse parse;
+  parse.rules = rules;
+  parse.text = text;
+  parse.attributes = CF_STR("");
+  parse.fault = fault;
   cf_draft_init(&parse.draft, CF_K_EVENT);
   cf_buf_init(&parse.plain, SIZE_MAX / 2);
+  cf_scan_members_init(&parse.unknown);
   parse.draft.cut_long = rules->cut_long;
+  parse.draft.arena = rules->arena;
   enum cf_err err = take_event(&parse, members, event);
+  cf_scan_members_fini(&parse.unknown);
   cf_buf_fini(&parse.plain);
   cf_draft_fini(&parse.draft);
   return err == CF_E_FULL ? cf_fail(fault, CF_E_INVALID, NULL, "the event is too large") : err;

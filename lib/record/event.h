@@ -4,6 +4,7 @@
 #ifndef CF_RECORD_EVENT_H
 #define CF_RECORD_EVENT_H
 
+#include "lib/base/arena.h"
 #include "lib/record/record.h"
 #include "lib/record/scan.h"
 
@@ -16,12 +17,7 @@ struct cf_event_rules {
   /* ?long=cut: cut text (between UTF-8 sequences) and name it in
    * attributes.truncated, an array */
   bool cut_long;
-  /* Asked before a tree of so many bytes is made of attributes that are not
-   * canonical, and told when it is gone; its error is given. NULL: as large a
-   * one as the text makes. */
-  enum cf_err (*hold)(void *context, uint64_t bytes);
-  void (*let_go)(void *context, uint64_t bytes);
-  void *context;
+  struct cf_arena *arena; /* where texts go; NULL: each event has its own memory */
 };
 
 /* Where a value stands in an event's text, in bytes; at = 0: there is none. */
@@ -36,6 +32,7 @@ struct cf_event {
   /* What the record's slices point into; behind it the values that have escapes
    * in it. */
   char *text;
+  bool of_arena;                       /* it is the arena's, and stays as long as that */
   struct cf_event_value value[CF_M_N]; /* of the indexed members */
 };
 
@@ -50,8 +47,7 @@ static inline struct cf_str cf_event_get(const struct cf_event *event, enum cf_m
 /* Check and encode one event, its text and members as cf_scan_next gives them.
  * CF_E_INVALID or CF_E_SYNTAX with the member's name in fault.at and one
  * sentence in fault.detail (for an unknown member: the names it could be);
- * CF_E_NOMEM; the errors of rules->hold, but that CF_E_FULL becomes
- * CF_E_INVALID. On success the caller owns *event (cf_event_fini). */
+ * CF_E_NOMEM. On success the caller owns *event (cf_event_fini). */
 CF_MUST enum cf_err cf_event_read(struct cf_str text, const struct cf_scan_members *members,
                                   const struct cf_event_rules *rules, struct cf_event *event,
                                   struct cf_fault *fault);

@@ -16,9 +16,9 @@
 #include <string.h>
 
 #include "lib/base/utf8.h"
+#include "lib/record/number.h"
 #include "lib/record/scan_in.h"
 
-#define NUMBER_MAX  40 /* bytes of a number's text in attributes (format.md) */
 #define PAIRS_FIXED 24 /* members of an object sorted without allocating */
 
 /* json-c takes no const pointers, though what is used here does not change a
@@ -83,17 +83,6 @@ enum cf_err cf_json_parse_members(struct cf_str text, unsigned depth_max, struct
 void cf_json_free(struct cf_json *doc)
 {
   json_object_put(object(doc));
-}
-
-/* Measured with json-c 0.16: an object has room for 16 members from the start,
- * and each value is an allocation of its own. */
-uint64_t cf_json_tree_bytes(struct cf_str text)
-{
-  static const uint16_t costs[256] = {['{'] = 1100, ['['] = 400, [','] = 160, [':'] = 100};
-  uint64_t n = 256 + text.n;
-  for (size_t i = 0; i < text.n; i++)
-    n += costs[(uint8_t)text.p[i]];
-  return n;
 }
 
 enum cf_json_type cf_json_type(const struct cf_json *v)
@@ -286,8 +275,10 @@ static enum cf_err put_array(struct cf_buf *b, const struct cf_json *v, unsigned
 static enum cf_err put_number(struct cf_buf *b, const struct cf_json *v, struct cf_fault *fault)
 {
   struct cf_str text = cf_json_number(v);
-  if (text.n > NUMBER_MAX)
-    return cf_fail(fault, CF_E_INVALID, NULL, "a number of more than %d bytes", NUMBER_MAX);
+  if (!cf_number_ok(text))
+    return cf_fail(fault, CF_E_INVALID, NULL,
+                   "a number of more than %d bytes, or beyond the range of IEEE doubles",
+                   CF_NUMBER_MAX);
   cf_buf_putstr(b, text);
   return b->err;
 }
@@ -311,4 +302,27 @@ enum cf_err cf_json_put_canonical(struct cf_buf *b, const struct cf_json *v, uns
                                   struct cf_fault *fault)
 {
   return put_any(b, v, depth_max, fault);
+}
+
+static enum cf_err member_fits(void *context, struct cf_str name, const struct cf_json *member)
+{
+  const unsigned *depth_max = context;
+  (void)name;
+  return cf_json_fits(member, *depth_max) ? CF_OK : CF_E_INVALID;
+}
+
+bool cf_json_fits(const struct cf_json *v, unsigned depth_max)
+{
+  enum cf_json_type type = cf_json_type(v);
+  unsigned inside = depth_max - 1;
+  bool fits = true;
+  if (type == CF_JSON_NUMBER)
+    return cf_number_ok(cf_json_number(v));
+  if (type != CF_JSON_OBJECT && type != CF_JSON_ARRAY)
+    return true;
+  if (depth_max == 0)
+    return false;
+  for (size_t i = 0; i < cf_json_count(v) && fits; i++)
+    fits = cf_json_fits(cf_json_element(v, i), inside);
+  return fits && cf_json_each(v, member_fits, &inside) == CF_OK;
 }

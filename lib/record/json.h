@@ -50,9 +50,6 @@ CF_MUST enum cf_err cf_json_parse(struct cf_str text, unsigned depth_max, struct
 CF_MUST enum cf_err cf_json_parse_members(struct cf_str text, unsigned depth_max,
                                           struct cf_json **doc);
 void cf_json_free(struct cf_json *doc);
-/* Memory that such a document takes, at most about: far more than its text,
- * where that is full of small values. */
-uint64_t cf_json_tree_bytes(struct cf_str text);
 
 enum cf_json_type cf_json_type(const struct cf_json *v); /* NULL is CF_JSON_NULL */
 /* A string's bytes as sent (may be ill-formed UTF-8 where the input was; the
@@ -80,6 +77,10 @@ CF_MUST enum cf_err cf_json_each(const struct cf_json *v,
  * b's error. */
 CF_MUST enum cf_err cf_json_put_canonical(struct cf_buf *b, const struct cf_json *v,
                                           unsigned depth_max, struct cf_fault *fault);
+
+/* Would it be written: nothing nested deeper, no number that is refused? (Names
+ * that become the same when they are mended are not looked for.) */
+bool cf_json_fits(const struct cf_json *v, unsigned depth_max);
 
 /* An object put together from members of others: name, and a value or (text.n >
  * 0) canonical text. */

@@ -10,6 +10,10 @@
 #include "lib/record/record_in.h"
 #include "lib/record/source.h"
 
+/* A public text up to this makes a leaf within CF_LEAF_MAX, whatever is around
+ * it. */
+#define MADE_MAX (CF_LEAF_MAX - 1024)
+
 /* What was found among a group of members. */
 struct found {
   uint32_t members;
@@ -238,6 +242,26 @@ enum cf_err cf_leaf_parse(struct cf_str leaf, struct cf_leaf *out, struct cf_fau
     return err;
   if (!cf_canon_char(&c, '}') || !cf_canon_ended(&c))
     return leaf_bad(fault, NULL, "the leaf has something that does not belong there");
+  *out = got;
+  return CF_OK;
+}
+
+enum cf_err cf_leaf_made(const struct cf_record *r, const uint8_t prev[CF_HASH_N],
+                         struct cf_leaf *out)
+{
+  struct cf_leaf got = {.seq = r->seq,
+                        .recorded_us = r->recorded_us,
+                        .kind = r->kind,
+                        .public_text = r->public_text};
+  if (r->public_text.n > MADE_MAX || (r->kind == CF_K_GENESIS && r->seq != 0))
+    return CF_E_SYNTAX;
+  enum cf_err err = cf_public_check(r->kind, r->public_text, &got.time_us, NULL);
+  if (err != CF_OK)
+    return err;
+  memcpy(got.prev, prev, CF_HASH_N);
+  for (unsigned c = 0; c < CF_C_N; c++)
+    if (r->payload[c].n > 0 || r->gone[c] != NULL)
+      got.present |= (uint8_t)(1u << c);
   *out = got;
   return CF_OK;
 }

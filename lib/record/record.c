@@ -12,11 +12,9 @@
 
 #define BASE64_HASH_N 44
 
-void cf_salt(const uint8_t key[CF_SALTKEY_N], uint64_t seq, enum cf_compartment compartment,
-             uint8_t salt[CF_HASH_N])
+void cf_salts(const uint8_t key[CF_SALTKEY_N], uint64_t seq, uint8_t salts[CF_C_N][CF_HASH_N])
 {
-  uint64_t place = (seq % CF_GROUP) * CF_C_N + (uint64_t)compartment;
-  cf_keystream(key, place * CF_HASH_N, salt, CF_HASH_N);
+  cf_keystream(key, seq % CF_GROUP * CF_C_N * CF_HASH_N, salts[0], (size_t)CF_C_N * CF_HASH_N);
 }
 
 static uint8_t *text_append(uint8_t *p, const void *from, size_t n)
@@ -186,7 +184,7 @@ enum cf_err cf_record_decode(struct cf_reader *r, uint64_t seq, int64_t base_us,
   uint8_t kind = cf_reader_u8(r), masks = cf_reader_u8(r);
   uint8_t present = masks & 15, gone = masks >> 4;
   int64_t difference = cf_reader_varint_signed(r);
-  struct cf_record got = {.seq = seq, .kind = (enum cf_kind)kind};
+  struct cf_record got = {.seq = seq, .kind = (enum cf_kind)kind, .time_us = CF_TIME_UNREAD};
   if (r->err == CF_OK &&
       (!masks_ok(kind, present, gone) || !recorded_ok(base_us, difference, &got.recorded_us)))
     r->err = CF_E_SYNTAX;
@@ -199,9 +197,19 @@ enum cf_err cf_record_decode(struct cf_reader *r, uint64_t seq, int64_t base_us,
   }
   if (r->err != CF_OK)
     return r->err;
-  got.time_us = cf_public_time(got.public_text);
   *out = got;
   return CF_OK;
+}
+
+int64_t cf_record_effective_us(const struct cf_record *r)
+{
+  int64_t t = r->time_us == CF_TIME_UNREAD ? cf_public_time(r->public_text) : r->time_us;
+  return t != CF_TIME_NONE ? t : r->recorded_us;
+}
+
+bool cf_record_is_dated(const struct cf_record *r)
+{
+  return r->kind == CF_K_EVENT || cf_record_effective_us(r) != r->recorded_us;
 }
 
 /* ---- sameness ---- */

@@ -9,8 +9,9 @@
 #include "lib/base/crypto.h"
 #include "lib/record/schema.h"
 
-#define CF_TIME_NONE INT64_MIN
-#define CF_GROUP     64 /* records that share a salt key and a block */
+#define CF_TIME_NONE   INT64_MIN
+#define CF_TIME_UNREAD (INT64_MIN + 1)
+#define CF_GROUP       64 /* records that share a salt key and a block */
 
 /* One record, as texts in canonical form. A slice of n = 0 is absent. The
  * slices are borrowed from whoever made it. Before it has its place in the
@@ -19,7 +20,9 @@ struct cf_record {
   uint64_t seq;
   int64_t recorded_us;
   enum cf_kind kind;
-  int64_t time_us; /* the public member `time`, or CF_TIME_NONE */
+  /* the public member `time`, or CF_TIME_NONE; CF_TIME_UNREAD: as the public
+   * text has it */
+  int64_t time_us;
   /* the kind's public members as they stand in the leaf behind "kind", without
    * the leading comma */
   struct cf_str public_text;
@@ -28,15 +31,16 @@ struct cf_record {
 };
 
 /* time, else recorded (api.md, effective time). */
-static inline int64_t cf_record_effective_us(const struct cf_record *r)
-{
-  return r->time_us != CF_TIME_NONE ? r->time_us : r->recorded_us;
-}
+int64_t cf_record_effective_us(const struct cf_record *r);
+/* Is its effective time one that only a range of such times tells of? That of
+ * an event is. Any other record counts by when it was recorded, unless it has a
+ * time of its own: what the log says of itself does not stretch the range of
+ * events that were logged late. */
+bool cf_record_is_dated(const struct cf_record *r);
 
-/* The salt of a compartment: 32 bytes at ((seq mod 64)·4 + compartment)·32 of
- * the key's keystream. */
-void cf_salt(const uint8_t key[CF_SALTKEY_N], uint64_t seq, enum cf_compartment compartment,
-             uint8_t salt[CF_HASH_N]);
+/* The salts of a record's compartments: 32 bytes each at ((seq mod 64)·4 +
+ * compartment)·32 of the key's keystream. */
+void cf_salts(const uint8_t key[CF_SALTKEY_N], uint64_t seq, uint8_t salts[CF_C_N][CF_HASH_N]);
 
 /* C = H("counterfoil/v1/" || compartment || 0x00 || u64 seq || salt ||
  * payload). */
@@ -67,6 +71,12 @@ struct cf_leaf {
 /* CF_E_SYNTAX (the verdict LEAF_FORMAT) with the reason in fault for anything
  * that format.md would not write for that kind. */
 CF_MUST enum cf_err cf_leaf_parse(struct cf_str leaf, struct cf_leaf *out, struct cf_fault *fault);
+/* The same of the leaf that cf_leaf_put makes of r, without commitments, and
+ * without making it: only r's public text, which is no part of the building, is
+ * read. r is as cf_record_decode gives it. CF_E_SYNTAX where the leaf may be
+ * none that cf_leaf_parse takes; it says why. */
+CF_MUST enum cf_err cf_leaf_made(const struct cf_record *r, const uint8_t prev[CF_HASH_N],
+                                 struct cf_leaf *out);
 
 /* Is it what format.md would write for that compartment? CF_E_SYNTAX (the
  * verdict OPENING_FORMAT). */
@@ -81,8 +91,8 @@ CF_MUST enum cf_err cf_public_check(enum cf_kind kind, struct cf_str public_text
  * base_us, texts, commitments of what is gone. Not part of the format that
  * outsiders see. */
 void cf_record_encode(const struct cf_record *r, int64_t base_us, struct cf_buf *b);
-/* Read one back; slices point into the reader's bytes. seq is given. Also sets
- * time_us from the public text. CF_E_SYNTAX. */
+/* Read one back; slices point into the reader's bytes. seq is given. Its time
+ * is read by who asks: few do. CF_E_SYNTAX. */
 struct cf_reader;
 CF_MUST enum cf_err cf_record_decode(struct cf_reader *r, uint64_t seq, int64_t base_us,
                                      struct cf_record *out);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "lib/base/utf8.h"
+#include "lib/record/number.h"
 #include "lib/record/scan_in.h"
 #include "lib/record/text_in.h"
 
@@ -32,6 +33,7 @@ struct state {
   enum cf_err err;   /* the structure is broken */
   const char *wrong; /* first fault of either sort, NULL for none */
   const char *wrong_at;
+  bool plain;         /* the last string's bytes stand for themselves */
   struct name *names; /* of all open objects, outermost first */
   size_t names_n, names_max;
   struct name fixed[NAMES_FIXED];
@@ -109,9 +111,8 @@ static bool scan_escape(struct state *s, bool *nul)
   return true;
 }
 
-/* Step over the string whose opening quote is at s->p. plain says whether its
- * bytes stand for themselves. */
-static bool scan_string(struct state *s, struct cf_str *raw, bool *plain, bool *nul)
+/* Step over the string whose opening quote is at s->p; s->plain is of it. */
+static bool scan_string(struct state *s, struct cf_str *raw, bool *nul)
 {
   const char *from = ++s->p;
   bool escapes = false, high = false;
@@ -134,7 +135,7 @@ static bool scan_string(struct state *s, struct cf_str *raw, bool *plain, bool *
     }
   }
   *raw = (struct cf_str){from, (size_t)(s->p++ - from)};
-  *plain = !escapes && (!high || cf_utf8_ok(*raw));
+  s->plain = !escapes && (!high || cf_utf8_ok(*raw));
   return true;
 }
 
@@ -196,14 +197,12 @@ static uint32_t next_code(const char **p, const char *end)
   return code;
 }
 
-/* Order by code points, which is the byte order of the names once written in
- * canonical form. */
-static int compare_names(const void *a, const void *b)
+/* Order by code points. */
+static int raw_compare(struct cf_str a, struct cf_str b, bool plain)
 {
-  const struct name *x = a, *y = b;
-  if (x->plain && y->plain)
-    return cf_str_cmp(x->raw, y->raw);
-  const char *p = x->raw.p, *p_end = p + x->raw.n, *q = y->raw.p, *q_end = q + y->raw.n;
+  if (plain)
+    return cf_str_cmp(a, b);
+  const char *p = a.p, *p_end = p + a.n, *q = b.p, *q_end = q + b.n;
   while (p < p_end && q < q_end) {
     uint32_t c = next_code(&p, p_end), d = next_code(&q, q_end);
     if (c != d)
@@ -212,17 +211,39 @@ static int compare_names(const void *a, const void *b)
   return (p < p_end) - (q < q_end);
 }
 
+int cf_scan_names_compare(const struct cf_scan_member *a, const struct cf_scan_member *b)
+{
+  return raw_compare(a->name, b->name, a->plain && b->plain);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+  const struct name *x = a, *y = b;
+  return raw_compare(x->raw, y->raw, x->plain && y->plain);
+}
+
 static void found_twice(struct state *s, const struct name *a, const struct name *b)
 {
   refused(s, a->raw.p > b->raw.p ? a->raw.p : b->raw.p, "a name that this object has already");
 }
 
+/* One of 64 bits; those of different keys are the same by chance only. */
+static uint64_t key_bit(uint32_t key)
+{
+  return UINT64_C(1) << (key * UINT32_C(0x9e3779b1) >> 26);
+}
+
+/* Only a name whose bit is set can be there before. */
 static void compare_pairs(struct state *s, const struct name *v, size_t n)
 {
-  for (size_t i = 1; i < n; i++)
-    for (size_t j = 0; j < i; j++)
+  uint64_t bits = 0;
+  for (size_t i = 0; i < n; i++) {
+    uint64_t bit = key_bit(v[i].key);
+    for (size_t j = 0; (bits & bit) != 0 && j < i; j++)
       if (v[i].key == v[j].key && cf_str_eq(v[i].raw, v[j].raw))
         found_twice(s, &v[i], &v[j]);
+    bits |= bit;
+  }
 }
 
 static void compare_sorted(struct state *s, struct name *v, size_t n)
@@ -256,13 +277,6 @@ static size_t digits(struct state *s)
   return (size_t)(s->p - from);
 }
 
-/* Is the integer of n digits at p outside int64? */
-static bool outside(const char *p, size_t n, bool negative)
-{
-  return n > 19 ||
-         (n == 19 && memcmp(p, negative ? "9223372036854775808" : "9223372036854775807", 19) > 0);
-}
-
 static bool scan_fraction(struct state *s)
 {
   if (s->p < s->end && *s->p == '.') {
@@ -293,8 +307,11 @@ static bool scan_number(struct state *s)
   const char *whole = s->p;
   if (!scan_fraction(s))
     return false;
-  if (s->p == whole && outside(from, n, negative))
+  if (s->p == whole && cf_number_beyond_int64((struct cf_str){from, n}, negative))
     refused(s, from, "an integer beyond 64 bits");
+  if (s->p > whole && s->members != NULL &&
+      cf_number_beyond_double((struct cf_str){from, (size_t)(s->p - from)}))
+    refused(s, from, "a number beyond the range of IEEE doubles");
   return true;
 }
 
@@ -310,7 +327,7 @@ static bool scan_word(struct state *s, const char *word, size_t n)
 
 static bool scan_any(struct state *s);
 
-static bool scan_take(struct state *s, char c)
+static inline bool scan_take(struct state *s, char c)
 {
   s->p = skip_space(s->p, s->end);
   if (s->p == s->end || *s->p != c)
@@ -352,8 +369,9 @@ static bool scan_name(struct state *s, size_t base, bool *all_plain, struct name
   s->p = skip_space(s->p, s->end);
   if (s->p == s->end || *s->p != '"')
     return broken(s, "a name in quotes expected");
-  if (!scan_string(s, &name.raw, &name.plain, &nul))
+  if (!scan_string(s, &name.raw, &nul))
     return false;
+  name.plain = s->plain;
   if (nul)
     refused(s, name.raw.p, "U+0000 in a name");
   *got = name;
@@ -369,31 +387,18 @@ static bool scan_name(struct state *s, size_t base, bool *all_plain, struct name
   return true;
 }
 
-static bool grow_members(struct cf_scan_members *m)
-{
-  struct cf_scan_member *more = realloc(m->v == m->fixed ? NULL : m->v, 2 * m->max * sizeof *more);
-  if (more == NULL)
-    return false;
-  if (m->v == m->fixed)
-    memcpy(more, m->fixed, sizeof m->fixed);
-  m->v = more;
-  m->max *= 2;
-  return true;
-}
-
 /* A member of the outermost object. There are never more than names: what comes
  * beyond is refused anyway. */
 static bool keep_member(struct state *s, const struct name *name, const char *from)
 {
-  struct cf_scan_members *m = s->members;
-  if (m->n == CF_SCAN_MEMBERS)
+  const struct cf_scan_member member = {name->raw,
+                                        {from, (size_t)(s->p - from)},
+                                        name->plain,
+                                        *from == '"' && s->plain};
+  if (s->members->n == CF_SCAN_MEMBERS)
     return true;
-  if (m->n == m->max && !grow_members(m)) {
-    s->err = CF_E_NOMEM;
-    return false;
-  }
-  m->v[m->n++] = (struct cf_scan_member){name->raw, {from, (size_t)(s->p - from)}, name->plain};
-  return true;
+  s->err = cf_scan_members_add(s->members, &member);
+  return s->err == CF_OK;
 }
 
 static bool scan_member(struct state *s, size_t base, bool *all_plain)
@@ -432,14 +437,14 @@ static bool scan_object(struct state *s)
 static bool scan_any(struct state *s)
 {
   struct cf_str raw;
-  bool plain, nul = false;
+  bool nul = false;
   s->p = skip_space(s->p, s->end);
   if (s->p == s->end)
     return broken(s, "the text ends too early");
   switch (*s->p) {
   case '{': return scan_object(s);
   case '[': return scan_array(s);
-  case '"': return scan_string(s, &raw, &plain, &nul);
+  case '"': return scan_string(s, &raw, &nul);
   case 't': return scan_word(s, "true", 4);
   case 'f': return scan_word(s, "false", 5);
   case 'n': return scan_word(s, "null", 4);
@@ -453,6 +458,22 @@ struct cf_str cf_scan_space(struct cf_str s)
     return s;
   const char *p = skip_space(s.p, s.p + s.n);
   return (struct cf_str){p, s.n - (size_t)(p - s.p)};
+}
+
+/* Say what is wrong, and in which of the outermost object's members. */
+static enum cf_err fail_wrong(const struct state *s, struct cf_fault *fault)
+{
+  char at[sizeof fault->at] = "";
+  for (size_t i = 0; s->members != NULL && i < s->members->n; i++) {
+    const struct cf_scan_member *m = &s->members->v[i];
+    if (s->wrong_at < m->name.p || s->wrong_at >= m->value.p + m->value.n || !m->plain)
+      continue;
+    struct cf_str head = cf_utf8_head(m->name, sizeof at - 1);
+    memcpy(at, head.p, head.n);
+    at[head.n] = '\0';
+  }
+  return cf_fail(fault, CF_E_SYNTAX, at, "at byte %zu: %s", (size_t)(s->wrong_at - s->start),
+                 s->wrong);
 }
 
 enum cf_err cf_scan_one(struct cf_str text, unsigned depth_max, struct cf_scan_members *members,
@@ -484,10 +505,7 @@ enum cf_err cf_scan_one(struct cf_str text, unsigned depth_max, struct cf_scan_m
   }
   if (s.err == CF_E_NOMEM)
     return cf_fail(fault, CF_E_NOMEM, NULL, "no memory for the names of an object");
-  if (s.wrong == NULL)
-    return CF_OK;
-  return cf_fail(fault, CF_E_SYNTAX, NULL, "at byte %zu: %s", (size_t)(s.wrong_at - s.start),
-                 s.wrong);
+  return s.wrong == NULL ? CF_OK : fail_wrong(&s, fault);
 }
 
 enum cf_err cf_scan_object(struct cf_str s, unsigned depth_max, struct cf_scan_members *members,
@@ -508,6 +526,27 @@ void cf_scan_members_init(struct cf_scan_members *members)
   members->v = members->fixed;
   members->n = 0;
   members->max = CF_SCAN_FIXED;
+}
+
+static bool members_grow(struct cf_scan_members *m)
+{
+  struct cf_scan_member *more = realloc(m->v == m->fixed ? NULL : m->v, 2 * m->max * sizeof *more);
+  if (more == NULL)
+    return false;
+  if (m->v == m->fixed)
+    memcpy(more, m->fixed, sizeof m->fixed);
+  m->v = more;
+  m->max *= 2;
+  return true;
+}
+
+enum cf_err cf_scan_members_add(struct cf_scan_members *members,
+                                const struct cf_scan_member *member)
+{
+  if (members->n == members->max && !members_grow(members))
+    return CF_E_NOMEM;
+  members->v[members->n++] = *member;
+  return CF_OK;
 }
 
 void cf_scan_members_fini(struct cf_scan_members *members)

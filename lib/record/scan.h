@@ -4,8 +4,9 @@
  *
  * RFC 8259 to the letter, and more: no duplicate names at any depth (compared
  * as they would be written: unescaped, ill-formed bytes as U+FFFD), no U+0000
- * in a name, no NaN or Infinity, no integer outside int64, depth and member
- * counts bounded (api.md, POST /v1/events). Bytes that are no well-formed UTF-8
+ * in a name, no NaN or Infinity, no integer outside int64, in events no number
+ * beyond the range of IEEE doubles, depth and member counts bounded (api.md,
+ * POST /v1/events). Bytes that are no well-formed UTF-8
  * are let pass inside strings: they become U+FFFD later. */
 #ifndef CF_RECORD_SCAN_H
 #define CF_RECORD_SCAN_H
@@ -26,6 +27,7 @@ struct cf_scan_member {
   struct cf_str name;  /* between its quotes */
   struct cf_str value; /* its text */
   bool plain;          /* the bytes of the name stand for themselves */
+  bool plain_value;    /* it is a string, and so do those between its quotes */
 };
 #define CF_SCAN_FIXED 32
 struct cf_scan_members {

@@ -6,17 +6,12 @@
 
 #include "lib/record/scan_in.h"
 
-static struct cf_str behind(struct cf_str s, size_t n)
-{
-  return (struct cf_str){s.p + n, s.n - n};
-}
-
 static bool text_take(struct cf_str *s, struct cf_str what)
 {
   struct cf_str at = cf_scan_space(*s);
   if (!cf_str_starts(at, what))
     return false;
-  *s = behind(at, what.n);
+  *s = cf_str_behind(at, what.n);
   return true;
 }
 
@@ -39,7 +34,7 @@ void cf_scan_init(struct cf_scan *scan, struct cf_str body)
   static const struct cf_str bom = {"\xEF\xBB\xBF", 3};
   *scan = (struct cf_scan){.left = body, .shape = CF_SCAN_SINGLE};
   if (cf_str_starts(scan->left, bom))
-    scan->left = behind(scan->left, bom.n);
+    scan->left = cf_str_behind(scan->left, bom.n);
   if (text_take(&scan->left, CF_STR("[")))
     scan->shape = CF_SCAN_ARRAY;
   else if (take_wrapper(&scan->left))
@@ -56,7 +51,7 @@ static struct cf_str next_line(struct cf_str s)
     const char *lf = s.n == 0 ? NULL : memchr(s.p, '\n', s.n);
     if (lf == NULL)
       return (struct cf_str){s.p + s.n, 0};
-    s = behind(s, (size_t)(lf - s.p) + 1);
+    s = cf_str_behind(s, (size_t)(lf - s.p) + 1);
     if (s.n > 0 && memchr(" \t\r\n]}", *s.p, 6) == NULL)
       return s;
   }

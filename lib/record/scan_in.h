@@ -19,4 +19,11 @@ CF_MUST enum cf_err cf_scan_one(struct cf_str text, unsigned depth_max,
                                 struct cf_scan_members *members, struct cf_scan_one *one,
                                 struct cf_fault *fault);
 
+/* One more member behind those that are there. CF_E_NOMEM. */
+CF_MUST enum cf_err cf_scan_members_add(struct cf_scan_members *members,
+                                        const struct cf_scan_member *member);
+/* Order by code points, which is the byte order of the names once written in
+ * canonical form. */
+int cf_scan_names_compare(const struct cf_scan_member *a, const struct cf_scan_member *b);
+
 #endif

@@ -43,19 +43,14 @@ const char *const cf_compartment_names[CF_C_N] = {
 #include "lib/record/schema.def"
 #undef CF_MEMBER
 
-/* The lengths close together: most rows are passed over without touching their
- * names. */
-static const uint8_t member_lengths[CF_M_N] = {
-#define CF_MEMBER(symbol, name, type, compartment, indexed, limit) sizeof(name) - 1,
-#include "lib/record/schema.def"
-#undef CF_MEMBER
-};
-
+/* A comparison of lengths a row, and of the bytes as words: no calls. */
 enum cf_member cf_member_find(struct cf_str name)
 {
-  for (unsigned m = 0; m < CF_M_N; m++)
-    if (member_lengths[m] == name.n && memcmp(cf_member_table[m].name, name.p, name.n) == 0)
-      return (enum cf_member)m;
+#define CF_MEMBER(symbol, known, type, compartment, indexed, limit) \
+  if (name.n == sizeof(known) - 1 && memcmp(name.p, known, sizeof(known) - 1) == 0) \
+    return CF_M_##symbol;
+#include "lib/record/schema.def"
+#undef CF_MEMBER
   return CF_M_N;
 }
 

@@ -19,15 +19,14 @@
 #include "lib/base/die.h"
 #include "lib/segment/bdb_file_in.h"
 
-#define FILE_MODE  0640
 #define LOG_BUFFER (4u << 20)
-#define LOG_FILE   (16u << 20) /* at least four buffers; an open writes the rest of one in zeros */
 /* pages and their objects: twenty times what a batch of 16 MiB touches; each
  * costs 130 bytes from the start */
 #define LOCKS_MAX      100000
 #define LOCK_WAIT_US   20000000
 #define PAGE_MAX       (32u << 10)
 #define FILE_PAGES_MIN 16
+#define VERIFY_CACHE   (8u << 20)
 
 struct cf_bdb_txn {
   DB_TXN *txn;
@@ -127,7 +126,7 @@ static int set_transactional(DB_ENV *env, uint64_t cache)
   if ((result = env->set_cachesize(env, (uint32_t)(cache >> 30),
                                    (uint32_t)(cache & ((1u << 30) - 1)), 1)) != 0 ||
       (result = env->set_lg_bsize(env, LOG_BUFFER)) != 0 ||
-      (result = env->set_lg_max(env, LOG_FILE)) != 0 ||
+      (result = env->set_lg_max(env, CF_BDB_LOG_FILE)) != 0 ||
       (result = env->set_lk_max_locks(env, LOCKS_MAX)) != 0 ||
       (result = env->set_lk_max_objects(env, LOCKS_MAX)) != 0 ||
       (result = env->set_lk_detect(env, DB_LOCK_DEFAULT)) != 0 ||
@@ -139,9 +138,9 @@ static int set_transactional(DB_ENV *env, uint64_t cache)
 /* A page that fails its checksum marks the whole environment as in panic, after
  * which the library would not even free its handles: DB_NOPANIC makes it go on,
  * and `spoiled` keeps us from asking it anything more. */
-static int set_file(DB_ENV *env, uint64_t cache)
+static int set_file(DB_ENV *env, const struct cf_pages *pages, uint64_t cache)
 {
-  const uint64_t least = (uint64_t)FILE_PAGES_MIN * PAGE_MAX;
+  const uint64_t least = (uint64_t)FILE_PAGES_MIN * (pages != NULL ? pages->page : PAGE_MAX);
   int result;
 
   if (cache < least)
@@ -224,6 +223,20 @@ static enum cf_err home_check(const char *directory, struct cf_fault *fault)
   return err;
 }
 
+/* The number of the oldest file of the log, 0 where there is none. */
+static uint32_t log_oldest(const char *directory)
+{
+  DIR *d = opendir(directory);
+  unsigned long oldest = 0, number;
+
+  for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;)
+    if (sscanf(e->d_name, "log.%10lu", &number) == 1 && (oldest == 0 || number < oldest))
+      oldest = number;
+  if (d != NULL)
+    (void)closedir(d);
+  return (uint32_t)oldest;
+}
+
 enum cf_err cf_bdb_env_open(const char *directory, uint64_t cache, bool spare,
                             struct cf_bdb_env **out, struct cf_fault *fault)
 {
@@ -240,7 +253,7 @@ enum cf_err cf_bdb_env_open(const char *directory, uint64_t cache, bool spare,
   cf_bdb_file_spare(spare);
   cf_bdb_file_confine(directory);
   if (result == 0)
-    result = env->env->open(env->env, directory, flags, FILE_MODE);
+    result = env->env->open(env->env, directory, flags, CF_BDB_MODE);
   cf_bdb_file_confine(NULL);
   cf_bdb_file_spare(false);
   if (result != 0) {
@@ -248,8 +261,14 @@ enum cf_err cf_bdb_env_open(const char *directory, uint64_t cache, bool spare,
     free(env);
     return open_failed(result, directory, fault);
   }
+  cf_bdb_log_begin(&env->log, directory, log_oldest(directory));
   *out = env;
   return CF_OK;
+}
+
+void cf_bdb_env_forsake(struct cf_bdb_env *env)
+{
+  atomic_store(&env->failed, true);
 }
 
 enum cf_err cf_bdb_env_open_file(const struct cf_pages *pages, uint64_t cache,
@@ -261,7 +280,7 @@ enum cf_err cf_bdb_env_open_file(const struct cf_pages *pages, uint64_t cache,
   if (err != CF_OK)
     return err;
   env->pages = pages;
-  int result = set_file(env->env, cache);
+  int result = set_file(env->env, pages, cache);
   if (result == 0)
     result = env->env->open(env->env, NULL, DB_INIT_MPOOL | DB_PRIVATE | DB_THREAD | DB_CREATE, 0);
   if (result != 0) {
@@ -282,6 +301,8 @@ void cf_bdb_env_close(struct cf_bdb_env *env)
   int result = env->env->close(env->env, 0);
   if (result != 0)
     cf_log(CF_LOG_WARNING, "berkeley db: closing an environment: %s", db_strerror(result));
+  if (env->transactional)
+    cf_bdb_log_end(&env->log);
   free(env);
 }
 
@@ -339,7 +360,7 @@ enum cf_err cf_bdb_checkpoint(struct cf_bdb_env *env, uint32_t kbytes, uint32_t 
     return CF_E_SPACE;
   if (result != 0)
     db_die("checkpoint", result);
-  result = env->env->log_archive(env->env, NULL, DB_ARCH_REMOVE);
+  result = cf_bdb_log_remove(env);
   if (result != 0)
     db_die("removing old logs", result);
   return CF_OK;
@@ -378,7 +399,7 @@ static int open_db(DB *db, struct cf_bdb_env *env, DB_TXN *txn, const char *file
   if (env->transactional && txn == NULL)
     flags |= DB_AUTO_COMMIT;
   cf_bdb_file_watch(watch);
-  result = db->open(db, txn, file, name, DB_BTREE, flags, FILE_MODE);
+  result = db->open(db, txn, file, name, DB_BTREE, flags, CF_BDB_MODE);
   cf_bdb_file_watch(NULL);
   return result != 0 ? result : flags_check(db, env, how);
 }
@@ -422,6 +443,36 @@ enum cf_err cf_bdb_sync(struct cf_bdb *db)
 {
   return cf_bdb_spoiled(db->env) ? CF_E_DAMAGED
                                  : cf_bdb_classify(db->env, db->db->sync(db->db, 0), "sync");
+}
+
+/* It says a line for each page that it does not like. */
+static void say_nothing(const DB_ENV *env, const char *prefix, const char *message)
+{
+  (void)env;
+  (void)prefix;
+  (void)message;
+}
+
+enum cf_err cf_bdb_verify(const struct cf_pages *pages, const char *file)
+{
+  struct cf_bdb_env *env = NULL;
+  DB *db = NULL;
+
+  enum cf_err err = cf_bdb_env_open_file(pages, VERIFY_CACHE, &env, NULL);
+  if (err != CF_OK)
+    return err;
+  env->env->set_errcall(env->env, say_nothing);
+  int result = db_create(&db, env->env, 0);
+  cf_bdb_file_watch(pages != NULL ? pages : &cf_bdb_file_unsworn);
+  cf_bdb_file_verify(true);
+  if (result == 0)
+    result = db->verify(db, file, NULL, NULL, 0); /* and db is gone */
+  cf_bdb_file_verify(false);
+  cf_bdb_file_watch(NULL);
+  cf_bdb_env_close(env);
+  if (result == 0 || result == ENOMEM)
+    return result == 0 ? CF_OK : CF_E_NOMEM;
+  return result < 0 || result == EINVAL ? CF_E_DAMAGED : CF_E_STORE;
 }
 
 /* A new file is written under a name of the library's own, and renamed. */

@@ -53,6 +53,23 @@ void cf_bdb_flush(struct cf_bdb_env *env);
  * may be tried again. Any other failure ends the process. */
 CF_MUST enum cf_err cf_bdb_checkpoint(struct cf_bdb_env *env, uint32_t kbytes, uint32_t minutes);
 
+/* bdb_log.c: where the log's file is a quarter full and none is ready to follow
+ * it, have one that is full of zeros, of 16 MiB. Without it the log grows as it
+ * is written, and each flush writes where its blocks are too: where there is no
+ * room for it, or the file system has no files without a name. Then an hour
+ * passes before the next try. By one thread. */
+void cf_bdb_log_prepare(struct cf_bdb_env *env);
+/* Is the file that the log is written to still what its name leads to and, with
+ * all, is each file of the log there? A few system calls, however large it is.
+ * false: what was flushed cannot be found at the next start. */
+bool cf_bdb_log_holds(struct cf_bdb_env *env, bool all);
+/* The same of a database in a file of its own: the file's name where that leads
+ * to another or to none, the caller's until db is closed; NULL: it holds, or
+ * nobody can tell. NULL for NULL. */
+const char *cf_bdb_gone(struct cf_bdb *db);
+/* The directory is not ours any more: write nothing more to it by name. */
+void cf_bdb_env_forsake(struct cf_bdb_env *env);
+
 /* READ: an existing one, in a file environment for reading only; CREATE: made
  * where it does not exist. */
 enum cf_bdb_open { CF_BDB_READ = 0, CF_BDB_CREATE = 1 };
@@ -70,6 +87,11 @@ void cf_bdb_close(struct cf_bdb *db);
 /* Write what is cached of a file environment's database to its file and fsync
  * it (error: CF_E_STORE, CF_E_SPACE). */
 CF_MUST enum cf_err cf_bdb_sync(struct cf_bdb *db);
+/* Is each database of a file at a path a tree whose pages hang together, with
+ * keys in order, each found where a search looks for it? pages as for
+ * cf_bdb_env_open_file. Reads it all. CF_E_DAMAGED: it is not; CF_E_NOMEM,
+ * CF_E_STORE. */
+CF_MUST enum cf_err cf_bdb_verify(const struct cf_pages *pages, const char *file);
 /* Remove the file of a file environment, at a path, if it is there, and what a
  * process that was killed while it created it has left: the library would wait
  * for that process for minutes. */

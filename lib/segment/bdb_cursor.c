@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_FIRST 256 /* room for a key before its size is known */
+#define KEY_FIRST 256                /* room for a key before its size is known */
+#define ITEM_MAX  ((size_t)64 << 20) /* bytes; none of ours is as long */
 
 struct cf_bdb_cursor {
   DBC *cursor;
@@ -79,6 +80,8 @@ static int move_with_room(struct cf_bdb_cursor *cursor, uint32_t flag, struct cf
       return result;
     size_t key_n = cursor->key.size;
     size_t value_n = cursor->value.size;
+    if (key_n > ITEM_MAX || value_n > ITEM_MAX) /* a page says so, not the item */
+      return EINVAL;
     if (!dbt_reserve(&cursor->key, key_n) || !dbt_reserve(&cursor->value, value_n))
       return ENOMEM;
   }

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "lib/segment/bdb_file_in.h"
+#include "lib/segment/page_shape_in.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,13 +31,19 @@ enum { TYPE_INTERNAL = 3, TYPE_LEAF = 5, TYPE_OVERFLOW = 7, TYPE_META = 9 };
 
 const struct cf_pages cf_bdb_file_unsworn;
 static __thread const struct cf_pages *watching;
-static __thread bool sparing;
+static __thread bool sparing, verifying;
 static __thread const char *confined;                  /* NULL: not */
 static const struct cf_pages *_Atomic watched[FD_MAX]; /* by descriptor */
+static atomic_int offered = -1;                        /* for the log's next file */
 
 void cf_bdb_file_watch(const struct cf_pages *pages)
 {
   watching = pages;
+}
+
+void cf_bdb_file_verify(bool on)
+{
+  verifying = on;
 }
 
 int cf_bdb_file_sync(int fd)
@@ -68,16 +75,25 @@ static int stand_in_open(const struct cf_pages *pages)
 
 /* Each open sets or clears its descriptor's place, so that one closed and given
  * out again is never mistaken. */
-static int watch_mark(int fd)
+static int watch_mark(int fd, const struct cf_pages *pages)
 {
   if (fd < FD_MAX) {
-    atomic_store(&watched[fd], watching);
-  } else if (watching != NULL) {
+    atomic_store(&watched[fd], pages);
+  } else if (pages != NULL) {
     close(fd);
     errno = EMFILE;
     return -1;
   }
   return fd;
+}
+
+/* What the library makes while a file is watched is no part of it: its verify
+ * keeps notes there, once its cache is full. */
+static int temporary_open(void)
+{
+  int fd = memfd_create("counterfoil notes", MFD_CLOEXEC);
+
+  return fd < 0 ? fd : watch_mark(fd, NULL);
 }
 
 /* ---- names ---- */
@@ -128,6 +144,40 @@ static int regular_open(const char *path, int flags, mode_t mode)
   return -1;
 }
 
+/* ---- the log's next file ---- */
+
+void cf_bdb_file_offer(int fd)
+{
+  int before = atomic_exchange(&offered, fd);
+
+  if (before >= 0)
+    (void)close(before);
+}
+
+bool cf_bdb_file_offered(void)
+{
+  return atomic_load(&offered) >= 0;
+}
+
+/* What was offered gets the name of a file of the log that is about to be made,
+ * unless there is one of that name. Where that fails the library makes one that
+ * is empty. */
+static void offer_take(const char *path)
+{
+  const char *name = strrchr(path, '/') == NULL ? path : strrchr(path, '/') + 1;
+  char self[32];
+
+  if (strncmp(name, "log.", 4) != 0 || strspn(name + 4, "0123456789") != strlen(name + 4))
+    return;
+  int fd = atomic_exchange(&offered, -1);
+  if (fd < 0)
+    return;
+  (void)snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+  if (linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0 && fsync(fd) != 0)
+    cf_die("fsync of %s: %s", path, strerror(errno));
+  (void)close(fd);
+}
+
 int cf_bdb_file_open(const char *path, int flags, ...)
 {
   int mode = 0;
@@ -140,10 +190,14 @@ int cf_bdb_file_open(const char *path, int flags, ...)
   }
   if (!is_within(path))
     return -1;
+  if (flags & O_CREAT)
+    offer_take(path);
+  if (flags & O_CREAT && watching != NULL)
+    return temporary_open();
   bool known = watching != NULL && watching->sums != NULL;
   int fd = known ? stand_in_open(watching) : regular_open(path, flags, (mode_t)mode);
   if (fd >= 0)
-    fd = watch_mark(fd);
+    fd = watch_mark(fd, watching);
   if (fd >= 0 && flags & O_CREAT)
     if (!cf_file_sync_name(path))
       cf_die("fsync of the directory of %s: %s", path, strerror(errno));
@@ -188,10 +242,12 @@ static ssize_t read_known(const struct cf_pages *pages, void *page, size_t n, of
 {
   static struct cf_log_rate rate;
 
-  if (n == pages->page && at % (off_t)n == 0 && cf_pages_read(pages, (uint64_t)at / n, page))
+  if (n == pages->page && at % (off_t)n == 0 && cf_pages_read(pages, (uint64_t)at / n, page) &&
+      cf_page_shape_ok(pages, (uint64_t)at / n, page))
     return (ssize_t)n;
-  cf_log_rated(&rate, CF_LOG_ERROR, "%s: damaged: the page at %lld is not what was written",
-               pages->path, (long long)at);
+  cf_log_rated(&rate, CF_LOG_ERROR,
+               "%s: damaged: the page at %lld is not what was written, or none", pages->path,
+               (long long)at);
   errno = EINVAL;
   return -1;
 }
@@ -209,7 +265,7 @@ int cf_bdb_file_seek(int fd, off_t at, int whence)
 {
   const struct cf_pages *pages = pages_of(fd);
 
-  if (pages != NULL && pages->sums != NULL)
+  if (pages != NULL && pages->sums != NULL && !(verifying && at == 0))
     return EINVAL;
   return lseek(fd, at, whence) < 0 ? errno : 0;
 }
@@ -255,14 +311,21 @@ static bool write_few(int fd, const void *zeros, size_t n, off_t at)
   return few == 0 || pwrite(fd, zeros, few, at) == (ssize_t)few;
 }
 
+/* All of it, or -1: the library takes a short write, as a full disk gives, for
+ * a failed one, whose reason is whatever errno was left at. */
+static ssize_t write_whole(int fd, const void *p, size_t n)
+{
+  return cf_file_write(fd, (struct cf_str){p, n}) ? (ssize_t)n : -1;
+}
+
 ssize_t cf_bdb_file_write(int fd, const void *p, size_t n)
 {
   off_t at = sparing && is_zero(p, n) ? lseek(fd, 0, SEEK_CUR) : -1;
 
   if (at < 0)
-    return write(fd, p, n);
+    return write_whole(fd, p, n);
   bool few = write_few(fd, p, n, at);
   if (lseek(fd, few ? at + (off_t)n : at, SEEK_SET) < 0)
     return -1;
-  return few ? (ssize_t)n : write(fd, p, n);
+  return few ? (ssize_t)n : write_whole(fd, p, n);
 }

@@ -32,8 +32,15 @@ int cf_bdb_file_sync(int fd);
 /* open(2) of a regular file, closed on exec; EINVAL for anything else, ELOOP
  * for a link. Where it may have created the file, its directory is
  * synced, and a failure of that ends the process. EMFILE for a file that is
- * watched, where the descriptor is too high to be. */
+ * watched, where the descriptor is too high to be. While a file is watched none
+ * is created: what the library keeps notes in is memory. */
 int cf_bdb_file_open(const char *path, int flags, ...);
+/* fd, a file without a name that has been written and synced, becomes the next
+ * file of a log that is made: from then on it has that name, and writing into
+ * it changes nothing of where its blocks are. It is closed by then, or by an
+ * offer of -1; a second one takes the place of the first. */
+void cf_bdb_file_offer(int fd);
+bool cf_bdb_file_offered(void);
 /* unlink(2) and rename(2). Give 0, or an error number. */
 int cf_bdb_file_unlink(const char *path);
 int cf_bdb_file_rename(const char *from, const char *to);
@@ -46,8 +53,8 @@ void cf_bdb_file_confine(const char *directory);
 ssize_t cf_bdb_file_read(int fd, void *page, size_t n, off_t at);
 /* Gives 0, or an error number: EINVAL for a file whose pages are known. */
 int cf_bdb_file_seek(int fd, off_t at, int whence);
-/* write(2). While cf_bdb_file_spare is on, zeros that are written where the
- * file has nothing are left out: it reads the same. */
+/* write(2) of all, or -1. While cf_bdb_file_spare is on, zeros that are written
+ * where the file has nothing are left out: it reads the same. */
 ssize_t cf_bdb_file_write(int fd, const void *p, size_t n);
 /* From now on the calling thread writes no zeros where there is nothing, or
  * does. */
@@ -60,6 +67,10 @@ void cf_bdb_file_spare(bool on);
  * spoiled, so that the library's checksum refuses it. NULL: anything. */
 extern const struct cf_pages cf_bdb_file_unsworn;
 void cf_bdb_file_watch(const struct cf_pages *pages);
+/* From now on the calling thread may go to the beginning of a file whose pages
+ * are known, or not: the library's verify reads the first 512 bytes so. Whoever
+ * reads on finds zeros. */
+void cf_bdb_file_verify(bool on);
 /* Is it a page of n bytes with a checksum that belongs there? What does not
  * begin at a multiple of n is not judged. */
 bool cf_bdb_file_page_belongs(const uint8_t *page, size_t n, off_t at);

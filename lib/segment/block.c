@@ -2,25 +2,27 @@
 /* Blocks: one byte says whether the rest is compressed; then varint records,
  * varint runs of salts, the runs (first record, kind; a key for all up to the
  * next run, or one record's four salts), the records, each one's `recorded` as
- * a difference to the one before. */
+ * a difference to the one before. In parts the same pieces lie apart: a part is
+ * the byte and records, salts are the number of runs and the runs. */
 #include "config.h"
 
 #include "lib/segment/block.h"
 
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/codec.h"
 #include "lib/base/die.h"
-#include "lib/base/pack.h"
 
 #define PACK_MIN   2048 /* below this compression costs more than it saves */
 #define SALTS_N    (CF_C_N * CF_HASH_N)
-#define RECORD_MAX (CF_LEAF_MAX + 256)
 #define RUN_MAX    (2 + SALTS_N)
-#define BODY_MAX   ((size_t)CF_GROUP * RECORD_MAX)
+#define BODY_MAX   ((size_t)CF_GROUP * CF_RECORD_BYTES_MAX)
 #define HEAD_MAX   ((size_t)CF_GROUP * RUN_MAX)
 #define COUNTS_MAX 16 /* two varints */
 #define RAW_MAX    (BODY_MAX + HEAD_MAX + COUNTS_MAX)
+_Static_assert(RAW_MAX + 1 == CF_BLOCK_BYTES_MAX, "a byte says how it is packed");
 
 enum form { FORM_RAW, FORM_PACKED };
 enum run_kind { RUN_KEY, RUN_SALTS };
@@ -108,6 +110,13 @@ static enum cf_err put_raw(const struct cf_block_writer *w, struct cf_buf *b)
   return b->err;
 }
 
+/* Less than a whole block is a piece of the tail, which is soon rolled, or is
+ * made to be read at once. */
+static bool is_worth_packing(const struct cf_block_writer *w, size_t n)
+{
+  return w->n == CF_GROUP && n >= PACK_MIN;
+}
+
 enum cf_err cf_block_writer_end(struct cf_block_writer *w, struct cf_buf *b)
 {
   struct cf_buf raw;
@@ -116,11 +125,12 @@ enum cf_err cf_block_writer_end(struct cf_block_writer *w, struct cf_buf *b)
   CF_ASSERT(w->n > 0);
   cf_buf_init(&raw, RAW_MAX);
   enum cf_err err = put_raw(w, &raw);
-  if (err == CF_OK && raw.n >= PACK_MIN) {
+  bool packs = is_worth_packing(w, raw.n);
+  if (err == CF_OK && packs) {
     cf_buf_putc(b, FORM_PACKED);
     err = cf_pack(raw.p, raw.n, b);
   }
-  if (err == CF_OK && (raw.n < PACK_MIN || b->n - start > raw.n)) {
+  if (err == CF_OK && (!packs || b->n - start > raw.n)) {
     cf_buf_cut(b, b->n - start);
     cf_buf_putc(b, FORM_RAW);
     cf_buf_putstr(b, cf_buf_str(&raw));
@@ -132,6 +142,16 @@ enum cf_err cf_block_writer_end(struct cf_block_writer *w, struct cf_buf *b)
 
 /* ---- reading ---- */
 
+static void begin(struct cf_block *block, uint64_t first)
+{
+  cf_shared_part_put(block->shared);
+  block->shared = NULL;
+  block->first = first;
+  block->n = block->runs = 0;
+  block->none = false;
+  block->salts = CF_STR("");
+}
+
 void cf_block_init(struct cf_block *block)
 {
   memset(block, 0, sizeof *block);
@@ -141,19 +161,29 @@ void cf_block_init(struct cf_block *block)
 void cf_block_fini(struct cf_block *block)
 {
   cf_buf_fini(&block->raw);
-  block->n = 0;
+  begin(block, 0);
 }
 
-static enum cf_err block_unpack(struct cf_block *block, struct cf_str bytes)
+void cf_block_reset(struct cf_block *block)
 {
+  begin(block, 0);
   cf_buf_reset(&block->raw);
+}
+
+enum cf_err cf_part_unpack(const struct cf_dictionary *d, struct cf_str bytes, struct cf_buf *raw)
+{
+  enum cf_err err = CF_E_SYNTAX;
+
   if (bytes.n < 1)
-    return CF_E_SYNTAX;
+    return err;
+  const struct cf_str rest = cf_str_behind(bytes, 1);
   if (bytes.p[0] == FORM_RAW) {
-    cf_buf_put(&block->raw, bytes.p + 1, bytes.n - 1);
-    return block->raw.err;
+    cf_buf_putstr(raw, rest);
+    err = raw->err;
+  } else if (bytes.p[0] == FORM_PACKED) {
+    err = d != NULL ? cf_dictionary_unpack(d, rest.p, rest.n, raw) : cf_unpack(rest.p, rest.n, raw);
   }
-  return bytes.p[0] == FORM_PACKED ? cf_unpack(bytes.p + 1, bytes.n - 1, &block->raw) : CF_E_SYNTAX;
+  return err == CF_E_FULL ? CF_E_SYNTAX : err;
 }
 
 static enum cf_err get_run(struct cf_block *block, struct cf_reader *r, unsigned i, unsigned n)
@@ -174,58 +204,211 @@ static enum cf_err get_run(struct cf_block *block, struct cf_reader *r, unsigned
   return r->err;
 }
 
-static enum cf_err get_runs(struct cf_block *block, struct cf_reader *r, unsigned n, unsigned runs)
+/* The salts of n records. */
+static enum cf_err get_salts(struct cf_block *block, struct cf_reader *r, unsigned n)
 {
-  enum cf_err err = CF_OK;
+  const uint8_t *start = r->p;
+  uint64_t runs = cf_reader_varint(r);
+  enum cf_err err = runs < 1 || runs > n ? CF_E_SYNTAX : CF_OK;
 
   for (unsigned i = 0; i < runs && err == CF_OK; i++)
     err = get_run(block, r, i, n);
-  if (err == CF_OK && block->run[runs - 1].salts != NULL && block->run[runs - 1].from != n - 1)
+  if (err != CF_OK)
+    return err;
+  if (block->run[runs - 1].salts != NULL && block->run[runs - 1].from != n - 1)
     return CF_E_SYNTAX;
+  block->runs = (unsigned)runs;
+  block->salts = (struct cf_str){(const char *)start, (size_t)(r->p - start)};
+  return CF_OK;
+}
+
+/* Records [from, from + n), the first one's `recorded` as it is. */
+static enum cf_err get_records(struct cf_block *block, struct cf_reader *r, unsigned from,
+                               unsigned n)
+{
+  int64_t base_us = 0;
+  enum cf_err err = CF_OK;
+
+  for (unsigned i = from; i < from + n && err == CF_OK; i++) {
+    err = cf_record_decode(r, block->first + i, base_us, &block->record[i]);
+    base_us = block->record[i].recorded_us;
+  }
+  return err == CF_OK && !cf_reader_at_end(r) ? CF_E_SYNTAX : err;
+}
+
+enum cf_err cf_block_open_wanted(struct cf_block *block, uint64_t first, struct cf_str bytes,
+                                 const struct cf_block_look *look)
+{
+  struct cf_reader r;
+
+  begin(block, first);
+  cf_buf_reset(&block->raw);
+  enum cf_err err = cf_part_unpack(NULL, bytes, &block->raw);
+  if (err != CF_OK)
+    return err;
+  cf_reader_init(&r, block->raw.p, block->raw.n);
+  uint64_t n = cf_reader_varint(&r);
+  if (n < 1 || n > CF_GROUP - first % CF_GROUP)
+    return CF_E_SYNTAX;
+  block->none = look != NULL && !look->may(look->context, cf_buf_str(&block->raw));
+  if (!block->none)
+    err = get_salts(block, &r, (unsigned)n);
+  if (err == CF_OK && !block->none)
+    err = get_records(block, &r, 0, (unsigned)n);
+  if (err == CF_OK)
+    block->n = (unsigned)n;
   return err;
 }
 
 enum cf_err cf_block_open(struct cf_block *block, uint64_t first, struct cf_str bytes)
 {
-  struct cf_reader r;
-  int64_t base_us = 0;
-
-  block->n = 0;
-  enum cf_err err = block_unpack(block, bytes);
-  if (err != CF_OK)
-    return err == CF_E_NOMEM ? err : CF_E_SYNTAX;
-  cf_reader_init(&r, block->raw.p, block->raw.n);
-  uint64_t n = cf_reader_varint(&r);
-  uint64_t runs = cf_reader_varint(&r);
-  if (n < 1 || n > CF_GROUP - first % CF_GROUP || runs < 1 || runs > n)
-    return CF_E_SYNTAX;
-  if ((err = get_runs(block, &r, (unsigned)n, (unsigned)runs)) != CF_OK)
-    return err;
-  for (unsigned i = 0; i < n; i++) {
-    if ((err = cf_record_decode(&r, first + i, base_us, &block->record[i])) != CF_OK)
-      return err;
-    base_us = block->record[i].recorded_us;
-  }
-  if (!cf_reader_at_end(&r))
-    return CF_E_SYNTAX;
-  block->first = first;
-  block->n = (unsigned)n;
-  block->runs = (unsigned)runs;
-  return CF_OK;
+  return cf_block_open_wanted(block, first, bytes, NULL);
 }
 
 void cf_block_salts(const struct cf_block *block, unsigned i, uint8_t salts[CF_C_N][CF_HASH_N])
 {
   unsigned k = block->runs - 1;
 
-  CF_ASSERT(i < block->n);
+  CF_ASSERT(i < block->n && block->runs > 0);
   while (block->run[k].from > i)
     k--;
   if (block->run[k].salts != NULL) {
     memcpy(salts, block->run[k].salts, SALTS_N);
     return;
   }
+  uint8_t all[CF_C_N][CF_HASH_N];
+  cf_salts(block->run[k].key, block->first + i, all);
   for (unsigned c = 0; c < CF_C_N; c++)
     if (block->record[i].payload[c].n > 0)
-      cf_salt(block->run[k].key, block->first + i, (enum cf_compartment)c, salts[c]);
+      memcpy(salts[c], all[c], CF_HASH_N);
+}
+
+void cf_block_leaf(const struct cf_block *block, unsigned i, const uint8_t prev[CF_HASH_N],
+                   struct cf_buf *b, uint8_t hash[CF_HASH_N])
+{
+  uint8_t salts[CF_C_N][CF_HASH_N];
+
+  cf_block_salts(block, i, salts);
+  cf_leaf_put(&block->record[i], prev, (const uint8_t(*)[CF_HASH_N])salts, b, hash);
+}
+
+/* ---- parts ---- */
+
+void cf_block_part_put(const struct cf_block *block, unsigned i, struct cf_buf *b)
+{
+  int64_t base_us = 0;
+
+  CF_ASSERT(block->n == CF_GROUP && i < CF_PARTS);
+  for (unsigned k = i * CF_PART; k < (i + 1) * CF_PART; k++) {
+    cf_record_encode(&block->record[k], base_us, b);
+    base_us = block->record[k].recorded_us;
+  }
+}
+
+enum cf_err cf_part_pack(struct cf_packer *packer, struct cf_str part, struct cf_buf *b)
+{
+  size_t start = b->n;
+
+  cf_buf_putc(b, FORM_PACKED);
+  enum cf_err err = cf_packer_pack(packer, part.p, part.n, b);
+  if (err == CF_OK && b->n - start > part.n) {
+    cf_buf_cut(b, b->n - start);
+    cf_buf_putc(b, FORM_RAW);
+    cf_buf_putstr(b, part);
+    err = b->err;
+  }
+  return err;
+}
+
+enum cf_err cf_block_open_parts(struct cf_block *block, uint64_t first, const size_t *end,
+                                unsigned n)
+{
+  struct cf_reader r;
+  enum cf_err err = block->raw.n > 0 ? CF_OK : CF_E_SYNTAX;
+  size_t at = 0;
+
+  begin(block, first);
+  for (unsigned i = 0; i < n && err == CF_OK; at = end[i++]) {
+    cf_reader_init(&r, block->raw.p + at, end[i] - at);
+    err = get_records(block, &r, i * CF_PART, CF_PART);
+  }
+  if (err == CF_OK && at < block->raw.n) {
+    cf_reader_init(&r, block->raw.p + at, block->raw.n - at);
+    err = get_salts(block, &r, n * CF_PART);
+    if (err == CF_OK && !cf_reader_at_end(&r))
+      err = CF_E_SYNTAX;
+  }
+  if (err == CF_OK)
+    block->n = n * CF_PART;
+  return err;
+}
+
+enum cf_err cf_block_open_part(const struct cf_block *whole, unsigned i, struct cf_block *part)
+{
+  struct cf_buf b;
+
+  cf_buf_init(&b, BODY_MAX);
+  cf_block_part_put(whole, i, &b);
+  cf_block_reset(part);
+  part->raw.max = b.n; /* it takes no more memory than that */
+  cf_buf_putstr(&part->raw, cf_buf_str(&b));
+  enum cf_err err = b.err != CF_OK ? b.err : part->raw.err;
+  part->raw.max = RAW_MAX;
+  cf_buf_fini(&b);
+  return err == CF_OK
+             ? cf_block_open_parts(part, whole->first + (uint64_t)i * CF_PART, &part->raw.n, 1)
+             : err;
+}
+
+/* ---- parts of several ---- */
+
+struct cf_shared_part {
+  atomic_uint refs;
+  uint64_t first;
+  struct cf_record record[CF_PART];
+  struct cf_buf raw;
+};
+
+static void part_hold(struct cf_block *block, struct cf_shared_part *part)
+{
+  atomic_fetch_add(&part->refs, 1);
+  block->shared = part;
+}
+
+enum cf_err cf_block_share(struct cf_block *block, struct cf_shared_part **part)
+{
+  struct cf_shared_part *made = malloc(sizeof *made);
+
+  CF_ASSERT(block->n == CF_PART && block->shared == NULL);
+  if (made == NULL)
+    return CF_E_NOMEM;
+  atomic_init(&made->refs, 1);
+  made->first = block->first;
+  memcpy(made->record, block->record, sizeof made->record);
+  made->raw = block->raw;
+  cf_buf_init(&block->raw, RAW_MAX);
+  part_hold(block, made);
+  *part = made;
+  return CF_OK;
+}
+
+void cf_block_open_shared(struct cf_block *block, struct cf_shared_part *part)
+{
+  begin(block, part->first);
+  memcpy(block->record, part->record, sizeof part->record);
+  block->n = CF_PART;
+  part_hold(block, part);
+}
+
+size_t cf_shared_part_memory(const struct cf_shared_part *part)
+{
+  return sizeof *part + part->raw.cap;
+}
+
+void cf_shared_part_put(struct cf_shared_part *part)
+{
+  if (part == NULL || atomic_fetch_sub(&part->refs, 1) != 1)
+    return;
+  cf_buf_fini(&part->raw);
+  free(part);
 }

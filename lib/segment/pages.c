@@ -121,6 +121,7 @@ void cf_pages_free(struct cf_pages *pages)
     close(pages->fd);
   free(pages->path);
   free(pages->sums);
+  free(pages->said);
   free(pages);
 }
 
@@ -153,7 +154,8 @@ static enum cf_err sum_all(struct cf_pages *pages, bool (*stopped)(void *context
   enum cf_err err = CF_OK;
 
   pages->sums = malloc(cf_pages_memory(pages));
-  if (page == NULL || pages->sums == NULL)
+  pages->said = calloc(pages->n, sizeof *pages->said);
+  if (page == NULL || pages->sums == NULL || pages->said == NULL)
     err = CF_E_NOMEM;
   for (uint64_t k = 0; k < pages->n && err == CF_OK; k++) {
     if (stopped != NULL && stopped(context))
@@ -222,7 +224,8 @@ static enum cf_err take_sums(struct cf_pages *pages, uint64_t bytes, int fd, uin
   pages->n = n;
   pages->page = (uint32_t)(bytes / n);
   pages->sums = malloc((size_t)sums_n);
-  if (pages->sums == NULL)
+  pages->said = calloc((size_t)n, sizeof *pages->said);
+  if (pages->sums == NULL || pages->said == NULL)
     return CF_E_NOMEM;
   return file_read(fd, 0, pages->sums, (size_t)sums_n) ? CF_OK : CF_E_DAMAGED;
 }

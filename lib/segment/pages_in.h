@@ -11,6 +11,8 @@
 #ifndef CF_SEGMENT_PAGES_IN_H
 #define CF_SEGMENT_PAGES_IN_H
 
+#include <stdatomic.h>
+
 #include "lib/base/crypto.h"
 
 #define CF_PAGES_HEAD 512 /* what the library reads of a file before it asks for pages */
@@ -21,6 +23,7 @@ struct cf_pages {
   uint32_t page;               /* bytes; the file's own size of pages */
   uint64_t n;                  /* pages */
   uint8_t *sums;               /* CF_HASH_N bytes a page */
+  atomic_uchar *said;          /* of each page: what it is (page_shape_in.h) */
   uint8_t head[CF_PAGES_HEAD]; /* the beginning of the file, as it was written */
 };
 /* bytes of memory that the sums take */

@@ -58,9 +58,8 @@ enum cf_err cf_segment_sheet(struct cf_segment *s, unsigned sheet, struct cf_bdb
   return CF_OK;
 }
 
-/* What a key of a sheet holds replaces b's content. */
-static enum cf_err sheet_get(struct cf_segment *s, unsigned sheet, struct cf_str key,
-                             struct cf_buf *b)
+enum cf_err cf_segment_get(struct cf_segment *s, unsigned sheet, struct cf_str key,
+                           struct cf_buf *b)
 {
   struct cf_bdb *db = NULL;
 
@@ -70,12 +69,12 @@ static enum cf_err sheet_get(struct cf_segment *s, unsigned sheet, struct cf_str
   return cf_segment_spoil(s, err, cf_sheet_name(sheet));
 }
 
-static enum cf_err get_row(struct cf_segment *s, unsigned sheet, uint32_t row, struct cf_buf *b)
+enum cf_err cf_segment_get_row(struct cf_segment *s, unsigned sheet, uint32_t row, struct cf_buf *b)
 {
   uint8_t key[4];
 
   cf_u32_put(key, row);
-  return sheet_get(s, sheet, (struct cf_str){(char *)key, sizeof key}, b);
+  return cf_segment_get(s, sheet, (struct cf_str){(char *)key, sizeof key}, b);
 }
 
 static enum cf_err read_info(struct cf_segment *s, uint64_t tag)
@@ -83,7 +82,7 @@ static enum cf_err read_info(struct cf_segment *s, uint64_t tag)
   struct cf_buf b;
 
   cf_buf_init(&b, INFO_MAX);
-  enum cf_err err = sheet_get(s, CF_SHEET_INFO, CF_STR("segment"), &b);
+  enum cf_err err = cf_segment_get(s, CF_SHEET_INFO, CF_STR("segment"), &b);
   if (err == CF_OK)
     err = cf_segment_spoil(s, cf_segment_info_get(cf_buf_str(&b), &s->info),
                            "its description is not well-formed");
@@ -91,6 +90,11 @@ static enum cf_err read_info(struct cf_segment *s, uint64_t tag)
     err = cf_segment_spoil(s, CF_E_DAMAGED, "the file is another segment, or another ledger's");
   cf_buf_fini(&b);
   return err;
+}
+
+enum cf_err cf_segment_checkpoint(struct cf_segment *s, struct cf_buf *b)
+{
+  return cf_segment_get(s, CF_SHEET_INFO, CF_STR("checkpoint"), b);
 }
 
 /* Of one that is not sworn the size alone: the library takes badly to a file
@@ -114,9 +118,10 @@ enum cf_err cf_segment_open(struct cf_segment *s, const char *directory, const c
   if (s->path == NULL)
     return CF_E_NOMEM;
   enum cf_err err = s->pages == NULL ? load_pages(s) : CF_OK;
-  uint64_t sums_n = s->pages == NULL ? 0 : cf_pages_memory(s->pages);
+  uint64_t other =
+      CF_DICTIONARY_MEMORY + (s->pages == NULL ? 0 : cf_pages_memory(s->pages) + s->pages->n);
   if (err == CF_OK)
-    err = cf_bdb_env_open_file(s->pages, cache > sums_n ? cache - sums_n : 0, &s->env, NULL);
+    err = cf_bdb_env_open_file(s->pages, cache > other ? cache - other : 0, &s->env, NULL);
   if (err == CF_OK)
     err = read_info(s, tag);
   return err;
@@ -126,6 +131,7 @@ void cf_segment_close(struct cf_segment *s)
 {
   for (unsigned i = 0; i < CF_SHEET_N; i++)
     cf_bdb_close(atomic_exchange(&s->db[i], NULL));
+  cf_dictionary_free(atomic_exchange(&s->dictionary, NULL));
   cf_bdb_env_close(s->env);
   s->env = NULL;
   cf_pages_free(s->pages);
@@ -134,97 +140,28 @@ void cf_segment_close(struct cf_segment *s)
   s->path = NULL;
 }
 
-/* ---- blocks, hashes, times ---- */
+/* ---- times ---- */
 
 static uint32_t records_of(const struct cf_segment *s)
 {
   return (uint32_t)(s->meta.end - s->meta.first);
 }
 
-/* Append the pieces behind the first until b holds total bytes. */
-static enum cf_err get_pieces(struct cf_segment *s, uint32_t block, size_t total, struct cf_buf *b)
-{
-  struct cf_buf piece;
-  uint8_t key[6];
-  enum cf_err err = CF_OK;
-
-  cf_buf_init(&piece, CF_SEGMENT_VALUE_MAX);
-  cf_u32_put(key, block);
-  for (uint16_t k = 1; b->n < total && err == CF_OK; k++) {
-    cf_u16_put(key + 4, k);
-    err = sheet_get(s, CF_SHEET_BLOCKS, (struct cf_str){(char *)key, sizeof key}, &piece);
-    if (err == CF_OK && (piece.n == 0 || piece.n > total - b->n))
-      err = cf_segment_spoil(s, CF_E_DAMAGED, "a block has pieces that do not add up");
-    if (err == CF_OK)
-      cf_buf_putstr(b, cf_buf_str(&piece));
-    if (err == CF_OK)
-      err = b->err;
-  }
-  cf_buf_fini(&piece);
-  return err;
-}
-
-enum cf_err cf_segment_block(struct cf_segment *s, uint32_t i, struct cf_buf *b)
-{
-  CF_ASSERT(i < records_of(s) / CF_GROUP);
-  enum cf_err err = get_row(s, CF_SHEET_BLOCKS, i, b);
-  if (err != CF_OK)
-    return err;
-  if (b->n < 4)
-    return cf_segment_spoil(s, CF_E_DAMAGED, "a block is too short");
-  uint32_t total = cf_u32_get(b->p + b->n - 4);
-  cf_buf_cut(b, 4);
-  if (total < b->n || total > CF_SEGMENT_VALUE_MAX)
-    return cf_segment_spoil(s, CF_E_DAMAGED, "a block does not have its length");
-  return get_pieces(s, i, total, b);
-}
-
-static enum cf_err hashes_row(struct cf_segment *s, uint32_t row, uint32_t from, uint32_t n,
-                              struct cf_buf *b, uint8_t *out)
-{
-  enum cf_err err = get_row(s, CF_SHEET_HASHES, row, b);
-
-  if (err != CF_OK)
-    return err;
-  if (b->n != CF_ROW_HASHES * CF_HASH_N)
-    return cf_segment_spoil(s, CF_E_DAMAGED, "a row of hashes does not have its length");
-  memcpy(out, b->p + from * CF_HASH_N, (size_t)n * CF_HASH_N);
-  return CF_OK;
-}
-
-enum cf_err cf_segment_hashes(struct cf_segment *s, uint32_t offset, uint32_t n, uint8_t *out)
-{
-  struct cf_buf b;
-  enum cf_err err = CF_OK;
-
-  CF_ASSERT(offset <= records_of(s) && n <= records_of(s) - offset);
-  cf_buf_init(&b, CF_SEGMENT_VALUE_MAX);
-  while (n > 0 && err == CF_OK) {
-    uint32_t from = offset % CF_ROW_HASHES;
-    uint32_t k = n < CF_ROW_HASHES - from ? n : CF_ROW_HASHES - from;
-    err = hashes_row(s, offset / CF_ROW_HASHES, from, k, &b, out);
-    offset += k;
-    n -= k;
-    out += (size_t)k * CF_HASH_N;
-  }
-  cf_buf_fini(&b);
-  return err;
-}
-
 static enum cf_err times_row(struct cf_segment *s, uint32_t row, struct cf_buf *b,
-                             int64_t out[CF_ROW_TIMES])
+                             int64_t out[CF_TIMES_RUN])
 {
+  const struct cf_span span = cf_segment_span(&s->meta);
   struct cf_reader r;
   int64_t time = 0;
   bool good = true;
 
-  enum cf_err err = get_row(s, CF_SHEET_TIMES, row, b);
+  enum cf_err err = cf_segment_get_row(s, CF_SHEET_TIMES, row, b);
   if (err != CF_OK)
     return err;
   cf_reader_init(&r, b->p, b->n);
-  for (unsigned i = 0; i < CF_ROW_TIMES && good; i++) {
+  for (unsigned i = 0; i < CF_TIMES_RUN && good; i++) {
     good = !__builtin_add_overflow(time, cf_reader_varint_signed(&r), &time) &&
-           time >= s->meta.time_min_us && time <= s->meta.time_max_us;
+           time >= span.min_us && time <= span.max_us;
     out[i] = time;
   }
   return good && cf_reader_at_end(&r)
@@ -234,22 +171,58 @@ static enum cf_err times_row(struct cf_segment *s, uint32_t row, struct cf_buf *
 
 enum cf_err cf_segment_times(struct cf_segment *s, uint32_t offset, uint32_t n, int64_t *out)
 {
-  int64_t row[CF_ROW_TIMES];
+  int64_t row[CF_TIMES_RUN];
   struct cf_buf b;
   enum cf_err err = CF_OK;
 
   CF_ASSERT(offset <= records_of(s) && n <= records_of(s) - offset);
-  cf_buf_init(&b, CF_SEGMENT_VALUE_MAX);
+  cf_buf_init(&b, CF_TIMES_ROW_MAX);
   while (n > 0 && err == CF_OK) {
-    uint32_t from = offset % CF_ROW_TIMES;
-    uint32_t k = n < CF_ROW_TIMES - from ? n : CF_ROW_TIMES - from;
-    err = times_row(s, offset / CF_ROW_TIMES, &b, row);
+    uint32_t from = offset % CF_TIMES_RUN;
+    uint32_t k = n < CF_TIMES_RUN - from ? n : CF_TIMES_RUN - from;
+    err = times_row(s, offset / CF_TIMES_RUN, &b, row);
     if (err == CF_OK)
       memcpy(out, row + from, k * sizeof *out);
     offset += k;
     n -= k;
     out += k;
   }
+  cf_buf_fini(&b);
+  return err;
+}
+
+static bool get_spans(struct cf_reader *r, const struct cf_segment *s, uint32_t n,
+                      struct cf_span *spans)
+{
+  const struct cf_span all = cf_segment_span(&s->meta);
+  int64_t min = 0, max;
+
+  for (uint32_t i = 0; i < records_of(s) / CF_TIMES_RUN; i++) {
+    if (__builtin_add_overflow(min, cf_reader_varint_signed(r), &min) ||
+        __builtin_add_overflow(min, cf_reader_varint(r), &max) || min < all.min_us ||
+        max > all.max_us)
+      return false;
+    if (i * CF_TIMES_RUN < n)
+      spans[i] = (struct cf_span){min, max};
+  }
+  return cf_reader_at_end(r);
+}
+
+enum cf_err cf_segment_spans(struct cf_segment *s, uint32_t n, struct cf_span *spans)
+{
+  struct cf_reader r;
+  struct cf_buf b;
+
+  CF_ASSERT(n <= records_of(s));
+  for (uint32_t at = 0; s->info.layout < 2 && at < n; at += CF_TIMES_RUN)
+    spans[at / CF_TIMES_RUN] = cf_segment_span(&s->meta);
+  if (s->info.layout < 2)
+    return CF_OK;
+  cf_buf_init(&b, cf_spans_max(records_of(s)));
+  enum cf_err err = cf_segment_get(s, CF_SHEET_INFO, CF_STR("spans"), &b);
+  cf_reader_init(&r, b.p, b.n);
+  if (err == CF_OK && !get_spans(&r, s, n, spans))
+    err = cf_segment_spoil(s, CF_E_DAMAGED, "the spans of its times are not well-formed");
   cf_buf_fini(&b);
   return err;
 }

@@ -4,8 +4,11 @@
 #include "config.h"
 
 #include "lib/index/postings.h"
-#include "lib/segment/bloom_in.h"
+#include "lib/segment/fuse_in.h"
+#include "lib/segment/grams_in.h"
+#include "lib/segment/id_chunk_in.h"
 #include "lib/segment/segment_in.h"
+#include "lib/segment/value_filter_in.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,10 +34,12 @@ struct compare {
   struct rows counts;
   struct cf_bits found; /* of the value at hand, so many offsets: */
   uint32_t found_n;
-  struct cf_buf key;
-  size_t pair; /* where the next id stands in rows.value */
-  uint8_t *filter;
-  size_t filter_n;
+  struct cf_buf value;
+  /* records that the sheet has not given yet, and the fingerprint of each: */
+  struct cf_bits expected;
+  uint64_t *fingerprint;
+  struct cf_shelf filter; /* the one of the ids */
+  struct cf_buf known;    /* the filter of values, where there should be one */
 };
 
 static void differ(const struct compare *c, uint32_t offset, const char *name, const char *what)
@@ -58,7 +63,8 @@ static void rows_next(struct rows *rows)
   rows->err = cf_bdb_cursor_move(rows->cursor, CF_BDB_NEXT, CF_STR(""), &rows->key, &rows->value);
   if (rows->err == CF_OK)
     rows->err = rows->last.err;
-  if (rows->err == CF_OK && cf_str_cmp(cf_buf_str(&rows->last), rows->key) >= 0)
+  if (rows->err == CF_OK &&
+      (rows->key.n > CF_VALUE_KEY_MAX || cf_str_cmp(cf_buf_str(&rows->last), rows->key) >= 0))
     rows->err = CF_E_DAMAGED;
   rows->more = rows->err == CF_OK;
   if (rows->err == CF_E_NOTFOUND)
@@ -69,7 +75,7 @@ static enum cf_err rows_begin(struct cf_segment *s, unsigned sheet, struct rows 
 {
   struct cf_bdb *db = NULL;
   *rows = (struct rows){.cursor = NULL};
-  cf_buf_init(&rows->last, CF_SEGMENT_VALUE_MAX);
+  cf_buf_init(&rows->last, CF_VALUE_KEY_MAX);
   rows->err = cf_segment_sheet(s, sheet, &db);
   if (rows->err == CF_OK)
     rows->err = cf_bdb_cursor_open(db, &rows->cursor);
@@ -94,15 +100,12 @@ static enum cf_err rows_end(const struct compare *c, struct rows *rows, const ch
 
 /* ---- counts ---- */
 
+/* key: as cf_value_key gives it. */
 static void count_compare(struct compare *c, struct cf_str key, const uint32_t *offsets, uint32_t n)
 {
   struct rows *rows = &c->counts;
   int order = 1;
-  cf_buf_reset(&c->key);
-  cf_buf_puts(&c->key, cf_index_name(c->index));
-  cf_buf_putc(&c->key, '\0');
-  cf_buf_putstr(&c->key, key);
-  while (rows->more && (order = cf_str_cmp(rows->key, cf_buf_str(&c->key))) < 0) {
+  while (rows->more && (order = cf_str_cmp(rows->key, key)) < 0) {
     differ(c, offsets[0], "counts", "counts a value that no record has");
     rows_next(rows);
   }
@@ -111,6 +114,29 @@ static void count_compare(struct compare *c, struct cf_str key, const uint32_t *
     differ(c, offsets[0], "counts", "does not say how often the record's value is there");
   if (there)
     rows_next(rows);
+}
+
+/* ---- the filter of values ---- */
+
+/* Nothing is held against one that is not there: it is told here. */
+static enum cf_err filter_begin(struct compare *c)
+{
+  if (c->s->info.layout < 2)
+    return CF_OK;
+  enum cf_err err = cf_segment_keys_get(c->s, &c->known);
+  if (err != CF_E_SYNTAX && err != CF_E_DAMAGED && err != CF_E_NOTFOUND)
+    return err;
+  differ(c, 0, "info", "has no good filter of values");
+  cf_buf_reset(&c->known);
+  return CF_OK;
+}
+
+/* key: as cf_value_key gives it. */
+static void filter_compare(const struct compare *c, struct cf_str key, uint32_t offset)
+{
+  if (c->known.n > 0 &&
+      !cf_value_filter_has(cf_buf_str(&c->known), cf_index_fingerprint(c->truth->index, key)))
+    differ(c, offset, cf_index_name(c->index), "the filter does not have the record's value");
 }
 
 /* ---- values ---- */
@@ -147,10 +173,15 @@ static void found_clear(struct compare *c)
   c->found_n = 0;
 }
 
+static void bits_drop(struct cf_bits *bits, uint32_t offset)
+{
+  bits->w[offset / 64] &= ~(UINT64_C(1) << offset % 64);
+}
+
 /* Take one out: what is looked for is cheap, however large the segment. */
 static void found_drop(struct compare *c, uint32_t offset)
 {
-  c->found.w[offset / 64] &= ~(UINT64_C(1) << offset % 64);
+  bits_drop(&c->found, offset);
   c->found_n--;
 }
 
@@ -178,6 +209,8 @@ static enum cf_err value_compare(void *context, struct cf_str key, const uint32_
                                  uint32_t n)
 {
   struct compare *c = context;
+  char text[CF_VALUE_KEY_MAX];
+  struct cf_str whole = cf_value_key(c->index, key, text);
   extra_take(c, &key);
   if (c->rows.err != CF_OK)
     return c->rows.err;
@@ -193,107 +226,176 @@ static enum cf_err value_compare(void *context, struct cf_str key, const uint32_
   c->values++;
   c->offsets += n;
   if (n > 1)
-    count_compare(c, key, offsets, n);
+    count_compare(c, whole, offsets, n);
+  filter_compare(c, whole, offsets[0]);
   return c->rows.err != CF_OK ? c->rows.err : go_on(c);
 }
 
-/* ---- ids ---- */
-
-static enum cf_err spoil(struct compare *c)
+static enum cf_err values_compare(struct compare *c)
 {
-  c->rows.more = false;
-  return c->rows.err = CF_E_DAMAGED;
+  enum cf_err err = cf_index_each(c->truth->index, c->index, c->records, value_compare, c);
+  if (err == CF_OK)
+    extra_take(c, NULL);
+  return err;
 }
 
-/* The next pair of the sheet, or *more = false at its end. */
-static enum cf_err pair_peek(struct compare *c, uint64_t *fingerprint, uint32_t *offset, bool *more)
-{
-  struct rows *rows = &c->rows;
-  while (rows->more) {
-    uint8_t next[CF_ID_KEY_N], end[CF_ID_KEY_N];
-    if (rows->value.n < CF_ID_KEY_N || (rows->value.n - CF_ID_KEY_N) % CF_ID_PAIR_N != 0)
-      return spoil(c);
-    if (c->pair < rows->value.n)
-      break;
-    memcpy(next, rows->value.p, sizeof next);
-    memset(end, 0xff, sizeof end);
-    c->chunks++;
-    c->pair = CF_ID_KEY_N;
-    rows_next(rows);
-    struct cf_str follows = rows->more ? rows->key : (struct cf_str){(const char *)end, sizeof end};
-    if (rows->err == CF_OK && !cf_str_eq(follows, (struct cf_str){(const char *)next, sizeof next}))
-      return spoil(c);
-  }
-  *more = rows->more;
-  if (!rows->more)
-    return rows->err;
-  const uint8_t *p = (const uint8_t *)rows->value.p + c->pair;
-  *fingerprint = cf_u64_get(p);
-  *offset = (uint32_t)p[8] << 16 | (uint32_t)p[9] << 8 | p[10];
-  return CF_OK;
-}
+/* ---- fingerprints ---- */
 
-static enum cf_err id_compare(void *context, uint64_t fingerprint, uint32_t offset)
+static enum cf_err pair_expect(void *context, uint64_t fingerprint, uint32_t offset)
 {
   struct compare *c = context;
-  uint64_t f = 0;
-  uint32_t o = 0;
-  bool more = false;
-  enum cf_err err = pair_peek(c, &f, &o, &more);
-  while (err == CF_OK && more && (f < fingerprint || (f == fingerprint && o < offset))) {
-    differ(c, o < c->records ? o : 0, "id", "finds the record by an id that it does not have");
-    c->pair += CF_ID_PAIR_N;
-    err = pair_peek(c, &f, &o, &more);
-  }
-  if (err == CF_OK && more && f == fingerprint && o == offset)
-    c->pair += CF_ID_PAIR_N;
-  else if (err == CF_OK)
-    differ(c, offset, "id", "does not find the record by its id");
-  if (c->filter_n > 0 && !cf_bloom_may_have(c->filter, c->filter_n, fingerprint))
-    differ(c, offset, "id", "its filter does not have the record's id");
+  uint32_t maybe = 0;
+  c->fingerprint[offset] = cf_id_kept(c->s->info.layout, fingerprint);
+  cf_bits_set(&c->expected, offset);
   c->offsets++;
-  return err != CF_OK ? err : go_on(c);
+  cf_shelf_screen(&c->filter, &fingerprint, 1, &maybe);
+  if (c->filter.taken != 0 && maybe == 0)
+    differ(c, offset, "id", "its filter does not have the record's id");
+  return go_on(c);
 }
 
-static enum cf_err filter_get(struct compare *c, struct cf_buf *b)
+/* A pair must be that of a record, once. */
+static void pair_compare(struct compare *c, struct cf_id_pair pair)
 {
-  struct cf_bdb *db = NULL;
-  enum cf_err err = cf_segment_sheet(c->s, CF_SHEET_INFO, &db);
+  if (!cf_bits_has(&c->expected, pair.offset) || c->fingerprint[pair.offset] != pair.fingerprint)
+    differ(c, pair.offset, cf_index_name(c->index),
+           "finds the record by a value that it does not have");
+  else
+    bits_drop(&c->expected, pair.offset);
+}
+
+/* The pairs of the sheet, chunk by chunk, each where the one before said. */
+static enum cf_err pairs_compare(struct compare *c)
+{
+  struct rows *rows = &c->rows;
+  struct cf_id_chunk chunk = {.next = {0, 0}};
+  enum cf_err err = CF_OK;
+  while (err == CF_OK && rows->more) {
+    struct cf_id_pair first = chunk.next;
+    if (cf_id_chunk_get(c->s->info.layout, rows->key, rows->value, c->records, &chunk) != CF_OK ||
+        cf_id_pair_cmp(chunk.first, first) != 0)
+      return rows->err = CF_E_DAMAGED;
+    for (unsigned i = 0; i < chunk.n; i++)
+      pair_compare(c, chunk.pair[i]);
+    c->chunks++;
+    rows_next(rows);
+    err = go_on(c);
+  }
+  if (err == CF_OK && rows->err == CF_OK && !cf_id_pair_is_end(chunk.next))
+    rows->err = CF_E_DAMAGED;
+  return err != CF_OK ? err : rows->err;
+}
+
+/* The value under the cursor, of an index that the truth has by fingerprints
+ * only. Its chunks give each record once. */
+static enum cf_err old_value_compare(struct compare *c)
+{
+  struct rows *rows = &c->rows;
+  uint32_t at = rows->key.n < 4 ? 0 : cf_u32_get((const uint8_t *)rows->key.p + rows->key.n - 4);
+  char text[CF_VALUE_KEY_MAX];
+  cf_buf_reset(&c->value);
+  cf_buf_putstr(&c->value, row_value(rows));
+  struct cf_str value = cf_buf_str(&c->value);
+  if (c->value.err != CF_OK)
+    return c->value.err;
+  while (rows->more && cf_str_eq(row_value(rows), value))
+    chunk_take(c);
+  if (rows->err != CF_OK || value.n > CF_INDEX_VALUE_MAX)
+    return rows->err != CF_OK ? rows->err : CF_E_DAMAGED;
+  if (c->found_n > 1)
+    count_compare(c, cf_value_key(c->index, value, text), &at, c->found_n);
+  uint64_t fingerprint = cf_id_fingerprint(c->truth->key, value);
+  for (; c->found_n > 0 && (at = cf_bits_next(&c->found, at)) != UINT32_MAX; at++) {
+    found_drop(c, at);
+    pair_compare(c, (struct cf_id_pair){fingerprint, at});
+  }
+  c->values++;
+  return c->found_n > 0 ? CF_E_DAMAGED : go_on(c);
+}
+
+/* request_id in layout 1. */
+static enum cf_err old_values_compare(struct compare *c)
+{
+  enum cf_err err = CF_OK;
+  while (err == CF_OK && c->rows.more)
+    err = old_value_compare(c);
+  return err != CF_OK ? err : c->rows.err;
+}
+
+/* Layout 1 has another filter, which nobody asks. */
+static enum cf_err filter_take(struct compare *c)
+{
+  struct cf_buf b;
+  unsigned place;
+  if (c->index != CF_M_ID || c->s->info.layout == 1)
+    return CF_OK;
+  cf_buf_init(&b, cf_segment_filter_max(c->s));
+  enum cf_err err = cf_segment_filter_get(c->s, &b);
   if (err == CF_OK)
-    err = cf_bdb_get(db, NULL, CF_STR("filter"), b);
-  bool good =
-      err == CF_OK && b->n > 8 &&
-      cf_u64_get(b->p + b->n - 8) ==
-          cf_index_fingerprint(c->truth->index, (struct cf_str){(const char *)b->p, b->n - 8});
-  if (good) {
-    c->filter = b->p;
-    c->filter_n = b->n - 8;
-  } else if (err == CF_OK || err == CF_E_DAMAGED || err == CF_E_NOTFOUND) {
+    err = cf_shelf_put(&c->filter, cf_buf_str(&b), &place);
+  else if (err == CF_E_SYNTAX || err == CF_E_DAMAGED || err == CF_E_NOTFOUND) {
     differ(c, 0, "id", "has no good filter");
     err = CF_OK;
   }
+  cf_buf_fini(&b);
   return err;
 }
 
-static enum cf_err ids_compare(struct compare *c)
+static enum cf_err exact_compare(struct compare *c)
 {
-  struct cf_buf filter;
-  uint64_t f;
-  uint32_t o;
-  bool more = true;
-  cf_buf_init(&filter, CF_SEGMENT_VALUE_MAX);
-  c->pair = CF_ID_KEY_N;
-  enum cf_err err = filter_get(c, &filter);
+  c->fingerprint = malloc(c->records * sizeof *c->fingerprint);
+  enum cf_err err = c->fingerprint == NULL ? CF_E_NOMEM : cf_bits_new(c->records, &c->expected);
   if (err == CF_OK)
-    err = cf_index_each_id(c->truth->index, c->records, id_compare, c);
-  while (err == CF_OK && more && (err = pair_peek(c, &f, &o, &more)) == CF_OK && more) {
-    differ(c, o < c->records ? o : 0, "id", "finds the record by an id that it does not have");
-    c->pair += CF_ID_PAIR_N;
-  }
-  c->filter = NULL;
-  c->filter_n = 0;
-  cf_buf_fini(&filter);
+    err = filter_take(c);
+  if (err == CF_OK)
+    err = cf_index_each_exact(c->truth->index, c->index, c->records, pair_expect, c);
+  if (err == CF_OK)
+    err = cf_segment_is_exact(c->s, c->index) ? pairs_compare(c) : old_values_compare(c);
+  for (uint32_t at = 0; err == CF_OK && (at = cf_bits_next(&c->expected, at)) != UINT32_MAX; at++)
+    differ(c, at, cf_index_name(c->index), "does not find the record by its value");
+  cf_shelf_fini(&c->filter);
+  cf_bits_free(&c->expected);
+  free(c->fingerprint);
   return err;
+}
+
+/* ---- grams ---- */
+
+/* The next chunk that there must be; false at their end. */
+static bool chunk_expect(const struct cf_buf *chunks, size_t *at, struct cf_str *key,
+                         struct cf_str *value)
+{
+  if (*at == chunks->n)
+    return false;
+  const char *p = (const char *)chunks->p + *at + sizeof(uint32_t);
+  *key = (struct cf_str){p, CF_GRAMS_KEY_N};
+  *value = (struct cf_str){p + CF_GRAMS_KEY_N, cf_u32_get(chunks->p + *at)};
+  *at += sizeof(uint32_t) + key->n + value->n;
+  return true;
+}
+
+/* Records have one sheet of them only, to the byte. */
+static enum cf_err grams_compare(struct compare *c)
+{
+  struct cf_str key = {"", 0}, value = {"", 0};
+  size_t at = 0;
+  bool same = true;
+  if (!cf_sheet_is_in(c->s->info.layout, CF_SHEET_GRAMS))
+    return CF_OK;
+  enum cf_err err = rows_begin(c->s, CF_SHEET_GRAMS, &c->rows);
+  while (err == CF_OK && same && c->rows.err == CF_OK &&
+         chunk_expect(&c->truth->chunks, &at, &key, &value)) {
+    same = c->rows.more && cf_str_eq(c->rows.key, key) && cf_str_eq(c->rows.value, value);
+    if (same)
+      rows_next(&c->rows);
+    err = go_on(c);
+  }
+  if (err == CF_OK && c->rows.err == CF_OK && (!same || c->rows.more))
+    differ(c, (cf_u32_get((const uint8_t *)key.p) >> 16) * CF_STRIPE, "grams",
+           "does not tell which records hold a text");
+  if (err != CF_OK && c->rows.err == CF_OK)
+    c->rows.err = err;
+  return rows_end(c, &c->rows, "grams");
 }
 
 /* ---- the whole ---- */
@@ -306,16 +408,14 @@ static enum cf_err index_compare(struct compare *c, unsigned index)
   c->chunks = c->values = c->offsets = 0;
   found_clear(c);
   enum cf_err err = rows_begin(c->s, CF_SHEET_INDEX + index, &c->rows);
-  if (err == CF_OK && index == CF_M_ID)
-    err = ids_compare(c);
+  if (err == CF_OK && cf_index_is_exact(index))
+    err = exact_compare(c);
   else if (err == CF_OK)
-    err = cf_index_each(c->truth->index, index, c->records, value_compare, c);
-  if (err == CF_OK && index != CF_M_ID)
-    extra_take(c, NULL);
+    err = values_compare(c);
   bool whole = err == CF_OK && c->rows.err == CF_OK;
   if (whole &&
       (!info->present || info->chunks != c->chunks || info->missing != c->records - c->offsets ||
-       (index != CF_M_ID && info->values != c->values)))
+       (!cf_segment_is_exact(c->s, index) && info->values != c->values)))
     differ(c, 0, name, "its description is of another index");
   c->truth->entries += c->offsets;
   if (err != CF_OK && c->rows.err == CF_OK)
@@ -350,36 +450,74 @@ static enum cf_err indexes_compare(struct compare *c)
   return err == CF_OK ? ended : err;
 }
 
+/* Layout 1 has none. */
+static enum cf_err spans_compare(struct compare *c)
+{
+  const uint32_t n = c->records / CF_TIMES_RUN;
+  if (c->s->info.layout < 2)
+    return CF_OK;
+  struct cf_span *spans = calloc(2 * (size_t)n, sizeof *spans);
+  if (spans == NULL)
+    return CF_E_NOMEM;
+  struct cf_span *truth = spans + n;
+  cf_spans_make(c->truth->times, c->records, truth);
+  enum cf_err err = cf_segment_spans(c->s, c->records, spans);
+  if (err == CF_E_DAMAGED)
+    differ(c, 0, "times", "has no good spans");
+  for (uint32_t i = 0; err == CF_OK && i < n; i++)
+    if (spans[i].min_us != truth[i].min_us || spans[i].max_us != truth[i].max_us)
+      differ(c, i * CF_TIMES_RUN, "times", "has another span than the records");
+  free(spans);
+  return err == CF_E_DAMAGED ? CF_OK : err;
+}
+
 static enum cf_err times_compare(struct compare *c)
 {
-  int64_t row[CF_ROW_TIMES];
-  for (uint32_t at = 0; at < c->records; at += CF_ROW_TIMES) {
+  int64_t row[CF_TIMES_RUN];
+  for (uint32_t at = 0; at < c->records; at += CF_TIMES_RUN) {
     enum cf_err err = go_on(c);
     if (err == CF_OK)
-      err = cf_segment_times(c->s, at, CF_ROW_TIMES, row);
+      err = cf_segment_times(c->s, at, CF_TIMES_RUN, row);
     if (err == CF_E_DAMAGED)
       differ(c, at, "times", "cannot be read");
     else if (err != CF_OK)
       return err;
-    for (uint32_t i = 0; err == CF_OK && i < CF_ROW_TIMES; i++)
+    for (uint32_t i = 0; err == CF_OK && i < CF_TIMES_RUN; i++)
       if (row[i] != c->truth->times[at + i])
         differ(c, at + i, "times", "has another time than the record");
   }
   return CF_OK;
 }
 
+/* What follows walks from leaf to leaf, where a search comes from above. */
+static enum cf_err trees_check(const struct compare *c)
+{
+  enum cf_err err = cf_bdb_verify(c->s->pages, c->s->path);
+  if (err == CF_E_DAMAGED)
+    differ(c, 0, "pages", "do not hang together: a search may miss what is there");
+  return err == CF_E_DAMAGED ? CF_OK : err;
+}
+
 enum cf_err cf_segment_compare(struct cf_segment *s, struct cf_segment_truth *truth)
 {
   struct compare c = {.s = s, .truth = truth, .records = (uint32_t)(s->meta.end - s->meta.first)};
-  cf_buf_init(&c.key, CF_SEGMENT_VALUE_MAX);
+  cf_buf_init(&c.known, cf_segment_keys_max(s));
+  cf_buf_init(&c.value, CF_VALUE_KEY_MAX);
   enum cf_err err = cf_bits_new(c.records, &c.found);
+  if (err == CF_OK)
+    err = trees_check(&c);
   if (err == CF_OK)
     err = times_compare(&c);
   if (err == CF_OK)
-    err = indexes_compare(&c);
+    err = grams_compare(&c);
   if (err == CF_OK)
-    err = c.key.err;
+    err = spans_compare(&c);
+  if (err == CF_OK)
+    err = filter_begin(&c);
+  if (err == CF_OK)
+    err = indexes_compare(&c);
   cf_bits_free(&c.found);
-  cf_buf_fini(&c.key);
+  cf_buf_fini(&c.known);
+  cf_buf_fini(&c.value);
   return err;
 }

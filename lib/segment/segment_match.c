@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Searching a segment's indexes and ids. A search begins at the last chunk at
+/* Searching a segment's indexes. A search begins at the last chunk at
  * or below what it looks for and ends at the first one beyond; every two
- * neighbours on the way must be in sequence. */
+ * neighbours on the way must be in sequence. One for many values, far apart, is
+ * a search for each that may be there. */
 #include "config.h"
 
+#include "lib/index/key_fold.h"
 #include "lib/index/postings.h"
-#include "lib/segment/bloom_in.h"
 #include "lib/segment/segment_in.h"
+#include "lib/segment/value_filter_in.h"
 
 #include <string.h>
 
@@ -14,8 +16,6 @@
 #include "lib/base/die.h"
 
 #define KEY_MAX (CF_INDEX_VALUE_MAX + 4)
-
-/* ---- values ---- */
 
 /* A chunk under the cursor. */
 struct chunk {
@@ -142,7 +142,8 @@ static enum cf_err chunk_take(struct walk *w)
              : CF_E_DAMAGED;
 }
 
-static enum cf_err walk_all(struct walk *w)
+/* CF_E_NOTFOUND at the sheet's end. */
+static enum cf_err walk_to_beyond(struct walk *w)
 {
   enum cf_err err = walk_start(w);
 
@@ -151,7 +152,30 @@ static enum cf_err walk_all(struct walk *w)
     if (err == CF_OK)
       err = walk_step(w);
   }
-  return err == CF_E_NOTFOUND ? CF_OK : err;
+  return err;
+}
+
+/* A search for each key that may be meant: where one ends tells which is
+ * next. */
+static enum cf_err walk_folds(struct walk *w)
+{
+  const struct cf_key_fold *fold = w->term->fold;
+  uint8_t key[CF_INDEX_VALUE_MAX];
+  struct cf_term one = {.index = w->term->index, .first = {(const char *)key, 0}};
+  enum cf_err err = CF_OK;
+
+  one.first.n = fold->n == 0 ? 0 : cf_key_fold_next(fold, CF_STR(""), false, key);
+  bool more = fold->n == 0 || one.first.n > 0;
+  w->term = &one;
+  while (more && err == CF_OK) {
+    one.last = one.first;
+    w->started = false;
+    err = walk_to_beyond(w);
+    bool behind = err == CF_OK && cf_str_eq(w->chunk.value, one.first);
+    one.first.n = err == CF_OK ? cf_key_fold_next(fold, w->chunk.value, behind, key) : 0;
+    more = one.first.n > 0;
+  }
+  return err;
 }
 
 enum cf_err cf_segment_match(struct cf_segment *s, const struct cf_term *term, uint32_t from,
@@ -164,7 +188,7 @@ enum cf_err cf_segment_match(struct cf_segment *s, const struct cf_term *term, u
                    .bits = bits};
   struct cf_bdb *db = NULL;
 
-  CF_ASSERT(cf_index_exists(term->index) && term->index != CF_M_ID);
+  CF_ASSERT(cf_index_exists(term->index) && !cf_segment_is_exact(s, term->index));
   w.records = (uint32_t)(s->meta.end - s->meta.first);
   if (!w.info->present)
     return cf_segment_spoil(s, CF_E_DAMAGED, "it lacks an index");
@@ -174,123 +198,51 @@ enum cf_err cf_segment_match(struct cf_segment *s, const struct cf_term *term, u
   if (err == CF_OK)
     err = cf_bdb_cursor_open(db, &w.cursor);
   if (err == CF_OK)
-    err = walk_all(&w);
+    err = term->fold != NULL ? walk_folds(&w) : walk_to_beyond(&w);
   cf_bdb_cursor_close(w.cursor);
-  return cf_segment_spoil(s, err, cf_index_name(term->index));
+  return cf_segment_spoil(s, err == CF_E_NOTFOUND ? CF_OK : err, cf_index_name(term->index));
 }
 
-/* ---- ids ---- */
-
-struct search {
-  uint64_t fingerprint;
-  uint32_t records;
-  bool (*each)(void *context, uint32_t offset);
-  void *context;
-  uint8_t next[CF_ID_KEY_N]; /* where the chunk being read ends */
-};
-
-static struct cf_str id_key(uint64_t fingerprint, uint32_t offset, uint8_t out[CF_ID_KEY_N])
+enum cf_err cf_segment_count(struct cf_segment *s, const struct cf_term *term, uint32_t *n)
 {
-  cf_u64_put(out, fingerprint);
-  cf_u32_put(out + 8, offset);
-  return (struct cf_str){(const char *)out, CF_ID_KEY_N};
-}
-
-/* The chunk's pairs must ascend from its key and stay below the next one's. */
-static enum cf_err search_chunk(struct search *q, struct cf_str key, struct cf_str value,
-                                bool *more)
-{
-  const uint8_t *p = (const uint8_t *)value.p;
-  uint8_t pair[CF_ID_KEY_N] = {0};
-  uint8_t before[CF_ID_KEY_N];
-
-  if (key.n != CF_ID_KEY_N || value.n < CF_ID_KEY_N ||
-      (value.n - CF_ID_KEY_N) % CF_ID_PAIR_N != 0 || memcmp(key.p, p, CF_ID_KEY_N) >= 0)
-    return CF_E_DAMAGED;
-  memcpy(q->next, p, CF_ID_KEY_N);
-  memcpy(before, key.p, CF_ID_KEY_N);
-  *more = true;
-  for (size_t at = CF_ID_KEY_N; at < value.n; at += CF_ID_PAIR_N) {
-    memcpy(pair, p + at, 8);
-    memcpy(pair + 9, p + at + 8, 3);
-    int order = memcmp(before, pair, sizeof pair);
-    if (order > 0 || (order == 0 && at > CF_ID_KEY_N) || memcmp(pair, q->next, sizeof pair) >= 0 ||
-        cf_u32_get(pair + 8) >= q->records)
-      return CF_E_DAMAGED;
-    if (*more && cf_u64_get(pair) == q->fingerprint)
-      *more = q->each(q->context, cf_u32_get(pair + 8));
-    memcpy(before, pair, sizeof pair);
-  }
-  return CF_OK;
-}
-
-static enum cf_err search_all(struct search *q, struct cf_bdb_cursor *cursor)
-{
-  uint8_t seek[CF_ID_KEY_N];
-  struct cf_str key, value;
-  bool more = true;
-
-  enum cf_err err =
-      cf_bdb_cursor_move(cursor, CF_BDB_AT_MOST, id_key(q->fingerprint, 0, seek), &key, &value);
-  if (err == CF_OK && (key.n != sizeof seek || memcmp(key.p, seek, sizeof seek) > 0))
-    return CF_E_DAMAGED;
-  while (err == CF_OK) {
-    err = search_chunk(q, key, value, &more);
-    if (err != CF_OK || !more || cf_u64_get(q->next) > q->fingerprint)
-      return err;
-    if (memcmp(q->next, id_key(UINT64_MAX, UINT32_MAX, seek).p, sizeof seek) == 0)
-      return CF_OK;
-    err = cf_bdb_cursor_move(cursor, CF_BDB_NEXT, CF_STR(""), &key, &value);
-    if (err == CF_OK && (key.n != sizeof q->next || memcmp(key.p, q->next, sizeof q->next) != 0))
-      return CF_E_DAMAGED;
-  }
-  return err;
-}
-
-/* Have the pool keep the segment's filter, and ask it. */
-static enum cf_err load_filter(struct cf_segment *s, uint64_t fingerprint,
-                               enum cf_bloom_answer *answer)
-{
+  char key[CF_VALUE_KEY_MAX];
   struct cf_bdb *db = NULL;
   struct cf_buf b;
 
-  cf_buf_init(&b, CF_SEGMENT_VALUE_MAX);
-  enum cf_err err = cf_segment_sheet(s, CF_SHEET_INFO, &db);
+  CF_ASSERT(cf_term_is_one(term));
+  cf_buf_init(&b, sizeof *n);
+  enum cf_err err = cf_segment_sheet(s, CF_SHEET_COUNTS, &db);
   if (err == CF_OK)
-    err = cf_bdb_get(db, NULL, CF_STR("filter"), &b);
+    err = cf_bdb_get(db, NULL, cf_value_key(term->index, term->first, key), &b);
+  if (err == CF_OK && b.n != sizeof *n)
+    err = CF_E_DAMAGED;
   if (err == CF_OK)
-    err = cf_segment_pool_bloom_keep(s->pool, &s->meta, cf_buf_str(&b));
-  if (err == CF_OK)
-    *answer = cf_bloom_may_have(b.p, b.n - 8, fingerprint) ? CF_BLOOM_MAYBE : CF_BLOOM_NO;
+    *n = cf_u32_get(b.p);
+  else if (err == CF_E_NOTFOUND)
+    *n = 1;
   cf_buf_fini(&b);
-  return cf_segment_spoil(s, err, "the filter of its ids");
+  return err == CF_E_NOTFOUND ? CF_OK : cf_segment_spoil(s, err, "counts");
 }
 
-static enum cf_err search_sheet(struct cf_segment *s, struct search *q)
+/* ---- the filter ---- */
+
+size_t cf_segment_keys_max(const struct cf_segment *s)
 {
-  struct cf_bdb_cursor *cursor = NULL;
+  size_t values = 0;
+
+  for (unsigned i = 0; i < CF_I_N; i++)
+    values += s->info.index[i].present && !cf_index_is_exact(i) ? s->info.index[i].values : 0;
+  return cf_value_filter_size(values);
+}
+
+enum cf_err cf_segment_keys_get(struct cf_segment *s, struct cf_buf *b)
+{
   struct cf_bdb *db = NULL;
 
-  enum cf_err err = cf_segment_sheet(s, CF_SHEET_INDEX + CF_M_ID, &db);
+  enum cf_err err = cf_segment_sheet(s, CF_SHEET_INFO, &db);
   if (err == CF_OK)
-    err = cf_bdb_cursor_open(db, &cursor);
-  if (err == CF_OK)
-    err = search_all(q, cursor);
-  cf_bdb_cursor_close(cursor);
-  return cf_segment_spoil(s, err, "id");
-}
-
-enum cf_err cf_segment_find_id(struct cf_segment *s, uint64_t fingerprint,
-                               bool (*each)(void *context, uint32_t offset), void *context)
-{
-  struct search q = {.fingerprint = fingerprint,
-                     .records = (uint32_t)(s->meta.end - s->meta.first),
-                     .each = each,
-                     .context = context};
-  enum cf_bloom_answer answer = cf_segment_pool_bloom_ask(s->pool, &s->meta, fingerprint);
-  enum cf_err err = CF_OK;
-
-  if (answer == CF_BLOOM_UNKNOWN)
-    err = load_filter(s, fingerprint, &answer);
-  return err != CF_OK || answer == CF_BLOOM_NO ? err : search_sheet(s, &q);
+    err = cf_bdb_get(db, NULL, CF_STR("keys"), b);
+  if (err == CF_E_FULL || (err == CF_OK && b->n != cf_segment_keys_max(s)))
+    return CF_E_SYNTAX;
+  return err;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "lib/base/codec.h"
+#include "lib/base/die.h"
 
 #define META_UNSWORN 1 /* versions of its bytes: without a digest … */
 #define META_SWORN   2 /* … and with one at the end */
@@ -46,7 +47,7 @@ void cf_segment_meta_put(const struct cf_segment_meta *meta, struct cf_buf *b)
 
 static bool range_ok(uint64_t first, uint64_t end)
 {
-  return first < end && first % CF_ROW_TIMES == 0 && end % CF_ROW_TIMES == 0 &&
+  return first < end && first % CF_TIMES_RUN == 0 && end % CF_TIMES_RUN == 0 &&
          end - first <= CF_OFFSET_MAX;
 }
 
@@ -100,6 +101,12 @@ void cf_segment_name(const struct cf_segment_meta *meta, char out[64])
            meta->generation);
 }
 
+struct cf_span cf_segment_span(const struct cf_segment_meta *meta)
+{
+  const struct cf_span dated = {meta->time_min_us, meta->time_max_us};
+  return cf_span_join(dated, (struct cf_span){meta->recorded_min_us, meta->recorded_max_us});
+}
+
 char *cf_segment_path(const char *directory, const char *name, const char *suffix)
 {
   size_t n = strlen(directory) + strlen(name) + strlen(suffix) + 2;
@@ -114,7 +121,8 @@ char *cf_segment_path(const char *directory, const char *name, const char *suffi
 
 const char *cf_sheet_name(unsigned sheet)
 {
-  static const char *const names[] = {"info", "blocks", "hashes", "times", "counts"};
+  static const char *const names[] = {"info",  "blocks", "salts", "hashes",
+                                      "times", "counts", "grams"};
   _Static_assert(sizeof names / sizeof *names == CF_SHEET_INDEX, "a name for each sheet");
 
   if (sheet < CF_SHEET_INDEX)
@@ -122,10 +130,32 @@ const char *cf_sheet_name(unsigned sheet)
   return cf_index_exists(sheet - CF_SHEET_INDEX) ? cf_index_name(sheet - CF_SHEET_INDEX) : NULL;
 }
 
+bool cf_sheet_is_in(unsigned layout, unsigned sheet)
+{
+  return cf_sheet_name(sheet) != NULL &&
+         (layout > 1 || (sheet != CF_SHEET_SALTS && sheet != CF_SHEET_GRAMS));
+}
+
+struct cf_str cf_value_key(unsigned index, struct cf_str key, char out[CF_VALUE_KEY_MAX])
+{
+  size_t n = strlen(cf_index_name(index)) + 1;
+
+  CF_ASSERT(n + key.n <= CF_VALUE_KEY_MAX);
+  memcpy(out, cf_index_name(index), n);
+  if (key.n > 0)
+    memcpy(out + n, key.p, key.n);
+  return (struct cf_str){out, n + key.n};
+}
+
+bool cf_segment_is_exact(const struct cf_segment *s, unsigned index)
+{
+  return index == CF_M_ID || (s->info.layout > 1 && cf_index_is_exact(index));
+}
+
 /* The indexes go by name: a later version may have more of them. */
 void cf_segment_info_put(const struct cf_segment_info *info, struct cf_buf *b)
 {
-  cf_varint_put(b, CF_SEGMENT_LAYOUT);
+  cf_varint_put(b, info->layout);
   put_u64(b, info->tag);
   cf_segment_meta_put(&info->meta, b);
   for (unsigned i = 0; i < CF_I_N; i++) {
@@ -170,8 +200,10 @@ enum cf_err cf_segment_info_get(struct cf_str s, struct cf_segment_info *out)
 
   memset(&info, 0, sizeof info);
   cf_reader_init(&r, s.p, s.n);
-  if (cf_reader_varint(&r) != CF_SEGMENT_LAYOUT)
+  uint64_t layout = cf_reader_varint(&r);
+  if (layout < 1 || layout > CF_SEGMENT_LAYOUT)
     return CF_E_SYNTAX;
+  info.layout = (unsigned)layout;
   info.tag = cf_reader_u64(&r);
   get_meta(&r, &info.meta);
   while (r.err == CF_OK && r.p < r.end)

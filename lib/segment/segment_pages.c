@@ -28,6 +28,7 @@ static enum cf_err first_bad(const struct cf_pages *pages, uint64_t from, uint64
 enum cf_err cf_segment_pages_check(const char *directory, const struct cf_segment_meta *meta,
                                    uint64_t from, uint64_t n, uint64_t *pages_n, uint64_t *bad)
 {
+  static struct cf_log_rate rate;
   struct cf_pages *pages = NULL;
   struct cf_fault fault = {{0}, {0}};
   char name[64];
@@ -42,7 +43,7 @@ enum cf_err cf_segment_pages_check(const char *directory, const struct cf_segmen
   if (err == CF_OK)
     err = first_bad(pages, from, n, bad);
   else
-    cf_log(CF_LOG_ERROR, "segment: %s", cf_fault_text(&fault, err));
+    cf_log_rated(&rate, CF_LOG_ERROR, "segment: %s", cf_fault_text(&fault, err));
   if (err == CF_OK)
     *pages_n = pages->n;
   cf_pages_free(pages);

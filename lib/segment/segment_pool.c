@@ -9,14 +9,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/codec.h"
 #include "lib/base/die.h"
-#include "lib/segment/bloom_in.h"
+#include "lib/segment/barren_in.h"
+#include "lib/segment/filters_in.h"
+#include "lib/segment/made_in.h"
+#include "lib/segment/parts.h"
+#include "lib/segment/value_filter_in.h"
 
-#define FILE_CACHE  (1u << 20) /* wanted for each open file */
+/* for each open file, its pages, their sums and its dictionary: a cache of 32
+ * MiB has 25 files open, one of 80 has 64 */
+#define FILE_CACHE  ((384u << 10) + CF_DICTIONARY_MEMORY)
 #define OPEN_MIN    4u
 #define FILTERS_MIN (4u << 20) /* bytes */
-#define CHECK_N     8
+/* of the memory for all: for opened parts, for what finds nothing */
+#define PARTS_SHARE  8
+#define BARREN_SHARE 64
 
 struct cf_segment_pool {
   pthread_mutex_t lock;
@@ -27,14 +34,19 @@ struct cf_segment_pool {
   unsigned max;
   unsigned n;                         /* files in the list */
   struct cf_segment *newest, *oldest; /* by use */
-  struct cf_bloom_cache filters;
+  struct cf_filters filters;
+  struct cf_parts parts;
+  struct cf_made made;
+  struct cf_value_filters values;
+  struct cf_barren barren;
 };
 
 enum cf_err cf_segment_pool_new(const char *directory, uint64_t cache,
                                 const uint8_t fingerprint_key[16], struct cf_segment_pool **out)
 {
   struct cf_segment_pool *pool = calloc(1, sizeof *pool);
-  uint64_t files = cache / 2 / FILE_CACHE;
+  uint64_t pages = cache / 2 - cache / PARTS_SHARE - cache / BARREN_SHARE;
+  uint64_t files = pages / FILE_CACHE;
 
   if (pool == NULL || (pool->directory = strdup(directory)) == NULL) {
     free(pool);
@@ -46,10 +58,24 @@ enum cf_err cf_segment_pool_new(const char *directory, uint64_t cache,
   pool->max = files < OPEN_MIN              ? OPEN_MIN
               : files > CF_SEGMENT_POOL_MAX ? CF_SEGMENT_POOL_MAX
                                             : (unsigned)files;
-  pool->file_cache = cache / 2 / pool->max;
-  cf_bloom_cache_init(&pool->filters, cache / 2 < FILTERS_MIN ? FILTERS_MIN : (size_t)(cache / 2));
+  pool->file_cache = pages / pool->max;
+  cf_filters_init(&pool->filters, cache / 2 < FILTERS_MIN ? FILTERS_MIN : (size_t)(cache / 2));
+  cf_parts_init(&pool->parts, (size_t)(cache / PARTS_SHARE));
+  cf_made_init(&pool->made);
+  cf_value_filters_init(&pool->values, cache / 2 < FILTERS_MIN ? FILTERS_MIN : (size_t)(cache / 2));
+  cf_barren_init(&pool->barren, (size_t)(cache / BARREN_SHARE));
   *out = pool;
   return CF_OK;
+}
+
+struct cf_made *cf_segment_pool_made(struct cf_segment_pool *pool)
+{
+  return &pool->made;
+}
+
+struct cf_parts *cf_segment_pool_parts(struct cf_segment_pool *pool)
+{
+  return pool != NULL ? &pool->parts : NULL;
 }
 
 /* ---- the list of files ---- */
@@ -103,6 +129,8 @@ static struct cf_segment *segment_new(struct cf_segment_pool *pool,
 
 static void segment_free(struct cf_segment *s)
 {
+  if (s->dropped)
+    cf_parts_drop(&s->pool->parts, s->meta.digest);
   cf_segment_close(s);
   pthread_mutex_destroy(&s->lock);
   pthread_mutex_destroy(&s->opening);
@@ -159,7 +187,11 @@ void cf_segment_pool_free(struct cf_segment_pool *pool)
     segment_detach(pool, pool->newest, &doomed);
   }
   close_doomed(doomed);
-  cf_bloom_cache_fini(&pool->filters);
+  cf_filters_fini(&pool->filters);
+  cf_parts_fini(&pool->parts);
+  cf_made_fini(&pool->made);
+  cf_value_filters_fini(&pool->values);
+  cf_barren_fini(&pool->barren);
   pthread_mutex_destroy(&pool->lock);
   free(pool->directory);
   free(pool);
@@ -188,6 +220,24 @@ static struct cf_segment *segment_hold(struct cf_segment_pool *pool,
   return s;
 }
 
+/* Have the filter of its values kept, where the file is sworn: only then nobody
+ * else made it. One that cannot be read costs time only. */
+static void values_load(struct cf_segment_pool *pool, struct cf_segment *s)
+{
+  uint64_t indexes = 0;
+  struct cf_buf b;
+
+  if (!s->meta.sworn || s->info.layout < 2 || !cf_value_filters_want(&pool->values, &s->meta))
+    return;
+  _Static_assert(CF_I_N <= 64, "a bit for each index");
+  for (unsigned i = 0; i < CF_I_N; i++)
+    indexes |= (uint64_t)(s->info.index[i].present && !cf_segment_is_exact(s, i)) << i;
+  cf_buf_init(&b, cf_segment_keys_max(s));
+  if (cf_segment_keys_get(s, &b) == CF_OK)
+    cf_value_filters_keep(&pool->values, &s->meta, indexes, cf_buf_str(&b));
+  cf_buf_fini(&b);
+}
+
 /* The first holder opens the file, the others wait for what comes of it. */
 static enum cf_err ensure_open(struct cf_segment_pool *pool, struct cf_segment *s)
 {
@@ -197,7 +247,9 @@ static enum cf_err ensure_open(struct cf_segment_pool *pool, struct cf_segment *
   if (!s->tried) {
     cf_segment_name(&s->meta, name);
     s->err = cf_segment_open(s, pool->directory, name, pool->tag, pool->file_cache);
-    if (s->err != CF_OK)
+    if (s->err == CF_OK)
+      values_load(pool, s);
+    else
       atomic_store(&s->spent, true);
     s->tried = true;
   }
@@ -264,43 +316,57 @@ void cf_segment_release(struct cf_segment_pool *pool, struct cf_segment *s)
 
 /* ---- filters ---- */
 
-void cf_segment_pool_bloom_budget(struct cf_segment_pool *pool, size_t bytes)
+void cf_segment_pool_filter_budget(struct cf_segment_pool *pool, size_t bytes)
 {
-  cf_bloom_cache_set_budget(&pool->filters, bytes);
+  cf_filters_set_budget(&pool->filters, bytes);
 }
 
-enum cf_bloom_answer cf_segment_pool_bloom_ask(struct cf_segment_pool *pool,
-                                               const struct cf_segment_meta *meta,
-                                               uint64_t fingerprint)
+bool cf_segment_has_filter(struct cf_segment_pool *pool, const struct cf_segment_meta *meta)
 {
-  uint32_t maybe, maybe_n;
-  if (!cf_bloom_cache_ask(&pool->filters, meta, &fingerprint, 1, &maybe, &maybe_n))
-    return CF_BLOOM_UNKNOWN;
-  return maybe_n == 1 ? CF_BLOOM_MAYBE : CF_BLOOM_NO;
+  return cf_filters_has(&pool->filters, meta);
 }
 
-bool cf_segment_screen_ids(struct cf_segment_pool *pool, const struct cf_segment_meta *meta,
-                           const uint64_t *fingerprints, uint32_t n, uint32_t *maybe,
-                           uint32_t *maybe_n)
+void cf_segment_screen_ids(struct cf_segment_pool *pool,
+                           const struct cf_segment_meta *const *segments, uint32_t segments_n,
+                           const uint64_t *fingerprints, uint32_t n, struct cf_buf *hits)
 {
-  return cf_bloom_cache_ask(&pool->filters, meta, fingerprints, n, maybe, maybe_n);
+  cf_filters_screen(&pool->filters, segments, segments_n, fingerprints, n, hits);
 }
 
-enum cf_err cf_segment_pool_bloom_keep(struct cf_segment_pool *pool,
-                                       const struct cf_segment_meta *meta, struct cf_str stored)
+bool cf_segment_may_match(struct cf_segment_pool *pool, const struct cf_segment_meta *meta,
+                          const struct cf_term *term)
 {
-  if (stored.n < CHECK_N + cf_bloom_size(0) || (stored.n - CHECK_N) % cf_bloom_size(0) != 0)
-    return CF_E_SYNTAX;
-  size_t n = stored.n - CHECK_N;
-  if (cf_id_fingerprint(pool->key, (struct cf_str){stored.p, n}) !=
-      cf_u64_get((const uint8_t *)stored.p + n))
-    return CF_E_SYNTAX;
-  uint8_t *bytes = malloc(n);
-  if (bytes == NULL)
-    return CF_E_NOMEM;
-  memcpy(bytes, stored.p, n);
-  cf_bloom_cache_keep(&pool->filters, meta, bytes, n);
-  return CF_OK;
+  char text[CF_VALUE_KEY_MAX];
+
+  if (cf_index_is_exact(term->index) || !cf_term_is_one(term))
+    return true;
+  struct cf_str key = cf_value_key(term->index, term->first, text);
+  return cf_value_filters_may_have(&pool->values, meta, term->index,
+                                   cf_id_fingerprint(pool->key, key));
+}
+
+bool cf_segment_is_barren(struct cf_segment_pool *pool, const struct cf_segment_meta *meta,
+                          const uint8_t filter[CF_HASH_N])
+{
+  return meta->sworn && cf_barren_has(&pool->barren, meta->digest, filter);
+}
+
+void cf_segment_note_barren(struct cf_segment_pool *pool, const struct cf_segment_meta *meta,
+                            const uint8_t filter[CF_HASH_N])
+{
+  if (meta->sworn)
+    cf_barren_note(&pool->barren, meta->digest, filter);
+}
+
+void cf_segment_pool_keep_filter(struct cf_segment_pool *pool, const struct cf_segment_meta *meta,
+                                 struct cf_str filter)
+{
+  cf_filters_keep(&pool->filters, meta, filter);
+}
+
+uint64_t cf_segment_pool_fingerprint(const struct cf_segment_pool *pool, struct cf_str s)
+{
+  return cf_id_fingerprint(pool->key, s);
 }
 
 void cf_segment_pool_drop(struct cf_segment_pool *pool, const struct cf_segment_meta *meta)
@@ -309,9 +375,13 @@ void cf_segment_pool_drop(struct cf_segment_pool *pool, const struct cf_segment_
 
   pthread_mutex_lock(&pool->lock);
   struct cf_segment *s = find_segment(pool, meta);
-  if (s != NULL)
+  if (s != NULL) {
+    s->dropped = true;
     segment_detach(pool, s, &doomed);
+  }
   pthread_mutex_unlock(&pool->lock);
-  cf_bloom_cache_drop(&pool->filters, meta);
+  cf_filters_drop(&pool->filters, meta);
+  cf_parts_drop(&pool->parts, meta->digest);
+  cf_value_filters_drop(&pool->values, meta);
   close_doomed(doomed);
 }

@@ -20,9 +20,7 @@
 #include "lib/base/diag.h"
 #include "lib/base/die.h"
 
-#define CACHE  (8u << 20)
-#define TILE   256u /* records */
-#define TILE_N (TILE * CF_HASH_N)
+#define CACHE (8u << 20)
 
 struct deep {
   struct cf_segment s;
@@ -33,7 +31,8 @@ struct deep {
   bool differs; /* from it */
   struct cf_buf bytes, text;
   uint8_t prev[CF_HASH_N]; /* the leaf hash in front of the next record */
-  uint8_t tile[TILE_N];
+  uint8_t tile[CF_LEAVES_N * CF_HASH_N];
+  uint8_t front[CF_HASH_N]; /* … in front of the tile */
 };
 
 static enum cf_err fault_found(struct deep *d, const char *what)
@@ -121,7 +120,7 @@ static enum cf_err sheets_read(struct deep *d)
   enum cf_err err = CF_OK;
 
   for (unsigned i = 0; i < CF_SHEET_N && err == CF_OK; i++)
-    if (cf_sheet_name(i) != NULL)
+    if (cf_sheet_is_in(d->s.info.layout, i))
       err = sheet_read(d, i);
   return err;
 }
@@ -137,43 +136,71 @@ static bool is_erased(const struct cf_record *r)
   return gone;
 }
 
-static enum cf_err record_check(struct deep *d, unsigned i, const uint8_t kept[CF_HASH_N])
+static enum cf_err record_check(struct deep *d, const struct cf_record *r)
 {
-  const struct cf_record *r = &d->block.record[i];
-  uint8_t salts[CF_C_N][CF_HASH_N], hash[CF_HASH_N];
-
-  cf_block_salts(&d->block, i, salts);
-  cf_buf_reset(&d->text);
-  cf_leaf_put(r, d->prev, (const uint8_t(*)[CF_HASH_N])salts, &d->text, hash);
-  if (d->text.err != CF_OK)
-    return d->text.err;
-  if (!cf_equal(hash, kept, sizeof hash))
-    return false_found(d, "a record does not have its leaf hash");
   if (is_erased(r))
     return fault_found(d, "a record is erased");
-  memcpy(d->prev, kept, sizeof d->prev);
   return cf_segment_spoil(&d->s, cf_segment_truth_add(&d->truth, r), "a record is not well-formed");
+}
+
+/* The leaf hashes of the open block, each with the one before it. */
+static enum cf_err hashes_make(struct deep *d, uint8_t *hashes)
+{
+  for (unsigned i = 0; i < CF_GROUP; i++) {
+    cf_buf_reset(&d->text);
+    cf_block_leaf(&d->block, i, d->prev, &d->text, d->prev);
+    memcpy(hashes + (size_t)i * CF_HASH_N, d->prev, CF_HASH_N);
+  }
+  return d->text.err;
+}
+
+/* A file of layout 1 has each. */
+static enum cf_err old_hashes_check(struct deep *d, uint32_t offset, const uint8_t *hashes)
+{
+  uint8_t kept[CF_GROUP * CF_HASH_N];
+
+  enum cf_err err = cf_segment_hashes(&d->s, offset, CF_GROUP, kept);
+  if (err == CF_OK && memcmp(hashes, kept, sizeof kept) != 0)
+    err = false_found(d, "a record does not have its leaf hash");
+  return err;
+}
+
+/* The row of the tile that is complete. */
+static enum cf_err row_check(struct deep *d, uint32_t offset)
+{
+  struct cf_leaves_kept made, kept;
+
+  enum cf_err err = cf_segment_leaves(&d->s, offset, &kept);
+  cf_leaves_keep(d->front, d->tile, &made);
+  if (err == CF_OK && memcmp(&made, &kept, sizeof kept) != 0)
+    err = false_found(d, "what is kept of leaf hashes is not theirs");
+  return err;
+}
+
+static enum cf_err tile_check(struct deep *d, uint32_t offset)
+{
+  enum cf_err err = d->s.info.layout == 1 ? CF_OK : row_check(d, offset);
+
+  if (err == CF_OK && (err = d->how->tile(d->how->context, d->tile)) == CF_E_PROOF)
+    err = false_found(d, "its leaf hashes are not those that were signed");
+  return err;
 }
 
 static enum cf_err block_check(struct deep *d, uint32_t block)
 {
-  uint32_t offset = block * CF_GROUP;
-  uint8_t *hashes = d->tile + offset % TILE * CF_HASH_N;
+  uint32_t offset = block * CF_GROUP, in_tile = offset % CF_LEAVES_N;
+  uint8_t *hashes = d->tile + in_tile * CF_HASH_N;
 
-  enum cf_err err = cf_segment_block(&d->s, block, &d->bytes);
+  if (in_tile == 0)
+    memcpy(d->front, d->prev, sizeof d->front);
+  enum cf_err err = cf_segment_block(&d->s, block, &d->block);
   if (err == CF_OK)
-    err = cf_block_open(&d->block, d->s.meta.first + offset, cf_buf_str(&d->bytes));
-  if (err == CF_OK && d->block.n != CF_GROUP)
-    err = CF_E_SYNTAX;
-  err = cf_segment_spoil(&d->s, err, "a block is not well-formed");
-  if (err == CF_OK)
-    err = cf_segment_hashes(&d->s, offset, CF_GROUP, hashes);
+    err = hashes_make(d, hashes);
+  if (err == CF_OK && d->s.info.layout == 1)
+    err = old_hashes_check(d, offset, hashes);
   for (unsigned i = 0; i < CF_GROUP && err == CF_OK; i++)
-    err = record_check(d, i, hashes + i * CF_HASH_N);
-  if (err == CF_OK && (offset + CF_GROUP) % TILE == 0 &&
-      (err = d->how->tile(d->how->context, d->tile)) == CF_E_PROOF)
-    err = false_found(d, "its leaf hashes are not those that were signed");
-  return err;
+    err = record_check(d, &d->block.record[i]);
+  return err == CF_OK && in_tile + CF_GROUP == CF_LEAVES_N ? tile_check(d, offset - in_tile) : err;
 }
 
 static enum cf_err records_read(struct deep *d)

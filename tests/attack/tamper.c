@@ -12,6 +12,7 @@
 #include "tests/unit/ledger/forge_tail.h"
 #include "tests/unit/segment/forge.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,42 +88,15 @@ static void counts_change(void)
 
 static uint8_t secret[16]; /* the key of fingerprints, read before a segment is opened */
 
-/* id N GOOD ID: its pair goes; the chunk's key and end stay. */
+/* id N GOOD ID */
 static void id_hide(void)
 {
-  struct cf_bdb *db = forge_sheet("id");
-  struct cf_bdb_cursor *cursor = NULL;
-  struct cf_str key, value;
-  uint8_t seek[12], copy[12];
-  struct cf_buf b;
-  cf_u64_put(seek, cf_id_fingerprint(secret, cf_str_from(args[2])));
-  cf_u32_put(seek + 8, UINT32_MAX);
-  forge_must(cf_bdb_cursor_open(db, &cursor), "id");
-  forge_must(cf_bdb_cursor_move(cursor, CF_BDB_AT_MOST, forge_bytes(seek, 12), &key, &value), "id");
-  CF_ASSERT(key.n == sizeof copy);
-  memcpy(copy, key.p, key.n);
-  cf_buf_init(&b, VALUE_MAX);
-  cf_buf_put(&b, value.p, 12);
-  for (size_t at = 12; at < value.n; at += 11)
-    if (memcmp(value.p + at, seek, 8) != 0)
-      cf_buf_put(&b, value.p + at, 11);
-  CF_ASSERT(b.n == value.n - 11);
-  cf_bdb_cursor_close(cursor);
-  forge_must(cf_bdb_put(db, NULL, forge_bytes(copy, 12), cf_buf_str(&b)), "id");
-  cf_buf_fini(&b);
+  forge_id_hide(cf_id_fingerprint(secret, cf_str_from(args[2])));
 }
 
-/* The filter says that it has no id at all, and its check is good. */
 static void filter_clear(void)
 {
-  struct cf_bdb *db = forge_sheet("info");
-  struct cf_buf b;
-  cf_buf_init(&b, VALUE_MAX);
-  forge_must(cf_bdb_get(db, NULL, CF_STR("filter"), &b), "filter");
-  memset(b.p, 0, b.n - 8);
-  cf_u64_put(b.p + b.n - 8, cf_id_fingerprint(secret, forge_bytes(b.p, b.n - 8)));
-  forge_must(cf_bdb_put(db, NULL, CF_STR("filter"), cf_buf_str(&b)), "filter");
-  cf_buf_fini(&b);
+  forge_filter_clear(secret);
 }
 
 static void byte_flip(struct cf_buf *value)
@@ -130,9 +104,15 @@ static void byte_flip(struct cf_buf *value)
   value->p[0] ^= 1;
 }
 
+/* Over a part of 16 records. */
+static void root_flip(struct cf_buf *value)
+{
+  value->p[offsetof(struct cf_leaves_kept, root) + 3 * CF_HASH_N] ^= 1;
+}
+
 static void hashes_change(void)
 {
-  forge_row("hashes", 3, byte_flip);
+  forge_row("hashes", 0, root_flip);
 }
 
 static void method_set(struct cf_record *r, const uint8_t salts[CF_C_N][CF_HASH_N])

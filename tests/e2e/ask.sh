@@ -5,7 +5,7 @@
 #   ask_many TOKEN QUERIES        a line an answer, in order: the number of events, or `error STATUS`
 #   ask_pages TOKEN QUERY         the seqs, a line each, of all pages
 #   verdict [QUERY]               a verify: sets OK, FIRST_BAD, CODES
-#   block_place, blocks_beside    where records lie in a segment
+#   part_place, parts_beside      where records lie in a segment
 #   flip FILE AT                  every bit of a byte turned over
 
 # How jq sums an answer up: its events, whether there are more.
@@ -48,7 +48,7 @@ verdict() {
 segments() { find "$DATA/segments" -type f ! -name '*.sums' | sort; }
 page_size() { od -An -tu4 -j20 -N4 "$1" | tr -d ' '; }
 
-# rows FILE: a line a row of its records, in order: the number of its block of 64, the row's bytes as hex. A large block has several.
+# rows FILE: a line a row of its records, in order: the number of its part of 16, the row's bytes as hex. A large part has several; the last number is the dictionary's.
 rows() { db5.3_dump -s blocks "$1" | awk '/^DATA=END/ {exit} data && ++n % 2 {key = substr($1, 1, 8); next} data {print key, $1} /^HEADER=END/ {data = 1}'; }
 
 # place FILE HEX: where these bytes lie, by their first 100, in a leaf of a btree: pages that were split keep old bytes.
@@ -62,16 +62,15 @@ place() {
   return 1
 }
 
-# block_place FILE N: where the first row of block N lies
-block_place() { place "$1" "$(rows "$1" | awk -v key="$(printf '%08x' "$2")" '$1 == key {print $2; exit}')"; }
+# part_place FILE N: where the first row of part N lies
+part_place() { place "$1" "$(rows "$1" | awk -v key="$(printf '%08x' "$2")" '$1 == key {print $2; exit}')"; }
 
-# blocks_beside FILE AT: the numbers of the blocks that have a row on the page of that byte
-blocks_beside() {
-  local page key hex
-  page=$(page_size "$1")
-  rows "$1" | while read -r key hex; do
-    [ $(($(place "$1" "$hex") / page)) != $(($2 / page)) ] || echo $((16#$key))
-  done | uniq
+# parts_beside FILE AT: the numbers of the parts that have a row on the page of that byte
+parts_beside() {
+  local size key
+  size=$(page_size "$1")
+  od -An -v -tx1 -j$(($2 / size * size)) -N"$size" "$1" | tr -d ' \n' >"$TMP/page"
+  rows "$1" | awk 'FILENAME == ARGV[1] {page = $0; next} index(page, substr($2, 1, 200)) {print $1}' "$TMP/page" - | uniq | while read -r key; do echo $((16#$key)); done
 }
 
 flip() {

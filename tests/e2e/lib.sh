@@ -92,6 +92,7 @@ begin() { # begin NAME
 }
 
 sanitized() { [ "${CF_SANITIZERS:-0}" = 1 ]; }
+own_make() { env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make "$@"; } # nothing of a make that started the test
 long() { [ "${CF_LONG:-0}" = 1 ]; }
 
 # The number for a quick, a normal, a long run: what instruments or a request for the full counts change is size, not cases.
@@ -141,7 +142,7 @@ stop() { # stop PID: ask a child to end, wait for it; false: it had to be killed
 # Pids of processes that run a program of ours out of $TMP, whoever started them.
 ours() { find /proc -maxdepth 2 -path '/proc/[0-9]*/exe' -lname "$TMP/bin/*" 2>/dev/null | cut -d/ -f3; }
 
-# The owner of the ledger: the process of ours that has a file of DATA/env open.
+# The owner of the ledger: the process of ours that has a file of DATA/env open; while it still opens the ledger it has none at moments.
 owner() {
   local pid
   for pid in $(ours); do
@@ -234,6 +235,14 @@ run() {
   cli "$@" >"$TMP/out" 2>"$TMP/err" </dev/null
   got=$?
   if [ "$got" = "$want" ]; then pass "$name"; else fail "$name" "status $got, not $want" "$(head -c 600 "$TMP/out")" "$(head -c 600 "$TMP/err")"; fi
+}
+# on_terminal COLUMNS ARGUMENTS…: standard output and error are a terminal, $TERM_AS; what comes is $TMP/out, the status $ENDED.
+on_terminal() {
+  local columns=$1
+  shift
+  script -qec "stty cols $columns 2>/dev/null; TERM=${TERM_AS:-xterm} NO_COLOR=${NO_COLOR:-} $(printf ' %q' ${AS[@]+"${AS[@]}"} "$CLI" "$@")" /dev/null </dev/null >"$TMP/typed" 2>&1
+  ENDED=$?
+  sed 's/\r$//' "$TMP/typed" >"$TMP/out"
 }
 run_conf() { run "$@" --config "$CONF"; }           # with the ledger of make_ledger
 says() { like "$(cat "$TMP/out")" "$1" "$2"; }      # says REGEX NAME: on standard output

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A ledger that an older build made opens, verifies, migrates and takes on; also where the first start of this one is killed in the middle.
 #
-# CF_BEFORE is a directory where that version was built, as the one before segments were told of in the chain; without it this is skipped:
+# CF_BEFORE is a directory where that version was built, best one before segments were told of in the chain: only such a ledger migrates. Without it this is skipped:
 # `CF_BEFORE=… make check TESTS=tests/e2e/older.sh`. What such a ledger is to the modules: tests/unit/ledger/test_warden.c and its old_ledger.c.
 [ -x "${CF_BEFORE:-}/counterfoil.fcgi" ] || { echo "# skipped: CF_BEFORE names no directory with an older build"; exit 77; }
 . "$(dirname "$0")/lib.sh"
@@ -89,6 +89,9 @@ cli import --config "$CONF" --source app "$TMP/app.json" >>"$TMP/log/import" 2>&
 lighttpd_start
 post writer "$TMP/events.json"
 is "$STATUS $(json .accepted)" "200 800" "the older build takes events"
+echo '{"id":"huge","action":"a","status":0,"attributes":{"n":1e400}}' >"$TMP/huge.json"
+post writer "$TMP/huge.json"
+is "$STATUS $(json .accepted)" "200 1" "and a number that is refused today"
 http_as admin --data '' "/v1/tokens/$(sed -nE 's/.*cf_([a-z0-9]{10})_.*/\1/p' "$TMP/token.gone")/revoke"
 is "$STATUS" 200 "a token is revoked"
 for seq in 5 300 1200; do # kept checkpoints, and an event after each, so that the next is another
@@ -103,18 +106,20 @@ for ((end = SECONDS + PATIENCE; $(find "$DATA/segments" -name '*-0' | wc -l) < S
 done
 abilities "$TMP/could"
 http_as reader '/v1/events?source=app&limit=all&format=ndjson'
-jq -c 'select(.seq) | del(.seq, .recorded, .kind)' "$TMP/body" >"$TMP/there.json"
+jq -c 'select(.seq) | del(.seq, .recorded, .kind, .writer)' "$TMP/body" >"$TMP/there.json"
 end_processes
 kept=$(sed -n '2,3p' "$DATA.signer/state" | paste -s -d ' ')
 mkdir "$TMP/kept"
 mv "$DATA" "$DATA.signer" "$TMP/kept/"
 note "$(sed -n 2p "$TMP/kept/data.signer/state") records, $(find "$TMP/kept/data/segments" -type f | wc -l) segments, $(wc -l <"$TMP/could") abilities"
 
+migrates() { [ -z "$(find "$TMP/kept/data/segments" -name '*.sums' -print -quit)" ]; }
+
 # ---- the first start
 
 use "$CF_BUILDDIR"
 take
-: >"$TMP/log/lighttpd.stderr"
+: >"$TMP/log/lighttpd.breakage.log"
 lighttpd_start
 for ((end = SECONDS + PATIENCE; ; )); do
   http /readyz
@@ -127,8 +132,9 @@ is "$(json 'keys_unsorted | join(" ")')" "ready posted_dropped damaged missing m
 is "$(find "$DATA/segments" -name '*.sums' | wc -l)" "$(find "$DATA/segments" -name '*-0' | wc -l)" "each has its sums"
 abilities "$TMP/can"
 check "each token can do what it could, and no more" diff "$TMP/could" "$TMP/can"
-is "$(grep -c 'tokens of an older version' "$TMP/log/lighttpd.stderr")" 1 "it is said once that they were told anew"
-is "$(grep -E ' (error|warning): ' "$TMP/log/lighttpd.stderr" | grep -v 'could not be answered')" "" "nothing in the log alarms"
+is "$(grep -c 'tokens of an older version' "$TMP/log/lighttpd.breakage.log")" "$(migrates && echo 1 || echo 0)" "it is said once if they were told anew"
+# Sessions end where a copy was put back.
+is "$(grep -E ' (error|warning): ' "$TMP/log/lighttpd.breakage.log" | grep -vE 'could not be answered|all sessions of the page end')" "" "nothing in the log alarms"
 for mode in quick full deep; do
   http_as auditor "/v1/verify?mode=$mode&size=${kept% *}&root=$(jq -nr --arg root "${kept#* }" '$root | @uri')"
   is "$(json '"\(.ok) \(.complete) \(.states.unsworn) \(.errors | length)"')" "true true 0 0" "verify $mode, which extends what was signed"
@@ -141,6 +147,10 @@ for seq in 5 300 1200; do
   http_as auditor "/v1/verify?mode=full&size=$size&root=$(jq -nr --arg root "$root" '$root | @uri')"
   is "$(json .ok)" true "and the old one's head, of $size records, is this ledger's"
 done
+http_as reader '/v1/events?id=huge&attributes.n=1e400'
+is "$(grep -o '"attributes":.*}}' "$TMP/body" | cut -d , -f 1)" '"attributes":{"n":1e400}}]' "a number that is refused today is given as it was taken"
+post writer "$TMP/huge.json"
+is "$STATUS $(json '.errors[0].member')" "422 attributes" "and refused"
 duplicates "what was posted, by the same token" writer "$TMP/events.json"
 sed 's/^{/{"source":"writer",/' "$TMP/events.json" >"$TMP/others.json"
 duplicates "by another token" gateway "$TMP/others.json"
@@ -177,7 +187,7 @@ for ((i = 0; i < KILLS; i++)); do
   }
 done
 is "$i" "$KILLS" "each of $KILLS kills is got over"
-check "and $half of them came between two segments" [ "$half" -gt 0 ]
+! migrates || check "and $half of them came between two segments" [ "$half" -gt 0 ]
 lighttpd_start
 abilities "$TMP/can"
 check "each token can do what it could, after a kill too" diff "$TMP/could" "$TMP/can"

@@ -140,13 +140,15 @@ paging() {
 
 all_seqs() { ask_pages reader "kind=all&limit=10000&fields=seq&order=asc"; }
 
-# Which records lie on the page of that byte: sets BAD_FROM and BAD_TO.
+# Which records lie on the page of that byte: sets BAD_FROM and BAD_TO; and TOLD_FROM and TOLD_TO, since damage is told by whole blocks.
 damage_range() { # damage_range FILE AT
   local first
   first=$((10#$(basename "$1" | cut -d - -f 1)))
-  blocks_beside "$1" "$2" >"$TMP/beside"
-  BAD_FROM=$((first + 64 * $(head -n 1 "$TMP/beside")))
-  BAD_TO=$((first + 64 * ($(tail -n 1 "$TMP/beside") + 1)))
+  parts_beside "$1" "$2" >"$TMP/beside"
+  BAD_FROM=$((first + 16 * $(head -n 1 "$TMP/beside")))
+  BAD_TO=$((first + 16 * ($(tail -n 1 "$TMP/beside") + 1)))
+  TOLD_FROM=$((BAD_FROM / 64 * 64))
+  TOLD_TO=$(((BAD_TO + 63) / 64 * 64))
 }
 
 damage() {
@@ -154,14 +156,14 @@ damage() {
   segment=$(segments | sed -n 3p)
   total=$(all_seqs | wc -l)
   lighttpd_down
-  at=$(($(block_place "$segment" 5) + 20))
+  at=$(($(part_place "$segment" 5) + 20))
   damage_range "$segment" "$at"
   cp -p "$segment" "$TMP/segment.saved"
   flip "$segment" "$at"
   note "flipped byte $at of $(basename "$segment"): seqs $BAD_FROM to $((BAD_TO - 1)) are on its page"
   lighttpd_start
   verdict
-  is "$OK $FIRST_BAD" "false true $BAD_FROM" "verify is not ok and names the first bad seq"
+  is "$OK $FIRST_BAD" "false true $TOLD_FROM" "verify is not ok and names the first bad seq"
   damaged_reads "$total"
   damaged_queries
   lighttpd_down
@@ -208,11 +210,11 @@ damaged_reads() { # damaged_reads TOTAL
   seq $((BAD_FROM - 100)) $((BAD_TO + 100 < $1 ? BAD_TO + 100 : $1 - 1)) >"$TMP/each"
   awk -v url="$URL" '{print "url = \"" url "/v1/events/" $1 "\"\noutput = /dev/null"}' "$TMP/each" >"$TMP/each.curl"
   curl -q -sS --noproxy '*' -H @"$TMP/token.reader" -K "$TMP/each.curl" -w '%{http_code}\n' 2>>"$TMP/log/curl" |
-    paste "$TMP/each" - | awk -v from="$BAD_FROM" -v to="$BAD_TO" '{want = $1 >= from && $1 < to ? 500 : 200; if ($2 != want) print}' >"$TMP/each.wrong"
-  is "$(head -n 5 "$TMP/each.wrong")" "" "one by one, exactly those on the page cannot be read"
+    paste "$TMP/each" - | awk -v from="$TOLD_FROM" -v to="$TOLD_TO" '{want = $1 >= from && $1 < to ? 500 : 200; if ($2 != want) print}' >"$TMP/each.wrong"
+  is "$(head -n 5 "$TMP/each.wrong")" "" "one by one, exactly those of the blocks on the page cannot be read"
   http_as reader "/v1/events?seq_from=$((BAD_FROM - 10))&seq_to=$((BAD_TO + 10))&kind=all&limit=10000"
   answers "a question over the page is refused" 500 store-damaged
-  is "$(json ".seq_from >= $BAD_FROM and .seq_to <= $BAD_TO and .seq_to == .seq_from + 64")" true "and names a block of it"
+  is "$(json "\"\(.seq_from) \(.seq_to)\"")" "$TOLD_FROM $TOLD_TO" "and names all of it"
 }
 
 # No question is answered wrongly or silently short: it has the right count, or it is an error and does concern the page.

@@ -28,8 +28,14 @@ cp -a "$DATA" "$TMP/newest"
 rm -rf "$DATA" && cp -a "$TMP/backup" "$DATA"
 run_conf "the backup is old" 1 verify
 complains 'counterfoil recover' "and it is said what to do"
+for command in "query user=alice" "token list" "import --source z $TMP/sample"; do
+  # shellcheck disable=SC2086 # a command and its arguments
+  cli $command --config "$CONF" >"$TMP/out" 2>"$TMP/err" </dev/null
+  complains 'counterfoil recover' "${command%% *} says so too"
+done
 sums >"$TMP/before"
 run_conf "recover" 1 recover
+cp "$TMP/out" "$TMP/told"
 says "here: +70[0-9] records" "what is here"
 says "signed: +$signed records, says $DATA.signer/state" "what was signed, and who says so"
 says "lost: +records 70[0-9] to $((signed - 1))" "what is lost"
@@ -108,6 +114,10 @@ chmod 640 "$TMP/second.conf"
 [ -z "$RUN_AS" ] || chown "$RUN_AS:" "$TMP/second.conf"
 first=$CONF
 CONF=$TMP/second.conf
+here=$(sed -n 's/^here: *\([0-9]*\) records.*/\1/p' "$TMP/told")
+run_conf "it says what it is" 0 query --json kind=service,loss order=asc
+is "$(jq -r '.events[].body | .what // .reason' "$TMP/out" | head -n 3 | paste -sd' ')" "start restore gap" "restored, with a gap"
+is "$(jq -r '.events[] | select(.kind == "loss") | .body.count' "$TMP/out")" "$((signed - here))" "of as many records as are lost"
 run_conf "goes on" 0 import --source z "$TMP/sample"
 run_conf "and verifies" 0 verify
 run_conf "its first record" 0 query --json kind=genesis

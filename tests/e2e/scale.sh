@@ -6,7 +6,7 @@
 . "$lib/servers.sh"
 . "$lib/ask.sh"
 
-EVENTS=$(count 20000 200000 2000000)
+EVENTS=$(count 20000 80000 2000000)
 QUESTIONS=$(count 12 16 24)
 MEMORY_MAX=$(count 2000000 307200 307200) # KiB
 SEED=${CF_SEED:-$RANDOM}
@@ -179,14 +179,14 @@ verify_once() {
 }
 
 begin scale
-make_ledger segment_records="$(count 4096 32768 131072)"
+make_ledger segment_records="$(count 4096 16384 131072)"
 add_token writer writer
 add_token other writer
 add_token reader reader
 add_token auditor auditor
 lighttpd_start
 fill
-check "several segments" rolled_up "$(count 4 6 14)"
+check "several segments" rolled_up "$(count 4 4 14)"
 memory "after the events"
 scan
 questions

@@ -117,7 +117,7 @@ serve_start() {
 
 # conf_copy NAME SED…: the shipped configuration with this test's places
 conf_copy() {
-  sed -e "s|/usr/lib/counterfoil/|$TMP/bin/|g; s|/etc/counterfoil/counterfoil.conf|$CONF|g; s|/run/lighttpd/|$TMP/|g; s|/run/counterfoil/|$TMP/|g" \
+  sed -e "s|/usr/lib/counterfoil/|$TMP/bin/|g; s|/etc/counterfoil/counterfoil.conf|$CONF|g; s|/run/lighttpd/|$TMP/|g; s|/var/log/lighttpd/|$TMP/log/lighttpd.|g; s|/run/counterfoil/|$TMP/|g" \
     "${@:2}" "$CF_SRCDIR/conf/$1" >"$TMP/conf/$1"
 }
 
@@ -127,9 +127,9 @@ server.document-root = "$TMP/htdocs"
 server.bind = "127.0.0.1"
 server.port = $PORT
 server.errorlog = "$TMP/log/lighttpd.error"
-server.breakagelog = "$TMP/log/lighttpd.stderr"
 server.upload-dirs = ( "$TMP" )
-server.modules = ( "mod_accesslog", "mod_setenv" )
+server.modules = ( "mod_accesslog", "mod_setenv", "mod_extforward" )
+extforward.forwarder = ( "127.0.0.1" => "trust" )
 accesslog.filename = "$TMP/log/lighttpd.access"
 mimetype.assign = ( ".html" => "text/html", "" => "application/octet-stream" )
 setenv.add-environment = ( "COUNTERFOIL_CONF" => "$CONF" )

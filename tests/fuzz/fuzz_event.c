@@ -10,6 +10,8 @@
 #include "lib/base/codec.h"
 #include "lib/base/diag.h"
 #include "lib/base/die.h"
+#include "lib/base/utf8.h"
+#include "lib/record/attributes.h"
 #include "lib/record/event.h"
 #include "lib/record/json.h"
 #include "lib/record/scan.h"
@@ -53,9 +55,28 @@ static void check_stored(const struct cf_record *r)
   cf_record_encode(r, 0, &b);
   cf_reader_init(&reader, b.p, b.n);
   CF_ASSERT(cf_record_decode(&reader, r->seq, 0, &back) == CF_OK && cf_reader_at_end(&reader));
-  CF_ASSERT(cf_record_same(r, &back) && back.time_us == r->time_us &&
+  CF_ASSERT(cf_record_same(r, &back) &&
+            cf_record_effective_us(&back) == cf_record_effective_us(r) &&
             back.recorded_us == r->recorded_us);
   cf_buf_fini(&b);
+}
+
+static bool is_text(const void *context, struct cf_str value)
+{
+  (void)context;
+  CF_ASSERT(cf_utf8_ok(value));
+  return false;
+}
+
+/* Questions can walk them, whatever they hold. */
+static void check_attributes(struct cf_values *values)
+{
+  static const char *const paths[] = {"", "a", "a.b", "n..x"};
+  struct cf_str text = values->v[CF_M_ATTRIBUTES];
+  bool found;
+  for (size_t i = 0; text.p != NULL && i < sizeof paths / sizeof paths[0]; i++)
+    CF_ASSERT(cf_attributes_look(text, cf_str_from(paths[i]), &values->scratch, is_text, NULL,
+                                 &found) == CF_OK);
 }
 
 /* Each value that can be judged by itself is one, and travels with the event
@@ -74,6 +95,7 @@ static void check_values(const struct cf_event *event)
     struct cf_str want = cf_member_table[m].indexed ? values.v[m] : (struct cf_str){NULL, 0};
     CF_ASSERT((got.p == NULL) == (want.p == NULL) && cf_str_eq(got, want));
   }
+  check_attributes(&values);
   CF_ASSERT(values.v[CF_M_SOURCE].n > 0 && values.v[CF_M_OUTCOME].n > 0);
   cf_values_fini(&values);
 }

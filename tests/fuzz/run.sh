@@ -5,7 +5,7 @@
 # New inputs go to BUILDDIR/fuzz-TARGET/corpus; what crashes it is left in BUILDDIR/fuzz-TARGET.
 set -euo pipefail
 
-[ $# -ge 2 ] || { echo "usage: run.sh event|logline|record|records|request SECONDS [BUILDDIR]" >&2; exit 2; }
+[ $# -ge 2 ] || { echo "usage: run.sh event|logline|record|records|request|segment SECONDS [BUILDDIR]" >&2; exit 2; }
 command -v "${CLANG:-clang}" >/dev/null || { echo "no ${CLANG:-clang}: apt-get install clang libclang-rt-dev" >&2; exit 2; }
 target=$1
 seconds=$2
@@ -18,19 +18,28 @@ work=$build/fuzz-$target
 # What a target needs beyond the two lowest rooms.
 sources=()
 libs=()
+max_len=8192
 case $target in
-  logline) sources=("$root"/lib/input/{input,lines,logline*}.c) ;;
+  logline)
+    sources=("$root"/lib/input/{input,lines,logline*,packing,stream}.c)
+    libs=(-lz -llzma -lbz2)
+    max_len=512 # a few lines: each byte more is read some twenty times
+    ;;
   records) sources=("$root"/fcgi-app/door/fcgi_{head,records}.c) ;;
   request)
     sources=("$root"/lib/{index,proof,segment,ledger,query,evidence,output}/*.c "$root"/fcgi-app/{http,who,page,routes}/*.c)
     libs=(-ldb-5.3 -lz)
     ;;
+  segment)
+    sources=("$root"/lib/{index,segment}/*.c)
+    libs=(-ldb-5.3)
+    ;;
 esac
 
 mkdir -p "$work/corpus"
 read -ra flags <<< "$(pkg-config --cflags --libs json-c libcrypto libzstd)"
-"${CLANG:-clang}" -g -O1 -std=gnu11 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -pthread \
-  -I"$build" -I"$root" -DCF_SYSCONFDIR='"/etc"' -DCF_WWWDIR='"/usr/share"' \
+"${CLANG:-clang}" -g -O2 -std=gnu11 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -pthread \
+  -I"$build" -I"$root" \
   "$root/tests/fuzz/fuzz_$target.c" "$root"/lib/base/*.c "$root"/lib/record/*.c "${sources[@]}" "${flags[@]}" "${libs[@]}" -o "$work/fuzz"
 cd "$work"
-exec ./fuzz -max_total_time="$seconds" -timeout=10 -max_len=8192 "${@:4}" corpus "$root/tests/fuzz/corpus/$target"
+exec ./fuzz -max_total_time="$seconds" -timeout=10 -max_len="$max_len" "${@:4}" corpus "$root/tests/fuzz/corpus/$target"

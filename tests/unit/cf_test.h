@@ -17,6 +17,8 @@
 #include "lib/base/err.h"
 
 #include <check.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +27,26 @@
 #include <unistd.h>
 
 #define CF_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* For the report of a crash, Check writes to a file at every assertion that
+ * holds, which costs more than most of what is asserted. Here each line of a
+ * source writes once. */
+static inline void cf_test_mark(const char *file, int line)
+{
+  static atomic_bool marked[1024];
+  if (!atomic_exchange(&marked[(unsigned)line % CF_COUNT(marked)], true))
+    _mark_point(file, line);
+}
+#define _mark_point(file, line) cf_test_mark(file, line)
+
+/* xorshift64*: the same numbers run after run. From 0 to below - 1. */
+static inline uint64_t cf_test_random(uint64_t *state, uint64_t below)
+{
+  *state ^= *state >> 12;
+  *state ^= *state << 25;
+  *state ^= *state >> 27;
+  return (*state * UINT64_C(2685821657736338717) >> 16) % below;
+}
 
 /* A row a test. Rows of the same tcase that stand together share one TCase and
  * its fixture, given by the first of them. */

@@ -100,7 +100,7 @@ static const struct {
     {"\xc2\x9b"
      "31m",
      "\\xc2\\x9b31m"},
-    {"\xc2\x80\xc2\xa0", "\\xc2\\x80\xc2\xa0"},
+    {"\xc2\x80\xc2\xa0", "\\xc2\\x80\\xc2\\xa0"},
     {"\x9b"
      "31m",
      "\\x9b31m"},
@@ -152,6 +152,24 @@ START_TEST(test_rated)
   ck_assert_ptr_nonnull(strstr(text, "error: page 100\n"));
   cf_log_rated(&rate, CF_LOG_ERROR, "page %u", 101);
   ck_assert_uint_eq(lines(), CF_LOG_RATE + 4);
+}
+END_TEST
+
+/* Of those that are equal, one a minute, which leaves room for others. */
+START_TEST(test_rated_equal)
+{
+  struct cf_log_rate rate = {0};
+
+  for (unsigned i = 0; i < 50; i++)
+    for (unsigned segment = 0; segment < 3; segment++)
+      cf_log_rated(&rate, CF_LOG_ERROR, "segment %u is missing", segment);
+  ck_assert_uint_eq(lines(), 3);
+  rate.since_us -= 60000000;
+  cf_log_rated(&rate, CF_LOG_ERROR, "segment %u is missing", 1);
+  cf_log_rated(&rate, CF_LOG_ERROR, "segment %u is missing", 1);
+  ck_assert_uint_eq(lines(), 5);
+  ck_assert_ptr_nonnull(
+      strstr(text, "error: 147 messages of the kind of the next one were left out\n"));
 }
 END_TEST
 
@@ -211,13 +229,43 @@ START_TEST(test_append)
 }
 END_TEST
 
+/* What was renamed gets no more, and where no new file can be made the old one
+ * goes on. */
+START_TEST(test_reopen)
+{
+  char away[300];
+
+  ck_assert_ok(cf_diag_open(path, "other", NULL));
+  snprintf(away, sizeof away, "%s.1", path);
+  cf_log(CF_LOG_INFO, "one");
+  ck_assert_int_eq(rename(path, away), 0);
+  cf_log(CF_LOG_INFO, "two");
+  ck_assert_ok(cf_diag_reopen(NULL));
+  cf_log(CF_LOG_INFO, "three");
+  read_log();
+  ck_assert_ptr_null(strstr(text, "two"));
+  ck_assert_ptr_nonnull(strstr(text, " other["));
+  ck_assert_ptr_nonnull(strstr(text, "info: three\n"));
+  ck_assert_int_eq(unlink(path), 0);
+  ck_assert_int_eq(mkdir(path, 0700), 0);
+  ck_assert_err(cf_diag_reopen(NULL), CF_E_SYSTEM);
+  cf_log(CF_LOG_INFO, "four");
+  ck_assert_int_eq(rmdir(path), 0);
+  ck_assert_int_eq(rename(away, path), 0);
+  read_log();
+  ck_assert_ptr_nonnull(strstr(text, "info: two\n"));
+}
+END_TEST
+
 START_TEST(test_open_fails)
 {
   struct cf_fault fault;
 
   ck_assert_err(cf_diag_open("/nonexistent/log", "test", &fault), CF_E_SYSTEM);
   ck_assert_str_eq(fault.at, "/nonexistent/log");
-  ck_assert_str_eq(fault.detail, "cannot open the log file: No such file or directory");
+  ck_assert_str_eq(
+      fault.detail,
+      "cannot open the log file (make its directory, and let this user write there): No such file or directory");
   cf_log(CF_LOG_INFO, "still here");
   ck_assert_str_eq(message("info"), "still here");
 }
@@ -264,9 +312,11 @@ int main(void)
       {.tcase = "diag", .setup = open_log, .teardown = close_log, .test = test_form, .loops = 3},
       {.tcase = "diag", .test = test_hostile, .loops = CF_COUNT(hostile)},
       {.tcase = "diag", .test = test_rated},
+      {.tcase = "diag", .test = test_rated_equal},
       {.tcase = "diag", .test = test_long, .loops = 3},
       {.tcase = "diag", .test = test_threads},
       {.tcase = "diag", .test = test_append},
+      {.tcase = "diag", .test = test_reopen},
       {.tcase = "diag", .test = test_open_fails},
       {.tcase = "diag", .test = test_die, .loops = 2},
   };

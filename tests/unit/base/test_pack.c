@@ -258,6 +258,112 @@ START_TEST(test_threads)
 }
 END_TEST
 
+/* ---- dictionaries ---- */
+
+/* Many short texts that are much like each other. */
+static size_t line_put(struct cf_buf *b, unsigned i)
+{
+  size_t before = b->n;
+
+  cf_buf_putf(b, "\"method\":\"GET\",\"status\":%u,\"outcome\":\"success\",\"path\":\"/%u/%u\"",
+              200 + i % 7, i % 13, i * 7919 % 1000);
+  return b->n - before;
+}
+
+#define LINES 200
+
+static void dictionary_make(struct cf_buf *words)
+{
+  struct cf_buf lines;
+  size_t lengths[LINES];
+
+  cf_buf_init(&lines, 1 << 20);
+  cf_buf_init(words, 1 << 20);
+  for (unsigned i = 0; i < LINES; i++)
+    lengths[i] = line_put(&lines, i);
+  ck_assert_ok(
+      cf_dictionary_make(cf_buf_str(&lines), cf_buf_str(&lines), lengths, LINES, 4096, words));
+  cf_buf_fini(&lines);
+}
+
+/* 0: with a dictionary, 1: with an empty one. */
+START_TEST(test_dictionary)
+{
+  struct cf_dictionary *d = NULL;
+  struct cf_packer *packer = NULL;
+  struct cf_buf words, frame, text, line;
+
+  dictionary_make(&words);
+  ck_assert(words.n > 256 && words.n <= 4096);
+  if (_i == 1)
+    cf_buf_reset(&words);
+  ck_assert_ok(cf_packer_new(cf_buf_str(&words), &packer));
+  ck_assert_ok(cf_dictionary_new(cf_buf_str(&words), &d));
+  cf_buf_init(&frame, 1 << 20);
+  cf_buf_init(&text, 1 << 20);
+  cf_buf_init(&line, 1 << 20);
+  for (unsigned i = 0; i < 3; i++) {
+    cf_buf_reset(&line);
+    cf_buf_reset(&frame);
+    cf_buf_reset(&text);
+    line_put(&line, 1000 + i);
+    ck_assert_ok(cf_packer_pack(packer, line.p, line.n, &frame));
+    ck_assert(_i == 1 || frame.n < line.n / 2);
+    ck_assert_ok(cf_dictionary_unpack(d, frame.p, frame.n, &text));
+    ck_assert_bytes(text.p, text.n, line.p, line.n);
+  }
+  for (size_t n = 0; n < frame.n; n++)
+    ck_assert_err(cf_dictionary_unpack(d, frame.p, n, &text), CF_E_SYNTAX);
+  enum cf_err without = cf_unpack(frame.p, frame.n, &text);
+  ck_assert(_i == 1 ? without == CF_OK : without == CF_E_SYNTAX);
+  cf_packer_free(packer);
+  cf_dictionary_free(d);
+  cf_buf_fini(&words);
+  cf_buf_fini(&frame);
+  cf_buf_fini(&text);
+  cf_buf_fini(&line);
+}
+END_TEST
+
+/* What is damaged is refused, or a dictionary that unpacks something else or
+ * nothing: no byte of it leads astray. */
+START_TEST(test_dictionary_damaged)
+{
+  struct cf_packer *packer = NULL;
+  struct cf_buf words, frame, text, line;
+  unsigned refused = 0;
+
+  dictionary_make(&words);
+  ck_assert_ok(cf_packer_new(cf_buf_str(&words), &packer));
+  cf_buf_init(&frame, 1 << 20);
+  cf_buf_init(&text, 1 << 16);
+  cf_buf_init(&line, 1 << 20);
+  line_put(&line, 1234);
+  ck_assert_ok(cf_packer_pack(packer, line.p, line.n, &frame));
+  for (size_t at = 0; at < words.n; at += at < 300 ? 1 : 37) {
+    struct cf_dictionary *d = NULL;
+    words.p[at] ^= 0x5a;
+    enum cf_err err = cf_dictionary_new(cf_buf_str(&words), &d);
+    words.p[at] ^= 0x5a;
+    refused += err != CF_OK;
+    if (err != CF_OK) {
+      ck_assert_err(err, CF_E_SYNTAX);
+      continue;
+    }
+    cf_buf_reset(&text);
+    err = cf_dictionary_unpack(d, frame.p, frame.n, &text);
+    ck_assert(err == CF_OK || err == CF_E_SYNTAX);
+    cf_dictionary_free(d);
+  }
+  ck_assert_uint_gt(refused, 5);
+  cf_packer_free(packer);
+  cf_buf_fini(&words);
+  cf_buf_fini(&frame);
+  cf_buf_fini(&text);
+  cf_buf_fini(&line);
+}
+END_TEST
+
 int main(void)
 {
   const struct cf_test tests[] = {
@@ -274,6 +380,8 @@ int main(void)
       {.tcase = "pack", .test = test_bomb, .loops = 8},
       {.tcase = "pack", .test = test_pack_full},
       {.tcase = "pack", .test = test_threads},
+      {.tcase = "dictionary", .test = test_dictionary, .loops = 2},
+      {.tcase = "dictionary", .test = test_dictionary_damaged},
   };
   return cf_test_run("pack", tests, CF_COUNT(tests));
 }

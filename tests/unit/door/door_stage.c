@@ -6,6 +6,7 @@
 #include "tests/unit/door/door_stage.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -90,6 +91,44 @@ static void serve_upload(struct cf_transport *t)
   (void)!put(t, err == CF_OK ? "read" : cf_err_word(err));
 }
 
+unsigned door_threads = 4;
+
+static void serve_meet(struct cf_transport *t)
+{
+  static atomic_uint here;
+  unsigned all = (atomic_fetch_add(&here, 1) / door_threads + 1) * door_threads;
+
+  for (unsigned ms = 0; atomic_load(&here) < all && ms < 5000; ms++)
+    usleep(1000);
+  (void)!put(t, atomic_load(&here) < all ? "alone" : "met");
+}
+
+#define LATER_MAX 32
+static struct cf_transport *later[LATER_MAX];
+static pthread_mutex_t later_lock = PTHREAD_MUTEX_INITIALIZER;
+atomic_uint door_left;
+
+static void serve_later(struct cf_transport *t)
+{
+  if (!t->leave(t->context)) {
+    (void)!put(t, "Status: 200 OK\r\n\r\nstayed");
+    return;
+  }
+  pthread_mutex_lock(&later_lock);
+  later[atomic_load(&door_left)] = t;
+  atomic_fetch_add(&door_left, 1);
+  pthread_mutex_unlock(&later_lock);
+}
+
+void door_answer_later(void)
+{
+  for (unsigned i = 0; i < atomic_load(&door_left); i++) {
+    (void)!put(later[i], "Status: 200 OK\r\n\r\nlate");
+    later[i]->finish(later[i]->context);
+  }
+  atomic_store(&door_left, 0);
+}
+
 void door_serve_stub(void *context, struct cf_transport *t)
 {
   const char *query = t->param(t->context, "QUERY_STRING");
@@ -102,6 +141,10 @@ void door_serve_stub(void *context, struct cf_transport *t)
     serve_upload(t);
   else if (strcmp(query, "early") == 0)
     serve_early(t);
+  else if (strcmp(query, "later") == 0)
+    serve_later(t);
+  else if (strcmp(query, "meet") == 0)
+    serve_meet(t);
   else if (strcmp(query, "break") == 0) {
     (void)!put(t, "Status: 200 OK\r\n\r\nhalf");
     (void)!t->flush(t->context);
@@ -133,7 +176,7 @@ static void serve_relay(void *context, struct cf_transport *t)
 
 void door_start_owner(void)
 {
-  struct cf_fcgi_job job = {.threads = 4,
+  struct cf_fcgi_job job = {.threads = door_threads,
                             .parked = CF_PARK_MAX,
                             .owner_door = true,
                             .uid = geteuid(),

@@ -28,8 +28,17 @@ void door_tear_down(void);
 void door_start_owner(void);
 void door_stop_owner(void);
 
-/* Answers by QUERY_STRING: echo, params, upload, early, break, sleep. */
+/* Answers by QUERY_STRING: echo, params, upload, early, break, sleep, later,
+ * meet. */
 void door_serve_stub(void *context, struct cf_transport *t);
+/* Requests of `meet` wait until there are door_threads of them at once, and are
+ * answered "met"; "alone" after five seconds. */
+extern unsigned door_threads; /* of the owner that is started next */
+/* Those of `later` that left their worker: door_left of them, answered in the
+ * order in which they did by door_answer_later. One that may not leave is
+ * answered "stayed" at once. */
+extern atomic_uint door_left;
+void door_answer_later(void);
 /* Its echo: the door, "|", the body. */
 void door_serve_echo(struct cf_transport *t);
 

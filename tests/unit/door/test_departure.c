@@ -282,7 +282,7 @@ START_TEST(test_web_socket)
   for (size_t i = 0; i < CF_COUNT(bad); i++)
     ck_assert_err(cf_socket_listen_web(&door_conf, bad[i], &fd, NULL), CF_E_CONFIG);
   ck_assert_ok(cf_socket_listen_web(&door_conf, door_front_path, &fd, NULL));
-  ck_assert_err(cf_socket_listen_web(&door_conf, door_front_path, &again, NULL), CF_E_CONFIG);
+  ck_assert_err(cf_socket_listen_web(&door_conf, door_front_path, &again, NULL), CF_E_LOCKED);
   close(fd);
   ck_assert_ok(cf_socket_listen_web(&door_conf, door_front_path, &fd, NULL));
   close(fd);

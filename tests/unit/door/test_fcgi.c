@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "fcgi-app/door/fcgi_accept_in.h"
 #include "tests/unit/door/door_stage.h"
 
 #define SAYS(literal)         literal, sizeof(literal) - 1
@@ -178,6 +179,136 @@ START_TEST(test_trickle_behind_answer)
 }
 END_TEST
 
+/* ---- answers that come later ---- */
+
+#define LEFT_MAX (4 * CF_FCGI_LEFT) /* of the owner's four workers */
+#define LATER(flags) \
+  RECORD("\x01", "\x01", "\x00\x08") \
+  "\x00\x01" flags \
+  "\x00\x00\x00\x00\x00" RECORD("\x04", "\x01", \
+                                "\x00\x13") "\x0c\x05QUERY_STRINGlater" PARAMS_END INPUT_END
+
+static int ask_with(const char *says, size_t n)
+{
+  int fd = door_connect_owner();
+
+  ck_assert_int_eq(send(fd, says, n, MSG_NOSIGNAL), (ssize_t)n);
+  return fd;
+}
+
+static void check_answer(int fd, const char *words)
+{
+  char answer[400];
+
+  say(fd, "", 0, 1, answer, sizeof answer);
+  ck_assert_msg(strstr(answer, words) != NULL, "answered %s", answer);
+  close(fd);
+}
+
+static void wait_for_left(unsigned n)
+{
+  while (atomic_load(&door_left) < n)
+    usleep(1000);
+}
+
+/* Twice as many as there are workers wait, and the workers are free; one more
+ * stays with its worker, and so does who keeps its connection. */
+START_TEST(test_later)
+{
+  int fds[LEFT_MAX];
+  struct door_client c = {.left = 10};
+
+  check_answer(ask_with(SAYS(LATER("\x01"))), "stayed");
+  for (unsigned i = 0; i < LEFT_MAX; i++)
+    fds[i] = ask_with(SAYS(LATER("\x00")));
+  wait_for_left(LEFT_MAX);
+  ck_assert_ok(door_ask(door_connect_owner(), &c, "POST", "echo", NULL));
+  door_check_echo(&c, "web", 10);
+  check_answer(ask_with(SAYS(LATER("\x00"))), "stayed");
+  door_answer_later();
+  for (unsigned i = 0; i < LEFT_MAX; i++)
+    check_answer(fds[i], "late");
+  while (cf_fcgi_idle_us(door_owner) == 0) /* who brought the last may not be back yet */
+    usleep(1000);
+}
+END_TEST
+
+static void hear_answer(int fd)
+{
+  char answer[400];
+  size_t n = 0;
+
+  while (memmem(answer, n, SAYS(RECORD("\x03", "\x01", "\x00\x08"))) == NULL) {
+    ssize_t got = recv(fd, answer + n, sizeof answer - n, 0);
+    ck_assert_int_gt(got, 0);
+    n += (size_t)got;
+  }
+}
+
+/* What is asked last over a connection that had answers, at once or after a
+ * while: whoever would bring its answer might find no room for it, and wait
+ * until the peer has read. */
+START_TEST(test_later_not_behind_others)
+{
+  static const char later[] = LATER("\x00");
+  int fd = ask_with(SAYS(HEAD INPUT_END));
+
+  hear_answer(fd);
+  usleep((useconds_t)_i * 50000);
+  ck_assert_int_eq(send(fd, later, sizeof later - 1, MSG_NOSIGNAL), sizeof later - 1);
+  check_answer(fd, "stayed");
+}
+END_TEST
+
+static void *answer_in_a_while(void *arg)
+{
+  usleep(200000);
+  door_answer_later();
+  return arg;
+}
+
+START_TEST(test_stop_waits_for_later)
+{
+  pthread_t thread;
+  int fd = ask_with(SAYS(LATER("\x00")));
+
+  wait_for_left(1);
+  ck_assert_int_eq(cf_fcgi_idle_us(door_owner), 0);
+  ck_assert_int_eq(pthread_create(&thread, NULL, answer_in_a_while, NULL), 0);
+  (void)unlinkat(door_dir, "sock", 0);
+  ck_assert_ok(cf_fcgi_stop(door_owner, 10000000));
+  door_owner = NULL;
+  check_answer(fd, "late");
+  pthread_join(thread, NULL);
+}
+END_TEST
+
+/* ---- more workers than wait at the door ---- */
+
+#define MEET \
+  BEGIN RECORD("\x04", "\x01", "\x00\x12") "\x0c\x04QUERY_STRINGmeet" PARAMS_END INPUT_END
+#define MANY (3 * CF_ACCEPT_DOOR)
+
+static void set_up_many(void)
+{
+  door_threads = MANY;
+  door_set_up_both();
+}
+
+/* All of them are in a request at once, twice. */
+START_TEST(test_all_workers_come)
+{
+  int fds[MANY];
+
+  for (int round = 0; round < 2; round++) {
+    for (unsigned i = 0; i < MANY; i++)
+      fds[i] = ask_with(SAYS(MEET));
+    for (unsigned i = 0; i < MANY; i++)
+      check_answer(fds[i], "met");
+  }
+}
+END_TEST
+
 /* ---- who would keep it from stopping ---- */
 
 #define EARLY RECORD("\x04", "\x01", "\x00\x13") "\x0c\x05QUERY_STRINGearly"
@@ -216,6 +347,13 @@ int main(void)
       {.tcase = "peers", .test = test_peer_byte_by_byte, .loops = CF_COUNT(peers)},
       {.tcase = "peers", .test = test_trickle_behind_answer, .loops = CF_COUNT(unread)},
       {.tcase = "peers", .test = test_stop_waits_for_no_peer, .loops = CF_COUNT(keepers)},
+      {.tcase = "later", .test = test_later, .setup = door_set_up_both, .teardown = door_tear_down},
+      {.tcase = "later", .test = test_later_not_behind_others, .loops = 2},
+      {.tcase = "later", .test = test_stop_waits_for_later},
+      {.tcase = "many",
+       .test = test_all_workers_come,
+       .setup = set_up_many,
+       .teardown = door_tear_down},
   };
   return cf_test_run("fcgi", tests, CF_COUNT(tests));
 }

@@ -20,7 +20,7 @@ static int fds[WORKERS][2];
 
 static void set_up(void)
 {
-  ck_assert_ok(cf_holds_new(WORKERS, &holds));
+  ck_assert_ok(cf_holds_new(WORKERS, WORKERS, &holds));
   for (unsigned i = 0; i < WORKERS; i++) {
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds[i]), 0);
     paces[i] = (struct cf_pace){30 * SECOND, CF_PACE_BODY_S, 0, 0};

@@ -158,7 +158,7 @@ START_TEST(test_goes_on)
 END_TEST
 
 /* What root put into a ledger of somebody else's, and where that is told (NULL:
- * it does not matter). */
+ * it does not matter), or that nothing of it is the ledger's. */
 static const struct {
   const char *make, *at, *chown;
 } put_back[] = {
@@ -172,8 +172,10 @@ static const struct {
     {"install -m 644 /dev/null key/anchor-1", NULL, NULL},
     {"install -m 644 /dev/null way/data/segments/1", NULL, NULL},
     {"mkdir -m 700 way/data/lost+found", NULL, NULL},
-    {"install -m 600 /dev/null key/key && chown root key && chmod 755 key", NULL, NULL},
-    {"chown -R root way/data key", NULL, NULL},
+    {"install -m 600 /dev/null key/key && chown root key && chmod 755 key", "key", NULL},
+    {"chown -R root way/data key", "way/data", NULL},
+    {"touch way/data/env/meta && chown " OTHER " way/data/env/meta && chmod 0 way/data/env/meta",
+     "way/data/env/meta", NULL},
 };
 
 /* As whom the ledger belongs to; gives the exit status. */
@@ -188,6 +190,8 @@ static int explained(size_t i)
   if (put_back[i].at == NULL)
     return fault.at[0] != '\0';
   snprintf(where, sizeof where, "%s/%s", place, put_back[i].at);
+  if (put_back[i].chown == NULL)
+    return strcmp(fault.at, where) != 0 || strstr(fault.detail, ": ch") == NULL;
   snprintf(words, sizeof words,
            "this belongs to root, and what is in there has to belong to uid " OTHER
            ": chown -R " OTHER " %s/%s",

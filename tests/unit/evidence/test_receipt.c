@@ -12,7 +12,6 @@
 /* seqs within the second segment: */
 #define FORGED 300 /* this one is changed, */
 #define OTHER  310 /* this one is not */
-#define ROW    16  /* hashes a row */
 
 static enum cf_err receipt(uint64_t seq)
 {
@@ -87,23 +86,24 @@ START_TEST(test_forged_record)
 }
 END_TEST
 
+/* The root over its part of 16. */
 static void flip(struct cf_buf *value)
 {
-  value->p[(FORGED - 256) % ROW * CF_HASH_N] ^= 1;
+  const unsigned part = FORGED % CF_LEAVES_N / CF_LEAVES_PART;
+  value->p[offsetof(struct cf_leaves_kept, root) + part * CF_HASH_N] ^= 1;
 }
 
-/* A record whose kept hash was changed with it still does not lead to what was
- * signed. */
+/* What is kept of leaf hashes does not lead to what was signed. */
 START_TEST(test_forged_hash)
 {
   fill();
-  forge_row("hashes", (FORGED - 256) / ROW, flip);
+  forge_row("hashes", 0, flip);
   forge_end(FORGE_ROW);
   stage_open_ledger();
   ck_assert_err(receipt(FORGED), CF_E_DAMAGED);
   ck_assert_err(leaf(FORGED), CF_E_DAMAGED);
-  ck_assert_err(leaf(FORGED + 1), CF_E_DAMAGED);   /* its prev is another */
-  ck_assert_err(receipt(OTHER - 8), CF_E_DAMAGED); /* the hash is on its path */
+  ck_assert_err(leaf(FORGED + 1), CF_E_DAMAGED);   /* of its part */
+  ck_assert_err(receipt(OTHER - 8), CF_E_DAMAGED); /* that root is on its path */
   ck_assert_err(believed_leaf(FORGED), CF_E_DAMAGED);
   ck_assert_err(believed_leaf(FORGED + 1), CF_E_DAMAGED);
   ck_assert_ok(believed_leaf(OTHER));
@@ -178,6 +178,9 @@ START_TEST(test_proofs_hold)
       ck_assert_ok(inclusion(sizes[k] - 1, sizes[i]));
       ck_assert_ok(consistency(sizes[k], sizes[i]));
     }
+  for (uint64_t size = 1; size < 320; size += 11) /* every place in a part, every cut of one */
+    for (uint64_t seq = 0; seq < size; seq += 1 + seq / 48)
+      ck_assert_ok(inclusion(seq, size));
   ck_assert_ok(consistency(0, 5));
   ck_assert_ok(consistency(0, 0));
   ck_assert_err(inclusion(0, 0), CF_E_PARAMETER);
@@ -219,7 +222,7 @@ START_TEST(test_forged_tile)
   struct cf_proof proof;
   struct cf_fault fault = {.at = ""};
   struct liar liar = {.level = 1, .index = 1};
-  struct cf_signed_tree tree = {.hashes = {liar_get, &liar}};
+  struct cf_signed_tree tree = {.hashes = {.get = liar_get, .context = &liar}};
   stage_append_range(0, 1000, 100);
   stage_wait_for_segments(3);
   cf_buf_init(&note, CF_NOTE_MAX);

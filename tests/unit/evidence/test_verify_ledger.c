@@ -70,6 +70,9 @@ START_TEST(test_missing)
   ck_assert(!verify(CF_VERIFY_QUICK));
   ck_assert(stage_result->has_first_bad && stage_result->first_bad == 0);
   tells(CF_V_STORE_DAMAGED, "is not there");
+  ck_assert_uint_eq(stage_result->errors[0].last, 255);
+  ck_assert(!verify(CF_VERIFY_FULL));
+  ck_assert_uint_eq(stage_result->errors[0].last, 255);
 }
 END_TEST
 

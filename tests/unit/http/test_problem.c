@@ -76,6 +76,97 @@ START_TEST(test_too_late)
 }
 END_TEST
 
+/* ---- pages ---- */
+
+#define BROWSER "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8"
+
+static const struct {
+  const char *accept;
+  bool page;
+} accepts[] = {
+    {BROWSER, true},
+    {"text/html", true},
+    {"text/*", true},
+    {"application/json;q=0.5, text/html;q=0.9", true},
+    {"text/html, application/json", true},
+    {NULL, false},
+    {"", false},
+    {"*/*", false},
+    {"application/json, text/html", false},
+    {"application/problem+json, text/html;q=0.9", false},
+    {"application/x-ndjson", false},
+    {"text/csv", false},
+    {"text/html;q=0", false},
+};
+
+START_TEST(test_accept)
+{
+  if (accepts[_i].accept != NULL)
+    ck_assert_ok(cf_memory_param(&memory, "HTTP_ACCEPT", accepts[_i].accept));
+  ck_assert_ok(cf_response_problem(&response, CF_E_ROUTE, NULL, CF_STR("")));
+  ck_assert_ok(cf_response_end(&response));
+  ck_assert(cf_str_is(cf_memory_header(&memory, "Content-Type"),
+                      accepts[_i].page ? "text/html; charset=utf-8" : "application/problem+json"));
+  ck_assert_uint_eq(cf_memory_header(&memory, "Content-Security-Policy").n > 0, accepts[_i].page);
+  ck_assert_int_eq(cf_memory_status(&memory), 404);
+}
+END_TEST
+
+static const struct {
+  enum cf_err err;
+  const char *mount, *has, *lacks;
+} pages[] = {
+    {CF_E_TOKEN, "/audit", "<a href=\"/audit/login\">Sign in</a>", "Try again"},
+    {CF_E_TOKEN, "", "<a href=\"/login\">Sign in</a>", "Try again"},
+    {CF_E_ROLE, "/audit", "<a href=\"/audit/login\">Sign in</a>", "Try again"},
+    {CF_E_ROUTE, "/audit", "<a href=\"/audit/\">To the log</a>", "Sign in"},
+    {CF_E_NOTREADY, "/audit", "<a href=\"\">Try again</a>", "Sign in"},
+    {CF_E_ROLLBACK, "/audit", "<p class=\"hint\">503 rollback</p>", "Try again"},
+    {CF_E_SPACE, "/audit", "<h2>not enough free space</h2>", "Try again"},
+    {CF_E_PARAMETER, "/audit", "href=\"/audit/assets/style.css\"", "Sign in"},
+    {CF_E_PARAMETER, "/a\"><script>", "href=\"/a%22%3E%3Cscript%3E/assets/style.css\"", "<script"},
+    {CF_E_PARAMETER, "//evil.example", "href=\"/evil.example/\"", "\"//"},
+    {CF_E_PARAMETER, NULL, "</html>", "href"},
+};
+
+/* What it says, and the way on, in words; nothing in it is anybody's markup. */
+START_TEST(test_page)
+{
+  fault =
+      (struct cf_fault){"li<mit", "<script>alert(1)</script>\" onload='x' & \x1b[31m\xe2\x80\xae"};
+  ck_assert_ok(cf_memory_param(&memory, "HTTP_ACCEPT", BROWSER));
+  response.mount = cf_str_from(pages[_i].mount);
+  ck_assert_ok(cf_response_problem(&response, pages[_i].err, &fault, CF_STR("\"n\":1")));
+  ck_assert_ok(cf_response_end(&response));
+  const char *text = cf_buf_cstr(&memory.answer);
+  ck_assert_msg(strstr(text, pages[_i].has) != NULL, "no %s in %s", pages[_i].has, text);
+  ck_assert_msg(strstr(text, pages[_i].lacks) == NULL, "%s in %s", pages[_i].lacks, text);
+  ck_assert_ptr_nonnull(
+      strstr(text, "li&lt;mit: &lt;script&gt;alert(1)&lt;/script&gt;&quot; "
+                   "onload=&#39;x&#39; &amp; <mark>U+001B</mark>[31m<mark>U+202E</mark></p>"));
+  ck_assert_ptr_null(strstr(text, "<script>alert"));
+  ck_assert_int_eq(cf_memory_status(&memory), cf_err_status(pages[_i].err));
+  ck_assert(cf_str_is(cf_memory_header(&memory, "X-Frame-Options"), "DENY"));
+  ck_assert(cf_str_is(cf_memory_header(&memory, "Cache-Control"), "no-store"));
+  ck_assert(cf_str_is(cf_memory_header(&memory, "WWW-Authenticate"),
+                      pages[_i].err == CF_E_TOKEN ? "Bearer" : ""));
+}
+END_TEST
+
+/* Where nothing could be served, and no memory may be had, too; each error fits
+ * its room. */
+START_TEST(test_page_answer)
+{
+  ck_assert_ok(cf_memory_param(&memory, "HTTP_ACCEPT", BROWSER));
+  cf_problem_answer(&memory.transport, (enum cf_err)_i);
+  const char *text = cf_buf_cstr(&memory.answer);
+  ck_assert(cf_str_is(cf_memory_header(&memory, "Content-Type"), "text/html; charset=utf-8"));
+  ck_assert_uint_gt(cf_memory_header(&memory, "Content-Security-Policy").n, 0);
+  ck_assert_ptr_nonnull(strstr(text, cf_err_title((enum cf_err)_i)));
+  ck_assert_ptr_nonnull(strstr(text, "</html>\n"));
+}
+END_TEST
+
 /* ---- answers ---- */
 
 #define HEAD \
@@ -125,6 +216,9 @@ int main(void)
        .setup = setup,
        .teardown = teardown},
       {.tcase = "problem", .test = test_too_late},
+      {.tcase = "problem", .test = test_accept, .loops = CF_COUNT(accepts)},
+      {.tcase = "problem", .test = test_page, .loops = CF_COUNT(pages)},
+      {.tcase = "problem", .test = test_page_answer, .loops = CF_ERR_N},
       {.tcase = "problem", .test = test_answer, .loops = CF_COUNT(answers)},
       {.tcase = "problem", .test = test_every_answer, .loops = CF_ERR_N},
   };

@@ -120,6 +120,32 @@ END_TEST
 
 static const struct {
   const char *header;
+  bool takes;
+} codings[] = {
+    {NULL, false},
+    {"", false},
+    {"gzip", true},
+    {"GZip", true},
+    {"x-gzip", true},
+    {"deflate, gzip, br", true},
+    {"gzip;q=0", false},
+    {"gzip ; q=0.000", false},
+    {"gzip;q=0.001", true},
+    {"gzip;q=0, *", false},
+    {"*", true},
+    {"*;q=0", false},
+    {"br, *;q=0.5", true},
+    {"identity", false},
+    {"identity, gzip;q=0.5", false},
+    {"identity;q=0.5, gzip", true},
+    {"identity, gzip", true},
+    {"deflate, br", false},
+    {"gzipped", false},
+    {",;=,gzip", true},
+};
+
+static const struct {
+  const char *header;
   bool has;
 } etags[] = {
     {NULL, false},
@@ -137,7 +163,18 @@ static const struct {
     {"\"x\", *", false},
     {"w/\"ab\"", false},
     {"\"x\"\"ab\"", false},
+    {"\"ab-gzip\"", true},
+    {"\"x\", W/\"ab-gzip\"", true},
+    {"\"ab-gzi\"", false},
+    {"\"x-gzip\"", false},
 };
+
+START_TEST(test_takes_gzip)
+{
+  param("HTTP_ACCEPT_ENCODING", codings[_i].header);
+  ck_assert_int_eq(cf_request_takes_gzip(&request), codings[_i].takes);
+}
+END_TEST
 
 START_TEST(test_etag)
 {
@@ -176,6 +213,28 @@ START_TEST(test_bad_query)
 {
   ck_assert_err(parse(bad_queries[_i]), CF_E_PARAMETER);
   ck_assert_uint_eq(request.params_n, 0);
+}
+END_TEST
+
+/* A server that passes no query string on may have lost one. */
+START_TEST(test_lost)
+{
+  static const struct {
+    const char *uri;
+    enum cf_err err;
+  } rows[] = {{NULL, CF_E_PARAMETER}, {"/audit/?a=b", CF_E_PARAMETER}, {"/audit/", CF_OK}};
+  for (size_t i = 0; i < CF_COUNT(rows); i++) {
+    struct cf_memory m;
+    struct cf_request rq;
+    cf_memory_init(&m, CF_DOOR_WEB);
+    if (rows[i].uri != NULL)
+      ck_assert_ok(cf_memory_param(&m, "REQUEST_URI", rows[i].uri));
+    cf_request_init(&rq, &m.transport, CF_STR(""));
+    ck_assert_err(cf_request_query(&rq, &fault), rows[i].err);
+    ck_assert_uint_eq(rq.params_n, 0);
+    cf_request_fini(&rq);
+    cf_memory_fini(&m);
+  }
 }
 END_TEST
 
@@ -250,6 +309,16 @@ START_TEST(test_path_put)
 }
 END_TEST
 
+/* Nowhere is a place counted from NULL, which no sanitizer of GCC sees. */
+START_TEST(test_absent)
+{
+  struct cf_str absent = cf_request_variable(&request, "SCRIPT_NAME");
+  ck_assert_ptr_nonnull(absent.p);
+  ck_assert_uint_eq(absent.n, 0);
+  ck_assert_ptr_nonnull(request.mount.p);
+}
+END_TEST
+
 /* ---- response ---- */
 
 START_TEST(test_response)
@@ -261,8 +330,8 @@ START_TEST(test_response)
   ck_assert_ok(cf_response_end(&response));
   ck_assert_str_eq(
       cf_buf_cstr(&memory.answer),
-      "Status: 201 Created\r\nX-Content-Type-Options: nosniff\r\nContent-Type: text/plain\r\nCache-Control: no-store\r\nLocation: events/1\r\n"
-      "Link: late, but nothing was sent yet\r\nContent-Length: 5\r\n\r\nhello");
+      "Status: 201 Created\r\nX-Content-Type-Options: nosniff\r\nAccept-Ranges: none\r\nContent-Type: text/plain\r\nCache-Control: no-store\r\nLocation: events/1\r\n"
+      "Link: late, but nothing was sent yet\r\nVary: Accept-Encoding\r\nContent-Length: 5\r\n\r\nhello");
 }
 END_TEST
 
@@ -346,10 +415,13 @@ int main(void)
        .teardown = teardown},
       {.tcase = "request", .test = test_method, .loops = CF_COUNT(methods)},
       {.tcase = "request", .test = test_prefers, .loops = CF_COUNT(accepts)},
+      {.tcase = "request", .test = test_absent},
+      {.tcase = "request", .test = test_takes_gzip, .loops = CF_COUNT(codings)},
       {.tcase = "request", .test = test_etag, .loops = CF_COUNT(etags)},
       {.tcase = "request", .test = test_params},
       {.tcase = "request", .test = test_bad_query, .loops = CF_COUNT(bad_queries)},
       {.tcase = "request", .test = test_param_limits},
+      {.tcase = "request", .test = test_lost},
       {.tcase = "request", .test = test_only},
       {.tcase = "request", .test = test_number, .loops = CF_COUNT(numbers)},
       {.tcase = "request", .test = test_path_put},

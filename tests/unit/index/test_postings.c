@@ -11,15 +11,11 @@
 
 static const uint8_t id_key[16] = {1, 2, 3};
 
-/* xorshift64*: the same run after run. */
 static uint64_t dice = 88172645463325252u;
 
 static uint32_t roll(uint32_t below)
 {
-  dice ^= dice >> 12;
-  dice ^= dice << 25;
-  dice ^= dice >> 27;
-  return (uint32_t)((dice * UINT64_C(2685821657736338717)) >> 33) % below;
+  return (uint32_t)cf_test_random(&dice, below);
 }
 
 /* ---- sipHash: the vectors of its reference implementation ---- */
@@ -63,6 +59,8 @@ static void check_bits(const struct cf_bits *bits, const bool *want)
     ck_assert_uint_eq(cf_bits_next(bits, i), next);
   }
   ck_assert_uint_eq(cf_bits_count(bits), count);
+  ck_assert(!cf_bits_more(bits, count));
+  ck_assert(count == 0 || cf_bits_more(bits, count - 1));
   ck_assert_uint_eq(cf_bits_next(bits, bits->n), UINT32_MAX);
   ck_assert_uint_eq(cf_bits_prev(bits, UINT32_MAX), prev);
   ck_assert(!cf_bits_has(bits, bits->n));
@@ -99,6 +97,34 @@ START_TEST(test_bits)
   cf_bits_free(&b);
   free(want);
   free(other);
+}
+END_TEST
+
+/* Bytes of bits, at any place, below and beyond what is asked for. */
+START_TEST(test_bits_put)
+{
+  uint32_t n = sizes[_i];
+
+  for (int round = 0; round < 300; round++) {
+    uint8_t bytes[40];
+    uint32_t offset = roll(n + 70), from = roll(n + 70), count = 0;
+    size_t length = roll(sizeof bytes + 1);
+    struct cf_bits bits;
+    bool *want = calloc(n + 1, 1);
+    ck_assert_ok(cf_bits_new(n, &bits));
+    for (size_t i = 0; i < length; i++)
+      bytes[i] = (uint8_t)roll(256);
+    for (uint32_t k = 0; k < 8 * length; k++) {
+      bool set = bytes[k / 8] >> k % 8 & 1;
+      count += set;
+      if (set && offset + k >= from && offset + k < n)
+        want[offset + k] = true;
+    }
+    ck_assert_uint_eq(cf_bits_put(&bits, offset, bytes, length, from), count);
+    check_bits(&bits, want);
+    cf_bits_free(&bits);
+    free(want);
+  }
 }
 END_TEST
 
@@ -156,14 +182,15 @@ END_TEST
 START_TEST(test_key_order)
 {
   uint8_t x[CF_INDEX_VALUE_MAX], y[CF_INDEX_VALUE_MAX];
-  char a[8], b[8];
+  char a[24], b[24];
 
   for (int round = 0; round < 20000; round++) {
-    for (size_t i = 0; i < 8; i++) {
-      a[i] = (char)roll(4);
-      b[i] = (char)(i < 3 ? a[i] : (char)roll(4));
+    uint32_t few = round % 2 == 0 ? 4 : 40, same = roll(20);
+    for (size_t i = 0; i < 24; i++) {
+      a[i] = (char)roll(few);
+      b[i] = (char)(i < same ? a[i] : (char)roll(few));
     }
-    struct cf_str s = {a, roll(9)}, t = {b, roll(9)};
+    struct cf_str s = {a, roll(25)}, t = {b, roll(25)};
     struct cf_str k = {(char *)x, cf_index_key(CF_M_USER, s, x)},
                   l = {(char *)y, cf_index_key(CF_M_USER, t, y)};
     int order = cf_str_cmp(s, t), key_order = cf_str_cmp(k, l);
@@ -376,6 +403,7 @@ START_TEST(test_index_against_scan)
   term.last =
       (struct cf_str){(char *)last, cf_index_key(which, cf_str_from(questions[_i].last), last)};
   ck_assert_ok(cf_bits_new(RECORDS - 100, &bits));
+  uint32_t count = 0;
   cf_index_match(index, &term, 50, &bits);
   for (uint32_t i = 0; i < RECORDS; i++) {
     bool has = made_key(i, which, out, &key);
@@ -384,7 +412,9 @@ START_TEST(test_index_against_scan)
     else if (has)
       has = cf_str_cmp(key, term.first) >= 0 && cf_str_cmp(key, term.last) <= 0;
     ck_assert_int_eq(cf_bits_has(&bits, i), has && i >= 50 && i < RECORDS - 100);
+    count += has;
   }
+  ck_assert_uint_eq(cf_index_count(index, &term), cf_term_is_one(&term) ? count : UINT32_MAX);
   cf_bits_free(&bits);
   cf_index_free(index);
 }
@@ -461,8 +491,8 @@ static enum cf_err check_id(void *context, uint64_t fingerprint, uint32_t offset
     uint32_t offset, n;
   } *last = context;
 
-  ck_assert(last->n == 0 || fingerprint > last->fingerprint ||
-            (fingerprint == last->fingerprint && offset > last->offset));
+  uint64_t front = fingerprint >> 32, before = last->fingerprint >> 32;
+  ck_assert(last->n == 0 || front > before || (front == before && offset > last->offset));
   ck_assert_uint_eq(fingerprint, cf_id_fingerprint(id_key, cf_str_from(made[offset].id)));
   last->fingerprint = fingerprint;
   last->offset = offset;
@@ -484,16 +514,17 @@ START_TEST(test_ids)
     uint32_t want = 0;
     for (uint32_t k = 0; k < RECORDS; k++)
       want += strcmp(made[k].id, made[i].id) == 0;
-    cf_index_find_id(index, cf_index_fingerprint(index, cf_str_from(made[i].id)), count_found, &f);
+    cf_index_find(index, CF_M_ID, cf_index_fingerprint(index, cf_str_from(made[i].id)), count_found,
+                  &f);
     ck_assert_uint_eq(f.n, want);
   }
   struct found f = {0, 2, 0};
-  cf_index_find_id(index, cf_index_fingerprint(index, CF_STR("id7")), count_found, &f);
+  cf_index_find(index, CF_M_ID, cf_index_fingerprint(index, CF_STR("id7")), count_found, &f);
   ck_assert_uint_eq(f.n, 2);
   f = (struct found){0, 0, 0};
-  cf_index_find_id(index, cf_index_fingerprint(index, CF_STR("no such id")), count_found, &f);
+  cf_index_find(index, CF_M_ID, cf_index_fingerprint(index, CF_STR("no such id")), count_found, &f);
   ck_assert_uint_eq(f.n, 0);
-  ck_assert_ok(cf_index_each_id(index, 2048, check_id, &walk));
+  ck_assert_ok(cf_index_each_exact(index, CF_M_ID, 2048, check_id, &walk));
   ck_assert_uint_eq(walk.n, 2048);
   cf_index_free(index);
 }
@@ -510,7 +541,7 @@ START_TEST(test_empty_index)
   ck_assert_ok(cf_bits_new(10, &bits));
   cf_index_match(index, &term, 0, &bits);
   ck_assert_uint_eq(cf_bits_count(&bits), 0);
-  cf_index_find_id(index, 0, count_found, &f);
+  cf_index_find(index, CF_M_ID, 0, count_found, &f);
   ck_assert_uint_eq(f.n, 0);
   cf_bits_free(&bits);
   cf_index_free(index);
@@ -523,6 +554,7 @@ int main(void)
   const struct cf_test tests[] = {
       {.tcase = "siphash", .test = test_siphash, .loops = CF_COUNT(sip_vectors)},
       {.tcase = "bits", .test = test_bits, .loops = CF_COUNT(sizes)},
+      {.tcase = "bits", .test = test_bits_put, .loops = CF_COUNT(sizes)},
       {.tcase = "keys", .test = test_keys, .loops = CF_COUNT(keys)},
       {.tcase = "keys", .test = test_long_and_odd_keys},
       {.tcase = "keys", .test = test_key_order},

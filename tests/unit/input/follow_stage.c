@@ -16,7 +16,7 @@ unsigned follow_named, follow_fail_names;
 static char got[4096];
 
 /* A name as the ledger would give it, without its key. */
-static enum cf_err name(void *context, struct cf_str first_line, char head[CF_HEAD_N + 1],
+static enum cf_err name(void *context, const struct cf_line *first, char head[CF_HEAD_N + 1],
                         struct cf_fault *fault)
 {
   uint8_t hash[CF_HASH_N];
@@ -24,7 +24,7 @@ static enum cf_err name(void *context, struct cf_str first_line, char head[CF_HE
   if (follow_fail_names > 0)
     return follow_fail_names--, cf_fail(fault, CF_E_NOTREADY, NULL, "not now");
   follow_named++;
-  cf_sha256_1(first_line.p, first_line.n, hash);
+  cf_sha256_1(first->text.p, first->text.n, hash);
   for (size_t i = 0; i < CF_HEAD_N / 2; i++)
     snprintf(head + 2 * i, 3, "%02x", hash[i]);
   return CF_OK;
@@ -35,8 +35,10 @@ void follow_setup(void)
   temp_make("follow");
   snprintf(follow_log, sizeof follow_log, "%s", temp_path("access.log"));
   snprintf(follow_state, sizeof follow_state, "%s", temp_path("state"));
-  follow_rules =
-      (struct cf_follow_rules){.on = true, .drain_us = 60 * INT64_C(1000000), .name = name};
+  follow_rules = (struct cf_follow_rules){.on = true,
+                                          .opener = {.reader = -1},
+                                          .drain_us = 60 * INT64_C(1000000),
+                                          .name = name};
   follow_named = follow_fail_names = 0;
   follow = NULL;
 }
@@ -99,6 +101,18 @@ void follow_stop(void)
 {
   cf_follow_free(follow);
   follow = NULL;
+}
+
+void ck_gaps(unsigned want, const char *words)
+{
+  const struct cf_gap *gap = cf_follow_gap(follow);
+  ck_assert_uint_eq(gap == NULL ? 0 : gap->count, want);
+  if (gap == NULL)
+    return;
+  ck_assert_ptr_nonnull(strstr(gap->what, words));
+  ck_assert_int_le(gap->first_us, gap->last_us);
+  cf_follow_gap_told(follow);
+  ck_assert_ptr_null(cf_follow_gap(follow));
 }
 
 const char *follow_lines(void)

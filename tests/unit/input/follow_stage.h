@@ -33,6 +33,9 @@ void follow_stop(void);
 /* Everything there is now, as text@offset, in order; valid until the next
  * call. */
 const char *follow_lines(void);
+/* So many gaps were told since the last call; the last one's words hold
+ * that. */
+void ck_gaps(unsigned want, const char *words);
 #define ck_lines(want) ck_assert_str_eq(follow_lines(), want)
 
 #endif

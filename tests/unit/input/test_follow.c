@@ -4,9 +4,30 @@
 #include "config.h"
 
 #include <fcntl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tests/unit/input/follow_stage.h"
+
+/* What happens to the log while the next read of a descriptor is under way. */
+static void (*before_read)(void), (*after_read)(void);
+
+static void happens(void (**what)(void))
+{
+  void (*run)(void) = *what;
+  *what = NULL;
+  if (run != NULL)
+    run();
+}
+
+/* In the C library's place. */
+ssize_t read(int fd, void *p, size_t n)
+{
+  happens(&before_read);
+  ssize_t got = syscall(SYS_read, fd, p, n);
+  happens(&after_read);
+  return got;
+}
 
 /* ---- once ---- */
 
@@ -55,7 +76,8 @@ START_TEST(test_once_directory)
 }
 END_TEST
 
-START_TEST(test_once_compressed)
+/* Read once it is unpacked: test_stream.c. */
+START_TEST(test_on_packed)
 {
   static const struct cf_str starts[] = {{"\x1f\x8b\x08\0", 4},
                                          {"\x28\xb5\x2f\xfd", 4},
@@ -63,9 +85,38 @@ START_TEST(test_once_compressed)
                                           "7zXZ\0",
                                           6},
                                          {"BZh91AY&SY", 10}};
-  follow_rules.on = false;
   log_put(follow_log, O_TRUNC, starts[_i].p, starts[_i].n);
   ck_assert_err(cf_follow_new(follow_log, &follow_rules, NULL, &follow, NULL), CF_E_CONFIG);
+}
+END_TEST
+
+/* Lines and heads of packed text are those of the text; where it breaks off,
+ * what was before has been given. */
+START_TEST(test_once_packed)
+{
+  struct cf_line line;
+  struct cf_fault fault = {.detail = ""};
+  const char *head;
+  bool more;
+  follow_rules.on = false;
+  temp_run("seq 1 100000 >text; gzip -c text >access.log");
+  follow_start();
+  for (size_t i = 1, at = 0; i <= 100000; at += line.text.n + 1, i++) {
+    ck_assert_ok(cf_follow_next(follow, &line, &head, &more, NULL));
+    ck_assert(more);
+    ck_assert_uint_eq(line.offset, at);
+  }
+  ck_lines("");
+  follow_stop();
+  ck_assert_int_eq(truncate(follow_log, 1000), 0);
+  follow_start();
+  unsigned given = 0;
+  enum cf_err err;
+  while ((err = cf_follow_next(follow, &line, &head, &more, &fault)) == CF_OK && more)
+    given++;
+  ck_assert_err(err, CF_E_SYNTAX);
+  ck_assert_ptr_nonnull(strstr(fault.detail, "gzip"));
+  ck_assert_uint_gt(given, 100);
 }
 END_TEST
 
@@ -201,6 +252,7 @@ START_TEST(test_copytruncate)
   ck_lines("");
   log_append("access.log", "new\n");
   ck_lines("new@0");
+  ck_gaps(0, "");
 }
 END_TEST
 
@@ -239,6 +291,7 @@ START_TEST(test_truncate_and_grow)
   ck_lines("one@0 two@4");
   log_truncate("access.log", "another beginning\n");
   ck_lines("another beginning@0");
+  ck_gaps(1, "truncated");
   log_truncate("access.log", "x\n");
   ck_lines("x@0");
 }
@@ -258,6 +311,83 @@ START_TEST(test_shortened)
   ck_assert_int_eq(truncate(follow_log, 605), 0);
   ck_assert_ptr_nonnull(strstr(follow_lines(), "x@0 two@601"));
   ck_lines("");
+}
+END_TEST
+
+/* Its first bytes are as they were, and it is longer than it was when it is
+ * looked at again: what stood before the place that was read to tells. */
+START_TEST(test_same_begin)
+{
+  char header[602], want[2048];
+  memset(header, '#', 600);
+  memcpy(header + 600, "\n", 2);
+  log_append("access.log", header);
+  log_append("access.log", "one\ntwo\n");
+  follow_start();
+  (void)follow_lines();
+  log_append("access.log", "three\n");
+  if (_i == 0)
+    log_copy("access.log", "access.log.1");
+  if (_i == 1)
+    temp_run("gzip -c access.log >access.log.1.gz");
+  log_truncate("access.log", header);
+  log_append("access.log", "four\nfive\nsix\nseven\n");
+  snprintf(want, sizeof want, "%s%.600s@0 four@601 five@606 six@611 seven@615",
+           _i == 2 ? "" : "three@609 ", header);
+  ck_lines(want);
+  ck_gaps(_i == 2, "access.log was truncated or written over at byte 609");
+}
+END_TEST
+
+/* The same bytes are written over others, and the file is no shorter. */
+START_TEST(test_overwritten)
+{
+  log_append("access.log", "#Version\none 1\ntwo 2\n");
+  follow_start();
+  ck_lines("#Version@0 one 1@9 two 2@15");
+  log_put(follow_log, 0, "#Version\nsix 6\nsev 7\neig 8\n", 27);
+  ck_lines("#Version@0 six 6@9 sev 7@15 eig 8@21");
+  ck_gaps(1, "written over");
+}
+END_TEST
+
+static void log_regrows(void)
+{
+  log_truncate("access.log", "x\nyy\nzzz\n");
+}
+static void log_shrinks(void)
+{
+  ck_assert_int_eq(truncate(follow_log, 609), 0);
+}
+
+/* Between a look at the log and a read of it, or behind the read. */
+START_TEST(test_changes_while_it_is_read)
+{
+  log_append("access.log", "one\n");
+  follow_start();
+  ck_lines("one@0");
+  log_append("access.log", "two\nthree\n");
+  *(_i == 0 ? &before_read : &after_read) = log_regrows;
+  ck_lines("x@0 yy@2 zzz@5");
+  ck_gaps(1, "truncated or written over at byte 4");
+}
+END_TEST
+
+/* What was read and is no longer there is forgotten; the rest is read again. */
+START_TEST(test_shrinks_while_it_is_read)
+{
+  char header[602];
+  memset(header, '#', 600);
+  memcpy(header + 600, "\n", 2);
+  log_append("access.log", header);
+  log_append("access.log", "one\n");
+  follow_start();
+  (void)follow_lines();
+  log_append("access.log", "two\nthree\n");
+  after_read = log_shrinks;
+  ck_lines("");
+  ck_lines("two@605"); /* at the next look */
+  ck_gaps(0, "");
 }
 END_TEST
 
@@ -296,10 +426,13 @@ int main(void)
       {.tcase = "once", .test = test_once_one_line_without_end},
       {.tcase = "once", .test = test_once_missing},
       {.tcase = "once", .test = test_once_directory},
-      {.tcase = "once", .test = test_once_compressed, .loops = 4},
+      {.tcase = "once", .test = test_once_packed},
       {.tcase = "once", .test = test_once_pipe},
       {.tcase = "once", .test = test_long_lines, .loops = 6},
       {.tcase = "on", .test = test_append, .setup = follow_setup, .teardown = follow_teardown},
+      {.tcase = "on", .test = test_on_packed, .loops = 4},
+      {.tcase = "on", .test = test_changes_while_it_is_read, .loops = 2},
+      {.tcase = "on", .test = test_shrinks_while_it_is_read},
       {.tcase = "on", .test = test_comes_later},
       {.tcase = "on", .test = test_rename},
       {.tcase = "on", .test = test_rename_unfinished, .loops = 2},
@@ -309,6 +442,8 @@ int main(void)
       {.tcase = "on", .test = test_copytruncate_half_read, .loops = 2},
       {.tcase = "on", .test = test_truncate_and_grow},
       {.tcase = "on", .test = test_shortened},
+      {.tcase = "on", .test = test_same_begin, .loops = 3},
+      {.tcase = "on", .test = test_overwritten},
       {.tcase = "on", .test = test_unlinked},
       {.tcase = "on", .test = test_name_fails},
   };

@@ -4,191 +4,35 @@
 #include "config.h"
 
 #include "lib/base/clock.h"
-#include "lib/input/import.h"
-#include "lib/record/json.h"
-#include "tests/unit/cf_test.h"
+#include "tests/unit/input/import_stage.h"
 
 #define LINE "192.0.2.1 - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 1"
-#define HEAD "0123456789abcdef"
-
-/* ---- A ledger ---- */
-
-#define EVENTS_MAX 8192
-static struct {
-  char *id, *text;
-} events[EVENTS_MAX];
-static size_t events_n;
-static unsigned posts;
-
-/* What the next posts come to: a status, or an error; applied: the events are
- * taken nevertheless. */
-static struct trouble {
-  int status;
-  enum cf_err err;
-  bool applied;
-} troubles[16];
-static size_t troubles_n, troubles_at;
-static size_t body_max;      /* 413 beyond it */
-static const char *bad;      /* events other than text that hold this are 422 */
-static const char *nonsense; /* the answer to everything */
-static bool stop;
-
-static int judge(struct cf_str text, struct cf_str id)
-{
-  for (size_t i = 0; i < events_n; i++)
-    if (cf_str_is(id, events[i].id))
-      return cf_str_is(text, events[i].text) ? 200 : 409;
-  if (bad != NULL && memmem(text.p, text.n, bad, strlen(bad)) != NULL &&
-      memmem(text.p, text.n, "log.line", 8) == NULL)
-    return 422;
-  ck_assert_uint_lt(events_n, EVENTS_MAX);
-  events[events_n].id = cf_str_dup(id);
-  events[events_n++].text = cf_str_dup(text);
-  return 201;
-}
-
-static void take(struct cf_str body, struct cf_buf *answer, int *status)
-{
-  struct cf_buf errors;
-  unsigned accepted = 0, duplicates = 0, index = 0;
-  cf_buf_init(&errors, 1U << 20);
-  for (; body.n > 0; index++) {
-    struct cf_json *doc;
-    struct cf_str text = cf_str_cut(&body, '\n');
-    ck_assert_ok(cf_json_parse(text, 16, &doc, NULL));
-    int got = judge(text, cf_json_string(cf_json_member(doc, "id")));
-    cf_json_free(doc);
-    accepted += got == 201;
-    duplicates += got == 200;
-    if (got >= 400)
-      cf_buf_putf(&errors, "%s{\"index\":%u,\"status\":%d,\"detail\":\"no\\u001b\"}",
-                  errors.n > 0 ? "," : "", index, got);
-  }
-  *status = accepted + duplicates > 0 ? 200 : 422;
-  cf_buf_putf(answer, "{\"accepted\":%u,\"duplicates\":%u,\"rejected\":%u,\"errors\":[%s]}",
-              accepted, duplicates, index - accepted - duplicates, cf_buf_cstr(&errors));
-  cf_buf_fini(&errors);
-}
-
-static enum cf_err post(void *context, struct cf_str body, int *status, struct cf_buf *answer,
-                        struct cf_fault *fault)
-{
-  ck_assert_ptr_eq(context, events);
-  ck_assert_uint_gt(body.n, 0);
-  posts++;
-  *status = 0;
-  struct trouble trouble =
-      troubles_at < troubles_n ? troubles[troubles_at++] : (struct trouble){.applied = true};
-  if (body_max > 0 && body.n > body_max)
-    trouble = (struct trouble){.status = 413};
-  if (trouble.applied)
-    take(body, answer, status);
-  if (nonsense != NULL) {
-    *status = 200;
-    cf_buf_reset(answer);
-    cf_buf_puts(answer, nonsense);
-  }
-  if (trouble.err != CF_OK)
-    return cf_fail(fault, trouble.err, NULL, "trouble");
-  if (trouble.status == 0)
-    return CF_OK;
-  *status = trouble.status;
-  cf_buf_reset(answer);
-  cf_buf_puts(answer, "{\"detail\":\"wait\"}");
-  return CF_OK;
-}
-
-static bool stopped(void)
-{
-  return stop;
-}
-
-/* ---- imports ---- */
-
-static struct cf_import *import;
-static struct cf_import_rules rules;
-static uint64_t at;
-
-static void setup(void)
-{
-  rules = (struct cf_import_rules){
-      .source = CF_STR("test"),
-      .batch_max = 50000,
-      .body_max = 1U << 24,
-      .patience_us = INT64_MAX,
-      .stopped = stopped,
-      .post = post,
-      .context = events,
-  };
-  ck_assert_ok(cf_import_new(&rules, &import, NULL));
-  at = 0;
-}
-
-static void teardown(void)
-{
-  cf_import_free(import);
-}
-
-static void forget(void)
-{
-  cf_import_free(import);
-  import = NULL;
-  setup();
-}
-
-static void add(const char *text)
-{
-  struct cf_line line = {.text = cf_str_from(text), .offset = at};
-  at += line.text.n + 1;
-  line.next = at;
-  ck_assert_ok(cf_import_add(import, &line, HEAD));
-}
-
-static void check_counts(uint64_t lines, uint64_t accepted, uint64_t duplicates, uint64_t messages)
-{
-  struct cf_import_counts counts = cf_import_counts(import);
-  ck_assert_uint_eq(counts.lines, lines);
-  ck_assert_uint_eq(counts.accepted, accepted);
-  ck_assert_uint_eq(counts.duplicates, duplicates);
-  ck_assert_uint_eq(counts.messages, messages);
-}
-
-/* The event of the line at that byte, under the files' common head. */
-static const char *event_at(size_t offset)
-{
-  char id[64];
-  snprintf(id, sizeof id, HEAD ".%zu", offset);
-  for (size_t i = 0; i < events_n; i++)
-    if (strcmp(events[i].id, id) == 0)
-      return events[i].text;
-  ck_abort_msg("there is no event %s", id);
-}
 
 /* Equal lines are several events; a second import of them adds nothing. */
 START_TEST(test_twice)
 {
   for (int round = 0; round < 2; round++) {
-    add(LINE);
-    add(LINE);
-    add("");
-    add("not a log line");
+    import_add(LINE);
+    import_add(LINE);
+    import_add("");
+    import_add("not a log line");
     ck_assert_ok(cf_import_send(import, NULL));
-    check_counts(4, round == 0 ? 4 : 0, round == 0 ? 0 : 4, 2);
-    ck_assert_uint_eq(events_n, 4);
-    forget();
+    import_check(4, round == 0 ? 4 : 0, round == 0 ? 0 : 4, 2);
+    ck_assert_uint_eq(import_events_n, 4);
+    import_anew();
   }
-  ck_assert_ptr_nonnull(strstr(event_at(0), "\"method\":\"GET\""));
-  ck_assert_ptr_nonnull(strstr(event_at(sizeof LINE), "\"method\":\"GET\""));
-  ck_assert_ptr_nonnull(strstr(event_at(2 * sizeof LINE), "\"message\":\"\""));
-  ck_assert_uint_eq(posts, 2);
+  ck_assert_ptr_nonnull(strstr(import_event_at(0), "\"method\":\"GET\""));
+  ck_assert_ptr_nonnull(strstr(import_event_at(sizeof LINE), "\"method\":\"GET\""));
+  ck_assert_ptr_nonnull(strstr(import_event_at(2 * sizeof LINE), "\"message\":\"\""));
+  ck_assert_uint_eq(import_posts, 2);
 }
 END_TEST
 
 START_TEST(test_nothing_to_send)
 {
   ck_assert_ok(cf_import_send(import, NULL));
-  ck_assert_uint_eq(posts, 0);
-  check_counts(0, 0, 0, 0);
+  ck_assert_uint_eq(import_posts, 0);
+  import_check(0, 0, 0, 0);
 }
 END_TEST
 
@@ -196,24 +40,24 @@ END_TEST
  * sent twice. */
 START_TEST(test_refused)
 {
-  bad = "frank";
-  add(LINE);
-  add("192.0.2.1 - frank [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 1");
-  add(LINE);
+  import_bad = "frank";
+  import_add(LINE);
+  import_add("192.0.2.1 - frank [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 1");
+  import_add(LINE);
   ck_assert_ok(cf_import_send(import, NULL));
-  check_counts(3, 3, 0, 1);
-  ck_assert_ptr_nonnull(strstr(event_at(sizeof LINE), "\"message\":\"192.0.2.1 - frank"));
-  ck_assert_uint_eq(posts, 2);
+  import_check(3, 3, 0, 1);
+  ck_assert_ptr_nonnull(strstr(import_event_at(sizeof LINE), "\"message\":\"192.0.2.1 - frank"));
+  ck_assert_uint_eq(import_posts, 2);
 }
 END_TEST
 
 START_TEST(test_all_refused)
 {
-  bad = "192.0.2.1";
-  add(LINE);
-  add(LINE);
+  import_bad = "192.0.2.1";
+  import_add(LINE);
+  import_add(LINE);
   ck_assert_ok(cf_import_send(import, NULL));
-  check_counts(2, 2, 0, 2);
+  import_check(2, 2, 0, 2);
 }
 END_TEST
 
@@ -225,16 +69,16 @@ START_TEST(test_same_head)
                                           {"#Fields", "two", LINE " \"-\" \"other\""}};
   for (int round = 0; round < 4; round++) {
     for (int i = 0; i < 3; i++)
-      add(files[round % 2][i]);
+      import_add(files[round % 2][i]);
     ck_assert_ok(cf_import_send(import, NULL));
     if (round == 0)
-      check_counts(3, 3, 0, 2);
+      import_check(3, 3, 0, 2);
     else if (round == 1)
-      check_counts(3, 2, 1, 2);
+      import_check(3, 2, 1, 2);
     else
-      check_counts(3, 0, 3, 2);
-    ck_assert_uint_eq(events_n, round == 0 ? 3 : 5);
-    forget();
+      import_check(3, 0, 3, 2);
+    ck_assert_uint_eq(import_events_n, round == 0 ? 3 : 5);
+    import_anew();
   }
 }
 END_TEST
@@ -244,15 +88,15 @@ END_TEST
 START_TEST(test_known_otherwise)
 {
   for (int round = 0; round < 3; round++) {
-    add(round == 0 ? "one" : "two");
+    import_add(round == 0 ? "one" : "two");
     ck_assert_ok(cf_import_send(import, NULL));
     if (round == 2)
-      check_counts(1, 0, 1, 1);
-    forget();
-    free(events[events_n - 1].text);
-    events[events_n - 1].text = cf_str_dup(CF_STR("otherwise"));
+      import_check(1, 0, 1, 1);
+    import_anew();
+    free(import_events[import_events_n - 1].text);
+    import_events[import_events_n - 1].text = cf_str_dup(CF_STR("otherwise"));
   }
-  ck_assert_uint_eq(events_n, 2);
+  ck_assert_uint_eq(import_events_n, 2);
 }
 END_TEST
 
@@ -260,18 +104,18 @@ END_TEST
  * the end. */
 START_TEST(test_refused_and_known)
 {
-  bad = "other";
-  add(LINE);
+  import_bad = "other";
+  import_add(LINE);
   ck_assert_ok(cf_import_send(import, NULL));
-  forget();
-  add("192.0.2.1 - other [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 1");
+  import_anew();
+  import_add("192.0.2.1 - other [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 1");
   ck_assert_ok(cf_import_send(import, NULL));
-  check_counts(1, 1, 0, 1);
-  ck_assert_uint_eq(events_n, 2);
+  import_check(1, 1, 0, 1);
+  ck_assert_uint_eq(import_events_n, 2);
 }
 END_TEST
 
-static const struct trouble passing[] = {
+static const struct import_trouble passing[] = {
     {.status = 503},
     {.status = 429},
     {.status = 507},
@@ -286,52 +130,52 @@ static const struct trouble passing[] = {
 
 START_TEST(test_waits)
 {
-  troubles[0] = troubles[1] = passing[_i];
-  troubles_n = 2;
-  add(LINE);
-  add(LINE);
+  import_troubles[0] = import_troubles[1] = passing[_i];
+  import_troubles_n = 2;
+  import_add(LINE);
+  import_add(LINE);
   ck_assert_ok(cf_import_send(import, NULL));
-  ck_assert_uint_eq(posts, 3);
-  check_counts(2, passing[_i].applied ? 0 : 2, passing[_i].applied ? 2 : 0, 0);
-  ck_assert_uint_eq(events_n, 2);
+  ck_assert_uint_eq(import_posts, 3);
+  import_check(2, passing[_i].applied ? 0 : 2, passing[_i].applied ? 2 : 0, 0);
+  ck_assert_uint_eq(import_events_n, 2);
 }
 END_TEST
 
 START_TEST(test_patience_ends)
 {
   struct cf_fault fault;
-  rules.patience_us = 0;
+  import_rules.patience_us = 0;
   cf_import_free(import);
-  ck_assert_ok(cf_import_new(&rules, &import, NULL));
-  troubles[0] = passing[0];
-  troubles_n = 1;
-  add(LINE);
+  ck_assert_ok(cf_import_new(&import_rules, &import, NULL));
+  import_troubles[0] = passing[0];
+  import_troubles_n = 1;
+  import_add(LINE);
   ck_assert_err(cf_import_send(import, &fault), CF_E_NOTREADY);
   ck_assert_ptr_nonnull(strstr(fault.detail, "503"));
-  check_counts(0, 0, 0, 0);
+  import_check(0, 0, 0, 0);
   ck_assert_ok(cf_import_send(import, NULL));
-  check_counts(1, 1, 0, 0);
+  import_check(1, 1, 0, 0);
 }
 END_TEST
 
 START_TEST(test_stopped)
 {
-  stop = true;
-  troubles[0] = passing[0];
-  troubles_n = 1;
-  add(LINE);
+  import_stop = true;
+  import_troubles[0] = passing[0];
+  import_troubles_n = 1;
+  import_add(LINE);
   ck_assert_err(cf_import_send(import, NULL), CF_E_LEAVING);
-  check_counts(0, 0, 0, 0);
+  import_check(0, 0, 0, 0);
 }
 END_TEST
 
 START_TEST(test_error_is_given_on)
 {
-  troubles[0] = (struct trouble){.err = CF_E_LOCKED};
-  troubles_n = 1;
-  add(LINE);
+  import_troubles[0] = (struct import_trouble){.err = CF_E_LOCKED};
+  import_troubles_n = 1;
+  import_add(LINE);
   ck_assert_err(cf_import_send(import, NULL), CF_E_LOCKED);
-  ck_assert_uint_eq(posts, 1);
+  ck_assert_uint_eq(import_posts, 1);
 }
 END_TEST
 
@@ -344,16 +188,16 @@ START_TEST(test_too_large)
   long_line[8999] = '\0';
   memcpy(long_line, LINE " \"-\" \"", sizeof LINE " \"-\" \"" - 1);
   memcpy(long_line + 8998, "\"", 1);
-  body_max = 8000;
+  import_body_max = 8000;
   for (int i = 0; i < 100; i++)
-    add(LINE);
+    import_add(LINE);
   ck_assert_ok(cf_import_send(import, NULL));
-  check_counts(100, 100, 0, 0);
-  ck_assert_uint_gt(posts, 2);
-  body_max = 9100;
-  add(long_line);
+  import_check(100, 100, 0, 0);
+  ck_assert_uint_gt(import_posts, 2);
+  import_body_max = 9100;
+  import_add(long_line);
   ck_assert_ok(cf_import_send(import, NULL));
-  check_counts(101, 101, 0, 1);
+  import_check(101, 101, 0, 1);
   free(long_line);
 }
 END_TEST
@@ -374,23 +218,23 @@ static const char *const nonsenses[] = {
 /* An answer that does not account for all lines is no success. */
 START_TEST(test_nonsense)
 {
-  nonsense = nonsenses[_i];
-  add(LINE);
-  add(LINE);
+  import_nonsense = nonsenses[_i];
+  import_add(LINE);
+  import_add(LINE);
   ck_assert_err(cf_import_send(import, NULL), CF_E_INVALID);
-  check_counts(0, 0, 0, 0);
-  nonsense = NULL;
+  import_check(0, 0, 0, 0);
+  import_nonsense = NULL;
   ck_assert_ok(cf_import_send(import, NULL));
-  check_counts(2, 0, 2, 0);
+  import_check(2, 0, 2, 0);
 }
 END_TEST
 
 START_TEST(test_text_refused)
 {
   struct cf_fault fault;
-  nonsense =
+  import_nonsense =
       "{\"accepted\":0,\"duplicates\":0,\"errors\":[{\"index\":0,\"status\":422,\"detail\":\"never\"}]}";
-  add("text");
+  import_add("text");
   ck_assert_err(cf_import_send(import, &fault), CF_E_INVALID);
   ck_assert_ptr_nonnull(strstr(fault.detail, "byte 0"));
   ck_assert_ptr_nonnull(strstr(fault.detail, "never"));
@@ -399,18 +243,18 @@ END_TEST
 
 START_TEST(test_full)
 {
-  rules.batch_max = _i == 0 ? 7 : 50000;
+  import_rules.batch_max = _i == 0 ? 7 : 50000;
   cf_import_free(import);
-  ck_assert_ok(cf_import_new(&rules, &import, NULL));
+  ck_assert_ok(cf_import_new(&import_rules, &import, NULL));
   size_t want = _i == 0 ? 7 : CF_IMPORT_LINES;
   for (size_t i = 0; i < want; i++) {
     ck_assert(!cf_import_full(import));
-    add(LINE);
+    import_add(LINE);
   }
   ck_assert(cf_import_full(import));
   ck_assert_ok(cf_import_send(import, NULL));
   ck_assert(!cf_import_full(import));
-  check_counts(want, want, 0, 0);
+  import_check(want, want, 0, 0);
 }
 END_TEST
 
@@ -421,9 +265,88 @@ START_TEST(test_full_by_bytes)
   memset(text, 'x', 100000);
   text[100000] = '\0';
   for (; !cf_import_full(import); n++)
-    add(text);
+    import_add(text);
   ck_assert_uint_lt(n, 60);
   ck_assert_uint_gt(n, 30);
+  free(text);
+}
+END_TEST
+
+static void add_first(const char *text, const char *second)
+{
+  char head[CF_HEAD_N + 1];
+  struct cf_line first = {.text = cf_str_from(text), .next = strlen(text) + 1};
+  struct cf_line next = {.text = cf_str_from(second), .offset = first.next};
+  cf_import_head(import, &first, head);
+  ck_assert_ok(cf_import_add(import, &first, head));
+  ck_assert_ok(cf_import_add(import, &next, head));
+}
+
+static void otherwise(size_t i, const char *text)
+{
+  free(import_events[i].text);
+  import_events[i].text = cf_str_dup(cf_str_from(text));
+}
+
+/* Its lines would be there twice. */
+START_TEST(test_a_file_that_another_version_imported)
+{
+  struct cf_fault fault;
+  add_first("one", "two");
+  ck_assert_ok(cf_import_send(import, NULL));
+  import_anew();
+  otherwise(0, "made by another version");
+  otherwise(1, "made by another version");
+  add_first("one", "two");
+  ck_assert_err(cf_import_send(import, &fault), CF_E_CONFLICT);
+  ck_assert_ptr_nonnull(strstr(fault.detail, "--again"));
+  ck_assert_uint_eq(import_events_n, 2);
+  cf_import_free(import);
+  import_rules.again = true;
+  ck_assert_ok(cf_import_new(&import_rules, &import, NULL));
+  add_first("one", "two");
+  ck_assert_ok(cf_import_send(import, NULL));
+  import_check(2, 0, 2, 2);
+  ck_assert_uint_eq(import_events_n, 2);
+}
+END_TEST
+
+/* Holes that fill the head make one head of all files: these are others. */
+START_TEST(test_files_that_begin_with_a_hole)
+{
+  char head[CF_HEAD_N + 1];
+  static const char *const texts[] = {"one", "two", "one", "two"};
+  for (int i = 0; i < 4; i++) {
+    struct cf_line first = {.text = cf_str_from(texts[i]), .nuls = 300000};
+    cf_import_head(import, &first, head);
+    ck_assert_ok(cf_import_add(import, &first, head));
+    ck_assert_ok(cf_import_send(import, NULL));
+  }
+  import_check(4, 2, 2, 4);
+  ck_assert_uint_eq(import_events_n, 2);
+}
+END_TEST
+
+/* Ids are what they were when NULs in front of a line were part of it. */
+START_TEST(test_head_of_a_line_behind_a_hole)
+{
+  char head[CF_HEAD_N + 1], other[CF_HEAD_N + 1];
+  char *text = calloc(1, 2 * (size_t)CF_LINE_MAX);
+  memcpy(text + 3, "#Fields", 7);
+  /* as if they were of the line */
+  cf_import_head(import, &(struct cf_line){.text = CF_STR("#Fields"), .nuls = 3}, head);
+  cf_import_head(import, &(struct cf_line){.text = {text, 10}}, other);
+  ck_assert_str_eq(head, other);
+  memset(text, 0, 10);
+  memset(text + CF_LINE_MAX - 2, 'x', 9);
+  cf_import_head(import, &(struct cf_line){.text = CF_STR("xxxxxxxxx"), .nuls = CF_LINE_MAX - 2},
+                 head);
+  cf_import_head(import, &(struct cf_line){.text = {text, CF_LINE_MAX}}, other);
+  ck_assert_str_eq(head, other);
+  cf_import_head(import, &(struct cf_line){.text = CF_STR("x"), .nuls = CF_LINE_MAX + 7}, head);
+  memset(text, 0, CF_LINE_MAX);
+  cf_import_head(import, &(struct cf_line){.text = {text, CF_LINE_MAX}}, other);
+  ck_assert_str_eq(head, other);
   free(text);
 }
 END_TEST
@@ -435,14 +358,14 @@ END_TEST
 START_TEST(test_head)
 {
   char head[CF_HEAD_N + 1], other[CF_HEAD_N + 1];
-  cf_import_head(import, CF_STR("#Fields"), head);
+  cf_import_head(import, &(struct cf_line){.text = CF_STR("#Fields")}, head);
   ck_assert_str_eq(head, "bec613e4ec8cfd3a");
-  cf_import_head(import, CF_STR("#Field"), other);
+  cf_import_head(import, &(struct cf_line){.text = CF_STR("#Field")}, other);
   ck_assert_str_ne(head, other);
-  rules.source = CF_STR("test2");
+  import_rules.source = CF_STR("test2");
   cf_import_free(import);
-  ck_assert_ok(cf_import_new(&rules, &import, NULL));
-  cf_import_head(import, CF_STR("#Fields"), other);
+  ck_assert_ok(cf_import_new(&import_rules, &import, NULL));
+  cf_import_head(import, &(struct cf_line){.text = CF_STR("#Fields")}, other);
   ck_assert_str_ne(head, other);
 }
 END_TEST
@@ -453,16 +376,147 @@ START_TEST(test_bad_source)
 {
   struct cf_import *none = NULL;
   struct cf_fault fault;
-  rules.source = cf_str_from(bad_sources[_i]);
-  ck_assert_err(cf_import_new(&rules, &none, &fault), CF_E_PARAMETER);
+  import_rules.source = cf_str_from(bad_sources[_i]);
+  ck_assert_err(cf_import_new(&import_rules, &none, &fault), CF_E_PARAMETER);
   ck_assert_ptr_null(none);
+}
+END_TEST
+
+/* ---- ids of lines ---- */
+
+static void add_of(const char *text, const char *head)
+{
+  struct cf_line line = {.text = cf_str_from(text), .offset = import_at};
+  import_at += line.text.n + 1;
+  ck_assert_ok(cf_import_add(import, &line, head));
+}
+
+/* Wherever a line stands it is the same event; equal ones of a file are not. */
+START_TEST(test_ids_of_lines)
+{
+  cf_import_free(import);
+  import_rules.ids = CF_IDS_LINE;
+  ck_assert_ok(cf_import_new(&import_rules, &import, NULL));
+  add_of(LINE, IMPORT_HEAD);
+  add_of(LINE "2", IMPORT_HEAD);
+  add_of(LINE, IMPORT_HEAD);
+  ck_assert_ok(cf_import_send(import, NULL));
+  import_check(3, 3, 0, 0);
+  ck_assert_uint_eq(strlen(import_events[0].id), 32);
+  cf_import_begin(import);
+  add_of(LINE "2", "fedcba9876543210");
+  add_of(LINE, "fedcba9876543210");
+  ck_assert_ok(cf_import_send(import, NULL));
+  import_check(5, 3, 2, 0);
+  cf_import_begin(import);
+  for (int i = 0; i < 3; i++)
+    add_of(LINE, IMPORT_HEAD);
+  ck_assert_ok(cf_import_send(import, NULL));
+  import_check(8, 4, 4, 0);
+  /* the id of another scheme, source or key is another */
+  struct cf_line line = {.text = CF_STR(LINE), .offset = 5};
+  struct cf_import_own own;
+  cf_import_own(import, &line, IMPORT_HEAD, &own);
+  ck_assert_str_eq(own.id[0], import_events[0].id);
+  import_rules.key[0]++;
+  cf_import_free(import);
+  ck_assert_ok(cf_import_new(&import_rules, &import, NULL));
+  cf_import_own(import, &line, IMPORT_HEAD, &own);
+  ck_assert_str_ne(own.id[0], import_events[0].id);
+}
+END_TEST
+
+/* ---- gaps ---- */
+
+/* It is told until the ledger has it; one that will not have it does not end
+ * the import. */
+START_TEST(test_gap)
+{
+  struct cf_gap lost = {2, 0, 1000000, "access.log: \"cut\""};
+  if (_i == 1) {
+    import_troubles[import_troubles_n++] = (struct import_trouble){.status = 503};
+    import_troubles[import_troubles_n++] = (struct import_trouble){.err = CF_E_UNKNOWN};
+  }
+  if (_i == 2)
+    import_troubles[import_troubles_n++] = (struct import_trouble){.status = 404};
+  ck_assert_ok(cf_import_gap(import, &lost, NULL));
+  ck_assert_uint_eq(import_posts, _i == 1 ? 3 : 1);
+  ck_assert(cf_str_is(cf_json_string(cf_json_member(import_gap, "source")), "test"));
+  ck_assert(cf_str_is(cf_json_number(cf_json_member(import_gap, "count")), "2"));
+  ck_assert(
+      cf_str_is(cf_json_string(cf_json_member(import_gap, "last")), "1970-01-01T00:00:01.000000Z"));
+  ck_assert(
+      cf_str_is(cf_json_string(cf_json_member(import_gap, "message")), "access.log: \"cut\""));
+  cf_json_free(import_gap);
+}
+END_TEST
+
+/* ---- one batch on its way while the next is made ---- */
+
+START_TEST(test_pass)
+{
+  for (unsigned i = 0; i < 5; i++) {
+    import_add(LINE);
+    import_add("text");
+    ck_assert_ok(cf_import_pass(import, NULL));
+  }
+  import_add(LINE);
+  ck_assert_ok(cf_import_wait(import, NULL));
+  import_check(10, 10, 0, 5);
+  ck_assert_ok(cf_import_send(import, NULL));
+  import_check(11, 11, 0, 5);
+  ck_assert_uint_eq(import_events_n, 11);
+  for (unsigned i = 0; i + 1 < 11; i++) /* in the order in which they were added */
+    ck_assert_int_lt(atoi(strchr(import_events[i].id, '.') + 1),
+                     atoi(strchr(import_events[i + 1].id, '.') + 1));
+}
+END_TEST
+
+/* What was refused with a batch is made anew while lines are added. */
+START_TEST(test_pass_refused)
+{
+  import_bad = "GET";
+  for (unsigned i = 0; i < 3; i++) {
+    import_add(LINE);
+    ck_assert_ok(cf_import_pass(import, NULL));
+    import_add("text");
+  }
+  ck_assert_ok(cf_import_send(import, NULL));
+  import_check(6, 6, 0, 6);
+}
+END_TEST
+
+/* The error comes with the next call, and nothing is forgotten. */
+START_TEST(test_pass_fails)
+{
+  struct cf_fault fault = {.detail = ""};
+  import_troubles[0] = (struct import_trouble){.err = CF_E_LOCKED};
+  import_troubles_n = 1;
+  import_add(LINE);
+  ck_assert_ok(cf_import_pass(import, NULL));
+  import_add("text");
+  ck_assert_err(cf_import_pass(import, &fault), CF_E_LOCKED);
+  ck_assert_str_eq(fault.detail, "trouble");
+  import_check(0, 0, 0, 0);
+  ck_assert_ok(cf_import_send(import, NULL));
+  import_check(2, 2, 0, 1);
+}
+END_TEST
+
+/* Who gives up does not wait for a ledger that is not ready. */
+START_TEST(test_pass_left)
+{
+  import_troubles[0] = passing[0];
+  import_troubles_n = 1;
+  import_add(LINE);
+  ck_assert_ok(cf_import_pass(import, NULL));
 }
 END_TEST
 
 int main(void)
 {
   const struct cf_test tests[] = {
-      {.tcase = "import", .test = test_twice, .setup = setup, .teardown = teardown},
+      {.tcase = "import", .test = test_twice, .setup = import_setup, .teardown = import_teardown},
       {.tcase = "import", .test = test_nothing_to_send},
       {.tcase = "import", .test = test_refused},
       {.tcase = "import", .test = test_all_refused},
@@ -478,7 +532,16 @@ int main(void)
       {.tcase = "import", .test = test_text_refused},
       {.tcase = "import", .test = test_full, .loops = 2},
       {.tcase = "import", .test = test_full_by_bytes},
+      {.tcase = "import", .test = test_pass},
+      {.tcase = "import", .test = test_pass_refused},
+      {.tcase = "import", .test = test_pass_fails},
+      {.tcase = "import", .test = test_pass_left},
+      {.tcase = "import", .test = test_ids_of_lines},
+      {.tcase = "import", .test = test_gap, .loops = 3},
+      {.tcase = "import", .test = test_a_file_that_another_version_imported},
+      {.tcase = "import", .test = test_files_that_begin_with_a_hole},
       {.tcase = "import", .test = test_head},
+      {.tcase = "import", .test = test_head_of_a_line_behind_a_hole},
       {.tcase = "import", .test = test_bad_source, .loops = CF_COUNT(bad_sources)},
   };
   return cf_test_run("import", tests, CF_COUNT(tests));

@@ -46,7 +46,7 @@ START_TEST(test_a_line_goes_where_it_looks_to)
   struct cf_str line = cf_str_from(rows[_i].line);
   cf_logline_init(&l);
   ck_assert_int_eq(cf_input_sniff(line), rows[_i].looks);
-  ck_assert_ok(cf_logline_parse(&l, line));
+  ck_assert_ok(cf_logline_parse(&l, &(struct cf_line){.text = line}));
   ck_assert_int_eq(l.format, rows[_i].is);
   /* a byte order mark belongs to a text, and to nothing else */
   if (rows[_i].is == CF_LOG_TEXT)
@@ -65,7 +65,7 @@ START_TEST(test_the_row_names_the_action)
   };
   struct cf_logline l;
   cf_logline_init(&l);
-  ck_assert_ok(cf_logline_parse(&l, cf_str_from(lines[_i])));
+  ck_assert_ok(cf_logline_parse(&l, &(struct cf_line){.text = cf_str_from(lines[_i])}));
   ck_assert_int_eq(l.format, _i);
   ck_assert(cf_str_eq(l.v[CF_M_ACTION], cf_input_table[_i].action));
   cf_logline_fini(&l);

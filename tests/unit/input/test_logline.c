@@ -4,80 +4,17 @@
 #include "config.h"
 
 #include "lib/input/lines.h"
-#include "lib/input/logline.h"
-#include "lib/record/event.h"
-#include "tests/unit/cf_test.h"
+#include "tests/unit/input/logline_check.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
-#define T    "[17/May/2015:10:05:03 +0000]"
-#define TIME "\"time\":\"2015-05-17T10:05:03.000000Z\""
-
-/* A line and its event's members behind source and id. */
-struct row {
-  const char *line;
-  const char *event;
-};
-
-static struct cf_logline line;
-static struct cf_buf event;
-
-static void setup(void)
-{
-  cf_logline_init(&line);
-  cf_buf_init(&event, 1U << 24);
-}
-
-static void teardown(void)
-{
-  cf_logline_fini(&line);
-  cf_buf_fini(&event);
-}
-
-/* Attributes are in canonical form, and taken as they are; but to what is cut
- * its name is added. */
-static void assert_as_sent(const struct cf_record *r)
-{
-  struct cf_str sent = line.v[CF_M_ATTRIBUTES], got = r->payload[CF_C_DETAIL];
-  if (sent.n == 0 || memmem(got.p, got.n, "\"truncated\":[", 13) != NULL)
-    return;
-  ck_assert_uint_gt(got.n, sent.n + 1);
-  ck_assert_bytes(got.p + got.n - 1 - sent.n, sent.n, sent.p, sent.n);
-}
-
-/* The ledger takes it, as the importer sends it. */
-static void assert_acceptable(struct cf_str text)
-{
-  const struct cf_event_rules rules = {.source = CF_STR("s"), .cut_long = true};
-  struct cf_event parsed;
-  struct cf_fault fault = {.at = ""};
-  enum cf_err err = cf_event_parse(text, &rules, &parsed, &fault);
-  ck_assert_msg(err == CF_OK, "%s: %s in %.*s", fault.at, fault.detail,
-                (int)(text.n < 400 ? text.n : 400), text.p);
-  assert_as_sent(&parsed.record);
-  cf_event_fini(&parsed);
-}
-
-static const char *make(struct cf_str text, bool cut)
-{
-  cf_buf_reset(&event);
-  ck_assert_ok(cf_logline_event(&line, text, cut, CF_STR("s"), CF_STR("i"), &event));
-  assert_acceptable(cf_buf_str(&event));
-  return cf_buf_cstr(&event);
-}
-
-static void assert_row(struct cf_str text, const char *members)
-{
-  char want[8192];
-  snprintf(want, sizeof want, "{\"source\":\"s\",\"id\":\"i\",%s}\n", members);
-  ck_assert_str_eq(make(text, false), want);
-}
+#define T "[17/May/2015:10:05:03 +0000]"
 
 /* ---- access format ---- */
 
 #define END "\"bytes\":2326,\"protocol\":\"HTTP/1.0\""
-static const struct row access_rows[] = {
+static const struct check_row access_rows[] = {
     {"192.0.2.1 - frank " T " \"GET /a.gif HTTP/1.0\" 200 2326", TIME
      ",\"method\":\"GET\",\"status\":200,\"user\":\"frank\",\"ip\":\"192.0.2.1\",\"resource\":\"/a.gif\"," END},
     {"192.0.2.1 - - " T " \"GET /a?b=c?d HTTP/1.0\" 304 - \"http://r/\" \"Mozilla/4.08 [en]\"", TIME
@@ -112,9 +49,6 @@ static const struct row access_rows[] = {
     {"client.example.net - - " T " \"GET / HTTP/1.0\" 200 2326",
      TIME ",\"method\":\"GET\",\"status\":200,\"resource\":\"/\"," END
           ",\"attributes\":{\"client_host\":\"client.example.net\"}"},
-    {"fe80::1%eth0 - - " T " \"GET / HTTP/1.0\" 200 2326",
-     TIME ",\"method\":\"GET\",\"status\":200,\"resource\":\"/\"," END
-          ",\"attributes\":{\"client_host\":\"fe80::1%eth0\"}"},
     {"192.0.2.1, 198.51.100.2 - - " T " \"GET / HTTP/1.0\" 200 2326",
      TIME ",\"method\":\"GET\",\"status\":200,\"ip\":\"192.0.2.1\",\"resource\":\"/\"," END
           ",\"attributes\":{\"forwarded_for\":\"192.0.2.1, 198.51.100.2\"}"},
@@ -179,7 +113,6 @@ static const struct row access_rows[] = {
      GOT("\"user_agent\":\"a\\\"b\\\\c\\\"\\\\\\n\\t\\r\\b\\u000b\\f\\u0007\\\\q\\\\x4\\\"\",") ",\"attributes\":{\"unterminated\":\"user_agent\"}"},
     {GET " \"-\" \"a\\\"b\\\\c\\x22\\x5C\\n\\t\\r\\b\\v\\f\\a\\q\\x4\"",
      GOT("\"user_agent\":\"a\\\"b\\\\c\\\"\\\\\\n\\t\\r\\b\\u000b\\f\\u0007\\\\q\\\\x4\",")},
-    {GET " \"-\" \"\\xff\xfe\"", GOT("\"user_agent\":\"\xef\xbf\xbd\xef\xbf\xbd\",")},
     {GET " \"-\" \"Mozilla \"x\" (y)\"", GOT("\"user_agent\":\"Mozilla \\\"x\\\" (y)\",")},
     {GET " \"-\" \"a\" \"b\" c\"", GOT("\"user_agent\":\"a\\\" \\\"b\\\" c\",")},
     {GET " \"-\" \"ua\" \"198.51.100.1\"",
@@ -202,90 +135,76 @@ static const struct row access_rows[] = {
 
 START_TEST(test_access)
 {
-  const struct row *row = &access_rows[_i];
-  assert_row(cf_str_from(row->line), row->event);
-  ck_assert_int_eq(line.format, CF_LOG_ACCESS);
+  const struct check_row *row = &access_rows[_i];
+  check_row(cf_str_from(row->line), row->event);
+  ck_assert_int_eq(checked.format, CF_LOG_ACCESS);
 }
 END_TEST
 
 static const struct {
   const char *text;
   const char *time; /* NULL: none, so the line is text */
+  int bare;         /* it has no zone: its time in UTC+2 is two hours before */
 } times[] = {
-    {"17/May/2015:10:05:03 +0000", "2015-05-17T10:05:03.000000Z"},
-    {"17/May/2015:10:05:03.5 +0000", "2015-05-17T10:05:03.500000Z"},
-    {"17/May/2015:10:05:03.1234567 +0000", "2015-05-17T10:05:03.123456Z"},
-    {"01/Jan/2026:00:30:00 +0530", "2025-12-31T19:00:00.000000Z"},
-    {"31/Dec/2025:23:30:00 -0100", "2026-01-01T00:30:00.000000Z"},
-    {"30/Jun/2012:23:59:60 +0000", "2012-06-30T23:59:59.999999Z"},
-    {"30/Jun/2012:23:59:60.5 +0000", "2012-06-30T23:59:59.999999Z"},
-    {"2015-05-17T10:05:03+02:00", "2015-05-17T08:05:03.000000Z"},
-    {"29/Feb/2015:10:05:03 +0000", NULL},
-    {"17/Mai/2015:10:05:03 +0000", NULL},
-    {"17/May/2015:24:05:03 +0000", NULL},
-    {"17/May/2015:10:05:03 +00:00", NULL},
-    {"17/May/2015:10:05:03", NULL},
-    {"1431857103", NULL},
-    {"", NULL},
+    {"17/May/2015:10:05:03 +0000", "2015-05-17T10:05:03.000000Z", 0},
+    {"17/May/2015:10:05:03.5 +0000", "2015-05-17T10:05:03.500000Z", 0},
+    {"17/May/2015:10:05:03,5 +0000", "2015-05-17T10:05:03.500000Z", 0},
+    {"17/May/2015:10:05:03.1234567 +0000", "2015-05-17T10:05:03.123456Z", 0},
+    {"01/Jan/2026:00:30:00 +0530", "2025-12-31T19:00:00.000000Z", 0},
+    {"31/Dec/2025:23:30:00 -0100", "2026-01-01T00:30:00.000000Z", 0},
+    {"30/Jun/2012:23:59:60 +0000", "2012-06-30T23:59:59.999999Z", 0},
+    {"30/Jun/2012:23:59:60.5 +0000", "2012-06-30T23:59:59.999999Z", 0},
+    {"17/May/2015:10:05:03 +02:00", "2015-05-17T08:05:03.000000Z", 0},
+    {"17/May/2015:10:05:03 GMT", "2015-05-17T10:05:03.000000Z", 0},
+    {"17/May/2015:10:05:03 UTC", "2015-05-17T10:05:03.000000Z", 0},
+    {"17/May/2015:10:05:03 Z", "2015-05-17T10:05:03.000000Z", 0},
+    {"17/May/2015:10:05:03", "2015-05-17T10:05:03.000000Z", 1},
+    {"17/May/2015:10:05:03.25", "2015-05-17T10:05:03.250000Z", 1},
+    {"17/May/2015 10:05:03", "2015-05-17T10:05:03.000000Z", 1},
+    {"17/May/2015 10:05:03 +0200", "2015-05-17T08:05:03.000000Z", 0},
+    /* other languages */
+    {"17/Mai/2015:10:05:03 +0000", "2015-05-17T10:05:03.000000Z", 0},
+    {"17/Okt/2015:10:05:03 +0000", "2015-10-17T10:05:03.000000Z", 0},
+    {"17/M\xc3\xa4r/2015:10:05:03 +0000", "2015-03-17T10:05:03.000000Z", 0},
+    {"17/f\xc3\xa9vr./2015:10:05:03 +0000", "2015-02-17T10:05:03.000000Z", 0},
+    {"17/dic/2015:10:05:03 +0000", "2015-12-17T10:05:03.000000Z", 0},
+    {"2015-05-17T10:05:03+02:00", "2015-05-17T08:05:03.000000Z", 0},
+    {"2015-05-17T10:05:03.5+0200", "2015-05-17T08:05:03.500000Z", 0},
+    {"2015-05-17 10:05:03 +0200", "2015-05-17T08:05:03.000000Z", 0},
+    {"2015-05-17 10:05:03,123", "2015-05-17T10:05:03.123000Z", 1},
+    {"2015-05-17T10:05:03", "2015-05-17T10:05:03.000000Z", 1},
+    {"29/Feb/2015:10:05:03 +0000", NULL, 0},
+    {"17/Foo/2015:10:05:03 +0000", NULL, 0},
+    {"17//2015:10:05:03 +0000000", NULL, 0},
+    {"17/May/2015:24:05:03 +0000", NULL, 0},
+    {"17/May/2015:10:05:03 CEST", NULL, 0},
+    {"17/May/2015:10:05:03 ", NULL, 0},
+    {"17/May/2015:10:05:03 +2400", NULL, 0},
+    {"17/May/20155:10:05:03", NULL, 0},
+    {"1431857103", NULL, 0},
+    {"", NULL, 0},
 };
 
+/* Each in UTC, then in UTC+2. */
 START_TEST(test_times)
 {
   char text[256];
   snprintf(text, sizeof text, "192.0.2.1 - - [%s] \"GET / HTTP/1.1\" 200 1", times[_i].text);
-  make(cf_str_from(text), false);
-  ck_assert_int_eq(line.format, times[_i].time != NULL ? CF_LOG_ACCESS : CF_LOG_TEXT);
+  const char *got = check_line(cf_str_from(text), false);
+  ck_assert_int_eq(checked.format, times[_i].time != NULL ? CF_LOG_ACCESS : CF_LOG_TEXT);
+  ck_assert_int_eq(strstr(got, "\"zone_assumed\":\"+00:00\"") != NULL, times[_i].bare);
   if (times[_i].time != NULL)
-    ck_assert_bytes(line.v[CF_M_TIME].p, line.v[CF_M_TIME].n, times[_i].time,
+    ck_assert_bytes(checked.v[CF_M_TIME].p, checked.v[CF_M_TIME].n, times[_i].time,
                     strlen(times[_i].time));
-}
-END_TEST
-
-/* ---- JSON lines ---- */
-
-static const struct row json_rows[] = {
-    {"{\"time\":\"2015-05-17T10:05:03Z\",\"user\":\"alice\",\"method\":\"GET\",\"resource\":\"/a?b\",\"status\":200,\"bytes\":7,\"attributes\":{\"k\":[1,null]},\"x\":1.50}",
-     TIME
-     ",\"method\":\"GET\",\"status\":200,\"user\":\"alice\",\"resource\":\"/a?b\",\"bytes\":7,\"attributes\":{\"k\":[1,null],\"x\":1.50}"},
-    {"{\"time_local\":\"17/May/2015:10:05:03 +0000\",\"remote_addr\":\"192.0.2.1\",\"remote_user\":\"\",\"request\":\"POST /p?q=1 HTTP/2.0\",\"status\": \"201\",\"body_bytes_sent\":\"12\","
-     "\"request_time\":\"0.0423\",\"http_referrer\":\"\",\"http_user_agent\":\"ua\",\"http_host\":\"h.example:8443\",\"upstream\":\"u\"}",
-     TIME
-     ",\"method\":\"POST\",\"status\":201,\"ip\":\"192.0.2.1\",\"user_agent\":\"ua\",\"resource\":\"/p\",\"query\":\"q=1\",\"host\":\"h.example\",\"bytes\":12,\"duration_us\":42300,"
-     "\"protocol\":\"HTTP/2.0\",\"attributes\":{\"port\":\"8443\",\"upstream\":\"u\"}"},
-    {"{\"@timestamp\":1431857103,\"clientIp\":\"2001:DB8::1\",\"verb\":\"GET\",\"uri\":\"/x?y\",\"response\":404,\"agent\":\"-\",\"bytes\":\"-\",\"duration_ms\":1.5}",
-     TIME
-     ",\"method\":\"GET\",\"status\":404,\"ip\":\"2001:db8::1\",\"resource\":\"/x\",\"query\":\"y\",\"duration_us\":1500"},
-    {"{\"msec\":\"1431857103.000\",\"request_uri\":\"/a?b\",\"uri\":\"/a\",\"args\":\"b\",\"request_method\":\"GET\"}",
-     TIME ",\"method\":\"GET\",\"resource\":\"/a\",\"query\":\"b\""},
-    /* apache's escapes, raw control characters, bytes that are no UTF-8 */
-    {"{\"method\":\"GET\",\"user_agent\":\"a\\x22\\x5c\\x0a\\v\\a\\q\t\\\"\\u00e9\",\"user\":\"\\xc3\\xa9\xff\"}",
-     "\"method\":\"GET\",\"user\":\"\xc3\xa9\xef\xbf\xbd\",\"user_agent\":\"a\\\"\\\\\\n\\u000b\\u0007\\\\q\\t\\\"\xc3\xa9\""},
-    {"{\"method\":\"GET\",\"user\":\"\xff\"}", "\"method\":\"GET\",\"user\":\"\xef\xbf\xbd\""},
-    {"{\"msg\":\"hello\",\"level\":\"info\",\"none\":null}",
-     "\"message\":\"hello\",\"attributes\":{\"level\":\"info\"}"},
-    {"  {\"level\":\"info\"}  ", "\"action\":\"log.line\",\"attributes\":{\"level\":\"info\"}"},
-    {"{}", "\"action\":\"log.line\""},
-    /* what is no value of a member is an attribute, and so are the line's own
-   * source, writer and id */
-    {"{\"source\":\"x\",\"writer\":\"k3\",\"id\":7,\"source_seq\":8,\"status\":1000,\"ip\":\"nobody\",\"method\":\"GE T\",\"time\":\"noon\",\"action\":\"a b\",\"outcome\":\"ok\",\"user\":{\"n\":1},\"message\":\"m\"}",
-     "\"source_seq\":8,\"message\":\"m\",\"attributes\":{\"action\":\"a b\",\"id\":7,\"ip\":\"nobody\",\"method\":\"GE T\",\"outcome\":\"ok\",\"source\":\"x\",\"status\":1000,\"time\":\"noon\","
-     "\"user\":{\"n\":1},\"writer\":\"k3\"}"},
-    {"{\"message\":\"m\",\"user\":true,\"attributes\":\"text\",\"request_time\":5,\"duration_ms\":\"x\"}",
-     "\"user\":\"true\",\"message\":\"m\",\"attributes\":{\"attributes\":\"text\",\"duration_ms\":\"x\",\"request_time\":5}"},
-    {"{\"request\":\"\\u0016\\u0003\",\"status\":400}",
-     "\"status\":400,\"message\":\"\\u0016\\u0003\""},
-    {"{\"method\":\"GET\",\"request\":{\"uri\":\"/\"}}",
-     "\"method\":\"GET\",\"attributes\":{\"request\":{\"uri\":\"/\"}}"},
-    {"{\"request_method\":\"GET\",\"request\":\"POST / HTTP/1.1\"}",
-     "\"method\":\"GET\",\"attributes\":{\"request\":\"POST / HTTP/1.1\"}"},
-    {"{\"message\":\"nul \\u0000\"}", "\"message\":\"nul \\u0000\""},
-};
-
-START_TEST(test_json)
-{
-  const struct row *row = &json_rows[_i];
-  assert_row(cf_str_from(row->line), row->event);
-  ck_assert_int_eq(line.format, CF_LOG_JSON);
+  checked.zone_s = 2 * 3600;
+  int64_t in_utc = 0, here = 0;
+  if (times[_i].time != NULL) {
+    ck_assert_ok(cf_time_parse(checked.v[CF_M_TIME], &in_utc));
+    got = check_line(cf_str_from(text), false);
+    ck_assert_ok(cf_time_parse(checked.v[CF_M_TIME], &here));
+    ck_assert_int_eq(in_utc - here, times[_i].bare * 2 * CF_HOUR_US);
+    ck_assert_int_eq(strstr(got, "\"zone_assumed\":\"+02:00\"") != NULL, times[_i].bare);
+  }
 }
 END_TEST
 
@@ -300,8 +219,8 @@ static const char *const text_rows[] = {
     "192.0.2.1 - - [17/May/2015:10:05:03 +0000]",
     "192.0.2.1 - - [17/May/2015:10:05:03 +0000] \"GET /",
     "192.0.2.1 - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" abc 1",
-    "192.0.2.1 - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 1000 1",
-    "192.0.2.1 - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 99999999999999999999",
+    "192.0.2.1 - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 1.5",
+    "192.0.2.1 - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" + 1",
     "192.0.2.1 - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\\\" 200 1",
     "[17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 1",
     "{\"a\":1",
@@ -309,7 +228,8 @@ static const char *const text_rows[] = {
     "{\"a\":1,\"a\":2}",
     "{\"a\":1,\"attributes\":{\"a\":2}}",
     "{\"a\\x00\":1}",
-    "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":1}}}}}}}}}",
+    "{\"a\":[1}",
+    "{\"a\":1 2}",
     "{\"\\",
     "{\"\\x",
     "\\\"\\",
@@ -322,19 +242,19 @@ START_TEST(test_text)
   cf_buf_init(&want, 1024);
   cf_buf_puts(&want, "\"action\":\"log.line\"");
   cf_json_put_member(&want, "message", text);
-  assert_row(text, cf_buf_cstr(&want));
-  ck_assert_int_eq(line.format, CF_LOG_TEXT);
+  check_row(text, cf_buf_cstr(&want));
+  ck_assert_int_eq(checked.format, CF_LOG_TEXT);
   cf_buf_fini(&want);
 }
 END_TEST
 
 START_TEST(test_nul_bytes)
 {
-  const char *text = make((struct cf_str){"a\0b", 3}, false);
+  const char *text = check_line((struct cf_str){"a\0b", 3}, false);
   ck_assert_ptr_nonnull(strstr(text, "\"message\":\"a\\u0000b\""));
-  text = make((struct cf_str){"192.0.2.1 - - " T " \"GET /\0 HTTP/1.1\" 200 1",
-                              sizeof "192.0.2.1 - - " T " \"GET /\0 HTTP/1.1\" 200 1" - 1},
-              false);
+  text = check_line((struct cf_str){"192.0.2.1 - - " T " \"GET /\0 HTTP/1.1\" 200 1",
+                                    sizeof "192.0.2.1 - - " T " \"GET /\0 HTTP/1.1\" 200 1" - 1},
+                    false);
   ck_assert_ptr_nonnull(strstr(text, "\"resource\":\"/\\u0000\""));
 }
 END_TEST
@@ -377,59 +297,40 @@ static const struct {
     {HEAD "\" 200 1 \"-\" \"", "\" ", 100000, "x\"", CF_LOG_TEXT},
     {"{\"message\":\"", "m", 100000, "\"}", CF_LOG_JSON},
     {"{\"user\":\"", "u", 2000, "\",\"message\":\"m\"}", CF_LOG_JSON},
-    {"{\"message\":\"m\",\"k\":\"", "v", 20000, "\"}", CF_LOG_TEXT},
+    {"{\"message\":\"m\",\"k\":\"", "v", 20000, "\"}", CF_LOG_JSON},
     {"{\"message\":\"m\",\"k\":", "[", 100, "", CF_LOG_TEXT},
     {"{\"message\":\"m\",\"k\":\"", "\x01", 2000, "\"}", CF_LOG_JSON},
     /* What is cut would be named in an attribute that is there already. */
     {"{\"message\":\"m\",\"truncated\":1,\"host\":\"", "h", 256, "\"}", CF_LOG_JSON},
     {"{\"message\":\"m\",\"truncated\":1,\"host\":\"", "h", 257, "\"}", CF_LOG_TEXT},
-    {"{\"message\":\"m\",\"truncated\":1,\"user\":\"", "\xff", 341, "\"}", CF_LOG_JSON},
-    {"{\"message\":\"m\",\"truncated\":1,\"user\":\"", "\xff", 342, "\"}", CF_LOG_TEXT},
+    {"{\"message\":\"m\",\"truncated\":1,\"user\":\"", "\xff", 256, "\"}", CF_LOG_JSON},
+    {"{\"message\":\"m\",\"truncated\":1,\"user\":\"", "\xff", 257, "\"}", CF_LOG_TEXT},
 };
 
 START_TEST(test_long)
 {
   char *text = repeat(long_rows[_i].head, long_rows[_i].unit, long_rows[_i].n, long_rows[_i].tail);
-  const char *got = make(cf_str_from(text), false);
-  ck_assert_int_eq(line.format, long_rows[_i].format);
+  const char *got = check_line(cf_str_from(text), false);
+  ck_assert_int_eq(checked.format, long_rows[_i].format);
   /* The importer, or the server with ?long=cut, names what does not fit. */
-  if (line.format == CF_LOG_TEXT && strlen(text) > 16384)
-    ck_assert_ptr_nonnull(strstr(got, "\"attributes\":{\"truncated\":[\"message\"]}}"));
+  if (checked.format == CF_LOG_TEXT && strlen(text) > 16384)
+    ck_assert_ptr_nonnull(strstr(got, "\"truncated\":[\"message\"]}}"));
   free(text);
 }
 END_TEST
 
 START_TEST(test_cut_line_is_text)
 {
-  const char *got = make(CF_STR(GET), true);
-  ck_assert_int_eq(line.format, CF_LOG_TEXT);
+  const char *got = check_line(CF_STR(GET), true);
+  ck_assert_int_eq(checked.format, CF_LOG_TEXT);
   ck_assert_ptr_nonnull(strstr(got, "\"attributes\":{\"truncated\":[\"message\"]}}"));
 }
 END_TEST
 
-/* Each line of a table, cut at every byte and with every byte changed, still
- * makes an acceptable event. */
-static void mangle(const char *text)
-{
-  size_t n = strlen(text);
-  char *copy = strdup(text);
-  for (size_t i = 0; i < n; i++)
-    make((struct cf_str){text, i}, false);
-  for (size_t i = 0; i < n; i++) {
-    static const char bytes[] = {'"', '\\', ' ', '[', '\0', '\n', '{', '\xff', '-', '0'};
-    copy[i] = bytes[i % sizeof bytes];
-    make((struct cf_str){copy, n}, false);
-    copy[i] = text[i];
-  }
-  free(copy);
-}
-
 START_TEST(test_mangled)
 {
   for (size_t i = 0; i < CF_COUNT(access_rows); i++)
-    mangle(access_rows[i].line);
-  for (size_t i = 0; i < CF_COUNT(json_rows); i++)
-    mangle(json_rows[i].line);
+    check_mangled(access_rows[i].line);
 }
 END_TEST
 
@@ -449,8 +350,8 @@ START_TEST(test_real_log)
   while (n > 0) {
     ck_assert_ok(cf_lines_read(&lines, fd, &n));
     for (; cf_lines_take(&lines, false, &one); lines_n++) {
-      make(one.text, one.cut);
-      ck_assert_msg(line.format == CF_LOG_ACCESS, "%.*s", (int)one.text.n, one.text.p);
+      check_line(one.text, one.cut);
+      ck_assert_msg(checked.format == CF_LOG_ACCESS, "%.*s", (int)one.text.n, one.text.p);
     }
   }
   ck_assert_uint_gt(lines_n, 0);
@@ -465,10 +366,9 @@ int main(void)
       {.tcase = "lines",
        .test = test_access,
        .loops = CF_COUNT(access_rows),
-       .setup = setup,
-       .teardown = teardown},
+       .setup = check_open,
+       .teardown = check_close},
       {.tcase = "lines", .test = test_times, .loops = CF_COUNT(times)},
-      {.tcase = "lines", .test = test_json, .loops = CF_COUNT(json_rows)},
       {.tcase = "lines", .test = test_text, .loops = CF_COUNT(text_rows)},
       {.tcase = "lines", .test = test_nul_bytes},
       {.tcase = "lines", .test = test_long, .loops = CF_COUNT(long_rows)},

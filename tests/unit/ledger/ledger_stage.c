@@ -191,8 +191,8 @@ void stage_segment_path(unsigned n, char path[300])
   path[strcspn(path, "\n")] = 0;
 }
 
-bool stage_verify_head(const struct cf_buf *note, uint64_t head_size,
-                       struct cf_verify_result *result)
+static bool verify_as(enum cf_verify_mode mode, const struct cf_buf *note, uint64_t head_size,
+                      struct cf_verify_result *result)
 {
   struct cf_view *view = NULL;
   struct cf_view_source *vs = NULL;
@@ -200,7 +200,7 @@ bool stage_verify_head(const struct cf_buf *note, uint64_t head_size,
   struct cf_fault fault = {0};
   ck_assert_ok(cf_view_get_settled(stage_ledger, &view));
   ck_assert_ok(cf_view_source_new(view, head_size, &vs, &source));
-  struct cf_verify_job job = {.mode = CF_VERIFY_FULL,
+  struct cf_verify_job job = {.mode = mode,
                               .head = cf_buf_str(note),
                               .vkey = cf_ledger_vkey(stage_ledger),
                               .workers = 2};
@@ -210,16 +210,27 @@ bool stage_verify_head(const struct cf_buf *note, uint64_t head_size,
   return result->ok && result->complete;
 }
 
-bool stage_verify(struct cf_verify_result *result)
+bool stage_verify_head(const struct cf_buf *note, uint64_t head_size,
+                       struct cf_verify_result *result)
+{
+  return verify_as(CF_VERIFY_FULL, note, head_size, result);
+}
+
+bool stage_verify_as(enum cf_verify_mode mode, struct cf_verify_result *result)
 {
   struct cf_buf note;
   struct cf_fault fault = {0};
   uint64_t now = stage_size();
   cf_buf_init(&note, CF_NOTE_MAX);
   ck_assert_ok(cf_ledger_seal(stage_ledger, now, &note, &fault));
-  bool ok = stage_verify_head(&note, now, result);
+  bool ok = verify_as(mode, &note, now, result);
   cf_buf_fini(&note);
   return ok;
+}
+
+bool stage_verify(struct cf_verify_result *result)
+{
+  return stage_verify_as(CF_VERIFY_FULL, result);
 }
 
 void stage_assert_verifies(void)

@@ -58,7 +58,8 @@ void stage_segment_path(unsigned n, char path[300]);
  * well. */
 bool stage_verify_head(const struct cf_buf *note, uint64_t head_size,
                        struct cf_verify_result *result);
-/* The same of what is there now. */
+/* The same of what is there now; in that mode, and in full. */
+bool stage_verify_as(enum cf_verify_mode mode, struct cf_verify_result *result);
 bool stage_verify(struct cf_verify_result *result);
 /* And it is well. */
 void stage_assert_verifies(void);

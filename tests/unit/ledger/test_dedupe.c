@@ -240,7 +240,7 @@ int main(void)
        .test = test_ids_like_sources,
        .setup = stage_ledger_setup,
        .teardown = stage_ledger_teardown,
-       .timeout = 30},
+       .timeout = 180},
   };
   return cf_test_run("dedupe", tests, CF_COUNT(tests));
 }

@@ -14,24 +14,7 @@
 /* Go over it in that mode; true where all is well. */
 static bool verify(enum cf_verify_mode mode)
 {
-  struct cf_view *view = NULL;
-  struct cf_view_source *vs = NULL;
-  struct cf_verify_source source;
-  struct cf_buf note;
-  struct cf_fault fault = {.at = ""};
-  cf_buf_init(&note, CF_NOTE_MAX);
-  ck_assert_ok(cf_ledger_seal(stage_ledger, stage_size(), &note, &fault));
-  ck_assert_ok(cf_view_get_settled(stage_ledger, &view));
-  ck_assert_ok(cf_view_source_new(view, cf_view_size(view), &vs, &source));
-  struct cf_verify_job job = {.mode = mode,
-                              .head = cf_buf_str(&note),
-                              .vkey = cf_ledger_vkey(stage_ledger),
-                              .workers = 2};
-  ck_assert_ok(cf_verify(&source, &job, stage_result, &fault));
-  cf_view_source_free(vs);
-  cf_view_put(view);
-  cf_buf_fini(&note);
-  return stage_result->ok;
+  return stage_verify_as(mode, stage_result);
 }
 
 /* Is a mismatch of that index told of a record of the second segment? */
@@ -140,20 +123,6 @@ static void id_lost(void)
   first_lost("id");
 }
 
-/* Its last pair but the newest is taken out: offsets and order stay good. */
-static void id_hidden(void)
-{
-  struct cf_bdb *db = forge_sheet("id");
-  struct cf_buf b;
-  char first[12] = {0};
-  struct cf_str key = {first, sizeof first};
-  cf_buf_init(&b, 5000);
-  ck_assert_ok(cf_bdb_get(db, NULL, key, &b));
-  cf_buf_cut(&b, 11);
-  ck_assert_ok(cf_bdb_put(db, NULL, key, cf_buf_str(&b)));
-  cf_buf_fini(&b);
-}
-
 static void filter_changed(void)
 {
   struct cf_bdb *db = forge_sheet("info");
@@ -165,23 +134,43 @@ static void filter_changed(void)
   cf_buf_fini(&b);
 }
 
-/* A record is found by an id that none has. */
-static void id_added(void)
+/* It says of no value that it is there. */
+static void keys_changed(void)
 {
-  static const uint8_t pair[11] = {[10] = 5}; /* fingerprint, offset */
-  struct cf_bdb *db = forge_sheet("id");
-  struct cf_buf b, changed;
-  char first[12] = {0};
-  struct cf_str key = {first, sizeof first};
+  struct cf_bdb *db = forge_sheet("info");
+  struct cf_buf b;
   cf_buf_init(&b, 5000);
-  cf_buf_init(&changed, 5000);
-  ck_assert_ok(cf_bdb_get(db, NULL, key, &b));
-  cf_buf_put(&changed, b.p, sizeof first); /* where the next chunk begins */
-  cf_buf_put(&changed, pair, sizeof pair);
-  cf_buf_put(&changed, b.p + sizeof first, b.n - sizeof first);
-  ck_assert_ok(cf_bdb_put(db, NULL, key, cf_buf_str(&changed)));
+  ck_assert_ok(cf_bdb_get(db, NULL, CF_STR("keys"), &b));
+  memset(b.p, 0, b.n);
+  ck_assert_ok(cf_bdb_put(db, NULL, CF_STR("keys"), cf_buf_str(&b)));
   cf_buf_fini(&b);
-  cf_buf_fini(&changed);
+}
+
+/* One record's time lies outside. */
+static void spans_changed(void)
+{
+  struct cf_bdb *db = forge_sheet("info");
+  struct cf_buf b;
+  cf_buf_init(&b, 5000);
+  ck_assert_ok(cf_bdb_get(db, NULL, CF_STR("spans"), &b));
+  b.p[b.n - 1]--;
+  ck_assert_ok(cf_bdb_put(db, NULL, CF_STR("spans"), cf_buf_str(&b)));
+  cf_buf_fini(&b);
+}
+
+static void spans_lost(void)
+{
+  ck_assert_ok(cf_bdb_del(forge_sheet("info"), NULL, CF_STR("spans")));
+}
+
+static void keys_short(void)
+{
+  ck_assert_ok(cf_bdb_put(forge_sheet("info"), NULL, CF_STR("keys"), CF_STR("no filter")));
+}
+
+static void keys_lost(void)
+{
+  ck_assert_ok(cf_bdb_del(forge_sheet("info"), NULL, CF_STR("keys")));
 }
 
 /* How many records have no value of the last index, which is that of kinds. */
@@ -200,11 +189,12 @@ static const struct {
   void (*change)(void);
   const char *index;
 } changes[] = {
-    {user_lost, "user"},     {user_moved, "user"},     {ip_lost, "ip"},
-    {date_lost, "date"},     {kind_moved, "kind"},     {times_changed, "times"},
-    {counts_lost, "counts"}, {counts_moved, "counts"}, {id_lost, "id"},
-    {id_hidden, "id"},       {filter_changed, "id"},   {id_added, "id"},
-    {info_changed, "kind"},
+    {user_lost, "user"},        {user_moved, "user"},     {ip_lost, "ip"},
+    {date_lost, "date"},        {kind_moved, "kind"},     {times_changed, "times"},
+    {counts_lost, "counts"},    {counts_moved, "counts"}, {id_lost, "id"},
+    {forge_id_hide_last, "id"}, {filter_changed, "id"},   {forge_id_add, "id"},
+    {info_changed, "kind"},     {keys_changed, "user"},   {keys_short, "info"},
+    {keys_lost, "info"},        {spans_changed, "times"}, {spans_lost, "times"},
 };
 
 START_TEST(test_changed)

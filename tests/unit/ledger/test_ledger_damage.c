@@ -265,11 +265,12 @@ static uint64_t append_crowd(unsigned from, unsigned to, unsigned *fresh)
 }
 
 /* Flip a byte of what finds the record at that offset, in the second segment,
- * by the crowd's id. */
+ * by the crowd's id: of the key of its chunk. */
 static void damage_pair(uint64_t offset)
 {
   char path[300];
-  uint8_t key[16], pair[11] = {[9] = (uint8_t)(offset >> 8), (uint8_t)offset};
+  uint8_t key[16], pair[12];
+  const uint8_t *at = NULL;
   struct cf_buf file;
   stage_segment_path(2, path);
   stage_close_ledger();
@@ -279,7 +280,10 @@ static void damage_pair(uint64_t offset)
   int fd = open(path, O_RDONLY);
   ck_assert_ok(cf_file_read_all(fd, &file));
   close(fd);
-  const uint8_t *at = memmem(file.p, file.n, pair, sizeof pair);
+  for (uint32_t first = (uint32_t)offset; at == NULL && first > 0; first--) {
+    cf_u32_put(pair + 4, first);
+    at = memmem(file.p, file.n, pair, 8);
+  }
   ck_assert_ptr_nonnull(at);
   temp_flip(path, at - (const uint8_t *)file.p);
   cf_buf_fini(&file);
@@ -291,25 +295,48 @@ static void damage_pair(uint64_t offset)
 START_TEST(test_damage_in_a_crowd)
 {
   unsigned fresh;
-  stage_conf.segment_records = 4096; /* of the second */
+  stage_conf.segment_records = 16384; /* of the second */
   stage_append_range(0, 256, 256);
   append_crowd(0, 1000, &fresh);
-  uint64_t lost = append_crowd(1000, 4050, &fresh);
-  append_crowd(4050, 5000, &fresh);
+  uint64_t lost = append_crowd(1000, 16200, &fresh);
+  append_crowd(16200, 18000, &fresh);
   stage_wait_for_segments(2);
   damage_pair(lost - 256);
   append_crowd(0, 1000, &fresh);
   ck_assert_uint_eq(fresh, 0);
-  append_crowd(4049, 4050, &fresh);
+  append_crowd(16199, 16200, &fresh);
   ck_assert_uint_eq(fresh, 1);
-  append_crowd(4500, 5000, &fresh);
+  append_crowd(17000, 18000, &fresh);
   ck_assert_uint_eq(fresh, 0);
 }
 END_TEST
 
+/* Which segments nothing can be read of, a bit each. */
+static unsigned lost_units(void)
+{
+  struct cf_view *view = NULL;
+  unsigned mask = 0;
+  ck_assert_ok(cf_view_get(stage_ledger, &view));
+  for (size_t i = 0; i < cf_view_units(view); i++)
+    mask |= (unsigned)cf_view_lost(view, i) << i;
+  cf_view_put(view);
+  return mask;
+}
+
+/* The i-th error is of the records seq to last, and says that. */
+static void range_is(const struct cf_verify_result *r, size_t i, uint64_t seq, uint64_t last,
+                     const char *what)
+{
+  ck_assert_uint_lt(i, r->errors_n);
+  const struct cf_verify_error *e = &r->errors[i];
+  ck_assert_msg(e->seq == seq && e->last == last && strstr(e->detail, what) != NULL,
+                "%llu to %llu: %s", (unsigned long long)e->seq, (unsigned long long)e->last,
+                e->detail);
+}
+
 /* The newest segment is gone, which has the hash in front of the tail: events
- * are taken, and those of the tail remembered, segments are made, the head is
- * signed, and what is lost is that segment. */
+ * are taken, and those of the tail remembered, segments are made, which keep
+ * that hash, the head is signed, and what is lost is that segment. */
 START_TEST(test_newest_segment_lost)
 {
   char path[300];
@@ -329,7 +356,13 @@ START_TEST(test_newest_segment_lost)
   struct cf_verify_result *result = calloc(1, sizeof *result);
   ck_assert(!stage_verify(result));
   ck_assert_uint_eq(result->first_bad, 512);
+  range_is(result, 0, 512, 767, "neither the record nor its leaf hash can be read");
+  range_is(result, 1, 512, 767, "the file of this segment");
+  ck_assert_uint_eq(result->errors_n, 2);
+  ck_assert_uint_eq(result->errors_total, 256 + 1);
+  ck_assert_uint_eq(result->errors_untold, 0);
   ck_assert_uint_eq(unreadable_blocks(512), 4);
+  ck_assert_uint_eq(lost_units(), 1u << 2);
   cf_ledger_state(stage_ledger, &state);
   ck_assert(!state.roll_failed);
   free(result);

@@ -4,6 +4,9 @@
 #include "config.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "tests/unit/ledger/ledger_stage.h"
 
@@ -72,6 +75,95 @@ START_TEST(test_many_threads)
 }
 END_TEST
 
+/* ---- those who do not wait ---- */
+
+/* An event that is appended again when it is there: by that call itself, which
+ * waits, and without waiting for as long as `more` says. */
+struct later {
+  struct cf_event event;
+  const struct cf_event *pointer;
+  struct cf_place place;
+  struct cf_append append;
+  unsigned more;
+};
+
+static atomic_uint later_left;
+
+static void later_append(struct later *l);
+
+/* What is told is durable, and may be appended to from there. */
+static void later_done(void *context, enum cf_err err)
+{
+  struct later *l = context;
+  ck_assert_ok(err);
+  ck_assert_ok(l->place.err);
+  ck_assert_uint_gt(stage_size(), l->place.seq);
+  ck_assert_uint_ge(stage_size(), l->append.size);
+  ck_assert(stage_append(&l->event).duplicate);
+  if (l->more-- > 0) {
+    later_append(l);
+    return;
+  }
+  cf_event_fini(&l->event);
+  free(l);
+  atomic_fetch_sub(&later_left, 1);
+}
+
+static void later_append(struct later *l)
+{
+  l->append =
+      (struct cf_append){.by = CF_BY_CALLER, .events = &l->pointer, .n = 1, .places = &l->place};
+  ck_assert_ok(cf_ledger_append_then(stage_ledger, &l->append, later_done, l));
+}
+
+static void *later_writer(void *arg)
+{
+  unsigned w = (unsigned)(uintptr_t)arg;
+  for (unsigned i = 0; i < EACH; i++) {
+    struct later *l = calloc(1, sizeof *l);
+    stage_event(&l->event, "{\"id\":\"l%u-%u\",\"method\":\"GET\",\"user\":\"u%u\"}", w, i, w);
+    l->pointer = &l->event;
+    l->more = i % 3;
+    atomic_fetch_add(&later_left, 1);
+    later_append(l);
+  }
+  return NULL;
+}
+
+/* Each is called once, in whatever thread, whoever else waits; and from inside
+ * that call one may append and wait. */
+START_TEST(test_those_who_do_not_wait)
+{
+  pthread_t w[WRITERS];
+  for (unsigned i = 0; i < WRITERS; i++)
+    ck_assert_int_eq(pthread_create(&w[i], NULL, i % 2 == 0 ? later_writer : writer,
+                                    (void *)(uintptr_t)i),
+                     0);
+  for (unsigned i = 0; i < WRITERS; i++)
+    ck_assert_int_eq(pthread_join(w[i], NULL), 0);
+  for (unsigned ms = 0; atomic_load(&later_left) > 0 && ms < 10000; ms++)
+    usleep(1000);
+  ck_assert_uint_eq(atomic_load(&later_left), 0);
+  stage_wait_for_segments(3);
+  ck_assert_uint_eq(stage_size(), 2 + WRITERS * EACH + 3);
+  stage_assert_verifies();
+}
+END_TEST
+
+/* Nobody is called where nothing was begun, nor by a ledger that refuses. */
+START_TEST(test_refused_before)
+{
+  struct later l = {.more = 0};
+  stage_numbered(&l.event, 0);
+  l.pointer = &l.event;
+  l.append =
+      (struct cf_append){.by = CF_BY_CALLER, .events = &l.pointer, .n = 1, .places = &l.place};
+  stage_min_free("900000G", false);
+  ck_assert_err(cf_ledger_append_then(stage_ledger, &l.append, later_done, &l), CF_E_SPACE);
+  cf_event_fini(&l.event);
+}
+END_TEST
+
 /* One of many who ask the index of the newest generation all the time. */
 static void *asker(void *arg)
 {
@@ -116,6 +208,8 @@ int main(void)
        .test = test_many_threads,
        .setup = stage_ledger_setup,
        .teardown = stage_ledger_teardown},
+      {.tcase = "threads", .test = test_those_who_do_not_wait},
+      {.tcase = "threads", .test = test_refused_before},
       {.tcase = "threads", .test = test_readers_let_write},
   };
   return cf_test_run("ledger_threads", tests, CF_COUNT(tests));

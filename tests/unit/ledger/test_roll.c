@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "lib/ledger/ledger_in.h"
 #include "tests/unit/ledger/ledger_stage.h"
 
 #define FROZEN 8 /* generations that may wait before appends do */
@@ -69,6 +70,116 @@ START_TEST(test_roll_while_appends_wait)
 }
 END_TEST
 
+/* ---- what is answered by the roller ---- */
+
+static atomic_bool answered;
+
+/* An answer may append: here it is the roller that brings it, and nobody else
+ * could take from it what it has before it. */
+static void answer_appends(void *context, enum cf_err err)
+{
+  struct cf_event e;
+  (void)context;
+  ck_assert_ok(err);
+  stage_numbered(&e, 90001);
+  (void)stage_append(&e);
+  cf_event_fini(&e);
+  atomic_store(&answered, true);
+}
+
+static void *append_across(void *arg)
+{
+  stage_append_range(80000, 80300, 300);
+  return arg;
+}
+
+static size_t tails_now(void)
+{
+  struct cf_layout *layout = cf_layout_get(stage_ledger);
+  size_t n = layout->tails_n;
+  cf_layout_put(layout);
+  return n;
+}
+
+static void lookers_add(unsigned n)
+{
+  (void)pthread_mutex_lock(&stage_ledger->queue.lock);
+  stage_ledger->queue.lookers += n;
+  (void)pthread_mutex_unlock(&stage_ledger->queue.lock);
+}
+
+/* Has somebody taken a group, and not committed it yet? */
+static bool is_led(void)
+{
+  (void)pthread_mutex_lock(&stage_ledger->queue.lock);
+  bool leading = stage_ledger->queue.leading && stage_ledger->queue.head == NULL;
+  (void)pthread_mutex_unlock(&stage_ledger->queue.lock);
+  return leading;
+}
+
+/* Somebody looks at the queue, and is busy with another answer: so whoever left
+ * word while the group before was led waits for the next one who enters, which
+ * is the roller with its segment. By then there are too many generations. */
+START_TEST(test_roller_answers)
+{
+  pthread_t across;
+  struct cf_event e;
+  const struct cf_event *pointer = &e;
+  struct cf_place place;
+  struct cf_append append = {.events = &pointer, .n = 1, .places = &place};
+  for (unsigned i = 0; tails_now() < CF_TAILS_MAX; i += 32)
+    stage_append_range(i, i + 32, 32);
+  (void)pthread_mutex_lock(&stage_ledger->commit);
+  ck_assert_int_eq(pthread_create(&across, NULL, append_across, NULL), 0);
+  while (!is_led())
+    usleep(1000);
+  lookers_add(1);
+  stage_numbered(&e, 90000);
+  ck_assert_ok(cf_ledger_append_then(stage_ledger, &append, answer_appends, NULL));
+  (void)pthread_mutex_unlock(&stage_ledger->commit);
+  ck_assert_int_eq(pthread_join(across, NULL), 0);
+  ck_assert_uint_gt(tails_now(), CF_TAILS_MAX);
+  ck_assert(!atomic_load(&answered));
+  atomic_store(&held, false);
+  for (unsigned ms = 0; !atomic_load(&answered) && ms < 10000; ms++)
+    usleep(1000);
+  ck_assert(atomic_load(&answered));
+  lookers_add(-1u);
+  cf_event_fini(&e);
+  stage_wait_for_segments(FROZEN);
+  stage_assert_verifies();
+}
+END_TEST
+
+/* ---- who reads meanwhile ---- */
+
+/* How many layouts between the two still hold what they show, for readers? */
+static unsigned layouts_held(const struct cf_layout *from, const struct cf_layout *to)
+{
+  unsigned n = 0;
+  for (const struct cf_layout *y = from->next; y != to; y = y->next)
+    n += atomic_load(&y->refs) > 0;
+  return n;
+}
+
+/* A long export keeps what it reads, not each generation that came and went
+ * since it began. */
+START_TEST(test_a_reader_keeps_no_more)
+{
+  struct cf_layout *read = cf_layout_get(stage_ledger);
+  atomic_store(&held, false);
+  stage_append_range(0, 1200, 100);
+  stage_wait_for_segments(4);
+  struct cf_layout *now = cf_layout_get(stage_ledger);
+  for (unsigned ms = 0; layouts_held(read, now) > 0 && ms < 3000; ms++)
+    usleep(1000); /* others look, too, for a moment */
+  ck_assert_uint_eq(layouts_held(read, now), 0);
+  ck_assert_ptr_nonnull(read->tails);
+  cf_layout_put(now);
+  cf_layout_put(read);
+}
+END_TEST
+
 static void *close_ledger(void *arg)
 {
   stage_close_ledger();
@@ -102,8 +213,10 @@ int main(void)
        .test = test_roll_while_appends_wait,
        .setup = setup,
        .teardown = stage_ledger_teardown,
-       .timeout = 20},
+       .timeout = 180},
       {.tcase = "roll", .test = test_roll_during_a_stop},
+      {.tcase = "roll", .test = test_roller_answers},
+      {.tcase = "roll", .test = test_a_reader_keeps_no_more},
   };
   return cf_test_run("roll", tests, CF_COUNT(tests));
 }

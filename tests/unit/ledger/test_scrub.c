@@ -200,7 +200,7 @@ int main(void)
        .test = test_a_round_takes_a_week,
        .setup = set_up,
        .teardown = stage_ledger_teardown,
-       .timeout = 20},
+       .timeout = 180},
       {.tcase = "scrub", .test = test_what_is_late_is_caught_up_with},
       {.tcase = "scrub", .test = test_a_page_is_found, .loops = 5},
       {.tcase = "scrub", .test = test_an_exchanged_file_is_found},

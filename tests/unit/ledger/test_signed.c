@@ -233,7 +233,8 @@ END_TEST
 
 /* ---- the head ---- */
 
-#define HEAD_N 56 /* without its MAC */
+#define HEAD_OLD_N 56                       /* without a sum and */
+#define HEAD_N     (HEAD_OLD_N + CF_HASH_N) /* its MAC */
 
 /* Change the head's row of a closed ledger: its byte at, where that is one, and
  * how long it is. */
@@ -258,7 +259,7 @@ START_TEST(test_the_heads_hash_is_the_last_leafs)
   struct cf_fault fault = {0};
   stage_append_range(0, _i == 0 ? 10 : 253, 5); /* with genesis, start and stop 256: a tile */
   stage_close_ledger();
-  head_change(HEAD_N - 1, HEAD_N + CF_HASH_N);
+  head_change(HEAD_OLD_N - 1, HEAD_N + CF_HASH_N);
   ck_assert_err(cf_ledger_open(&stage_conf, "test 1", &stage_ledger, &fault), CF_E_DAMAGED);
 }
 END_TEST
@@ -289,7 +290,7 @@ START_TEST(test_what_is_appended_without_the_key_is_refused)
   stage_close_ledger();
   append_without_the_key();
   if (_i == 1)
-    head_change(SIZE_MAX, HEAD_N);
+    head_change(SIZE_MAX, HEAD_OLD_N);
   ck_assert_err(cf_ledger_open(&stage_conf, "test 1", &stage_ledger, &fault), CF_E_ROLLBACK);
   ck_assert_ptr_nonnull(strstr(fault.detail, "the first 13 of 23 records are signed"));
   ck_assert_ok(cf_ledger_open_copy(&stage_conf, &stage_ledger, &fault));
@@ -298,7 +299,8 @@ START_TEST(test_what_is_appended_without_the_key_is_refused)
 }
 END_TEST
 
-static const size_t parts_of_a_head[] = {8, 16, HEAD_N, SIZE_MAX}; /* the last: it has no MAC */
+static const size_t parts_of_a_head[] = {8, 16, HEAD_OLD_N, HEAD_N,
+                                         SIZE_MAX}; /* the last: it has no MAC */
 
 START_TEST(test_a_head_is_what_was_written)
 {
@@ -306,7 +308,7 @@ START_TEST(test_a_head_is_what_was_written)
   stage_append_range(0, 10, 10);
   stage_close_ledger();
   size_t at = parts_of_a_head[_i];
-  head_change(at, at == SIZE_MAX ? HEAD_N : HEAD_N + CF_HASH_N);
+  head_change(at, at == SIZE_MAX ? HEAD_OLD_N : HEAD_N + CF_HASH_N);
   ck_assert_err(cf_ledger_open(&stage_conf, "test 1", &stage_ledger, &fault), CF_E_ROLLBACK);
 }
 END_TEST
@@ -318,14 +320,14 @@ START_TEST(test_a_head_of_before_gets_its_mac)
   stage_append_range(0, 10, 10);
   stage_close_ledger();
   temp_run("rm data.signer/vouched");
-  head_change(SIZE_MAX, HEAD_N);
+  head_change(SIZE_MAX, HEAD_OLD_N);
   stage_open_ledger();
   stage_assert_verifies();
   stage_close_ledger();
   temp_run("test -e data.signer/vouched");
   stage_open_ledger();
   stage_close_ledger();
-  head_change(SIZE_MAX, HEAD_N);
+  head_change(SIZE_MAX, HEAD_OLD_N);
   ck_assert_err(cf_ledger_open(&stage_conf, "test 1", &stage_ledger, &fault), CF_E_ROLLBACK);
 }
 END_TEST

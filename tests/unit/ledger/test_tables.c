@@ -176,7 +176,7 @@ int main(void)
   const struct cf_test tests[] = {
       {.tcase = "tables", .test = test_a_flipped_byte, .loops = CF_COUNT(tables)},
       {.tcase = "tables", .test = test_a_flipped_byte_before_recovery, .loops = CF_COUNT(tables)},
-      {.tcase = "rings", .test = test_rows_that_never_end, .timeout = 20},
+      {.tcase = "rings", .test = test_rows_that_never_end, .timeout = 180},
       {.tcase = "rings", .test = test_a_copy_that_never_opens},
   };
   return cf_test_run("tables", tests, CF_COUNT(tests));

@@ -124,9 +124,9 @@ static void put_image(struct cf_tail *tail, struct cf_buf *b)
     if (!cf_index_exists(which))
       continue;
     cf_buf_putf(b, "%s\n", cf_index_name(which));
-    ck_assert_ok(cf_index_each(source.index, which, n, put_entry, b));
+    ck_assert_ok(cf_index_is_exact(which) ? cf_index_each_exact(source.index, which, n, put_id, b)
+                                          : cf_index_each(source.index, which, n, put_entry, b));
   }
-  ck_assert_ok(cf_index_each_id(source.index, n, put_id, b));
   for (uint32_t i = 0; i < n; i++) {
     int64_t t;
     cf_tail_times(tail, i, 1, &t);
@@ -172,13 +172,146 @@ START_TEST(test_image_is_what_its_file_gives)
   }
   struct cf_tail *tail = stage_ledger->tail;
   ck_assert_ok(cf_tail_load(stage_ledger->env, cf_tail_meta(tail), stage_ledger->fingerprint_key,
-                            &loaded, &fault));
+                            cf_tail_parts(tail), &loaded, &fault));
   put_image(tail, &got);
   put_image(loaded, &want);
   check_lines(cf_buf_str(&got), cf_buf_str(&want));
   cf_tail_unref(loaded);
   cf_buf_fini(&got);
   cf_buf_fini(&want);
+}
+END_TEST
+
+/* ---- Opened parts ---- */
+
+static struct cf_block whole, opened;
+
+static void parts_setup(void)
+{
+  setup();
+  cf_block_init(&whole);
+  cf_block_init(&opened);
+}
+
+static void rolled_setup(void)
+{
+  stage_ledger_setup();
+  dice = (struct fake){.random = 24};
+  cf_block_init(&whole);
+  cf_block_init(&opened);
+}
+
+static void parts_teardown(void)
+{
+  cf_block_fini(&whole);
+  cf_block_fini(&opened);
+  stage_ledger_teardown();
+}
+
+/* What opening the record at seq gives is what its block has. */
+static void check_record(struct cf_view *view, uint64_t seq)
+{
+  ck_assert_ok(cf_view_block(view, seq, &whole));
+  ck_assert_ok(cf_view_record(view, seq, NULL, &opened));
+  ck_assert(opened.first <= seq && seq < opened.first + opened.n);
+  for (unsigned i = 0; i < opened.n; i++) {
+    const struct cf_record *r = &whole.record[opened.first + i - whole.first];
+    ck_assert_uint_eq(opened.record[i].seq, opened.first + i);
+    ck_assert_uint_eq(r->seq, opened.first + i);
+    ck_assert(cf_record_same(&opened.record[i], r));
+  }
+}
+
+static void check_records(uint64_t to)
+{
+  struct cf_view *view = NULL;
+  ck_assert_ok(cf_view_get(stage_ledger, &view));
+  for (uint64_t seq = 0; seq < to; seq++)
+    check_record(view, seq);
+  cf_view_put(view);
+}
+
+/* Again and again while the generation grows: what a full block has been opened
+ * for is kept, of the one that grows nothing is. */
+START_TEST(test_parts_are_what_the_block_has)
+{
+  for (unsigned i = 0; i < 300; i += 7) {
+    append(i, 7);
+    check_records(stage_size());
+  }
+  ck_assert_ok(cf_tail_record(stage_ledger->tail, 100, NULL, &opened));
+  ck_assert(opened.shared != NULL);
+  ck_assert_ok(cf_tail_record(stage_ledger->tail, (uint32_t)stage_size() - 1, NULL, &opened));
+  ck_assert(opened.shared == NULL);
+}
+END_TEST
+
+static bool look_answer(void *context, struct cf_str bytes)
+{
+  const struct cf_record *r = &whole.record[3];
+  ck_assert(memmem(bytes.p, bytes.n, r->public_text.p, r->public_text.n) != NULL);
+  return *(bool *)context;
+}
+
+/* Of a block that nobody wants nothing is read, nothing kept; it is there, and
+ * read by who asks anew. Its bytes have each text as it is written. */
+START_TEST(test_unwanted_is_not_read)
+{
+  bool wanted = false;
+  const struct cf_block_look look = {look_answer, &wanted};
+  append(0, BATCH);
+  ck_assert_ok(cf_tail_open(stage_ledger->tail, 1, &whole));
+  ck_assert_ok(cf_tail_record(stage_ledger->tail, 70, &look, &opened));
+  ck_assert(opened.none && opened.first == CF_GROUP && opened.n == CF_GROUP);
+  wanted = true;
+  for (unsigned i = 0; i < 2; i++) {
+    ck_assert_ok(cf_tail_record(stage_ledger->tail, 70, &look, &opened));
+    ck_assert(!opened.none && opened.n == (i == 0 ? CF_GROUP : CF_PART));
+    ck_assert(cf_record_same(&opened.record[70 - opened.first], &whole.record[70 - CF_GROUP]));
+  }
+}
+END_TEST
+
+/* A generation that is still held, and its parts with it, is not taken for the
+ * next one, nor for what it is rolled into. */
+START_TEST(test_parts_are_their_generations)
+{
+  struct cf_view *held = NULL;
+  append(0, BATCH);
+  check_records(BATCH);
+  ck_assert_ok(cf_view_get(stage_ledger, &held));
+  for (unsigned i = BATCH; i < 5 * BATCH; i += BATCH)
+    append(i, BATCH);
+  check_records(5 * BATCH);
+  stage_wait_for_segments(2);
+  check_records(5 * BATCH);
+  for (uint64_t seq = 0; seq < BATCH; seq++)
+    check_record(held, seq);
+  cf_view_put(held);
+}
+END_TEST
+
+/* With a generation's last reference all that it has opened goes. */
+START_TEST(test_parts_go_with_their_generation)
+{
+  struct cf_fault fault = {.at = ""};
+  struct cf_tail *loaded = NULL;
+  struct cf_parts parts;
+  cf_parts_init(&parts, 1 << 20);
+  append(0, BATCH);
+  ck_assert_ok(cf_tail_load(stage_ledger->env, cf_tail_meta(stage_ledger->tail),
+                            stage_ledger->fingerprint_key, &parts, &loaded, &fault));
+  ck_assert_ok(cf_tail_record(loaded, 70, NULL, &opened));
+  ck_assert_uint_eq(opened.n, CF_GROUP);
+  size_t bytes = parts.bytes;
+  ck_assert_uint_gt(bytes, 0);
+  ck_assert_ok(cf_tail_record(loaded, 71, NULL, &opened));
+  ck_assert_uint_eq(opened.n, CF_PART);
+  ck_assert_uint_eq(parts.bytes, bytes);
+  cf_tail_unref(loaded);
+  ck_assert_uint_eq(parts.bytes, 0);
+  ck_assert_uint_eq(opened.record[71 % CF_PART].seq, 71);
+  cf_parts_fini(&parts);
 }
 END_TEST
 
@@ -189,6 +322,16 @@ int main(void)
        .test = test_image_is_what_its_file_gives,
        .setup = setup,
        .teardown = stage_ledger_teardown},
+      {.tcase = "parts",
+       .test = test_parts_are_what_the_block_has,
+       .setup = parts_setup,
+       .teardown = parts_teardown},
+      {.tcase = "parts", .test = test_unwanted_is_not_read},
+      {.tcase = "parts", .test = test_parts_go_with_their_generation},
+      {.tcase = "generations",
+       .test = test_parts_are_their_generations,
+       .setup = rolled_setup,
+       .teardown = parts_teardown},
   };
   return cf_test_run("tail", tests, CF_COUNT(tests));
 }

@@ -41,10 +41,18 @@ static enum cf_err kind_match(struct cf_view *view, size_t i, const struct cf_te
   return give;
 }
 
-static enum cf_err kind_match_id(struct cf_view *view, size_t i, struct cf_str id, uint32_t from,
-                                 struct cf_bits *bits)
+static enum cf_err kind_match_exact(struct cf_view *view, size_t i, unsigned index,
+                                    struct cf_str value, uint32_t from, struct cf_bits *bits)
 {
-  (void)view, (void)i, (void)id, (void)from, (void)bits;
+  (void)view, (void)i, (void)index, (void)value, (void)from, (void)bits;
+  asked++;
+  return give;
+}
+
+static enum cf_err kind_search(struct cf_view *view, size_t i, struct cf_str needle, uint32_t from,
+                               struct cf_bits *bits)
+{
+  (void)view, (void)i, (void)needle, (void)from, (void)bits;
   asked++;
   return give;
 }
@@ -93,7 +101,8 @@ static const struct cf_view_calls kind_calls = {.free = kind_free,
                                                 .units = kind_units,
                                                 .unit = kind_unit,
                                                 .match = kind_match,
-                                                .match_id = kind_match_id,
+                                                .match_exact = kind_match_exact,
+                                                .search = kind_search,
                                                 .times = kind_times,
                                                 .block = kind_block,
                                                 .hashes = kind_hashes,
@@ -180,12 +189,13 @@ START_TEST(test_errors_of_the_kind_are_given)
   for (unsigned i = 0; i < 2; i++, give = CF_E_DAMAGED) {
     asked = 0;
     ck_assert_err(cf_view_match(&view, 0, &term, 0, &bits), give);
-    ck_assert_err(cf_view_match_id(&view, 0, CF_STR("x"), 0, &bits), give);
+    ck_assert_err(cf_view_match_exact(&view, 0, CF_M_ID, CF_STR("x"), 0, &bits), give);
+    ck_assert_err(cf_view_search(&view, 0, CF_STR("xyz"), 0, &bits), give);
     ck_assert_err(cf_view_times(&view, 0, 7, 3, times), give);
     ck_assert_err(cf_view_block(&view, 0, &block), give);
     ck_assert_err(hashes.get(hashes.context, 0, 0, 1, hash), give);
     ck_assert_err(cf_view_checkpoint(&view, 41, &found, &note), give);
-    ck_assert_uint_eq(asked, 6);
+    ck_assert_uint_eq(asked, 7);
   }
   ck_assert_int_eq(times[2], 9);
   ck_assert_uint_eq(found, 42);

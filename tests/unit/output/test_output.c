@@ -3,6 +3,7 @@
  * whole from JSON and runs nothing in a spreadsheet or a terminal. */
 #include "config.h"
 
+#include "lib/base/utf8.h"
 #include "lib/output/output.h"
 #include "lib/record/json.h"
 #include "tests/unit/cf_test.h"
@@ -53,8 +54,9 @@ static const struct cf_page_end middle = {.rows = 3,
 static const struct cf_page_end last = {.rows = 3};
 
 /* The whole of an answer; with err it breaks off. */
-static char *answer(const char *format, uint32_t fields, const struct cf_page_end *end,
-                    const struct cf_checkpoint *checkpoint, enum cf_err err)
+static char *answer_of(const char *format, bool bare, uint32_t fields,
+                       const struct cf_page_end *end, const struct cf_checkpoint *checkpoint,
+                       enum cf_err err)
 {
   struct cf_fault fault = {"", "these words"};
   struct cf_rows rows;
@@ -62,6 +64,7 @@ static char *answer(const char *format, uint32_t fields, const struct cf_page_en
 
   cf_buf_init(&b, SIZE_MAX);
   cf_rows_init(&rows, cf_output_find(cf_str_from(format)), fields);
+  rows.bare = bare;
   cf_rows_begin(&rows, &b);
   for (size_t i = 0; i < CF_COUNT(records); i++)
     ck_assert_ok(cf_rows_put(&rows, &records[i], &b));
@@ -73,6 +76,12 @@ static char *answer(const char *format, uint32_t fields, const struct cf_page_en
   cf_rows_fini(&rows);
   ck_assert_err(b.err, CF_OK);
   return cf_buf_take(&b);
+}
+
+static char *answer(const char *format, uint32_t fields, const struct cf_page_end *end,
+                    const struct cf_checkpoint *checkpoint, enum cf_err err)
+{
+  return answer_of(format, false, fields, end, checkpoint, err);
 }
 
 static void check(char *got, const char *want)
@@ -161,6 +170,25 @@ START_TEST(test_csv)
 }
 END_TEST
 
+/* Nothing but rows; what breaks off is still no whole row. */
+START_TEST(test_bare)
+{
+  check(answer_of("csv", true, 0, &middle, NULL, CF_OK),
+        "seq,recorded,kind,erased\r\n1," HOUR ",event,\r\n2," HOUR
+        ",event,actor detail\r\n18446744073709551615," HOUR ",loss,\r\n");
+  check(answer_of("csv", true, 0, &middle, NULL, CF_E_DAMAGED),
+        "seq,recorded,kind,erased\r\n1," HOUR ",event,\r\n2," HOUR
+        ",event,actor detail\r\n18446744073709551615," HOUR
+        ",loss,\r\n\"the answer breaks off here");
+  check(answer_of("ndjson", true, CF_FIELDS_ALL, &middle, NULL, CF_OK),
+        ROW0 "\n" ROW1 "\n" ROW2 "\n");
+  char *cut = answer_of("ndjson", true, CF_FIELDS_ALL, &middle, NULL, CF_E_STORE);
+  ck_assert_ptr_nonnull(strstr(cut, ROW2 "\n{\"error\":{"));
+  ck_assert_int_ne(cut[strlen(cut) - 1], '\n');
+  free(cut);
+}
+END_TEST
+
 /* ---- hostile text ---- */
 
 static const struct {
@@ -176,11 +204,13 @@ static const struct {
     {CF_STR("@SUM(A1)"), "'@SUM(A1)"},
     {CF_STR("\t=1"), "\"'\t=1\""},
     {CF_STR("\r=1"), "\"'\r=1\""},
-    {CF_STR("\n=1"), "\"\n=1\""},
+    {CF_STR("\n=1"), "\"'\n=1\""},
+    {CF_STR("\uff1d1+1"), "'\uff1d1+1"},
     {CF_STR("=\"a\",1"), "\"'=\"\"a\"\",1\""},
     {CF_STR("a=1"), "a=1"},
     {CF_STR(" =1"), "\" =1\""},
-    {CF_STR("'=1"), "'=1"},
+    {CF_STR("'=1"), "''=1"},
+    {CF_STR("C:\\u001b"), "C:\\\\u001b"},
     {CF_STR("a,b"), "\"a,b\""},
     {CF_STR("a\r\nb"), "\"a\r\nb\""},
     {CF_STR("\x1b[2J\x1b]0;x\x07"), "\\u001b[2J\\u001b]0;x\\u0007"},
@@ -262,6 +292,130 @@ START_TEST(test_hostile_csv)
 }
 END_TEST
 
+/* The text of a cell's characters after RFC 4180, as output_csv.c says. */
+static void put_back(struct cf_str cell, struct cf_buf *b)
+{
+  if (cell.n > 0 && cell.p[0] == '\'')
+    cell = (struct cf_str){cell.p + 1, cell.n - 1};
+  while (cell.n > 0) {
+    size_t used = 1;
+    if (cell.p[0] == '\\' && cell.n >= 2 && cell.p[1] == '\\') {
+      cf_buf_putc(b, '\\');
+      used = 2;
+    } else if (cell.p[0] == '\\') {
+      char digits[5] = "";
+      ck_assert_uint_ge(cell.n, 6);
+      ck_assert_int_eq(cell.p[1], 'u');
+      memcpy(digits, cell.p + 2, 4);
+      cf_utf8_put_code(b, (uint32_t)strtoul(digits, NULL, 16));
+      used = 6;
+    } else {
+      cf_buf_putc(b, cell.p[0]);
+    }
+    cell = (struct cf_str){cell.p + used, cell.n - used};
+  }
+}
+
+/* Cut the next cell of a row off, as RFC 4180 has it. */
+static void take_cell(struct cf_str *row, struct cf_buf *cell)
+{
+  bool quoted = row->n > 0 && row->p[0] == '"';
+  size_t i = quoted;
+  for (; i < row->n; i++) {
+    if (quoted && row->p[i] == '"' && (i + 1 == row->n || row->p[++i] != '"'))
+      break;
+    if (!quoted && (row->p[i] == ',' || row->p[i] == '\r'))
+      break;
+    cf_buf_putc(cell, row->p[i]);
+  }
+  *row = (struct cf_str){row->p + i + 1, row->n - i - 1};
+}
+
+/* The user comes back, whatever it is, and no spreadsheet runs its cell. */
+static void check_back(struct cf_str user)
+{
+  struct cf_buf payload, b, cell, text;
+  struct cf_record r = record_of(user, &payload);
+  struct cf_rows rows;
+
+  cf_buf_init(&b, SIZE_MAX);
+  cf_buf_init(&cell, SIZE_MAX);
+  cf_buf_init(&text, SIZE_MAX);
+  cf_rows_init(&rows, cf_output_find(CF_STR("csv")), 1u << CF_M_USER);
+  ck_assert_ok(cf_rows_put(&rows, &r, &b));
+  struct cf_str left = cf_buf_str(&b);
+  for (int i = 0; i < 4; i++) {
+    cf_buf_reset(&cell);
+    take_cell(&left, &cell);
+  }
+  ck_assert(cell.n == 0 || memchr("=+-@\t\r\n", cell.p[0], 7) == NULL);
+  put_back(cf_buf_str(&cell), &text);
+  ck_assert_bytes(text.p, text.n, user.p, user.n);
+  cf_rows_fini(&rows);
+  cf_buf_fini(&text);
+  cf_buf_fini(&cell);
+  cf_buf_fini(&b);
+  cf_buf_fini(&payload);
+}
+
+static const struct cf_str backs[] = {
+    CF_STR("=cmd|' /C calc'!A0"),
+    CF_STR("+1-800"),
+    CF_STR("-5"),
+    CF_STR("@SUM(1)"),
+    CF_STR("\t=1+1"),
+    CF_STR("\r=1+1"),
+    CF_STR("\n=1+1"),
+    CF_STR(" =1+1"),
+    CF_STR("\uff1d1+1"),
+    CF_STR("a\"b,c\r\nd;e"),
+    CF_STR("Zo\u00eb \u6771\u4eac"),
+    CF_STR("\0nul"),
+    CF_STR("\x1b[31mred"),
+    CF_STR("'=1"),
+    CF_STR("|calc"),
+    CF_STR("%0A=1"),
+    CF_STR(""),
+    CF_STR("{\"a\":\"=1\",\"n\":[1,\"x,y\\n\"]}"),
+    CF_STR(";=1+1"),
+    CF_STR("'"),
+    CF_STR("''"),
+    CF_STR("\\"),
+    CF_STR("\\u001b"),
+    CF_STR("\\\\u001b"),
+    CF_STR("'\\'"),
+    CF_STR(" "),
+};
+
+/* Of the pieces that mean something to CSV, a spreadsheet or the escapes. */
+static const struct cf_str pieces[] = {
+    CF_STR("="),          CF_STR("'"),    CF_STR("\""),       CF_STR(","),      CF_STR("\r"),
+    CF_STR("\n"),         CF_STR("\t"),   CF_STR("\\"),       CF_STR("u001b"),  CF_STR("\x1b"),
+    CF_STR("\0"),         CF_STR("\x7f"), CF_STR("\xc2\x85"), CF_STR("\u00eb"), CF_STR("\uff20"),
+    CF_STR("\U0001f511"), CF_STR(" "),    CF_STR("a"),
+};
+
+START_TEST(test_back)
+{
+  uint64_t state = 88172645463325252u;
+
+  for (size_t i = 0; i < CF_COUNT(backs); i++)
+    check_back(backs[i]);
+  for (int i = 0; i < 500; i++) {
+    struct cf_buf b;
+    cf_buf_init(&b, SIZE_MAX);
+    for (int k = 0; k < 1 + i % 8; k++) {
+      state ^= state << 13;
+      state ^= state >> 7;
+      state ^= state << 17;
+      cf_buf_putstr(&b, pieces[state % CF_COUNT(pieces)]);
+    }
+    check_back(cf_buf_str(&b));
+    cf_buf_fini(&b);
+  }
+}
+END_TEST
+
 /* Errors come out: a full buffer, text that is not canonical. */
 START_TEST(test_errors)
 {
@@ -339,12 +493,14 @@ int main(void)
       {.tcase = "frames", .test = test_json, .setup = setup},
       {.tcase = "frames", .test = test_ndjson},
       {.tcase = "frames", .test = test_csv},
+      {.tcase = "frames", .test = test_bare},
       {.tcase = "frames", .test = test_errors},
       {.tcase = "table", .test = test_find},
       {.tcase = "table", .test = test_names},
       {.tcase = "table", .test = test_types},
       {.tcase = "hostile", .test = test_hostile_json, .loops = CF_COUNT(hostile)},
       {.tcase = "hostile", .test = test_hostile_csv, .loops = CF_COUNT(hostile)},
+      {.tcase = "hostile", .test = test_back},
   };
   return cf_test_run("format", tests, CF_COUNT(tests));
 }

@@ -199,7 +199,7 @@ START_TEST(refuses_loose_key)
 {
   ck_assert_int_eq(chmod(at("key"), loose[_i]), 0);
   refused(CF_E_CONFIG);
-  ck_assert_str_eq(fault.at, "key");
+  ck_assert_str_eq(strrchr(fault.at, '/'), "/key");
 }
 END_TEST
 
@@ -297,7 +297,7 @@ START_TEST(refuses_state_of_another)
   temp_write(at("state"), cf_buf_str(&note), 0600);
   cf_buf_fini(&text);
   ck_assert_err(cf_signer_open(directory, ORIGIN, &signer, &fault), CF_E_CONFIG);
-  ck_assert_str_eq(fault.at, "state");
+  ck_assert_str_eq(strrchr(fault.at, '/'), "/state");
 }
 END_TEST
 
@@ -308,7 +308,7 @@ START_TEST(refuses_changed_before)
   CLOSE();
   temp_write(at("before"), CF_STR("x"), 0600);
   ck_assert_err(cf_signer_open(directory, ORIGIN, &signer, &fault), CF_E_CONFIG);
-  ck_assert_str_eq(fault.at, "before");
+  ck_assert_str_eq(strrchr(fault.at, '/'), "/before");
   ck_assert_ptr_nonnull(strstr(fault.detail, "remove it"));
   unlink(at("before"));
   OPEN();

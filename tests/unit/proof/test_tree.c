@@ -132,7 +132,7 @@ START_TEST(edge_and_root)
   for (size_t n = 0; n <= LEAVES; n++) {
     uint8_t want[CF_HASH_N], got[CF_HASH_N];
     struct source source = {.size = n};
-    struct cf_hashes hashes = {hashes_get, &source};
+    struct cf_hashes hashes = {.get = hashes_get, .context = &source};
     struct cf_edge read;
     naive_root(0, n, want);
     cf_edge_root(&edge, got);
@@ -153,7 +153,7 @@ END_TEST
 START_TEST(edge_extended)
 {
   struct source source = {.size = LEAVES};
-  struct cf_hashes hashes = {hashes_get, &source};
+  struct cf_hashes hashes = {.get = hashes_get, .context = &source};
   uint8_t want[CF_HASH_N], got[CF_HASH_N];
   naive_root(0, LEAVES, want);
   for (size_t n = 0; n <= LEAVES; n += 1 + n / 7) {
@@ -203,7 +203,7 @@ START_TEST(inclusion)
 {
   size_t size = (size_t)_i;
   struct source source = {.size = size};
-  struct cf_hashes hashes = {hashes_get, &source};
+  struct cf_hashes hashes = {.get = hashes_get, .context = &source};
   uint8_t root[CF_HASH_N];
   naive_root(0, size, root);
   for (size_t i = 0; i < size; i++) {
@@ -223,7 +223,7 @@ START_TEST(consistency)
 {
   size_t second = (size_t)_i;
   struct source source = {.size = second};
-  struct cf_hashes hashes = {hashes_get, &source};
+  struct cf_hashes hashes = {.get = hashes_get, .context = &source};
   uint8_t root[CF_HASH_N], old[CF_HASH_N];
   struct cf_proof got;
   naive_root(0, second, root);
@@ -323,7 +323,7 @@ START_TEST(tampered_inclusion)
     for (size_t i = 0; i < size; i++) {
       struct claim c = {.first = i, .second = size};
       struct source source = {.size = size};
-      struct cf_hashes hashes = {hashes_get, &source};
+      struct cf_hashes hashes = {.get = hashes_get, .context = &source};
       uint8_t root[CF_HASH_N];
       naive_root(0, size, root);
       c.a = slice(leaf[i]);
@@ -344,7 +344,7 @@ START_TEST(tampered_consistency)
     for (size_t first = 1; first < second; first++) {
       struct claim c = {.consistency = true, .first = first, .second = second};
       struct source source = {.size = second};
-      struct cf_hashes hashes = {hashes_get, &source};
+      struct cf_hashes hashes = {.get = hashes_get, .context = &source};
       uint8_t old[CF_HASH_N], root[CF_HASH_N];
       naive_root(0, first, old);
       naive_root(0, second, root);
@@ -388,7 +388,7 @@ START_TEST(source_fails)
 {
   for (unsigned fail = 1;; fail++) {
     struct source source = {.size = 1000, .fail = fail};
-    struct cf_hashes hashes = {hashes_get, &source};
+    struct cf_hashes hashes = {.get = hashes_get, .context = &source};
     struct cf_proof proof;
     struct cf_edge edge;
     uint8_t root[CF_HASH_N];

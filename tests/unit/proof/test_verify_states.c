@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The verifier: what cannot be read, when it was recorded, what is opened,
- * erased or pruned, and how a run ends. */
+/* The verifier: when a record was recorded, what is opened, erased or pruned,
+ * and how a run ends. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -9,85 +9,6 @@
 #include "lib/base/clock.h"
 #include "lib/base/codec.h"
 #include "tests/unit/proof/verify_script.h"
-
-/* ---- damage ---- */
-
-START_TEST(lost_record)
-{
-  size_t seq = places[_i].seq;
-  LEDGER(places[_i].n);
-  LOSE(seq);
-  FULL();
-  EXPECT(STORE_DAMAGED, seq);
-  EXPECT_COUNT(1);
-  ck_assert_uint_eq(R->links, L.n - 1);
-}
-END_TEST
-
-START_TEST(lost_hash)
-{
-  size_t seq = places[_i].seq;
-  LEDGER(places[_i].n);
-  LOSE_HASH(seq);
-  FULL();
-  EXPECT(STORE_DAMAGED, seq);
-  EXPECT_COUNT(1);
-}
-END_TEST
-
-/* A full tile's row stands in for its hashes; in the last, partial tile nothing
- * does. */
-START_TEST(lost_both)
-{
-  size_t seq = places[_i].seq;
-  LEDGER(places[_i].n);
-  LOSE(seq);
-  LOSE_HASH(seq);
-  FULL();
-  EXPECT(STORE_DAMAGED, seq);
-  bool judged = seq / 256 < L.n / 256;
-  EXPECT_COUNT(judged ? 1U : 2U);
-  if (!judged)
-    EXPECT_ALSO(STORE_DAMAGED, NOWHERE);
-}
-END_TEST
-
-/* No root within the tile can be judged, but one at its end. */
-START_TEST(lost_both_and_checkpoints)
-{
-  LEDGER(600);
-  CHECKPOINT(100);
-  CHECKPOINT(200);
-  CHECKPOINT(256);
-  CHECKPOINT(300);
-  LOSE(50);
-  LOSE_HASH(50);
-  KEPT(150);
-  FULL();
-  EXPECT(STORE_DAMAGED, 50);
-  EXPECT_ALSO(STORE_DAMAGED, NOWHERE); /* what was kept elsewhere */
-  EXPECT_COUNT(2);
-  ck_assert_uint_eq(R->checkpoints, 2);
-}
-END_TEST
-
-START_TEST(lost_much)
-{
-  LEDGER(1000);
-  for (size_t i = 100; i < 1000; i++) {
-    LOSE(i);
-    LOSE_HASH(i);
-  }
-  for (size_t i = 0; i < 3; i++)
-    LOSE_ROW(1, i);
-  CHECKPOINT(500);
-  FULL();
-  EXPECT(STORE_DAMAGED, 100);
-  EXPECT_NOT(ROOT_MISMATCH);
-  EXPECT_COUNT(900U + 3 + 1);
-  ck_assert_uint_le(R->errors_n, CF_VERIFY_ERRORS_MAX);
-}
-END_TEST
 
 /* ---- times ---- */
 
@@ -559,11 +480,6 @@ int main(void)
 {
 #define ON(fixture) .setup = script_begin, .teardown = script_end, .tcase = fixture
   const struct cf_test tests[] = {
-      {ON("damage"), .test = lost_record, .loops = CF_COUNT(places)},
-      {ON("damage"), .test = lost_hash, .loops = CF_COUNT(places)},
-      {ON("damage"), .test = lost_both, .loops = CF_COUNT(places)},
-      {ON("damage"), .test = lost_both_and_checkpoints},
-      {ON("damage"), .test = lost_much},
       {ON("times"), .test = time_goes_back, .loops = CF_COUNT(places)},
       {ON("times"), .test = time_stands_still},
       {ON("times"), .test = time_set_back, .loops = CF_COUNT(places)},

@@ -78,8 +78,8 @@ static void chain_one(struct vl_ledger *l, size_t seq)
                              .public_text = cf_str_from(r->public_text)};
   uint8_t gone[CF_C_N][CF_HASH_N];
   struct cf_buf b;
+  cf_salts(salt_key, seq, r->salt);
   for (enum cf_compartment c = 0; c < CF_C_N; c++) {
-    cf_salt(salt_key, seq, c, r->salt[c]);
     record.payload[c] = cf_str_from(r->payload[c]);
     if (!(r->erased >> c & 1))
       continue;

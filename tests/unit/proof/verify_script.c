@@ -118,10 +118,11 @@ const char *said(void)
 
 const struct cf_verify_error *find(enum cf_verdict verdict, uint64_t seq)
 {
-  for (size_t i = 0; i < R->errors_n; i++)
-    if (R->errors[i].verdict == verdict &&
-        (R->errors[i].has_seq ? R->errors[i].seq : NOWHERE) == seq)
-      return &R->errors[i];
+  for (size_t i = 0; i < R->errors_n; i++) {
+    const struct cf_verify_error *e = &R->errors[i];
+    if (e->verdict == verdict && (e->has_seq ? e->seq <= seq && seq <= e->last : seq == NOWHERE))
+      return e;
+  }
   return NULL;
 }
 

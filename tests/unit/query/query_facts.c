@@ -11,6 +11,7 @@
 #include "lib/record/json.h"
 
 #define POOL_MAX 10
+#define ERA      1500 /* records */
 
 /* Three texts that are alike in what an index keeps of them. */
 #define FIFTY "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN"
@@ -124,17 +125,18 @@ static bool is_common(const struct fake_fact *fact)
   return fact->record.kind == CF_K_EVENT || fact->record.kind == CF_K_ACCESS;
 }
 
-/* Low numbers are far more frequent. */
-static int random_pick(struct fake *f, unsigned m)
+/* Low numbers are far more frequent. Each value is there for a while and then
+ * not for a while, so that there are whole segments without it. */
+static int random_pick(struct fake *f, unsigned m, size_t i)
 {
   size_t n = pools[m].n;
   uint64_t at = fake_random(f, n * n);
 
   if (n == 0 || fake_random(f, 4) == 0)
     return FAKE_ABSENT;
-  for (size_t i = 0; i < n; i++)
-    if (at < (n - i) * (n - i) && at >= (n - i - 1) * (n - i - 1))
-      return (int)i;
+  for (size_t k = 0; k < n; k++)
+    if (at < (n - k) * (n - k) && at >= (n - k - 1) * (n - k - 1))
+      return (i / ERA + k + m) % 3 == 0 ? FAKE_ABSENT : (int)k;
   return 0;
 }
 
@@ -159,7 +161,8 @@ static void random_members(struct fake *f, struct fake_fact *fact)
   for (unsigned m = 0; m < CF_M_N; m++) {
     enum cf_compartment c = cf_member_table[m].compartment;
     bool may = is_common(fact) && (c == CF_C_PUBLIC || fact->record.gone[c] == NULL);
-    fact->pick[m] = may && pools[m].n > 0 ? random_pick(f, m) : FAKE_ABSENT;
+    fact->pick[m] =
+        may && pools[m].n > 0 ? random_pick(f, m, (size_t)fact->record.seq) : FAKE_ABSENT;
   }
   if (f->acceptable)
     make_acceptable(f, fact);

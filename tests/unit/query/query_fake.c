@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/index/key_fold.h"
 #include "tests/unit/query/query_plain.h"
 
 static void measure(const struct fake *f, struct cf_unit *u)
@@ -15,8 +16,10 @@ static void measure(const struct fake *f, struct cf_unit *u)
   u->time_max_us = u->recorded_max_us = INT64_MIN;
   for (uint64_t seq = u->first; seq < u->end; seq++) {
     int64_t t = f->facts[seq].time_us, r = f->facts[seq].record.recorded_us;
-    u->time_min_us = t < u->time_min_us ? t : u->time_min_us;
-    u->time_max_us = t > u->time_max_us ? t : u->time_max_us;
+    if (cf_record_is_dated(&f->facts[seq].record)) {
+      u->time_min_us = t < u->time_min_us ? t : u->time_min_us;
+      u->time_max_us = t > u->time_max_us ? t : u->time_max_us;
+    }
     u->recorded_min_us = r < u->recorded_min_us ? r : u->recorded_min_us;
     u->recorded_max_us = r > u->recorded_max_us ? r : u->recorded_max_us;
   }
@@ -63,9 +66,62 @@ static bool key_matches(const struct cf_term *term, const uint8_t *key, size_t n
 {
   struct cf_str k = {(const char *)key, n};
 
+  if (term->fold != NULL)
+    return cf_key_fold_has(term->fold, k);
   if (term->prefix)
     return cf_str_starts(k, term->first);
   return cf_str_cmp(term->first, k) <= 0 && cf_str_cmp(k, term->last) <= 0;
+}
+
+static bool fact_matches(const struct fake_fact *fact, const struct cf_term *term)
+{
+  uint8_t key[CF_INDEX_VALUE_MAX];
+  size_t n;
+
+  return key_of(fact, term->index, key, &n) && key_matches(term, key, n);
+}
+
+/* Stricter than any filter of values is: it says no wherever that is true. */
+static bool view_may_match(struct cf_view *v, size_t i, const struct cf_term *term)
+{
+  const struct fake_view *view = (const struct fake_view *)v;
+  const struct cf_unit *u = &view->units[i];
+  bool may = view->index_damaged[i][term->index];
+
+  for (uint64_t seq = u->first; seq < u->end && !may; seq++)
+    may = fact_matches(&view->fake->facts[seq], term);
+  return may;
+}
+
+static bool view_is_barren(struct cf_view *v, size_t i, const uint8_t filter[CF_HASH_N])
+{
+  const struct fake_view *view = (const struct fake_view *)v;
+  bool noted = false;
+
+  for (size_t k = 0; k < view->barren_n && !noted; k++)
+    noted = view->barren[k][0] == i && memcmp(view->barren[k] + 1, filter, CF_HASH_N) == 0;
+  return noted;
+}
+
+static void view_note_barren(struct cf_view *v, size_t i, const uint8_t filter[CF_HASH_N])
+{
+  struct fake_view *view = (struct fake_view *)v;
+
+  if (view->barren_n == FAKE_BARREN_MAX)
+    return;
+  view->barren[view->barren_n][0] = (uint8_t)i;
+  memcpy(view->barren[view->barren_n++] + 1, filter, CF_HASH_N);
+}
+
+/* Whatever it says, the answer is the same. */
+static uint32_t view_count(struct cf_view *v, size_t i, const struct cf_term *term)
+{
+  const struct fake_view *view = (const struct fake_view *)v;
+
+  (void)i;
+  if (view->counts != NULL)
+    return view->counts[term->index];
+  return rnd(5) == 0 ? UINT32_MAX : (uint32_t)rnd(1000);
 }
 
 static enum cf_err view_match(struct cf_view *v, size_t i, const struct cf_term *term,
@@ -75,31 +131,41 @@ static enum cf_err view_match(struct cf_view *v, size_t i, const struct cf_term 
 
   view->matches++;
   for (uint32_t offset = from; offset < bits->n; offset++) {
-    uint8_t key[CF_INDEX_VALUE_MAX];
-    size_t n;
     if (view->index_damaged[i][term->index] && offset > bits->n / 2)
       return CF_E_DAMAGED; /* in the middle: a part was found already */
-    if (key_of(&view->fake->facts[view->units[i].first + offset], term->index, key, &n) &&
-        key_matches(term, key, n))
+    if (fact_matches(&view->fake->facts[view->units[i].first + offset], term))
       cf_bits_set(bits, offset);
   }
   return view->index_damaged[i][term->index] ? CF_E_DAMAGED : CF_OK;
 }
 
-static enum cf_err view_match_id(struct cf_view *v, size_t i, struct cf_str id, uint32_t from,
-                                 struct cf_bits *bits)
+static enum cf_err view_match_exact(struct cf_view *v, size_t i, unsigned index,
+                                    struct cf_str value, uint32_t from, struct cf_bits *bits)
 {
   struct fake_view *view = (struct fake_view *)v;
 
   view->matches++;
-  for (uint32_t offset = from; offset < bits->n && !view->index_damaged[i][CF_M_ID]; offset++) {
+  for (uint32_t offset = from; offset < bits->n && !view->index_damaged[i][index]; offset++) {
     const struct fake_fact *fact = &view->fake->facts[view->units[i].first + offset];
-    bool same = fact->pick[CF_M_ID] != FAKE_ABSENT &&
-                cf_str_eq(id, fake_pool(CF_M_ID, fact->pick[CF_M_ID]));
+    bool same =
+        fact->pick[index] != FAKE_ABSENT && cf_str_eq(value, fake_pool(index, fact->pick[index]));
     if (same || offset % 97 == 0) /* a fingerprint may lie */
       cf_bits_set(bits, offset);
   }
-  return view->index_damaged[i][CF_M_ID] ? CF_E_DAMAGED : CF_OK;
+  return view->index_damaged[i][index] ? CF_E_DAMAGED : CF_OK;
+}
+
+static enum cf_err view_search(struct cf_view *v, size_t i, struct cf_str needle, uint32_t from,
+                               struct cf_bits *bits)
+{
+  struct fake_view *view = (struct fake_view *)v;
+
+  view->matches++;
+  for (uint32_t offset = from; offset < bits->n && !view->grams_damaged[i]; offset++)
+    if (plain_holds(&view->fake->facts[view->units[i].first + offset], needle) ||
+        offset % 89 == 0) /* grams may lie */
+      cf_bits_set(bits, offset);
+  return view->grams_damaged[i] ? CF_E_DAMAGED : CF_OK;
 }
 
 static enum cf_err view_times(struct cf_view *v, size_t i, uint32_t offset, uint32_t n,
@@ -116,12 +182,33 @@ static enum cf_err view_times(struct cf_view *v, size_t i, uint32_t offset, uint
   return view->times_damaged[i] ? CF_E_DAMAGED : CF_OK;
 }
 
+static enum cf_err view_spans(struct cf_view *v, size_t i, uint32_t n, struct cf_span *spans)
+{
+  struct fake_view *view = (struct fake_view *)v;
+  const struct fake_fact *facts = view->fake->facts + view->units[i].first;
+
+  view->spans_read++;
+
+  for (uint32_t k = 0; k < n; k++) {
+    struct cf_span *span = &spans[k / CF_TIMES_RUN];
+    int64_t t = view->spans_damaged[i] ? INT64_C(77) : facts[k].time_us;
+    if (k % CF_TIMES_RUN == 0)
+      *span = (struct cf_span){t, t};
+    span->min_us = t < span->min_us ? t : span->min_us;
+    span->max_us = t > span->max_us ? t : span->max_us;
+  }
+  return view->spans_damaged[i] ? CF_E_DAMAGED : CF_OK;
+}
+
 static enum cf_err view_block(struct cf_view *v, uint64_t first, struct cf_block *block)
 {
   struct fake_view *view = (struct fake_view *)v;
 
   if (view->block_damaged != NULL && view->block_damaged[first / 64])
     return CF_E_DAMAGED;
+  for (size_t i = 0; i < view->units_n; i++)
+    if (view->unit_lost[i] && view->units[i].first <= first && first < view->units[i].end)
+      return CF_E_DAMAGED;
   view->blocks_read++;
   block->first = first;
   block->n = (unsigned)(view->fake->n - first < 64 ? view->fake->n - first : 64);
@@ -129,6 +216,13 @@ static enum cf_err view_block(struct cf_view *v, uint64_t first, struct cf_block
   for (unsigned i = 0; i < block->n; i++)
     block->record[i] = view->fake->facts[first + i].record;
   return CF_OK;
+}
+
+static bool view_lost(struct cf_view *v, size_t i)
+{
+  const struct fake_view *view = (const struct fake_view *)v;
+
+  return view->unit_lost[i];
 }
 
 /* Nobody proves anything over it. */
@@ -149,10 +243,17 @@ static enum cf_err view_checkpoint(struct cf_view *view, uint64_t size, uint64_t
 static const struct cf_view_calls fake_calls = {.free = view_free,
                                                 .units = view_units,
                                                 .unit = view_unit,
+                                                .may_match = view_may_match,
+                                                .is_barren = view_is_barren,
+                                                .note_barren = view_note_barren,
+                                                .count = view_count,
                                                 .match = view_match,
-                                                .match_id = view_match_id,
+                                                .match_exact = view_match_exact,
+                                                .search = view_search,
                                                 .times = view_times,
+                                                .spans = view_spans,
                                                 .block = view_block,
+                                                .lost = view_lost,
                                                 .hashes = view_hashes,
                                                 .checkpoint = view_checkpoint};
 
@@ -201,6 +302,8 @@ void fake_injure(struct fake_view *view)
 {
   for (size_t i = 0; i < view->units_n; i++) {
     view->times_damaged[i] = rnd(3) == 0;
+    view->spans_damaged[i] = rnd(3) == 0;
+    view->grams_damaged[i] = rnd(3) == 0;
     for (unsigned x = 0; x < CF_I_N; x++)
       view->index_damaged[i][x] = rnd(3) == 0;
   }

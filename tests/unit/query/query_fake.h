@@ -7,7 +7,8 @@
 #include "lib/ledger/view.h"
 #include "tests/unit/query/query_facts.h"
 
-#define FAKE_UNITS_MAX 64
+#define FAKE_UNITS_MAX  64
+#define FAKE_BARREN_MAX 64
 
 /* Of the first view.size records; the caller's storage. */
 struct fake_view {
@@ -17,10 +18,17 @@ struct fake_view {
   size_t units_n;
   bool index_damaged[FAKE_UNITS_MAX][CF_I_N];
   bool times_damaged[FAKE_UNITS_MAX];
+  bool spans_damaged[FAKE_UNITS_MAX];
+  bool grams_damaged[FAKE_UNITS_MAX];
   const bool *block_damaged; /* one for each 64 records; NULL: none */
-  bool blocks_short;         /* they hold a record less than they should */
+  bool unit_lost[FAKE_UNITS_MAX];
+  bool blocks_short;                              /* they hold a record less than they should */
+  const uint32_t *counts;                         /* of each index; NULL: random ones */
+  uint8_t barren[FAKE_BARREN_MAX][1 + CF_HASH_N]; /* unit and filter, as they were noted */
+  size_t barren_n;
   unsigned blocks_read;
   unsigned matches;
+  unsigned spans_read;
 };
 /* Cut at random multiples of 64 into about units_n units. */
 void fake_view_make(struct fake *f, uint64_t size, size_t units_n, struct fake_view *view);

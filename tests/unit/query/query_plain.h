@@ -8,11 +8,13 @@
 
 extern struct fake fake; /* the records that are asked for */
 
-enum how { IS, NOT, PREFIX };
+#define NEEDLE_MAX 160 /* bytes of a needle; behind them the rest of a letter */
+enum how { IS, NOT, PREFIX, CI };
 
 struct wish {
   unsigned member;
   enum how how;
+  unsigned path; /* of one in attributes */
   size_t n;
   struct cf_str text[4]; /* values or prefixes */
   unsigned mask[4];      /* of the addresses of the pool that are meant */
@@ -22,6 +24,9 @@ struct wish {
 struct question {
   size_t n;
   struct wish wish[4];
+  char flipped[16][300]; /* what wishes point into */
+  size_t flipped_n;
+  char cut[2][NEEDLE_MAX + 4]; /* what needles point into */
   size_t needles_n;
   const char *needle[2];
   int64_t from, to, recorded_from, recorded_to;
@@ -37,6 +42,8 @@ void plain_random(struct question *q);
 /* All events in an order, with what url says besides, which the plain matcher
  * does not know of. */
 struct question plain_question(const char *url, bool by_time, bool ascending);
+/* Does a text of the record, or a value in its attributes, hold the needle? */
+bool plain_holds(const struct fake_fact *fact, struct cf_str needle);
 /* Does it match? */
 bool plain_matches(const struct question *q, const struct fake_fact *fact);
 

@@ -10,23 +10,43 @@
 #include "tests/unit/query/query_fake.h"
 #include "tests/unit/query/query_pages.h"
 
-START_TEST(test_random)
+/* n random questions of the first records, whole or injured. */
+static void ask_random(size_t records, unsigned n)
 {
   struct fake_view view;
   struct question q;
 
-  for (unsigned round = 0; round < cf_test_rounds(120); round++) {
-    fake_view_make(&fake, 1 + rnd(fake.n), 1 + rnd(12), &view);
-    if (rnd(3) == 0)
-      fake_injure(&view);
-    for (unsigned i = 0; i < 10; i++) {
-      plain_random(&q);
-      struct list want = plain_answer(&q, view.view.size);
-      pages_all(&q, &view.view, &want);
-      free(want.seq);
-      cf_buf_fini(&q.url);
-    }
+  fake_view_make(&fake, records, 1 + rnd(12), &view);
+  if (rnd(3) == 0)
+    fake_injure(&view);
+  for (unsigned i = 0; i < n; i++) {
+    plain_random(&q);
+    struct list want = plain_answer(&q, view.view.size);
+    pages_all(&q, &view.view, &want);
+    free(want.seq);
+    cf_buf_fini(&q.url);
   }
+}
+
+START_TEST(test_random)
+{
+  for (unsigned round = 0; round < cf_test_rounds(120); round++)
+    ask_random(1 + rnd(fake.n), 10);
+}
+END_TEST
+
+/* Times of which few are different, more records of each than a round by time
+ * keeps: pages begin and end, and rounds end, among equal ones. */
+START_TEST(test_ties)
+{
+  static const uint64_t different[] = {1, 2, 3, 40};
+
+  for (size_t i = 0; i < fake.n; i++) {
+    struct fake_fact *fact = &fake.facts[i];
+    fact->time_us = fact->record.time_us = FAKE_EPOCH_US + (int64_t)rnd(different[_i]) * CF_HOUR_US;
+  }
+  for (unsigned round = 0; round < cf_test_rounds(40); round++)
+    ask_random(fake.n, 1);
 }
 END_TEST
 
@@ -224,7 +244,7 @@ START_TEST(test_late_record)
 }
 END_TEST
 
-/* ---- budgets, callbacks, cost ---- */
+/* ---- budgets, callbacks ---- */
 
 /* A budget of no time ends the page after one block; an ascending cursor at the
  * end spares the next one everything. */
@@ -387,44 +407,6 @@ START_TEST(test_broken_text)
 }
 END_TEST
 
-/* What is rare is found without reading everything, and a page at the end of
- * the ledger reads the end. */
-START_TEST(test_cost)
-{
-  static const struct {
-    const char *url;
-    unsigned blocks;
-  } rows[] = {
-      {"limit=1", 2},
-      {"limit=1&order=asc", 2},
-      {"action=nowhere", 0},
-      {"from=9990-01-01&limit=1", 2},
-      {"seq_from=1000&seq_to=1001", 1},
-      {"kind=token", 0},
-      {"to=0001-01-01", 0},
-      {"sort=time&limit=1", 3},
-      {"sort=time&action=nowhere", 0},
-      {"user=nobody&status=2xx", 0},
-  };
-  struct fake_view view;
-  struct cf_page_end end;
-  struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
-
-  for (size_t i = 0; i < CF_COUNT(rows); i++) {
-    struct cf_query *query;
-    struct cf_fault fault;
-    fake_view_make(&fake, fake.n, 4, &view);
-    ck_assert_ok(ask_parse(rows[i].url, NULL, &query, &fault));
-    got.n = 0;
-    ck_assert_ok(cf_query_run(query, &view.view, INT64_MAX, pages_row, &got, &end));
-    ck_assert_msg(view.blocks_read <= rows[i].blocks, "%s: %u blocks", rows[i].url,
-                  view.blocks_read);
-    cf_query_free(query);
-  }
-  free(got.seq);
-}
-END_TEST
-
 /* More records than one round by time keeps. */
 START_TEST(test_many_rounds)
 {
@@ -466,6 +448,7 @@ int main(void)
 {
   const struct cf_test tests[] = {
       {.tcase = "scan", .test = test_random, .setup = fake_setup, .teardown = fake_teardown},
+      {.tcase = "scan", .test = test_ties, .loops = 4},
       {.tcase = "scan", .test = test_edges},
       {.tcase = "scan", .test = test_each_record},
       {.tcase = "growing", .test = test_growing, .setup = fake_setup, .teardown = fake_teardown},
@@ -477,7 +460,6 @@ int main(void)
       {.tcase = "pages", .test = test_short_block},
       {.tcase = "pages", .test = test_bytes},
       {.tcase = "pages", .test = test_broken_text},
-      {.tcase = "pages", .test = test_cost},
       {.tcase = "pages", .test = test_many_rounds},
   };
   return cf_test_run("query", tests, CF_COUNT(tests));

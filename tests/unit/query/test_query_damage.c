@@ -24,9 +24,14 @@ static void one_damaged(const struct question *q, struct fake_view *view, const 
     ck_assert_msg(got.n == want->n, "%.*s: %zu of %zu", (int)q->url.n, (char *)q->url.p, got.n,
                   want->n);
   } else {
-    ck_assert(view->block_damaged[end.damaged_from / 64]);
+    uint64_t from = end.damaged_from / 64, to = (end.damaged_to + 63) / 64;
     ck_assert_uint_eq(end.damaged_from % 64, 0);
-    ck_assert_uint_eq(end.damaged_to, end.damaged_from + 64 < size ? end.damaged_from + 64 : size);
+    ck_assert(end.damaged_to == size || end.damaged_to % 64 == 0);
+    ck_assert(from < to);
+    for (uint64_t i = from; i < to; i++)
+      ck_assert(view->block_damaged[i]);
+    ck_assert(from == 0 || !view->block_damaged[from - 1]);
+    ck_assert(end.damaged_to == size || !view->block_damaged[to]);
     ck_assert(end.has_more && end.cursor[0] != 0);
   }
   for (size_t i = 0; i < got.n; i++)
@@ -107,6 +112,48 @@ START_TEST(test_damage_elsewhere)
 }
 END_TEST
 
+/* What is lost as a whole is told as a whole, with its neighbours, whichever
+ * record of it is met first; the ways around it meet it no more. */
+START_TEST(test_lost_units)
+{
+  static const char *const bounds[] = {"seq_from", "seq_from", "seq_to"};
+  struct fake_view view;
+  struct cf_page_end end;
+  struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
+
+  fake_view_make(&fake, fake.n, 12, &view);
+  ck_assert_uint_ge(view.units_n, 5);
+  view.unit_lost[1] = view.unit_lost[2] = view.unit_lost[3] = true;
+  const uint64_t from = view.units[1].first, to = view.units[3].end;
+  for (unsigned how = 0; how < 4; how++)
+    for (size_t i = 0; i < CF_COUNT(bounds); i++) {
+      const uint64_t seqs[] = {0, view.units[2].first + 64, view.units[2].end - 1};
+      char url[64];
+      snprintf(url, sizeof url, "kind=all&%s=%llu", bounds[i], (unsigned long long)seqs[i]);
+      struct question q = plain_question(url, (how & 1) != 0, (how & 2) != 0);
+      got.n = 0;
+      ck_assert_err(pages_one(&q, &view.view, CF_QUERY_LIMIT_ALL, INT64_MAX, "", &got, &end),
+                    CF_E_DAMAGED);
+      ck_assert_uint_eq(end.damaged_from, from);
+      ck_assert_uint_eq(end.damaged_to, to);
+      cf_buf_fini(&q.url);
+    }
+  for (unsigned i = 0; i < 2; i++) {
+    char url[64];
+    snprintf(url, sizeof url, "kind=all&seq_%s=%llu", i == 0 ? "to" : "from",
+             (unsigned long long)(i == 0 ? end.damaged_from : end.damaged_to));
+    struct question q = plain_question(url, false, true);
+    got.n = 0;
+    ck_assert_ok(pages_one(&q, &view.view, CF_QUERY_LIMIT_ALL, INT64_MAX, "", &got, &end));
+    ck_assert_uint_eq(got.n, i == 0 ? from : fake.n - to);
+    end.damaged_from = from;
+    end.damaged_to = to;
+    cf_buf_fini(&q.url);
+  }
+  free(got.seq);
+}
+END_TEST
+
 /* Damaged times and a damaged block together: an order by time cannot be told,
  * and that is said before any row. */
 START_TEST(test_lost_times)
@@ -140,6 +187,7 @@ int main(void)
        .teardown = fake_teardown},
       {.tcase = "damage", .test = test_damage_elsewhere},
       {.tcase = "damage", .test = test_lost_times},
+      {.tcase = "damage", .test = test_lost_units},
   };
   return cf_test_run("query_damage", tests, CF_COUNT(tests));
 }

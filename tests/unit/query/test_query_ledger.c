@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The walk over a real ledger: random filters while another thread appends and
- * segments are written, held against a plain scan of the same view. */
+/* The walk over a real ledger: random filters, 10,000 in the long form, while
+ * other threads append and segments are written, held against a plain scan of
+ * the same view; and by cursor from view to view. */
 #include "config.h"
 
 #include <pthread.h>
@@ -12,9 +13,13 @@
 
 #define RECORDS 6000
 #define OWN_MAX 64
+#define WRITERS 2 /* each appends every other record, in order */
 
-static struct fake made; /* what is appended, in this order */
-static size_t met;       /* how many of it were seen in the ledger */
+static struct fake made;    /* what is appended */
+static size_t met[WRITERS]; /* how many of each one's were seen in the ledger */
+static atomic_size_t appended;
+static atomic_uint asked;
+static unsigned to_ask; /* while others write */
 
 static void segments_of_512(void)
 {
@@ -29,7 +34,7 @@ static void setup(void)
   made = (struct fake){.random = 7, .acceptable = true};
   fake_grow(&made, RECORDS);
   fake = (struct fake){.facts = calloc(RECORDS + OWN_MAX, sizeof *fake.facts), .random = 11};
-  met = 0;
+  memset(met, 0, sizeof met);
 }
 
 static void teardown(void)
@@ -58,7 +63,8 @@ static void carry(const struct fake_fact *fact, struct cf_event *event)
   event->text = cf_buf_take(&b);
 }
 
-static void append(size_t from, size_t n)
+/* Each of the writer's records from..from + n. */
+static void append(size_t writer, size_t from, size_t n)
 {
   struct cf_event events[64];
   const struct cf_event *list[64];
@@ -66,7 +72,7 @@ static void append(size_t from, size_t n)
 
   ck_assert_uint_le(n, 64);
   for (size_t i = 0; i < n; i++) {
-    carry(&made.facts[from + i], &events[i]);
+    carry(&made.facts[(from + i) * WRITERS + writer], &events[i]);
     list[i] = &events[i];
   }
   struct cf_append a = {.events = list, .n = n, .places = places};
@@ -77,20 +83,44 @@ static void append(size_t from, size_t n)
   }
 }
 
+/* Writers keep step with who asks, so that all is asked while they write. */
 static void *append_all(void *arg)
 {
-  atomic_bool *done = arg;
-  uint64_t random = 5;
+  const size_t writer = *(const size_t *)arg, all = RECORDS / WRITERS;
+  uint64_t random = 5 + writer;
 
-  for (size_t i = 0; i < RECORDS;) {
+  for (size_t i = 0; i < all;) {
     size_t n = 1 + (random = random * 6364136223846793005u + 1442695040888963407u) % 7 * 9;
-    n = n > RECORDS - i ? RECORDS - i : n;
-    append(i, n);
+    n = n > all - i ? all - i : n;
+    append(writer, i, n);
     i += n;
-    usleep(2000);
+    atomic_fetch_add(&appended, n);
+    while (atomic_load(&asked) * (uint64_t)all < i * (uint64_t)to_ask)
+      usleep(500);
   }
-  atomic_store(done, true);
   return NULL;
+}
+
+static bool is_text_of(const struct fake_fact *fact, const struct cf_record *r)
+{
+  bool same = cf_str_eq(r->public_text, fact->record.public_text);
+
+  for (unsigned c = 0; c < CF_C_N; c++)
+    same = same && cf_str_eq(r->payload[c], fact->record.payload[c]);
+  return same;
+}
+
+/* The record is the next one of some writer. */
+static const struct fake_fact *fact_of(const struct cf_record *r)
+{
+  for (size_t w = 0; w < WRITERS; w++) {
+    size_t next = met[w] * WRITERS + w;
+    if (next < RECORDS && is_text_of(&made.facts[next], r)) {
+      met[w]++;
+      return &made.facts[next];
+    }
+  }
+  ck_abort_msg("the record %llu is nobody's next", (unsigned long long)r->seq);
 }
 
 /* Enter what the view holds beyond what is known, in order: our events are
@@ -107,8 +137,7 @@ static void learn(struct cf_view *view)
     bool ours = r->kind == CF_K_EVENT || r->kind == CF_K_ACCESS;
     ck_assert_uint_lt(fake.n, RECORDS + OWN_MAX);
     if (ours) {
-      *fact = made.facts[met++];
-      ck_assert(cf_str_eq(r->public_text, fact->record.public_text));
+      *fact = *fact_of(r);
     } else {
       memset(fact->pick, 0xff, sizeof fact->pick);
       fact->record.kind = r->kind;
@@ -123,21 +152,59 @@ static void learn(struct cf_view *view)
 }
 
 /* The ledger's own kinds have texts that were not kept: leave them out. */
-static void ask_some(unsigned n)
+static bool may_ask(struct question *q)
+{
+  q->kinds &= 1u << CF_K_EVENT | 1u << CF_K_ACCESS;
+  return q->kinds != 0 && strstr(cf_buf_cstr(&q->url), "kind=all") == NULL &&
+         strstr(cf_buf_cstr(&q->url), "kind=service") == NULL;
+}
+
+static struct cf_view *view_now(void)
 {
   struct cf_view *view;
-  struct question q;
 
   ck_assert_ok(cf_view_get(stage_ledger, &view));
   learn(view);
+  return view;
+}
+
+/* Each page of a view of its own. Descending, what came since is beyond where
+ * it began; ascending, it ends with what there is at last. */
+static void ask_across(const struct question *q)
+{
+  struct list got = {malloc((RECORDS + OWN_MAX + 1) * sizeof *got.seq), 0};
+  struct cf_page_end end = {.rows = 0};
+  uint64_t limit = 100 + fake_random(&fake, 1000), size = 0;
+
+  for (bool more = true; more; more = end.has_more) {
+    struct cf_view *view = view_now();
+    char cursor[128];
+    memcpy(cursor, end.cursor, sizeof cursor);
+    size = size == 0 || q->ascending ? cf_view_size(view) : size;
+    ck_assert_ok(pages_one(q, view, limit, INT64_MAX, cursor, &got, &end));
+    cf_view_put(view);
+  }
+  struct list want = plain_answer(q, size);
+  pages_same(q, &got, &want, "across");
+  ck_assert_uint_eq(got.n, want.n);
+  free(want.seq);
+  free(got.seq);
+}
+
+static void ask_some(unsigned n)
+{
+  struct cf_view *view = view_now();
+  struct question q;
+
   for (unsigned i = 0; i < n; i++) {
     plain_random(&q);
-    q.kinds &= 1u << CF_K_EVENT | 1u << CF_K_ACCESS;
-    if (q.kinds != 0 && strstr(cf_buf_cstr(&q.url), "kind=all") == NULL &&
-        strstr(cf_buf_cstr(&q.url), "kind=service") == NULL) {
+    if (may_ask(&q)) {
       struct list want = plain_answer(&q, cf_view_size(view));
       pages_all(&q, view, &want);
       free(want.seq);
+      atomic_fetch_add(&asked, 1);
+      if (!q.by_time && i == 0)
+        ask_across(&q);
     }
     cf_buf_fini(&q.url);
   }
@@ -146,16 +213,22 @@ static void ask_some(unsigned n)
 
 START_TEST(test_while_appending)
 {
-  pthread_t thread;
-  atomic_bool done = false;
+  pthread_t thread[WRITERS];
+  size_t writer[WRITERS];
 
-  ck_assert_int_eq(pthread_create(&thread, NULL, append_all, &done), 0);
-  while (!atomic_load(&done))
+  to_ask = cf_test_rounds(500);
+  atomic_store(&appended, 0);
+  for (size_t w = 0; w < WRITERS; w++) {
+    writer[w] = w;
+    ck_assert_int_eq(pthread_create(&thread[w], NULL, append_all, &writer[w]), 0);
+  }
+  while (atomic_load(&appended) < RECORDS || atomic_load(&asked) < to_ask)
     ask_some(5);
-  ck_assert_int_eq(pthread_join(thread, NULL), 0);
+  for (size_t w = 0; w < WRITERS; w++)
+    ck_assert_int_eq(pthread_join(thread[w], NULL), 0);
   stage_wait_for_segments(4);
   ask_some(50);
-  ck_assert_uint_eq(met, RECORDS);
+  ck_assert_uint_eq(met[0] + met[1], RECORDS);
 
   /* The same after a restart. */
   stage_close_ledger();
@@ -167,7 +240,11 @@ END_TEST
 int main(void)
 {
   const struct cf_test tests[] = {
-      {.tcase = "ledger", .test = test_while_appending, .setup = setup, .teardown = teardown},
+      {.tcase = "ledger",
+       .test = test_while_appending,
+       .timeout = 3600,
+       .setup = setup,
+       .teardown = teardown},
   };
   return cf_test_run("query_ledger", tests, CF_COUNT(tests));
 }

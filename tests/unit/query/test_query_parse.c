@@ -24,6 +24,7 @@ static const struct {
     {"user=a,b", "user=a%2Cb"},
     {"user.not=x&user.prefix=y&user=z", "user=z&user.prefix=y&user.not=x"},
     {"user.prefix=", "user.prefix="},
+    {"user.ci=Alice&user=x&user.ci=alice", "user=x&user.ci=Alice&user.ci=alice"},
     {"method=get,POST&method=put", "method=GET&method=POST&method=PUT"},
     {"method.not=get,head", "method.not=GET&method.not=HEAD"},
     {"method.prefix=p", "method.prefix=P"},
@@ -46,6 +47,11 @@ static const struct {
      "id=i&request_id=r&session=t&credential=c&resource=%2Fa%20b&host=h&action=login&source=s"},
     {"q=HeLLo", "q=hello"},
     {"q=b&q=a", "q=a&q=b"},
+    {"attributes.b=2&q=x&attributes.a.c=y,z&user=u&attributes.b=1&attributes.b.ci=AbC",
+     "user=u&attributes.a.c=y%2Cz&attributes.b=1&attributes.b=2&attributes.b.ci=AbC&q=x"},
+    {"attributes.a%26b%3D.not=1&attributes.prefix.prefix=",
+     "attributes.prefix.prefix=&attributes.a%26b%3D.not=1"},
+    {"attributes.not=1&attributes.ci=2", "attributes.ci=2&attributes.not=1"},
     {"kind=event", ""},
     {"kind=all", "kind=all"},
     {"kind=event,all", "kind=all"},
@@ -99,6 +105,10 @@ static const struct {
     {"user.nto=x", "user.nto", ".not"},
     {"user.not.not=x", "user.not.not", ".not"},
     {"user.=x", "user.", ".prefix"},
+    {"method.ci=x", "method.ci", ".prefix"},
+    {"ip.ci=10.0.0.1", "ip.ci", ".not"},
+    {"attributes=x", "attributes", "attributes.NAME"},
+    {"attributes.=x", "attributes.", "attributes.NAME"},
     {"ip.prefix=10.", "ip.prefix", "CIDR"},
     {"ip.nope=10.", "ip.nope", ".not"},
     {"message=x", "message", "q searches"},
@@ -267,13 +277,46 @@ static enum cf_err parse_many(const char *piece, unsigned n, struct cf_fault *fa
   return err;
 }
 
+/* attributes.0=, attributes.1=, … */
+static enum cf_err parse_attributes(int n, struct cf_fault *fault)
+{
+  struct cf_buf url;
+  struct cf_query *query;
+
+  cf_buf_init(&url, 4096);
+  for (int i = 0; i < n; i++)
+    cf_buf_putf(&url, "attributes.%d=&", i);
+  enum cf_err err = ask_parse(cf_buf_cstr(&url), NULL, &query, fault);
+  cf_buf_fini(&url);
+  if (err == CF_OK)
+    cf_query_free(query);
+  return err;
+}
+
+static enum cf_err parse_path(int n, struct cf_fault *fault)
+{
+  char url[512];
+  struct cf_query *query;
+
+  snprintf(url, sizeof url, "attributes.%0*d=x", n, 0);
+  enum cf_err err = ask_parse(url, NULL, &query, fault);
+  if (err == CF_OK)
+    cf_query_free(query);
+  return err;
+}
+
 START_TEST(test_limits)
 {
   struct cf_fault fault;
 
   ck_assert_ok(parse_many("user=x", 0, &fault));
-  ck_assert_ok(parse_many("user=x", 256, &fault));
-  ck_assert_err(parse_many("user=x", 257, &fault), CF_E_PARAMETER);
+  ck_assert_ok(parse_many("user=x", 1000, &fault));
+  ck_assert_err(parse_many("user=x", 1001, &fault), CF_E_PARAMETER);
+  ck_assert_err(parse_attributes(17, &fault), CF_E_PARAMETER);
+  ck_assert_ptr_nonnull(strstr(fault.detail, "16"));
+  ck_assert_ok(parse_attributes(16, &fault));
+  ck_assert_err(parse_path(257, &fault), CF_E_PARAMETER);
+  ck_assert_ok(parse_path(256, &fault));
   ck_assert_ok(parse_many("status=1,2,3,4", 250, &fault));
   ck_assert_err(parse_many("status=1,2,3,4", 251, &fault), CF_E_PARAMETER);
   ck_assert_err(parse_many("fields=user,user,user,user,user", 250, &fault), CF_E_PARAMETER);

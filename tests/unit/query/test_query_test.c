@@ -58,6 +58,44 @@ static const struct {
     {"kind=access,event", true},
     {"kind=all", true},
     {"sort=time&order=asc&limit=1", true},
+    {"user.ci=A%22B", true},
+    {"user.ci=A%22", false},
+    {"user.ci=bob&user.ci=a%22B", true},
+    {"action.ci=READ", false},
+    /* attributes */
+    {"attributes.tenant=north", true},
+    {"attributes.tenant=North", false},
+    {"attributes.tenant.ci=NORTH", true},
+    {"attributes.tenant.ci=nort", false},
+    {"attributes.tenant.prefix=no", true},
+    {"attributes.tenant.prefix=", true},
+    {"attributes.tenant.not=north", false},
+    {"attributes.tenant.not=south", true},
+    {"attributes.none.not=south", true},
+    {"attributes.none=", false},
+    {"attributes.tenant=south&attributes.tenant=north", true},
+    {"attributes.tenant=north&attributes.n=2", false},
+    {"attributes.n=1.50", true},
+    {"attributes.n=1.5", false},
+    {"attributes.a.b=true", true},
+    {"attributes.a.c%22=x%0Ay", true},
+    {"attributes.a.c%22.ci=X%0aY", true},
+    {"attributes.a=true", false},
+    {"attributes.a.b.c=true", false},
+    {"attributes.tags=red", true},
+    {"attributes.tags=blue", true},
+    {"attributes.tags.not=blue", false},
+    {"attributes.tags=null", false},
+    {"attributes.tags.x=deep", true},
+    {"attributes.k8s.io%2Fname=pod", true},
+    {"attributes.prefix=p", true},
+    {"attributes.not.not=p", true},
+    {"q=NORTH", true},
+    {"q=x%0Ay", true},
+    {"q=1.5", true},
+    {"q=tenant", false}, /* a name is no value */
+    {"q=%5Cn", false},
+    {"q=null", false},
 };
 
 static const struct cf_record sample = {
@@ -68,10 +106,13 @@ static const struct cf_record sample = {
     .public_text =
         {"\"time\":\"2026-11-24T01:00:00.000000Z\",\"method\":\"GET\",\"status\":404,\"outcome\":\"failure\"",
          82},
-    .payload = {{"{\"user\":\"a\\\"b\"}", 15},
-                {"{\"ip\":\"192.0.2.7\",\"user_agent\":\"Mozilla cUrl\"}", 46},
-                {"{\"host\":\"\"}", 11},
-                {NULL, 0}},
+    .payload =
+        {{"{\"user\":\"a\\\"b\"}", 15},
+         {"{\"ip\":\"192.0.2.7\",\"user_agent\":\"Mozilla cUrl\"}", 46},
+         {"{\"host\":\"\"}", 11},
+         {"{\"attributes\":{\"a\":{\"b\":true,\"c\\\"\":\"x\\ny\"},\"k8s.io/name\":\"pod\",\"n\":1.50,"
+          "\"prefix\":\"p\",\"tags\":[\"red\",null,[\"blue\"],{\"x\":\"deep\"}],\"tenant\":\"north\"}}",
+          0}},
 };
 
 START_TEST(test_record)
@@ -89,6 +130,35 @@ START_TEST(test_record)
   ck_assert_ok(ask_parse(asked[_i].url, NULL, &query, &fault));
   ck_assert_ok(cf_query_test(query, &record, &values, &pass));
   ck_assert_msg(pass == asked[_i].pass, "%s: %d", asked[_i].url, pass);
+  cf_query_free(query);
+  cf_values_fini(&values);
+}
+END_TEST
+
+/* What is erased is in no answer, and so is what is broken. */
+START_TEST(test_attributes_gone)
+{
+  static const uint8_t commitment[CF_HASH_N];
+  struct cf_record record = sample;
+  struct cf_query *query;
+  struct cf_fault fault;
+  struct cf_values values;
+  bool pass;
+
+  record.public_text.n = strlen(record.public_text.p);
+  for (unsigned c = 0; c < CF_C_N; c++)
+    record.payload[c].n = strlen(record.payload[c].p);
+  cf_values_init(&values);
+  ck_assert_ok(ask_parse("attributes.tenant=north&q=north", NULL, &query, &fault));
+  ck_assert_ok(cf_query_test(query, &record, &values, &pass));
+  ck_assert(pass);
+  record.payload[CF_C_DETAIL] = (struct cf_str){NULL, 0};
+  record.gone[CF_C_DETAIL] = commitment;
+  ck_assert_ok(cf_query_test(query, &record, &values, &pass));
+  ck_assert(!pass);
+  record.gone[CF_C_DETAIL] = NULL;
+  record.payload[CF_C_DETAIL] = CF_STR("{\"attributes\":{\"tenant\":[\"north}}");
+  ck_assert_err(cf_query_test(query, &record, &values, &pass), CF_E_SYNTAX);
   cf_query_free(query);
   cf_values_fini(&values);
 }
@@ -135,6 +205,7 @@ int main(void)
 {
   const struct cf_test tests[] = {
       {.tcase = "record", .test = test_record, .loops = CF_COUNT(asked)},
+      {.tcase = "record", .test = test_attributes_gone},
       {.tcase = "record", .test = test_needles},
   };
   return cf_test_run("query_test", tests, CF_COUNT(tests));

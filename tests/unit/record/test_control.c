@@ -216,6 +216,43 @@ START_TEST(test_access_counts)
 }
 END_TEST
 
+/* A verdict stands among the rest in the order of names; what it does not name
+ * is absent. */
+START_TEST(test_access_verdict)
+{
+  struct cf_control_who who = {CF_STR("eve"), CF_STR(""), ""};
+  struct cf_control_verdict verdict = {.word = "LEAF_HASH",
+                                       .mode = "full",
+                                       .has_first_bad = true,
+                                       .first_bad = 5,
+                                       .leaves = 100,
+                                       .size = 120,
+                                       .ranges = "5-9,12"};
+  struct cf_control_access access = reading("verify", CF_STR(""), 100);
+  access.outcome = "failure";
+  access.verdict = &verdict;
+  ck_assert_ok(cf_control_access(&who, &access, &event, NULL));
+  check_event(
+      CF_K_ACCESS, "\"source\":\"counterfoil\",\"action\":\"verify\",\"outcome\":\"failure\"",
+      (const char *const[CF_C_N]){
+          "{\"user\":\"eve\"}", NULL, NULL,
+          "{\"attributes\":{\"filter\":\"\",\"first_bad\":5,\"leaves\":100,\"mode\":\"full\","
+          "\"ranges\":\"5-9,12\",\"root\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\","
+          "\"rows\":100,\"size\":120,\"verdict\":\"LEAF_HASH\"}}"});
+  verdict = (struct cf_control_verdict){.word = CF_VERDICT_HOLDS, .mode = "full"};
+  access = reading("verify", (struct cf_str){NULL, 0}, 0);
+  access.verdict = &verdict;
+  ck_assert_ok(cf_control_access(&who, &access, &event, NULL));
+  check_event(CF_K_ACCESS,
+              "\"source\":\"counterfoil\",\"action\":\"verify\",\"outcome\":\"success\"",
+              (const char *const[CF_C_N]){
+                  "{\"user\":\"eve\"}", NULL, NULL,
+                  "{\"attributes\":{\"leaves\":0,\"mode\":\"full\","
+                  "\"root\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\",\"rows\":0,\"size\":0,"
+                  "\"verdict\":\"holds\"}}"});
+}
+END_TEST
+
 /* A filter is whole; one that has no room says so, and which it was. */
 START_TEST(test_access_long_filter)
 {
@@ -318,6 +355,21 @@ START_TEST(test_loss)
               "\"first\":\"1970-01-01T00:00:00.000001Z\","
               "\"last\":\"1970-01-01T00:01:00.000000Z\",\"reason\":\"no-token\"}",
               no_payload);
+}
+END_TEST
+
+/* Who says so, and in what words, is erasable; what the source lost is not. */
+START_TEST(test_gap)
+{
+  const struct cf_control_tally gap = {"gap", 1, 0, 1000000};
+  const struct cf_control_who who = {CF_STR("web1"), CF_STR("0123456789"), ""};
+  ck_assert_ok(cf_control_gap(CF_STR("app"), &who, &gap, CF_STR("cut\xff"), &event, NULL));
+  check_event(CF_K_LOSS,
+              "\"source\":\"app\",\"body\":{\"count\":1,\"first\":\"1970-01-01T00:00:00.000000Z\","
+              "\"last\":\"1970-01-01T00:00:01.000000Z\",\"reason\":\"gap\"}",
+              (const char *const[CF_C_N]){[CF_C_ACTOR] =
+                                              "{\"user\":\"web1\",\"credential\":\"0123456789\"}",
+                                          [CF_C_DETAIL] = "{\"message\":\"cut" FFFD "\"}"});
 }
 END_TEST
 
@@ -428,12 +480,14 @@ int main(void)
       {.tcase = "who", .test = test_access},
       {.tcase = "who", .test = test_access_of_nobody},
       {.tcase = "who", .test = test_access_counts},
+      {.tcase = "who", .test = test_access_verdict},
       {.tcase = "who", .test = test_access_long_filter},
       {.tcase = "who", .test = test_access_hostile_who},
       {.tcase = "who", .test = test_access_wrong},
       {.tcase = "who", .test = test_refusal},
       {.tcase = "who", .test = test_refusal_hostile_who},
       {.tcase = "writers", .test = test_loss},
+      {.tcase = "writers", .test = test_gap},
       {.tcase = "writers", .test = test_loss_wrong},
       {.tcase = "writers", .test = test_token},
       {.tcase = "writers", .test = test_token_whole},

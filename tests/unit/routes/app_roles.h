@@ -8,5 +8,8 @@
 extern const char *writer, *reader, *auditor, *admin; /* web1, ron, eve and root */
 /* Checked fixture, whose end is stage_teardown. */
 void stage_setup_roles(void);
+/* Ask for what the trail tells, oldest first, but for what this question itself
+ * left, with more of a filter ("&action=query"); gives how many there are. */
+size_t trail(const char *more);
 
 #endif

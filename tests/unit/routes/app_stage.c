@@ -69,6 +69,15 @@ void stage_setup_roles(void)
   admin = make_token("root", "[\"admin\"]", "");
 }
 
+size_t trail(const char *more)
+{
+  char path[400];
+  snprintf(path, sizeof path, "/v1/events?kind=access&order=asc&user.not=admin&action.not=watch%s",
+           more);
+  ck_answer(ask((struct ask){.path = path, .door = CF_DOOR_ADMIN}), 200);
+  return cf_json_count(member("events"));
+}
+
 void stage_reopen(void)
 {
   stage_close();
@@ -245,17 +254,40 @@ const char *make_token(const char *name, const char *roles, const char *more)
   return token_texts[tokens_n++];
 }
 
+void feed_batch(const char *token, struct cf_buf *b)
+{
+  ck_answer(ask((struct ask){.method = "POST",
+                             .path = "/v1/events?batch=1",
+                             .token = token,
+                             .body = cf_buf_cstr(b),
+                             .body_n = b->n}),
+            200);
+  cf_buf_fini(b);
+}
+
 void feed_events(const char *token, int n)
 {
   struct cf_buf b;
   cf_buf_init(&b, SIZE_MAX);
   for (int i = 0; i < n; i++)
     cf_buf_putf(&b, "{\"action\":\"read\",\"user\":\"u%d\"}\n", i);
-  ck_answer(ask((struct ask){.method = "POST",
-                             .path = "/v1/events?batch=1",
-                             .token = token,
-                             .body = cf_buf_cstr(&b),
-                             .body_n = b.n}),
-            200);
-  cf_buf_fini(&b);
+  feed_batch(token, &b);
+}
+
+void feed_noise(const char *token, int n)
+{
+  struct cf_buf b;
+  uint32_t state = 1;
+  cf_buf_init(&b, SIZE_MAX);
+  for (int i = 0; i < n; i++) {
+    cf_buf_putf(&b, "{\"action\":\"read\",\"user\":\"u%d\",\"message\":\"", i);
+    for (int k = 0; k < 500; k++) {
+      state = state * 1664525 + 1013904223;
+      cf_buf_putc(&b, (char)('?' + (state >> 24) % 60));
+      if (b.p[b.n - 1] == '\\')
+        b.p[b.n - 1] = 'z';
+    }
+    cf_buf_puts(&b, "\"}\n");
+  }
+  feed_batch(token, &b);
 }

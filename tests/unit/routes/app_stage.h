@@ -63,16 +63,22 @@ const char *make_token(const char *name, const char *roles, const char *more);
   do { \
     int got_ = (expr); \
     int want_ = (expected); \
-    ck_assert_msg(got_ == want_, "%s: %d, not %d: %s", #expr, got_, want_, content()); \
+    ck_assert_msg(got_ == want_, "%s: %d, not %d: %.3000s", #expr, got_, want_, content()); \
   } while (0)
 #define ck_value(path, expected) \
   ck_assert_msg(strcmp(value(path), expected) == 0, "%s is %s, not %s: %s", path, value(path), \
                 expected, content())
 #define ck_contains(text) \
-  ck_assert_msg(strstr(content(), text) != NULL, "no %s in %s", text, content())
-#define ck_lacks(text) ck_assert_msg(strstr(content(), text) == NULL, "%s in %s", text, content())
+  ck_assert_msg(strstr(content(), text) != NULL, "no %s in %.3000s", text, content())
+#define ck_lacks(text) \
+  ck_assert_msg(strstr(content(), text) == NULL, "%s in %.3000s", text, content())
 
+/* Post what b holds as a batch, and free it. */
+void feed_batch(const char *token, struct cf_buf *b);
 /* Post n events of the users u0, u1, … in a batch. */
 void feed_events(const char *token, int n);
+/* Such with a message each that does not pack well: many pages of their segment
+ * hold nothing but records. */
+void feed_noise(const char *token, int n);
 
 #endif

@@ -3,6 +3,8 @@
  * 404, 405 with Allow, unknown parameters. */
 #include "config.h"
 
+#include <sys/resource.h>
+
 #include "fcgi-app/routes/call_in.h"
 #include "fcgi-app/routes/route_in.h"
 #include "lib/base/clock.h"
@@ -167,8 +169,14 @@ END_TEST
 
 START_TEST(test_open_routes)
 {
+  int64_t started_us;
   ck_answer(get("/healthz", NULL), 200);
   ck_value("ok", "true");
+  ck_value("version", PACKAGE_VERSION);
+  ck_assert_ok(cf_time_parse_strict(cf_str_from(value("started")), &started_us));
+  ck_assert_int_eq(started_us, stage_conf.made_us);
+  ck_assert_int_le(started_us, cf_clock_now_us());
+  ck_assert_int_gt(started_us, cf_clock_now_us() - CF_HOUR_US);
   ck_answer(get("/v1/events", auditor), 200); /* waits for the look at the start */
   ck_answer(get("/readyz", NULL), 200);
   ck_value("ready", "true");
@@ -200,8 +208,12 @@ END_TEST
 START_TEST(test_unknown_is_not_zero)
 {
   ck_answer(get("/v1/events", auditor), 200);
-  temp_run("mv '%s/segments' away && touch '%s/segments'", stage_conf.data, stage_conf.data);
+  struct rlimit files;
+  ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &files), 0);
+  const struct rlimit none = {0, files.rlim_max};
+  ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
   cf_ledger_segments_check(stage_ledger);
+  ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
   ck_answer(get("/readyz", NULL), 200);
   ck_assert_int_eq(cf_json_type(member("missing")), CF_JSON_NULL);
   ck_assert_int_eq(cf_json_type(member("unsworn")), CF_JSON_NULL);
@@ -311,6 +323,90 @@ START_TEST(test_bad_token)
 }
 END_TEST
 
+static int order_token(const char *roles, const char *more)
+{
+  char body[256];
+  snprintf(body, sizeof body, "{\"name\":\"web1\",\"roles\":[\"%s\"]%s}", roles, more);
+  return post("/v1/tokens", admin, body);
+}
+
+/* The old one goes on until the overlap is over, and no longer than it would
+ * have. */
+START_TEST(test_replaces)
+{
+  char more[128], first[16], id[16];
+  snprintf(first, sizeof first, "%.10s", writer + 3);
+  ck_answer(order_token("writer", ""), 422);
+  ck_value("member", "name");
+  ck_contains(first);
+  snprintf(more, sizeof more, ",\"replaces\":\"%s\",\"overlap\":\"24h\"", first);
+  ck_answer(order_token("writer", more), 201);
+  snprintf(id, sizeof id, "%s", value("id"));
+  ck_value("expires", "null");
+  ck_answer(post("/v1/events", writer, "{\"action\":\"x\"}"), 201);
+  ck_answer(get("/v1/tokens", admin), 200);
+  for (size_t i = 0; i < cf_json_count(member("tokens")); i++) {
+    const struct cf_json *token = cf_json_element(member("tokens"), i);
+    if (cf_str_is(cf_json_string(cf_json_member(token, "id")), first))
+      ck_assert_uint_eq(cf_json_string(cf_json_member(token, "expires")).n, 27);
+  }
+  stage_reopen();
+  ck_answer(get("/v1/whoami", writer), 200); /* its row is what the chain tells */
+  ck_answer(order_token("writer", more), 422);
+  ck_contains(id); /* there are two, and one of them is another */
+  snprintf(more, sizeof more, ",\"replaces\":\"%s\"", id);
+  ck_answer(order_token("writer", more), 422);
+  ck_contains(first);
+}
+END_TEST
+
+START_TEST(test_replaced_at_once)
+{
+  char more[128], first[16];
+  snprintf(first, sizeof first, "%.10s", writer + 3);
+  snprintf(more, sizeof more, ",\"replaces\":\"%s\"", first);
+  uint64_t before = stage_size();
+  ck_answer(order_token("writer", more), 201);
+  ck_assert_uint_eq(stage_size(), before + 2); /* one append */
+  ck_answer(get("/v1/whoami", writer), 401);
+  ck_contains("was revoked");
+  stage_reopen();
+  ck_answer(get("/v1/whoami", writer), 401);
+  ck_answer(get("/v1/events?kind=token&order=desc&limit=2", reader), 200);
+  ck_value("events.1.body.what", "add");
+  ck_value("events.0.body.what", "revoke");
+  ck_value("events.0.body.id", first);
+  ck_answer(order_token("writer", more), 422);
+  ck_value("member", "name"); /* the second one is live */
+}
+END_TEST
+
+static const struct {
+  const char *more, *member;
+} bad_replaces[] = {
+    {",\"replaces\":\"abc\"", "replaces"},
+    {",\"replaces\":\"aaaaaaaaaa\"", "replaces"},
+    {",\"overlap\":\"1h\"", "overlap"},
+    {",\"replaces\":\"aaaaaaaaaa\",\"overlap\":\"soon\"", "overlap"},
+};
+
+START_TEST(test_bad_replaces)
+{
+  char body[256];
+  for (size_t i = 0; i < CF_COUNT(bad_replaces); i++) {
+    snprintf(body, sizeof body, "{\"name\":\"new\",\"roles\":[\"writer\"]%s}",
+             bad_replaces[i].more);
+    ck_answer(post("/v1/tokens", admin, body), 422);
+    ck_value("member", bad_replaces[i].member);
+  }
+  snprintf(body, sizeof body, "{\"name\":\"new\",\"roles\":[\"writer\"],\"replaces\":\"%.10s\"}",
+           writer + 3);
+  ck_answer(post("/v1/tokens", admin, body), 422);
+  ck_value("member", "replaces"); /* of another name */
+  ck_answer(get("/v1/whoami", writer), 200);
+}
+END_TEST
+
 START_TEST(test_whoami)
 {
   ck_answer(get("/v1/whoami", writer), 200);
@@ -345,6 +441,15 @@ int main(void)
        .teardown = stage_teardown},
       {.tcase = "tokens", .test = test_bad_token},
       {.tcase = "tokens", .test = test_whoami},
+      {.tcase = "replaces",
+       .test = test_replaces,
+       .setup = stage_setup_roles,
+       .teardown = stage_teardown},
+      {.tcase = "replaced",
+       .test = test_replaced_at_once,
+       .setup = stage_setup_roles,
+       .teardown = stage_teardown},
+      {.tcase = "replaced", .test = test_bad_replaces},
   };
   return cf_test_run("app_admin", tests, CF_COUNT(tests));
 }

@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include "fcgi-app/routes/ingest_in.h"
 #include "fcgi-app/who/token.h"
 #include "lib/base/pack.h"
 #include "tests/unit/routes/app_roles.h"
@@ -417,6 +418,36 @@ START_TEST(test_memory)
 }
 END_TEST
 
+/* Events that need far more room than their texts take in the end: what is held
+ * for them is charged. */
+START_TEST(test_memory_of_room)
+{
+  static const char head[] = "{\"action\":\"x\",\"message\":\"", end[] = "\"}";
+  struct cf_charge charge = {0};
+  struct cf_ingest in;
+  struct cf_buf body;
+  ck_assert_ok(cf_charges_new(UINT64_C(64) << 20, &charge.charges));
+  cf_buf_init(&body, 1 << 20);
+  for (unsigned i = 0; i < 20; i++) {
+    cf_buf_put(&body, head, sizeof head - 1);
+    for (unsigned k = 0; k < 16384; k++)
+      cf_buf_put(&body, "\\n", 2);
+    cf_buf_put(&body, end, sizeof end - 1);
+  }
+  ck_assert_ok(body.err);
+  cf_ingest_init(&in, &charge);
+  in.rules.source = CF_STR("web1");
+  ck_assert_ok(cf_ingest_read(&in, cf_buf_str(&body), 20, NULL));
+  ck_assert_uint_eq(in.events_n, 20);
+  ck_assert_uint_gt(in.texts.held, 2 * in.text_n);
+  ck_assert_uint_ge(charge.n, in.texts.held + 20 * sizeof *in.events);
+  cf_ingest_fini(&in);
+  cf_charge_fini(&charge);
+  cf_charges_free(charge.charges);
+  cf_buf_fini(&body);
+}
+END_TEST
+
 START_TEST(test_leaving)
 {
   cf_app_leave(stage_app);
@@ -436,6 +467,9 @@ START_TEST(test_space)
   ck_answer(post("/v1/events", writer, "{\"action\":\"x\"}"), 507);
   ck_value("type", "urn:counterfoil:no-space");
   ck_answer(post("/v1/events", writer, "[{\"action\":\"x\"}]"), 507);
+  ck_contains("and min_free is 1073741824000000; nothing was taken");
+  ck_answer(post("/v1/gaps", writer, "{}"), 507);
+  ck_contains("and min_free is 1073741824000000; nothing was taken");
   ck_answer(get("/readyz", NULL), 503);
   stage_set("min_free", "1M");
   usleep(300000);
@@ -444,6 +478,57 @@ START_TEST(test_space)
   ck_assert_int_eq(count("kind=loss"), 1);
   ck_value("events.0.source", "web1");
   ck_value("events.0.body.reason", "no-space");
+}
+END_TEST
+
+/* ---- gaps ---- */
+
+START_TEST(test_gap)
+{
+  const char *shipper = make_token("shipper", "[\"writer\"]", ",\"sources\":[\"app.*\"]");
+  ck_answer(post("/v1/gaps", writer, "{}"), 201);
+  ck_answer(post("/v1/gaps", shipper,
+                 "{\"source\":\"app.a\",\"count\":12,\"first\":\"2026-01-01T00:00:00Z\","
+                 "\"last\":\"2026-01-01T00:01:00Z\",\"message\":\"buffer was full\"}"),
+            201);
+  long long seq = number("seq");
+  ck_assert_int_eq(count("kind=loss"), 2);
+  ck_assert_int_eq(number("events.0.seq"), seq);
+  ck_value("events.0.source", "app.a");
+  ck_value("events.0.user", "shipper");
+  ck_value("events.0.message", "buffer was full");
+  ck_value("events.0.body.reason", "gap");
+  ck_value("events.0.body.count", "12");
+  ck_value("events.0.body.first", "2026-01-01T00:00:00.000000Z");
+  ck_value("events.1.source", "web1");
+  ck_value("events.1.body.count", "1");
+  ck_answer(post("/v1/gaps", auditor, "{}"), 403);
+  ck_answer(post("/v1/gaps", NULL, "{}"), 401);
+}
+END_TEST
+
+static const struct {
+  const char *body, *member;
+} bad_gaps[] = {
+    {"", "null"},
+    {"[]", "null"},
+    {"{\"source\":\"other\"}", "source"},
+    {"{\"source\":\"counterfoil\"}", "source"},
+    {"{\"count\":0}", "count"},
+    {"{\"count\":-1}", "count"},
+    {"{\"count\":9007199254740992}", "count"},
+    {"{\"first\":\"yesterday\"}", "first"},
+    {"{\"last\":\"2999-01-01T00:00:00Z\"}", "last"},
+    {"{\"first\":\"2026-01-02T00:00:00Z\",\"last\":\"2026-01-01T00:00:00Z\"}", "first"},
+    {"{\"message\":1}", "message"},
+    {"{\"reason\":\"gap\"}", "reason"},
+};
+
+START_TEST(test_bad_gap)
+{
+  ck_answer(post("/v1/gaps", writer, bad_gaps[_i].body), 422);
+  ck_value("member", bad_gaps[_i].member);
+  ck_assert_int_eq(count("kind=loss"), 0);
 }
 END_TEST
 
@@ -467,12 +552,15 @@ int main(void)
        .teardown = stage_teardown},
       {.tcase = "batch", .test = test_batch_errors},
       {.tcase = "batch", .test = test_losses},
+      {.tcase = "gaps", .test = test_gap, .setup = stage_setup_roles, .teardown = stage_teardown},
+      {.tcase = "gaps", .test = test_bad_gap, .loops = CF_COUNT(bad_gaps)},
       {.tcase = "trust",
        .test = test_writer_vouched_for,
        .setup = setup_trust,
        .teardown = stage_teardown},
       {.tcase = "limits", .test = test_limits, .setup = setup_small, .teardown = stage_teardown},
       {.tcase = "limits", .test = test_memory},
+      {.tcase = "limits", .test = test_memory_of_room},
   };
   return cf_test_run("app_events", tests, CF_COUNT(tests));
 }

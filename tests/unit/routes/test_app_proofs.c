@@ -2,6 +2,7 @@
 /* Receipts, proofs, keys and tiles, and who is given them. */
 #include "config.h"
 
+#include "fcgi-app/http/response.h"
 #include "lib/base/codec.h"
 #include "lib/proof/note.h"
 #include "tests/unit/routes/app_roles.h"
@@ -92,6 +93,102 @@ START_TEST(test_tiles)
 }
 END_TEST
 
+/* ---- what may be kept ---- */
+
+static void set_public(void)
+{
+  stage_set("public", "tiles");
+  stage_set("checkpoint_interval", "1h");
+}
+
+static void setup_public(void)
+{
+  stage_conf_set = set_public;
+  stage_setup_roles();
+}
+
+#define LONG  "max-age=31536000, immutable"
+#define SHORT "max-age=10"
+
+static const struct {
+  const char *path, *age;
+} kept[] = {
+    {"/tile/0/000", LONG},
+    {"/tile/entries/000", LONG},
+    {"/tile/0/001.p/20", SHORT},
+    {"/tile/entries/001.p/20", SHORT},
+    {"/tile/entries/000.p/9", SHORT},
+};
+
+/* What cannot change is kept long, by its bearer, or by anybody where anybody
+ * may have it; and not sent again to who has it. */
+static void check_kept(const char *token, const char *who)
+{
+  for (size_t i = 0; i < CF_COUNT(kept); i++) {
+    char want[64], etag[CF_ETAG_N];
+    ck_answer(get(kept[i].path, token), 200);
+    snprintf(want, sizeof want, "%s, %s", who, kept[i].age);
+    ck_assert_str_eq(header("Cache-Control"), want);
+    snprintf(etag, sizeof etag, "%s", header("ETag"));
+    ck_assert_uint_eq(strlen(etag), CF_ETAG_N - 1);
+    ck_answer(ask((struct ask){.path = kept[i].path,
+                               .token = token,
+                               .vars = {"HTTP_IF_NONE_MATCH", etag}}),
+              304);
+    ck_assert_str_eq(content(), "");
+    ck_assert_str_eq(header("ETag"), etag);
+    ck_assert_str_eq(header("Cache-Control"), want);
+    ck_answer(ask((struct ask){.path = kept[i].path,
+                               .token = token,
+                               .vars = {"HTTP_IF_NONE_MATCH", "\"other\""}}),
+              200);
+  }
+}
+
+START_TEST(test_kept)
+{
+  feed_events(writer, 300);
+  ck_answer(get("/v1/receipts/299", auditor), 200);
+  check_kept(auditor, "private");
+  ck_answer(get("/checkpoint", NULL), 200);
+  ck_assert_str_eq(header("Cache-Control"), "no-store");
+  ck_answer(get("/tile/0/001", auditor), 404);
+  ck_assert_str_eq(header("Cache-Control"), "no-store");
+}
+END_TEST
+
+/* Entries that are not signed yet could still be of a history that a copy put
+ * back ends. */
+START_TEST(test_kept_public)
+{
+  feed_events(writer, 300);
+  ck_answer(get("/tile/entries/000", NULL), 200);
+  ck_assert_str_eq(header("Cache-Control"), "public, " SHORT);
+  ck_answer(get("/v1/receipts/299", auditor), 200);
+  check_kept(NULL, "public");
+}
+END_TEST
+
+/* Entries are text and are packed; hashes would not get shorter. */
+START_TEST(test_packed)
+{
+  static const char *const paths[] = {"/tile/entries/000", "/tile/0/000"};
+  feed_events(writer, 300);
+  ck_answer(get("/v1/receipts/299", auditor), 200);
+  for (size_t i = 0; i < 2; i++) {
+    ck_answer(ask((struct ask){.path = paths[i],
+                               .token = auditor,
+                               .vars = {"HTTP_ACCEPT_ENCODING", "gzip"}}),
+              200);
+    ck_assert_str_eq(header("Content-Encoding"), i == 0 ? "gzip" : "");
+    ck_assert_str_eq(header("Vary"), i == 0 ? "Accept-Encoding" : "");
+    ck_assert_str_eq(header("Content-Type"), "application/octet-stream");
+    if (i == 0)
+      ck_assert_uint_lt(cf_memory_content(&stage_answer).n, 30000); /* of 100,000 */
+  }
+}
+END_TEST
+
 static void setup_small(void)
 {
   stage_conf_set = stage_small_segments;
@@ -137,6 +234,12 @@ int main(void)
       {.tcase = "proofs", .test = test_proofs},
       {.tcase = "proofs", .test = test_keys},
       {.tcase = "proofs", .test = test_tiles},
+      {.tcase = "proofs", .test = test_kept},
+      {.tcase = "proofs", .test = test_packed},
+      {.tcase = "public",
+       .test = test_kept_public,
+       .setup = setup_public,
+       .teardown = stage_teardown},
       {.tcase = "forged", .test = test_forged, .setup = setup_small, .teardown = stage_teardown},
   };
   return cf_test_run("app_proofs", tests, CF_COUNT(tests));

@@ -4,7 +4,6 @@
 #include "config.h"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "lib/base/codec.h"
 #include "lib/proof/note.h"
@@ -20,13 +19,7 @@ static void feed(int n)
         &b,
         "{\"action\":\"read\",\"user\":\"u%d\",\"method\":\"%s\",\"status\":%d,\"resource\":\"/doc/%d\",\"ip\":\"192.0.2.%d\"}\n",
         i % 10, i % 2 ? "GET" : "POST", i % 3 ? 200 : 404, i, i % 250);
-  ck_answer(ask((struct ask){.method = "POST",
-                             .path = "/v1/events?batch=1",
-                             .token = writer,
-                             .body = cf_buf_cstr(&b),
-                             .body_n = b.n}),
-            200);
-  cf_buf_fini(&b);
+  feed_batch(writer, &b);
 }
 
 static size_t rows(void)
@@ -182,6 +175,10 @@ static const struct {
      "all is for streamed formats: ask for format=ndjson or format=csv, or page with the cursor"},
     {"limit=all&format=json", "limit",
      "all is for streamed formats: ask for format=ndjson or format=csv, or page with the cursor"},
+    {"trailer=0", "trailer",
+     "0 is for formats that end with lines of their own: ask for format=ndjson or format=csv"},
+    {"format=csv&trailer=no", "trailer", "trailer is 1 or 0"},
+    {"format=csv&trailer=1&trailer=0", "trailer", "given twice"},
     {"limit=all&cursor=x", "cursor",
      "not a cursor of this filter, sort and order: begin without one"},
 };
@@ -193,81 +190,6 @@ START_TEST(test_bad_format)
   ck_answer(get(path, reader), 400);
   ck_value("parameter", bad_formats[_i].parameter);
   ck_value("detail", bad_formats[_i].detail);
-}
-END_TEST
-
-START_TEST(test_all)
-{
-  feed(2000);
-  ck_answer(get("/v1/events?format=ndjson&limit=all&source=web1", reader), 200);
-  size_t lines = 0;
-  for (const char *p = content(); *p != '\0'; p++)
-    lines += *p == '\n';
-  ck_assert_uint_eq(lines, 2001);
-  ck_contains("\n{\"next_cursor\":null,\"has_more\":false}\n");
-  ck_answer(get("/v1/events?format=csv&limit=all&source=web1", reader), 200);
-  ck_contains("# next_cursor=");
-  feed(1); /* takes along what was posted */
-  ck_answer(get("/v1/events?limit=1&kind=access", reader), 200);
-  ck_value("events.0.action", "export");
-}
-END_TEST
-
-/* An answer over the held size still comes whole, without Content-Length. */
-START_TEST(test_long_answer)
-{
-  for (int i = 0; i < 4; i++)
-    feed(2500);
-  ck_answer(get("/v1/events?limit=10000&source=web1", reader), 200);
-  ck_assert_str_eq(header("Content-Length"), "");
-  ck_assert_uint_gt(strlen(content()), 1 << 20);
-  ck_assert_uint_eq(rows(), 10000);
-}
-END_TEST
-
-/* ---- who is nobody any more ---- */
-
-static void revoke_reader(void)
-{
-  char path[64];
-  struct cf_memory m;
-  cf_memory_init(&m, CF_DOOR_ADMIN);
-  snprintf(path, sizeof path, "/v1/tokens/%.10s/revoke", reader + 3);
-  ck_assert_ok(cf_memory_param(&m, "REQUEST_METHOD", "POST"));
-  ck_assert_ok(cf_memory_param(&m, "PATH_INFO", path));
-  cf_app_serve(stage_app, &m.transport);
-  ck_assert_int_eq(cf_memory_status(&m), 200);
-  cf_memory_fini(&m);
-}
-
-static void wait_for_end(void)
-{
-  usleep(1100000);
-}
-
-static const struct {
-  const char *more;
-  void (*begun)(void);
-} endings[] = {{"", revoke_reader}, {",\"expires\":\"1s\"", wait_for_end}};
-
-/* The stream that they read ends with them, and no one takes it for whole. */
-START_TEST(test_ended)
-{
-  for (int i = 0; i < 6; i++)
-    feed(2500);
-  reader = make_token("rea", "[\"reader\"]", endings[_i].more);
-  stage_begun = endings[_i].begun;
-  ck_answer(get("/v1/events?format=ndjson&limit=all&source=web1", reader), 200);
-  ck_assert(stage_begun == NULL);
-  ck_assert(stage_abandoned);
-  ck_assert_uint_lt(strlen(content()), (1 << 20) + (1 << 17)); /* of three megabytes */
-  ck_contains("no-token");
-  ck_lacks("has_more\":false");
-  feed(1); /* takes along what was posted */
-  ck_answer(get("/v1/events?kind=access&outcome=failure&action=export", auditor), 200);
-  ck_value("events.0.user", "rea");
-  ck_value("events.0.attributes.reason", "no-token");
-  ck_answer(get("/v1/events", reader), 401);
 }
 END_TEST
 
@@ -473,13 +395,7 @@ static void feed_long(void)
     memset(p, 'm', 10000);
     cf_buf_puts(&b, "\"}\n");
   }
-  ck_answer(ask((struct ask){.method = "POST",
-                             .path = "/v1/events",
-                             .token = writer,
-                             .body = cf_buf_cstr(&b),
-                             .body_n = b.n}),
-            200);
-  cf_buf_fini(&b);
+  feed_batch(writer, &b);
 }
 
 /* What had begun to be sent cannot become a problem any more; it ends so that
@@ -510,8 +426,8 @@ static void check_broken_off(void)
 START_TEST(test_damage)
 {
   char path[80];
-  feed(400);
-  feed(400);
+  feed_noise(writer, 400);
+  feed_noise(writer, 400);
   stage_wait_for_segments(3);
   ck_answer(get("/v1/events?source=web1&limit=1000", reader), 200);
   ck_assert_uint_eq(rows(), 800);
@@ -562,9 +478,6 @@ int main(void)
        .setup = stage_setup_roles,
        .teardown = stage_teardown},
       {.tcase = "format", .test = test_bad_format, .loops = CF_COUNT(bad_formats)},
-      {.tcase = "format", .test = test_all},
-      {.tcase = "format", .test = test_long_answer},
-      {.tcase = "format", .test = test_ended, .loops = CF_COUNT(endings)},
       {.tcase = "format", .test = test_hostile},
       {.tcase = "record", .test = test_one, .setup = stage_setup_roles, .teardown = stage_teardown},
       {.tcase = "record", .test = test_proof},

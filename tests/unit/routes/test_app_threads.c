@@ -97,6 +97,7 @@ static int browse(struct cf_memory *m, const char *method, const char *path, con
   cf_memory_init(m, CF_DOOR_WEB);
   ck_assert_ok(cf_memory_param(m, "REQUEST_METHOD", method));
   ck_assert_ok(cf_memory_param(m, "PATH_INFO", path));
+  ck_assert_ok(cf_memory_param(m, "QUERY_STRING", ""));
   ck_assert_ok(cf_memory_param(m, "HTTP_COOKIE", cookie));
   cf_memory_body(m, cf_str_from(form));
   cf_app_serve(stage_app, &m->transport);
@@ -190,6 +191,7 @@ static int post_late(const char *path, const char *token, const char *body, void
   snprintf(bearer, sizeof bearer, "Bearer %s", token);
   ck_assert_ok(cf_memory_param(&m, "REQUEST_METHOD", "POST"));
   ck_assert_ok(cf_memory_param(&m, "PATH_INFO", path));
+  ck_assert_ok(cf_memory_param(&m, "QUERY_STRING", ""));
   ck_assert_ok(cf_memory_param(&m, "HTTP_AUTHORIZATION", bearer));
   cf_memory_body(&m, cf_str_from(body));
   meanwhile = what;

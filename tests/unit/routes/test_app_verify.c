@@ -228,6 +228,7 @@ static enum cf_err write_and_ask(void *context, const void *p, size_t n)
     snprintf(bearer, sizeof bearer, "Bearer %s", auditor);
     ck_assert_ok(cf_memory_param(&m, "REQUEST_METHOD", "GET"));
     ck_assert_ok(cf_memory_param(&m, "PATH_INFO", "/v1/verify"));
+    ck_assert_ok(cf_memory_param(&m, "QUERY_STRING", ""));
     ck_assert_ok(cf_memory_param(&m, "HTTP_AUTHORIZATION", bearer));
     cf_app_serve(stage_app, &m.transport);
     second = cf_memory_status(&m);
@@ -246,6 +247,7 @@ START_TEST(test_busy)
   snprintf(bearer, sizeof bearer, "Bearer %s", auditor);
   ck_assert_ok(cf_memory_param(&m, "REQUEST_METHOD", "GET"));
   ck_assert_ok(cf_memory_param(&m, "PATH_INFO", "/v1/verify"));
+  ck_assert_ok(cf_memory_param(&m, "QUERY_STRING", ""));
   ck_assert_ok(cf_memory_param(&m, "HTTP_ACCEPT", "application/x-ndjson"));
   ck_assert_ok(cf_memory_param(&m, "HTTP_AUTHORIZATION", bearer));
   write_on = m.transport.write;

@@ -223,7 +223,9 @@ static void check_question(struct cf_str described)
                 {"status.not", "200"},
                 {"outcome.not", "success"}};
   while (described.n > 0) {
-    const struct cf_query_own own[] = {{"format", take_any, NULL}, {NULL, NULL, NULL}};
+    const struct cf_query_own own[] = {{"format", take_any, NULL},
+                                       {"trailer", take_any, NULL},
+                                       {NULL, NULL, NULL}};
     struct cf_query *query = NULL;
     struct cf_fault fault = {{0}, {0}};
     struct cf_param param = {cf_str_cut(&described, ' '), CF_STR("x")};

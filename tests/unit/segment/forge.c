@@ -13,6 +13,8 @@
 #include "lib/base/crypto.h"
 #include "lib/base/die.h"
 #include "lib/segment/block.h"
+#include "lib/segment/fuse_in.h"
+#include "lib/segment/id_chunk_in.h"
 #include "lib/segment/pages_in.h"
 #include "lib/segment/segment_in.h"
 
@@ -168,31 +170,131 @@ void forge_row(const char *sheet, uint32_t row, void (*change)(struct cf_buf *va
   cf_buf_fini(&b);
 }
 
-/* Take a block's bytes out of its pieces, which are gone then. */
-static void block_take(struct cf_bdb *db, uint32_t block, struct cf_buf *whole)
+/* ---- ids ---- */
+
+static uint32_t records_n(void)
+{
+  return (uint32_t)(forge_meta.end - forge_meta.first);
+}
+
+/* The chunk of `id` that has what begins at a pair, or would have it. */
+static void id_chunk_get(struct cf_id_pair pair, struct cf_id_chunk *chunk)
+{
+  struct cf_bdb_cursor *cursor = NULL;
+  struct cf_str key, value;
+  uint8_t seek[CF_ID_KEY_MAX];
+  forge_must(cf_bdb_cursor_open(forge_sheet("id"), &cursor), "id");
+  forge_must(cf_bdb_cursor_move(cursor, CF_BDB_AT_MOST, cf_id_key(CF_SEGMENT_LAYOUT, pair, seek),
+                                &key, &value),
+             "id");
+  forge_must(cf_id_chunk_get(CF_SEGMENT_LAYOUT, key, value, records_n(), chunk), "id");
+  cf_bdb_cursor_close(cursor);
+}
+
+static void id_chunk_put(const struct cf_id_chunk *chunk)
+{
+  struct cf_buf key, value;
+  cf_buf_init(&key, VALUE_MAX);
+  cf_buf_init(&value, VALUE_MAX);
+  cf_id_chunk_put(chunk, records_n(), &key, &value);
+  forge_must(cf_bdb_put(forge_sheet("id"), NULL, cf_buf_str(&key), cf_buf_str(&value)), "id");
+  cf_buf_fini(&key);
+  cf_buf_fini(&value);
+}
+
+void forge_id_hide_last(void)
+{
+  struct cf_id_chunk chunk;
+  id_chunk_get((struct cf_id_pair){0, 0}, &chunk);
+  chunk.n--;
+  id_chunk_put(&chunk);
+}
+
+void forge_id_add(void)
+{
+  struct cf_id_chunk chunk;
+  id_chunk_get((struct cf_id_pair){0, 0}, &chunk);
+  memmove(chunk.pair + 1, chunk.pair, (CF_ID_CHUNK_N - 1) * sizeof *chunk.pair);
+  chunk.pair[0] = (struct cf_id_pair){0, 5};
+  chunk.n += chunk.n < CF_ID_CHUNK_N;
+  id_chunk_put(&chunk);
+}
+
+void forge_id_hide(uint64_t fingerprint)
+{
+  const struct cf_id_pair pair = {cf_id_kept(CF_SEGMENT_LAYOUT, fingerprint), UINT32_MAX};
+  struct cf_id_chunk chunk;
+  unsigned kept = 0;
+  id_chunk_get(pair, &chunk);
+  for (unsigned i = 0; i < chunk.n; i++)
+    if (chunk.pair[i].fingerprint != pair.fingerprint)
+      chunk.pair[kept++] = chunk.pair[i];
+  CF_ASSERT(kept == chunk.n - 1);
+  chunk.n = kept;
+  id_chunk_put(&chunk);
+}
+
+void forge_filter_clear(const uint8_t fingerprint_key[16])
+{
+  uint8_t check[8];
+  struct cf_buf b;
+  cf_buf_init(&b, VALUE_MAX);
+  forge_must(cf_fuse_put(&b, NULL, 0), "filter");
+  cf_u64_put(check, cf_id_fingerprint(fingerprint_key, cf_buf_str(&b)));
+  cf_buf_put(&b, check, sizeof check);
+  forge_must(cf_bdb_put(forge_sheet("info"), NULL, CF_STR("filter"), cf_buf_str(&b)), "filter");
+  cf_buf_fini(&b);
+}
+
+/* What a row of `blocks` holds, from all of its pieces. */
+static void whole_get(struct cf_bdb *db, uint32_t row, struct cf_buf *whole)
 {
   struct cf_buf piece;
   uint8_t key[6];
-  cf_u32_put(key, block);
+  cf_u32_put(key, row);
   cf_buf_init(&piece, CF_SEGMENT_VALUE_MAX);
   forge_must(cf_bdb_get(db, NULL, forge_bytes(key, 4), whole), "a block");
   cf_buf_cut(whole, 4);
   for (uint16_t k = 1;
-       cf_u16_put(key + 4, k), cf_bdb_get(db, NULL, forge_bytes(key, 6), &piece) == CF_OK; k++) {
+       cf_u16_put(key + 4, k), cf_bdb_get(db, NULL, forge_bytes(key, 6), &piece) == CF_OK; k++)
     cf_buf_putstr(whole, cf_buf_str(&piece));
-    forge_must(cf_bdb_del(db, NULL, forge_bytes(key, 6)), "a block");
-  }
   cf_buf_fini(&piece);
 }
 
-static void block_put(struct cf_bdb *db, uint32_t block, struct cf_buf *bytes)
+/* In one piece. */
+static void whole_put(struct cf_bdb *db, uint32_t row, struct cf_buf *bytes)
 {
-  uint8_t key[4], total[4];
-  cf_u32_put(key, block);
+  uint8_t key[6], total[4];
+  cf_u32_put(key, row);
   cf_u32_put(total, (uint32_t)bytes->n);
   cf_buf_put(bytes, total, sizeof total);
   forge_must(bytes->err, "a block");
-  forge_must(cf_bdb_put(db, NULL, forge_bytes(key, sizeof key), cf_buf_str(bytes)), "a block");
+  forge_must(cf_bdb_put(db, NULL, forge_bytes(key, 4), cf_buf_str(bytes)), "a block");
+  for (uint16_t k = 1; cf_u16_put(key + 4, k), cf_bdb_del(db, NULL, forge_bytes(key, 6)) == CF_OK;
+       k++)
+    ;
+}
+
+/* Open a block of the file that is being changed; b is scratch. */
+static void block_read(struct cf_bdb *db, uint32_t block, struct cf_buf *b, struct cf_block *read)
+{
+  struct cf_dictionary *d = NULL;
+  size_t end[CF_PARTS];
+  uint8_t key[4];
+  whole_get(db, CF_ROW_DICTIONARY, b);
+  forge_must(cf_dictionary_new(cf_buf_str(b), &d), "a dictionary");
+  for (unsigned i = 0; i < CF_PARTS; i++) {
+    whole_get(db, block * CF_PARTS + i, b);
+    forge_must(cf_part_unpack(d, cf_buf_str(b), &read->raw), "a part");
+    end[i] = read->raw.n;
+  }
+  cf_u32_put(key, block);
+  forge_must(cf_bdb_get(forge_sheet("salts"), NULL, forge_bytes(key, sizeof key), b), "salts");
+  cf_buf_putstr(&read->raw, cf_buf_str(b));
+  forge_must(cf_block_open_parts(read, forge_meta.first + (uint64_t)block * CF_GROUP, end,
+                                 CF_PARTS),
+             "a block");
+  cf_dictionary_free(d);
 }
 
 /* The records of an open block again, each with its salts, and the i-th as
@@ -222,15 +324,18 @@ void forge_record(uint32_t block, unsigned i, forge_change *change)
 {
   struct cf_bdb *db = forge_sheet("blocks");
   struct cf_block *read = calloc(1, sizeof *read);
+  uint8_t salts[CF_C_N][CF_HASH_N] = {{0}};
   struct cf_buf b;
   CF_ASSERT(read != NULL);
   cf_buf_init(&b, CF_SEGMENT_VALUE_MAX);
   cf_block_init(read);
-  block_take(db, block, &b);
-  forge_must(cf_block_open(read, forge_meta.first + (uint64_t)block * CF_GROUP, cf_buf_str(&b)),
-             "a block");
-  block_make(read, i, change, &b);
-  block_put(db, block, &b);
+  block_read(db, block, &b, read);
+  cf_block_salts(read, i, salts);
+  change(&read->record[i], (const uint8_t(*)[CF_HASH_N])salts);
+  cf_buf_reset(&b);
+  cf_buf_putc(&b, 0); /* not packed */
+  cf_block_part_put(read, i / CF_PART, &b);
+  whole_put(db, block * CF_PARTS + i / CF_PART, &b);
   cf_block_fini(read);
   cf_buf_fini(&b);
   free(read);
@@ -244,14 +349,14 @@ struct whole {
   struct cf_block block;
   struct cf_buf *blocks, leaf;
   uint8_t (*hashes)[CF_HASH_N];
-  uint8_t prev[CF_HASH_N]; /* in front of the next record */
+  uint8_t front[CF_HASH_N]; /* in front of the first */
+  uint8_t prev[CF_HASH_N];  /* in front of the next record */
 };
 
-static enum cf_err whole_block(void *context, uint32_t i, struct cf_buf *b)
+static enum cf_err whole_block(void *context, uint32_t i, struct cf_block *block)
 {
   const struct whole *w = context;
-  cf_buf_putstr(b, cf_buf_str(&w->blocks[i]));
-  return b->err;
+  return cf_block_open(block, forge_meta.first + i * CF_GROUP, cf_buf_str(&w->blocks[i]));
 }
 
 static enum cf_err whole_hashes(void *context, uint32_t offset, uint32_t n, uint8_t *out)
@@ -320,10 +425,8 @@ static void front_get(struct cf_segment_pool *pool, unsigned n, uint8_t hash[CF_
 static void whole_add(struct whole *w, unsigned i)
 {
   const struct cf_record *r = &w->block.record[i];
-  uint8_t salts[CF_C_N][CF_HASH_N] = {{0}};
-  cf_block_salts(&w->block, i, salts);
   cf_buf_reset(&w->leaf);
-  cf_leaf_put(r, w->prev, (const uint8_t(*)[CF_HASH_N])salts, &w->leaf, w->prev);
+  cf_block_leaf(&w->block, i, w->prev, &w->leaf, w->prev);
   memcpy(w->hashes[r->seq - forge_meta.first], w->prev, CF_HASH_N);
   forge_must(cf_segment_truth_add(&w->truth, r), "an index");
 }
@@ -332,10 +435,7 @@ static void whole_take(struct whole *w, struct cf_segment *s, uint32_t at, forge
 {
   for (uint32_t i = 0; i < (forge_meta.end - forge_meta.first) / CF_GROUP; i++) {
     struct cf_buf *bytes = &w->blocks[i];
-    forge_must(cf_segment_block(s, i, bytes), "a block");
-    forge_must(cf_block_open(&w->block, forge_meta.first + (uint64_t)i * CF_GROUP,
-                             cf_buf_str(bytes)),
-               "a block");
+    forge_must(cf_segment_block(s, i, &w->block), "a block");
     block_make(&w->block, at / CF_GROUP == i ? at % CF_GROUP : CF_GROUP, change, bytes);
     for (unsigned k = 0; k < CF_GROUP; k++)
       whole_add(w, k);
@@ -346,7 +446,8 @@ static void whole_take(struct whole *w, struct cf_segment *s, uint32_t at, forge
 static void whole_write(struct whole *w, const char *segments)
 {
   const struct cf_segment_source source = {w,           whole_block,    whole_hashes,
-                                           whole_times, w->truth.index, CF_STR("")};
+                                           whole_times, w->truth.index, CF_STR(""),
+                                           w->front};
   const struct cf_segment_meta *t = &w->truth.meta;
   forge_meta.time_min_us = t->time_min_us;
   forge_meta.time_max_us = t->time_max_us;
@@ -368,6 +469,7 @@ void forge_segment(const char *data, unsigned n, uint32_t at, forge_change *chan
   front_get(pool, n, front);
   struct cf_segment *s = segment_borrow(pool, n);
   struct whole *w = whole_new(key);
+  memcpy(w->front, front, CF_HASH_N);
   memcpy(w->prev, front, CF_HASH_N);
   whole_take(w, s, at, change);
   cf_segment_release(pool, s);

@@ -43,6 +43,14 @@ void forge_record(uint32_t block, unsigned i, forge_change *change);
 /* Replace the value of a key of 4 bytes by one that change makes of it. */
 void forge_row(const char *sheet, uint32_t key, void (*change)(struct cf_buf *value));
 
+/* Change the pairs of the first chunk of `id`. */
+void forge_id_hide_last(void); /* the last one goes: order and end stay good */
+void forge_id_add(void);       /* record 5 is found by an id that none has */
+/* The pair of a fingerprint of `id` goes; its chunk's key and end stay. */
+void forge_id_hide(uint64_t fingerprint);
+/* The filter says that it has no id at all, and its check is good. */
+void forge_filter_clear(const uint8_t fingerprint_key[16]);
+
 /* Between no begin and end: write the n-th segment, from 1 on, anew and whole,
  * as if its record at that offset had always been what change makes of it.
  * Leaf hashes, all that finds records, sums and row are good; forge_meta is

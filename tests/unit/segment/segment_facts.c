@@ -5,8 +5,8 @@
 #include "tests/unit/segment/segment_facts.h"
 
 #include <stdio.h>
-
-#include "lib/base/codec.h"
+#include <stdlib.h>
+#include <string.h>
 
 const uint8_t fact_ledger_key[16] = "a ledger's key";
 const unsigned fact_members[FACT_MEMBERS_N] = {CF_M_SOURCE,  CF_M_ACTION,    CF_M_METHOD,
@@ -47,8 +47,9 @@ struct cf_str fact_value(uint32_t i, unsigned member, char text[300])
     break;
   case CF_M_HOST:
     n = i >= 1000 && i < 1300 ? sprintf(text, "burst")
-        : x % 30 == 0         ? sprintf(text, "h%u", (unsigned)(x / 64 % 5))
-                              : -1;
+        : x % 30 == 0
+            ? sprintf(text, x / 512 % 3 == 0 ? "H%u.Net" : "h%u.net", (unsigned)(x / 64 % 5))
+            : -1;
     break;
   case CF_M_SESSION: n = x % 50 == 0 ? sprintf(text, "%s", "") : -1; break;
   case CF_M_REQUEST_ID: n = sprintf(text, "%016llx", (unsigned long long)x); break;
@@ -78,26 +79,89 @@ int64_t fact_time(uint32_t i)
   return TIME_FIRST + (int64_t)i * 5000000 - (int64_t)(fact_mix(i, 99) % 40000000);
 }
 
+const uint8_t fact_before[CF_HASH_N] = "in front of the first record";
+static uint8_t hashes[RECORDS][CF_HASH_N];
+
 void fact_hash(uint32_t i, uint8_t hash[CF_HASH_N])
 {
-  for (size_t k = 0; k < CF_HASH_N; k += 8)
-    cf_u64_put(hash + k, fact_mix(i, 1000 + k));
+  memcpy(hash, hashes[i], CF_HASH_N);
 }
 
 static struct cf_buf blocks[RECORDS / CF_GROUP];
 
-static void block_make(uint32_t i, struct cf_buf *b)
+/* Some words are everywhere, some nearly nowhere. */
+struct cf_str fact_message(uint32_t i, char text[300])
 {
-  size_t n = i % 14 == 3 ? 66528 : i % 7 == 3 ? 20000 + i * 100 : i % 7 == 5 ? 2100 : 1500 + i * 3;
+  uint64_t x = fact_mix(i, 1234);
+  int n = sprintf(text, "Saw %c%c%c by \xc3\x89ric%u", (int)('A' + x % 26),
+                  (int)('a' + x / 32 % 26), (int)('a' + x / 1024 % 26), (unsigned)(i / 64));
 
-  cf_buf_init(b, n + 1);
-  for (size_t k = 0; k < n; k++)
-    cf_buf_putc(b, (char)fact_mix(i, k / 8 + 5000));
+  if (x % 97 == 5)
+    n += sprintf(text + n, ", once: %llx", (unsigned long long)x);
+  return (struct cf_str){text, i % 5 == 0 ? (size_t)n / 2 : (size_t)n};
 }
 
-void fact_block(uint32_t i, struct cf_buf *b)
+/* Some are larger than a page, some than many. */
+static struct cf_record record_make(uint32_t i, char text[9000])
 {
-  cf_buf_putstr(b, cf_buf_str(&blocks[i]));
+  static char message[300], detail[400];
+  struct cf_str m = fact_message(i, message);
+  uint32_t block = i / CF_GROUP;
+  size_t n = block % 14 == 3 && i % 8 == 0 ? 8200 : block % 7 == 3 ? 300 + i % 50 : 20 + i % 20;
+  int at = sprintf(text, "\"source\":\"");
+
+  for (size_t k = 0; k < n; k++)
+    text[at++] = (char)('a' + fact_mix(i, k / 8 + 5000) / (k % 8 + 1) % 26);
+  text[at++] = '"';
+  int detail_n = sprintf(detail, "{\"message\":\"%.*s\"}", (int)m.n, m.p);
+  return (struct cf_record){.kind = fact_kind(i),
+                            .payload[CF_C_DETAIL] = {detail, (size_t)detail_n},
+                            .recorded_us = TIME_FIRST + i,
+                            .time_us = CF_TIME_NONE,
+                            .public_text = {text, (size_t)at}};
+}
+
+static void block_make(uint32_t i, struct cf_buf *b)
+{
+  static struct cf_block_writer w;
+  static char text[9000];
+  uint8_t key[CF_SALTKEY_N];
+
+  cf_block_writer_init(&w);
+  cf_buf_init(b, 1 << 20);
+  cf_block_writer_begin(&w, FIRST + i * CF_GROUP);
+  for (unsigned k = 0; k < CF_GROUP; k++) {
+    struct cf_record r = record_make(i * CF_GROUP + k, text);
+    memset(key, (int)(i + k / 40), sizeof key); /* another one within a part */
+    if (cf_block_writer_add(&w, &r, key) != CF_OK)
+      abort();
+  }
+  if (cf_block_writer_end(&w, b) != CF_OK)
+    abort();
+  cf_block_writer_fini(&w);
+}
+
+enum cf_err fact_block(uint32_t i, struct cf_block *block)
+{
+  return cf_block_open(block, FIRST + i * CF_GROUP, cf_buf_str(&blocks[i]));
+}
+
+static void hashes_make(uint32_t i)
+{
+  static struct cf_block block;
+  struct cf_buf leaf;
+
+  cf_block_init(&block);
+  cf_buf_init(&leaf, CF_LEAF_MAX);
+  if (fact_block(i, &block) != CF_OK)
+    abort();
+  for (unsigned k = 0; k < CF_GROUP; k++) {
+    uint32_t n = i * CF_GROUP + k;
+    cf_buf_reset(&leaf);
+    cf_block_leaf(&block, k, n == 0 ? fact_before : hashes[n - 1], &leaf, hashes[n]);
+  }
+  cf_buf_fini(&leaf);
+  cf_block_fini(&block);
 }
 
 static bool key_make(uint32_t i, unsigned index, uint8_t out[CF_INDEX_VALUE_MAX], size_t *n)
@@ -123,6 +187,8 @@ void fact_make(void)
 {
   for (uint32_t i = 0; i < RECORDS / CF_GROUP; i++)
     block_make(i, &blocks[i]);
+  for (uint32_t i = 0; i < RECORDS / CF_GROUP; i++)
+    hashes_make(i);
   for (unsigned index = 0; index < CF_I_N; index++)
     for (uint32_t i = 0; i < RECORDS; i++)
       keys[index][i].has = key_make(i, index, keys[index][i].key, &keys[index][i].n);

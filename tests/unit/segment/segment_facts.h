@@ -7,6 +7,7 @@
 #include "lib/segment/segment_in.h"
 
 #define RECORDS    3072u
+#define FIRST      512u /* seq of the first record */
 #define TIME_FIRST INT64_C(1795490000000000)
 
 extern const uint8_t fact_ledger_key[16];
@@ -24,9 +25,11 @@ struct cf_str fact_id(uint32_t i, char text[300]);
 enum cf_kind fact_kind(uint32_t i);
 int64_t fact_time(uint32_t i);
 void fact_hash(uint32_t i, uint8_t hash[CF_HASH_N]);
-/* A block's bytes, made before: any will do here; some are larger than a
- * page. */
-void fact_block(uint32_t i, struct cf_buf *b);
+extern const uint8_t fact_before[CF_HASH_N];
+/* Open a block that was made before. Its records have nothing of the above but
+ * the kind, and a message; some are large. */
+enum cf_err fact_block(uint32_t i, struct cf_block *block);
+struct cf_str fact_message(uint32_t i, char text[300]);
 
 /* Make what is asked for again and again. */
 void fact_make(void);

@@ -31,7 +31,12 @@ void reader_term(struct reader *r, const struct cf_term *term, uint32_t from, ui
 /* The k-th of endless questions to an index: a value of some record, absent
  * ones, ranges, prefixes; all of it, or from and to somewhere. */
 void reader_index(struct reader *r, unsigned index, uint32_t k);
+/* Likewise, of a value without regard to case; not for ip and status. */
+void reader_fold(struct reader *r, unsigned index, uint32_t k);
 void reader_id(struct reader *r, struct cf_str id);
+/* Likewise, of a part of a message, or of none; what is found besides must be
+ * little. */
+void reader_search(struct reader *r, uint32_t k);
 /* Every block, row and index; one id in so many; so many questions to each
  * index. Ends the reader. */
 void reader_all(struct reader *r, uint32_t id_step, uint32_t questions);

@@ -28,11 +28,10 @@ int fdatasync(int fd)
 
 /* ---- building ---- */
 
-static enum cf_err source_block(void *context, uint32_t i, struct cf_buf *b)
+static enum cf_err source_block(void *context, uint32_t i, struct cf_block *block)
 {
   (void)context;
-  fact_block(i, b);
-  return b->err;
+  return fact_block(i, block);
 }
 
 static enum cf_err source_hashes(void *context, uint32_t offset, uint32_t n, uint8_t *out)
@@ -90,7 +89,8 @@ struct cf_segment_meta segment_meta_of(uint64_t generation)
 struct cf_segment_source segment_source(const struct cf_index *index)
 {
   return (struct cf_segment_source){NULL,         source_block, source_hashes,
-                                    source_times, index,        CF_STR("a checkpoint\n")};
+                                    source_times, index,        CF_STR("a checkpoint\n"),
+                                    fact_before};
 }
 
 /* The index has more records than the segment takes. */

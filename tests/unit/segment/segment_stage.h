@@ -8,8 +8,7 @@
 #include "tests/unit/segment/segment_facts.h"
 #include "tests/unit/temp_dir.h"
 
-#define FIRST 512u /* seq of the first record */
-#define PAGE  (16u << 10)
+#define PAGE (16u << 10)
 
 extern char segment_directory[300];
 extern char segment_path[400];              /* the file that was built last */

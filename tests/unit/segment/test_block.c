@@ -121,13 +121,14 @@ static void check_salts(size_t k, unsigned i)
   uint8_t want[CF_C_N][CF_HASH_N];
 
   cf_block_salts(&block, i, got);
-  salts_of(cases[k].first + i, want);
+  if (how(k, i) == BY_SALTS)
+    salts_of(cases[k].first + i, want);
+  else
+    cf_salts(keys[how(k, i)], cases[k].first + i, want);
   for (unsigned c = 0; c < CF_C_N; c++) {
     bool present = block.record[i].payload[c].n > 0;
     if (!present)
       memset(want[c], 0, CF_HASH_N);
-    else if (how(k, i) != BY_SALTS)
-      cf_salt(keys[how(k, i)], cases[k].first + i, (enum cf_compartment)c, want[c]);
     ck_assert_bytes(got[c], CF_HASH_N, want[c], CF_HASH_N);
   }
 }
@@ -221,6 +222,50 @@ START_TEST(test_wrong_place)
 }
 END_TEST
 
+/* What the parts of the open block and its salts are, one behind the other. */
+static void parts_put(struct cf_buf *raw, size_t end[CF_PARTS])
+{
+  for (unsigned i = 0; i < CF_PARTS; i++) {
+    cf_block_part_put(&block, i, raw);
+    end[i] = raw->n;
+  }
+  cf_buf_putstr(raw, block.salts);
+}
+
+/* A block in parts is the same block: an explicit salt stays with its record,
+ * a key serves all parts. Cut anywhere it is refused. */
+START_TEST(test_parts)
+{
+  struct cf_buf raw;
+  size_t end[CF_PARTS];
+
+  if (cases[_i].n != CF_GROUP)
+    return;
+  cf_buf_init(&raw, 16 << 20);
+  write_case((size_t)_i);
+  ck_assert_ok(
+      cf_block_open(&block, cases[_i].first, (struct cf_str){(char *)bytes.p + 6, bytes.n - 6}));
+  parts_put(&raw, end);
+  cf_buf_reset(&block.raw);
+  cf_buf_putstr(&block.raw, cf_buf_str(&raw));
+  ck_assert_ok(cf_block_open_parts(&block, cases[_i].first, end, CF_PARTS));
+  ck_assert_uint_eq(block.n, CF_GROUP);
+  for (unsigned i = 0; i < CF_GROUP; i++) {
+    struct cf_record want = record_of(cases[_i].first + i);
+    check_record(&block.record[i], &want);
+    check_salts((size_t)_i, i);
+  }
+  for (size_t n = end[CF_PARTS - 1] + 1; n < raw.n; n++) {
+    block.raw.n = n;
+    ck_assert_err(cf_block_open_parts(&block, cases[_i].first, end, CF_PARTS), CF_E_SYNTAX);
+    ck_assert_uint_eq(block.n, 0);
+  }
+  end[2] -= 3;
+  ck_assert_err(cf_block_open_parts(&block, cases[_i].first, end, CF_PARTS), CF_E_SYNTAX);
+  cf_buf_fini(&raw);
+}
+END_TEST
+
 int main(void)
 {
   const struct cf_test tests[] = {
@@ -233,6 +278,7 @@ int main(void)
       {.tcase = "block", .test = test_largest_records},
       {.tcase = "block", .test = test_damaged, .loops = CF_COUNT(cases)},
       {.tcase = "block", .test = test_wrong_place},
+      {.tcase = "block", .test = test_parts, .loops = CF_COUNT(cases)},
   };
   return cf_test_run("block", tests, CF_COUNT(tests));
 }

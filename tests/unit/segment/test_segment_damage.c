@@ -4,9 +4,14 @@
 #include "config.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/codec.h"
+#include "tests/unit/segment/old_file.h"
 #include "tests/unit/segment/segment_reader.h"
+#include "tests/unit/segment/segment_rough.h"
 #include "tests/unit/segment/segment_stage.h"
 
 static void file_copy(const char *from, const char *to)
@@ -22,8 +27,9 @@ static void file_copy(const char *from, const char *to)
   close(out);
 }
 
-/* Read it all with a pool of its own. Damage to one page spoils one sheet, or
- * the file's own directory of sheets and its description. */
+/* Read it all with a pool of its own. Damage to one page spoils one sheet (and
+ * leaf hashes, which are made of records), or the file's own directory of
+ * sheets and its description. */
 static struct tally read_damaged(bool one_page)
 {
   struct reader r = {.pool = segment_pool_new(), .meta = &segment_meta};
@@ -32,7 +38,7 @@ static struct tally read_damaged(bool one_page)
   reader_all(&r, 499, 5);
   cf_segment_pool_free(r.pool);
   for (unsigned i = 0; i < CF_SHEET_N; i++)
-    sheets += r.tally.damaged[i] > 0;
+    sheets += i != CF_SHEET_HASHES && r.tally.damaged[i] > 0;
   ck_assert_msg(!one_page || r.tally.unopened > 0 || sheets <= 1,
                 "%u sheets are spoiled by one page", sheets);
   ck_assert(!one_page || r.tally.unopened > 0 || tally_sum(r.tally.good) > 100);
@@ -125,14 +131,16 @@ static bool tamper(const char *name, int k, bool (*change)(struct cf_buf *value)
   return there;
 }
 
-/* A chunk that is gone is noticed by whoever asks for it, and by nobody
- * else. */
+/* A chunk that is gone is noticed by whoever asks for it, and by nobody else.
+ * (Of an exact index it is a row as any other: below.) */
 START_TEST(test_lost_chunk)
 {
   static const int places[] = {0, 1, 7, 100, -1, -2};
   unsigned index = fact_members[_i];
   struct cf_buf key, value;
 
+  if (cf_index_is_exact(index))
+    return;
   cf_buf_init(&key, 1 << 20);
   cf_buf_init(&value, 1 << 20);
   file_copy(segment_path, temp_path("copy"));
@@ -156,7 +164,14 @@ START_TEST(test_lost_chunk)
 }
 END_TEST
 
-static const char *const rows[] = {"blocks", "hashes", "times", "id", "info"};
+static const char *const rows[] = {"blocks", "salts",      "hashes", "times",
+                                   "id",     "request_id", "info"};
+
+/* The reader asks for neither the checkpoint nor what only spares reads. */
+static bool is_read(struct cf_str key)
+{
+  return !cf_str_is(key, "checkpoint") && !cf_str_is(key, "keys") && !cf_str_is(key, "spans");
+}
 
 START_TEST(test_lost_row)
 {
@@ -169,11 +184,64 @@ START_TEST(test_lost_row)
     if (tamper(rows[_i], k, NULL, &key, &value)) {
       struct reader r = {.pool = segment_pool_new(), .meta = &segment_meta};
       reader_all(&r, 7, 1);
+      for (uint32_t i = 0; i < 300; i++)
+        reader_index(&r, CF_M_REQUEST_ID, i);
+      reader_end(&r);
       cf_segment_pool_free(r.pool);
-      ck_assert(tally_sum(r.tally.damaged) + r.tally.unopened > 0 ||
-                cf_str_is(cf_buf_str(&key), "checkpoint"));
+      ck_assert(tally_sum(r.tally.damaged) + r.tally.unopened > 0 || !is_read(cf_buf_str(&key)));
     }
     file_copy(temp_path("copy"), segment_path);
+  }
+  cf_buf_fini(&key);
+  cf_buf_fini(&value);
+}
+END_TEST
+
+/* A block that cannot be read takes the place of the one that was open: nothing
+ * of that is left to be taken for it. */
+START_TEST(test_block_reused)
+{
+  static struct cf_block block;
+  struct cf_segment *s = NULL;
+  struct cf_buf key, value;
+  unsigned good = 0;
+
+  cf_buf_init(&key, 1 << 20);
+  cf_buf_init(&value, 1 << 20);
+  cf_block_init(&block);
+  ck_assert(tamper("blocks", 50, NULL, &key, &value));
+  ck_assert_ok(cf_segment_acquire(segment_pool, &segment_meta, &s));
+  for (uint32_t i = 0; i < RECORDS / CF_GROUP; i++) {
+    enum cf_err err = cf_segment_block(s, i, &block);
+    ck_assert_uint_eq(block.n, err == CF_OK ? CF_GROUP : 0);
+    good += err == CF_OK;
+  }
+  ck_assert_uint_eq(good, RECORDS / CF_GROUP - 1);
+  cf_segment_release(segment_pool, s);
+  cf_block_fini(&block);
+  cf_buf_fini(&key);
+  cf_buf_fini(&value);
+}
+END_TEST
+
+/* Whoever asks for a gram of the chunk notices. */
+START_TEST(test_lost_grams)
+{
+  struct cf_buf key, value;
+
+  cf_buf_init(&key, 1 << 20);
+  cf_buf_init(&value, 1 << 20);
+  file_copy(segment_path, temp_path("copy"));
+  for (int k = -3; k < 3; k++) {
+    struct reader r = {.pool = segment_pool, .meta = &segment_meta};
+    ck_assert(tamper("grams", k, NULL, &key, &value));
+    for (uint32_t i = 0; i < 300; i++)
+      reader_search(&r, i);
+    reader_end(&r);
+    ck_assert_uint_gt(r.tally.damaged[CF_SHEET_GRAMS], 0);
+    ck_assert_uint_gt(r.tally.good[CF_SHEET_GRAMS], 100);
+    file_copy(temp_path("copy"), segment_path);
+    cf_segment_pool_drop(segment_pool, &segment_meta);
   }
   cf_buf_fini(&key);
   cf_buf_fini(&value);
@@ -189,17 +257,17 @@ static bool change_middle(struct cf_buf *value)
 /* A filter that is not what was written would hide ids. */
 START_TEST(test_changed_filter)
 {
-  struct reader r = {.pool = segment_pool, .meta = &segment_meta};
+  struct cf_segment *s = NULL;
   struct cf_buf key, value;
-  char text[300];
 
   cf_buf_init(&key, 1 << 20);
   cf_buf_init(&value, 1 << 20);
   ck_assert(tamper("info", 1, change_middle, &key, &value));
   ck_assert(cf_str_is(cf_buf_str(&key), "filter"));
-  reader_id(&r, fact_id(1, text));
-  reader_end(&r);
-  ck_assert_uint_eq(r.tally.damaged[CF_SHEET_INDEX + CF_M_ID], 1);
+  ck_assert_ok(cf_segment_acquire(segment_pool, &segment_meta, &s));
+  ck_assert_err(cf_segment_filter_load(s), CF_E_DAMAGED);
+  cf_segment_release(segment_pool, s);
+  ck_assert(!cf_segment_has_filter(segment_pool, &segment_meta));
   cf_buf_fini(&key);
   cf_buf_fini(&value);
 }
@@ -219,62 +287,132 @@ static bool change_some(struct cf_buf *value)
   return true;
 }
 
-/* Whatever stands in an entry, with good checksums, is read without a crash.
- * (What it says may be false then: that is for the ledger's hashes to find.) */
-static void read_roughly(struct cf_segment *s)
-{
-  uint8_t hashes[64 * CF_HASH_N];
-  int64_t times[256];
-  struct cf_buf b;
-  struct cf_bits bits;
-  struct cf_str key;
-  enum cf_err err = CF_OK;
-
-  cf_buf_init(&b, 1 << 20);
-  ck_assert_ok(cf_bits_new(RECORDS, &bits));
-  for (uint32_t i = 0; i < RECORDS; i += 256) {
-    struct cf_term term = {.index = fact_members[i / 256 % FACT_MEMBERS_N], .prefix = true};
-    struct found f = {0, {0}};
-    if (fact_key(i, term.index, &key))
-      term.first = key;
-    err = cf_segment_block(s, i / 64, &b);
-    err = cf_segment_hashes(s, i, 64, hashes);
-    err = cf_segment_times(s, i, 256, times);
-    err = cf_segment_match(s, &term, 0, &bits);
-    term.first = (struct cf_str){"", 0};
-    err = cf_segment_match(s, &term, 0, &bits);
-    err = cf_segment_find_id(s, fact_mix(i, 6), reader_collect, &f);
-  }
-  (void)err;
-  cf_bits_free(&bits);
-  cf_buf_fini(&b);
-}
-
 START_TEST(test_changed_entry)
 {
   const char *name = cf_sheet_name((unsigned)_i);
+  struct cf_segment_truth truth;
   struct cf_buf key, value;
 
   if (name == NULL)
     return;
   cf_buf_init(&key, 1 << 20);
   cf_buf_init(&value, 1 << 20);
+  rough_truth(&truth);
   file_copy(segment_path, temp_path("copy"));
   for (unsigned k = 0; k < cf_test_rounds(8); k++) {
     bool there = tamper(name, (int)(k / 2 * 3), change_some, &key, &value);
     struct cf_segment_pool *p = segment_pool_new();
     struct cf_segment *s = NULL;
     if (cf_segment_acquire(p, &segment_meta, &s) == CF_OK) {
-      read_roughly(s);
+      rough_read(s);
       cf_segment_release(p, s);
     }
+    if (k % 3 == 0)
+      (void)rough_compare(p, &truth);
     cf_segment_pool_free(p);
     file_copy(temp_path("copy"), segment_path);
     if (!there)
       break;
   }
+  cf_segment_truth_fini(&truth);
   cf_buf_fini(&key);
   cf_buf_fini(&value);
+}
+END_TEST
+
+/* A part of pieces of one byte, more than are numbered: it is not put together
+ * of them over and over. */
+START_TEST(test_small_pieces)
+{
+  static const uint8_t total[] = {0, 4, 0, 0, 0}; /* a byte, and how many there are to be */
+  struct cf_bdb_env *env = NULL;
+  struct cf_segment *s = NULL;
+  static struct cf_block block;
+  struct stat st;
+  uint8_t key[6] = {0};
+
+  ck_assert_ok(cf_bdb_env_open_file(NULL, 0, &env, NULL));
+  struct cf_bdb *db = segment_sheet_open(env, "blocks", CF_BDB_CREATE);
+  ck_assert_ok(cf_bdb_put(db, NULL, (struct cf_str){(char *)key, 4},
+                          (struct cf_str){(const char *)total, sizeof total}));
+  for (unsigned k = 0; k <= UINT16_MAX; k++) {
+    cf_u16_put(key + 4, (uint16_t)k);
+    ck_assert_ok(cf_bdb_put(db, NULL, (struct cf_str){(char *)key, sizeof key}, CF_STR("x")));
+  }
+  ck_assert_ok(cf_bdb_sync(db));
+  cf_bdb_close(db);
+  cf_bdb_env_close(env);
+  ck_assert_int_eq(stat(segment_path, &st), 0);
+  segment_meta.bytes = (uint64_t)st.st_size;
+  ck_assert_ok(cf_segment_acquire(segment_pool, &segment_meta, &s));
+  cf_block_init(&block);
+  ck_assert_err(cf_segment_part(s, 0, &block), CF_E_DAMAGED);
+  cf_block_fini(&block);
+  cf_segment_release(segment_pool, s);
+}
+END_TEST
+
+/* A value that has pages of its own; then the page that leads there says that
+ * it has some 4 GiB. */
+static void long_item_forge(struct cf_bdb_env *env)
+{
+  enum { TYPE_AT = 25, LEAF = 5 };
+  static const char zeros[50000];
+  static const uint8_t length[] = {0x50, 0xc3, 0, 0}, longer[] = {0xf0, 0xff, 0xff, 0xff};
+  static uint8_t page[PAGE];
+  struct cf_bdb *db = segment_sheet_open(env, "info", CF_BDB_CREATE);
+  struct stat st;
+  unsigned found = 0;
+
+  ck_assert_ok(cf_bdb_put(db, NULL, CF_STR("long"), (struct cf_str){zeros, sizeof zeros}));
+  ck_assert_ok(cf_bdb_sync(db));
+  cf_bdb_close(db);
+  ck_assert_int_eq(stat(segment_path, &st), 0);
+  segment_meta.bytes = (uint64_t)st.st_size;
+  for (off_t at = 0; at < st.st_size; at += PAGE) {
+    temp_get(segment_path, at, page, PAGE);
+    uint8_t *item = page[TYPE_AT] == LEAF ? memmem(page, PAGE, length, sizeof length) : NULL;
+    if (item == NULL)
+      continue;
+    found++;
+    memcpy(item, longer, sizeof longer);
+    old_file_mend(page, PAGE);
+    temp_put(segment_path, at, page, PAGE);
+  }
+  ck_assert_uint_eq(found, 1);
+}
+
+/* A sanitizer needs more than any limit. */
+static void memory_limit(void)
+{
+#ifndef __SANITIZE_ADDRESS__
+  const struct rlimit memory = {(rlim_t)1 << 30, (rlim_t)1 << 30};
+  ck_assert_int_eq(setrlimit(RLIMIT_AS, &memory), 0);
+#endif
+}
+
+/* Nobody makes room for them. */
+START_TEST(test_long_item)
+{
+  struct cf_bdb_env *env = NULL;
+  struct cf_bdb_cursor *cursor = NULL;
+  struct cf_segment *s = NULL;
+  struct cf_bdb *db = NULL;
+  struct cf_str key, value;
+  enum cf_err err = CF_OK;
+
+  ck_assert_ok(cf_bdb_env_open_file(NULL, 0, &env, NULL));
+  long_item_forge(env);
+  cf_bdb_env_close(env);
+  memory_limit();
+  ck_assert_ok(cf_segment_acquire(segment_pool, &segment_meta, &s));
+  ck_assert_ok(cf_segment_sheet(s, CF_SHEET_INFO, &db));
+  ck_assert_ok(cf_bdb_cursor_open(db, &cursor));
+  while (err == CF_OK)
+    err = cf_bdb_cursor_move(cursor, CF_BDB_NEXT, CF_STR(""), &key, &value);
+  ck_assert_err(err, CF_E_DAMAGED);
+  cf_bdb_cursor_close(cursor);
+  cf_segment_release(segment_pool, s);
 }
 END_TEST
 
@@ -322,8 +460,15 @@ int main(void)
       {.tcase = "not sworn", .test = test_wrong_page, .loops = 4},
       {.tcase = "not sworn", .test = test_lost_chunk, .loops = FACT_MEMBERS_N},
       {.tcase = "not sworn", .test = test_lost_row, .loops = CF_COUNT(rows)},
+      {.tcase = "not sworn", .test = test_block_reused},
+      {.tcase = "not sworn", .test = test_lost_grams},
       {.tcase = "not sworn", .test = test_changed_filter},
       {.tcase = "not sworn", .test = test_changed_entry, .loops = CF_SHEET_N},
+      {.tcase = "pieces",
+       .test = test_small_pieces,
+       .setup = segment_set_up_old,
+       .teardown = segment_tear_down},
+      {.tcase = "pieces", .test = test_long_item},
   };
   return cf_test_run("segment_damage", tests, CF_COUNT(tests));
 }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/codec.h"
 #include "lib/record/values.h"
 #include "lib/segment/pages_in.h"
 #include "tests/unit/segment/old_file.h"
@@ -38,16 +39,20 @@ static const struct cf_swear how = {.fingerprint_key = fact_ledger_key,
                                     .tile = tile_belongs,
                                     .stopped = going_on};
 
-static enum cf_err make_block(void *context, uint32_t i, struct cf_buf *b)
+static enum cf_err make_block(void *context, uint32_t i, struct cf_block *block)
 {
   struct cf_block_writer w;
+  struct cf_buf bytes;
 
   (void)context;
   cf_block_writer_init(&w);
   cf_block_writer_begin(&w, FIRST + i * CF_GROUP);
   for (unsigned k = 0; k < CF_GROUP; k++)
     ck_assert_ok(cf_block_writer_add(&w, &records[i * CF_GROUP + k], salt_key));
-  enum cf_err err = cf_block_writer_end(&w, b);
+  cf_buf_init(&bytes, SIZE_MAX / 2);
+  ck_assert_ok(cf_block_writer_end(&w, &bytes));
+  enum cf_err err = cf_block_open(block, FIRST + i * CF_GROUP, cf_buf_str(&bytes));
+  cf_buf_fini(&bytes);
   cf_block_writer_fini(&w);
   return err;
 }
@@ -83,7 +88,7 @@ static void make_record(uint32_t i, struct cf_values *values, struct cf_buf *b)
   snprintf(texts[i][1], sizeof texts[i][1], "{\"user\":\"user%u\"}", i % 50);
   r->public_text = cf_str_from(texts[i][0]);
   r->payload[0] = cf_str_from(texts[i][1]);
-  cf_salt(salt_key, r->seq, (enum cf_compartment)0, salts[0]);
+  cf_salts(salt_key, r->seq, salts);
   cf_buf_reset(b);
   cf_leaf_put(r, i == 0 ? zeros : hashes[i - 1], (const uint8_t(*)[CF_HASH_N])salts, b, hashes[i]);
   ck_assert_ok(cf_values_get(r, values));
@@ -95,7 +100,8 @@ static void make_record(uint32_t i, struct cf_values *values, struct cf_buf *b)
 static void build(struct cf_segment_meta *meta)
 {
   struct cf_segment_source source = {NULL,       make_block, make_hashes,
-                                     make_times, all,        CF_STR("a checkpoint\n")};
+                                     make_times, all,        CF_STR("a checkpoint\n"),
+                                     zeros};
   char name[64];
 
   *meta = (struct cf_segment_meta){.first = FIRST,
@@ -144,7 +150,7 @@ START_TEST(test_sound)
   struct cf_segment_meta meta;
   struct cf_segment *s = NULL;
   uint64_t pages = 0, bad = 0;
-  struct cf_buf b;
+  static struct cf_block block;
 
   build(&meta);
   ck_assert(!has_sums());
@@ -154,9 +160,9 @@ START_TEST(test_sound)
   ck_assert_uint_eq(pages, meta.bytes / PAGE);
   ck_assert_uint_eq(bad, pages);
   ck_assert_ok(cf_segment_acquire(segment_pool, &meta, &s));
-  cf_buf_init(&b, 1 << 20);
-  ck_assert_ok(cf_segment_block(s, 3, &b));
-  cf_buf_fini(&b);
+  cf_block_init(&block);
+  ck_assert_ok(cf_segment_block(s, 3, &block));
+  cf_block_fini(&block);
   cf_segment_release(segment_pool, s);
 }
 END_TEST
@@ -219,7 +225,7 @@ static void hash_from(uint32_t i)
   cf_buf_init(&b, 4096);
   for (; i < SOME; i++) {
     uint8_t salts[CF_C_N][CF_HASH_N];
-    cf_salt(salt_key, records[i].seq, (enum cf_compartment)0, salts[0]);
+    cf_salts(salt_key, records[i].seq, salts);
     cf_buf_reset(&b);
     cf_leaf_put(&records[i], hashes[i - 1], (const uint8_t(*)[CF_HASH_N])salts, &b, hashes[i]);
   }
@@ -378,7 +384,117 @@ START_TEST(test_a_sheet_that_never_ends)
   ck_assert_uint_eq(differences, 0);
   counts_ring((off_t)meta.bytes / PAGE);
   compare(&meta, &differences);
+  ck_assert_uint_eq(differences, 2);
+}
+END_TEST
+
+/* A chunk of grams that is another one, is not there, is one too many. */
+static void grams_forge(int how_much)
+{
+  struct cf_bdb_env *env = NULL;
+  struct cf_bdb_cursor *cursor = NULL;
+  struct cf_str key, value;
+  char last[1024], number[4] = {'\xff', '\xff', '\xff', '\xff'};
+
+  ck_assert_ok(cf_bdb_env_open_file(NULL, 0, &env, NULL));
+  struct cf_bdb *db = segment_sheet_open(env, "grams", CF_BDB_CREATE);
+  ck_assert_ok(cf_bdb_cursor_open(db, &cursor));
+  ck_assert_ok(cf_bdb_cursor_move(cursor, CF_BDB_PREV, CF_STR(""), &key, &value));
+  ck_assert(key.n == sizeof number && value.n <= sizeof last);
+  memcpy(last, value.p, value.n);
+  if (how_much < 2)
+    memcpy(number, key.p, key.n);
+  last[value.n - 1] ^= 1;
+  struct cf_str at = {number, sizeof number}, changed = {last, value.n};
+  cf_bdb_cursor_close(cursor);
+  ck_assert_ok(how_much == 1 ? cf_bdb_del(db, NULL, at) : cf_bdb_put(db, NULL, at, changed));
+  ck_assert_ok(cf_bdb_sync(db));
+  cf_bdb_close(db);
+  cf_bdb_env_close(env);
+}
+
+/* It would hide records from a search. */
+START_TEST(test_forged_grams)
+{
+  struct cf_segment_meta meta;
+  unsigned differences = 0;
+  build(&meta);
+  grams_forge(_i);
+  compare(&meta, &differences);
   ck_assert_uint_eq(differences, 1);
+  assert_refused(&meta, -1);
+}
+END_TEST
+
+/* The second span one microsecond longer at its end. */
+static void spans_forge(void)
+{
+  struct cf_bdb_env *env = NULL;
+  struct cf_buf was, is;
+  struct cf_reader r;
+
+  cf_buf_init(&was, 1 << 10);
+  cf_buf_init(&is, 1 << 10);
+  ck_assert_ok(cf_bdb_env_open_file(NULL, 0, &env, NULL));
+  struct cf_bdb *db = segment_sheet_open(env, "info", CF_BDB_CREATE);
+  ck_assert_ok(cf_bdb_get(db, NULL, CF_STR("spans"), &was));
+  cf_reader_init(&r, was.p, was.n);
+  for (unsigned i = 0; i < SOME / CF_TIMES_RUN; i++) {
+    cf_varint_put_signed(&is, cf_reader_varint_signed(&r));
+    cf_varint_put(&is, cf_reader_varint(&r) + (i == 1));
+  }
+  ck_assert(cf_reader_at_end(&r));
+  ck_assert_ok(cf_bdb_put(db, NULL, CF_STR("spans"), cf_buf_str(&is)));
+  ck_assert_ok(cf_bdb_sync(db));
+  cf_bdb_close(db);
+  cf_bdb_env_close(env);
+  cf_buf_fini(&was);
+  cf_buf_fini(&is);
+}
+
+START_TEST(test_forged_spans)
+{
+  struct cf_segment_meta meta;
+  unsigned differences = 0;
+  build(&meta);
+  spans_forge();
+  compare(&meta, &differences);
+  ck_assert_uint_eq(differences, 1);
+  assert_refused(&meta, -1);
+}
+END_TEST
+
+/* A row of leaf hashes whose byte at is another: of the hash in front, of a
+ * last one, of a root, of a mark. */
+static void kept_forge(size_t at)
+{
+  static const char row[4] = {0, 0, 0, 1}; /* the second */
+  struct cf_bdb_env *env = NULL;
+  struct cf_buf kept;
+
+  cf_buf_init(&kept, 4096);
+  ck_assert_ok(cf_bdb_env_open_file(NULL, 0, &env, NULL));
+  struct cf_bdb *db = segment_sheet_open(env, "hashes", CF_BDB_CREATE);
+  ck_assert_ok(cf_bdb_get(db, NULL, (struct cf_str){row, sizeof row}, &kept));
+  kept.p[at] ^= 1;
+  ck_assert_ok(cf_bdb_put(db, NULL, (struct cf_str){row, sizeof row}, cf_buf_str(&kept)));
+  ck_assert_ok(cf_bdb_sync(db));
+  cf_bdb_close(db);
+  cf_bdb_env_close(env);
+  cf_buf_fini(&kept);
+}
+
+START_TEST(test_forged_hashes)
+{
+  static const size_t at[] = {offsetof(struct cf_leaves_kept, before),
+                              offsetof(struct cf_leaves_kept, last[7]),
+                              offsetof(struct cf_leaves_kept, root[7]),
+                              offsetof(struct cf_leaves_kept, mark[99])};
+  struct cf_segment_meta meta;
+
+  build(&meta);
+  kept_forge(at[_i]);
+  assert_refused(&meta, -1);
 }
 END_TEST
 
@@ -416,11 +532,14 @@ int main(void)
       {.tcase = "swear", .test = test_stopped_in_a_part},
       {.tcase = "swear", .test = test_again},
       {.tcase = "swear", .test = test_another_tree},
+      {.tcase = "swear", .test = test_forged_grams, .loops = 3},
+      {.tcase = "swear", .test = test_forged_spans},
+      {.tcase = "swear", .test = test_forged_hashes, .loops = 4},
       {.tcase = "long",
        .test = test_a_long_file,
        .setup = set_up,
        .teardown = tear_down,
-       .timeout = 20},
+       .timeout = 180},
       {.tcase = "long", .test = test_a_sheet_that_never_ends},
   };
   return cf_test_run("segment_swear", tests, CF_COUNT(tests));

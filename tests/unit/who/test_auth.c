@@ -318,6 +318,31 @@ START_TEST(test_allow)
 }
 END_TEST
 
+/* Apache httpd keeps Authorization from programs unless CGIPassAuth is on: who
+ * gets 401 without having sent any sign of himself is told so. */
+static const struct {
+  const char *software, *header;
+  bool told;
+} kept_back[] = {{"Apache/2.4.62 (Debian)", NULL, true},
+                 {"Apache/2.4.62 (Debian)", "HTTP_COOKIE", false},
+                 {"LiteSpeed", NULL, true},
+                 {"lighttpd/1.4.69", NULL, false}};
+
+START_TEST(test_kept_back)
+{
+  open_auth();
+  for (size_t i = 0; i < CF_COUNT(kept_back); i++) {
+    carry("SERVER_SOFTWARE", kept_back[i].software, "");
+    if (kept_back[i].header != NULL)
+      set(kept_back[i].header, "x=y");
+    ck_assert_ok(identify(true));
+    ck_assert_err(cf_auth_allow(auth, &who, CF_NEED_KNOWN, &fault), CF_E_TOKEN);
+    ck_assert_msg((strstr(fault.detail, "CGIPassAuth On") != NULL) == kept_back[i].told, "row %zu",
+                  i);
+  }
+}
+END_TEST
+
 static const struct {
   const char *public_access;
   enum cf_err checkpoint, tiles;
@@ -373,6 +398,7 @@ int main(void)
       {.tcase = "roles", .test = test_role_twice},
       {.tcase = "roles", .test = test_within},
       {.tcase = "roles", .test = test_allow},
+      {.tcase = "roles", .test = test_kept_back},
       {.tcase = "roles", .test = test_public},
   };
   return cf_test_run("auth", tests, CF_COUNT(tests));

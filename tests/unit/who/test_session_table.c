@@ -17,7 +17,7 @@ static void sign_in(const char *text)
 {
   struct cf_session_change change;
   ck_assert_ok(cf_tokens_ready(cf_auth_tokens(auth), CF_TOKENS_ALL));
-  struct cf_token *token = cf_tokens_check(cf_auth_tokens(auth), cf_str_from(text), now);
+  struct cf_token *token = cf_tokens_find(cf_auth_tokens(auth), cf_str_from(text));
   ck_assert_ptr_nonnull(token);
   ck_assert_ok(cf_session_begin(cf_auth_sessions(auth), token, now, &change));
   ck_assert_int_gt(change.end_us, now);
@@ -113,7 +113,8 @@ static void end_token(void)
   ck_assert_ok(cf_token_copy(who.token, &token));
   token->revoked_us = now;
   ck_assert_ok(cf_tokens_enter(cf_auth_tokens(auth)));
-  ck_assert_ok(cf_tokens_put(cf_auth_tokens(auth), token, "revoke", &by, &fault));
+  ck_assert_ok(cf_tokens_put(cf_auth_tokens(auth), &(struct cf_token_change){token, "revoke"}, 1,
+                             &by, &fault));
   cf_tokens_leave(cf_auth_tokens(auth));
   cf_token_put(token);
 }

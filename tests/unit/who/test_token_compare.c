@@ -314,6 +314,8 @@ START_TEST(test_doubted)
   ck_answer(get("/v1/events?limit=1", reader), 403);
   ck_answer(get("/v1/events?limit=1", both), 403);
   ck_answer(get("/v1/tokens", both), 403);
+  ck_answer(get("/", reader), 403); /* the page says why, too */
+  ck_contains("which the token has and may not use while a record that may tell of it cannot be");
   ck_answer(get("/v1/events?limit=1&seq_from=256", make_token("new", "[\"reader\"]", "")), 200);
   ck_answer(get("/readyz", NULL), 200);
   ck_value("tokens_doubted", "3");

@@ -5,10 +5,11 @@
 #
 #   tests/bench/pairs.sh BEFORE AFTER [PAIRS]     two built trees; ten pairs if not said. BENCH_* as for make bench
 #
-# Each run's tables are kept in the directory that the last line names.
+# Each run's table and JSON are kept in the directory that the last line names. Without peers, if BENCH_PEERS does not say otherwise.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 
+bench=$(cd "$(dirname "$0")" && pwd)
 [ $# -ge 2 ] || { sed -n '3,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 before=$(cd "$1" && pwd)
 after=$(cd "$2" && pwd)
@@ -18,8 +19,11 @@ for build in "$before" "$after"; do
 done
 kept=$(mktemp -d "${TMPDIR:-/tmp}/bench-pairs.XXXXXX")
 
-run() { # run NAME BUILD PAIR
-  make -s -C "$2" bench >"$kept/$1.$3" 2>"$kept/$1.$3.err" || { tail -n 5 "$kept/$1.$3.err" >&2; exit 1; }
+run() { # run NAME BUILD PAIR: this script's benchmark of the programs there
+  local sources
+  sources=$(sed -n 's/^abs_top_srcdir = //p' "$2/Makefile")
+  CF_SRCDIR=$sources CF_BUILDDIR=$2 CF_FCGI=$2/counterfoil.fcgi CF_CLI=$2/counterfoil BENCH_PEERS=${BENCH_PEERS:-none} BENCH_JSON=$kept/$1.$3.json \
+    bash "$bench/run.sh" >"$kept/$1.$3.md" 2>"$kept/$1.$3.err" || { tail -n 5 "$kept/$1.$3.err" >&2; exit 1; }
   printf '# %s %s\n' "$1" "$3" >&2
 }
 
@@ -33,46 +37,5 @@ for ((i = 1; i <= pairs; i++)); do
   fi
 done
 
-# A line a figure: name, tab, number. A load's row has two figures: how many, and the application's CPU for each.
-figures() {
-  awk -F ' *[|] *' '
-    /^\| (single|batches)/ {print $2 "\t" $3; split($7, cpu, " / "); sub(/, [a-z]+\/s$/, "", $2); print $2 ", CPU µs a request\t" cpu[1]; next}
-    /^\| / && $3 ~ /^[0-9]/ {split($3, part, ";"); sub(/ .*/, "", part[1]); print $2 "\t" part[1]}
-  ' "$1"
-}
-
-for file in "$kept"/before.* "$kept"/after.*; do
-  case $file in *.err) continue ;; esac
-  name=${file##*/}
-  figures "$file" | sed "s/^/${name%.*}\t${name##*.}\t/"
-done >"$kept/figures"
-
-printf '| figure | before: median (spread) | after: median (spread) | after/before, pair by pair: median (spread) |\n|---|---|---|---|\n'
-awk -F '\t' '
-  function sorted(list, n,   i, j, x) {
-    for (i = 2; i <= n; i++) {
-      x = list[i]
-      for (j = i - 1; j > 0 && list[j] > x; j--) list[j + 1] = list[j]
-      list[j + 1] = x
-    }
-  }
-  function told(list, n) {
-    sorted(list, n)
-    middle = n % 2 ? list[(n + 1) / 2] : (list[n / 2] + list[n / 2 + 1]) / 2
-    return sprintf("%.4g (%.4g … %.4g)", middle, list[1], list[n])
-  }
-  !($3 in seen) {seen[$3]; name[++names] = $3}
-  {value[$1, $2, $3] = $4; if ($2 > pairs) pairs = $2}
-  END {
-    for (f = 1; f <= names; f++) {
-      n = 0
-      for (i = 1; i <= pairs; i++)
-        if (("before", i, name[f]) in value && ("after", i, name[f]) in value) {
-          b[++n] = value["before", i, name[f]] + 0
-          a[n] = value["after", i, name[f]] + 0
-          r[n] = b[n] > 0 ? a[n] / b[n] : 0
-        }
-      if (n > 0) printf "| %s | %s | %s | %s |\n", name[f], told(b, n), told(a, n), told(r, n)
-    }
-  }' "$kept/figures"
+jq -r -n -L "$bench" -f "$bench/pairs.jq" "$kept"/*.json
 printf '# %s\n' "$kept" >&2

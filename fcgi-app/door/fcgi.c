@@ -101,7 +101,7 @@ static void *worker_main(void *arg)
   struct worker *w = arg;
 
   w->self = pthread_self();
-  cf_seat_take(&w->server->seats, &w->seat);
+  cf_seat_take(&w->server->seats, (unsigned)(w - w->server->workers), &w->seat);
   while (next_request(w))
     cf_seat_serve(w->seat);
   atomic_fetch_add(&w->server->left, 1);

@@ -95,12 +95,10 @@ static void seat_use(struct cf_seat *s, struct cf_seat **place)
   read_records = &s->records;
 }
 
-void cf_seat_take(struct cf_seats *seats, struct cf_seat **place)
+void cf_seat_take(struct cf_seats *seats, unsigned worker, struct cf_seat **place)
 {
-  struct cf_seat *s = seat_take(seats);
-
-  CF_ASSERT(s != NULL);
-  seat_use(s, place);
+  CF_ASSERT(worker < seats->job->threads);
+  seat_use(&seats->each[worker], place);
 }
 
 /* ---- the transport ---- */
@@ -432,7 +430,8 @@ enum cf_err cf_seats_init(struct cf_seats *seats, const struct cf_fcgi_job *job,
     struct cf_seat *s = &seats->each[i];
     s->seats = seats;
     FCGX_InitRequest(&s->request, -1, FCGI_FAIL_ACCEPT_ON_INTR);
-    seat_give(s);
+    if (i >= job->threads) /* the first ones are the workers' */
+      seat_give(s);
   }
   return cf_holds_new(job->threads, n, &seats->holds);
 }

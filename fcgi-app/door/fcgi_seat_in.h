@@ -49,9 +49,10 @@ CF_MUST enum cf_err cf_seats_init(struct cf_seats *seats, const struct cf_fcgi_j
                                   struct cf_accept *accept);
 void cf_seats_fini(struct cf_seats *seats);
 
-/* By a worker, once: be in a free seat. *place says in which one, from then
- * on. */
-void cf_seat_take(struct cf_seats *seats, struct cf_seat **place);
+/* By the worker of that number (below job->threads), once: be in the seat that
+ * is kept for it, however late it comes. *place says in which one it is, from
+ * then on. */
+void cf_seat_take(struct cf_seats *seats, unsigned worker, struct cf_seat **place);
 /* Take the connection that was kept after the last answer; -1: there is
  * none. */
 int cf_seat_kept(struct cf_seat *s);

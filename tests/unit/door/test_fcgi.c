@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fcgi-app/door/fcgi_accept_in.h"
+#include "fcgi-app/door/fcgi_seat_in.h"
 #include "tests/unit/door/door_stage.h"
 
 #define SAYS(literal)         literal, sizeof(literal) - 1
@@ -211,6 +212,26 @@ static void wait_for_left(unsigned n)
     usleep(1000);
 }
 
+/* Requests that leave take none of the workers' own seats: a worker may begin
+ * after all the others have left theirs. */
+START_TEST(test_seats_of_workers)
+{
+  struct cf_fcgi_job job = {.threads = 3};
+  struct cf_accept accept = {.listener = -1};
+  struct cf_seats seats;
+  struct cf_seat *place = NULL;
+  unsigned n = 0;
+
+  ck_assert_ok(cf_seats_init(&seats, &job, &accept));
+  for (struct cf_seat *s = seats.free; s != NULL; s = s->next, n++)
+    ck_assert_int_ge(s - seats.each, 3);
+  ck_assert_uint_eq(n, 3 * CF_FCGI_LEFT);
+  cf_seat_take(&seats, 2, &place);
+  ck_assert_ptr_eq(place, &seats.each[2]);
+  cf_seats_fini(&seats);
+}
+END_TEST
+
 /* Twice as many as there are workers wait, and the workers are free; one more
  * stays with its worker, and so does who keeps its connection. */
 START_TEST(test_later)
@@ -347,6 +368,7 @@ int main(void)
       {.tcase = "peers", .test = test_peer_byte_by_byte, .loops = CF_COUNT(peers)},
       {.tcase = "peers", .test = test_trickle_behind_answer, .loops = CF_COUNT(unread)},
       {.tcase = "peers", .test = test_stop_waits_for_no_peer, .loops = CF_COUNT(keepers)},
+      {.tcase = "seats", .test = test_seats_of_workers},
       {.tcase = "later", .test = test_later, .setup = door_set_up_both, .teardown = door_tear_down},
       {.tcase = "later", .test = test_later_not_behind_others, .loops = 2},
       {.tcase = "later", .test = test_stop_waits_for_later},

@@ -61,7 +61,8 @@ CF_MUST enum cf_err cf_table_sort(const struct cf_table *t, uint32_t **numbers);
 
 static inline struct cf_str cf_entry_key(const struct cf_table *t, const struct cf_entry *e)
 {
-  return (struct cf_str){(const char *)t->arena + e->key_at, e->key_n};
+  return e->key_n == 0 ? CF_STR("") /* there may be no arena yet */
+                       : (struct cf_str){(const char *)t->arena + e->key_at, e->key_n};
 }
 static inline const uint32_t *cf_entry_offsets(const struct cf_entry *e)
 {

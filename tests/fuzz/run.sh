@@ -5,7 +5,7 @@
 # New inputs go to BUILDDIR/fuzz-TARGET/corpus; what crashes it is left in BUILDDIR/fuzz-TARGET.
 set -euo pipefail
 
-[ $# -ge 2 ] || { echo "usage: run.sh event|logline|record|records|request|segment SECONDS [BUILDDIR]" >&2; exit 2; }
+[ $# -ge 2 ] || { echo "usage: run.sh event|logline|pages|record|records|request|segment SECONDS [BUILDDIR]" >&2; exit 2; }
 command -v "${CLANG:-clang}" >/dev/null || { echo "no ${CLANG:-clang}: apt-get install clang libclang-rt-dev" >&2; exit 2; }
 target=$1
 seconds=$2
@@ -24,6 +24,10 @@ case $target in
     sources=("$root"/lib/input/{input,lines,logline*,packing,stream}.c)
     libs=(-lz -llzma -lbz2)
     max_len=512 # a few lines: each byte more is read some twenty times
+    ;;
+  pages)
+    sources=("$root"/lib/{index,segment}/*.c "$root"/tests/unit/segment/{segment_*,old_file}.c "$root/tests/unit/temp_dir.c")
+    libs=(-ldb-5.3)
     ;;
   records) sources=("$root"/fcgi-app/door/fcgi_{head,records}.c) ;;
   request)

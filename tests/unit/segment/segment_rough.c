@@ -5,9 +5,23 @@
 #include "tests/unit/segment/segment_rough.h"
 
 #include <limits.h>
+#include <string.h>
 
 #include "tests/unit/segment/segment_reader.h"
 #include "tests/unit/segment/segment_stage.h"
+
+unsigned rough_place(const uint8_t *page, unsigned kind, unsigned item, unsigned i)
+{
+  enum { ENTRIES_AT = 20, HEAD_AT = 8, HEAD_N = 18, ITEMS_AT = 26, BEFORE_N = 12 };
+  uint16_t items, at;
+
+  memcpy(&items, page + ENTRIES_AT, sizeof items);
+  if (kind == 0 || items == 0 || items > 1000)
+    return HEAD_AT + item % HEAD_N;
+  unsigned entry = ITEMS_AT + item % items * 2;
+  memcpy(&at, page + entry, sizeof at);
+  return kind == 1 || at > PAGE - BEFORE_N ? entry + i % 2 : at + i % BEFORE_N;
+}
 
 void rough_read(struct cf_segment *s)
 {

@@ -57,21 +57,6 @@ static void tear_down(void)
 
 enum { ENTRIES_AT = 20, TYPE_AT = 25, ITEMS_AT = 26, CHILD_AT = 4, INTERNAL = 3 };
 
-/* A byte of the page's head, of the list of its items, or of what stands before
- * an item. */
-static unsigned byte_choose(const uint8_t *page, uint64_t x)
-{
-  uint16_t items, item;
-
-  memcpy(&items, page + ENTRIES_AT, sizeof items);
-  if (x % 3 == 0 || items == 0 || items > 1000)
-    return 8 + (unsigned)(x >> 8) % 18;
-  unsigned at = ITEMS_AT + (unsigned)(x >> 8) % items * 2;
-  memcpy(&item, page + at, sizeof item);
-  return x % 3 == 1 || item > PAGE - 12 ? at + (unsigned)(x >> 32) % 2
-                                        : item + (unsigned)(x >> 32) % 12;
-}
-
 START_TEST(test_forged_byte)
 {
   static uint8_t page[PAGE];
@@ -81,7 +66,7 @@ START_TEST(test_forged_byte)
     for (unsigned turns = 0; turns < cf_test_rounds(2); turns++) {
       uint64_t x = fact_mix((uint64_t)k, 100 + turns);
       temp_get(segment_path, k * PAGE, page, PAGE);
-      unsigned at = byte_choose(page, x);
+      unsigned at = rough_place(page, (unsigned)(x % 3), (unsigned)(x >> 8), (unsigned)(x >> 32));
       uint8_t byte = page[at] ^ (uint8_t)(1 + (x >> 40) % 255);
       temp_put(segment_path, k * PAGE + at, &byte, 1);
       found += forged_read();

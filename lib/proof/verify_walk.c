@@ -51,12 +51,15 @@ static struct cf_tile_report *tile_take(struct walk *w)
   return tile;
 }
 
+/* Only the tile whose turn it is to be folded is waited for. */
 static void tile_give(struct walk *w, struct cf_tile_report *tile)
 {
   pthread_mutex_lock(&w->mutex);
   tile->done = true;
-  pthread_cond_signal(&w->done);
+  bool awaited = tile == &w->ring[w->folded % w->ring_n];
   pthread_mutex_unlock(&w->mutex);
+  if (awaited)
+    pthread_cond_signal(&w->done);
 }
 
 static void worker_failed(struct walk *w, enum cf_err err)
@@ -143,8 +146,8 @@ static void tile_release(struct walk *w, struct cf_tile_report *tile)
   pthread_mutex_lock(&w->mutex);
   tile->done = false;
   w->folded++;
-  pthread_cond_broadcast(&w->taken);
   pthread_mutex_unlock(&w->mutex);
+  pthread_cond_broadcast(&w->taken);
 }
 
 static void workers_stop(struct walk *w)

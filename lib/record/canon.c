@@ -17,14 +17,6 @@ static size_t left(const struct cf_canon *c)
   return (size_t)(c->end - c->p);
 }
 
-bool cf_canon_char(struct cf_canon *c, char wanted)
-{
-  if (c->p == c->end || *c->p != wanted)
-    return false;
-  c->p++;
-  return true;
-}
-
 bool cf_canon_text(struct cf_canon *c, const char *wanted)
 {
   size_t n = strlen(wanted);
@@ -49,28 +41,34 @@ static size_t odd_length(const struct cf_canon *c, size_t *stands_for)
   return *stands_for;
 }
 
+/* From a byte on that is not plain to the string's closing quote; adds how many
+ * bytes that stands for. */
+static bool take_odd(struct cf_canon *c, size_t *decoded_n)
+{
+  size_t stands_for;
+  while (c->p < c->end && *c->p != '"') {
+    size_t n = odd_length(c, &stands_for);
+    if (n == 0)
+      return false;
+    c->p += n;
+    size_t run = cf_text_plain((const uint8_t *)c->p, left(c));
+    c->p += run;
+    *decoded_n += stands_for + run;
+  }
+  return c->p < c->end;
+}
+
 bool cf_canon_string(struct cf_canon *c, struct cf_str *inside, size_t *decoded_n)
 {
   if (!cf_canon_char(c, '"'))
     return false;
   const char *from = c->p;
-  size_t decoded = 0;
-  for (;;) {
-    size_t run = cf_text_plain((const uint8_t *)c->p, left(c)), stands_for;
-    c->p += run;
-    decoded += run;
-    if (c->p == c->end)
-      return false;
-    if (*c->p == '"')
-      break;
-    size_t n = odd_length(c, &stands_for);
-    if (n == 0)
-      return false;
-    c->p += n;
-    decoded += stands_for;
-  }
+  size_t run = cf_text_plain((const uint8_t *)from, left(c));
+  c->p += run;
+  *decoded_n = run;
+  if ((c->p == c->end || *c->p != '"') && !take_odd(c, decoded_n))
+    return false;
   *inside = (struct cf_str){from, (size_t)(c->p++ - from)};
-  *decoded_n = decoded;
   return true;
 }
 

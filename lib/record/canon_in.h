@@ -21,7 +21,12 @@ static inline bool cf_canon_ended(const struct cf_canon *c)
   return c->p == c->end;
 }
 
-bool cf_canon_char(struct cf_canon *c, char wanted);
+static inline bool cf_canon_char(struct cf_canon *c, char wanted)
+{
+  bool there = c->p < c->end && *c->p == wanted;
+  c->p += there;
+  return there;
+}
 bool cf_canon_text(struct cf_canon *c, const char *wanted);
 /* A string; its inside as written, and how many bytes that stands for. */
 bool cf_canon_string(struct cf_canon *c, struct cf_str *inside, size_t *decoded_n);

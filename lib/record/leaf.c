@@ -61,15 +61,15 @@ static bool take_value(struct cf_canon *c, enum cf_member m, struct found *found
 static bool take_name(struct cf_canon *c, enum cf_compartment compartment, unsigned after,
                       enum cf_member *m)
 {
-  struct cf_canon at = *c;
+  const char *from = c->p;
   struct cf_str name;
-  if (!cf_canon_word(&at, &name) || !cf_canon_char(&at, ':'))
-    return false;
-  *m = cf_member_find(name);
-  if (*m == CF_M_N || cf_member_table[*m].compartment != compartment || *m < after)
-    return false;
-  *c = at;
-  return true;
+  if (cf_canon_word(c, &name) && cf_canon_char(c, ':')) {
+    *m = cf_member_find(name);
+    if (*m != CF_M_N && cf_member_table[*m].compartment == compartment && *m >= after)
+      return true;
+  }
+  c->p = from;
+  return false;
 }
 
 /* Step over members of one compartment for as long as they come: `"name":value`
@@ -77,18 +77,19 @@ static bool take_name(struct cf_canon *c, enum cf_compartment compartment, unsig
 static enum cf_err take_members(struct cf_canon *c, enum cf_compartment compartment,
                                 struct found *found, struct cf_fault *fault)
 {
-  struct cf_canon at = *c;
+  const char *behind = c->p; /* the last one */
   unsigned after = 0;
   enum cf_member m;
-  while (take_name(&at, compartment, after, &m)) {
-    if (!take_value(&at, m, found))
+  while (take_name(c, compartment, after, &m)) {
+    if (!take_value(c, m, found))
       return leaf_bad(fault, cf_member_table[m].name, "is not in canonical form");
     found->members |= 1u << m;
     after = m + 1u;
-    *c = at;
-    if (!cf_canon_char(&at, ','))
+    behind = c->p;
+    if (!cf_canon_char(c, ','))
       break;
   }
+  c->p = behind;
   return CF_OK;
 }
 

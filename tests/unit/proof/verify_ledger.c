@@ -63,22 +63,18 @@ void vl_free(struct vl_ledger *l)
   for (size_t level = 1; level < VL_LEVELS; level++)
     free(l->row[level]);
   free(l->record);
+  free(l->kept);
   memset(l, 0, sizeof *l);
 }
 
-static void chain_one(struct vl_ledger *l, size_t seq)
+static struct cf_record record_of(const struct vl_record *r, size_t seq,
+                                  uint8_t gone[CF_C_N][CF_HASH_N])
 {
-  static const uint8_t none[CF_HASH_N];
-  static const uint8_t salt_key[CF_SALTKEY_N] = {1, 2, 3};
-  struct vl_record *r = &l->record[seq];
   struct cf_record record = {.seq = seq,
                              .recorded_us = r->recorded_us,
                              .kind = r->kind,
                              .time_us = CF_TIME_NONE,
                              .public_text = cf_str_from(r->public_text)};
-  uint8_t gone[CF_C_N][CF_HASH_N];
-  struct cf_buf b;
-  cf_salts(salt_key, seq, r->salt);
   for (enum cf_compartment c = 0; c < CF_C_N; c++) {
     record.payload[c] = cf_str_from(r->payload[c]);
     if (!(r->erased >> c & 1))
@@ -87,8 +83,21 @@ static void chain_one(struct vl_ledger *l, size_t seq)
     record.gone[c] = gone[c];
     record.payload[c] = (struct cf_str){NULL, 0};
   }
+  return record;
+}
+
+static const uint8_t no_hash[CF_HASH_N];
+
+static void chain_one(struct vl_ledger *l, size_t seq)
+{
+  static const uint8_t salt_key[CF_SALTKEY_N] = {1, 2, 3};
+  struct vl_record *r = &l->record[seq];
+  uint8_t gone[CF_C_N][CF_HASH_N];
+  struct cf_buf b;
+  cf_salts(salt_key, seq, r->salt);
+  struct cf_record record = record_of(r, seq, gone);
   cf_buf_init(&b, CF_LEAF_MAX);
-  cf_leaf_put(&record, seq > 0 ? l->record[seq - 1].hash : none,
+  cf_leaf_put(&record, seq > 0 ? l->record[seq - 1].hash : no_hash,
               (const uint8_t(*)[CF_HASH_N])r->salt, &b, r->hash);
   CF_ASSERT(b.err == CF_OK);
   free(r->leaf);
@@ -163,6 +172,22 @@ void vl_seal(struct vl_ledger *l)
   vl_sign(l, l->n, VL_ORIGIN, l->head);
 }
 
+void vl_keep(struct vl_ledger *l)
+{
+  size_t n = l->n / CF_LEAVES_N;
+  uint8_t(*hash)[CF_HASH_N] = calloc(CF_LEAVES_N, sizeof *hash);
+  l->kept = calloc(n + 1, sizeof *l->kept);
+  CF_ASSERT(hash != NULL && l->kept != NULL);
+  l->opens = false;
+  for (size_t t = 0; t < n; t++) {
+    const struct vl_record *r = &l->record[t * CF_LEAVES_N];
+    for (size_t i = 0; i < CF_LEAVES_N; i++)
+      memcpy(hash[i], r[i].hash, CF_HASH_N);
+    cf_leaves_keep(t > 0 ? r[-1].hash : no_hash, hash[0], &l->kept[t]);
+  }
+  free(hash);
+}
+
 void vl_remove(struct vl_ledger *l, size_t seq)
 {
   free(l->record[seq].leaf);
@@ -182,17 +207,33 @@ void vl_insert(struct vl_ledger *l, size_t seq)
 
 /* ---- the source ---- */
 
+/* Two workers with one scratch would be seen by a race detector. */
+struct worker {
+  size_t tiles;
+  struct cf_record record[CF_TILE_W];
+  uint8_t gone[CF_TILE_W][CF_C_N][CF_HASH_N];
+  struct cf_buf text[CF_TILE_W];
+};
+
 static enum cf_err worker_new(void *context, void **worker)
 {
   (void)context;
-  *worker = malloc(1);
-  return *worker ? CF_OK : CF_E_NOMEM;
+  struct worker *w = calloc(1, sizeof *w);
+  if (w == NULL)
+    return CF_E_NOMEM;
+  for (size_t i = 0; i < CF_TILE_W; i++)
+    cf_buf_init(&w->text[i], CF_LEAF_MAX);
+  *worker = w;
+  return CF_OK;
 }
 
 static void worker_free(void *context, void *worker)
 {
   (void)context;
-  free(worker);
+  struct worker *w = worker;
+  for (size_t i = 0; w != NULL && i < CF_TILE_W; i++)
+    cf_buf_fini(&w->text[i]);
+  free(w);
 }
 
 static void leaf_give(const struct vl_ledger *l, const struct vl_record *r,
@@ -212,16 +253,44 @@ static void leaf_give(const struct vl_ledger *l, const struct vl_record *r,
   }
 }
 
+/* Make the i-th leaf of a tile of the plan again; without the hash in front of
+ * it, that of the leaf before in its part, it cannot be made. */
+static void leaf_make(const struct vl_record *r, size_t seq, const struct cf_leaves_kept *kept,
+                      struct worker *w, struct cf_verify_leaf *out)
+{
+  size_t i = seq % CF_TILE_W;
+  bool begins = i % CF_LEAVES_PART == 0;
+  out->kept = kept;
+  out->prev = begins             ? cf_leaves_before(kept, (unsigned)(i / CF_LEAVES_PART))
+              : out[-1].readable ? out[-1].made
+                                 : NULL;
+  if (r->lost || out->prev == NULL)
+    return;
+  w->record[i] = record_of(r, seq, w->gone[i]);
+  cf_buf_reset(&w->text[i]);
+  cf_leaf_put(&w->record[i], out->prev, (const uint8_t(*)[CF_HASH_N])r->salt, &w->text[i],
+              out->made);
+  out->readable = true;
+  out->record = &w->record[i];
+  out->leaf = cf_buf_str(&w->text[i]);
+  out->erased = r->erased;
+}
+
 static enum cf_err leaves(void *context, void *worker, uint64_t first, size_t n,
                           struct cf_verify_leaf *out)
 {
   const struct vl_ledger *l = context;
-  *(char *)worker = 1; /* two workers with one scratch would be seen by a race detector */
+  struct worker *w = worker;
+  w->tiles++;
   CF_ASSERT(first % CF_TILE_W == 0 && n <= CF_TILE_W && first + n <= l->sealed);
   if (first >= l->n)
     return CF_E_NOTFOUND;
+  bool made = l->kept != NULL && n == CF_TILE_W;
   for (size_t i = 0; i < n && first + i < l->n; i++)
-    leaf_give(l, &l->record[first + i], &out[i]);
+    if (made)
+      leaf_make(&l->record[first + i], first + i, &l->kept[first / CF_TILE_W], w, &out[i]);
+    else
+      leaf_give(l, &l->record[first + i], &out[i]);
   return CF_OK;
 }
 

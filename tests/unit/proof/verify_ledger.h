@@ -53,6 +53,9 @@ struct vl_ledger {
     char public_text[400];
   } later[4]; /* records behind the head */
   bool opens;
+  /* of each whole 256, in the place of their hashes (vl_keep); the source makes
+   * those leaves of the plan again. NULL: it keeps each hash */
+  struct cf_leaves_kept *kept;
 };
 
 /* Plan n records: a genesis, then events with an actor and a resource, a second
@@ -69,6 +72,9 @@ void vl_sign(const struct vl_ledger *l, size_t size, const char *origin, char no
 void vl_root(const struct vl_ledger *l, size_t size, uint8_t root[CF_HASH_N]);
 /* All three, and a head for all records. */
 void vl_seal(struct vl_ledger *l);
+
+/* Keep no more than a segment does of what was chained, and open nothing. */
+void vl_keep(struct vl_ledger *l);
 
 /* Take a record out, or put a copy of one in before it, and nothing else. */
 void vl_remove(struct vl_ledger *l, size_t seq);

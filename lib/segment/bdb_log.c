@@ -34,6 +34,20 @@ static bool is_there(const struct cf_bdb_log *log, uint32_t number)
   return faccessat(log->home, log_name(number, name), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/* Which inode has that name; false: errno says why it cannot be told. Its times
+ * are not asked for: once they were seen, the next write gives the file new
+ * ones, and where the file system keeps no journal the sync writes them too. */
+static bool inode_look(const struct cf_bdb_log *log, uint32_t number, uint64_t *inode)
+{
+  char name[NAME_N];
+  struct statx st;
+
+  if (statx(log->home, log_name(number, name), AT_SYMLINK_NOFOLLOW, STATX_INO, &st) != 0)
+    return false;
+  *inode = st.stx_ino;
+  return true;
+}
+
 /* Under the lock: has the library gone on to another file? */
 static void newest_find(struct cf_bdb_log *log)
 {
@@ -131,15 +145,13 @@ void cf_bdb_log_prepare(struct cf_bdb_env *env)
 bool cf_bdb_log_holds(struct cf_bdb_env *env, bool all)
 {
   struct cf_bdb_log *log = &env->log;
-  char name[NAME_N];
-  struct stat st = {0};
+  uint64_t inode = 0;
   bool holds = true;
 
   pthread_mutex_lock(&log->lock);
-  if (log->last >= log->first &&
-      fstatat(log->home, log_name(log->last, name), &st, AT_SYMLINK_NOFOLLOW) != 0)
+  if (log->last >= log->first && !inode_look(log, log->last, &inode))
     holds = errno != ENOENT;
-  else if (st.st_ino != log->inode)
+  else if (inode != log->inode)
     holds = false;
   else
     newest_find(log);

@@ -8,19 +8,13 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-#include "lib/base/clock.h"
 #include "tests/unit/cf_test.h"
+#include "tests/unit/held_clock.h"
 
 #define WORKERS 6
 
 static struct cf_turns *turns;
 static atomic_uint inside, most, ended;
-
-static void spin(int64_t us)
-{
-  for (int64_t end_us = cf_clock_mono_us() + us; cf_clock_mono_us() < end_us;)
-    ;
-}
 
 static void turns_open(unsigned at_once)
 {
@@ -33,8 +27,10 @@ static void turns_open(unsigned at_once)
 static void turn_have(struct cf_turn *turn)
 {
   cf_turn_init(turn, turns);
-  while (!turn->has)
+  while (!turn->has) {
+    held_move(1000);
     ck_assert_ok(cf_turn_work(turn));
+  }
 }
 
 /* Work in pieces between which somebody else may have the turn. */
@@ -46,7 +42,7 @@ static void *work_long(void *unused)
     unsigned now = atomic_fetch_add(&inside, 1) + 1;
     if (now > atomic_load(&most))
       atomic_store(&most, now);
-    spin(1000);
+    usleep(1000); /* so that others come meanwhile */
     atomic_fetch_sub(&inside, 1);
     cf_turn_rest(&turn);
   }
@@ -105,8 +101,10 @@ START_TEST(test_a_slice_ends_where_others_wait)
   turns_open(1);
   turn_have(&turn);
   ck_assert_int_eq(pthread_create(&other, NULL, take_once, &served), 0);
-  while (!atomic_load(&served))
+  while (!atomic_load(&served)) {
+    held_move(1000);
     ck_assert_ok(cf_turn_work(&turn));
+  }
   ck_assert(turn.has);
   cf_turn_rest(&turn);
   ck_assert_int_eq(pthread_join(other, NULL), 0);
@@ -122,7 +120,7 @@ START_TEST(test_short_pieces_add_up)
   cf_turn_init(&turn, turns);
   for (unsigned i = 0; i < 40 && !turn.has; i++) {
     ck_assert_ok(cf_turn_work(&turn));
-    spin(1000);
+    held_move(1000);
     ck_assert_ok(cf_turn_work(&turn));
     if (!turn.has)
       cf_turn_rest(&turn);
@@ -151,7 +149,7 @@ START_TEST(test_one_that_may_not_wait)
   turn.may = answer_is;
   turn.context = &may;
   ck_assert_ok(cf_turn_work(&turn));
-  spin(30000);
+  held_move(30000);
   ck_assert_err(cf_turn_work(&turn), CF_E_CROWDED);
   ck_assert(!turn.has);
   may = true;
@@ -171,12 +169,14 @@ START_TEST(test_one_that_may_no_more)
   cf_turn_init(&turn, turns);
   turn.may = answer_is;
   turn.context = &may;
-  while (!turn.has)
+  while (!turn.has) {
+    held_move(1000);
     ck_assert_ok(cf_turn_work(&turn));
-  spin(25000);
+  }
+  held_move(25000);
   ck_assert_ok(cf_turn_work(&turn));
   may = false;
-  spin(25000);
+  held_move(25000);
   ck_assert_err(cf_turn_work(&turn), CF_E_CROWDED);
   cf_turn_rest(&turn);
   cf_turns_free(turns);

@@ -17,8 +17,7 @@
 #include "fcgi-app/door/socket.h"
 #include "fcgi-app/http/problem.h"
 
-#define ANSWER_MAX  (40u << 20)
-#define PATIENCE_US INT64_C(100000000)
+#define ANSWER_MAX (40u << 20)
 
 char door_directory[] = "/tmp/cf-relay-XXXXXX";
 char door_front_path[64];
@@ -29,7 +28,7 @@ static int front_fd = -1;
 struct cf_fcgi *door_owner;
 static struct cf_fcgi *front;
 atomic_int door_served;
-int64_t door_body_timeout_us = PATIENCE_US;
+int64_t door_body_timeout_us = DOOR_PATIENCE_US;
 
 /* ---- what answers ---- */
 
@@ -98,7 +97,7 @@ static void serve_meet(struct cf_transport *t)
   static atomic_uint here;
   unsigned all = (atomic_fetch_add(&here, 1) / door_threads + 1) * door_threads;
 
-  for (unsigned ms = 0; atomic_load(&here) < all && ms < 5000; ms++)
+  for (unsigned ms = 0; atomic_load(&here) < all && ms < 60000; ms++)
     usleep(1000);
   (void)!put(t, atomic_load(&here) < all ? "alone" : "met");
 }
@@ -202,7 +201,7 @@ void door_set_up_both(void)
 {
   struct cf_fcgi_job job = {.threads = 4,
                             .parked = CF_PARK_MAX,
-                            .body_timeout_us = PATIENCE_US,
+                            .body_timeout_us = DOOR_PATIENCE_US,
                             .serve = serve_relay};
 
   door_set_up();
@@ -215,7 +214,7 @@ void door_set_up_both(void)
 void door_stop_owner(void)
 {
   (void)unlinkat(door_dir, CF_SOCK_NAME, 0);
-  ck_assert_ok(cf_fcgi_stop(door_owner, PATIENCE_US));
+  ck_assert_ok(cf_fcgi_stop(door_owner, DOOR_PATIENCE_US));
   door_owner = NULL;
   if (door_owner_fd >= 0)
     close(door_owner_fd);
@@ -224,7 +223,7 @@ void door_stop_owner(void)
 
 void door_tear_down(void)
 {
-  ck_assert_ok(cf_fcgi_stop(front, PATIENCE_US));
+  ck_assert_ok(cf_fcgi_stop(front, DOOR_PATIENCE_US));
   front = NULL;
   if (front_fd >= 0)
     close(front_fd);
@@ -296,7 +295,7 @@ enum cf_err door_ask(int fd, struct door_client *c, const char *method, const ch
   struct cf_exchange_io io = {.context = c,
                               .body = client_body,
                               .answer = client_answer,
-                              .silence_us = PATIENCE_US};
+                              .silence_us = DOOR_PATIENCE_US};
 
   cf_buf_init(&c->answer, ANSWER_MAX);
   ck_assert_ok(cf_exchange_new(&exchange));

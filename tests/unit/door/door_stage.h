@@ -10,7 +10,8 @@
 #include "lib/base/conf.h"
 #include "tests/unit/cf_test.h"
 
-#define BIG_N (16u << 20)
+#define BIG_N            (16u << 20)
+#define DOOR_PATIENCE_US INT64_C(100000000)
 
 extern char door_directory[];
 extern char door_front_path[];
@@ -32,7 +33,7 @@ void door_stop_owner(void);
  * meet. */
 void door_serve_stub(void *context, struct cf_transport *t);
 /* Requests of `meet` wait until there are door_threads of them at once, and are
- * answered "met"; "alone" after five seconds. */
+ * answered "met"; "alone" after a minute. */
 extern unsigned door_threads; /* of the owner that is started next */
 /* Those of `later` that left their worker: door_left of them, answered in the
  * order in which they did by door_answer_later. One that may not leave is

@@ -10,6 +10,7 @@
 
 #include "lib/base/clock.h"
 #include "tests/unit/cf_test.h"
+#include "tests/unit/held_clock.h"
 
 #define WORKERS 32
 #define SECOND  INT64_C(1000000)

@@ -6,30 +6,21 @@
 #include "fcgi-app/door/fcgi_accept_in.h"
 
 #include <poll.h>
-#include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "tests/unit/cf_test.h"
+#include "tests/unit/held_clock.h"
 
 #define HEAD \
   "\x01\x01\x00\x01\x00\x08\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00" \
   "\x01\x04\x00\x01\x00\x00\x00\x00"
 #define HEAD_N (sizeof HEAD - 1)
 
-static struct cf_park *park;
-static atomic_long now_s = 1; /* which the test alone moves on */
+#define SECOND INT64_C(1000000)
 
-int clock_gettime(clockid_t id, struct timespec *t)
-{
-  if (id != CLOCK_MONOTONIC)
-    return (int)syscall(SYS_clock_gettime, id, t);
-  *t = (struct timespec){.tv_sec = atomic_load(&now_s)};
-  return 0;
-}
+static struct cf_park *park;
 
 static int tick(void *context, bool ready)
 {
@@ -171,10 +162,10 @@ START_TEST(test_waits_ten_seconds)
   cf_park_wait(park, near, false);
   for (size_t i = 0; i < 9; i++) {
     say(peer, i, 1);
-    atomic_fetch_add(&now_s, 1);
+    held_move(SECOND);
     ck_assert_int_eq(poll(&p, 1, 20), 0);
   }
-  atomic_fetch_add(&now_s, 1);
+  held_move(SECOND);
   ck_assert(closes(peer));
   ck_assert(cf_park_empty(park));
   close(peer);
@@ -195,7 +186,7 @@ START_TEST(test_heard_for_a_second)
   cf_park_leave(park, near);
   ck_assert_int_eq(send(peer, "x", 1, MSG_NOSIGNAL), 1);
   ck_assert(!is_gone(peer, 50));
-  atomic_fetch_add(&now_s, 1);
+  held_move(SECOND);
   ck_assert(is_gone(peer, -1));
   close(peer);
 }

@@ -141,9 +141,8 @@ START_TEST(test_roller_answers)
   ck_assert_uint_gt(tails_now(), CF_TAILS_MAX);
   ck_assert(!atomic_load(&answered));
   atomic_store(&held, false);
-  for (unsigned ms = 0; !atomic_load(&answered) && ms < 10000; ms++)
+  while (!atomic_load(&answered))
     usleep(1000);
-  ck_assert(atomic_load(&answered));
   lookers_add(-1u);
   cf_event_fini(&e);
   stage_wait_for_segments(FROZEN);
@@ -171,9 +170,8 @@ START_TEST(test_a_reader_keeps_no_more)
   stage_append_range(0, 1200, 100);
   stage_wait_for_segments(4);
   struct cf_layout *now = cf_layout_get(stage_ledger);
-  for (unsigned ms = 0; layouts_held(read, now) > 0 && ms < 3000; ms++)
+  while (layouts_held(read, now) > 0)
     usleep(1000); /* others look, too, for a moment */
-  ck_assert_uint_eq(layouts_held(read, now), 0);
   ck_assert_ptr_nonnull(read->tails);
   cf_layout_put(now);
   cf_layout_put(read);

@@ -4,7 +4,9 @@
 
 #include "fcgi-app/command/ask_in.h"
 
+#include <pthread.h>
 #include <pwd.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,10 +34,11 @@
 struct cf_asker {
   const struct cf_conf *conf;
   bool (*interrupted)(void);
-  struct cf_owner *owner; /* NULL: another process */
-  bool guest;             /* … and it stays so */
-  struct cf_ledger *copy; /* or, opened as evidence, this */
-  struct cf_app *app;     /* over it */
+  pthread_mutex_t lock;             /* over becoming the owner */
+  _Atomic(struct cf_owner *) owner; /* NULL: another process */
+  bool guest;                       /* … and it stays so */
+  struct cf_ledger *copy;           /* or, opened as evidence, this */
+  struct cf_app *app;               /* over it */
 };
 
 /* A question on its way. */
@@ -54,6 +57,22 @@ static bool is_interrupted(const struct cf_asker *asker)
   return asker->interrupted != NULL && asker->interrupted();
 }
 
+/* Become the owner, unless another thread has. */
+static enum cf_err owner_become(struct cf_asker *asker, struct cf_fault *fault)
+{
+  struct cf_owner *owner;
+  enum cf_err err = CF_OK;
+
+  pthread_mutex_lock(&asker->lock);
+  if (atomic_load(&asker->owner) == NULL) {
+    err = cf_owner_open(asker->conf, &owner, fault);
+    if (err == CF_OK)
+      atomic_store(&asker->owner, owner);
+  }
+  pthread_mutex_unlock(&asker->lock);
+  return err;
+}
+
 /* Connect; become the owner where there is none; wait for one that comes or
  * goes. */
 static enum cf_err owner_reach(struct cf_asker *asker, int *fd, struct cf_fault *fault)
@@ -66,7 +85,7 @@ static enum cf_err owner_reach(struct cf_asker *asker, int *fd, struct cf_fault 
       return cf_fail(fault, CF_E_NOTREADY, asker->conf->data,
                      "nobody owns the ledger now: start its service");
     if (err == CF_E_NOTFOUND && asker->owner == NULL) {
-      err = cf_owner_open(asker->conf, &asker->owner, fault);
+      err = owner_become(asker, fault);
       if (err == CF_OK)
         continue;
     }
@@ -100,15 +119,27 @@ static void stranger_explain(const struct cf_conf *conf, enum cf_err err, struct
                 name, name);
 }
 
+/* NULL: no memory. */
+static struct cf_asker *asker_new(const struct cf_conf *conf)
+{
+  struct cf_asker *a = calloc(1, sizeof *a);
+
+  if (a == NULL)
+    return NULL;
+  a->conf = conf;
+  pthread_mutex_init(&a->lock, NULL);
+  atomic_init(&a->owner, NULL);
+  return a;
+}
+
 static enum cf_err asker_open(const struct cf_conf *conf, bool (*interrupted)(void), bool guest,
                               struct cf_asker **asker, struct cf_fault *fault)
 {
-  struct cf_asker *a = calloc(1, sizeof *a);
+  struct cf_asker *a = asker_new(conf);
   int fd;
 
   if (a == NULL)
     return CF_E_NOMEM;
-  a->conf = conf;
   a->interrupted = interrupted;
   a->guest = guest;
   enum cf_err err = owner_reach(a, &fd, fault);
@@ -137,11 +168,10 @@ enum cf_err cf_asker_open_guest(const struct cf_conf *conf, bool (*interrupted)(
 enum cf_err cf_asker_open_copy(const struct cf_conf *conf, struct cf_asker **asker,
                                struct cf_fault *fault)
 {
-  struct cf_asker *a = calloc(1, sizeof *a);
+  struct cf_asker *a = asker_new(conf);
 
   if (a == NULL)
     return CF_E_NOMEM;
-  a->conf = conf;
   enum cf_err err = cf_ledger_open_copy(conf, &a->copy, fault);
   cf_privilege_explain(conf, err, fault);
   if (err == CF_OK)
@@ -166,6 +196,7 @@ void cf_asker_close(struct cf_asker *asker)
     cf_die("some request of another process does not end: leaving without it");
   cf_app_free(asker->app);
   cf_ledger_close(asker->copy);
+  pthread_mutex_destroy(&asker->lock);
   free(asker);
 }
 
@@ -252,6 +283,8 @@ static enum cf_err params_put(const struct cf_ask *ask,
                                                  struct cf_str value),
                               void *context)
 {
+  char length[24];
+  (void)snprintf(length, sizeof length, "%ju", (uintmax_t)ask->body_n);
   const struct {
     const char *name;
     struct cf_str value;
@@ -264,6 +297,7 @@ static enum cf_err params_put(const struct cf_ask *ask,
       {"PATH_INFO", cf_str_from(ask->path)},
       {"QUERY_STRING", ask->query.p != NULL ? ask->query : CF_STR("")},
       {"CONTENT_TYPE", cf_str_from(ask->content_type)},
+      {"CONTENT_LENGTH", ask->body_n > 0 ? cf_str_from(length) : (struct cf_str){NULL, 0}},
       {"HTTP_ACCEPT", cf_str_from(ask->accept)},
       {CF_HIDDEN_DOOR, CF_STR(CF_HIDDEN_CLI)},
   };
@@ -435,6 +469,7 @@ enum cf_err cf_ask_text(struct cf_asker *asker, const char *method, const char *
       .path = path,
       .query = query,
       .content_type = content_type,
+      .body_n = body.n,
       .context = &t,
       .body = body.n > 0 ? text_body : NULL,
       .answer = text_answer,

@@ -39,6 +39,7 @@ struct cf_ask {
   struct cf_str query;      /* encoded, without '?'; may be empty */
   const char *content_type; /* of the body; NULL: none */
   const char *accept;       /* NULL: none */
+  uint64_t body_n;          /* the body's length; 0: it is not known, or there is none */
   void *context;
   /* Up to max bytes of the body; *n = 0 at its end. NULL: there is no body. */
   enum cf_err (*body)(void *context, void *out, size_t max, size_t *n);
@@ -53,7 +54,7 @@ struct cf_ask {
  * CF_E_UNKNOWN: the owner left, and nobody knows whether it did what was asked;
  * CF_E_PEER: the answer broke off; CF_E_NOTREADY: no owner for a bounded time;
  * CF_E_LEAVING: interrupted; an error of ask's functions; CF_E_FULL,
- * CF_E_NOMEM, CF_E_SYSTEM. One thread at a time. */
+ * CF_E_NOMEM, CF_E_SYSTEM. Several threads may ask at a time. */
 CF_MUST enum cf_err cf_ask(struct cf_asker *asker, const struct cf_ask *ask, int *status,
                            struct cf_fault *fault);
 

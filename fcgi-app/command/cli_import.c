@@ -40,14 +40,49 @@ CF_CLI_OPTIONS_CHECK(options);
 
 /* ---- the ledger ---- */
 
-static enum cf_err ask_post(void *context, const char *route, struct cf_str body, int *status,
-                            struct cf_buf *answer, struct cf_fault *fault)
+struct posting {
+  struct cf_str left; /* of the body */
+  struct cf_import_turn *turn;
+  struct cf_buf *answer;
+};
+
+/* Its end, which is the empty piece, waits for its turn. */
+static enum cf_err posting_body(void *context, void *out, size_t max, size_t *n)
+{
+  struct posting *p = context;
+  *n = p->left.n < max ? p->left.n : max;
+  if (*n == 0)
+    return p->turn != NULL ? cf_import_turn_wait(p->turn) : CF_OK;
+  memcpy(out, p->left.p, *n);
+  p->left = (struct cf_str){p->left.p + *n, p->left.n - *n};
+  return CF_OK;
+}
+
+static enum cf_err posting_answer(void *context, const void *piece, size_t n)
+{
+  struct posting *p = context;
+  cf_buf_put(p->answer, piece, n);
+  return p->answer->err;
+}
+
+static enum cf_err ask_post(void *context, const char *route, struct cf_str body,
+                            struct cf_import_turn *turn, int *status, struct cf_buf *answer,
+                            struct cf_fault *fault)
 {
   struct cf_cli *cli = context;
+  struct posting posting = {body, turn, answer};
   bool events = strcmp(route, CF_IMPORT_EVENTS) == 0;
-  return cf_ask_text(cli->asker, "POST", route, cf_str_from(events ? "batch=1&long=cut" : ""),
-                     events ? "application/x-ndjson" : "application/json", body, status, answer,
-                     fault);
+  const struct cf_ask ask = {
+      .method = "POST",
+      .path = route,
+      .query = cf_str_from(events ? "batch=1&long=cut" : ""),
+      .content_type = events ? "application/x-ndjson" : "application/json",
+      .body_n = body.n,
+      .context = &posting,
+      .body = posting_body,
+      .answer = posting_answer,
+  };
+  return cf_ask(cli->asker, &ask, status, fault);
 }
 
 /* The ledger's import key, which only the local admin is told. */

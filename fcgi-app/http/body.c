@@ -36,6 +36,7 @@ struct intake {
   bool gzip_ended; /* stands behind a whole member */
   struct cf_unpacker *zstd;
   size_t window; /* what is charged for its memory */
+  uint64_t stop; /* so much of it; UINT64_MAX: to its end */
 };
 
 void cf_body_fini(struct cf_body *body)
@@ -200,9 +201,9 @@ static enum cf_err take_in(struct intake *in, struct cf_request *rq, uint64_t ma
 {
   uint64_t total = 0;
   enum cf_err err = CF_OK;
-  while (err == CF_OK && !rq->body_ended) {
-    size_t n = 0;
-    err = read_chunk(rq, chunk, size, &n);
+  while (err == CF_OK && !rq->body_ended && total < in->stop) {
+    size_t n = 0, room = in->stop - total < size ? (size_t)(in->stop - total) : size;
+    err = read_chunk(rq, chunk, room, &n);
     if (err == CF_OK && total == 0)
       err = open_coding(in, chunk, n);
     total += n;
@@ -245,12 +246,12 @@ static enum cf_err error_explain(enum cf_err err, uint64_t max, struct cf_fault 
   }
 }
 
-enum cf_err cf_body_read(struct cf_charge *charge, struct cf_request *rq, uint64_t max,
-                         struct cf_body *body, struct cf_fault *fault)
+static enum cf_err body_read(struct cf_charge *charge, struct cf_request *rq, uint64_t max,
+                             bool ahead, struct cf_body *body, struct cf_fault *fault)
 {
   struct cf_body made = {.charge = charge};
   uint64_t before = charge->n, said = length_said(rq);
-  struct intake in = {.body = &made};
+  struct intake in = {.body = &made, .stop = ahead && said > 0 ? said : UINT64_MAX};
   uint8_t *chunk = NULL;
   cf_buf_init(&made.data, (size_t)(max * CF_BODY_INFLATE));
   enum cf_err err = choose_coding(&in, rq, fault);
@@ -272,4 +273,28 @@ out:
   if (err == CF_OK)
     *body = made;
   return err;
+}
+
+enum cf_err cf_body_read(struct cf_charge *charge, struct cf_request *rq, uint64_t max,
+                         struct cf_body *body, struct cf_fault *fault)
+{
+  return body_read(charge, rq, max, false, body, fault);
+}
+
+enum cf_err cf_body_read_ahead(struct cf_charge *charge, struct cf_request *rq, uint64_t max,
+                               struct cf_body *body, struct cf_fault *fault)
+{
+  return body_read(charge, rq, max, rq->transport->door == CF_DOOR_ADMIN, body, fault);
+}
+
+enum cf_err cf_body_end(struct cf_request *rq, struct cf_fault *fault)
+{
+  uint8_t more;
+  size_t n = 0;
+  if (rq->body_ended)
+    return CF_OK;
+  enum cf_err err = rq->transport->read(rq->transport->context, &more, 1, &n);
+  rq->body_ended = err == CF_OK && n == 0;
+  return n == 0 ? err
+                : cf_fail(fault, CF_E_SYNTAX, NULL, "the body is longer than its CONTENT_LENGTH");
 }

@@ -279,21 +279,23 @@ static void posting_free(struct posting *p)
   free(p);
 }
 
-/* Read the events; the caller, who may have taken his time over the body, is
- * still who he was. */
+/* Read the events, and then see the body's end, which says that they are meant;
+ * the caller, who may have taken his time over it, is still who he was. */
 static enum cf_err body_take(struct posting *p)
 {
   struct cf_call *call = p->call;
   struct cf_ingest *in = &p->in;
   struct cf_body body = {.charge = NULL};
-  enum cf_err err =
-      cf_body_read(&call->charge, call->request, call->app->conf->max_body, &body, &call->fault);
+  enum cf_err err = cf_body_read_ahead(&call->charge, call->request, call->app->conf->max_body,
+                                       &body, &call->fault);
   if (err == CF_OK)
     err = cf_ingest_read(in, cf_buf_str(&body.data), call->app->conf->max_batch, &call->fault);
   if (err == CF_OK && in->batch && p->options.receipt)
     err = cf_fail(&call->fault, CF_E_PARAMETER, "receipt",
                   "a receipt is of one event; ask GET /v1/receipts/{seq} for those of a batch");
   cf_body_fini(&body);
+  if (err == CF_OK)
+    err = cf_body_end(call->request, &call->fault);
   if (err == CF_OK)
     err = cf_auth_still(call->app->auth, &call->who, cf_clock_now_us(), &call->fault);
   return err == CF_OK ? cf_ingest_prepare(in, &call->fault) : err;

@@ -22,9 +22,19 @@
 
 #define CF_IMPORT_LINES 2000       /* of a batch, at most */
 #define CF_IMPORT_BYTES (4u << 20) /* of a batch, about */
+#define CF_IMPORT_AHEAD 2          /* batches on their way, while one more is made */
 
 #define CF_IMPORT_EVENTS "/v1/events"
 #define CF_IMPORT_GAPS   "/v1/gaps"
+
+/* The turn of a batch on its way: requests are made ready ahead of it, and
+ * taken in the order in which their lines were added. */
+struct cf_import_turn;
+/* To be called by rules.post when all of the body is passed on, but for its
+ * end, without which the ledger takes nothing of it. CF_OK: what was added
+ * before is in the ledger, and the end may follow. CF_E_PEER: it will not be
+ * soon, and the request is to be broken off: give this. */
+CF_MUST enum cf_err cf_import_turn_wait(struct cf_import_turn *turn);
 
 /* How to import. */
 struct cf_import_rules {
@@ -38,10 +48,13 @@ struct cf_import_rules {
   int64_t patience_us;
   bool (*stopped)(void); /* true: give up waiting */
   /* POST the body to that route: CF_IMPORT_EVENTS, which gets NDJSON, with
-   * ?batch=1&long=cut, or CF_IMPORT_GAPS, which gets JSON. The answer's body is
-   * appended to answer. CF_E_UNKNOWN, CF_E_PEER, CF_E_NOTREADY: try again. */
-  enum cf_err (*post)(void *context, const char *route, struct cf_str body, int *status,
-                      struct cf_buf *answer, struct cf_fault *fault);
+   * ?batch=1&long=cut, or CF_IMPORT_GAPS, which gets JSON. turn: to be waited
+   * for; NULL: nothing is on its way before it. The answer's body is appended
+   * to answer. CF_E_UNKNOWN, CF_E_PEER, CF_E_NOTREADY: try again. Called by
+   * CF_IMPORT_AHEAD threads at a time, at most. */
+  enum cf_err (*post)(void *context, const char *route, struct cf_str body,
+                      struct cf_import_turn *turn, int *status, struct cf_buf *answer,
+                      struct cf_fault *fault);
   void *context;
 };
 
@@ -89,9 +102,11 @@ bool cf_import_full(const struct cf_import *import);
  * forgotten, and the next call begins with what was refused. */
 CF_MUST enum cf_err cf_import_send(struct cf_import *import, struct cf_fault *fault);
 
-/* The same, but what was added goes on its way while more is added: a thread
- * calls rules.post and rules.stopped. One batch is on its way at a time; the
- * errors are those of the one before. */
+/* The same, but what was added goes on its way while more is added: threads
+ * call rules.post and rules.stopped. CF_IMPORT_AHEAD batches are on their way
+ * at a time, and each is in the ledger before anything of the next one is; the
+ * errors are those of one before, and no later one is sent until it is tried
+ * again. */
 CF_MUST enum cf_err cf_import_pass(struct cf_import *import, struct cf_fault *fault);
 /* Wait until nothing is on its way. The errors of cf_import_send. */
 CF_MUST enum cf_err cf_import_wait(struct cf_import *import, struct cf_fault *fault);

@@ -284,6 +284,38 @@ START_TEST(test_says_too_long)
 }
 END_TEST
 
+/* ---- ahead of its end ---- */
+
+/* Of the command's word for its length, and of that alone, it is read before
+ * its end is there. */
+START_TEST(test_ahead)
+{
+  fill(100000);
+  memory.transport.door = _i == 0 ? CF_DOOR_ADMIN : CF_DOOR_WEB;
+  ck_assert_ok(cf_memory_param(&memory, "CONTENT_LENGTH", "70000"));
+  cf_memory_body(&memory, cf_buf_str(&sent));
+  ck_assert_ok(cf_body_read_ahead(&charge, &request, MAX, &body, &fault));
+  ck_assert_uint_eq(body.data.n, _i == 0 ? 70000 : 100000);
+  ck_assert(request.body_ended == (_i != 0));
+  ck_assert_err(cf_body_end(&request, &fault), _i == 0 ? CF_E_SYNTAX : CF_OK);
+}
+END_TEST
+
+START_TEST(test_ahead_ends)
+{
+  fill(100000);
+  memory.transport.door = CF_DOOR_ADMIN;
+  if (_i == 0)
+    ck_assert_ok(cf_memory_param(&memory, "CONTENT_LENGTH", "100000"));
+  cf_memory_body(&memory, cf_buf_str(&sent));
+  ck_assert_ok(cf_body_read_ahead(&charge, &request, MAX, &body, &fault));
+  ck_assert_uint_eq(body.data.n, 100000);
+  ck_assert(request.body_ended == (_i != 0));
+  ck_assert_ok(cf_body_end(&request, &fault));
+  ck_assert(request.body_ended);
+}
+END_TEST
+
 int main(void)
 {
   const struct cf_test tests[] = {
@@ -305,6 +337,8 @@ int main(void)
       {.tcase = "limits", .test = test_charges},
       {.tcase = "limits", .test = test_fills_memory, .loops = 6},
       {.tcase = "limits", .test = test_says_too_long},
+      {.tcase = "ahead", .test = test_ahead, .loops = 2, .setup = setup, .teardown = teardown},
+      {.tcase = "ahead", .test = test_ahead_ends, .loops = 2},
   };
   return cf_test_run("body", tests, CF_COUNT(tests));
 }

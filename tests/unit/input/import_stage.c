@@ -4,6 +4,9 @@
 
 #include "tests/unit/input/import_stage.h"
 
+#include <poll.h>
+#include <pthread.h>
+
 /* ---- a ledger ---- */
 
 struct import_event import_events[IMPORT_EVENTS_MAX];
@@ -16,6 +19,31 @@ bool import_stop;
 struct cf_json *import_gap;
 
 static size_t troubles_at;
+
+/* Two requests may be on their way; one of them has its turn. */
+static pthread_mutex_t entering = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t entered = PTHREAD_COND_INITIALIZER;
+unsigned import_entered, import_broken_off, import_hold;
+int import_slow_ms;
+
+/* The first one waits in the middle until so many have come, and then for a
+ * while that a later one would need to overtake it. */
+static enum cf_err enter(struct cf_import_turn *turn)
+{
+  pthread_mutex_lock(&entering);
+  bool first = import_entered++ == 0;
+  pthread_cond_broadcast(&entered);
+  pthread_mutex_unlock(&entering);
+  enum cf_err err = turn != NULL ? cf_import_turn_wait(turn) : CF_OK;
+  pthread_mutex_lock(&entering);
+  while (first && import_entered < import_hold)
+    pthread_cond_wait(&entered, &entering);
+  import_broken_off += err != CF_OK;
+  pthread_mutex_unlock(&entering);
+  if (first && import_hold > 0)
+    poll(NULL, 0, 20);
+  return err;
+}
 
 static int judge(struct cf_str text, struct cf_str id)
 {
@@ -54,12 +82,17 @@ static void take(struct cf_str body, struct cf_buf *answer, int *status)
   cf_buf_fini(&errors);
 }
 
-static enum cf_err post(void *context, const char *route, struct cf_str body, int *status,
-                        struct cf_buf *answer, struct cf_fault *fault)
+static enum cf_err post(void *context, const char *route, struct cf_str body,
+                        struct cf_import_turn *turn, int *status, struct cf_buf *answer,
+                        struct cf_fault *fault)
 {
   ck_assert_ptr_eq(context, import_events);
   ck_assert_uint_gt(body.n, 0);
+  enum cf_err early = enter(turn);
+  if (early != CF_OK)
+    return early;
   import_posts++;
+  poll(NULL, 0, import_slow_ms);
   *status = 0;
   struct import_trouble trouble = troubles_at < import_troubles_n
                                       ? import_troubles[troubles_at++]

@@ -20,6 +20,11 @@ extern size_t import_events_n;
 extern unsigned import_posts;
 extern struct cf_json *import_gap; /* the last one that was told */
 
+/* Requests that came, and those of them that were broken off before their end.
+ * The first one is in work until so many have come. */
+extern unsigned import_entered, import_broken_off, import_hold;
+extern int import_slow_ms; /* each of them takes so long */
+
 /* What the next posts come to: a status, or an error; applied: the events are
  * taken nevertheless. */
 struct import_trouble {

@@ -451,7 +451,14 @@ START_TEST(test_gap)
 }
 END_TEST
 
-/* ---- one batch on its way while the next is made ---- */
+/* ---- batches on their way while the next is made ---- */
+
+static void check_order(void)
+{
+  for (size_t i = 0; i + 1 < import_events_n; i++)
+    ck_assert_int_lt(atoi(strchr(import_events[i].id, '.') + 1),
+                     atoi(strchr(import_events[i + 1].id, '.') + 1));
+}
 
 START_TEST(test_pass)
 {
@@ -466,9 +473,45 @@ START_TEST(test_pass)
   ck_assert_ok(cf_import_send(import, NULL));
   import_check(11, 11, 0, 5);
   ck_assert_uint_eq(import_events_n, 11);
-  for (unsigned i = 0; i + 1 < 11; i++) /* in the order in which they were added */
-    ck_assert_int_lt(atoi(strchr(import_events[i].id, '.') + 1),
-                     atoi(strchr(import_events[i + 1].id, '.') + 1));
+  check_order();
+}
+END_TEST
+
+/* A request comes while the one before it is in work, and nothing of it is
+ * taken before that one is. */
+START_TEST(test_pass_ahead)
+{
+  import_hold = 2;
+  for (unsigned i = 0; i < 6; i++) {
+    import_add(LINE);
+    import_add("text");
+    ck_assert_ok(cf_import_pass(import, NULL));
+  }
+  ck_assert_ok(cf_import_wait(import, NULL));
+  import_check(12, 12, 0, 6);
+  ck_assert_uint_eq(import_posts, 6);
+  ck_assert_uint_eq(import_entered - import_broken_off, 6);
+  check_order();
+}
+END_TEST
+
+/* Where one has to be sent again, the one that was made ready behind it is
+ * broken off, and comes after it. */
+START_TEST(test_pass_ahead_waits)
+{
+  import_hold = 2;
+  import_troubles[0] = passing[_i];
+  import_troubles_n = 1;
+  for (unsigned i = 0; i < 3; i++) {
+    import_add(LINE);
+    ck_assert_ok(cf_import_pass(import, NULL));
+  }
+  ck_assert_ok(cf_import_wait(import, NULL));
+  import_check(3, passing[_i].applied ? 2 : 3, passing[_i].applied, 0);
+  ck_assert_uint_eq(import_events_n, 3);
+  ck_assert_uint_eq(import_entered - import_broken_off, 4);
+  ck_assert_uint_eq(import_posts, 4);
+  check_order();
 }
 END_TEST
 
@@ -486,7 +529,24 @@ START_TEST(test_pass_refused)
 }
 END_TEST
 
-/* The error comes with the next call, and nothing is forgotten. */
+/* A ledger that is slow is not sent what it would have to let go again. */
+START_TEST(test_pass_slow)
+{
+  import_slow_ms = 150;
+  for (unsigned i = 0; i < 5; i++) {
+    import_add(LINE);
+    ck_assert_ok(cf_import_pass(import, NULL));
+  }
+  ck_assert_ok(cf_import_wait(import, NULL));
+  import_check(5, 5, 0, 0);
+  ck_assert_uint_eq(import_posts, 5);
+  ck_assert_uint_le(import_broken_off, 1);
+  check_order();
+}
+END_TEST
+
+/* The error comes with a later call; what was passed on meanwhile is not sent,
+ * and nothing is forgotten. */
 START_TEST(test_pass_fails)
 {
   struct cf_fault fault = {.detail = ""};
@@ -495,11 +555,17 @@ START_TEST(test_pass_fails)
   import_add(LINE);
   ck_assert_ok(cf_import_pass(import, NULL));
   import_add("text");
+  ck_assert_ok(cf_import_pass(import, &fault));
+  import_add("more");
   ck_assert_err(cf_import_pass(import, &fault), CF_E_LOCKED);
   ck_assert_str_eq(fault.detail, "trouble");
   import_check(0, 0, 0, 0);
+  ck_assert_uint_eq(import_events_n, 0);
+  if (_i == 0)
+    ck_assert_ok(cf_import_pass(import, NULL));
   ck_assert_ok(cf_import_send(import, NULL));
-  import_check(2, 2, 0, 1);
+  import_check(3, 3, 0, 2);
+  check_order();
 }
 END_TEST
 
@@ -534,7 +600,10 @@ int main(void)
       {.tcase = "import", .test = test_full_by_bytes},
       {.tcase = "import", .test = test_pass},
       {.tcase = "import", .test = test_pass_refused},
-      {.tcase = "import", .test = test_pass_fails},
+      {.tcase = "import", .test = test_pass_ahead},
+      {.tcase = "import", .test = test_pass_ahead_waits, .loops = CF_COUNT(passing)},
+      {.tcase = "import", .test = test_pass_slow},
+      {.tcase = "import", .test = test_pass_fails, .loops = 2},
       {.tcase = "import", .test = test_pass_left},
       {.tcase = "import", .test = test_ids_of_lines},
       {.tcase = "import", .test = test_gap, .loops = 3},

@@ -179,6 +179,62 @@ START_TEST(test_writer_by_the_command)
 }
 END_TEST
 
+/* ---- a body's end ---- */
+
+static enum cf_err (*read_memory)(void *context, void *out, size_t max, size_t *n);
+static struct cf_ledger_state state_at_end;
+static enum cf_err end_err;
+
+static enum cf_err read_to_end(void *context, void *out, size_t max, size_t *n)
+{
+  enum cf_err err = read_memory(context, out, max, n);
+  if (err != CF_OK || *n > 0)
+    return err;
+  cf_ledger_state(stage_ledger, &state_at_end);
+  return end_err;
+}
+
+/* What is read of the command ahead of its end is taken when that comes, and
+ * not before; where it is broken off it is not. */
+START_TEST(test_end_of_the_body)
+{
+  static const char body[] = "{\"action\":\"x\",\"id\":\"a\"}\n{\"action\":\"x\",\"id\":\"b\"}\n";
+  struct cf_ledger_state before, after;
+  struct cf_memory memory;
+  char length[24];
+  snprintf(length, sizeof length, "%zu", strlen(body));
+  cf_memory_init(&memory, CF_DOOR_ADMIN);
+  ck_assert_ok(cf_memory_param(&memory, "REQUEST_METHOD", "POST"));
+  ck_assert_ok(cf_memory_param(&memory, "PATH_INFO", "/v1/events"));
+  ck_assert_ok(cf_memory_param(&memory, "QUERY_STRING", "batch=1"));
+  ck_assert_ok(cf_memory_param(&memory, "CONTENT_LENGTH", length));
+  cf_memory_body(&memory, cf_str_from(body));
+  read_memory = memory.transport.read;
+  memory.transport.read = read_to_end;
+  end_err = _i == 0 ? CF_OK : CF_E_PEER;
+  cf_ledger_state(stage_ledger, &before);
+  cf_app_serve(stage_app, &memory.transport);
+  cf_ledger_state(stage_ledger, &after);
+  ck_assert_uint_eq(state_at_end.size, before.size);
+  ck_assert_uint_eq(after.size, before.size + (_i == 0 ? 2 : 0));
+  cf_memory_fini(&memory);
+}
+END_TEST
+
+/* The command's body is as long as it says. */
+START_TEST(test_longer_body)
+{
+  ck_answer(
+      ask((struct ask){.method = "POST",
+                       .path = "/v1/events?batch=1",
+                       .body = "{\"action\":\"x\",\"id\":\"a\"}\n{\"action\":\"x\",\"id\":\"b\"}\n",
+                       .door = CF_DOOR_ADMIN,
+                       .vars = {"CONTENT_LENGTH", "24"}}),
+      422);
+  ck_assert_int_eq(count("id=a"), 0);
+}
+END_TEST
+
 static void trust_carol(void)
 {
   stage_set("trust", "remote_user");
@@ -552,6 +608,8 @@ int main(void)
        .teardown = stage_teardown},
       {.tcase = "batch", .test = test_batch_errors},
       {.tcase = "batch", .test = test_losses},
+      {.tcase = "batch", .test = test_end_of_the_body, .loops = 2},
+      {.tcase = "batch", .test = test_longer_body},
       {.tcase = "gaps", .test = test_gap, .setup = stage_setup_roles, .teardown = stage_teardown},
       {.tcase = "gaps", .test = test_bad_gap, .loops = CF_COUNT(bad_gaps)},
       {.tcase = "trust",

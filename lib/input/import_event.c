@@ -36,7 +36,12 @@ void cf_import_head(const struct cf_import *im, const struct cf_line *first,
 
 void cf_import_id_of_place(const char head[CF_HEAD_N + 1], uint64_t offset, char id[CF_IMPORT_ID_N])
 {
-  snprintf(id, CF_IMPORT_ID_N, "%s.%" PRIu64, head, offset);
+  struct cf_buf b;
+  cf_buf_fixed(&b, id, CF_IMPORT_ID_N);
+  cf_buf_put(&b, head, CF_HEAD_N);
+  cf_buf_putc(&b, '.');
+  cf_buf_put_u64(&b, offset);
+  (void)cf_buf_cstr(&b);
 }
 
 void cf_import_id_of_line(const struct cf_import *im, struct cf_str line, uint32_t repeats,

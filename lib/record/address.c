@@ -12,19 +12,39 @@
 
 static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
+/* Four numbers up to 255 without zeros in front, with points between them: what
+ * inet_pton takes too. */
+static bool read_v4(struct cf_str s, uint8_t out[4])
+{
+  size_t at = 0;
+  for (unsigned i = 0; i < 4; i++) {
+    if (i > 0 && (at == s.n || s.p[at++] != '.'))
+      return false;
+    size_t begin = at;
+    unsigned v = 0;
+    while (at < s.n && at < begin + 3 && s.p[at] >= '0' && s.p[at] <= '9')
+      v = v * 10 + (unsigned)(s.p[at++] - '0');
+    if (at == begin || v > 255 || (s.p[begin] == '0' && at > begin + 1))
+      return false;
+    out[i] = (uint8_t)v;
+  }
+  return at == s.n;
+}
+
 /* The sixteen bytes of an address in any form that RFC 4291 or dotted decimal
  * allows. */
 static enum cf_err read_any(struct cf_str s, uint8_t out[16])
 {
   char text[INET6_ADDRSTRLEN];
-  if (s.n == 0 || s.n >= sizeof text || memchr(s.p, 0, s.n) != NULL)
-    return CF_E_SYNTAX;
-  memcpy(text, s.p, s.n);
-  text[s.n] = 0;
-  if (inet_pton(AF_INET, text, out + 12) == 1) {
+  if (read_v4(s, out + 12)) {
     memcpy(out, mapped, sizeof mapped);
     return CF_OK;
   }
+  if (s.n == 0 || s.n >= sizeof text || memchr(s.p, 0, s.n) != NULL ||
+      memchr(s.p, ':', s.n) == NULL)
+    return CF_E_SYNTAX;
+  memcpy(text, s.p, s.n);
+  text[s.n] = 0;
   return inet_pton(AF_INET6, text, out) == 1 ? CF_OK : CF_E_SYNTAX;
 }
 

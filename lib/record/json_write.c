@@ -52,11 +52,29 @@ static size_t put_odd(struct cf_buf *b, const uint8_t *p, size_t n)
   return length == 0 ? 1 : length;
 }
 
+/* Put a string that stands for itself, as most do. */
+static void put_plain(struct cf_buf *b, struct cf_str s)
+{
+  uint8_t *p = cf_buf_grow(b, s.n + 2);
+  if (p == NULL)
+    return;
+  p[0] = '"';
+  if (s.n > 0)
+    memcpy(p + 1, s.p, s.n);
+  p[s.n + 1] = '"';
+}
+
 void cf_json_put_str(struct cf_buf *b, struct cf_str s)
 {
   const uint8_t *p = (const uint8_t *)s.p;
+  size_t plain = cf_text_plain(p, s.n);
+  if (plain == s.n) {
+    put_plain(b, s);
+    return;
+  }
   cf_buf_putc(b, '"');
-  for (size_t i = 0; i < s.n;) {
+  cf_buf_put(b, p, plain);
+  for (size_t i = plain; i < s.n;) {
     size_t run = cf_text_plain(p + i, s.n - i);
     cf_buf_put(b, p + i, run);
     i += run;
@@ -66,18 +84,18 @@ void cf_json_put_str(struct cf_buf *b, struct cf_str s)
   cf_buf_putc(b, '"');
 }
 
-static void put_comma(struct cf_buf *b)
-{
-  if (b->n > 0 && b->p[b->n - 1] != '{' && b->p[b->n - 1] != '[')
-    cf_buf_putc(b, ',');
-}
-
 void cf_json_put_name(struct cf_buf *b, const char *name)
 {
-  put_comma(b);
-  cf_buf_putc(b, '"');
-  cf_buf_puts(b, name);
-  cf_buf_put(b, "\":", 2);
+  bool comma = b->n > 0 && b->p[b->n - 1] != '{' && b->p[b->n - 1] != '[';
+  size_t n = strlen(name);
+  uint8_t *p = cf_buf_grow(b, comma + n + 3);
+  if (p == NULL)
+    return;
+  if (comma)
+    *p++ = ',';
+  *p++ = '"';
+  memcpy(p, name, n);
+  memcpy(p + n, "\":", 2);
 }
 
 void cf_json_put_member(struct cf_buf *b, const char *name, struct cf_str value)

@@ -5,6 +5,8 @@
 
 #include "lib/record/schema.h"
 
+#include <arpa/inet.h>
+
 #include "lib/record/address.h"
 #include "tests/unit/cf_test.h"
 
@@ -221,6 +223,30 @@ START_TEST(test_address_with_nul)
 }
 END_TEST
 
+/* Nearly an address, and now and then one: as the library reads it. */
+START_TEST(test_address_as_others)
+{
+  static const char *const pieces[] = {"0",   "00",  "1",   "9",  "10", "99",   "127", "199",
+                                       "255", "256", "300", "1a", "ff", "abcd", ".",   ":"};
+  uint64_t state = 1;
+  size_t good = 0;
+  for (int round = 0; round < 200000; round++) {
+    char text[64] = "";
+    uint8_t want[16] = {[10] = 0xff, [11] = 0xff}, got[16];
+    for (uint64_t i = 0, n = cf_test_random(&state, 10); i < n; i++) {
+      bool between = i % 2 == 1 && cf_test_random(&state, 20) > 0;
+      strcat(text, between ? "." : pieces[cf_test_random(&state, CF_COUNT(pieces))]);
+    }
+    bool is = inet_pton(AF_INET, text, want + 12) == 1 || inet_pton(AF_INET6, text, want) == 1;
+    ck_assert_err(cf_address_bytes(cf_str_from(text), got), is ? CF_OK : CF_E_SYNTAX);
+    if (is)
+      ck_assert_bytes(got, 16, want, 16);
+    good += is;
+  }
+  ck_assert_uint_gt(good, 500);
+}
+END_TEST
+
 static const struct {
   const char *block, *first, *last;
 } blocks[] = {
@@ -272,6 +298,7 @@ int main(void)
       {.tcase = "values", .test = test_value, .loops = CF_COUNT(values)},
       {.tcase = "addresses", .test = test_address, .loops = CF_COUNT(addresses)},
       {.tcase = "addresses", .test = test_address_with_nul},
+      {.tcase = "addresses", .test = test_address_as_others},
       {.tcase = "addresses", .test = test_block, .loops = CF_COUNT(blocks)},
   };
   return cf_test_run("schema", tests, CF_COUNT(tests));

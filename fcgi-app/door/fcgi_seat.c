@@ -103,13 +103,23 @@ void cf_seat_take(struct cf_seats *seats, unsigned worker, struct cf_seat **plac
 
 /* ---- the transport ---- */
 
+/* As FCGX_GetParam, which goes into each name there is: most of them differ in
+ * their first letter. */
+static const char *variable_get(const struct cf_seat *s, const char *name)
+{
+  size_t n = strlen(name);
+
+  for (char **p = s->request.envp; *p != NULL; p++)
+    if (**p == *name && strncmp(*p, name, n) == 0 && (*p)[n] == '=')
+      return *p + n + 1;
+  return NULL;
+}
+
 static const char *transport_param(void *context, const char *name)
 {
   struct cf_seat *s = context;
 
-  if (cf_hidden(name, s->peer))
-    return NULL;
-  return FCGX_GetParam(name, s->request.envp);
+  return cf_hidden(name, s->peer) ? NULL : variable_get(s, name);
 }
 
 static enum cf_err transport_each_param(void *context,
@@ -188,6 +198,19 @@ static enum cf_err write_end(struct cf_seat *s, bool done, size_t n)
   return CF_E_PEER;
 }
 
+/* Where libfcgi has room for it nothing is sent yet, and nobody waited for. */
+static enum cf_err part_write(struct cf_seat *s, const char *p, int n)
+{
+  FCGX_Stream *out = s->request.out;
+
+  if (n <= out->stop - out->wrNext) {
+    cf_pace_count(&s->answer, 0, (size_t)n);
+    return FCGX_PutStr(p, n, out) == n ? CF_OK : CF_E_PEER;
+  }
+  write_begin(s);
+  return write_end(s, FCGX_PutStr(p, n, out) >= 0, (size_t)n);
+}
+
 static enum cf_err transport_write(void *context, const void *p, size_t n)
 {
   struct cf_seat *s = context;
@@ -195,10 +218,7 @@ static enum cf_err transport_write(void *context, const void *p, size_t n)
 
   while (n > 0) {
     int part = n < WRITE_MAX ? (int)n : WRITE_MAX;
-    if (s->failed)
-      return CF_E_PEER;
-    write_begin(s);
-    enum cf_err err = write_end(s, FCGX_PutStr(at, part, s->request.out) >= 0, (size_t)part);
+    enum cf_err err = s->failed ? CF_E_PEER : part_write(s, at, part);
     if (err != CF_OK)
       return err;
     at += part;
@@ -251,7 +271,7 @@ static bool transport_leave(void *context)
 
 static enum cf_door door_of(struct cf_seat *s)
 {
-  const char *mark = FCGX_GetParam(CF_HIDDEN_DOOR, s->request.envp);
+  const char *mark = variable_get(s, CF_HIDDEN_DOOR);
   unsigned uid;
 
   if (!s->seats->job->owner_door || mark == NULL)
@@ -344,10 +364,9 @@ static void request_begin(struct cf_seat *s)
   enum cf_door door = door_of(s);
 
   s->failed = false;
-  s->peer = door == CF_DOOR_ADMIN
-                ? CF_PEER_ADMIN
-                : cf_peers_look(&s->seats->job->peers, s->request.ipcFd,
-                                FCGX_GetParam("REMOTE_ADDR", s->request.envp) != NULL);
+  s->peer = door == CF_DOOR_ADMIN ? CF_PEER_ADMIN
+                                  : cf_peers_look(&s->seats->job->peers, s->request.ipcFd,
+                                                  variable_get(s, "REMOTE_ADDR") != NULL);
   s->transport = (struct cf_transport){
       .context = s,
       .door = door,

@@ -61,6 +61,8 @@ static bool says_lines(const struct cf_request *rq)
 static void count_losses(struct cf_call *call, const struct cf_ingest *in)
 {
   uint64_t counts[CF_ERR_N] = {0};
+  if (in->rejected == 0)
+    return;
   for (size_t i = 0; i < in->n; i++)
     counts[in->items[i].err]++;
   for (unsigned err = CF_OK + 1; err < CF_ERR_N; err++)

@@ -270,11 +270,20 @@ enum cf_err cf_walk_unit_time(struct cf_walk *w, const struct cf_stretch *s, uin
   return err;
 }
 
-enum cf_err cf_walk_time(struct cf_walk *w, const struct cf_stretch *s, uint32_t offset,
+/* One alone may be known to the unit already. */
+static enum cf_err time_alone(struct cf_walk *w, const struct cf_stretch *s, uint32_t offset,
+                              int64_t *t_us)
+{
+  enum cf_err err = cf_turn_work(w->query->turn);
+
+  return err == CF_OK ? cf_view_times(w->view, s->i, offset, 1, t_us) : err;
+}
+
+enum cf_err cf_walk_time(struct cf_walk *w, const struct cf_stretch *s, uint32_t offset, bool alone,
                          int64_t *t_us)
 {
   const struct cf_record *record = NULL;
-  enum cf_err err = cf_walk_unit_time(w, s, offset, t_us);
+  enum cf_err err = alone ? time_alone(w, s, offset, t_us) : cf_walk_unit_time(w, s, offset, t_us);
 
   if (err != CF_E_DAMAGED)
     return err;

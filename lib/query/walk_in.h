@@ -56,9 +56,10 @@ uint32_t cf_walk_next(const struct cf_walk *w, const struct cf_bits *bits, uint3
 CF_MUST enum cf_err cf_walk_unit_time(struct cf_walk *w, const struct cf_stretch *s,
                                       uint32_t offset, int64_t *t_us);
 /* The effective time of the record at an offset: from the unit's times, else
- * from the record. CF_E_DAMAGED, written into w->end. */
+ * from the record. alone: of its run of times no other one is wanted.
+ * CF_E_DAMAGED, written into w->end. */
 CF_MUST enum cf_err cf_walk_time(struct cf_walk *w, const struct cf_stretch *s, uint32_t offset,
-                                 int64_t *t_us);
+                                 bool alone, int64_t *t_us);
 /* Has the time ended that this page may take? Never before it has moved. */
 bool cf_walk_late(const struct cf_walk *w);
 /* End the page here: there is more. */

@@ -127,11 +127,21 @@ static enum cf_err spans_read(struct cf_walk *w, struct gathering *g)
   return err == CF_E_DAMAGED ? CF_OK : err;
 }
 
+/* Is it the only candidate of its run? */
+static bool is_alone(const struct cf_bits *bits, uint32_t offset)
+{
+  uint32_t first = offset - offset % CF_TIMES_RUN;
+  uint32_t before = offset > first ? cf_bits_prev(bits, offset - 1) : UINT32_MAX;
+
+  return (before == UINT32_MAX || before < first) &&
+         cf_bits_next(bits, offset + 1) - first >= CF_TIMES_RUN;
+}
+
 static enum cf_err spot_gather(struct cf_walk *w, const struct gathering *g, uint32_t offset,
                                struct heap *h)
 {
   struct cf_spot spot = {0, g->stretch->unit.first + offset};
-  enum cf_err err = cf_walk_time(w, g->stretch, offset, &spot.time_us);
+  enum cf_err err = cf_walk_time(w, g->stretch, offset, is_alone(&g->bits, offset), &spot.time_us);
 
   if (err != CF_OK)
     return err;

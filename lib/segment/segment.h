@@ -121,7 +121,8 @@ CF_MUST enum cf_err cf_segment_pages_check(const char *directory,
 struct cf_segment_pool;
 struct cf_segment;
 /* Of cache, in bytes, half is for the filters of ids, an eighth for parts that
- * were opened, a 64th for what finds nothing, the rest for pages of open files.
+ * were opened, a 64th for what finds nothing, half as much for times of single
+ * records, the rest for pages of open files.
  * The filters of values have as much as half of it, beside it. */
 CF_MUST enum cf_err cf_segment_pool_new(const char *directory, uint64_t cache,
                                         const uint8_t fingerprint_key[16],
@@ -207,7 +208,7 @@ CF_MUST enum cf_err cf_segment_hashes(struct cf_segment *s, uint32_t offset, uin
  * CF_E_NOTFOUND in a file of layout 1, which has all of them. */
 CF_MUST enum cf_err cf_segment_leaves(struct cf_segment *s, uint32_t offset,
                                       struct cf_leaves_kept *kept);
-/* n effective times from offset on. */
+/* n effective times from offset on. One that is asked for alone is kept. */
 CF_MUST enum cf_err cf_segment_times(struct cf_segment *s, uint32_t offset, uint32_t n,
                                      int64_t *out);
 /* The spans of its first n times; those of layout 1 are cf_segment_span. */

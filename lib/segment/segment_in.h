@@ -157,6 +157,10 @@ enum cf_err cf_segment_spoil(struct cf_segment *s, enum cf_err err, const char *
 struct cf_made;
 struct cf_made *cf_segment_pool_made(struct cf_segment_pool *pool);
 
+/* The times that it keeps (known_times_in.h). */
+struct cf_known_times;
+struct cf_known_times *cf_segment_pool_times(struct cf_segment_pool *pool);
+
 /* The note that it was made with replaces b's content; may be empty. */
 CF_MUST enum cf_err cf_segment_checkpoint(struct cf_segment *s, struct cf_buf *b);
 

@@ -12,6 +12,7 @@
 #include "lib/base/die.h"
 #include "lib/segment/barren_in.h"
 #include "lib/segment/filters_in.h"
+#include "lib/segment/known_times_in.h"
 #include "lib/segment/made_in.h"
 #include "lib/segment/parts.h"
 #include "lib/segment/value_filter_in.h"
@@ -21,9 +22,10 @@
 #define FILE_CACHE  ((384u << 10) + CF_DICTIONARY_MEMORY)
 #define OPEN_MIN    4u
 #define FILTERS_MIN (4u << 20) /* bytes */
-/* of the memory for all: for opened parts, for what finds nothing */
+/* of the memory for all: for opened parts, for what finds nothing, for times */
 #define PARTS_SHARE  8
 #define BARREN_SHARE 64
+#define TIMES_SHARE  128
 
 struct cf_segment_pool {
   pthread_mutex_t lock;
@@ -39,13 +41,14 @@ struct cf_segment_pool {
   struct cf_made made;
   struct cf_value_filters values;
   struct cf_barren barren;
+  struct cf_known_times times;
 };
 
 enum cf_err cf_segment_pool_new(const char *directory, uint64_t cache,
                                 const uint8_t fingerprint_key[16], struct cf_segment_pool **out)
 {
   struct cf_segment_pool *pool = calloc(1, sizeof *pool);
-  uint64_t pages = cache / 2 - cache / PARTS_SHARE - cache / BARREN_SHARE;
+  uint64_t pages = cache / 2 - cache / PARTS_SHARE - cache / BARREN_SHARE - cache / TIMES_SHARE;
   uint64_t files = pages / FILE_CACHE;
 
   if (pool == NULL || (pool->directory = strdup(directory)) == NULL) {
@@ -64,6 +67,7 @@ enum cf_err cf_segment_pool_new(const char *directory, uint64_t cache,
   cf_made_init(&pool->made);
   cf_value_filters_init(&pool->values, cache / 2 < FILTERS_MIN ? FILTERS_MIN : (size_t)(cache / 2));
   cf_barren_init(&pool->barren, (size_t)(cache / BARREN_SHARE));
+  cf_known_times_init(&pool->times, (size_t)(cache / TIMES_SHARE));
   *out = pool;
   return CF_OK;
 }
@@ -71,6 +75,11 @@ enum cf_err cf_segment_pool_new(const char *directory, uint64_t cache,
 struct cf_made *cf_segment_pool_made(struct cf_segment_pool *pool)
 {
   return &pool->made;
+}
+
+struct cf_known_times *cf_segment_pool_times(struct cf_segment_pool *pool)
+{
+  return &pool->times;
 }
 
 struct cf_parts *cf_segment_pool_parts(struct cf_segment_pool *pool)
@@ -192,6 +201,7 @@ void cf_segment_pool_free(struct cf_segment_pool *pool)
   cf_made_fini(&pool->made);
   cf_value_filters_fini(&pool->values);
   cf_barren_fini(&pool->barren);
+  cf_known_times_fini(&pool->times);
   pthread_mutex_destroy(&pool->lock);
   free(pool->directory);
   free(pool);

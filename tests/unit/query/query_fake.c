@@ -171,9 +171,10 @@ static enum cf_err view_search(struct cf_view *v, size_t i, struct cf_str needle
 static enum cf_err view_times(struct cf_view *v, size_t i, uint32_t offset, uint32_t n,
                               int64_t *out)
 {
-  const struct fake_view *view = (const struct fake_view *)v;
+  struct fake_view *view = (struct fake_view *)v;
   const struct cf_unit *u = &view->units[i];
 
+  view->times_read += n;
   if (n == 0 || u->first + offset + n > u->end)
     abort();
   for (uint32_t k = 0; k < n; k++)
@@ -218,6 +219,37 @@ static enum cf_err view_block(struct cf_view *v, uint64_t first, struct cf_block
   return CF_OK;
 }
 
+/* All that the block's records are written with. */
+static void put_texts(const struct cf_block *block, struct cf_buf *b)
+{
+  for (unsigned i = 0; i < block->n; i++) {
+    cf_buf_putstr(b, block->record[i].public_text);
+    for (unsigned c = 0; c < CF_C_N; c++)
+      cf_buf_putstr(b, block->record[i].payload[c]);
+  }
+}
+
+/* Of a block that has none that is wanted there is no record. */
+static enum cf_err view_record(struct cf_view *v, uint64_t seq, const struct cf_block_look *look,
+                               struct cf_block *block)
+{
+  struct fake_view *view = (struct fake_view *)v;
+  struct cf_buf b;
+
+  enum cf_err err = view_block(v, seq - seq % 64, block);
+  block->none = false;
+  if (err != CF_OK || look == NULL)
+    return err;
+  cf_buf_init(&b, SIZE_MAX);
+  put_texts(block, &b);
+  block->none = !look->may(look->context, cf_buf_str(&b));
+  for (unsigned i = 0; block->none && i < block->n; i++)
+    block->record[i].public_text.p = NULL; /* whoever reads it ends */
+  view->unwanted += block->none;
+  cf_buf_fini(&b);
+  return err;
+}
+
 static bool view_lost(struct cf_view *v, size_t i)
 {
   const struct fake_view *view = (const struct fake_view *)v;
@@ -253,6 +285,7 @@ static const struct cf_view_calls fake_calls = {.free = view_free,
                                                 .times = view_times,
                                                 .spans = view_spans,
                                                 .block = view_block,
+                                                .record = view_record,
                                                 .lost = view_lost,
                                                 .hashes = view_hashes,
                                                 .checkpoint = view_checkpoint};

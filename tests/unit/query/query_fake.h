@@ -29,6 +29,8 @@ struct fake_view {
   unsigned blocks_read;
   unsigned matches;
   unsigned spans_read;
+  unsigned times_read; /* how many of them */
+  unsigned unwanted;   /* blocks without a record that a question wants */
 };
 /* Cut at random multiples of 64 into about units_n units. */
 void fake_view_make(struct fake *f, uint64_t size, size_t units_n, struct fake_view *view);

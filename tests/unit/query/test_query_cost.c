@@ -182,6 +182,72 @@ START_TEST(test_own_times)
 }
 END_TEST
 
+/* By time, of a run with one candidate its time alone is asked for, of one with
+ * more all. */
+START_TEST(test_times_alone)
+{
+  static const struct {
+    uint64_t second; /* seq of another candidate in the first run */
+    unsigned times;
+  } rows[] = {{1000, 4}, {255, 256 + 2}, {6, 256 + 2}};
+  struct fake_view view;
+  struct cf_page_end end;
+  struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
+
+  for (size_t i = 0; i < fake.n; i++) {
+    bool is = i == 5 || i == 256 || i == 511 + 256 || i == rows[_i].second;
+    fake.facts[i].pick[CF_M_ACTION] = is ? 0 : FAKE_ABSENT;
+  }
+  fake_view_make(&fake, fake.n, 1, &view);
+  view.units[0].end = fake.n;
+  view.units_n = 1;
+  ask_url("action=login&sort=time&kind=all", &view, &got, &end);
+  ck_assert_uint_eq(view.times_read, rows[_i].times);
+  free(got.seq);
+}
+END_TEST
+
+/* What is searched for is looked for in a block's bytes before its records, of
+ * which there are none then. */
+START_TEST(test_unwanted_blocks)
+{
+  static const char *const urls[] = {"q=is-nowhere-at-all", "q=is-nowhere-at-all&sort=time",
+                                     "q=is-nowhere-at-all&order=asc"};
+  struct fake_view view;
+  struct cf_page_end end;
+  struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
+
+  fake_view_make(&fake, fake.n, 3, &view);
+  for (size_t i = 0; i < view.units_n; i++)
+    view.grams_damaged[i] = true;
+  ask_url(urls[_i], &view, &got, &end);
+  ck_assert(end.rows == 0 && !end.has_more);
+  ck_assert_uint_ge(view.unwanted, (unsigned)fake.n / 64);
+  free(got.seq);
+}
+END_TEST
+
+/* A block that was left unread in one round has its records read for their
+ * times in the next one. */
+START_TEST(test_unwanted_block_is_wanted)
+{
+  struct fake_view view;
+  struct cf_page_end end;
+  struct list got = {malloc((fake.n + 1) * sizeof *got.seq), 0};
+
+  for (size_t i = 0; i < 128; i++)
+    fake.facts[i].time_us = fake.facts[i].record.time_us = FAKE_EPOCH_US;
+  fake_view_make(&fake, 128, 1, &view);
+  view.units[0].end = 128;
+  view.units_n = 1;
+  view.grams_damaged[0] = view.times_damaged[0] = true;
+  ask_url("q=is-nowhere-at-all&sort=time&limit=1&kind=all", &view, &got, &end);
+  ck_assert(end.rows == 0 && !end.has_more);
+  ck_assert_uint_ge(view.unwanted, 2);
+  free(got.seq);
+}
+END_TEST
+
 int main(void)
 {
   const struct cf_test tests[] = {
@@ -190,6 +256,9 @@ int main(void)
       {.tcase = "cost", .test = test_barren, .loops = 8},
       {.tcase = "cost", .test = test_promising_first, .loops = 2},
       {.tcase = "cost", .test = test_own_times, .loops = 4},
+      {.tcase = "cost", .test = test_times_alone, .loops = 3},
+      {.tcase = "cost", .test = test_unwanted_blocks, .loops = 3},
+      {.tcase = "cost", .test = test_unwanted_block_is_wanted},
   };
   return cf_test_run("query_cost", tests, CF_COUNT(tests));
 }

@@ -173,6 +173,11 @@ static void serve_relay(void *context, struct cf_transport *t)
     cf_problem_answer(t, err);
 }
 
+void door_listen(void)
+{
+  ck_assert_ok(cf_socket_listen_owner(&door_conf, door_dir, &door_owner_fd, NULL));
+}
+
 void door_start_owner(void)
 {
   struct cf_fcgi_job job = {.threads = door_threads,
@@ -182,7 +187,8 @@ void door_start_owner(void)
                             .body_timeout_us = door_body_timeout_us,
                             .serve = door_serve_stub};
 
-  ck_assert_ok(cf_socket_listen_owner(&door_conf, door_dir, &door_owner_fd, NULL));
+  if (door_owner_fd < 0)
+    door_listen();
   job.listener = door_owner_fd;
   ck_assert_ok(cf_fcgi_start(&job, &door_owner, NULL));
 }

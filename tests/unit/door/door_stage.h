@@ -26,6 +26,8 @@ extern int64_t door_body_timeout_us; /* of the owner that is started next */
 void door_set_up(void);
 void door_set_up_both(void);
 void door_tear_down(void);
+/* What is said between the two is there when the owner begins. */
+void door_listen(void);
 void door_start_owner(void);
 void door_stop_owner(void);
 

@@ -234,15 +234,17 @@ START_TEST(test_seats_of_workers)
 END_TEST
 
 /* Twice as many as there are workers wait, and the workers are free; one more
- * stays with its worker, and so does who keeps its connection. */
+ * stays with its worker, and so does who keeps its connection. (And who
+ * connects some time before he asks: here all have asked before.) */
 START_TEST(test_later)
 {
   int fds[LEFT_MAX];
   struct door_client c = {.left = 10};
 
-  check_answer(ask_with(SAYS(LATER("\x01"))), "stayed");
+  door_listen();
   for (unsigned i = 0; i < LEFT_MAX; i++)
     fds[i] = ask_with(SAYS(LATER("\x00")));
+  door_start_owner();
   wait_for_left(LEFT_MAX);
   ck_assert_ok(door_ask(door_connect_owner(), &c, "POST", "echo", NULL));
   door_check_echo(&c, "web", 10);
@@ -252,6 +254,7 @@ START_TEST(test_later)
     check_answer(fds[i], "late");
   while (cf_fcgi_idle_us(door_owner) == 0) /* who brought the last may not be back yet */
     usleep(1000);
+  check_answer(ask_with(SAYS(LATER("\x01"))), "stayed");
 }
 END_TEST
 
@@ -292,8 +295,10 @@ static void *answer_in_a_while(void *arg)
 START_TEST(test_stop_waits_for_later)
 {
   pthread_t thread;
-  int fd = ask_with(SAYS(LATER("\x00")));
 
+  door_listen();
+  int fd = ask_with(SAYS(LATER("\x00")));
+  door_start_owner();
   wait_for_left(1);
   ck_assert_int_eq(cf_fcgi_idle_us(door_owner), 0);
   ck_assert_int_eq(pthread_create(&thread, NULL, answer_in_a_while, NULL), 0);
@@ -391,9 +396,9 @@ int main(void)
       {.tcase = "peers", .test = test_peer_byte_by_byte, .loops = CF_COUNT(peers)},
       {.tcase = "peers", .test = test_trickle_behind_answer, .loops = CF_COUNT(unread)},
       {.tcase = "peers", .test = test_stop_waits_for_no_peer, .loops = CF_COUNT(keepers)},
+      {.tcase = "peers", .test = test_later_not_behind_others, .loops = 2},
       {.tcase = "seats", .test = test_seats_of_workers},
-      {.tcase = "later", .test = test_later, .setup = door_set_up_both, .teardown = door_tear_down},
-      {.tcase = "later", .test = test_later_not_behind_others, .loops = 2},
+      {.tcase = "later", .test = test_later, .setup = door_set_up, .teardown = door_tear_down},
       {.tcase = "later", .test = test_stop_waits_for_later},
       {.tcase = "many",
        .test = test_all_workers_come,

@@ -18,15 +18,27 @@ void cf_node_hash(const uint8_t left[CF_HASH_N], const uint8_t right[CF_HASH_N],
   cf_sha256_1(in, sizeof in, out);
 }
 
+/* The n nodes over 2n hashes, beside each other. */
+static void nodes_hash(const uint8_t *below, size_t n, uint8_t *out)
+{
+  struct cf_sha256_text text[CF_LEAVES_N / 2];
+  for (size_t i = 0; i < n; i++)
+    text[i] = (struct cf_sha256_text){.head = CF_STR("\1"),
+                                      .body = {(const char *)below + i * 2 * CF_HASH_N,
+                                               (size_t)2 * CF_HASH_N},
+                                      .out = out + i * CF_HASH_N};
+  cf_sha256_each(text, n);
+}
+
 void cf_fold(const uint8_t *hashes, size_t n, uint8_t out[CF_HASH_N])
 {
   CF_ASSERT(n >= 1 && n <= CF_LEAVES_N && (n & (n - 1)) == 0);
-  uint8_t row[CF_LEAVES_N / 2][CF_HASH_N];
+  uint8_t all[CF_LEAVES_N][CF_HASH_N], (*row)[CF_HASH_N] = all; /* row after row */
   const uint8_t *from = hashes;
-  for (; n > 1; n /= 2) {
-    for (size_t i = 0; i < n / 2; i++)
-      cf_node_hash(from + 2 * i * CF_HASH_N, from + (2 * i + 1) * CF_HASH_N, row[i]);
+  for (n /= 2; n > 0; n /= 2) {
+    nodes_hash(from, n, row[0]);
     from = row[0];
+    row += n;
   }
   memmove(out, from, CF_HASH_N);
 }

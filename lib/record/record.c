@@ -23,17 +23,26 @@ static uint8_t *text_append(uint8_t *p, const void *from, size_t n)
   return p + n;
 }
 
-void cf_commitment(enum cf_compartment compartment, uint64_t seq, const uint8_t salt[CF_HASH_N],
-                   struct cf_str payload, uint8_t c[CF_HASH_N])
+#define COMMITMENT_VERSION "counterfoil/v1/"
+#define COMMITMENT_HEAD_N  (sizeof COMMITMENT_VERSION + 16 + 8 + CF_HASH_N)
+
+/* What is hashed in front of the payload. */
+static struct cf_str commitment_head(enum cf_compartment compartment, uint64_t seq,
+                                     const uint8_t salt[CF_HASH_N], uint8_t head[COMMITMENT_HEAD_N])
 {
-  static const char version[] = "counterfoil/v1/";
   const char *name = cf_compartment_names[compartment];
-  uint8_t head[sizeof version + 16 + 8 + CF_HASH_N];
-  uint8_t *p = text_append(head, version, sizeof version - 1);
+  uint8_t *p = text_append(head, COMMITMENT_VERSION, sizeof COMMITMENT_VERSION - 1);
   p = text_append(p, name, strlen(name) + 1);
   cf_u64_put(p, seq);
   p = text_append(p + 8, salt, CF_HASH_N);
-  cf_sha256((struct cf_str[]){{(const char *)head, (size_t)(p - head)}, payload}, 2, c);
+  return (struct cf_str){(const char *)head, (size_t)(p - head)};
+}
+
+void cf_commitment(enum cf_compartment compartment, uint64_t seq, const uint8_t salt[CF_HASH_N],
+                   struct cf_str payload, uint8_t c[CF_HASH_N])
+{
+  uint8_t head[COMMITMENT_HEAD_N];
+  cf_sha256((struct cf_str[]){commitment_head(compartment, seq, salt, head), payload}, 2, c);
 }
 
 void cf_leaf_hash(struct cf_str leaf, uint8_t hash[CF_HASH_N])
@@ -67,30 +76,37 @@ static void put_head(const struct cf_record *r, const uint8_t prev[CF_HASH_N], s
   cf_buf_putc(b, '"');
 }
 
-static void put_compartment(const struct cf_record *r, unsigned c, const uint8_t salt[CF_HASH_N],
-                            struct cf_buf *b)
+/* Of each compartment that r has. */
+static void commitments_make(const struct cf_record *r, const uint8_t salts[CF_C_N][CF_HASH_N],
+                             uint8_t commitment[CF_C_N][CF_HASH_N])
 {
-  uint8_t commitment[CF_HASH_N];
-  if (r->payload[c].n > 0)
-    cf_commitment((enum cf_compartment)c, r->seq, salt, r->payload[c], commitment);
-  else if (r->gone[c] != NULL)
-    memcpy(commitment, r->gone[c], CF_HASH_N);
-  else
-    return;
-  put_hash(b, cf_compartment_names[c], commitment);
+  uint8_t head[CF_C_N][COMMITMENT_HEAD_N];
+  struct cf_sha256_text text[CF_C_N];
+  size_t n = 0;
+  for (enum cf_compartment c = 0; c < CF_C_N; c++)
+    if (r->payload[c].n > 0)
+      text[n++] = (struct cf_sha256_text){.head = commitment_head(c, r->seq, salts[c], head[c]),
+                                          .body = r->payload[c],
+                                          .out = commitment[c]};
+    else if (r->gone[c] != NULL)
+      memcpy(commitment[c], r->gone[c], CF_HASH_N);
+  cf_sha256_each(text, n);
 }
 
 void cf_leaf_put(const struct cf_record *r, const uint8_t prev[CF_HASH_N],
                  const uint8_t salts[CF_C_N][CF_HASH_N], struct cf_buf *b, uint8_t hash[CF_HASH_N])
 {
+  uint8_t commitment[CF_C_N][CF_HASH_N];
   size_t start = b->n;
   put_head(r, prev, b);
   if (r->public_text.n > 0) {
     cf_buf_putc(b, ',');
     cf_buf_putstr(b, r->public_text);
   }
+  commitments_make(r, salts, commitment);
   for (unsigned c = 0; c < CF_C_N; c++)
-    put_compartment(r, c, salts[c], b);
+    if (r->payload[c].n > 0 || r->gone[c] != NULL)
+      put_hash(b, cf_compartment_names[c], commitment[c]);
   cf_buf_putc(b, '}');
   struct cf_str all = cf_buf_str(b);
   cf_leaf_hash((struct cf_str){all.n > start ? all.p + start : "", all.n - start}, hash);

@@ -283,6 +283,23 @@ bool cf_pages_read(const struct cf_pages *pages, uint64_t k, uint8_t *p)
   return cf_equal(sum, pages->sums + k * CF_HASH_N, sizeof sum);
 }
 
+size_t cf_pages_read_some(const struct cf_pages *pages, uint64_t k, size_t n, uint8_t *p)
+{
+  struct cf_sha256_text text[CF_PAGES_AT_ONCE] = {{.out = NULL}};
+  uint8_t sum[CF_PAGES_AT_ONCE][CF_HASH_N];
+  size_t there = 0, good = 0;
+
+  CF_ASSERT(n <= CF_PAGES_AT_ONCE && k <= pages->n && n <= pages->n - k);
+  for (; there < n && file_read(pages->fd, (k + there) * pages->page, p, pages->page); there++) {
+    text[there] = (struct cf_sha256_text){.body = {(char *)p, pages->page}, .out = sum[there]};
+    p += pages->page;
+  }
+  cf_sha256_each(text, there);
+  while (good < there && cf_equal(sum[good], pages->sums + (k + good) * CF_HASH_N, CF_HASH_N))
+    good++;
+  return good;
+}
+
 enum cf_err cf_pages_read_head(struct cf_pages *pages, struct cf_fault *fault)
 {
   uint8_t *first = malloc(pages->page);

@@ -54,6 +54,11 @@ void cf_pages_free(struct cf_pages *pages); /* NULL is harmless */
  * one that was written; what stands in p then is not to be looked at. */
 CF_MUST bool cf_pages_read(const struct cf_pages *pages, uint64_t k, uint8_t *p);
 
+/* Read the n ≤ CF_PAGES_AT_ONCE pages from k on, n times pages->page bytes: how
+ * many of them, from the first on, are those that were written. */
+#define CF_PAGES_AT_ONCE 4
+size_t cf_pages_read_some(const struct cf_pages *pages, uint64_t k, size_t n, uint8_t *p);
+
 /* Fill in `head`. */
 CF_MUST enum cf_err cf_pages_read_head(struct cf_pages *pages, struct cf_fault *fault);
 

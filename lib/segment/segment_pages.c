@@ -14,14 +14,19 @@
 static enum cf_err first_bad(const struct cf_pages *pages, uint64_t from, uint64_t n, uint64_t *bad)
 {
   uint64_t end = from >= pages->n || n >= pages->n - from ? pages->n : from + n;
-  uint8_t *page = malloc(pages->page);
+  uint8_t *room = malloc((size_t)CF_PAGES_AT_ONCE * pages->page);
+  bool good = true;
 
-  if (page == NULL)
+  if (room == NULL)
     return CF_E_NOMEM;
-  while (from < end && cf_pages_read(pages, from, page))
-    from++;
-  free(page);
-  *bad = from < end ? from : pages->n;
+  while (from < end && good) {
+    size_t some = end - from < CF_PAGES_AT_ONCE ? (size_t)(end - from) : CF_PAGES_AT_ONCE;
+    size_t fit = cf_pages_read_some(pages, from, some, room);
+    from += fit;
+    good = fit == some;
+  }
+  free(room);
+  *bad = good ? pages->n : from;
   return CF_OK;
 }
 

@@ -75,6 +75,48 @@ START_TEST(test_sha256_parts)
 }
 END_TEST
 
+/* Side by side they have the digests that each has by itself: heads and bodies
+ * around the ends of blocks, as many as there are, next to shorter and longer
+ * ones. */
+START_TEST(test_sha256_each)
+{
+  static const size_t heads[] = {0, 1, 55, 56, 62, 63, 64, 65, 127, CF_SHA256_HEAD_MAX};
+  static const size_t bodies[] = {0, 1, 2, 8, 54, 55, 56, 63, 64, 65, 119, 120, 128, 500, 4096};
+  enum { MAX = 11 };
+  struct cf_sha256_text text[MAX];
+  uint8_t out[MAX][CF_HASH_N], hash[CF_HASH_N];
+  size_t n = (size_t)_i, seed = 0;
+  char bytes[5000];
+
+  for (size_t i = 0; i < sizeof bytes; i++)
+    bytes[i] = (char)(i * 7 + i / 256);
+  for (size_t k = 0; k < CF_COUNT(heads) * CF_COUNT(bodies); k++) {
+    for (size_t i = 0; i < n; i++, seed++)
+      text[i] = (struct cf_sha256_text){.head = {bytes + i, heads[seed % CF_COUNT(heads)]},
+                                        .body = {bytes + 200 + k,
+                                                 bodies[seed / CF_COUNT(heads) % CF_COUNT(bodies)]},
+                                        .out = out[i]};
+    cf_sha256_each(text, n);
+    for (size_t i = 0; i < n; i++) {
+      cf_sha256((struct cf_str[]){text[i].head, text[i].body}, 2, hash);
+      ck_assert_bytes(out[i], CF_HASH_N, hash, sizeof hash);
+    }
+    seed += n == 0 || k % 3 != 0 ? 0 : CF_COUNT(heads) - 1;
+  }
+}
+END_TEST
+
+/* What is empty need not be anywhere. */
+START_TEST(test_sha256_each_empty)
+{
+  uint8_t hash[CF_HASH_N];
+
+  cf_sha256_each(NULL, 0);
+  cf_sha256_each(&(struct cf_sha256_text){.out = hash}, 1);
+  ck_assert_hex(hash, sizeof hash, digests[0].hash);
+}
+END_TEST
+
 /* RFC 4231. A key or text of one byte repeated is given as that byte and a
  * count. */
 static const struct {
@@ -340,6 +382,8 @@ int main(void)
   const struct cf_test tests[] = {
       {.tcase = "hash", .test = test_sha256_vectors, .loops = CF_COUNT(digests)},
       {.tcase = "hash", .test = test_sha256_parts, .loops = 11},
+      {.tcase = "hash", .test = test_sha256_each, .loops = 12},
+      {.tcase = "hash", .test = test_sha256_each_empty},
       {.tcase = "hash", .test = test_hmac_vectors, .loops = CF_COUNT(macs)},
       {.tcase = "keystream", .test = test_keystream_vectors, .loops = CF_COUNT(streams)},
       {.tcase = "keystream", .test = test_keystream_pieces},

@@ -18,33 +18,46 @@
 
 /* ---- entering ---- */
 
-/* Under commit. Readers see the segment in its own place, or in the oldest
+/* Under entering, which keeps segments as they are: those that there will be,
+ * on the heap. The one that enters has its own place, or the oldest
  * generation's. */
-static enum cf_err layout_show(struct cf_ledger *l, const struct cf_segment_meta *meta,
-                               const struct cf_tail *tail)
+static struct cf_segment_meta *segments_with(struct cf_ledger *l,
+                                             const struct cf_segment_meta *meta,
+                                             const struct cf_tail *tail, size_t *n)
+{
+  struct cf_layout *old = cf_layout_get(l);
+  size_t at = old->segments_n;
+  struct cf_segment_meta *segments = malloc((at + 1) * sizeof *segments);
+  *n = at + (tail != NULL);
+  if (segments != NULL) {
+    if (at > 0)
+      memcpy(segments, old->segments, at * sizeof *segments);
+    while (tail == NULL && at > 0 && segments[at - 1].first >= meta->first)
+      at--;
+    segments[at] = *meta;
+  }
+  cf_layout_put(old);
+  return segments;
+}
+
+/* Under commit: readers see these segments. */
+static enum cf_err layout_show(struct cf_ledger *l, const struct cf_segment_meta *segments,
+                               size_t n)
 {
   const struct cf_layout *old = l->layout;
-  size_t n = old->segments_n, at = n, rolled = tail != NULL;
-  struct cf_segment_meta *segments = malloc((n + 1) * sizeof *segments);
-  if (segments == NULL)
-    return CF_E_NOMEM;
-  if (n > 0)
-    memcpy(segments, old->segments, n * sizeof *segments);
-  while (tail == NULL && at > 0 && segments[at - 1].first >= meta->first)
-    at--;
-  segments[at] = *meta;
+  size_t rolled = n - old->segments_n;
   struct cf_layout *layout = NULL;
   enum cf_err err =
-      cf_layout_make(segments, n + rolled, old->tails + rolled, old->tails_n - rolled, &layout);
+      cf_layout_make(segments, n, old->tails + rolled, old->tails_n - rolled, &layout);
   if (err == CF_OK)
     cf_layout_swap(l, layout);
-  free(segments);
   return err;
 }
 
-/* The rows and the record in one append, durable when it returns. */
+/* The rows and the record in one append, durable when it returns. vouched may
+ * be empty. */
 static enum cf_err segment_append(struct cf_ledger *l, const struct cf_segment_meta *meta,
-                                  const struct cf_tail *tail, uint64_t *seq)
+                                  const struct cf_tail *tail, struct cf_str vouched, uint64_t *seq)
 {
   uint8_t first[8], number[CF_TAIL_KEY_N];
   struct cf_event event = {0};
@@ -55,17 +68,22 @@ static enum cf_err segment_append(struct cf_ledger *l, const struct cf_segment_m
   cf_meta_tail_key(tail != NULL ? cf_tail_meta(tail)->number : 0, number);
   cf_buf_init(&value, 4096);
   cf_segment_meta_put(meta, &value);
-  const struct cf_row rows[] = {{.table = CF_TABLE_CATALOGUE,
-                                 .key = {(const char *)first, sizeof first},
-                                 .value = cf_buf_str(&value)},
-                                {.table = CF_TABLE_META,
-                                 .key = {(const char *)number, sizeof number},
-                                 .gone = true}};
+  struct cf_row rows[3] = {{.table = CF_TABLE_CATALOGUE,
+                            .key = {(const char *)first, sizeof first},
+                            .value = cf_buf_str(&value)}};
+  size_t rows_n = 1;
+  if (tail != NULL)
+    rows[rows_n++] = (struct cf_row){.table = CF_TABLE_META,
+                                     .key = {(const char *)number, sizeof number},
+                                     .gone = true};
+  if (vouched.n > 0)
+    rows[rows_n++] =
+        (struct cf_row){.table = CF_TABLE_META, .key = CF_VOUCHED_ROW, .value = vouched};
   struct cf_append append = {.by = CF_BY_LEDGER,
                              .events = &pointer,
                              .n = 1,
                              .rows = rows,
-                             .rows_n = tail != NULL ? 2 : 1,
+                             .rows_n = rows_n,
                              .places = &place};
   enum cf_err err = value.err;
   if (err == CF_OK)
@@ -79,19 +97,36 @@ static enum cf_err segment_append(struct cf_ledger *l, const struct cf_segment_m
   return err;
 }
 
-enum cf_err cf_catalogue_enter(struct cf_ledger *l, const struct cf_segment_meta *meta,
-                               const struct cf_tail *tail)
+static enum cf_err segment_enter(struct cf_ledger *l, const struct cf_segment_meta *meta,
+                                 const struct cf_tail *tail)
 {
   const struct cf_segment_body body = cf_told_body(meta);
+  size_t n = 0;
+  struct cf_segment_meta *segments = segments_with(l, meta, tail, &n);
+  struct cf_buf vouched;
   uint64_t seq = 0;
-  (void)pthread_mutex_lock(&l->entering);
-  enum cf_err err = segment_append(l, meta, tail, &seq);
+  if (segments == NULL)
+    return CF_E_NOMEM;
+  cf_buf_init(&vouched, SIZE_MAX / 2);
+  if (!cf_vouched_make(l, segments, n, meta->first, &vouched))
+    cf_buf_reset(&vouched);
+  enum cf_err err = segment_append(l, meta, tail, cf_buf_str(&vouched), &seq);
   if (err == CF_OK) {
     (void)pthread_mutex_lock(&l->commit);
-    if (layout_show(l, meta, tail) != CF_OK || cf_told_add(&l->told, &body, seq) != CF_OK)
+    if (layout_show(l, segments, n) != CF_OK || cf_told_add(&l->told, &body, seq) != CF_OK)
       cf_die("out of memory while a segment was entered: restart the service");
     (void)pthread_mutex_unlock(&l->commit);
   }
+  cf_buf_fini(&vouched);
+  free(segments);
+  return err;
+}
+
+enum cf_err cf_catalogue_enter(struct cf_ledger *l, const struct cf_segment_meta *meta,
+                               const struct cf_tail *tail)
+{
+  (void)pthread_mutex_lock(&l->entering);
+  enum cf_err err = segment_enter(l, meta, tail);
   (void)pthread_mutex_unlock(&l->entering);
   return err;
 }
@@ -110,53 +145,88 @@ static enum cf_err unit_read(struct cf_view *view, size_t i, struct cf_told *tol
                             block);
 }
 
-static enum cf_err units_read(struct cf_ledger *l, struct cf_view *view, struct cf_told *told)
+/* Those that have records from a seq on. */
+static enum cf_err units_read(struct cf_ledger *l, struct cf_view *view, uint64_t from,
+                              struct cf_told *told)
 {
+  struct cf_unit unit;
   struct cf_block *block = calloc(1, sizeof *block);
   enum cf_err err = block == NULL ? CF_E_NOMEM : CF_OK;
   if (block != NULL)
     cf_block_init(block);
-  for (size_t i = cf_view_units(view); err == CF_OK && i-- > 0;)
-    err = cf_nap_stopped(l) ? CF_E_LEAVING : unit_read(view, i, told, block);
+  for (size_t i = cf_view_units(view); err == CF_OK && i-- > 0;) {
+    cf_view_unit(view, i, &unit);
+    if (unit.end > from)
+      err = cf_nap_stopped(l) ? CF_E_LEAVING : unit_read(view, i, told, block);
+  }
   if (block != NULL)
     cf_block_fini(block);
   free(block);
   return err;
 }
 
-/* Under entering: what was read takes the place of what was known, which may
- * have entered meanwhile. */
-static enum cf_err told_replace(struct cf_ledger *l, struct cf_told *read)
+/* Under entering: what was read, and is vouched for up to a seq, takes the
+ * place of what was known, which may have entered meanwhile. What was vouched
+ * for only until now the chain must tell itself. */
+static enum cf_err told_replace(struct cf_ledger *l, uint64_t vouched, struct cf_told *read)
 {
   enum cf_err err = CF_OK;
   for (size_t i = 0; err == CF_OK && i < l->told.n; i++)
-    err = cf_told_add(read, &l->told.each[i].body, l->told.each[i].seq);
+    if (l->told.each[i].seq >= l->told_vouched)
+      err = cf_told_add(read, &l->told.each[i].body, l->told.each[i].seq);
   if (err != CF_OK)
     return err;
   if (l->told.since > 0)
     cf_told_note(read, l->told.since);
   struct cf_told old = l->told;
   l->told = *read;
+  l->told_vouched = vouched;
   l->told_known = true;
   *read = old;
   return CF_OK;
 }
 
-enum cf_err cf_catalogue_read_told(struct cf_ledger *l)
+/* What the chain tells from a seq on, beside what is known of it up to
+ * there. */
+static enum cf_err told_read_from(struct cf_ledger *l, uint64_t from, struct cf_told *told)
 {
-  struct cf_told told = {0};
   struct cf_view *view = NULL;
   enum cf_err err = cf_view_all(l, &view);
   if (err == CF_OK) {
     cf_view_doubt(view, false); /* each is judged before it is read */
-    err = units_read(l, view, &told);
+    err = units_read(l, view, from, told);
   }
   cf_view_put(view);
   if (err == CF_OK) {
     (void)pthread_mutex_lock(&l->entering);
-    err = told_replace(l, &told);
+    err = told_replace(l, from, told);
     (void)pthread_mutex_unlock(&l->entering);
   }
+  return err;
+}
+
+enum cf_err cf_catalogue_read_told(struct cf_ledger *l)
+{
+  struct cf_told told = {0};
+  enum cf_err err = told_read_from(l, 0, &told);
+  if (err == CF_OK)
+    atomic_store(&l->told_whole, true);
+  cf_told_fini(&told);
+  return err;
+}
+
+/* For a first answer: what is vouched for need not be read. */
+static enum cf_err told_begin(struct cf_ledger *l)
+{
+  struct cf_told told = {0};
+  struct cf_layout *layout = cf_layout_get(l);
+  uint64_t from = 0;
+  enum cf_err err = cf_vouched_read(l, layout, &told, &from);
+  if (err == CF_OK)
+    err = told_read_from(l, from, &told);
+  else if (err == CF_E_NOTFOUND)
+    err = cf_catalogue_read_told(l);
+  cf_layout_put(layout);
   cf_told_fini(&told);
   return err;
 }
@@ -342,7 +412,7 @@ static bool segments_check(struct cf_ledger *l, const struct hearer *hearer)
   bool whole = files_check(l, hearer);
   (void)pthread_mutex_lock(&l->entering);
   struct cf_layout *layout = cf_layout_get(l);
-  whole = whole && l->told_known && !l->told.partial;
+  whole = whole && atomic_load(&l->told_whole) && !l->told.partial;
   if (l->told_known)
     whole = layout_judge(l, layout, hearer) == CF_OK && whole;
   (void)pthread_mutex_unlock(&l->entering);
@@ -364,7 +434,7 @@ bool cf_ledger_segments_each(struct cf_ledger *l,
                              void *context)
 {
   const struct hearer hearer = {each, context};
-  bool known = cf_catalogue_judge(l) == CF_OK;
+  bool known = cf_catalogue_judge_whole(l) == CF_OK;
   return segments_check(l, &hearer) && known;
 }
 
@@ -385,7 +455,7 @@ static enum cf_err catalogue_judge(struct cf_ledger *l)
 {
   enum cf_err err = cf_tails_check(l);
   if (err == CF_OK)
-    err = cf_catalogue_read_told(l);
+    err = told_begin(l);
   if (err == CF_OK)
     err = judge_first(l);
   if (err == CF_OK)
@@ -401,6 +471,12 @@ enum cf_err cf_catalogue_judge(struct cf_ledger *l)
   enum cf_err err = atomic_load(&l->judged) ? CF_OK : catalogue_judge(l);
   (void)pthread_mutex_unlock(&l->judging);
   return err;
+}
+
+enum cf_err cf_catalogue_judge_whole(struct cf_ledger *l)
+{
+  enum cf_err err = cf_catalogue_judge(l);
+  return err == CF_OK && !atomic_load(&l->told_whole) ? cf_catalogue_read_told(l) : err;
 }
 
 enum cf_err cf_view_get(struct cf_ledger *ledger, struct cf_view **view)

@@ -33,6 +33,7 @@ void cf_ledger_free(struct cf_ledger *l)
 {
   cf_layout_put(l->layout);
   cf_told_fini(&l->told);
+  free(atomic_load(&l->vouched));
   cf_segment_pool_free(l->pool);
   cf_turns_free(l->turns);
   cf_levels_fini(&l->levels);

@@ -184,7 +184,10 @@ struct cf_ledger {
   atomic_bool judged;        /* the segments were held against the chain once */
   pthread_mutex_t entering;
   struct cf_told told;
-  bool told_known; /* the chain was read for it */
+  struct cf_vouched *_Atomic vouched; /* of the segments that the start found; NULL: of none */
+  uint64_t told_vouched;              /* what it has of records below that is vouched for */
+  bool told_known;                    /* the chain was read for it, */
+  atomic_bool told_whole;             /* in each segment, which needed no vouching then */
 
   pthread_mutex_t seal;
   struct cf_signer *signer; /* NULL: opened as evidence (copy.c) */
@@ -330,6 +333,36 @@ struct cf_dedupe_ask {
 CF_MUST enum cf_err cf_dedupe(struct cf_ledger *l, struct cf_dedupe_ask *ask, uint32_t n,
                               int64_t now_us);
 
+/* vouched.c */
+struct cf_vouched {
+  size_t n;
+  struct cf_vouched_segment {
+    uint64_t first;
+    uint32_t kinds; /* mask of 1 << enum cf_kind: there may be some */
+    uint8_t digest[CF_HASH_N];
+  } segment[]; /* in order */
+};
+#define CF_VOUCHED_ROW CF_STR("told") /* of meta */
+/* Under entering. Append that row's value as it is with these segments, of
+ * which the one that begins at `entering` is about to be told. false: there is
+ * none, or what was appended is not one. */
+bool cf_vouched_make(struct cf_ledger *l, const struct cf_segment_meta *segments, size_t n,
+                     uint64_t entering, struct cf_buf *value);
+/* Add to told what the chain up to *size tells of the layout's segments.
+ * CF_E_NOTFOUND: nobody vouches for that. CF_E_NOMEM. */
+CF_MUST enum cf_err cf_vouched_read(struct cf_ledger *l, const struct cf_layout *layout,
+                                    struct cf_told *told, uint64_t *size);
+
+/* vouched_kinds.c */
+#define CF_VOUCHED_KINDS_N 4 /* bytes of a segment's mask */
+/* Keep the masks of the layout's segments, the first time. CF_E_NOMEM. */
+CF_MUST enum cf_err cf_vouched_take(struct cf_ledger *l, const struct cf_layout *layout,
+                                    const uint8_t *kinds);
+/* May a sworn segment have records of that kind? false: surely none, as is
+ * vouched for; true before cf_vouched_read. */
+bool cf_vouched_may_have(const struct cf_ledger *l, const struct cf_segment_meta *meta,
+                         unsigned kind);
+
 /* seen.c */
 /* Count a fault of a segment, and tell it with what to do: each once. */
 void cf_segment_seen(struct cf_ledger *l, const struct cf_segment_meta *meta, enum cf_seen what);
@@ -382,6 +415,9 @@ CF_MUST enum cf_err cf_catalogue_read_told(struct cf_ledger *l);
 /* The same, and hold the segments against it, unless that was done since the
  * start: the first one who asks does it, the others wait. */
 CF_MUST enum cf_err cf_catalogue_judge(struct cf_ledger *l);
+/* And read what the first answer could do without, as it is vouched for: after
+ * it each segment has been opened, and its row held against it. */
+CF_MUST enum cf_err cf_catalogue_judge_whole(struct cf_ledger *l);
 /* Was it not read whole, or not at all? */
 bool cf_catalogue_partial(struct cf_ledger *l);
 /* The first segment that begins at `from` or later and is to be looked at whole

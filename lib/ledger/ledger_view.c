@@ -135,11 +135,16 @@ static enum cf_err seen(struct cf_ledger *l, const struct cf_segment_meta *meta,
   return err;
 }
 
+/* Who reads what the chain tells of segments goes by what they hold alone. */
 static bool view_may_match(struct cf_view *view, size_t i, const struct cf_term *term)
 {
   const struct ledger_view *v = view_see(view);
   struct place p = unit_place(v, i);
-  return p.segment == NULL || place_doubted(v, p) ||
+  if (p.segment == NULL || place_doubted(v, p))
+    return true;
+  enum cf_kind kind =
+      term->index == CF_I_KIND && cf_term_is_one(term) ? cf_kind_find(term->first) : CF_K_N;
+  return (kind == CF_K_N || !v->unknown || cf_vouched_may_have(v->l, p.segment, kind)) &&
          cf_segment_may_match(v->l->pool, p.segment, term);
 }
 

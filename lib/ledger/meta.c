@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The ledger's tables: their names, and the rows of `meta` and `catalogue`.
  *
- * meta holds `head`, `secrets`, `origin`, `scrub`, and one `tail` || u64 number
- * for each generation; catalogue holds u64 first → segment. */
+ * meta holds `head`, `secrets`, `origin`, `scrub`, `told`, and one `tail` ||
+ * u64 number for each generation; catalogue holds u64 first → segment. */
 #include "config.h"
 
 #include <stdlib.h>

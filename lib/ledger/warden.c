@@ -12,13 +12,19 @@
 #include "lib/ledger/ledger_in.h"
 
 #define ROUND_US INT64_C(60000000)
+#define FIRST_US INT64_C(1000000)
 #define AGAIN    10 /* rounds after which what was damaged is looked at again */
 
-/* Once the chain is read; damage that keeps it from being read whole is told
- * where it is found, and may be mended. */
+/* Once the chain is read, at the start when those who came first have their
+ * answers; damage that keeps it from being read whole is told where it is
+ * found, and may be mended. */
 static void told_gather(struct cf_ledger *l, unsigned round)
 {
   enum cf_err err = cf_catalogue_judge(l);
+  if (err == CF_OK && round == 0 && !atomic_load(&l->told_whole))
+    (void)cf_nap(l, FIRST_US, NULL);
+  if (err == CF_OK)
+    err = cf_catalogue_judge_whole(l);
   if (err == CF_OK && round > 0 && round % AGAIN == 0 && cf_catalogue_partial(l))
     err = cf_catalogue_read_told(l);
   if (err != CF_OK && err != CF_E_LEAVING)

@@ -275,11 +275,14 @@ static void name_take(void *context, uint64_t first, uint64_t last, const char *
   *(unsigned *)context |= 1u << first / 256;
 }
 
-/* When each was looked at, so many are left; one more has no file. */
+/* When the chain was read whole and each was looked at, so many are left; one
+ * more has no file. */
 static void wait_for_unsworn(unsigned n)
 {
   struct cf_ledger_state state;
   (void)is_shown(1);
+  ck_assert_ok(cf_catalogue_judge_whole(stage_ledger));
+  cf_ledger_segments_check(stage_ledger);
   do {
     usleep(1000);
     cf_ledger_state(stage_ledger, &state);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# A disk that is full: what is said of it, and how soon events are taken when there is room again.
+# A disk that is full: what is said of it, and that events are taken when there is room again.
 . "$(dirname "$0")/../e2e/lib.sh"
 . "$(dirname "$0")/../e2e/servers.sh"
 
@@ -19,17 +19,13 @@ DATA=$TMP/disk/data
 post() { http_as writer --data-binary '{"action":"x"}' /v1/events; }
 fill() { head -c 100M /dev/zero >"$TMP/disk/filler" 2>/dev/null; } # all that is left, and in the tmpfs' way
 room() { rm "$TMP/disk/filler"; }
-taken() { # within so many ms
-  local begin=${EPOCHREALTIME/./} took
-  while :; do
-    post
-    took=$(((${EPOCHREALTIME/./} - begin) / 1000))
-    [ "$STATUS" != 201 ] || break
-    [ "$took" -lt 60000 ] || break
+taken() {
+  local begin=${EPOCHREALTIME/./} end=$((SECONDS + PATIENCE))
+  until post && [ "$STATUS" = 201 ]; do
+    [ "$SECONDS" -le "$end" ] || return 1
     sleep 0.05
   done
-  note "taken after $took ms"
-  [ "$STATUS" = 201 ] && { sanitized || [ "$took" -lt "$1" ]; }
+  note "taken after $(((${EPOCHREALTIME/./} - begin) / 1000)) ms"
 }
 
 make_ledger min_free=200M signer="$TMP/disk/signer" segment_records=256
@@ -51,7 +47,7 @@ like "$STATUS $(json .detail)" "^503 the ledger's disk has [0-9]+ bytes free, an
 like "$(cat "$TMP/log/serve")" "error: $DATA: [0-9]+ bytes are free, and min_free is 8388608: requests get 507" "the log has them and the path"
 is "$(grep -cE 'get 507|could not be answered' "$TMP/log/serve")" 1 "once, not for each request"
 room
-check "events are taken when there is room" taken 2000
+check "events are taken when there is room" taken
 check "by the same process" alive "$SERVE"
 
 note "and one that has room for records, and none for a segment of them"
@@ -62,14 +58,17 @@ serve_start
 ready || die "it does not start again"
 fill
 truncate -s -300K "$TMP/disk/filler"
-"$CF_BUILDDIR/tests/e2e/load" -c 4 -b 50 -t 2 -p full -H "$TMP/token.writer" "$PORT" "$MOUNT/v1/events" >"$TMP/log/load" 2>&1
 answers_full() { post; [ "$STATUS" = 507 ] || [ "$STATUS" = 503 ]; }
+for ((end = SECONDS + PATIENCE; SECONDS <= end; )); do
+  "$CF_BUILDDIR/tests/e2e/load" -c 4 -b 50 -t 2 -p full -H "$TMP/token.writer" "$PORT" "$MOUNT/v1/events" >"$TMP/log/load" 2>&1
+  ! grep -q "a segment could not be written" "$TMP/log/serve" || ! answers_full || break
+done
 check "nothing is taken" answers_full
 like "$(cat "$TMP/log/serve")" "a segment could not be written \\(no-space\\)" "a segment finds no room"
 is "$(grep -cE 'No such file|temporarily unavailable|Success' "$TMP/log/serve")" 0 "no reason is told that is none"
 alive "$SERVE" || { wait "$SERVE"; note "it ended with $?"; serve_start; }
 room
-check "events are taken when there is room" taken 2000
+check "events are taken when there is room" taken
 stop "$SERVE"
 run_conf "and all is well" 0 verify
 finish

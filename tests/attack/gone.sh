@@ -9,6 +9,17 @@ begin gone
 
 post() { http_as writer --data-binary "{\"action\":\"$1\"}" /v1/events; }
 
+# waits_for COMMAND…: it comes true
+waits_for() {
+  local end=$((SECONDS + PATIENCE))
+  until "$@"; do
+    [ "$SECONDS" -le "$end" ] || return 1
+    sleep 0.02
+  done
+}
+is_signed() { [ "$(sed -n 2p "$DATA.signer/state")" -gt "$1" ]; } # is_signed SEQ
+is_unready() { http /readyz && [ "$STATUS" = 503 ]; }
+
 # case_run NAME WHAT COMMAND BACK: what the log names, how it goes, how it is put back (empty: it is lost)
 case_run() {
   local name=$1 what=$2 go=$3 back=$4
@@ -17,9 +28,10 @@ case_run() {
   ready || die "$name: the service does not get ready: $(cat "$TMP/log/serve")"
   post before
   is "$STATUS" 201 "$name: an event before"
+  check "$name: which is signed" waits_for is_signed "$(json .seq)"
   (cd "$TMP" && eval "$go") || die "$name: $go"
   [ ! -e "$DATA.signer" ] || cp -a "$DATA.signer/state" "$TMP/kept"
-  case $what in *lock | *signer | *env/[mt]*) sleep 0.5 ;; esac # they are looked at ten times a second, and before a signature
+  case $what in *lock | *signer | *env/[mt]*) waits_for is_unready ;; esac # only looked at now and then, and before a signature
   post after
   is "$STATUS" 503 "$name: none is acknowledged after it"
   http /readyz

@@ -50,7 +50,7 @@ trail() {
 }
 
 # The acks against the trail: each has a record of an hour in which it was under way. Prints what is missing; with times in KILLS, repeats of the
-# minute before each may be.
+# minute before each may be, and of some seconds after it: so late may be the list.
 compare() {
   awk -v kills="$KILLS" '
     function key(path, p, words) {
@@ -69,7 +69,7 @@ compare() {
       what = $2 " " key($3)
       if (!((what, hour($1)) in there) && !((what, hour($4)) in there)) print "no record of", $0
       excused = 0
-      for (i = 1; i <= killed; i++) if ($1 > kill_at[i] - 60 && $1 <= kill_at[i] + 1) excused = 1
+      for (i = 1; i <= killed; i++) if ($1 > kill_at[i] - 60 && $1 <= kill_at[i] + 5) excused = 1
       if (!excused) answered[what]++
     }
     END { for (what in answered) if (times[what] < answered[what]) print times[what] + 0, "of", answered[what], what }' "$TMP/trail" "$TMP/acks"

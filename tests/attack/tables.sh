@@ -50,7 +50,7 @@ for what in env/catalogue env/tokens env/log.0000000001 lock; do
   for kind in 'mkfifo' 'ln -s /dev/null'; do
     # shellcheck disable=SC2086 # a command and its arguments
     as_user $kind "$DATA/$what"
-    as_user timeout 20 "$CLI" verify --config "$CONF" >"$TMP/out" 2>"$TMP/err" </dev/null
+    as_user timeout "$PATIENCE" "$CLI" verify --config "$CONF" >"$TMP/out" 2>"$TMP/err" </dev/null
     is $? 2 "$kind in the place of $what is refused"
     complains "${what#env/}.*regular" "and named"
     rm "$DATA/$what"
@@ -62,7 +62,7 @@ signer=$(cd "$DATA.signer" && sha256sum -- *)
 for what in segments env; do
   mv "$DATA/$what" "$TMP/kept"
   as_user ln -s ../data.signer "$DATA/$what"
-  as_user timeout 20 "$CLI" verify --config "$CONF" >"$TMP/out" 2>"$TMP/err" </dev/null
+  as_user timeout "$PATIENCE" "$CLI" verify --config "$CONF" >"$TMP/out" 2>"$TMP/err" </dev/null
   is $? 2 "a link in the place of $what is refused"
   complains "director.*link" "and named"
   rm "$DATA/$what"

@@ -186,7 +186,7 @@ broken() {
 }
 
 enough_segments() { [ "$(segments | wc -l)" -ge $((EVENTS / 1024)) ]; }
-for _ in $(seq 100); do
+for ((end = SECONDS + PATIENCE; SECONDS <= end; )); do
   enough_segments && break
   sleep 0.1
 done

@@ -47,7 +47,7 @@ js() {
 }
 
 until_js() {
-  local end=$((SECONDS + 20))
+  local end=$((SECONDS + PATIENCE))
   while [ "$SECONDS" -le "$end" ]; do
     [ "$(js "!!($1)")" != true ] || return 0
     sleep 0.05

@@ -114,7 +114,7 @@ failing_append() {
   for n in $(seq 1 20); do
     failing_request "$n" post_once "fail-$n" '?receipt=1'
     if [[ $STATUS = 2* ]]; then break; fi
-    check "fsync $n of an append fails: no 2xx ($STATUS), the process ends" gone 20 "$SERVE"
+    check "fsync $n of an append fails: no 2xx ($STATUS), the process ends" gone "$PATIENCE" "$SERVE"
     wait "$SERVE" 2>/dev/null
     died=$((died + 1))
     recovered "fsync $n of an append"
@@ -147,7 +147,7 @@ failing_roll() {
       if ! alive "$SERVE" || rolled "$before"; then break; fi
       sleep 0.05
     done
-    gone 2 "$SERVE" || break
+    gone "$([ "$died" -ge 2 ] && echo 2 || echo "$PATIENCE")" "$SERVE" || break
     wait "$SERVE" 2>/dev/null
     died=$((died + 1))
     recovered "fsync $n around a roll"

@@ -82,9 +82,9 @@ each_line_once() { # each_line_once NAME
 
 # ---- tests
 
-state_is_there() { # it is written when the owner has answered
+state_is_there() { # it is written when the owner has answered, and then says that all was read
   local end=$((SECONDS + PATIENCE))
-  until [ -e "$TMP/state" ]; do
+  until grep -q "^$(stat -c '%d %i %s' "$LOG") " "$TMP/state" 2>/dev/null; do
     [ "$SECONDS" -le "$end" ] && alive "$FOLLOW" || return 1
     sleep 0.02
   done
@@ -267,7 +267,7 @@ only_adm() {
   is "$(in_adm "$FOLLOW") $(in_adm "$reader")" "0 1" "only the reader is in adm"
   kill -KILL "$reader"
   write_lines 1
-  gone 20 "$FOLLOW" || kill -KILL "$FOLLOW"
+  gone "$PATIENCE" "$FOLLOW" || kill -KILL "$FOLLOW"
   wait "$FOLLOW"
   is "$? $(grep -c 'process that opens the logs is gone' "$TMP/log/adm")" "2 1" "without its reader it ends, and says so"
   RUN_AS=$RUN_AS_BEFORE

@@ -97,7 +97,13 @@ cli sample 700 >"$TMP/sample"
 http_as writer -H 'Content-Type: application/x-ndjson' --data-binary @"$TMP/sample" /v1/events
 answers "more events" 200
 written() { segments | grep -v '\.new$'; } # whole
-until_written() { for _ in {1..400}; do [ "$(written | wc -l)" -lt 2 ] || return 0; sleep 0.05; done; return 1; }
+until_written() {
+  local end=$((SECONDS + PATIENCE))
+  until [ "$(written | wc -l)" -ge 2 ]; do
+    [ "$SECONDS" -le "$end" ] || return 1
+    sleep 0.05
+  done
+}
 check "segments are written" until_written
 stop "$SERVE"
 FILE=$(written | sed -n 2p)

@@ -162,7 +162,7 @@ if ! sanitized; then
     end=$((SECONDS + PATIENCE))
     until [ -e "$TMP/stall.hangs" ] || [ "$SECONDS" -gt "$end" ]; do sleep 0.02; done
     kill "-$signal" "$stalled"
-    check "SIG$signal: it ends" gone 5 "$stalled"
+    check "SIG$signal: it ends" gone "$PATIENCE" "$stalled"
     check "SIG$signal: and says so" says_in_time own 'told to end while the ledger is being opened'
     check "SIG$signal: the socket is gone" test ! -e "$TMP/sock"
   done
@@ -170,12 +170,12 @@ if ! sanitized; then
 fi
 run_conf "the ledger is whole" 0 verify
 
-check "a service without a ledger ends" gone 30 "$HOPELESS"
+check "a service without a ledger ends" gone "$PATIENCE" "$HOPELESS"
 wait "$HOPELESS"
 is "$?" 2 "with a status that says so"
 like "$(cat "$TMP/log/hopeless")" "cannot serve: .*$TMP/none: there is no ledger: make one with .counterfoil init" "and words"
 check "and takes its socket away" test ! -e "$TMP/hopeless.sock"
-check "so does one whose port is taken" gone 60 "$LATE"
+check "so does one whose port is taken" gone "$PATIENCE" "$LATE"
 wait "$LATE"
 is "$?" 2 "with a status that says so"
 like "$(cat "$TMP/log/late")" "another process listens on 127.0.0.1:$PORT: it is waited for.*127.0.0.1:$PORT: cannot listen \\(choose another port above 1023, or end what listens there\\): Address already in use" "and words"

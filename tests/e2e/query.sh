@@ -99,7 +99,8 @@ for shown in "" --json --wide; do
   run "a question, shown so: $shown" 0 query --config "$CONF" action=day limit=2 $shown
 done
 run "its records" 0 query --config "$CONF" kind=access action=query --json
-is "$(jq '[.events[] | select(.attributes.filter == "action=day")] | length' "$TMP/out")" 1 "it is told once"
+is "$(jq -c '[.events[] | select(.attributes.filter == "action=day") | .recorded[0:13]] | [length > 0, length == (unique | length)]' "$TMP/out")" "[true,true]" \
+  "it is told once an hour"
 
 # ---- following
 

@@ -209,8 +209,8 @@ static enum cf_err open_tail(struct plan *p, uint64_t seq, struct cf_tail **tail
                               .has_prev = true};
   memcpy(meta.prev, hash_before(p, p->fresh_n - (size_t)(p->size - seq)), CF_HASH_N);
   memcpy(meta.sum, p->sum, CF_HASH_N);
-  enum cf_err err = cf_tail_create(p->l->env, p->txn, &meta, p->l->fingerprint_key,
-                                   cf_segment_pool_parts(p->l->pool), &t);
+  enum cf_err err = cf_tail_make(p->l->env, p->txn, &meta, p->l->fingerprint_key,
+                                 cf_segment_pool_parts(p->l->pool), &t);
   if (err != CF_OK)
     return err;
   p->tail[p->tails_n++] = t;

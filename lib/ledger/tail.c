@@ -110,37 +110,22 @@ static enum cf_err tail_new(const struct cf_tail_meta *meta, const uint8_t finge
   return CF_OK;
 }
 
-static enum cf_err open_file(struct cf_tail *t, struct cf_bdb_env *env, struct cf_bdb_txn *txn,
-                             enum cf_bdb_open how)
+static enum cf_err open_file(struct cf_tail *t, struct cf_bdb_env *env, struct cf_bdb_txn *txn)
 {
   char name[32];
   cf_tail_file_name(t->meta.number, name);
-  return cf_bdb_open(env, txn, name, NULL, how, 4096, &t->file);
+  return cf_bdb_open(env, txn, name, NULL, txn != NULL ? CF_BDB_CREATE : CF_BDB_READ, 4096,
+                     &t->file);
 }
 
-enum cf_err cf_tail_create(struct cf_bdb_env *env, struct cf_bdb_txn *txn,
-                           const struct cf_tail_meta *meta, const uint8_t fingerprint_key[16],
-                           struct cf_parts *parts, struct cf_tail **tail)
+enum cf_err cf_tail_make(struct cf_bdb_env *env, struct cf_bdb_txn *txn,
+                         const struct cf_tail_meta *meta, const uint8_t fingerprint_key[16],
+                         struct cf_parts *parts, struct cf_tail **tail)
 {
   struct cf_tail *t = NULL;
   enum cf_err err = tail_new(meta, fingerprint_key, parts, &t);
   if (err == CF_OK)
-    err = open_file(t, env, txn, CF_BDB_CREATE);
-  if (err == CF_OK)
-    *tail = t;
-  else if (t != NULL)
-    tail_free(t);
-  return err;
-}
-
-enum cf_err cf_tail_reopen(struct cf_bdb_env *env, const struct cf_tail_meta *meta,
-                           const uint8_t fingerprint_key[16], struct cf_parts *parts,
-                           struct cf_tail **tail)
-{
-  struct cf_tail *t = NULL;
-  enum cf_err err = tail_new(meta, fingerprint_key, parts, &t);
-  if (err == CF_OK)
-    err = open_file(t, env, NULL, CF_BDB_READ);
+    err = open_file(t, env, txn);
   if (err == CF_OK)
     *tail = t;
   else if (t != NULL)

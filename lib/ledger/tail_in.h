@@ -57,17 +57,13 @@ struct cf_piece {
 struct cf_tail;
 
 /* An empty image for meta, of one reference, whose file in env is created
- * within txn, or, by reopen, is there. parts outlives it: what was opened is
- * kept there, for as long as it is there; NULL where nobody will read.
- * CF_E_NOMEM, CF_E_STORE, CF_E_SPACE, CF_E_DAMAGED; CF_E_NOTFOUND where none
- * is. */
-CF_MUST enum cf_err cf_tail_create(struct cf_bdb_env *env, struct cf_bdb_txn *txn,
-                                   const struct cf_tail_meta *meta,
-                                   const uint8_t fingerprint_key[16], struct cf_parts *parts,
-                                   struct cf_tail **tail);
-CF_MUST enum cf_err cf_tail_reopen(struct cf_bdb_env *env, const struct cf_tail_meta *meta,
-                                   const uint8_t fingerprint_key[16], struct cf_parts *parts,
-                                   struct cf_tail **tail);
+ * within txn, or, where txn is NULL, is there. parts outlives it: what was
+ * opened is kept there, for as long as it is there; NULL where nobody will
+ * read. CF_E_NOMEM, CF_E_STORE, CF_E_SPACE, CF_E_DAMAGED; CF_E_NOTFOUND where
+ * none is. */
+CF_MUST enum cf_err cf_tail_make(struct cf_bdb_env *env, struct cf_bdb_txn *txn,
+                                 const struct cf_tail_meta *meta, const uint8_t fingerprint_key[16],
+                                 struct cf_parts *parts, struct cf_tail **tail);
 /* tail_load.c: one with all that its file holds, which is checked; by a second
  * thread. CF_E_NOMEM, CF_E_STORE, CF_E_SYSTEM, CF_E_DAMAGED (with the place in
  * fault). */

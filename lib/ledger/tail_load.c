@@ -300,7 +300,7 @@ enum cf_err cf_tail_load(struct cf_bdb_env *env, const struct cf_tail_meta *meta
   struct loader *l = loader_new(fingerprint_key, fault);
   if (l == NULL)
     return CF_E_NOMEM;
-  enum cf_err err = cf_tail_reopen(env, meta, fingerprint_key, parts, &l->t);
+  enum cf_err err = cf_tail_make(env, NULL, meta, fingerprint_key, parts, &l->t);
   if (err == CF_E_NOTFOUND) {
     char name[32];
     cf_tail_file_name(meta->number, name);

@@ -14,7 +14,11 @@
 
 #include "lib/base/die.h"
 
-#define LEVEL          1
+#define LEVEL 1
+/* of a block: a larger table than the level has takes no more room, and less
+ * time; nor do matches no shorter than this, the quickest for records */
+#define TABLE_LOG      15
+#define MATCH          7
 #define WINDOW_LOG_MAX 23 /* 8 MiB */
 #define STEP_MAX       (128 * 1024)
 #define DICTIONARY_MIN 256 /* below this the library makes none */
@@ -71,6 +75,8 @@ static ZSTD_CCtx *packer_get(void)
     mine.packer = ZSTD_createCCtx();
     if (mine.packer != NULL) {
       ZSTD_CCtx_setParameter(mine.packer, ZSTD_c_compressionLevel, LEVEL);
+      ZSTD_CCtx_setParameter(mine.packer, ZSTD_c_hashLog, TABLE_LOG);
+      ZSTD_CCtx_setParameter(mine.packer, ZSTD_c_minMatch, MATCH);
       ZSTD_CCtx_setParameter(mine.packer, ZSTD_c_checksumFlag, 1);
     }
   }

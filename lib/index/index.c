@@ -172,17 +172,21 @@ void cf_index_look(const struct cf_index *index, unsigned which, uint64_t finger
     __builtin_prefetch(&ids->slot[fingerprint & (ids->slots - 1)]);
 }
 
+bool cf_index_has(const struct cf_index *index, unsigned which, uint64_t fingerprint)
+{
+  const struct ids *ids = &index->ids[which];
+
+  return ids->n > 0 && ids->slot[id_slot(ids, fingerprint)] != 0;
+}
+
 void cf_index_find(const struct cf_index *index, unsigned which, uint64_t fingerprint,
                    bool (*each)(void *context, uint32_t offset), void *context)
 {
   const struct ids *ids = &index->ids[which];
 
-  if (ids->n == 0)
+  if (!cf_index_has(index, which, fingerprint))
     return;
-  size_t i = id_slot(ids, fingerprint);
-  if (ids->slot[i] == 0)
-    return;
-  uint32_t newest = slot_number(ids->slot[i]);
+  uint32_t newest = slot_number(ids->slot[id_slot(ids, fingerprint)]);
   uint32_t at = newest;
   do
     at = ids->id[at].next;
@@ -283,11 +287,15 @@ void cf_index_keys_settle(const struct cf_buf *b, struct cf_index_keys *keys, si
   }
 }
 
-/* A record's way into the tables. */
+/* A record's way into the tables, and to the ids. */
 struct adding {
   struct cf_index *index;
-  unsigned n;
+  unsigned n, exact_n;
   struct cf_adding table[CF_I_N];
+  struct {
+    unsigned which;
+    uint64_t fingerprint;
+  } exact[CF_I_N];
 };
 
 static void chunk_begin(struct adding *a, unsigned which, const uint8_t *key, size_t n)
@@ -308,27 +316,42 @@ static void begin_date(struct adding *a, int64_t effective_us)
   chunk_begin(a, CF_I_DATE, index->date_key, index->date_n);
 }
 
+static void begin_exact(struct adding *a, unsigned which, uint64_t fingerprint)
+{
+  cf_index_look(a->index, which, fingerprint);
+  a->exact[a->exact_n].which = which;
+  a->exact[a->exact_n++].fingerprint = fingerprint;
+}
+
+static void begin_all(struct adding *a, int64_t effective_us, const struct cf_index_keys *keys)
+{
+  const uint8_t *p = (const uint8_t *)keys->keys.p, *end = p + keys->keys.n;
+
+  if (keys->has_id)
+    begin_exact(a, CF_M_ID, keys->fingerprint);
+  begin_date(a, effective_us);
+  for (; p < end; p += 2 + p[1]) {
+    if (cf_index_is_exact(p[0]))
+      begin_exact(a, p[0], cf_u64_get(p + 2));
+    else
+      chunk_begin(a, p[0], p + 2, p[1]);
+  }
+}
+
 enum cf_err cf_index_add(struct cf_index *index, uint32_t offset, int64_t effective_us,
                          const struct cf_index_keys *keys)
 {
-  const uint8_t *p = (const uint8_t *)keys->keys.p, *end = p + keys->keys.n;
   struct adding a;
   enum cf_err err = CF_OK;
 
   CF_ASSERT(offset < CF_OFFSET_MAX);
   a.index = index;
-  a.n = 0;
-  begin_date(&a, effective_us);
-  for (; p < end && err == CF_OK; p += 2 + p[1]) {
-    if (cf_index_is_exact(p[0]))
-      err = ids_add(&index->ids[p[0]], cf_u64_get(p + 2), offset);
-    else
-      chunk_begin(&a, p[0], p + 2, p[1]);
-  }
-  if (err == CF_OK && keys->has_id)
-    err = ids_add(&index->ids[CF_M_ID], keys->fingerprint, offset);
+  a.n = a.exact_n = 0;
+  begin_all(&a, effective_us, keys);
   for (unsigned i = 0; i < a.n; i++)
     cf_table_look(&a.table[i]);
+  for (unsigned i = 0; i < a.exact_n && err == CF_OK; i++)
+    err = ids_add(&index->ids[a.exact[i].which], a.exact[i].fingerprint, offset);
   for (unsigned i = 0; i < a.n && err == CF_OK; i++)
     err = cf_table_end(&a.table[i], offset);
   return err;

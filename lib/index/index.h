@@ -111,6 +111,7 @@ void cf_index_find(const struct cf_index *index, unsigned which, uint64_t finger
                    bool (*each)(void *context, uint32_t offset), void *context);
 /* It will be asked for this one soon: bring its place from memory. */
 void cf_index_look(const struct cf_index *index, unsigned which, uint64_t fingerprint);
+bool cf_index_has(const struct cf_index *index, unsigned which, uint64_t fingerprint);
 size_t cf_index_memory(const struct cf_index *index);                          /* bytes, about */
 uint64_t cf_index_fingerprint(const struct cf_index *index, struct cf_str id); /* under its key */
 

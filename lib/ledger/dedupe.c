@@ -321,7 +321,7 @@ static enum cf_err search_tail(struct dedupe *d, struct cf_tail *tail)
   for (uint32_t k = 0; err == CF_OK && k < d->n; k++) {
     if (k + TAIL_AHEAD < d->n)
       cf_tail_look_id(tail, d->ask[k + TAIL_AHEAD].fingerprint);
-    if (is_open(d, k))
+    if (is_open(d, k) && cf_tail_has_id(tail, d->ask[k].fingerprint))
       err = search_unit(d, (struct place){.tail = tail}, &d->ask[k]);
   }
   return err;

@@ -452,6 +452,12 @@ void cf_tail_look_id(const struct cf_tail *tail, uint64_t fingerprint)
   cf_index_look(tail->index, CF_M_ID, fingerprint);
 }
 
+/* Only the writer changes what it reads here: no lock. */
+bool cf_tail_has_id(const struct cf_tail *tail, uint64_t fingerprint)
+{
+  return cf_index_has(tail->index, CF_M_ID, fingerprint);
+}
+
 void cf_tail_find(struct cf_tail *tail, unsigned index, uint64_t fingerprint,
                   bool (*each)(void *context, uint32_t offset), void *context)
 {

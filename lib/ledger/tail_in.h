@@ -139,8 +139,9 @@ void cf_tail_match(struct cf_tail *tail, const struct cf_term *term, uint32_t fr
 uint32_t cf_tail_count(struct cf_tail *tail, const struct cf_term *term); /* cf_index_count */
 void cf_tail_find(struct cf_tail *tail, unsigned index, uint64_t fingerprint,
                   bool (*each)(void *context, uint32_t offset), void *context);
-/* writer: it will be asked for this id soon */
+/* writer: it will be asked for this id soon; does it have a record of it? */
 void cf_tail_look_id(const struct cf_tail *tail, uint64_t fingerprint);
+bool cf_tail_has_id(const struct cf_tail *tail, uint64_t fingerprint);
 
 /* tail_open.c: the frozen generation as a source for cf_segment_build, but for
  * its checkpoint and the hash before. */

@@ -18,7 +18,7 @@
 #include "lib/segment/value_filter_in.h"
 
 /* for each open file, its pages, their sums and its dictionary: a cache of 32
- * MiB has 25 files open, one of 80 has 64 */
+ * MiB has 24 files open, one of 86 has 64 */
 #define FILE_CACHE  ((384u << 10) + CF_DICTIONARY_MEMORY)
 #define OPEN_MIN    4u
 #define FILTERS_MIN (4u << 20) /* bytes */

@@ -22,7 +22,7 @@ int clock_gettime(clockid_t id, struct timespec *t)
   return 0;
 }
 
-static void held_move(int64_t us)
+static inline void held_move(int64_t us)
 {
   atomic_fetch_add(&held_us, us);
 }

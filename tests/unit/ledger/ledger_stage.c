@@ -180,6 +180,15 @@ void stage_wait_for_segments(uint64_t n)
     usleep(10000);
 }
 
+void stage_wait_for_warden(void)
+{
+  struct cf_ledger_state state;
+  do {
+    usleep(1000);
+    cf_ledger_state(stage_ledger, &state);
+  } while (!state.segments_checked);
+}
+
 void stage_segment_path(unsigned n, char path[300])
 {
   char command[512];

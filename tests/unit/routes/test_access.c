@@ -396,8 +396,10 @@ static void setup_small(void)
   stage_setup_roles();
 }
 
+/* Nobody has it open when it goes. */
 static void first_segment_away(char path[300])
 {
+  stage_wait_for_warden();
   feed_events(writer, 300);
   stage_wait_for_segments(1);
   stage_segment_path(1, path);

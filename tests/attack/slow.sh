@@ -75,7 +75,7 @@ attacked() { # attacked NAME KIND WHERE [PATH [HEADERFILE]]; who says nothing fo
   attack "$@"
   meanwhile "$1"
   stop "$ATTACK" || fail "$1: the attack had to be killed"
-  [[ $2 = body || $2 = stdin || $((SECONDS - begun)) -ge 9 ]] || is "$(grep -v up "$TMP/log/$2" | paste -sd ' ')" "open $PEERS" "$1: they are still there"
+  [[ $2 = body || $2 = stdin || $((SECONDS - begun)) -ge 9 ]] || is "$(grep open "$TMP/log/$2")" "open $PEERS" "$1: they are still there"
 }
 
 # Strangers who sign in a byte at a time, from several addresses: whoever reads is answered.

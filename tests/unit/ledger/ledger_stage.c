@@ -2,6 +2,7 @@
 /* A ledger in a temporary directory. */
 #include "config.h"
 
+#include "lib/ledger/ledger_in.h"
 #include "lib/record/values.h"
 #include "tests/unit/ledger/ledger_stage.h"
 
@@ -180,13 +181,12 @@ void stage_wait_for_segments(uint64_t n)
     usleep(10000);
 }
 
-void stage_wait_for_warden(void)
+void stage_close_segments(void)
 {
-  struct cf_ledger_state state;
-  do {
-    usleep(1000);
-    cf_ledger_state(stage_ledger, &state);
-  } while (!state.segments_checked);
+  struct cf_layout *layout = cf_layout_get(stage_ledger);
+  for (size_t i = 0; i < layout->segments_n; i++)
+    cf_segment_pool_drop(stage_ledger->pool, &layout->segments[i]);
+  cf_layout_put(layout);
 }
 
 void stage_segment_path(unsigned n, char path[300])

@@ -51,9 +51,8 @@ uint64_t stage_size(void);
 uint64_t stage_segments(void);
 /* Wait until so many are written. */
 void stage_wait_for_segments(uint64_t n);
-/* Wait until the warden has read what there is: for a minute it opens no
- * file. */
-void stage_wait_for_warden(void);
+/* Whoever reads one from now on opens its file anew: the warden may have. */
+void stage_close_segments(void);
 /* The n-th segment's file, from 1 on. */
 void stage_segment_path(unsigned n, char path[300]);
 

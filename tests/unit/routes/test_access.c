@@ -396,14 +396,13 @@ static void setup_small(void)
   stage_setup_roles();
 }
 
-/* Nobody has it open when it goes. */
 static void first_segment_away(char path[300])
 {
-  stage_wait_for_warden();
   feed_events(writer, 300);
   stage_wait_for_segments(1);
   stage_segment_path(1, path);
   temp_run("mv '%s' away", path);
+  stage_close_segments();
 }
 
 /* The page's quick look is a verdict too. */

@@ -476,7 +476,12 @@ enum cf_err cf_catalogue_judge(struct cf_ledger *l)
 enum cf_err cf_catalogue_judge_whole(struct cf_ledger *l)
 {
   enum cf_err err = cf_catalogue_judge(l);
-  return err == CF_OK && !atomic_load(&l->told_whole) ? cf_catalogue_read_told(l) : err;
+  if (err != CF_OK || atomic_load(&l->told_whole))
+    return err;
+  (void)pthread_mutex_lock(&l->judging);
+  err = atomic_load(&l->told_whole) ? CF_OK : cf_catalogue_read_told(l);
+  (void)pthread_mutex_unlock(&l->judging);
+  return err;
 }
 
 enum cf_err cf_view_get(struct cf_ledger *ledger, struct cf_view **view)

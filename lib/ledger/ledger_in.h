@@ -412,11 +412,13 @@ CF_MUST enum cf_err cf_catalogue_enter(struct cf_ledger *l, const struct cf_segm
 /* Gather what the chain tells, for the first time or anew. CF_E_LEAVING,
  * CF_E_NOMEM, CF_E_STORE. */
 CF_MUST enum cf_err cf_catalogue_read_told(struct cf_ledger *l);
-/* The same, and hold the segments against it, unless that was done since the
- * start: the first one who asks does it, the others wait. */
+/* Gather it, or what is vouched for and only what came behind that, and hold
+ * the segments against it, unless that was done since the start: the first one
+ * who asks does it, the others wait. */
 CF_MUST enum cf_err cf_catalogue_judge(struct cf_ledger *l);
-/* And read what the first answer could do without, as it is vouched for: after
- * it each segment has been opened, and its row held against it. */
+/* And read what the first answer could do without, as it is vouched for, unless
+ * that was done, likewise: after it each segment has been opened, and its row
+ * held against it. */
 CF_MUST enum cf_err cf_catalogue_judge_whole(struct cf_ledger *l);
 /* Was it not read whole, or not at all? */
 bool cf_catalogue_partial(struct cf_ledger *l);

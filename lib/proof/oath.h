@@ -17,10 +17,10 @@
 struct cf_told {
   struct cf_told_each {
     struct cf_segment_body body;
-    uint64_t seq; /* of the record */
+    uint64_t seq; /* of the record, or below it where somebody vouches for it */
   } * each;       /* of each range the newest, in order; on the heap */
   size_t n, cap;
-  uint64_t since; /* seq of the first record of them; 0: there is none */
+  uint64_t since; /* the first of these, read or vouched for; 0: there is none */
   bool partial;   /* records could not be read: there may be more of them */
 };
 void cf_told_fini(struct cf_told *told); /* a zeroed one holds nothing */

@@ -216,7 +216,8 @@ like "$(cat "$TMP/err")" "cannot open the ledger: origin: this ledger is doors.e
 
 serve_start
 # Not asked before it owns the ledger: a CGI that comes first takes it for its own request. While it opens it, files are opened and closed again.
-until grep -q 'owner of ' "$TMP/log/serve" || ! alive "$SERVE"; do sleep 0.1; done
+end=$((SECONDS + PATIENCE))
+until grep -q 'owner of ' "$TMP/log/serve" || ! alive "$SERVE" || [ "$SECONDS" -gt "$end" ]; do sleep 0.1; done
 is "$(owner)" "$SERVE" "cgi beside a service: it owns the ledger"
 exercise cgi-beside
 is "$(owner)" "$SERVE" "cgi beside a service: it still does"
@@ -251,7 +252,8 @@ if [ "$(id -u)" = 0 ]; then
   "$CLI" serve --config "$CONF" >>"$TMP/log/serve" 2>&1 </dev/null &
   SERVE=$!
   PIDS+=("$SERVE")
-  until [ -S "$DATA/sock" ] || ! alive "$SERVE"; do sleep 0.05; done
+  end=$((SECONDS + PATIENCE))
+  until [ -S "$DATA/sock" ] || ! alive "$SERVE" || [ "$SECONDS" -gt "$end" ]; do sleep 0.05; done
   is "$(awk '$1 == "Uid:" {print $2, $3, $4, $5}' "/proc/$SERVE/status")" "$(u=$(id -u "$RUN_AS"); echo "$u $u $u $u")" "root: the service gave root away"
   is "$(awk '$1 == "CapEff:" {print $2}' "/proc/$SERVE/status")" 0000000000000000 "root: and its capabilities"
   stop "$SERVE"

@@ -57,10 +57,10 @@ struct cf_piece {
 struct cf_tail;
 
 /* An empty image for meta, of one reference, whose file in env is created
- * within txn, or, where txn is NULL, is there. parts outlives it: what was
- * opened is kept there, for as long as it is there; NULL where nobody will
- * read. CF_E_NOMEM, CF_E_STORE, CF_E_SPACE, CF_E_DAMAGED; CF_E_NOTFOUND where
- * none is. */
+ * within txn. Without one, NULL, nothing is ever created: the file is there, or
+ * CF_E_NOTFOUND; it can be written to either way. parts outlives the image:
+ * what was opened is kept there, for as long as it is there; NULL where nobody
+ * will read. CF_E_NOMEM, CF_E_STORE, CF_E_SPACE, CF_E_DAMAGED. */
 CF_MUST enum cf_err cf_tail_make(struct cf_bdb_env *env, struct cf_bdb_txn *txn,
                                  const struct cf_tail_meta *meta, const uint8_t fingerprint_key[16],
                                  struct cf_parts *parts, struct cf_tail **tail);

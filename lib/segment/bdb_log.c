@@ -36,15 +36,21 @@ static bool is_there(const struct cf_bdb_log *log, uint32_t number)
 
 /* Which inode has that name; false: errno says why it cannot be told. Its times
  * are not asked for: once they were seen, the next write gives the file new
- * ones, and where the file system keeps no journal the sync writes them too. */
+ * ones, and where the file system keeps no journal the sync writes them too. A
+ * sandbox may know of no such question; then it is asked in the old way. */
 static bool inode_look(const struct cf_bdb_log *log, uint32_t number, uint64_t *inode)
 {
   char name[NAME_N];
-  struct statx st;
+  struct statx found;
+  struct stat st;
 
-  if (statx(log->home, log_name(number, name), AT_SYMLINK_NOFOLLOW, STATX_INO, &st) != 0)
+  if (statx(log->home, log_name(number, name), AT_SYMLINK_NOFOLLOW, STATX_INO, &found) == 0) {
+    *inode = found.stx_ino;
+    return true;
+  }
+  if (errno == ENOENT || fstatat(log->home, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
     return false;
-  *inode = st.stx_ino;
+  *inode = st.st_ino;
   return true;
 }
 

@@ -117,6 +117,7 @@ static enum cf_err open_import(struct cf_import_job *job)
       .ids = job->ids,
       .batch_max = cli->conf.max_batch,
       .body_max = cli->conf.max_body,
+      .ahead = cli->conf.ingest_memory / CF_IMPORT_AHEAD >= CF_IMPORT_MEMORY,
       .zone_s = job->zone_s,
       .again = cf_cli_value(cli, "again") != NULL,
       .patience_us = job->on ? INT64_MAX : PATIENCE_US,

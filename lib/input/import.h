@@ -24,11 +24,16 @@
 #define CF_IMPORT_BYTES (4u << 20) /* of a batch, about */
 #define CF_IMPORT_AHEAD 2          /* batches on their way, while one more is made */
 
+/* What the ledger has to hold in memory for a batch, at most: its body, its
+ * events, their texts with room for escapes, their records and answers. */
+#define CF_IMPORT_MEMORY (8 * CF_IMPORT_BYTES)
+
 #define CF_IMPORT_EVENTS "/v1/events"
 #define CF_IMPORT_GAPS   "/v1/gaps"
 
-/* The turn of a batch on its way: requests are made ready ahead of it, and
- * taken in the order in which their lines were added. */
+/* The turn of a batch on its way: where rules.ahead is set requests are made
+ * ready ahead of it; they are taken in the order in which their lines were
+ * added. */
 struct cf_import_turn;
 /* To be called by rules.post when all of the body is passed on, but for its
  * end, without which the ledger takes nothing of it. CF_OK: what was added
@@ -44,6 +49,7 @@ struct cf_import_rules {
   bool again;                   /* the files were imported before (cf_import_send) */
   uint8_t key[CF_SEED_N];       /* the ledger's import key */
   uint64_t batch_max, body_max; /* what the ledger takes in a request: events, bytes */
+  bool ahead;                   /* it has memory for CF_IMPORT_AHEAD of them at a time */
   /* how long to try again while the ledger is not ready; INT64_MAX: for ever */
   int64_t patience_us;
   bool (*stopped)(void); /* true: give up waiting */
@@ -51,7 +57,7 @@ struct cf_import_rules {
    * ?batch=1&long=cut, or CF_IMPORT_GAPS, which gets JSON. turn: to be waited
    * for; NULL: nothing is on its way before it. The answer's body is appended
    * to answer. CF_E_UNKNOWN, CF_E_PEER, CF_E_NOTREADY: try again. Called by
-   * CF_IMPORT_AHEAD threads at a time, at most. */
+   * CF_IMPORT_AHEAD threads at a time, at most; by one, where not `ahead`. */
   enum cf_err (*post)(void *context, const char *route, struct cf_str body,
                       struct cf_import_turn *turn, int *status, struct cf_buf *answer,
                       struct cf_fault *fault);
@@ -104,9 +110,9 @@ CF_MUST enum cf_err cf_import_send(struct cf_import *import, struct cf_fault *fa
 
 /* The same, but what was added goes on its way while more is added: threads
  * call rules.post and rules.stopped. CF_IMPORT_AHEAD batches are on their way
- * at a time, and each is in the ledger before anything of the next one is; the
- * errors are those of one before, and no later one is sent until it is tried
- * again. */
+ * or wait for it, and each is in the ledger before anything of the next one is;
+ * the errors are those of one before, and no later one is sent until it is
+ * tried again. */
 CF_MUST enum cf_err cf_import_pass(struct cf_import *import, struct cf_fault *fault);
 /* Wait until nothing is on its way. The errors of cf_import_send. */
 CF_MUST enum cf_err cf_import_wait(struct cf_import *import, struct cf_fault *fault);

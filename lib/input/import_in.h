@@ -56,11 +56,10 @@ struct cf_import {
   struct cf_import_counts counts; /* of all batches that are in the ledger */
   struct cf_import_turn turns[CF_IMPORT_AHEAD];
   uint64_t passed_n;    /* batches, so far; each has the turn of its number, in a round */
-  pthread_mutex_t lock; /* over the next four */
-  pthread_cond_t moved; /* one of them changed */
+  pthread_mutex_t lock; /* over through, failed and took_us */
+  pthread_cond_t moved; /* through or failed changed */
   uint64_t through;     /* batches with a lower number are in the ledger */
-  bool held;            /* the one whose turn it is has to be sent again */
-  bool failed;          /* or is given up, until somebody tries it anew */
+  bool failed;          /* the one whose turn it is was given up; perhaps it is tried anew */
   int64_t took_us;      /* what the last one took from when its turn had come */
   atomic_bool leaves;   /* nobody waits for any of them any more */
 };
@@ -92,8 +91,6 @@ bool cf_import_stopped(const struct cf_import *im);
 /* Somebody begins to send it. CF_OK: it may go, perhaps ahead of its turn; the
  * errors of cf_import_turn_await. */
 CF_MUST enum cf_err cf_import_turn_begin(struct cf_import_turn *turn, struct cf_fault *fault);
-/* It has to be sent again: what was made ready behind it is not kept so. */
-void cf_import_turn_hold(struct cf_import_turn *turn);
 /* Wait for its turn, as long as it takes. CF_E_LATER: one before it is given
  * up; CF_E_LEAVING: stopped. */
 CF_MUST enum cf_err cf_import_turn_await(struct cf_import_turn *turn, struct cf_fault *fault);

@@ -76,8 +76,6 @@ static enum cf_err body_post(struct cf_import *im, struct cf_import_turn *turn, 
     else if (passing && cf_clock_mono_us() - since_us < im->rules.patience_us) {
       if (wait_us == FIRST_PAUSE_US)
         cf_log(CF_LOG_WARNING, "waiting: %s", words.detail);
-      if (turn != NULL)
-        cf_import_turn_hold(turn);
       pause_us(im, wait_us);
       wait_us = wait_us * 2 < LONGEST_PAUSE_US ? wait_us * 2 : LONGEST_PAUSE_US;
       continue;

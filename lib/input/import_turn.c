@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Whose turn it is among the batches on their way.
  *
- * A request that goes ahead is made ready while the one before it is taken, and
- * then only its end is wanting. It waits for that a moment, for somebody keeps
- * a worker for it: where the batch before it has to be sent again, or takes
- * long, it is broken off, and sent anew when its turn has come. Behind one that
- * took long none goes ahead. */
+ * Where the rules let it, a request goes ahead: it is made ready while the one
+ * before it is taken, and then only its end is wanting. It waits for that a
+ * moment, for somebody keeps a worker for it: where the batch before it has to
+ * be sent again, or takes long, it is broken off, and sent anew when its turn
+ * has come. Behind one that took long none goes ahead. */
 #include "config.h"
 
 #include <time.h>
@@ -14,7 +14,9 @@
 #include "lib/base/die.h"
 #include "lib/input/import_in.h"
 
-#define READY_US INT64_C(100000) /* the ledger's door calls a peer slow that takes longer */
+/* The ledger's door calls a peer slow that takes longer: CF_PACE_QUICK_US
+ * (fcgi-app/door/pace_in.h), which is not to be had from here. */
+#define READY_US INT64_C(100000)
 #define TICK_US  INT64_C(250000) /* a signal wakes nobody */
 
 void cf_import_turns_init(struct cf_import *im)
@@ -61,7 +63,7 @@ enum cf_err cf_import_turn_wait(struct cf_import_turn *turn)
   struct cf_import *im = turn->import;
   int64_t end_us = cf_clock_mono_us() + READY_US, left_us = READY_US;
   (void)pthread_mutex_lock(&im->lock);
-  while (im->through < turn->number && !im->held && left_us > 0 && !cf_import_stopped(im)) {
+  while (im->through < turn->number && left_us > 0 && !cf_import_stopped(im)) {
     turn_sleep(im, left_us);
     left_us = end_us - cf_clock_mono_us();
   }
@@ -84,39 +86,26 @@ enum cf_err cf_import_turn_await(struct cf_import_turn *turn, struct cf_fault *f
   return failed ? CF_E_LATER : cf_fail(fault, CF_E_LEAVING, NULL, "interrupted");
 }
 
-static void turn_tell(struct cf_import_turn *turn, uint64_t through, bool held, bool failed)
-{
-  struct cf_import *im = turn->import;
-  (void)pthread_mutex_lock(&im->lock);
-  im->took_us = cf_clock_mono_us() - turn->come_us;
-  im->through = through;
-  im->held = held;
-  im->failed = failed;
-  (void)pthread_cond_broadcast(&im->moved);
-  (void)pthread_mutex_unlock(&im->lock);
-}
-
 enum cf_err cf_import_turn_begin(struct cf_import_turn *turn, struct cf_fault *fault)
 {
   struct cf_import *im = turn->import;
   (void)pthread_mutex_lock(&im->lock);
   turn->come = false;
   turn_look(turn);
-  im->held = im->held && !turn->come;
-  im->failed = im->failed && !turn->come;
-  bool ahead = im->took_us < READY_US;
+  bool ahead = im->rules.ahead && im->took_us < READY_US;
   (void)pthread_mutex_unlock(&im->lock);
   return ahead || turn->come ? CF_OK : cf_import_turn_await(turn, fault);
 }
 
-void cf_import_turn_hold(struct cf_import_turn *turn)
-{
-  turn_tell(turn, turn->number, true, false);
-}
-
 void cf_import_turn_end(struct cf_import_turn *turn)
 {
-  bool done = turn->err == CF_OK;
-  if (turn->come)
-    turn_tell(turn, turn->number + done, !done, !done);
+  struct cf_import *im = turn->import;
+  if (!turn->come)
+    return;
+  (void)pthread_mutex_lock(&im->lock);
+  im->took_us = cf_clock_mono_us() - turn->come_us;
+  im->through = turn->number + (turn->err == CF_OK);
+  im->failed = turn->err != CF_OK;
+  (void)pthread_cond_broadcast(&im->moved);
+  (void)pthread_mutex_unlock(&im->lock);
 }

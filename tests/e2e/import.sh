@@ -170,6 +170,24 @@ killed() {
   is "$(seq 12000 | cmp - <(numbers) 2>&1)" "" "then each is there once, in order"
 }
 
+# ---- little memory
+
+losses() { cli query --config "$CONF" --json format=ndjson limit=all kind=loss | jq -c "select(.seq) | [.source, .body.reason, .body.count]"; }
+
+# Where the memory for requests takes one of an import's batches, and not two, none is sent in vain.
+little_memory() {
+  local size before
+  before=$(losses)
+  cp "$CONF" "$TMP/whole.conf"
+  for size in 5M 6M 7M; do
+    { grep -v '^ingest_memory\|^max_body' "$TMP/whole.conf"; printf '%s\n' "ingest_memory = $size" 'max_body = 4M'; } >"$CONF"
+    imports --source "little-$size" "$TMP/long.log"
+    is "$STATUS $(result '[.lines, .accepted]') $(says_of waiting)" "0 [12000,12000] 0" "with $size for all requests an import goes through"
+  done
+  is "$(losses)" "$before" "and nothing counts as lost"
+  cp "$TMP/whole.conf" "$CONF"
+}
+
 begin import
 make_ledger
 packed
@@ -180,4 +198,5 @@ binary
 preview
 spellings
 killed
+little_memory
 finish

@@ -18,12 +18,26 @@ const char *import_bad, *import_nonsense;
 bool import_stop;
 struct cf_json *import_gap;
 
+const struct import_trouble import_passing[IMPORT_PASSING_N] = {
+    {.status = 503},
+    {.status = 429},
+    {.status = 507},
+    {.err = CF_E_UNKNOWN},
+    {.err = CF_E_PEER},
+    {.err = CF_E_NOTREADY},
+    /* the events were taken, but nobody heard so */
+    {.err = CF_E_UNKNOWN, .applied = true},
+    {.err = CF_E_PEER, .applied = true},
+    {.status = 503, .applied = true},
+};
+
 static size_t troubles_at;
 
 /* Two requests may be on their way; one of them has its turn. */
 static pthread_mutex_t entering = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t entered = PTHREAD_COND_INITIALIZER;
-unsigned import_entered, import_broken_off, import_hold;
+unsigned import_entered, import_broken_off, import_most, import_hold;
+static unsigned present;
 int import_slow_ms;
 
 /* The first one waits in the middle until so many have come, and then for a
@@ -32,6 +46,9 @@ static enum cf_err enter(struct cf_import_turn *turn)
 {
   pthread_mutex_lock(&entering);
   bool first = import_entered++ == 0;
+  present++;
+  if (present > import_most)
+    import_most = present;
   pthread_cond_broadcast(&entered);
   pthread_mutex_unlock(&entering);
   enum cf_err err = turn != NULL ? cf_import_turn_wait(turn) : CF_OK;
@@ -43,6 +60,13 @@ static enum cf_err enter(struct cf_import_turn *turn)
   if (first && import_hold > 0)
     poll(NULL, 0, 20);
   return err;
+}
+
+static void leave(void)
+{
+  pthread_mutex_lock(&entering);
+  present--;
+  pthread_mutex_unlock(&entering);
 }
 
 static int judge(struct cf_str text, struct cf_str id)
@@ -82,15 +106,9 @@ static void take(struct cf_str body, struct cf_buf *answer, int *status)
   cf_buf_fini(&errors);
 }
 
-static enum cf_err post(void *context, const char *route, struct cf_str body,
-                        struct cf_import_turn *turn, int *status, struct cf_buf *answer,
-                        struct cf_fault *fault)
+static enum cf_err answer_make(const char *route, struct cf_str body, int *status,
+                               struct cf_buf *answer, struct cf_fault *fault)
 {
-  ck_assert_ptr_eq(context, import_events);
-  ck_assert_uint_gt(body.n, 0);
-  enum cf_err early = enter(turn);
-  if (early != CF_OK)
-    return early;
   import_posts++;
   poll(NULL, 0, import_slow_ms);
   *status = 0;
@@ -120,6 +138,19 @@ static enum cf_err post(void *context, const char *route, struct cf_str body,
   return CF_OK;
 }
 
+static enum cf_err post(void *context, const char *route, struct cf_str body,
+                        struct cf_import_turn *turn, int *status, struct cf_buf *answer,
+                        struct cf_fault *fault)
+{
+  ck_assert_ptr_eq(context, import_events);
+  ck_assert_uint_gt(body.n, 0);
+  enum cf_err err = enter(turn);
+  if (err == CF_OK)
+    err = answer_make(route, body, status, answer, fault);
+  leave();
+  return err;
+}
+
 static bool stopped(void)
 {
   return import_stop;
@@ -137,6 +168,7 @@ void import_setup(void)
       .source = CF_STR("test"),
       .batch_max = 50000,
       .body_max = 1U << 24,
+      .ahead = true,
       .patience_us = INT64_MAX,
       .stopped = stopped,
       .post = post,

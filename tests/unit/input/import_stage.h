@@ -9,6 +9,7 @@
 #include "tests/unit/cf_test.h"
 
 #define IMPORT_HEAD       "0123456789abcdef" /* of all files */
+#define IMPORT_LINE       "192.0.2.1 - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 1"
 #define IMPORT_EVENTS_MAX 8192
 
 /* What it has, and how often it was asked. */
@@ -20,9 +21,10 @@ extern size_t import_events_n;
 extern unsigned import_posts;
 extern struct cf_json *import_gap; /* the last one that was told */
 
-/* Requests that came, and those of them that were broken off before their end.
- * The first one is in work until so many have come. */
-extern unsigned import_entered, import_broken_off, import_hold;
+/* Requests that came, those of them that were broken off before their end, and
+ * the most that were there at once. The first one is in work until `hold` have
+ * come. */
+extern unsigned import_entered, import_broken_off, import_most, import_hold;
 extern int import_slow_ms; /* each of them takes so long */
 
 /* What the next posts come to: a status, or an error; applied: the events are
@@ -33,6 +35,9 @@ struct import_trouble {
   bool applied;
 };
 extern struct import_trouble import_troubles[16];
+/* Those that are worth trying again. */
+#define IMPORT_PASSING_N 9
+extern const struct import_trouble import_passing[IMPORT_PASSING_N];
 extern size_t import_troubles_n;
 extern size_t import_body_max;      /* 413 beyond it; 0: none is */
 extern const char *import_bad;      /* events other than text that hold this are 422 */

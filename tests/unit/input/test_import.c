@@ -3,10 +3,9 @@
  * already, or answers nonsense: each line gets there once. */
 #include "config.h"
 
-#include "lib/base/clock.h"
 #include "tests/unit/input/import_stage.h"
 
-#define LINE "192.0.2.1 - - [17/May/2015:10:05:03 +0000] \"GET / HTTP/1.1\" 200 1"
+#define LINE IMPORT_LINE
 
 /* Equal lines are several events; a second import of them adds nothing. */
 START_TEST(test_twice)
@@ -115,28 +114,15 @@ START_TEST(test_refused_and_known)
 }
 END_TEST
 
-static const struct import_trouble passing[] = {
-    {.status = 503},
-    {.status = 429},
-    {.status = 507},
-    {.err = CF_E_UNKNOWN},
-    {.err = CF_E_PEER},
-    {.err = CF_E_NOTREADY},
-    /* the events were taken, but nobody heard so */
-    {.err = CF_E_UNKNOWN, .applied = true},
-    {.err = CF_E_PEER, .applied = true},
-    {.status = 503, .applied = true},
-};
-
 START_TEST(test_waits)
 {
-  import_troubles[0] = import_troubles[1] = passing[_i];
+  import_troubles[0] = import_troubles[1] = import_passing[_i];
   import_troubles_n = 2;
   import_add(LINE);
   import_add(LINE);
   ck_assert_ok(cf_import_send(import, NULL));
   ck_assert_uint_eq(import_posts, 3);
-  import_check(2, passing[_i].applied ? 0 : 2, passing[_i].applied ? 2 : 0, 0);
+  import_check(2, import_passing[_i].applied ? 0 : 2, import_passing[_i].applied ? 2 : 0, 0);
   ck_assert_uint_eq(import_events_n, 2);
 }
 END_TEST
@@ -147,7 +133,7 @@ START_TEST(test_patience_ends)
   import_rules.patience_us = 0;
   cf_import_free(import);
   ck_assert_ok(cf_import_new(&import_rules, &import, NULL));
-  import_troubles[0] = passing[0];
+  import_troubles[0] = import_passing[0];
   import_troubles_n = 1;
   import_add(LINE);
   ck_assert_err(cf_import_send(import, &fault), CF_E_NOTREADY);
@@ -161,7 +147,7 @@ END_TEST
 START_TEST(test_stopped)
 {
   import_stop = true;
-  import_troubles[0] = passing[0];
+  import_troubles[0] = import_passing[0];
   import_troubles_n = 1;
   import_add(LINE);
   ck_assert_err(cf_import_send(import, NULL), CF_E_LEAVING);
@@ -451,134 +437,6 @@ START_TEST(test_gap)
 }
 END_TEST
 
-/* ---- batches on their way while the next is made ---- */
-
-static void check_order(void)
-{
-  for (size_t i = 0; i + 1 < import_events_n; i++)
-    ck_assert_int_lt(atoi(strchr(import_events[i].id, '.') + 1),
-                     atoi(strchr(import_events[i + 1].id, '.') + 1));
-}
-
-START_TEST(test_pass)
-{
-  for (unsigned i = 0; i < 5; i++) {
-    import_add(LINE);
-    import_add("text");
-    ck_assert_ok(cf_import_pass(import, NULL));
-  }
-  import_add(LINE);
-  ck_assert_ok(cf_import_wait(import, NULL));
-  import_check(10, 10, 0, 5);
-  ck_assert_ok(cf_import_send(import, NULL));
-  import_check(11, 11, 0, 5);
-  ck_assert_uint_eq(import_events_n, 11);
-  check_order();
-}
-END_TEST
-
-/* A request comes while the one before it is in work, and nothing of it is
- * taken before that one is. */
-START_TEST(test_pass_ahead)
-{
-  import_hold = 2;
-  for (unsigned i = 0; i < 6; i++) {
-    import_add(LINE);
-    import_add("text");
-    ck_assert_ok(cf_import_pass(import, NULL));
-  }
-  ck_assert_ok(cf_import_wait(import, NULL));
-  import_check(12, 12, 0, 6);
-  ck_assert_uint_eq(import_posts, 6);
-  ck_assert_uint_eq(import_entered - import_broken_off, 6);
-  check_order();
-}
-END_TEST
-
-/* Where one has to be sent again, the one that was made ready behind it is
- * broken off, and comes after it. */
-START_TEST(test_pass_ahead_waits)
-{
-  import_hold = 2;
-  import_troubles[0] = passing[_i];
-  import_troubles_n = 1;
-  for (unsigned i = 0; i < 3; i++) {
-    import_add(LINE);
-    ck_assert_ok(cf_import_pass(import, NULL));
-  }
-  ck_assert_ok(cf_import_wait(import, NULL));
-  import_check(3, passing[_i].applied ? 2 : 3, passing[_i].applied, 0);
-  ck_assert_uint_eq(import_events_n, 3);
-  ck_assert_uint_eq(import_entered - import_broken_off, 4);
-  ck_assert_uint_eq(import_posts, 4);
-  check_order();
-}
-END_TEST
-
-/* What was refused with a batch is made anew while lines are added. */
-START_TEST(test_pass_refused)
-{
-  import_bad = "GET";
-  for (unsigned i = 0; i < 3; i++) {
-    import_add(LINE);
-    ck_assert_ok(cf_import_pass(import, NULL));
-    import_add("text");
-  }
-  ck_assert_ok(cf_import_send(import, NULL));
-  import_check(6, 6, 0, 6);
-}
-END_TEST
-
-/* A ledger that is slow is not sent what it would have to let go again. */
-START_TEST(test_pass_slow)
-{
-  import_slow_ms = 150;
-  for (unsigned i = 0; i < 5; i++) {
-    import_add(LINE);
-    ck_assert_ok(cf_import_pass(import, NULL));
-  }
-  ck_assert_ok(cf_import_wait(import, NULL));
-  import_check(5, 5, 0, 0);
-  ck_assert_uint_eq(import_posts, 5);
-  ck_assert_uint_le(import_broken_off, 1);
-  check_order();
-}
-END_TEST
-
-/* The error comes with a later call; what was passed on meanwhile is not sent,
- * and nothing is forgotten. */
-START_TEST(test_pass_fails)
-{
-  struct cf_fault fault = {.detail = ""};
-  import_troubles[0] = (struct import_trouble){.err = CF_E_LOCKED};
-  import_troubles_n = 1;
-  import_add(LINE);
-  ck_assert_ok(cf_import_pass(import, NULL));
-  import_add("text");
-  ck_assert_ok(cf_import_pass(import, &fault));
-  import_add("more");
-  ck_assert_err(cf_import_pass(import, &fault), CF_E_LOCKED);
-  ck_assert_str_eq(fault.detail, "trouble");
-  import_check(0, 0, 0, 0);
-  ck_assert_uint_eq(import_events_n, 0);
-  if (_i == 0)
-    ck_assert_ok(cf_import_pass(import, NULL));
-  ck_assert_ok(cf_import_send(import, NULL));
-  import_check(3, 3, 0, 2);
-  check_order();
-}
-END_TEST
-
-/* Who gives up does not wait for a ledger that is not ready. */
-START_TEST(test_pass_left)
-{
-  import_troubles[0] = passing[0];
-  import_troubles_n = 1;
-  import_add(LINE);
-  ck_assert_ok(cf_import_pass(import, NULL));
-}
-END_TEST
-
 int main(void)
 {
   const struct cf_test tests[] = {
@@ -589,7 +447,7 @@ int main(void)
       {.tcase = "import", .test = test_same_head},
       {.tcase = "import", .test = test_known_otherwise},
       {.tcase = "import", .test = test_refused_and_known},
-      {.tcase = "import", .test = test_waits, .loops = CF_COUNT(passing)},
+      {.tcase = "import", .test = test_waits, .loops = IMPORT_PASSING_N},
       {.tcase = "import", .test = test_patience_ends},
       {.tcase = "import", .test = test_stopped},
       {.tcase = "import", .test = test_error_is_given_on},
@@ -598,13 +456,6 @@ int main(void)
       {.tcase = "import", .test = test_text_refused},
       {.tcase = "import", .test = test_full, .loops = 2},
       {.tcase = "import", .test = test_full_by_bytes},
-      {.tcase = "import", .test = test_pass},
-      {.tcase = "import", .test = test_pass_refused},
-      {.tcase = "import", .test = test_pass_ahead},
-      {.tcase = "import", .test = test_pass_ahead_waits, .loops = CF_COUNT(passing)},
-      {.tcase = "import", .test = test_pass_slow},
-      {.tcase = "import", .test = test_pass_fails, .loops = 2},
-      {.tcase = "import", .test = test_pass_left},
       {.tcase = "import", .test = test_ids_of_lines},
       {.tcase = "import", .test = test_gap, .loops = 3},
       {.tcase = "import", .test = test_a_file_that_another_version_imported},

@@ -222,6 +222,11 @@ static uint64_t length_said(const struct cf_request *rq)
   return cf_u64_parse(cf_request_variable(rq, "CONTENT_LENGTH"), UINT64_MAX, &n) == CF_OK ? n : 0;
 }
 
+static bool goes_ahead(const struct cf_request *rq)
+{
+  return rq->transport->door == CF_DOOR_ADMIN && length_said(rq) > 0;
+}
+
 /* A chunk for it: all of one that is small, and room to see its end. */
 static size_t chunk_size(uint64_t said)
 {
@@ -251,7 +256,7 @@ static enum cf_err body_read(struct cf_charge *charge, struct cf_request *rq, ui
 {
   struct cf_body made = {.charge = charge};
   uint64_t before = charge->n, said = length_said(rq);
-  struct intake in = {.body = &made, .stop = ahead && said > 0 ? said : UINT64_MAX};
+  struct intake in = {.body = &made, .stop = ahead ? said : UINT64_MAX};
   uint8_t *chunk = NULL;
   cf_buf_init(&made.data, (size_t)(max * CF_BODY_INFLATE));
   enum cf_err err = choose_coding(&in, rq, fault);
@@ -284,7 +289,7 @@ enum cf_err cf_body_read(struct cf_charge *charge, struct cf_request *rq, uint64
 enum cf_err cf_body_read_ahead(struct cf_charge *charge, struct cf_request *rq, uint64_t max,
                                struct cf_body *body, struct cf_fault *fault)
 {
-  return body_read(charge, rq, max, rq->transport->door == CF_DOOR_ADMIN, body, fault);
+  return body_read(charge, rq, max, goes_ahead(rq), body, fault);
 }
 
 enum cf_err cf_body_end(struct cf_request *rq, struct cf_fault *fault)
@@ -297,4 +302,9 @@ enum cf_err cf_body_end(struct cf_request *rq, struct cf_fault *fault)
   rq->body_ended = err == CF_OK && n == 0;
   return n == 0 ? err
                 : cf_fail(fault, CF_E_SYNTAX, NULL, "the body is longer than its CONTENT_LENGTH");
+}
+
+bool cf_body_unsaid(const struct cf_request *rq)
+{
+  return goes_ahead(rq) && !rq->body_ended;
 }

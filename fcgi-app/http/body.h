@@ -24,13 +24,17 @@ struct cf_body {
  * read. After CF_OK the body is the caller's (cf_body_fini). */
 CF_MUST enum cf_err cf_body_read(struct cf_charge *charge, struct cf_request *rq, uint64_t max,
                                  struct cf_body *body, struct cf_fault *fault);
-/* The same, but where the command brings it, whose CONTENT_LENGTH is right,
- * only so much of it: its end may be still to come. */
+/* The same, but where the command brings it, and CONTENT_LENGTH says more than
+ * 0, only so much of it: its end may be still to come. One that ends before is
+ * taken as it is; one that goes on is none (cf_body_end). */
 CF_MUST enum cf_err cf_body_read_ahead(struct cf_charge *charge, struct cf_request *rq,
                                        uint64_t max, struct cf_body *body, struct cf_fault *fault);
 /* Wait for the end, without which the body is none, and must come to nothing.
  * CF_E_SYNTAX: it goes on; the errors of the transport's read. */
 CF_MUST enum cf_err cf_body_end(struct cf_request *rq, struct cf_fault *fault);
+/* Is its end wanting, where it may be read ahead of that? Then whoever sends it
+ * has not said yet that it is meant, and may never do. */
+bool cf_body_unsaid(const struct cf_request *rq);
 void cf_body_fini(struct cf_body *body);
 
 #endif

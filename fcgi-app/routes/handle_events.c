@@ -69,12 +69,13 @@ static void count_losses(struct cf_call *call, const struct cf_ingest *in)
     cf_loss_events(call->app->loss, call->who.source, cf_err_word((enum cf_err)err), counts[err]);
 }
 
-/* The whole body was refused, nobody knows of how many events. */
+/* The whole body was refused, nobody knows of how many events. What was not yet
+ * meant is not lost. */
 static void count_body(struct cf_call *call, enum cf_err err)
 {
   bool lost = err == CF_E_FULL || err == CF_E_ENCODING || err == CF_E_MEMORY ||
               err == CF_E_SYNTAX || err == CF_E_SPACE || err == CF_E_SLOW || err == CF_E_CROWDED;
-  if (lost)
+  if (lost && !cf_body_unsaid(call->request))
     cf_loss_events(call->app->loss, call->who.source, cf_err_word(err), 1);
 }
 

@@ -11,5 +11,7 @@ void stage_setup_roles(void);
 /* Ask for what the trail tells, oldest first, but for what this question itself
  * left, with more of a filter ("&action=query"); gives how many there are. */
 size_t trail(const char *more);
+/* How many records match, at most a thousand: an auditor asks. */
+long long count(const char *query);
 
 #endif

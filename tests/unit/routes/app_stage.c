@@ -78,6 +78,18 @@ size_t trail(const char *more)
   return cf_json_count(member("events"));
 }
 
+long long count(const char *query)
+{
+  char path[256];
+  snprintf(path, sizeof path, "/v1/events?limit=1000&%s", query);
+  ck_answer(get(path, auditor), 200);
+  ck_value("has_more", "false");
+  long long n = 0;
+  for (char at[32]; snprintf(at, sizeof at, "events.%lld", n) > 0 && member(at) != NULL;)
+    n++;
+  return n;
+}
+
 void stage_reopen(void)
 {
   stage_close();

@@ -5,23 +5,8 @@
 
 #include <unistd.h>
 
-#include "fcgi-app/routes/ingest_in.h"
 #include "fcgi-app/who/token.h"
-#include "lib/base/pack.h"
 #include "tests/unit/routes/app_roles.h"
-
-/* How many records of the ledger match. */
-static long long count(const char *query)
-{
-  char path[256];
-  snprintf(path, sizeof path, "/v1/events?limit=1000&%s", query);
-  ck_answer(get(path, auditor), 200);
-  ck_value("has_more", "false");
-  long long n = 0;
-  for (char at[32]; snprintf(at, sizeof at, "events.%lld", n) > 0 && member(at) != NULL;)
-    n++;
-  return n;
-}
 
 /* ---- one event ---- */
 
@@ -176,62 +161,6 @@ START_TEST(test_writer_by_the_command)
   by_command.vars[0] = NULL;
   ck_answer(ask(by_command), 201);
   ck_writer("local");
-}
-END_TEST
-
-/* ---- a body's end ---- */
-
-static enum cf_err (*read_memory)(void *context, void *out, size_t max, size_t *n);
-static struct cf_ledger_state state_at_end;
-static enum cf_err end_err;
-
-static enum cf_err read_to_end(void *context, void *out, size_t max, size_t *n)
-{
-  enum cf_err err = read_memory(context, out, max, n);
-  if (err != CF_OK || *n > 0)
-    return err;
-  cf_ledger_state(stage_ledger, &state_at_end);
-  return end_err;
-}
-
-/* What is read of the command ahead of its end is taken when that comes, and
- * not before; where it is broken off it is not. */
-START_TEST(test_end_of_the_body)
-{
-  static const char body[] = "{\"action\":\"x\",\"id\":\"a\"}\n{\"action\":\"x\",\"id\":\"b\"}\n";
-  struct cf_ledger_state before, after;
-  struct cf_memory memory;
-  char length[24];
-  snprintf(length, sizeof length, "%zu", strlen(body));
-  cf_memory_init(&memory, CF_DOOR_ADMIN);
-  ck_assert_ok(cf_memory_param(&memory, "REQUEST_METHOD", "POST"));
-  ck_assert_ok(cf_memory_param(&memory, "PATH_INFO", "/v1/events"));
-  ck_assert_ok(cf_memory_param(&memory, "QUERY_STRING", "batch=1"));
-  ck_assert_ok(cf_memory_param(&memory, "CONTENT_LENGTH", length));
-  cf_memory_body(&memory, cf_str_from(body));
-  read_memory = memory.transport.read;
-  memory.transport.read = read_to_end;
-  end_err = _i == 0 ? CF_OK : CF_E_PEER;
-  cf_ledger_state(stage_ledger, &before);
-  cf_app_serve(stage_app, &memory.transport);
-  cf_ledger_state(stage_ledger, &after);
-  ck_assert_uint_eq(state_at_end.size, before.size);
-  ck_assert_uint_eq(after.size, before.size + (_i == 0 ? 2 : 0));
-  cf_memory_fini(&memory);
-}
-END_TEST
-
-/* The command's body is as long as it says. */
-START_TEST(test_longer_body)
-{
-  ck_answer(
-      ask((struct ask){.method = "POST",
-                       .path = "/v1/events?batch=1",
-                       .body = "{\"action\":\"x\",\"id\":\"a\"}\n{\"action\":\"x\",\"id\":\"b\"}\n",
-                       .door = CF_DOOR_ADMIN,
-                       .vars = {"CONTENT_LENGTH", "24"}}),
-      422);
-  ck_assert_int_eq(count("id=a"), 0);
 }
 END_TEST
 
@@ -410,99 +339,7 @@ START_TEST(test_losses)
 }
 END_TEST
 
-/* ---- limits ---- */
-
-static void small_limits(void)
-{
-  stage_set("max_body", "1000");
-  stage_set("max_batch", "3");
-  stage_set("ingest_memory", "7000"); /* zstd sets more than that aside */
-}
-
-static void setup_small(void)
-{
-  stage_conf_set = small_limits;
-  stage_setup_roles();
-}
-
-START_TEST(test_limits)
-{
-  char big[1200];
-  memset(big, ' ', sizeof big);
-  ck_answer(ask((struct ask){.method = "POST",
-                             .path = "/v1/events",
-                             .token = writer,
-                             .body = big,
-                             .body_n = sizeof big}),
-            413);
-  ck_value("type", "urn:counterfoil:too-large");
-  ck_answer(post("/v1/events", writer,
-                 "[{\"action\":\"x\"},{\"action\":\"x\"},{\"action\":\"x\"}]"),
-            200);
-  ck_answer(post("/v1/events", writer,
-                 "[{\"action\":\"x\"},{\"action\":\"x\"},{\"action\":\"x\"},{\"action\":\"x\"}]"),
-            413);
-  ck_answer(ask((struct ask){.method = "POST",
-                             .path = "/v1/events",
-                             .token = writer,
-                             .body = "{}",
-                             .vars = {"HTTP_CONTENT_ENCODING", "br"}}),
-            415);
-  ck_assert_int_eq(count("source=web1"), 3);
-}
-END_TEST
-
-/* A compressed body of 6,000 bytes: more than all requests together may hold,
- * less than 8 times what one may have. It never fits, so that nobody should try
- * again. */
-START_TEST(test_memory)
-{
-  char spaces[6000];
-  struct cf_buf packed;
-  memset(spaces, ' ', sizeof spaces);
-  cf_buf_init(&packed, 4096);
-  ck_assert_ok(cf_pack(spaces, sizeof spaces, &packed));
-  ck_answer(ask((struct ask){.method = "POST",
-                             .path = "/v1/events",
-                             .token = writer,
-                             .body = (const char *)packed.p,
-                             .body_n = packed.n,
-                             .vars = {"HTTP_CONTENT_ENCODING", "zstd"}}),
-            413);
-  ck_value("type", "urn:counterfoil:too-large");
-  cf_buf_fini(&packed);
-}
-END_TEST
-
-/* Events that need far more room than their texts take in the end: what is held
- * for them is charged. */
-START_TEST(test_memory_of_room)
-{
-  static const char head[] = "{\"action\":\"x\",\"message\":\"", end[] = "\"}";
-  struct cf_charge charge = {0};
-  struct cf_ingest in;
-  struct cf_buf body;
-  ck_assert_ok(cf_charges_new(UINT64_C(64) << 20, &charge.charges));
-  cf_buf_init(&body, 1 << 20);
-  for (unsigned i = 0; i < 20; i++) {
-    cf_buf_put(&body, head, sizeof head - 1);
-    for (unsigned k = 0; k < 16384; k++)
-      cf_buf_put(&body, "\\n", 2);
-    cf_buf_put(&body, end, sizeof end - 1);
-  }
-  ck_assert_ok(body.err);
-  cf_ingest_init(&in, &charge);
-  in.rules.source = CF_STR("web1");
-  ck_assert_ok(cf_ingest_read(&in, cf_buf_str(&body), 20, NULL));
-  ck_assert_uint_eq(in.events_n, 20);
-  ck_assert_uint_gt(in.texts.held, 2 * in.text_n);
-  ck_assert_uint_ge(charge.n, in.texts.held + 20 * sizeof *in.events);
-  cf_ingest_fini(&in);
-  cf_charge_fini(&charge);
-  cf_charges_free(charge.charges);
-  cf_buf_fini(&body);
-}
-END_TEST
+/* ---- what is not taken ---- */
 
 START_TEST(test_leaving)
 {
@@ -608,17 +445,12 @@ int main(void)
        .teardown = stage_teardown},
       {.tcase = "batch", .test = test_batch_errors},
       {.tcase = "batch", .test = test_losses},
-      {.tcase = "batch", .test = test_end_of_the_body, .loops = 2},
-      {.tcase = "batch", .test = test_longer_body},
       {.tcase = "gaps", .test = test_gap, .setup = stage_setup_roles, .teardown = stage_teardown},
       {.tcase = "gaps", .test = test_bad_gap, .loops = CF_COUNT(bad_gaps)},
       {.tcase = "trust",
        .test = test_writer_vouched_for,
        .setup = setup_trust,
        .teardown = stage_teardown},
-      {.tcase = "limits", .test = test_limits, .setup = setup_small, .teardown = stage_teardown},
-      {.tcase = "limits", .test = test_memory},
-      {.tcase = "limits", .test = test_memory_of_room},
   };
   return cf_test_run("app_events", tests, CF_COUNT(tests));
 }

@@ -45,7 +45,7 @@ bool cf_signer_before(const struct cf_signer *signer, struct cf_checkpoint *befo
  * From the first one on there is a mark of that, `vouched`; and make it,
  * durably. CF_E_SPACE, CF_E_SYSTEM. */
 bool cf_signer_vouches(const struct cf_signer *signer);
-CF_MUST enum cf_err cf_signer_vouch(const struct cf_signer *signer, struct cf_fault *fault);
+CF_MUST enum cf_err cf_signer_vouch(struct cf_signer *signer, struct cf_fault *fault);
 /* A MAC over the parts (≤ 16) that whoever has not the key cannot make. */
 void cf_signer_mac(const struct cf_signer *signer, const struct cf_str *parts, size_t parts_n,
                    uint8_t mac[CF_HASH_N]);

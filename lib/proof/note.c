@@ -116,28 +116,31 @@ static bool name_ok(struct cf_str name)
   return true;
 }
 
+enum cf_err cf_note_next(struct cf_str *lines, struct cf_str *name, struct cf_buf *bytes)
+{
+  struct cf_str line = cf_str_cut(lines, '\n');
+  if (!cf_str_starts(line, line_head))
+    return CF_E_SYNTAX;
+  line = cf_str_behind(line, line_head.n);
+  *name = cf_str_cut(&line, ' ');
+  cf_buf_reset(bytes);
+  if (!name_ok(*name))
+    return CF_E_SYNTAX;
+  enum cf_err err = cf_base64_get(line, bytes);
+  if (err != CF_OK)
+    return err == CF_E_NOMEM ? err : CF_E_SYNTAX;
+  return bytes->n > sizeof((struct cf_vkey *)NULL)->id ? CF_OK : CF_E_SYNTAX;
+}
+
 /* A signature line of a note. */
 struct signature {
   struct cf_str name;
   struct cf_buf bytes; /* key id and signature */
 };
 
-/* Cut the next line off and read it; the bytes go to s->bytes, which is emptied
- * first. */
 static enum cf_err signature_next(struct cf_str *lines, struct signature *s)
 {
-  struct cf_str line = cf_str_cut(lines, '\n');
-  if (!cf_str_starts(line, line_head))
-    return CF_E_SYNTAX;
-  line = cf_str_behind(line, line_head.n);
-  s->name = cf_str_cut(&line, ' ');
-  cf_buf_reset(&s->bytes);
-  if (!name_ok(s->name))
-    return CF_E_SYNTAX;
-  enum cf_err err = cf_base64_get(line, &s->bytes);
-  if (err != CF_OK)
-    return err == CF_E_NOMEM ? err : CF_E_SYNTAX;
-  return s->bytes.n > sizeof((struct cf_vkey *)NULL)->id ? CF_OK : CF_E_SYNTAX;
+  return cf_note_next(lines, &s->name, &s->bytes);
 }
 
 static enum cf_err signatures_ok(struct cf_str lines)

@@ -33,6 +33,10 @@ CF_MUST enum cf_err cf_note_sign(struct cf_str text, const struct cf_vkey *vkey,
  * line). */
 CF_MUST enum cf_err cf_note_split(struct cf_str note, struct cf_str *text,
                                   struct cf_str *signatures);
+/* Cut the next line off a note's signatures: the name in it, and its key id
+ * and signature, more than 4 bytes, into bytes, which is emptied first.
+ * CF_E_SYNTAX, CF_E_NOMEM. */
+CF_MUST enum cf_err cf_note_next(struct cf_str *lines, struct cf_str *name, struct cf_buf *bytes);
 /* Is the note signed by vkey (signatures of unknown keys ignored, each of this
  * one must be good)? Gives its text. CF_E_SYNTAX, CF_E_SIGNATURE. */
 CF_MUST enum cf_err cf_note_check(struct cf_str note, const struct cf_vkey *vkey,

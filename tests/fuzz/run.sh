@@ -5,7 +5,7 @@
 # New inputs go to BUILDDIR/fuzz-TARGET/corpus; what crashes it is left in BUILDDIR/fuzz-TARGET.
 set -euo pipefail
 
-[ $# -ge 2 ] || { echo "usage: run.sh event|logline|pages|record|records|request|segment SECONDS [BUILDDIR]" >&2; exit 2; }
+[ $# -ge 2 ] || { echo "usage: run.sh cosignature|event|logline|pages|record|records|request|segment SECONDS [BUILDDIR]" >&2; exit 2; }
 command -v "${CLANG:-clang}" >/dev/null || { echo "no ${CLANG:-clang}: apt-get install clang libclang-rt-dev" >&2; exit 2; }
 target=$1
 seconds=$2
@@ -20,6 +20,7 @@ sources=()
 libs=()
 max_len=8192
 case $target in
+  cosignature) sources=("$root"/lib/proof/{note,cosignature,tree}.c) ;;
   logline)
     sources=("$root"/lib/input/{input,lines,logline*,packing,stream}.c)
     libs=(-lz -llzma -lbz2)

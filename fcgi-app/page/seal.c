@@ -11,17 +11,13 @@
 #include "lib/base/codec.h"
 #include "lib/base/die.h"
 #include "lib/base/utf8.h"
+#include "lib/proof/verify_json.h"
 #include "lib/query/query.h"
 #include "lib/record/json.h"
 #include "lib/record/values.h"
 
 #define BUDGET_US INT64_C(500000)
 #define MORE      ",more" /* behind ranges that are not all */
-
-static const char *const modes[] = {[CF_VERIFY_QUICK] = "quick",
-                                    [CF_VERIFY_RANGE] = "range",
-                                    [CF_VERIFY_FULL] = "full",
-                                    [CF_VERIFY_DEEP] = "deep"};
 
 void cf_seals_init(struct cf_seals *seals)
 {
@@ -95,7 +91,7 @@ void cf_seal_verdict(enum cf_verify_mode mode, const struct cf_verify_result *r,
   *verdict = (struct cf_control_verdict){.word = !r->ok  ? cf_verdict_name(r->errors[0].verdict)
                                                  : whole ? CF_VERDICT_HOLDS
                                                          : CF_VERDICT_PARTIAL,
-                                         .mode = modes[mode],
+                                         .mode = cf_verify_mode_names[mode],
                                          .has_first_bad = r->has_first_bad,
                                          .first_bad = r->first_bad,
                                          .leaves = r->leaves,
@@ -155,9 +151,9 @@ static const char *word_of(struct cf_str text)
 
 static const char *mode_of(struct cf_str text)
 {
-  for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++)
-    if (cf_str_is(text, modes[i]))
-      return modes[i];
+  for (size_t i = 0; i < CF_VERIFY_MODES_N; i++)
+    if (cf_str_is(text, cf_verify_mode_names[i]))
+      return cf_verify_mode_names[i];
   return "read";
 }
 
@@ -212,7 +208,8 @@ static bool read_record(const struct cf_record *record, const struct cf_values *
  * whole is worth none. */
 static struct cf_sealed *place_of(struct cf_seals *seals, const struct cf_control_verdict *verdict)
 {
-  bool all = verdict->mode == modes[CF_VERIFY_FULL] || verdict->mode == modes[CF_VERIFY_DEEP];
+  bool all = verdict->mode == cf_verify_mode_names[CF_VERIFY_FULL] ||
+             verdict->mode == cf_verify_mode_names[CF_VERIFY_DEEP];
   if (cf_seal_is_bad(verdict))
     return &seals->against;
   if (!all)

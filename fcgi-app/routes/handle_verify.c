@@ -9,21 +9,16 @@
 #include "fcgi-app/who/token_compare.h"
 #include "lib/base/codec.h"
 #include "lib/evidence/verify_ledger.h"
-#include "lib/record/json.h"
+#include "lib/proof/verify_json.h"
 
 /* ---- what was asked ---- */
-
-static const char *const modes[] = {[CF_VERIFY_QUICK] = "quick",
-                                    [CF_VERIFY_RANGE] = "range",
-                                    [CF_VERIFY_FULL] = "full",
-                                    [CF_VERIFY_DEEP] = "deep"};
 
 static enum cf_err read_mode(struct cf_call *call, struct cf_verify_job *job)
 {
   struct cf_str value = CF_STR("full");
   cf_request_get(call->request, "mode", &value);
-  for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
-    if (!cf_str_is(value, modes[i]))
+  for (size_t i = 0; i < CF_VERIFY_MODES_N; i++) {
+    if (!cf_str_is(value, cf_verify_mode_names[i]))
       continue;
     job->mode = (enum cf_verify_mode)i;
     return CF_OK;
@@ -95,77 +90,6 @@ static enum cf_err read_resume(struct cf_call *call, const struct cf_verify_job 
     return cf_fail(&call->fault, CF_E_PARAMETER, "size",
                    "resume goes on with the size and root that it began with");
   return cf_resume_take(&call->app->resume, name, job->mode, job->carry, &call->fault);
-}
-
-/* ---- the answer ---- */
-
-static void put_checked(struct cf_buf *b, const struct cf_verify_result *r)
-{
-  cf_json_put_name(b, "checked");
-  cf_buf_putc(b, '{');
-  cf_json_put_member_u64(b, "leaves", r->leaves);
-  cf_json_put_member_u64(b, "links", r->links);
-  cf_json_put_member_u64(b, "tiles", r->tiles);
-  cf_json_put_member_u64(b, "checkpoints", r->checkpoints);
-  cf_json_put_member_u64(b, "openings", r->openings);
-  cf_json_put_member_u64(b, "pages", r->pages);
-  cf_json_put_member_u64(b, "entries", r->entries);
-  cf_buf_putc(b, '}');
-  cf_json_put_name(b, "states");
-  cf_buf_putc(b, '{');
-  cf_json_put_member_u64(b, "present", r->present);
-  cf_json_put_member_u64(b, "erased", r->erased);
-  cf_json_put_member_u64(b, "expired", r->expired);
-  cf_json_put_member_u64(b, "unsworn", r->unsworn);
-  cf_buf_putc(b, '}');
-}
-
-static void put_errors(struct cf_buf *b, const struct cf_verify_result *r)
-{
-  cf_json_put_name(b, "errors");
-  cf_buf_putc(b, '[');
-  for (size_t i = 0; i < r->errors_n; i++) {
-    const struct cf_verify_error *e = &r->errors[i];
-    if (i > 0)
-      cf_buf_putc(b, ',');
-    cf_buf_putc(b, '{');
-    cf_json_put_member(b, "code", cf_str_from(cf_verdict_name(e->verdict)));
-    cf_json_put_member_u64_or_null(b, "seq", e->has_seq, e->seq);
-    if (e->last > e->seq)
-      cf_json_put_member_u64(b, "last", e->last);
-    cf_json_put_member(b, "detail", cf_str_from(e->detail));
-    cf_buf_putc(b, '}');
-  }
-  cf_buf_putc(b, ']');
-  if (r->errors_total > r->errors_n)
-    cf_json_put_member_u64(b, "errors_total", r->errors_total);
-}
-
-static void put_result(struct cf_buf *b, const struct cf_verify_job *job,
-                       const struct cf_verify_result *r, const char *resume, bool own_key)
-{
-  cf_buf_putc(b, '{');
-  cf_json_put_member_bool(b, "ok", r->ok);
-  cf_json_put_member_bool(b, "complete", r->complete);
-  cf_json_put_member_u64_or_null(b, "next", r->has_next, r->next);
-  if (resume != NULL)
-    cf_json_put_member(b, "resume", cf_str_from(resume));
-  cf_json_put_member(b, "mode", cf_str_from(modes[job->mode]));
-  cf_json_put_member(b, "origin", cf_str_from(r->origin));
-  cf_json_put_member_u64(b, "size", r->size);
-  cf_json_put_member_base64(b, "root", r->root, CF_HASH_N);
-  cf_json_put_member_u64(b, "minimum", r->minimum);
-  put_checked(b, r);
-  cf_json_put_member_u64_or_null(b, "first_bad", r->has_first_bad, r->first_bad);
-  put_errors(b, r);
-  if (r->unsealed > 0 && job->mode != CF_VERIFY_RANGE)
-    cf_json_put_member_u64(b, "unsigned", r->unsealed);
-  if (r->files_unjudged)
-    cf_json_put_member(b, "unjudged", CF_STR("segments"));
-  cf_json_put_member(b, "assurance", own_key ? CF_STR("own-key") : CF_STR("signed"));
-  cf_json_put_name(b, "seconds");
-  cf_buf_putf(b, "%lld.%06lld}\n", (long long)(r->elapsed_us / 1000000),
-              (long long)(r->elapsed_us % 1000000));
 }
 
 /* ---- tokens ---- */
@@ -296,7 +220,14 @@ static enum cf_err verdict_answer(struct cf_call *call, struct cf_verify_job *jo
   if (err == CF_OK)
     verdict_keep(call, job->mode, result);
   if (err == CF_OK) {
-    put_result(&b, job, result, resume_keep(call, job), cf_ledger_key_is_own(call->app->ledger));
+    const struct cf_verify_saying saying = {.mode = cf_verify_mode_names[job->mode],
+                                            .resume = resume_keep(call, job),
+                                            .assurance = cf_ledger_key_is_own(call->app->ledger)
+                                                             ? "own-key"
+                                                             : "signed"};
+    if (job->mode == CF_VERIFY_RANGE)
+      result->unsealed = 0; /* of what is newer nothing was asked */
+    cf_verify_json_put(&b, result, &saying);
     err = b.err == CF_OK ? cf_response_put(call->response, cf_buf_str(&b)) : b.err;
   }
   cf_buf_fini(&b);

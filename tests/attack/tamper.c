@@ -8,6 +8,7 @@
 
 #include "lib/index/index.h"
 #include "lib/index/postings.h"
+#include "tests/attack/tamper_in.h"
 #include "tests/unit/ledger/forge_append.h"
 #include "tests/unit/ledger/forge_tail.h"
 #include "tests/unit/segment/forge.h"
@@ -25,8 +26,6 @@
 #define VALUE_MAX_NOTE 8192
 #define YEAR_US        INT64_C(31536000000000)
 #define VICTIM         "u3" /* whose records are hidden */
-#define BLOCK          1    /* of 64 records, one of which is changed */
-#define RECORD         5
 
 static const char *data;
 static char **args; /* behind CHANGE */
@@ -115,43 +114,17 @@ static void hashes_change(void)
   forge_row("hashes", 0, root_flip);
 }
 
-static void method_set(struct cf_record *r, const uint8_t salts[CF_C_N][CF_HASH_N])
-{
-  static char text[CF_LEAF_MAX];
-  (void)salts;
-  CF_ASSERT(r->public_text.n < sizeof text);
-  memcpy(text, r->public_text.p, r->public_text.n);
-  char *at = strstr(text, "GET");
-  CF_ASSERT(at != NULL);
-  memcpy(at, "PUT", 3);
-  r->public_text.p = text;
-}
-
-static void record_change(void)
-{
-  forge_record(BLOCK, RECORD, method_set);
-}
-
-/* As if an erasure had been ordered. */
-static void actor_erase(struct cf_record *r, const uint8_t salts[CF_C_N][CF_HASH_N])
-{
-  static uint8_t commitment[CF_HASH_N];
-  CF_ASSERT(r->payload[CF_C_ACTOR].n > 0);
-  cf_commitment(CF_C_ACTOR, r->seq, salts[CF_C_ACTOR], r->payload[CF_C_ACTOR], commitment);
-  r->payload[CF_C_ACTOR] = (struct cf_str){0};
-  r->gone[CF_C_ACTOR] = commitment;
-}
-
-static void record_erase(void)
-{
-  forge_record(BLOCK, RECORD, actor_erase);
-}
-
 /* The catalogue's ranges: everything is of 1970. */
 static void ranges_change(void)
 {
   forge_meta.time_min_us = 0;
   forge_meta.time_max_us = 1;
+}
+
+/* It was written again once more than it was. */
+static void rewrite_count(void)
+{
+  forge_meta.generation++;
 }
 
 /* The file is somebody else's already. */
@@ -306,28 +279,10 @@ static void token_hash_change(void)
   cf_buf_fini(&text);
 }
 
-/* tail FILE: the newest piece that has a method gets another */
-static void tail_change(void)
+/* tail-byte FILE I N */
+static void tail_byte_flip(void)
 {
-  struct cf_bdb *db = forge_table(args[0]);
-  struct cf_bdb_cursor *cursor = NULL;
-  struct cf_str k, v;
-  struct cf_buf key, value;
-  cf_buf_init(&key, VALUE_MAX);
-  cf_buf_init(&value, VALUE_MAX);
-  forge_must(cf_bdb_cursor_open(db, &cursor), "tail");
-  enum cf_bdb_move move = CF_BDB_LAST;
-  do {
-    forge_must(cf_bdb_cursor_move(cursor, move, CF_STR(""), &k, &v), "a piece of the tail");
-    move = CF_BDB_PREV;
-  } while (memmem(v.p, v.n, "\"GET\"", 5) == NULL);
-  cf_buf_putstr(&key, k);
-  cf_buf_putstr(&value, v);
-  cf_bdb_cursor_close(cursor);
-  replace(&value, CF_STR("\"GET\""), CF_STR("\"PUT\""));
-  forge_must(cf_bdb_put(db, NULL, cf_buf_str(&key), cf_buf_str(&value)), "tail");
-  cf_buf_fini(&key);
-  cf_buf_fini(&value);
+  tail_byte(args[0], (unsigned)strtoul(args[1], NULL, 10), (unsigned)strtoul(args[2], NULL, 10));
 }
 
 /* tail-erased FILE: nobody knows any more whose records these were */
@@ -347,6 +302,13 @@ static void appended(void)
                "{\"method\":\"DELETE\",\"user\":\"" VICTIM "\",\"resource\":\"/r\"}");
 }
 
+/* whole N: a segment */
+static void whole_write(void)
+{
+  forge_tables_close();
+  record_whole(data, (unsigned)strtoul(args[0], NULL, 10));
+}
+
 /* ---- the changes ---- */
 
 static const struct {
@@ -361,9 +323,18 @@ static const struct {
     {"filter", 2, true, filter_clear},
     {"counts", 2, true, counts_change},
     {"hashes", 2, true, hashes_change},
-    {"record", 2, true, record_change},
+    {"record", 2, true, record_method},
+    {"payload", 2, true, record_payload},
+    {"salt", 2, true, record_salt},
+    {"recorded", 2, true, record_recorded},
     {"erased", 2, true, record_erase},
+    {"commitment", 2, true, record_commitment},
+    {"double", 2, true, record_double},
+    {"swap", 2, true, record_swap},
+    {"delete", 2, true, record_delete},
+    {"insert", 2, true, record_insert},
     {"ranges", 2, true, ranges_change},
+    {"rewrite", 2, true, rewrite_count},
     {"nothing", 2, true, nothing},
     {"dropped", 1, false, catalogue_row_drop},
     {"tile", 0, false, tile_change},
@@ -372,9 +343,19 @@ static const struct {
     {"notes", 0, false, notes_drop},
     {"token", 3, false, token_change},
     {"token-hash", 2, false, token_hash_change},
-    {"tail", 1, false, tail_change},
+    {"tail-byte", 3, false, tail_byte_flip},
     {"tail-erased", 1, false, tail_actors_erase},
     {"appended", 1, false, appended},
+    {"whole", 1, false, whole_write},
+};
+
+/* FILE, of the tail */
+static const struct {
+  const char *name;
+  void (*make)(const char *file);
+} of_tail[] = {
+    {"tail", tail_method},    {"tail-delete", tail_delete}, {"tail-double", tail_double},
+    {"tail-swap", tail_swap}, {"tail-insert", tail_insert}, {"tail-cut", tail_cut},
 };
 
 static void segment_change(void (*make)(void))
@@ -391,13 +372,29 @@ static void segment_change(void (*make)(void))
   forge_end((enum forge_good)level);
 }
 
+static int tail_change(const char *name)
+{
+  for (size_t i = 0; i < sizeof of_tail / sizeof of_tail[0]; i++) {
+    if (strcmp(name, of_tail[i].name) != 0)
+      continue;
+    forge_tables_open(data);
+    of_tail[i].make(args[0]);
+    forge_tables_close();
+    return 0;
+  }
+  fprintf(stderr, "usage: tamper DATA CHANGE [ARG…], see its source\n");
+  return 64;
+}
+
 int main(int argc, char **argv)
 {
-  for (size_t i = 0; argc >= 3 && i < sizeof changes / sizeof changes[0]; i++) {
+  if (argc < 3)
+    return 64;
+  data = argv[1];
+  args = argv + 3;
+  for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
     if (strcmp(argv[2], changes[i].name) != 0 || argc - 3 != changes[i].args)
       continue;
-    data = argv[1];
-    args = argv + 3;
     if (changes[i].segment) {
       segment_change(changes[i].make);
     } else {
@@ -407,6 +404,5 @@ int main(int argc, char **argv)
     }
     return 0;
   }
-  fprintf(stderr, "usage: tamper DATA CHANGE [ARG…], see its source\n");
-  return 64;
+  return argc == 4 ? tail_change(argv[2]) : 64;
 }

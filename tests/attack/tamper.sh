@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# tamper.sh [--write]: a closed ledger is changed by somebody who has all of DATA and knows this program, but not the signing key;
-# then it is verified in each mode, and read. What came of it is the table in doc/threat-model.md, which must be what this makes;
+# tamper.sh [--write]: a closed ledger of segments and a tail is changed by somebody who has all of DATA and knows this program, but not the
+# signing key; then it is verified in each mode, also as a copy, and read. What came of it is the table in doc/threat-model.md, which must be what this makes;
 # --write puts it there.
 . "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.sh"
 . "$lib/servers.sh"
 
-FLIPS=$(count 9 9 510)
+FLIPS=$(count 9 9 510)  # of a segment's file
+BYTES=$(count 12 24 600) # of what is stored of one event: more than there are is each of them
 TAMPER=$CF_BUILDDIR/tests/attack/tamper
 DOC=$CF_SRCDIR/doc/threat-model.md
 BEGIN='<!-- From here to the end of the table: what tests/attack/tamper.sh makes. -->'
@@ -104,11 +105,22 @@ verify_with() {
   shift
   if [ "$mode" = range ]; then
     relay auditor /v1/verify "mode=range&seq_from=256&seq_to=512$(printf '&%s' "$@" | sed 's/^&$//' | urlencode)"
+  elif [ "$mode" = copy ]; then
+    TMPDIR=$OUT cli verify --config "$CONF" --json --deep --read-only "${@/#/--}" >"$OUT/body" 2>"$OUT/words"
   else
     cli verify --config "$CONF" --json "--$mode" "${@/#/--}" >"$OUT/body" 2>"$OUT/words"
   fi
   jq -rse 'last | if .ok == true and .complete then "—" elif .ok == false then "`" + ([.errors[].code] | unique | join("` `")) + "`" else error end' \
     "$OUT/body" 2>/dev/null || echo refused
+}
+
+# where: a cell: where the verify before said that it begins; that a record is not what it was, before what is said of its file or indexes.
+# What the log writes of itself meanwhile moves the seqs of the tail.
+where() {
+  jq -rse 'def least(f): [.errors[] | select(.seq != null and f) | .seq] | min;
+    last | least(.code | IN("STORE_DAMAGED", "INDEX_MISMATCH", "TILE_MISMATCH") | not) // .first_bad |
+    if . == null then "—" elif . < 256 then "segment 1" elif . < 512 then . elif . < '$((256 * SEGMENTS))' then "segment \(. / 256 + 1 | floor)" else "the tail" end' \
+    "$OUT/body" 2>/dev/null || echo "—"
 }
 
 # Reads. Each prints its answer, in short.
@@ -158,22 +170,38 @@ old_data_alone() { old_data && rm "$DATA.signer/state"; }
 old_all() { AUDITOR=first; put_back old; }
 old_data_for_auditor() { KEPT=$WAS_KEPT; old_all; }
 foreign_signer() { rm -rf "$DATA.signer" && copy "$TMP/foreign/signer" "$DATA.signer"; }
-flip() { # flip AT: every bit of a byte of the second segment
-  local file byte
+foreign_key() { cp -a "$TMP/foreign/signer/key" "$TMP/foreign/signer/vkey" "$DATA.signer/"; }
+foreign_data() { rm -rf "$DATA" && copy "$TMP/foreign/data" "$DATA"; }
+without_segment() { delete "" && delete .sums && change dropped 256; }
+rewritten() { # the file under the number of a writing that never was, which the catalogue has, too
+  local file to
   file=$(segment 2)
-  byte=$(od -An -tu1 -j"$1" -N1 "$file" | tr -d ' ')
-  printf "\\x$(printf '%02x' $((byte ^ 255)))" | dd of="$file" bs=1 seek="$1" conv=notrunc status=none
+  change rewrite 2 row && to=${file%-*}-1 && swap_in "$file" "$to" && swap_in "$file.sums" "$to.sums"
 }
+swap_in() { as_user mv "$1" "$2"; }
+tail_cut_short() { as_user truncate -s -16384 "$DATA/env/$TAIL"; }
+whole() { change whole 2; }
+flip() { # flip FILE I N: every bit of the byte at I/N of a file
+  local at byte size
+  size=$(stat -c %s "$1")
+  at=$(($2 * size / $3 + 777))
+  byte=$(od -An -tu1 -j"$at" -N1 "$1" | tr -d ' ')
+  printf "\\x$(printf '%02x' $((byte ^ 255)))" | dd of="$1" bs=1 seek="$at" conv=notrunc status=none
+}
+flip_segment() { flip "$(segment 2)" "$@"; }
+flip_event() { change tail-byte "$TAIL" "$@"; }
 
 # ---- rows
 
 JOBS=4
 KEPT= # what an auditor kept, for --size and --root
 N=0   # of the row
+COPIES=$(count 6 6 1) # of so many rows one is asked of a copy, too, which takes longest; of the others it is what the document says
+[ "${1:-}" != --write ] || COPIES=1
 
 # In a process and a place of its own: the whole ledger is changed and asked; the row's cells are $TMP/row.N.
 asked() { # asked READ CHANGE…
-  local mode cells='refused | refused | refused | refused | refused'
+  local mode cells='refused | refused | refused | refused' from=— read=refused copy
   OUT=$TMP/job.$N
   DATA=$OUT/data
   CONF=$OUT/conf
@@ -181,12 +209,21 @@ asked() { # asked READ CHANGE…
   sed "s|^data = .*|data = $DATA|; s|^listen = .*|listen = $OUT/sock|" "$TMP/counterfoil.conf" >"$CONF"
   put_back whole && "${@:2}" || { echo "cannot ${*:2}" >"$TMP/row.$N"; return 1; }
   if up; then
-    cells=$(read_with "$1")
-    cells="$(for mode in quick range full deep; do printf '%s | ' "$(verify_with "$mode" $KEPT)"; done)$cells"
+    read=$(read_with "$1")
+    cells=$(for mode in quick range full deep; do printf '%s | ' "$(verify_with "$mode" $KEPT)"; done)
+    cells=${cells% | }
+    from=$(where)
   fi
   down
+  if [ $((N % COPIES)) = 0 ]; then
+    copy=$(verify_with copy $KEPT)
+    [ "$from" != — ] || from=$(where)
+  else
+    copy=$(written 6)
+    [ "$from" != — ] || from=$(written 7)
+  fi
   rm -rf "$OUT"
-  echo "$cells" >"$TMP/row.$N"
+  echo "$cells | $copy | $from | $read" >"$TMP/row.$N"
 }
 row() { # row WORDS READ CHANGE…
   N=$((N + 1))
@@ -203,27 +240,25 @@ levels() { # levels WORDS READ CHANGE [ARG…]: in the second segment, with more
   done
 }
 
-flips() { # after them all: one row of their cells, `all`, `some` or none of which found it
-  local i size cells first=$((N + 1))
-  DATA=$TMP/whole/data
-  size=$(stat -c %s "$(segment 2)")
-  for ((i = 0; i < FLIPS; i++)); do row "" by_user flip $((i * size / FLIPS + 777)); done
+flips() { # flips WORDS N CHANGE: N times, which is told I and N; one row of them all: `all`, `some` or none of which found it
+  local i words=$1 n=$2 first=$((N + 1))
+  for ((i = 0; i < n; i++)); do row "" by_user "$3" "$i" "$n"; done
   wait
   cells=$(for ((i = first; i <= N; i++)); do cat "$TMP/row.$i"; done | awk -F ' [|] ' '
-    { for (i = 1; i <= 4; i++) n[i] += $i != "—"; wrong += /wrong|cannot|no answer/ }
-    END { for (i = 1; i <= 4; i++) printf "%s | ", (n[i] == NR ? "all" : n[i] ? "some" : "—"); print wrong ? "**wrong**" : "right or refused" }')
+    { for (i = 1; i <= 5; i++) n[i] += $i != "—"; wrong += /wrong|cannot|no answer/ }
+    END { for (i = 1; i <= 5; i++) printf "%s | ", (n[i] == NR ? "all" : n[i] ? "some" : "—"); print "— | " (wrong ? "**wrong**" : "right or refused") }')
   echo "$cells" >"$TMP/row.$first" # whose own cells were read by now
   N=$first
-  WORDS[N]="a byte of a segment turned over, at many places"
+  WORDS[N]=$words
 }
 
 rows() {
-  local tail
-  tail=$(find "$TMP/whole/data/env" -name 'tail-*' -printf '%f\n' | sort -t- -k2n | tail -n 1)
   row "nothing" everything true
   row "a segment cut short" everything cut_short
   row "a segment deleted" everything delete ""
   row "its sums deleted" everything delete .sums
+  row "it, its sums and its row of the catalogue deleted" everything without_segment
+  row "it under the number of a writing that never was" everything rewritten
   row "two segments exchanged" everything exchange
   row "a foreign segment with its sums" everything foreign
   row "the same, the catalogue good" everything foreign_good
@@ -236,9 +271,24 @@ rows() {
   row "the filter of ids, all of that good" by_id change filter 2 row
   row "a row of leaf hashes, all of that good" tile_of_hashes change hashes 2 row
   row "a record, all of that good" everything change record 2 row
+  row "a payload, all of that good" everything change payload 2 row
+  row "a salt, all of that good" everything change salt 2 row
+  row "\`recorded\`, all of that good" everything change recorded 2 row
   row "a record made to look erased, all of that good" everything change erased 2 row
-  row "a record in the tail" everything change tail "$tail"
-  row "records in the tail made to look erased" everything change tail-erased "$tail"
+  row "the same with another commitment" everything change commitment 2 row
+  row "a record deleted, those behind it moved up" everything change delete 2 row
+  row "a record in the place of the next one, too" everything change double 2 row
+  row "two records exchanged" everything change swap 2 row
+  row "a record inserted, those behind it moved down" everything change insert 2 row
+  row "a record, the whole segment written anew to fit it" everything whole
+  row "a record in the tail" everything change tail "$TAIL"
+  row "a record of the tail deleted" everything change tail-delete "$TAIL"
+  row "… in the place of the next one, too" everything change tail-double "$TAIL"
+  row "… exchanged with the one before it" everything change tail-swap "$TAIL"
+  row "… once more behind the last one" everything change tail-insert "$TAIL"
+  row "the tail without its last record" everything change tail-cut "$TAIL"
+  row "the tail's file cut short" everything tail_cut_short
+  row "records in the tail made to look erased" everything change tail-erased "$TAIL"
   row "records appended behind the last signature" everything appended
   row "a row of tiles of level 1" tile_of_hashes change tile
   row "a kept checkpoint" everything change note
@@ -251,16 +301,20 @@ rows() {
   row "old data and an old signer's directory" everything old_all
   row "the same, asked by who kept a checkpoint" everything old_data_for_auditor
   row "a foreign signer's directory" everything foreign_signer
-  flips
+  row "a foreign key in it" everything foreign_key
+  row "a foreign ledger's data" everything foreign_data
+  flips "a byte of a segment turned over, at many places" "$FLIPS" flip_segment
+  flips "each byte of what is stored of an event in the tail turned over, its page's own checksum good" "$BYTES" flip_event
 }
 
 table() {
   local i
-  echo '| changed | quick | range | full | deep | a read that depends on it |'
-  echo '|---|---|---|---|---|---|'
+  echo '| changed | quick | range | full | deep | deep, a copy | from seq | a read that depends on it |'
+  echo '|---|---|---|---|---|---|---|---|'
   for ((i = 1; i <= N; i++)); do echo "| ${WORDS[i]} | $(cat "$TMP/row.$i") |"; done
 }
 documented() { awk -v begin="$BEGIN" -v end="$END" '$0 == end {on = 0} on; $0 == begin {on = 1}' "$DOC"; }
+written() { documented | awk -F ' [|] ' -v n=$((N + 2)) -v column="$1" 'NR == n {print $column}'; } # written COLUMN: of the row
 document() { # put the table there
   awk -v begin="$BEGIN" -v end="$END" -v table="$TMP/table" '
     $0 == end {on = 0} !on; $0 == begin {on = 1; while ((getline line <table) > 0) print line}' "$DOC" >"$TMP/doc" && cat "$TMP/doc" >"$DOC"
@@ -269,7 +323,9 @@ document() { # put the table there
 begin tamper
 OUT=$TMP
 make_copies
+TAIL=$(find "$TMP/whole/data/env" -name 'tail-*' -printf '%f\n' | sort -t- -k2n | tail -n 1)
 put_back whole
+SEGMENTS=$(segments | wc -l)
 up || die "it does not start"
 for read in everything by_user by_time by_id tile_of_hashes as_admin as_gone as_stranger; do RIGHT[$read]=$($read); done
 down
@@ -277,10 +333,13 @@ rows
 table >"$TMP/table"
 [ "${1:-}" != --write ] || document
 check "it takes $SECONDS s" true
-is "$(sed -n 3p "$TMP/table")" "| nothing | — | — | — | — | right |" "an untouched ledger passes"
-is "$(grep -hE 'no answer|bug:' "$TMP/table" "$TMP"/log/*)" "" "each question has an answer"
+is "$(sed -n 3p "$TMP/table")" "| nothing | — | — | — | — | — | — | right |" "an untouched ledger passes"
+is "$(grep -hE 'no answer|bug:|cannot (change|forge)' "$TMP/table" "$TMP"/log/*)" "" "each question has an answer"
 # What a deep verify passes, and what a read answers wrongly: only where somebody has the signer's directory too.
-is "$(awk -F ' [|] ' 'NR > 3 && ($5 == "—" || $6 ~ /wrong/) {print $1}' "$TMP/table" | grep -vE '^[|] (old data and an old signer.s directory|the same, asked by who kept a checkpoint)$')" "" \
+is "$(awk -F ' [|] ' 'NR > 3 && ($5 == "—" || $8 ~ /wrong/) {print $1}' "$TMP/table" | grep -vE '^[|] (old data and an old signer.s directory|the same, asked by who kept a checkpoint)$')" "" \
   "what a deep verify passes was not changed"
+# … and a copy, which has not the key that the MACs are made with: it says what it does not judge.
+is "$(awk -F ' [|] ' 'NR > 3 && $6 == "—" {print $1}' "$TMP/table" | grep -vE '^[|] (old data and an old signer.s directory|records appended behind the last signature|all kept checkpoints deleted)$')" "" \
+  "what a deep verify of a copy passes was not changed, or is what it says that it cannot judge"
 is "$(diff "$TMP/table" <(documented))" "" "the table in doc/threat-model.md is what comes of it"
 finish

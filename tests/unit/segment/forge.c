@@ -25,6 +25,7 @@
 struct cf_segment_meta forge_meta;
 static struct cf_bdb_env *env, *file;
 static struct cf_bdb *opened[OPEN_MAX_N]; /* tables, or sheets */
+static const char *opened_as[OPEN_MAX_N];
 static unsigned opened_n;
 static const char *directory; /* DATA */
 static char path[512];        /* of the segment's file */
@@ -43,9 +44,13 @@ struct cf_str forge_bytes(const void *p, size_t n)
 static struct cf_bdb *open_one(struct cf_bdb_env *in, const char *name, const char *sheet,
                                enum cf_bdb_open how)
 {
+  const char *as = sheet != NULL ? sheet : name;
+  for (unsigned i = 0; i < opened_n; i++)
+    if (strcmp(opened_as[i], as) == 0)
+      return opened[i];
   CF_ASSERT(opened_n < OPEN_MAX_N);
-  forge_must(cf_bdb_open(in, NULL, name, sheet, how, 16384, &opened[opened_n]),
-             sheet != NULL ? sheet : name);
+  forge_must(cf_bdb_open(in, NULL, name, sheet, how, 16384, &opened[opened_n]), as);
+  opened_as[opened_n] = as;
   return opened[opened_n++];
 }
 

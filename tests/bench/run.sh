@@ -82,7 +82,10 @@ ends() { # what ends a server and starts it again
 streams() {
   in_turn export ndjson
   in_turn export csv
-  in_turn verify
+  in_turn verify full
+  in_turn verify deep
+  in_turn receipt 1
+  in_turn receipt 16
 }
 
 singles() {

@@ -190,12 +190,25 @@ counterfoil_export() {
   figure "export.$1" "$(calc %.0f "$lines / $TOOK")"
 }
 
-counterfoil_verify() {
-  local leaves before
+counterfoil_verify() { # counterfoil_verify MODE
+  local leaves before key=verify
+  [ "$1" = full ] || key=$1
   before=$(cpu_us "$OWNER")
-  used cli verify --config "$CONF" >"$TMP/verify" 2>&1 || wrong "the ledger does not verify: $(cat "$TMP/verify")"
+  used cli verify --config "$CONF" "--$1" >"$TMP/verify" 2>&1 || wrong "the ledger does not verify: $(cat "$TMP/verify")"
   leaves=$(sed -n 's/.* \([0-9]*\) leaves checked.*/\1/p' "$TMP/verify")
   [ "${leaves:-0}" -ge "$TAKEN" ] || wrong "verify checked too little: $(cat "$TMP/verify")"
-  figure verify "$(calc %.0f "$leaves / $TOOK")"
-  figure verify.core "$(calc %.0f "$leaves / ($USED + ($(cpu_us "$OWNER") - $before) / 1000000)")"
+  figure "$key" "$(calc %.0f "$leaves / $TOOK")"
+  figure "$key.core" "$(calc %.0f "$leaves / ($USED + ($(cpu_us "$OWNER") - $before) / 1000000)")"
+}
+
+# Each is of another part of the ledger than the one before (7,919 is a prime), and the first of its record, so that a record tells of it.
+RECEIPTS=2000
+counterfoil_receipt() { # counterfoil_receipt CONNECTIONS
+  local i before first=$(((ROUND * 100 + $1) * RECEIPTS))
+  for ((i = first; i < first + RECEIPTS; i++)); do printf 'url = "%s/v1/receipts/%s"\noutput = "%s/body"\n' "$URL" $((i * 7919 % TAKEN)) "$TMP"; done >"$TMP/ask"
+  before=$(cpu_us "$OWNER")
+  timed curl -q -sS --noproxy '*' -Z --parallel-max "$1" -H @"$TMP/token.auditor" -w '%{http_code}\n' -K "$TMP/ask" >"$TMP/answered" || wrong "asking for receipts failed"
+  [ "$(grep -c '^200$' "$TMP/answered")" = "$RECEIPTS" ] || wrong "receipts were refused: $(head -c 300 "$TMP/body")"
+  figure "receipt.$1" "$(calc %.0f "$RECEIPTS / $TOOK")"
+  figure "receipt.$1.cpu" "$(calc %.1f "($(cpu_us "$OWNER") - $before) / $RECEIPTS")"
 }

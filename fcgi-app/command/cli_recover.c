@@ -56,6 +56,8 @@ static enum cf_err past_look(struct cf_cli *cli, struct past *past)
     return past->lost;
   }
   err = cf_ledger_signed(past->copy, &past->signed_last, &cli->fault);
+  if (err == CF_OK) /* the key that signed it */
+    past->vkey = *cf_keys_at(cf_ledger_keys(past->copy), past->signed_last.checkpoint.size);
   return err == CF_E_NOTFOUND ? CF_OK : err;
 }
 

@@ -184,7 +184,7 @@ enum cf_err cf_verify_ledger(struct cf_ledger *ledger, struct cf_verify_job *job
                              &source);
   if (err == CF_OK) {
     job->head = cf_buf_str(&note);
-    job->vkey = cf_ledger_vkey(ledger);
+    job->keys = cf_ledger_keys(ledger);
     job->workers = job->mode == CF_VERIFY_QUICK ? 1 : cores();
     err = job_run(ledger, view, &source, job, result, fault);
     job->head = CF_STR("");

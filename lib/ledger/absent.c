@@ -37,17 +37,22 @@ enum cf_err cf_signed_vkey(int signer, struct cf_vkey *vkey, struct cf_fault *fa
 enum cf_err cf_signed_without(const struct cf_conf *conf, struct cf_vkey *vkey,
                               struct cf_anchor *anchor, struct cf_fault *fault)
 {
+  struct cf_keys keys;
+  cf_keys_init(&keys);
   int signer, data = open(conf->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   enum cf_err err = cf_signed_open(conf, &signer, fault);
   if (err == CF_OK)
     err = cf_signed_vkey(signer, vkey, fault);
   if (err == CF_OK)
-    err = cf_anchor_look(anchor, signer, conf->signer, vkey, fault);
+    err = cf_keys_begin(&keys, vkey);
+  if (err == CF_OK)
+    err = cf_anchor_look(anchor, signer, conf->signer, &keys, fault);
   else if (err == CF_E_NOTFOUND)
     err = cf_fail(fault, err, conf->signer,
                   "neither the data nor the key's file `vkey` can be read: put them back");
   if (err == CF_OK && data >= 0)
-    err = cf_anchor_look(anchor, data, conf->data, vkey, fault);
+    err = cf_anchor_look(anchor, data, conf->data, &keys, fault);
+  cf_keys_fini(&keys);
   if (signer >= 0)
     (void)close(signer);
   if (data >= 0)

@@ -49,16 +49,17 @@ static enum cf_err owner_check(struct cf_ledger *l, struct cf_fault *fault)
 }
 
 /* The key is what the signer's directory says, where there is one, else what
- * record 0 does. */
+ * the records do. */
 static enum cf_err vkey_find(struct cf_ledger *l, int signer, struct cf_fault *fault)
 {
-  enum cf_err err = cf_signed_vkey(signer, &l->vkey, fault);
+  struct cf_vkey vkey;
+  enum cf_err err = cf_signed_vkey(signer, &vkey, fault);
   if (err == CF_OK)
-    return cf_keys_check(l, fault);
+    return cf_keyring_open(l, &vkey, fault);
   if (err != CF_E_NOTFOUND)
     return err;
   l->own_key = true;
-  err = cf_keys_first(l, &l->vkey);
+  err = cf_keyring_open(l, NULL, fault);
   return err != CF_E_DAMAGED && err != CF_E_NOTFOUND
              ? err
              : cf_fail(fault, err, l->conf->signer,

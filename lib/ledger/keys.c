@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Whose ledger this is: record 0 names the key that it began with, each `key`
- * record the next one, in a note that both sign; the signer's must be that of
- * record 0 or the last of them. Whoever lost an old key has the new one's
- * signature only: that is no way from here, and such a signer is refused. */
+ * record the next one, in a note that both sign; the signer's must be the last
+ * of them. Whoever lost an old key has the new one's signature only: that leads
+ * on where it leads to the signer's. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -19,7 +19,7 @@ struct way {
   struct cf_view *view;
   struct cf_block block;
   const struct cf_record *record; /* in the block */
-  struct cf_vkey vkey;            /* the log's key behind it */
+  struct cf_keys keys;            /* the log's, up to it */
 };
 
 /* Open the record of that seq, whose leaf is in the tree. CF_E_DAMAGED. */
@@ -37,35 +37,24 @@ static struct cf_str body_text(const struct cf_json *doc, const char *member)
   return cf_json_string(cf_json_member(cf_json_member(doc, "body"), member));
 }
 
-/* The text that the old and the new key sign (format.md, Leaf). */
-static void key_text_put(const struct way *w, const struct cf_vkey *fresh, struct cf_buf *b)
+static enum cf_err genesis_take(struct way *w, const struct cf_json *doc)
 {
-  cf_buf_putf(b, "counterfoil/v1 key\n%s\n%llu\n", w->vkey.name,
-              (unsigned long long)w->record->seq);
-  cf_vkey_put(&w->vkey, b);
-  cf_buf_putc(b, '\n');
-  cf_vkey_put(fresh, b);
-  cf_buf_putc(b, '\n');
+  struct cf_vkey vkey;
+  enum cf_err err = cf_vkey_parse(body_text(doc, "key"), &vkey);
+  return err == CF_OK ? cf_keys_begin(&w->keys, &vkey) : err;
 }
 
-/* CF_E_SIGNATURE: the note does not lead to that key. */
-static enum cf_err key_note_check(const struct way *w, const struct cf_vkey *fresh,
-                                  struct cf_str note)
+/* Its note must be of its own seq, and of the key that it names. */
+static enum cf_err key_take(struct way *w, const struct cf_json *doc)
 {
-  struct cf_str by_old, by_new;
-  struct cf_buf wanted;
-  enum cf_err err = cf_note_check(note, &w->vkey, &by_old);
+  struct cf_vkey vkey;
+  struct cf_key_note note;
+  enum cf_err err = cf_key_note_read(body_text(doc, "note"), &note);
   if (err == CF_OK)
-    err = cf_note_check(note, fresh, &by_new);
-  if (err != CF_OK)
-    return err;
-  cf_buf_init(&wanted, CF_NOTE_MAX);
-  key_text_put(w, fresh, &wanted);
-  err = wanted.err != CF_OK                      ? wanted.err
-        : cf_str_eq(by_old, cf_buf_str(&wanted)) ? CF_OK
-                                                 : CF_E_SIGNATURE;
-  cf_buf_fini(&wanted);
-  return err;
+    err = cf_vkey_parse(body_text(doc, "key"), &vkey);
+  if (err == CF_OK && (note.seq != w->record->seq || !cf_vkey_same(&vkey, &note.fresh)))
+    err = CF_E_SIGNATURE;
+  return err == CF_OK ? cf_keys_add_lost(&w->keys, body_text(doc, "note"), NULL) : err;
 }
 
 /* The record at hand names the log's key from here on: record 0 as it stands,
@@ -73,14 +62,9 @@ static enum cf_err key_note_check(const struct way *w, const struct cf_vkey *fre
 static enum cf_err key_follow(struct way *w)
 {
   struct cf_json *doc = NULL;
-  struct cf_vkey fresh;
   enum cf_err err = cf_json_parse_members(w->record->public_text, BODY_DEPTH, &doc);
   if (err == CF_OK)
-    err = cf_vkey_parse(body_text(doc, "key"), &fresh);
-  if (err == CF_OK && w->record->seq > 0)
-    err = key_note_check(w, &fresh, body_text(doc, "note"));
-  if (err == CF_OK)
-    w->vkey = fresh;
+    err = w->record->seq == 0 ? genesis_take(w, doc) : key_take(w, doc);
   cf_json_free(doc);
   return err;
 }
@@ -107,14 +91,9 @@ static enum cf_err unit_follow(struct way *w, size_t i)
   return err;
 }
 
-static bool vkey_same(const struct cf_vkey *a, const struct cf_vkey *b)
-{
-  return strcmp(a->name, b->name) == 0 && memcmp(a->pubkey, b->pubkey, CF_PUBKEY_N) == 0;
-}
-
-/* Did the signer's key sign the checkpoint that was kept last, if there is one?
- * Another key that did may be the one that a record led on to. */
-static bool kept_is_ours(struct cf_ledger *l)
+/* Did that key sign the checkpoint that was kept last, if there is one? Another
+ * one that did may be what a record led on to. */
+static bool kept_is_by(struct cf_ledger *l, const struct cf_vkey *vkey)
 {
   struct cf_bdb_cursor *cursor = NULL;
   struct cf_str none = {0}, key, value;
@@ -123,71 +102,55 @@ static bool kept_is_ours(struct cf_ledger *l)
   enum cf_err err = cf_bdb_cursor_open(l->checkpoints, &cursor);
   if (err == CF_OK)
     err = cf_bdb_cursor_move(cursor, CF_BDB_LAST, none, &key, &value);
-  bool ours =
-      err == CF_E_NOTFOUND || (err == CF_OK && cf_meta_kept(key, value, &kept) &&
-                               cf_checkpoint_check(kept.note, &l->vkey, &checkpoint) == CF_OK);
+  bool is = err == CF_E_NOTFOUND || (err == CF_OK && cf_meta_kept(key, value, &kept) &&
+                                     cf_checkpoint_check(kept.note, vkey, &checkpoint) == CF_OK);
   cf_bdb_cursor_close(cursor);
-  return ours;
+  return is;
 }
 
 /* From record 0 on, and further where its key is not the signer's, or may not
  * be the last: to look for more records at each start would open every file. */
-static enum cf_err way_go(struct way *w, struct cf_ledger *l)
+static enum cf_err way_go(struct way *w, struct cf_ledger *l, const struct cf_vkey *vkey)
 {
   enum cf_err err = record_open(w, 0);
   if (err == CF_OK)
     err = key_follow(w);
-  if (err != CF_OK || (vkey_same(&w->vkey, &l->vkey) && kept_is_ours(l)))
+  if (err != CF_OK ||
+      (vkey != NULL && cf_vkey_same(cf_keys_present(&w->keys), vkey) && kept_is_by(l, vkey)))
     return err;
   for (size_t i = 0; err == CF_OK && i < cf_view_units(w->view); i++)
     err = unit_follow(w, i);
-  return err == CF_OK && !vkey_same(&w->vkey, &l->vkey) ? CF_E_SIGNATURE : err;
+  return err == CF_OK && vkey != NULL && !cf_vkey_same(cf_keys_present(&w->keys), vkey)
+             ? CF_E_SIGNATURE
+             : err;
 }
 
-/* Where the way begins. CF_E_NOMEM. */
-static enum cf_err way_new(struct cf_ledger *l, struct way **way)
+/* Make those the ledger's, and leave none. CF_E_NOMEM. */
+static enum cf_err keyring_put(struct cf_ledger *l, struct cf_keys *keys)
 {
-  struct way *w = calloc(1, sizeof *w);
-  enum cf_err err = w == NULL ? CF_E_NOMEM : cf_view_at(l, l->size, &w->view);
-  if (err != CF_OK) {
-    free(w);
-    return err;
-  }
-  cf_block_init(&w->block);
-  *way = w;
+  struct cf_keyring *ring = calloc(1, sizeof *ring);
+  if (ring == NULL)
+    return CF_E_NOMEM;
+  ring->keys = *keys;
+  ring->before = atomic_load(&l->keyring);
+  cf_keys_init(keys);
+  atomic_store(&l->keyring, ring);
   return CF_OK;
 }
 
-static void way_free(struct way *w)
+void cf_keyring_free(struct cf_ledger *l)
 {
-  cf_block_fini(&w->block);
-  cf_view_put(w->view);
-  free(w);
+  for (struct cf_keyring *ring = atomic_load(&l->keyring), *before; ring != NULL; ring = before) {
+    before = ring->before;
+    cf_keys_fini(&ring->keys);
+    free(ring);
+  }
 }
 
-enum cf_err cf_keys_first(struct cf_ledger *l, struct cf_vkey *vkey)
+/* What came of the way to the signer's key. */
+static enum cf_err way_judge(struct way *w, struct cf_ledger *l, const struct cf_vkey *vkey,
+                             enum cf_err err, struct cf_fault *fault)
 {
-  struct way *w = NULL;
-  enum cf_err err = way_new(l, &w);
-  if (err != CF_OK)
-    return err;
-  err = record_open(w, 0);
-  if (err == CF_OK)
-    err = key_follow(w);
-  if (err == CF_OK)
-    *vkey = w->vkey;
-  way_free(w);
-  return err;
-}
-
-enum cf_err cf_keys_check(struct cf_ledger *l, struct cf_fault *fault)
-{
-  struct way *w = NULL;
-  enum cf_err err = way_new(l, &w);
-  if (err != CF_OK)
-    return err;
-  err = way_go(w, l);
-  way_free(w);
   if (err == CF_E_SIGNATURE || err == CF_E_SYNTAX)
     return cf_fail(
         fault, CF_E_CONFIG, l->conf->signer,
@@ -197,5 +160,25 @@ enum cf_err cf_keys_check(struct cf_ledger *l, struct cf_fault *fault)
   cf_log(
       CF_LOG_ERROR,
       "records that name keys cannot be read: that this is its signer's ledger is known by what was signed only");
-  return CF_OK;
+  return cf_keys_begin(&w->keys, vkey);
+}
+
+enum cf_err cf_keyring_open(struct cf_ledger *l, const struct cf_vkey *vkey, struct cf_fault *fault)
+{
+  struct way *w = calloc(1, sizeof *w);
+  if (w == NULL)
+    return CF_E_NOMEM;
+  cf_block_init(&w->block);
+  enum cf_err err = cf_view_at(l, l->size, &w->view);
+  if (err == CF_OK)
+    err = way_go(w, l, vkey);
+  if (vkey != NULL)
+    err = way_judge(w, l, vkey, err, fault);
+  if (err == CF_OK)
+    err = keyring_put(l, &w->keys);
+  cf_keys_fini(&w->keys);
+  cf_block_fini(&w->block);
+  cf_view_put(w->view);
+  free(w);
+  return err;
 }

@@ -55,6 +55,7 @@ void cf_ledger_free(struct cf_ledger *l)
     cf_scratch_remove(l->scratch);
   free(l->scratch);
   cf_anchor_fini(&l->evidence);
+  cf_keyring_free(l);
   cf_buf_fini(&l->previous);
   free(l->software);
   pthread_mutex_t *const mutexes[] = {&l->commit, &l->look,     &l->judging,
@@ -438,10 +439,8 @@ static enum cf_err open_signer(struct cf_ledger *l, struct cf_fault *fault)
     return cf_fail(
         fault, CF_E_CONFIG, l->conf->signer,
         "the owner of another ledger, or of another copy of this one, signs with this key: each wants a signer of its own");
-  if (err == CF_OK) {
-    l->vkey = *cf_signer_vkey(l->signer);
-    err = cf_keys_check(l, fault);
-  }
+  if (err == CF_OK)
+    err = cf_keyring_open(l, cf_signer_vkey(l->signer), fault);
   return err == CF_OK ? cf_signed_check(l, cf_signer_directory(l->signer), l->signer, fault) : err;
 }
 

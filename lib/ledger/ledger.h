@@ -9,7 +9,7 @@
 
 #include "lib/base/conf.h"
 #include "lib/base/turns.h"
-#include "lib/proof/note.h"
+#include "lib/proof/keys.h"
 #include "lib/record/event.h"
 
 struct cf_ledger;
@@ -86,6 +86,9 @@ uint64_t cf_ledger_files(uint64_t readers);
 
 /* The descriptor of the data directory, to reach files in it. Borrowed. */
 int cf_ledger_directory(const struct cf_ledger *ledger);
+/* Its keys; and the present one. Borrowed: as long as it is open they stay what
+ * they were when asked for. */
+const struct cf_keys *cf_ledger_keys(const struct cf_ledger *ledger);
 const struct cf_vkey *cf_ledger_vkey(const struct cf_ledger *ledger);
 /* The key of the ledger that this one continues, or NULL. */
 const struct cf_vkey *cf_ledger_previous(const struct cf_ledger *ledger);

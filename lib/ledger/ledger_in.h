@@ -191,7 +191,11 @@ struct cf_ledger {
 
   pthread_mutex_t seal;
   struct cf_signer *signer; /* NULL: opened as evidence (copy.c) */
-  struct cf_vkey vkey;
+  /* the newest; each is as it was made, for those who read it (keys.c) */
+  struct cf_keyring {
+    struct cf_keys keys;
+    struct cf_keyring *before;
+  } * _Atomic keyring;
   uint64_t sealed;
   int64_t sealed_us;
   uint64_t kept; /* size of the checkpoint that was kept last, 0 for none, and when */
@@ -490,11 +494,13 @@ void cf_memory_trim(void);
 /* end a generation that is older than segment_span, or takes too much memory */
 void cf_clerk_end_tail(struct cf_ledger *l);
 
-/* keys.c: the key that record 0 names. CF_E_DAMAGED, CF_E_SYNTAX. */
-CF_MUST enum cf_err cf_keys_first(struct cf_ledger *l, struct cf_vkey *vkey);
-/* is l->vkey this ledger's? CF_E_CONFIG. What cannot be read is told of in the
- * log. */
-CF_MUST enum cf_err cf_keys_check(struct cf_ledger *l, struct cf_fault *fault);
+/* keys.c: have those that the records lead to, from record 0 on; vkey: the
+ * signer's, which must be the last. CF_E_CONFIG: it is not. Where records that
+ * name keys cannot be read, that is told of in the log, and it is the only
+ * one. With NULL whatever is the last will do. CF_E_DAMAGED, CF_E_SYNTAX. */
+CF_MUST enum cf_err cf_keyring_open(struct cf_ledger *l, const struct cf_vkey *vkey,
+                                    struct cf_fault *fault);
+void cf_keyring_free(struct cf_ledger *l);
 /* signed.c: take what is remembered of what was signed into account; signer:
  * the descriptor of its directory, or -1 */
 CF_MUST enum cf_err cf_signed_gather(struct cf_ledger *l, int signer, struct cf_anchor *anchor,

@@ -14,7 +14,12 @@ int cf_ledger_directory(const struct cf_ledger *ledger)
 
 const struct cf_vkey *cf_ledger_vkey(const struct cf_ledger *ledger)
 {
-  return &ledger->vkey;
+  return cf_keys_present(cf_ledger_keys(ledger));
+}
+
+const struct cf_keys *cf_ledger_keys(const struct cf_ledger *ledger)
+{
+  return &atomic_load(&ledger->keyring)->keys;
 }
 
 const struct cf_vkey *cf_ledger_previous(const struct cf_ledger *ledger)

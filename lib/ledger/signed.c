@@ -15,6 +15,7 @@
  * that is kept under the size that was signed: what is below it is smaller. */
 static enum cf_err kept_take(struct cf_ledger *l, struct cf_anchor *anchor)
 {
+  const struct cf_keys *keys = cf_ledger_keys(l);
   struct cf_bdb_cursor *cursor = NULL;
   struct cf_str none = {0}, key, value;
   enum cf_err err = cf_bdb_cursor_open(l->checkpoints, &cursor);
@@ -23,9 +24,9 @@ static enum cf_err kept_take(struct cf_ledger *l, struct cf_anchor *anchor)
     struct cf_checkpoint checkpoint;
     struct cf_kept kept;
     if (err != CF_OK || !cf_meta_kept(key, value, &kept) ||
-        cf_checkpoint_check(kept.note, &l->vkey, &checkpoint) != CF_OK)
+        cf_keys_checkpoint(keys, kept.note, &checkpoint) != CF_OK)
       continue;
-    err = cf_anchor_take(anchor, "the checkpoints kept in the data", kept.note, &l->vkey);
+    err = cf_anchor_take(anchor, "the checkpoints kept in the data", kept.note, keys);
     if (checkpoint.size == kept.size)
       break;
   }
@@ -38,9 +39,9 @@ enum cf_err cf_signed_gather(struct cf_ledger *l, int signer, struct cf_anchor *
 {
   enum cf_err err = CF_OK;
   if (signer >= 0)
-    err = cf_anchor_look(anchor, signer, l->conf->signer, &l->vkey, fault);
+    err = cf_anchor_look(anchor, signer, l->conf->signer, cf_ledger_keys(l), fault);
   if (err == CF_OK)
-    err = cf_anchor_look(anchor, l->directory, l->conf->data, &l->vkey, fault);
+    err = cf_anchor_look(anchor, l->directory, l->conf->data, cf_ledger_keys(l), fault);
   return err == CF_OK ? kept_take(l, anchor) : err;
 }
 

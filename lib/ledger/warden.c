@@ -89,7 +89,7 @@ static enum cf_err head_get(struct cf_ledger *l, uint64_t size, struct cf_checkp
   cf_buf_init(&note, CF_NOTE_MAX);
   enum cf_err err = cf_ledger_seal(l, size, &note, fault);
   if (err == CF_OK)
-    err = cf_checkpoint_check(cf_buf_str(&note), &l->vkey, head);
+    err = cf_keys_checkpoint(cf_ledger_keys(l), cf_buf_str(&note), head);
   cf_buf_fini(&note);
   return err;
 }

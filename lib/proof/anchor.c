@@ -28,10 +28,10 @@ void cf_anchor_fini(struct cf_anchor *anchor)
 }
 
 enum cf_err cf_anchor_take(struct cf_anchor *anchor, const char *where, struct cf_str note,
-                           const struct cf_vkey *vkey)
+                           const struct cf_keys *keys)
 {
   struct cf_checkpoint got;
-  enum cf_err err = cf_checkpoint_check(note, vkey, &got);
+  enum cf_err err = cf_keys_checkpoint(keys, note, &got);
   if (err != CF_OK || got.size > anchor->max ||
       (anchor->any && got.size <= anchor->checkpoint.size))
     return err;
@@ -48,7 +48,7 @@ enum cf_err cf_anchor_take(struct cf_anchor *anchor, const char *where, struct c
 /* What is there and cannot be read may be the largest: only what is not there
  * is passed over, and, with a line in the log, what is no checkpoint. */
 static enum cf_err file_take(struct cf_anchor *anchor, int directory, const char *path,
-                             const char *name, const struct cf_vkey *vkey, struct cf_fault *fault)
+                             const char *name, const struct cf_keys *keys, struct cf_fault *fault)
 {
   char where[sizeof anchor->where];
   struct cf_fault why = {"", ""};
@@ -58,7 +58,7 @@ static enum cf_err file_take(struct cf_anchor *anchor, int directory, const char
   cf_buf_init(&note, CF_NOTE_MAX);
   enum cf_err err = cf_file_get(directory, name, &note, &mode, &why);
   if (err == CF_OK)
-    err = cf_anchor_take(anchor, where, cf_buf_str(&note), vkey);
+    err = cf_anchor_take(anchor, where, cf_buf_str(&note), keys);
   cf_buf_fini(&note);
   if (err == CF_E_SYSTEM)
     return cf_fail(fault, err, where,
@@ -79,7 +79,7 @@ static bool is_memory(const char *name)
 }
 
 enum cf_err cf_anchor_look(struct cf_anchor *anchor, int directory, const char *path,
-                           const struct cf_vkey *vkey, struct cf_fault *fault)
+                           const struct cf_keys *keys, struct cf_fault *fault)
 {
   int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR *d = fd < 0 ? NULL : fdopendir(fd);
@@ -95,7 +95,7 @@ enum cf_err cf_anchor_look(struct cf_anchor *anchor, int directory, const char *
       continue;
     err = ++n > ANCHORS_MAX
               ? cf_fail(fault, CF_E_CONFIG, path, "more than %u files anchor*", ANCHORS_MAX)
-              : file_take(anchor, dirfd(d), path, e->d_name, vkey, fault);
+              : file_take(anchor, dirfd(d), path, e->d_name, keys, fault);
   }
   (void)closedir(d);
   return err;

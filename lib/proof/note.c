@@ -31,6 +31,11 @@ void cf_vkey_make(struct cf_str name, const uint8_t pubkey[CF_PUBKEY_N], struct 
   memcpy(vkey->id, hash, sizeof vkey->id);
 }
 
+bool cf_vkey_same(const struct cf_vkey *a, const struct cf_vkey *b)
+{
+  return strcmp(a->name, b->name) == 0 && memcmp(a->pubkey, b->pubkey, CF_PUBKEY_N) == 0;
+}
+
 void cf_vkey_put(const struct cf_vkey *vkey, struct cf_buf *b)
 {
   uint8_t key[1 + CF_PUBKEY_N] = {TYPE_ED25519};
@@ -44,7 +49,7 @@ void cf_vkey_put(const struct cf_vkey *vkey, struct cf_buf *b)
 
 /* Does writing vkey again give the same text? Then the text is the one way to
  * write it, and its id the right one. */
-static enum cf_err vkey_same(const struct cf_vkey *vkey, struct cf_str text)
+static enum cf_err text_same(const struct cf_vkey *vkey, struct cf_str text)
 {
   struct cf_buf b;
   cf_buf_init(&b, CF_ORIGIN_MAX + 128);
@@ -64,7 +69,7 @@ enum cf_err cf_vkey_parse(struct cf_str text, struct cf_vkey *vkey)
   if (!cf_origin_ok(name) || cf_base64_get_n(left, key, sizeof key) != CF_OK)
     return CF_E_SYNTAX;
   cf_vkey_make(name, key + 1, &made);
-  enum cf_err err = vkey_same(&made, text);
+  enum cf_err err = text_same(&made, text);
   if (err == CF_OK)
     *vkey = made;
   return err;

@@ -18,6 +18,7 @@ struct cf_vkey {
 };
 /* The key of that name; computes the id. */
 void cf_vkey_make(struct cf_str name, const uint8_t pubkey[CF_PUBKEY_N], struct cf_vkey *vkey);
+bool cf_vkey_same(const struct cf_vkey *a, const struct cf_vkey *b);
 /* name+hex(keyid)+base64(0x01 || pubkey). */
 void cf_vkey_put(const struct cf_vkey *vkey, struct cf_buf *b);
 /* Strict, and the id must be the right one. CF_E_SYNTAX. */

@@ -430,10 +430,15 @@ static enum cf_err directory_forget(struct cf_signer *signer, struct cf_fault *f
 {
   const struct directory *d = directory_of(signer);
   struct cf_anchor anchor;
+  struct cf_keys keys;
+  cf_keys_init(&keys);
   cf_anchor_init(&anchor, UINT64_MAX);
-  enum cf_err err = cf_anchor_look(&anchor, d->fd, "signer", &signer->vkey, fault);
+  enum cf_err err = cf_keys_begin(&keys, &signer->vkey);
+  if (err == CF_OK)
+    err = cf_anchor_look(&anchor, d->fd, "signer", &keys, fault);
   bool more = (anchor.any && anchor.checkpoint.size > 1) || cf_signer_used(d->fd);
   cf_anchor_fini(&anchor);
+  cf_keys_fini(&keys);
   if (err != CF_OK)
     return err;
   if (more)

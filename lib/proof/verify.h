@@ -7,7 +7,7 @@
 #define CF_PROOF_VERIFY_H
 
 #include "lib/base/turns.h"
-#include "lib/proof/note.h"
+#include "lib/proof/keys.h"
 #include "lib/record/kind_body.h"
 #include "lib/record/record.h"
 
@@ -136,10 +136,12 @@ void cf_run_fault_rough(struct cf_verify_run *run, uint64_t first, uint64_t last
 
 struct cf_verify_job {
   enum cf_verify_mode mode;
-  uint64_t from, to;            /* RANGE: seq_from ≤ seq < seq_to; else ignored */
-  uint64_t minimum;             /* leaves below it are pruned */
-  struct cf_str head;           /* the signed checkpoint to judge against, a note */
-  const struct cf_vkey *vkey;   /* the key that must have signed it */
+  uint64_t from, to;  /* RANGE: seq_from ≤ seq < seq_to; else ignored */
+  uint64_t minimum;   /* leaves below it are pruned */
+  struct cf_str head; /* the signed checkpoint to judge against, a note */
+  /* the log's keys: that of its size must have signed each checkpoint, and
+   * `key` records tell of these and no others */
+  const struct cf_keys *keys;
   bool kept;                    /* the caller kept a checkpoint … */
   uint64_t kept_size;           /* … of this size … */
   uint8_t kept_root[CF_HASH_N]; /* … and root: consistency with it is checked */

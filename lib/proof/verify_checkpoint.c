@@ -10,7 +10,7 @@
 bool cf_run_checkpoint(struct cf_verify_run *run, struct cf_str note, const char *what,
                        struct cf_checkpoint *checkpoint, bool *good)
 {
-  const struct cf_vkey *vkey = run->job->vkey;
+  const struct cf_keys *keys = run->job->keys;
   struct cf_str text, signatures;
   *good = false;
   if (cf_note_split(note, &text, &signatures) != CF_OK ||
@@ -19,8 +19,13 @@ bool cf_run_checkpoint(struct cf_verify_run *run, struct cf_str note, const char
     return false;
   }
   uint64_t before = run->result.errors_total;
-  if (!cf_note_names(note, vkey))
-    cf_run_fault(run, CF_V_KEY_UNKNOWN, NULL, "%s is not signed by the key given", what);
+  const struct cf_vkey *vkey = cf_keys_at(keys, checkpoint->size);
+  if (!cf_keys_named(keys, note))
+    cf_run_fault(run, CF_V_KEY_UNKNOWN, NULL, "%s is not signed by a key of this log", what);
+  else if (!cf_note_names(note, vkey))
+    cf_run_fault(run, CF_V_CHECKPOINT_SIGNATURE, NULL,
+                 "%s of size %llu is signed by a key of this log that does not sign that size",
+                 what, (unsigned long long)checkpoint->size);
   else if (cf_note_check(note, vkey, &text) != CF_OK)
     cf_run_fault(run, CF_V_CHECKPOINT_SIGNATURE, NULL, "%s has a bad signature", what);
   if (strcmp(checkpoint->origin, vkey->name) != 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What records say of the ledger and of other records: the genesis names the
- * origin, an erasure names what may be gone, a retention the pruned prefix.
+ * origin and the first key, `key` records the others, an erasure names what may
+ * be gone, a retention the pruned prefix.
  *
  * An erasure follows what it erases, so it is enough to keep what is gone and
  * not yet named: by tiles, a byte a record, which grow at their end as the walk
@@ -100,11 +101,56 @@ static const struct cf_json *body_member(const struct cf_json *doc, const char *
   return cf_json_member(cf_json_member(doc, "body"), name);
 }
 
+/* Does the record name that key? */
+static bool key_check(struct cf_verify_run *run, const struct cf_claim *claim,
+                      const struct cf_json *doc, const struct cf_key *key)
+{
+  struct cf_buf want;
+  cf_buf_init(&want, CF_KEY_NOTE_MAX);
+  cf_vkey_put(&key->vkey, &want);
+  bool same = cf_str_eq(cf_json_string(body_member(doc, "key")), cf_buf_str(&want));
+  cf_buf_fini(&want);
+  if (!same)
+    cf_run_fault(run, CF_V_KEY_UNKNOWN, &claim->seq,
+                 "the record names another key than the one that signs what follows");
+  return same;
+}
+
 static void genesis_check(struct cf_verify_run *run, const struct cf_claim *claim,
                           const struct cf_json *doc)
 {
   if (!cf_str_is(cf_json_string(body_member(doc, "origin")), run->head.origin))
     cf_run_fault(run, CF_V_ORIGIN_MISMATCH, &claim->seq, "the genesis names another origin");
+  key_check(run, claim, doc, &run->job->keys->v[0]);
+}
+
+static void key_take(struct cf_verify_run *run, const struct cf_claim *claim,
+                     const struct cf_json *doc)
+{
+  const struct cf_key *key = cf_keys_of(run->job->keys, claim->seq);
+  if (key == NULL)
+    cf_run_fault(run, CF_V_KEY_UNKNOWN, &claim->seq,
+                 "the record names a key that is not among those of this log");
+  else if (key_check(run, claim, doc, key) &&
+           !cf_str_is(cf_json_string(body_member(doc, "note")), key->note))
+    cf_run_fault(run, CF_V_KEY_UNKNOWN, &claim->seq,
+                 "the record has another note than the one that led to its key");
+}
+
+/* A key whose record is in the tile must have been met there; where a record
+ * cannot be read, that is told already. */
+static void keys_missing(struct cf_verify_run *run, const struct cf_tile_report *tile)
+{
+  const struct cf_keys *keys = run->job->keys;
+  for (size_t i = 1; i < keys->n; i++) {
+    uint64_t seq = keys->v[i].from - 1;
+    bool here = seq >= tile->first && seq - tile->first < tile->n;
+    for (size_t c = 0; here && c < tile->claims_n; c++)
+      here = tile->claim[c].seq != seq || tile->claim[c].kind != CF_K_KEY;
+    if (here && !(tile->lost && tile->lost_seq >= seq))
+      cf_run_fault(run, CF_V_KEY_UNKNOWN, &seq,
+                   "a note leads to a key from here on, and this is no `key` record");
+  }
 }
 
 /* Clear an erasure's targets, which must be before it. */
@@ -154,6 +200,8 @@ static enum cf_err claim_take(struct cf_verify_run *run, const struct cf_claim *
   enum cf_err err = cf_json_parse_members(public_text, BODY_DEPTH, &doc);
   if (err == CF_OK && claim->kind == CF_K_GENESIS)
     genesis_check(run, claim, doc);
+  if (err == CF_OK && claim->kind == CF_K_KEY)
+    key_take(run, claim, doc);
   if (err == CF_OK && claim->kind == CF_K_RETENTION)
     retention_take(run, doc);
   cf_json_free(doc);
@@ -171,6 +219,7 @@ enum cf_err cf_run_claims(struct cf_verify_run *run, const struct cf_tile_report
   for (size_t c = 0; err == CF_OK && c < tile->claims_n; c++)
     err = claim_take(run, &tile->claim[c],
                      (struct cf_str){texts.p + tile->claim[c].at, tile->claim[c].n});
+  keys_missing(run, tile);
   return err;
 }
 

@@ -19,8 +19,8 @@
 #define CF_TILE_ERRORS_MAX 32   /* kept of one tile; all faults are counted */
 #define CF_LATER_LEAST     1024 /* records behind the head that each part looks at */
 
-/* A record that says something of others or of the ledger: genesis, erasure,
- * retention. Its public text lies in the tile's claims. */
+/* A record that says something of others or of the ledger: genesis, key,
+ * erasure, retention. Its public text lies in the tile's claims. */
 struct cf_claim {
   uint64_t seq;
   enum cf_kind kind;

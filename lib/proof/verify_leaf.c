@@ -135,7 +135,7 @@ static void claim_keep(struct scan *s)
   enum cf_kind kind = s->leaf.kind;
   struct cf_tile_report *t = s->tile;
   if (kind != CF_K_GENESIS && kind != CF_K_ERASURE && kind != CF_K_RETENTION &&
-      kind != CF_K_SEGMENT)
+      kind != CF_K_SEGMENT && kind != CF_K_KEY)
     return;
   t->claim[t->claims_n++] =
       (struct cf_claim){.seq = s->seq, .kind = kind, .at = t->claims.n, .n = s->leaf.public_text.n};

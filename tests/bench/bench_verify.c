@@ -11,6 +11,8 @@
 
 #include "tests/unit/proof/verify_ledger.h"
 
+static struct cf_keys keys;
+
 static int run(struct vl_ledger *l, enum cf_verify_mode mode, unsigned workers, const char *what)
 {
   struct cf_verify_result *r = malloc(sizeof *r);
@@ -18,7 +20,7 @@ static int run(struct vl_ledger *l, enum cf_verify_mode mode, unsigned workers, 
   struct cf_verify_job job = {.mode = mode,
                               .to = l->n,
                               .head = {l->head, strlen(l->head)},
-                              .vkey = &l->vkey,
+                              .keys = &keys,
                               .workers = workers};
   struct cf_fault fault = {.at = ""};
   clock_t cpu = clock();
@@ -41,6 +43,8 @@ int main(int argc, char **argv)
   int bad = 0;
   vl_plan(&l, n ? n : 1);
   vl_seal(&l);
+  if (cf_keys_begin(&keys, &l.vkey) != CF_OK)
+    return EXIT_FAILURE;
   for (unsigned workers = 1; workers <= 4; workers *= 2)
     bad |= run(&l, CF_VERIFY_FULL, workers, "full, two openings");
   l.opens = false;
@@ -49,5 +53,6 @@ int main(int argc, char **argv)
   bad |= run(&l, CF_VERIFY_RANGE, 2, "range of all");
   bad |= run(&l, CF_VERIFY_QUICK, 1, "quick");
   vl_free(&l);
+  cf_keys_fini(&keys);
   return bad;
 }

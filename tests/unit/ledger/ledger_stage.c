@@ -211,7 +211,7 @@ static bool verify_as(enum cf_verify_mode mode, const struct cf_buf *note, uint6
   ck_assert_ok(cf_view_source_new(view, head_size, &vs, &source));
   struct cf_verify_job job = {.mode = mode,
                               .head = cf_buf_str(note),
-                              .vkey = cf_ledger_vkey(stage_ledger),
+                              .keys = cf_ledger_keys(stage_ledger),
                               .workers = 2};
   ck_assert_ok(cf_verify(&source, &job, result, &fault));
   cf_view_source_free(vs);

@@ -354,7 +354,7 @@ START_TEST(budget)
   source.leaves = slow;
   job = (struct cf_verify_job){.mode = CF_VERIFY_FULL,
                                .head = cf_str_from(L.head),
-                               .vkey = &L.vkey,
+                               .keys = keys(),
                                .budget_us = 1000,
                                .workers = 2};
   uint64_t leaves = 0, rounds = 0;
@@ -437,7 +437,7 @@ START_TEST(parts_given_up)
   struct cf_verify_source source = vl_source(&L);
   job = (struct cf_verify_job){.mode = CF_VERIFY_FULL,
                                .head = cf_str_from(L.head),
-                               .vkey = &L.vkey,
+                               .keys = keys(),
                                .budget_us = 1,
                                .workers = 1,
                                .carry = &carry};
@@ -465,7 +465,7 @@ START_TEST(source_fails)
   struct cf_verify_source source = vl_source(&L);
   job = (struct cf_verify_job){.mode = CF_VERIFY_FULL,
                                .head = cf_str_from(L.head),
-                               .vkey = &L.vkey,
+                               .keys = keys(),
                                .workers = 2};
   slow_next = source.leaves;
   source.leaves = broken;

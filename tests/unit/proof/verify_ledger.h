@@ -14,7 +14,7 @@ struct vl_record {
   /* The plan. */
   enum cf_kind kind;
   int64_t recorded_us;
-  char public_text[400];
+  char public_text[720];    /* a key note is the longest */
   char payload[CF_C_N][80]; /* "": none */
   uint8_t erased;           /* mask of compartments whose commitment stays and whose payload goes */
   /* What sealing makes of it. */

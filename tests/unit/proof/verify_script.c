@@ -10,6 +10,7 @@
 struct vl_ledger L;
 struct cf_verify_job job;
 struct cf_verify_result *R;
+struct cf_keys K;
 
 const size_t sizes[17] = {1,   2,   3,   7,   63,  64,  65,  255, 256,
                           257, 300, 511, 512, 513, 700, 768, 1000};
@@ -21,12 +22,22 @@ void script_begin(void)
 {
   memset(&job, 0, sizeof job);
   R = calloc(1, sizeof *R);
+  cf_keys_init(&K);
 }
 
 void script_end(void)
 {
   vl_free(&L);
+  cf_keys_fini(&K);
   free(R);
+}
+
+/* The one that the ledger was planned with, where the test has no others. */
+const struct cf_keys *keys(void)
+{
+  if (K.n <= 1)
+    ck_assert_ok(cf_keys_begin(&K, &L.vkey));
+  return &K;
 }
 
 void PLAN(size_t n)
@@ -48,7 +59,7 @@ static void verify_with(unsigned workers)
   struct cf_fault fault = {.at = ""};
   struct cf_verify_source source = vl_source(&L);
   job.head = cf_str_from(L.head);
-  job.vkey = &L.vkey;
+  job.keys = keys();
   job.workers = workers;
   enum cf_err err = cf_verify(&source, &job, R, &fault);
   ck_assert_msg(err == CF_OK, "cf_verify gave %s: %s", cf_err_word(err), fault.detail);

@@ -11,6 +11,8 @@
 extern struct vl_ledger L;
 extern struct cf_verify_job job;
 extern struct cf_verify_result *R; /* the last result */
+extern struct cf_keys K;
+const struct cf_keys *keys(void); /* that the verifier is given */
 
 /* The fixture of every test. */
 void script_begin(void);

@@ -161,6 +161,8 @@ struct cf_ledger {
   pthread_mutex_t look;
   struct cf_layout *layout;
   uint64_t durable;
+  struct cf_buf witnessed; /* the newest note that meets the quorum (kept.h), and its size */
+  uint64_t witnessed_size;
   pthread_cond_t rolled; /* with look: a frozen generation became a segment, or could not */
   bool roll_failed, roller_gone;
   struct cf_seen_segment seen[CF_SEEN_MAX]; /* since the start */
@@ -278,6 +280,11 @@ CF_MUST enum cf_err cf_kept_put(struct cf_ledger *l, struct cf_bdb_txn *txn, str
                                 struct cf_str value);
 CF_MUST enum cf_err cf_kept_del(struct cf_ledger *l, struct cf_bdb_txn *txn, struct cf_str key);
 CF_MUST enum cf_err cf_kept_begin(struct cf_ledger *l);
+/* cosigned.c: has the note cosignatures? Has the checkpoint of that size a
+ * timestamp? Has the kept one either? */
+bool cf_kept_is_cosigned(struct cf_str note);
+bool cf_stamp_is_kept(struct cf_ledger *l, uint64_t size);
+bool cf_kept_is_marked(struct cf_ledger *l, uint64_t size);
 /* The first kept checkpoint of at least size: its size, and its note appended.
  * CF_E_NOTFOUND. */
 CF_MUST enum cf_err cf_meta_checkpoint(struct cf_ledger *l, uint64_t size, uint64_t *found,

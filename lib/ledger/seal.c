@@ -26,12 +26,13 @@ static enum cf_err checkpoint_delete(struct cf_ledger *l, struct cf_bdb_txn *txn
 }
 
 /* Under seal. Keep a checkpoint: u64 size → u64 time, note. Callers who ask for
- * receipts have one signed as often as they like: of a minute the last
- * stays. */
+ * receipts have one signed as often as they like: of a minute the last stays,
+ * and what others made something of (kept.h). */
 static enum cf_err checkpoint_keep(struct cf_ledger *l, uint64_t size, struct cf_str note)
 {
   int64_t now_us = cf_clock_now_us();
-  bool again = l->kept != size && now_us / MINUTE_US == l->kept_us / MINUTE_US;
+  bool again = l->kept != size && now_us / MINUTE_US == l->kept_us / MINUTE_US &&
+               !cf_kept_is_marked(l, l->kept);
   uint8_t key[8], time[8], sum[CF_HASH_N];
   memcpy(sum, l->kept_sum, sizeof sum);
   cf_u64_put(key, size);
@@ -165,17 +166,23 @@ enum cf_err cf_ledger_checkpoint(struct cf_ledger *l, struct cf_buf *note)
 
 /* ---- thinning ---- */
 
-struct thinning {
-  int64_t day_ago_us, now_us;
+/* The newest one so far, and the hour or minute that it is of. */
+struct newest {
   bool any;
-  uint64_t last; /* the newest one so far, and the hour or minute that it is of */
+  uint64_t size;
   int64_t slot_us;
+};
+struct thinning {
+  struct cf_ledger *ledger;
+  int64_t day_ago_us, now_us;
+  struct newest plain, cosigned; /* without cosignatures, and with */
   uint64_t size[PRUNE_BATCH];
   size_t n;
 };
 
-/* Of each minute of the last day, and of each hour before, the last stays. What
- * is of the future does not count: the clock was ahead. */
+/* Of each minute of the last day, and of each hour before, the last stays, and
+ * the last that is cosigned; and those that have a timestamp. What is of the
+ * future does not count: the clock was ahead. */
 static enum cf_err thin_row(struct thinning *t, struct cf_str key, struct cf_str value)
 {
   struct cf_kept kept;
@@ -183,13 +190,19 @@ static enum cf_err thin_row(struct thinning *t, struct cf_str key, struct cf_str
     return CF_E_NOTFOUND;
   if (!cf_meta_kept(key, value, &kept) || kept.time_us > t->now_us)
     return CF_OK;
+  bool cosigned = cf_kept_is_cosigned(kept.note);
+  struct newest *of = cosigned ? &t->cosigned : &t->plain;
   int64_t time = kept.time_us;
   int64_t slot_us = time < t->day_ago_us ? cf_time_hour(time) : time - time % MINUTE_US;
-  if (t->any && slot_us == t->slot_us)
-    t->size[t->n++] = t->last;
-  t->any = true;
-  t->last = kept.size;
-  t->slot_us = slot_us;
+  if (of->any && slot_us == of->slot_us && !cf_stamp_is_kept(t->ledger, of->size))
+    t->size[t->n++] = of->size;
+  /* one that is cosigned does for the minute as well */
+  if (cosigned && t->plain.any && slot_us == t->plain.slot_us && t->n < PRUNE_BATCH &&
+      !cf_stamp_is_kept(t->ledger, t->plain.size))
+    t->size[t->n++] = t->plain.size;
+  if (cosigned)
+    t->plain.any = false;
+  *of = (struct newest){.any = true, .size = kept.size, .slot_us = slot_us};
   return CF_OK;
 }
 
@@ -219,7 +232,7 @@ static enum cf_err thin_delete(struct cf_ledger *l, const struct thinning *t)
 static bool checkpoints_thin(struct cf_ledger *l)
 {
   int64_t now_us = cf_clock_now_us();
-  struct thinning t = {.day_ago_us = now_us - DAY_US, .now_us = now_us};
+  struct thinning t = {.ledger = l, .day_ago_us = now_us - DAY_US, .now_us = now_us};
   struct cf_bdb_cursor *cursor = NULL;
   struct cf_str none = {0}, key, value;
   enum cf_err err = cf_bdb_cursor_open(l->checkpoints, &cursor);

@@ -140,6 +140,7 @@ static enum cf_cli_next option_take(struct parsing *p, const char *word)
   const struct cf_cli_command *command = p->cli->command;
   const char *text = strcmp(word, "-h") == 0   ? "--help"
                      : strcmp(word, "-V") == 0 ? "--version"
+                     : strcmp(word, "-o") == 0 ? "--output"
                                                : word;
   struct cf_str name = cf_str_from(text[1] == '-' ? text + 2 : text);
   const char *equals = strchr(text, '=');

@@ -26,86 +26,7 @@ static const struct cf_cli_option options[] = {
 };
 CF_CLI_OPTIONS_CHECK(options);
 
-static const struct cf_cli_option filters[] = {
-    {"since", "TIME", "from: also today, yesterday, \"2 h ago\", a date, which is its start"},
-    {"until", "TIME", "to, likewise: not including it"},
-#define CF_PARAM(symbol, name, parser, field, list, in_text, help) {name, "VALUE", help},
-#include "lib/query/query.def"
-#undef CF_PARAM
-    {"format", "VALUE", "the answer as the route gives it:"
-#define CF_OUTPUT(symbol, name, type, alias, content_type, streams, exports) " " name
-#include "lib/output/output.def"
-#undef CF_OUTPUT
-    },
-    {"attributes", "VALUE", "attributes.NAME: this value at that path, also with .ci"},
-    {"q", "VALUE", "this text anywhere in a text member or in the values of attributes"},
-#define CF_MEMBER(symbol, name, type, compartment, indexed, limit) \
-  {indexed > 0 ? name : "", "VALUE", "this value"},
-#include "lib/record/schema.def"
-#undef CF_MEMBER
-    {NULL, NULL, NULL},
-};
-
-/* Filters whose value is a time, and the parameter that each is. */
-static const struct {
-  const char *name, *parameter;
-} times[] = {
-    {"since", "from"},
-    {"until", "to"},
-    {"from", "from"},
-    {"to", "to"},
-    {"recorded_from", "recorded_from"},
-    {"recorded_to", "recorded_to"},
-};
-
 /* ---- the question ---- */
-
-static const char *filter_find(const struct cf_cli *cli, const char *name)
-{
-  for (size_t i = 0; i < cli->filters_n; i++)
-    if (cf_str_is(cli->filters[i].name, name))
-      return cli->filters[i].value;
-  return NULL;
-}
-
-static enum cf_err time_put(struct cf_question *q, const char *parameter,
-                            const struct cf_cli_filter *filter)
-{
-  struct cf_buf bound;
-
-  cf_buf_init(&bound, 1024);
-  enum cf_err err = cf_when_bound(&bound, cf_str_from(filter->value), cf_clock_now_us());
-  if (err == CF_OK)
-    cf_question_add(q, cf_str_from(parameter), cf_buf_str(&bound));
-  else
-    err = cf_fail(&q->cli->fault, CF_E_PARAMETER, filter->value,
-                  "not a time: write today, yesterday, \"2 h ago\", 2026-11-24, "
-                  "\"2026-11-24 03:00\", RFC 3339, an epoch number, or -24h");
-  cf_buf_fini(&bound);
-  return err;
-}
-
-static enum cf_err filter_put(struct cf_question *q, const struct cf_cli_filter *filter)
-{
-  for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
-    if (cf_str_is(filter->name, times[i].name))
-      return time_put(q, times[i].parameter, filter);
-  cf_question_add(q, filter->name, cf_str_from(filter->value));
-  return q->text.err;
-}
-
-/* All filters, but what following decides itself. */
-static enum cf_err filters_put(struct cf_question *q, bool follow)
-{
-  enum cf_err err = CF_OK;
-
-  for (size_t i = 0; i < q->cli->filters_n && err == CF_OK; i++) {
-    const struct cf_cli_filter *filter = &q->cli->filters[i];
-    if (!follow || !cf_str_is(filter->name, "limit"))
-      err = filter_put(q, filter);
-  }
-  return err;
-}
 
 /* How it is shown, and which format is asked for to that end. Accept is no part
  * of a question: in any of these it is the same one (api.md, The log's own
@@ -114,7 +35,7 @@ static void question_shape(struct cf_question *q)
 {
   bool json = cf_cli_value(q->cli, "json") != NULL, csv = cf_cli_value(q->cli, "csv") != NULL;
   bool follow = cf_cli_value(q->cli, "follow") != NULL;
-  bool format = filter_find(q->cli, "format") != NULL;
+  bool format = cf_question_filter(q->cli, "format") != NULL;
 
   q->shown = !json && !csv && !format ? CF_SHOWN_TABLE
              : json && follow         ? CF_SHOWN_LINES
@@ -130,21 +51,21 @@ static int options_check(const struct cf_cli *cli)
 
   if (cf_cli_value(cli, "csv") != NULL && cf_cli_value(cli, "json") != NULL)
     return cf_cli_usage(cli, "either --json or --csv");
-  if (cf_cli_value(cli, "csv") != NULL && filter_find(cli, "format") != NULL)
+  if (cf_cli_value(cli, "csv") != NULL && cf_question_filter(cli, "format") != NULL)
     return cf_cli_usage(cli, "either --csv or format=");
   if (follow && cf_cli_value(cli, "csv") != NULL)
     return cf_cli_usage(cli, "--follow gives a table, or with --json a record a line");
   if (follow && cf_cli_value(cli, "read-only") != NULL)
     return cf_cli_usage(cli, "nothing comes to a copy: --read-only does not go with --follow");
   for (size_t i = 0; follow && i < sizeof decided / sizeof decided[0]; i++)
-    if (filter_find(cli, decided[i]) != NULL)
+    if (cf_question_filter(cli, decided[i]) != NULL)
       return cf_cli_usage(cli, "--follow decides itself about %s", decided[i]);
   return -1;
 }
 
 static enum cf_err table_open(struct cf_question *q)
 {
-  const char *kind = filter_find(q->cli, "kind");
+  const char *kind = cf_question_filter(q->cli, "kind");
   struct winsize window = {0};
 
   if (q->terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) != 0)
@@ -154,7 +75,7 @@ static enum cf_err table_open(struct cf_question *q)
                                                .width = window.ws_col,
                                                .kinds = kind != NULL && strcmp(kind, "event") != 0,
                                                .bold = cf_cli_colours(stdout),
-                                               .fields = filter_find(q->cli, "fields")},
+                                               .fields = cf_question_filter(q->cli, "fields")},
                       &q->table);
 }
 
@@ -165,7 +86,7 @@ static enum cf_err question_prepare(struct cf_question *q)
   question_shape(q);
   enum cf_err err = cf_when_zone(zone != NULL ? zone : "UTC", &q->cli->fault);
   if (err == CF_OK)
-    err = filters_put(q, cf_cli_value(q->cli, "follow") != NULL);
+    err = cf_question_put_filters(q, cf_cli_value(q->cli, "follow") != NULL);
   if (err == CF_OK && q->shown == CF_SHOWN_TABLE)
     err = table_open(q);
   return err == CF_OK ? cf_cli_open_for_reading(q->cli) : err;
@@ -204,10 +125,10 @@ static int question_once(struct cf_question *q)
 static int question_follow(struct cf_question *q)
 {
   static const char *const begins[] = {"since", "from", "recorded_from"};
-  const char *limit = filter_find(q->cli, "limit");
+  const char *limit = cf_question_filter(q->cli, "limit");
 
   for (size_t i = 0; limit == NULL && i < sizeof begins / sizeof begins[0]; i++)
-    if (filter_find(q->cli, begins[i]) != NULL)
+    if (cf_question_filter(q->cli, begins[i]) != NULL)
       return cf_question_follow(q, NULL);
   if (limit != NULL && strcmp(limit, "all") == 0)
     return cf_question_follow(q, NULL);
@@ -248,6 +169,6 @@ const struct cf_cli_command cf_cli_query = {
         "but for ip, .prefix. The table shows some members, with control characters escaped, or those of fields; on a\n"
         "terminal long values are cut in the middle. --json shows all.\n",
     .options = options,
-    .filters = filters,
+    .filters = cf_question_filters,
     .run = query_run,
 };

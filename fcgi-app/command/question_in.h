@@ -34,6 +34,16 @@ struct cf_question {
   bool ascending;
 };
 
+/* ---- question_filters.c ---- */
+
+/* A row a filter. */
+extern const struct cf_cli_option cf_question_filters[];
+/* The value of a filter that was given; NULL: it was not. */
+const char *cf_question_filter(const struct cf_cli *cli, const char *name);
+/* Append all that were given to the query string, but what following decides
+ * itself. CF_E_PARAMETER: a time is none, with words; CF_E_FULL, CF_E_NOMEM. */
+CF_MUST enum cf_err cf_question_put_filters(struct cf_question *q, bool follow);
+
 /* ---- question.c ---- */
 
 /* Append a parameter to the query string. */

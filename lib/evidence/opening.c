@@ -76,6 +76,11 @@ enum cf_err cf_opening_leaf(struct cf_opening *o, struct cf_view *view, struct c
 void cf_opening_put(const struct cf_opening *o, struct cf_buf *b)
 {
   cf_json_put_member(b, "leaf", cf_buf_str(&o->leaf));
+  cf_opening_put_payloads(o, b);
+}
+
+void cf_opening_put_payloads(const struct cf_opening *o, struct cf_buf *b)
+{
   cf_json_put_name(b, "payloads");
   cf_buf_putc(b, '{');
   for (unsigned c = 0; c < CF_C_N; c++)

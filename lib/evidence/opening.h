@@ -30,5 +30,7 @@ CF_MUST enum cf_err cf_opening_leaf(struct cf_opening *o, struct cf_view *view,
 /* After cf_opening_leaf: append `"leaf":…,"payloads":{…},"salts":{…}`, without
  * braces. */
 void cf_opening_put(const struct cf_opening *o, struct cf_buf *b);
+/* The same without the leaf, which need not have been made. */
+void cf_opening_put_payloads(const struct cf_opening *o, struct cf_buf *b);
 
 #endif

@@ -62,6 +62,21 @@ const char *cf_query_backwards(const struct cf_query *query);
  * long as the query. */
 struct cf_str cf_query_text(const struct cf_query *query);
 
+/* ---- query_told.c: what is asked, for evidence of the answer ---- */
+
+/* Do leaves alone tell which records it chooses? */
+bool cf_query_is_public(const struct cf_query *query);
+uint64_t cf_query_seq_from(const struct cf_query *query);
+uint64_t cf_query_seq_to(const struct cf_query *query); /* UINT64_MAX: not asked for */
+/* Append the members of query.json's filter (format.md, Evidence bundle). */
+void cf_query_put_filter(const struct cf_query *query, struct cf_buf *b);
+/* Ask for all of them below that seq, ascending. */
+void cf_query_take_all(struct cf_query *query, uint64_t size);
+/* Ask for records of every kind. */
+void cf_query_take_kinds(struct cf_query *query);
+
+/* ---- query.c ---- */
+
 /* From now on its pages take turns with other long questions, and may end with
  * CF_E_CROWDED; the turn must outlive it. */
 void cf_query_take_turns(struct cf_query *query, struct cf_turn *turn);

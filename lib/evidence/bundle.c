@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/* A bundle, from the question to the end of its tar. */
+#include "config.h"
+
+#include "lib/evidence/bundle_in.h"
+
+#include "lib/evidence/receipt.h"
+#include "lib/record/json.h"
+
+#define MANIFEST_MAX (64u << 20) /* bytes: of about 90 million records */
+#define MICROS       1000000
+
+/* ---- which checkpoint ---- */
+
+/* The first kept checkpoint of at least that size; UINT64_MAX: there is
+ * none. */
+static enum cf_err kept_from(struct cf_bundle *b, uint64_t size, uint64_t *found)
+{
+  cf_buf_reset(&b->note);
+  enum cf_err err = cf_view_checkpoint(b->view, size, found, &b->note);
+  if (err == CF_E_NOTFOUND)
+    *found = UINT64_MAX;
+  return err == CF_E_NOTFOUND ? CF_OK : err;
+}
+
+/* The last kept one below it; UINT64_MAX: there is none. */
+static enum cf_err kept_below(struct cf_bundle *b, uint64_t size, uint64_t *below)
+{
+  uint64_t low, high = size, found;
+  enum cf_err err = kept_from(b, 0, &low);
+  if (err != CF_OK || low >= size) {
+    *below = UINT64_MAX;
+    return err;
+  }
+  while (err == CF_OK && high - low > 1) {
+    uint64_t middle = low + (high - low) / 2;
+    err = kept_from(b, middle, &found);
+    if (err == CF_OK && found < size)
+      low = found;
+    else
+      high = middle;
+  }
+  *below = low;
+  return err;
+}
+
+static enum cf_err not_kept(struct cf_bundle *b, uint64_t above)
+{
+  uint64_t at = b->ask->at, below;
+  enum cf_err err = kept_below(b, at, &below);
+  if (err != CF_OK)
+    return err;
+  bool down = above == UINT64_MAX || (below != UINT64_MAX && at - below <= above - at);
+  return cf_fail(b->fault, CF_E_NOTFOUND, NULL,
+                 "no checkpoint of size %llu is kept; the nearest that is has size %llu",
+                 (unsigned long long)at, (unsigned long long)(down ? below : above));
+}
+
+/* One that is kept. */
+static enum cf_err head_at(struct cf_bundle *b)
+{
+  uint64_t found;
+  enum cf_err err = cf_view_get(b->ledger, &b->view);
+  if (err == CF_OK)
+    err = kept_from(b, b->ask->at, &found);
+  if (err == CF_OK && (found != b->ask->at || found > cf_view_size(b->view)))
+    err = not_kept(b, found);
+  if (err == CF_OK &&
+      cf_checkpoint_check(cf_buf_str(&b->note), cf_ledger_vkey(b->ledger), &b->tree.head) != CF_OK)
+    err = cf_fail(b->fault, CF_E_DAMAGED, NULL, "the kept checkpoint of size %llu is none",
+                  (unsigned long long)found);
+  return err;
+}
+
+/* The newest; what it does not cover of the question is signed now, where we
+ * can. */
+static enum cf_err head_newest(struct cf_bundle *b)
+{
+  struct cf_ledger_state state;
+  cf_ledger_state(b->ledger, &state);
+  uint64_t size = b->ask->seq_to < state.size ? b->ask->seq_to : state.size;
+  enum cf_err err =
+      cf_ledger_is_copy(b->ledger)
+          ? cf_checkpoint_get(b->ledger, &b->note, &b->tree.head)
+          : cf_checkpoint_covering(b->ledger, size, &b->note, &b->tree.head, b->fault);
+  return err == CF_OK ? cf_view_get(b->ledger, &b->view) : err;
+}
+
+/* ---- small files ---- */
+
+static void put_query(struct cf_bundle *b, struct cf_buf *text)
+{
+  const struct cf_checkpoint *head = &b->tree.head;
+  cf_buf_putc(text, '{');
+  cf_json_put_member_u64(text, "v", 1);
+  cf_json_put_member(text, "origin", cf_str_from(head->origin));
+  cf_json_put_member_u64(text, "size", head->size);
+  cf_json_put_member_base64(text, "root", head->root, CF_HASH_N);
+  cf_json_put_member_u64(text, "count", b->rows.n);
+  cf_json_put_member_u64(text, "seq_from", b->ask->seq_from);
+  cf_json_put_member_u64(text, "seq_to", b->seq_to);
+  cf_json_put_name(text, "filter");
+  cf_buf_putc(text, '{');
+  b->ask->put_filter(b->ask->context, text);
+  cf_buf_putc(text, '}');
+  cf_json_put_name(text, "proves");
+  cf_buf_puts(text, b->ask->complete ? "[\"included\",\"complete\"]}\n" : "[\"included\"]}\n");
+}
+
+static enum cf_err put_text(struct cf_bundle *b, const char *name)
+{
+  return b->text.err == CF_OK ? cf_bundle_whole(b, name, cf_buf_str(&b->text)) : b->text.err;
+}
+
+static enum cf_err vkey_out(struct cf_bundle *b)
+{
+  cf_buf_reset(&b->text);
+  cf_vkey_put(&b->vkey, &b->text);
+  cf_buf_putc(&b->text, '\n');
+  return put_text(b, "ledger.vkey");
+}
+
+static enum cf_err query_out(struct cf_bundle *b)
+{
+  cf_buf_reset(&b->text);
+  put_query(b, &b->text);
+  return put_text(b, "query.json");
+}
+
+static enum cf_err checkpoint_out(struct cf_bundle *b)
+{
+  cf_buf_reset(&b->text);
+  enum cf_err err = cf_note_only(cf_buf_str(&b->note), &b->vkey, &b->text);
+  return err == CF_OK ? put_text(b, "checkpoint") : err;
+}
+
+/* ---- the whole ---- */
+
+/* The time of the tree's last record. */
+static enum cf_err mtime_find(struct cf_bundle *b)
+{
+  enum cf_err err = cf_opening_get(&b->opening, b->view, b->tree.head.size - 1, b->fault);
+  if (err == CF_OK)
+    b->mtime_s = b->opening.record->recorded_us / MICROS;
+  return err;
+}
+
+static enum cf_err tiles_room(struct cf_bundle *b)
+{
+  uint64_t tiles = (b->tree.head.size + CF_TILE_W - 1) / CF_TILE_W;
+  if (tiles > CF_OFFSET_MAX)
+    return cf_fail(b->fault, CF_E_FULL, NULL, "the log is too large for bundles");
+  enum cf_err err = cf_bits_new((uint32_t)tiles, &b->entries);
+  return err == CF_OK ? cf_bits_new((uint32_t)tiles, &b->hashes) : err;
+}
+
+static enum cf_err bundle_open(struct cf_bundle *b)
+{
+  enum cf_err err = b->ask->at > 0 ? head_at(b) : head_newest(b);
+  if (err != CF_OK)
+    return err;
+  cf_view_hashes(b->view, &b->tree.hashes);
+  b->vkey = *cf_ledger_vkey(b->ledger);
+  b->seq_to = b->ask->seq_to < b->tree.head.size ? b->ask->seq_to : b->tree.head.size;
+  if (b->ask->seq_from >= b->seq_to)
+    return cf_fail(b->fault, CF_E_PARAMETER, "seq_from",
+                   "nothing lies behind it: the bundle is of the first %llu records",
+                   (unsigned long long)b->tree.head.size);
+  err = cf_sha256_new(&b->file.hash);
+  if (err == CF_OK)
+    err = cf_sha256_new(&b->rows.running);
+  if (err == CF_OK)
+    err = mtime_find(b);
+  return err == CF_OK ? tiles_room(b) : err;
+}
+
+static void tiles_choose(struct cf_bundle *b)
+{
+  for (uint32_t i = 0; i < b->entries.n; i++)
+    if (cf_bits_has(&b->entries, i))
+      cf_bits_set(&b->hashes, i);
+}
+
+static enum cf_err bundle_out(struct cf_bundle *b)
+{
+  b->writes = true;
+  enum cf_err err = cf_bundle_whole(b, "README.txt", cf_str_from(cf_bundle_readme));
+  if (err == CF_OK)
+    err = vkey_out(b);
+  if (err == CF_OK)
+    err = query_out(b);
+  if (err == CF_OK)
+    err = checkpoint_out(b);
+  if (err == CF_OK)
+    err = cf_bundle_tiles(b);
+  if (err == CF_OK)
+    err = cf_bundle_records(b);
+  return err == CF_OK ? cf_bundle_close(b) : err;
+}
+
+static void bundle_init(struct cf_bundle *b)
+{
+  cf_buf_init(&b->note, CF_NOTE_MAX);
+  cf_buf_init(&b->text, SIZE_MAX);
+  cf_buf_init(&b->leaves, SIZE_MAX);
+  cf_buf_init(&b->manifest, MANIFEST_MAX);
+  cf_opening_init(&b->opening);
+  b->next = b->above.n = UINT64_MAX;
+}
+
+static void bundle_fini(struct cf_bundle *b)
+{
+  cf_turn_rest(b->ask->turn);
+  cf_buf_fini(&b->note);
+  cf_buf_fini(&b->text);
+  cf_buf_fini(&b->leaves);
+  cf_buf_fini(&b->manifest);
+  cf_opening_fini(&b->opening);
+  cf_bits_free(&b->entries);
+  cf_bits_free(&b->hashes);
+  cf_sha256_free(b->file.hash);
+  cf_sha256_free(b->rows.running);
+  cf_view_put(b->view);
+}
+
+enum cf_err cf_bundle_write(struct cf_ledger *ledger, const struct cf_bundle_ask *ask,
+                            struct cf_fault *fault)
+{
+  struct cf_bundle b = {.ledger = ledger, .ask = ask, .fault = fault};
+  bundle_init(&b);
+  enum cf_err err = bundle_open(&b);
+  if (err == CF_OK)
+    err = cf_bundle_count(&b);
+  if (err == CF_OK) {
+    ask->counted(ask->context, b.rows.n);
+    tiles_choose(&b);
+    err = bundle_out(&b);
+  }
+  bundle_fini(&b);
+  return err;
+}

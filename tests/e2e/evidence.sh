@@ -94,6 +94,52 @@ holds "a small range" "$TMP/bundle" "$KEY"
 "${TAMPER[@]}" "$TMP/bundle" "${VERIFY[@]}" >"$TMP/out" 2>&1
 is "$?" 0 "no change is taken: $(tail -n 1 "$TMP/out")" || cat "$TMP/out"
 
+# ---- its mark
+
+http_as reader "/v1/events?kind=access&action=evidence&limit=all&format=ndjson&trailer=0&order=asc"
+is "$(jq -r "select(.attributes.filter == \"at=$AT&seq_to=1\") | [.user, .outcome, .attributes.rows] | join(\" \")" "$TMP/body")" "auditor success 1" "who took evidence away is recorded, of what, and how much"
+is "$(jq -r 'select(.attributes.filter == null) | .outcome' "$TMP/body" | head -n 1)" unknown "before the first byte, where that is not known yet"
+
+# ---- filters: what the query finds is what the bundle holds, and where leaves tell it none is missing
+
+while read -r proves question; do
+  [[ $question = *seq_to=* ]] || question+="&seq_to=$AT"
+  http_as reader "/v1/events?limit=all&format=ndjson&trailer=0&order=asc&$question"
+  jq .seq "$TMP/body" >"$TMP/want"
+  http_as auditor "/v1/evidence?at=$AT&$question"
+  unpack "$TMP/body"
+  holds "$question" "$TMP/bundle" "$KEY"
+  is "$(query '.proves | join(",")')" "$proves" "it proves so much"
+  check "of $(wc -l <"$TMP/want") records, which are those that a query finds" diff -q "$TMP/want" <(jq .seq "$TMP/bundle/records.ndjson")
+done <<'END'
+included,complete source=web1&seq_to=700
+included,complete status=4xx&action=read
+included,complete status=404,410-420
+included,complete status.not=2xx
+included,complete status.prefix=4
+included,complete action.ci=WRITE:ALL
+included,complete action.not=read
+included,complete action.prefix=Wr&action.prefix=x
+included,complete id=e-7&id=e-2999
+included,complete id.prefix=e-29&outcome=failure
+included,complete method.not=GET
+included,complete kind=access,service,token
+included,complete kind=all&source.not=web1
+included,complete from=2026-11-03&to=2026-11-05&seq_from=256&seq_to=512
+included,complete recorded_from=2026-01-01&recorded_to=2100-01-01&seq_from=5
+included,complete recorded_from=-1s&recorded_to=2000-01-01
+included,complete source=nobody
+included user=u3&seq_to=1500
+included user=u3&ip=192.0.2.13&status=404
+included user.ci=U4&resource=/doc/14&id.prefix=e
+included q=%22777%22
+included resource.prefix=/doc/299
+included user=nobody
+END
+http_as auditor "/v1/evidence?at=$AT&resource=/doc/1299"
+unpack "$TMP/body"
+is "$(find "$TMP/bundle/tile" -type f -printf '%P\n' | sort | tr '\n' ' ')" "0/005 0/$(printf %03d $((AT / 256))).p/$((AT % 256)) 1/000.p/$((AT / 256)) entries/005 " "of one record: its leaf's tile, and those on its path"
+
 # ---- what cannot be asked
 
 while read -r question status word what; do

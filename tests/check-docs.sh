@@ -9,6 +9,7 @@ export LC_ALL=C
 : "${CF_BUILDDIR:=$CF_SRCDIR}"
 : "${CF_CLI:=$CF_BUILDDIR/counterfoil}"
 : "${CF_FCGI:=$CF_BUILDDIR/counterfoil.fcgi}"
+: "${CF_VERIFY:=$CF_BUILDDIR/counterfoil-verify}"
 
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
@@ -48,6 +49,12 @@ check_fcgi() {
   "$CF_FCGI" --help | help_options | sort >"$tmp/help"
   man_section doc/counterfoil.fcgi.8 DESCRIPTION | man_options | sort >"$tmp/man"
   same "counterfoil.fcgi --help" "$tmp/help" doc/counterfoil.fcgi.8 "$tmp/man"
+}
+
+check_apart() {
+  "$CF_VERIFY" --help | help_options | sort >"$tmp/help"
+  man_section doc/counterfoil-verify.1 DESCRIPTION | man_options | sort >"$tmp/man"
+  same "counterfoil-verify --help" "$tmp/help" doc/counterfoil-verify.1 "$tmp/man"
 }
 
 check_options() {
@@ -213,6 +220,7 @@ check_links() {
 
 check_command
 check_fcgi
+check_apart
 check_options
 check_routes
 check_answers

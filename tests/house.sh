@@ -20,7 +20,8 @@ fcgi-app/page:     fcgi-app/who
 fcgi-app/routes:   fcgi-app/page
 fcgi-app/door:     fcgi-app/routes
 fcgi-app/command:  fcgi-app/door
-tests:             fcgi-app/command
+fcgi-app/apart:    lib/proof
+tests:             fcgi-app/command fcgi-app/apart
 '
 
 # For an awk program that begins with house_read() and ends with exit faults: 1 with violations, 2 where the table is wrong.

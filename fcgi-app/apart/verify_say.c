@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* The verdict, for programs or for people. */
+#include "config.h"
+
+#include <stdio.h>
+
+#include "fcgi-app/apart/verify_main_in.h"
+#include "lib/base/codec.h"
+#include "lib/base/show.h"
+#include "lib/proof/verify_json.h"
+
+#define ANSWER_MAX (4u << 20)
+
+static void put_errors(struct cf_buf *b, const struct cf_verify_result *r)
+{
+  for (size_t i = 0; i < r->errors_n; i++) {
+    const struct cf_verify_error *e = &r->errors[i];
+    cf_buf_putf(b, "  %s", cf_verdict_name(e->verdict));
+    if (e->has_seq)
+      cf_buf_putf(b, " at %llu", (unsigned long long)e->seq);
+    if (e->last > e->seq)
+      cf_buf_putf(b, " to %llu", (unsigned long long)e->last);
+    cf_buf_puts(b, ": ");
+    cf_show_put(b, cf_str_from(e->detail), CF_SHOW_TERMINAL);
+    cf_buf_putc(b, '\n');
+  }
+  if (r->errors_total > r->errors_n)
+    cf_buf_putf(b, "  … %llu faults in all, of each kind the first ranges\n",
+                (unsigned long long)r->errors_total);
+}
+
+static void put_summary(struct cf_buf *b, const struct cf_apart *apart)
+{
+  const struct cf_verify_result *r = apart->result;
+  cf_buf_puts(b, r->ok ? "ok: " : "NOT OK: ");
+  cf_show_put(b, cf_str_from(r->origin), CF_SHOW_TERMINAL);
+  cf_buf_putf(b, ", %s, size %llu, root ", apart->mode, (unsigned long long)r->size);
+  cf_base64_put(b, r->root, CF_HASH_N);
+  cf_buf_putf(b, ", %llu leaves and %llu openings checked", (unsigned long long)r->leaves,
+              (unsigned long long)r->openings);
+  if (r->has_first_bad)
+    cf_buf_putf(b, ", first bad seq %llu", (unsigned long long)r->first_bad);
+  if (strcmp(apart->mode, "checkpoint") == 0)
+    cf_buf_puts(b, apart->job.kept ? "; no record was looked at"
+                                   : "; its signature alone was checked, and no record");
+  if (apart->has_key && !apart->vouched)
+    cf_buf_puts(b, "; the key is what came with it, and nobody vouches for that: whoever made all "
+                   "of it could have made the key too; give --vkey with the one that you kept");
+  cf_buf_putc(b, '\n');
+}
+
+bool cf_apart_say(const struct cf_apart *apart)
+{
+  const struct cf_verify_saying saying = {.mode = apart->mode,
+                                          .assurance = apart->vouched ? "signed" : "own-key"};
+  struct cf_buf b;
+  cf_buf_init(&b, ANSWER_MAX);
+  if (apart->json) {
+    cf_verify_json_put(&b, apart->result, &saying);
+  } else {
+    put_errors(&b, apart->result);
+    put_summary(&b, apart);
+  }
+  bool said = b.err == CF_OK && fwrite(b.p, 1, b.n, stdout) == b.n && fflush(stdout) == 0;
+  cf_buf_fini(&b);
+  return said;
+}

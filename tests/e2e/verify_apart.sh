@@ -1,0 +1,170 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# counterfoil-verify, the verifier apart: receipts, checkpoints, and the tiles of a real ledger as its URLs give them, without the
+# ledger; and each of them changed.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/servers.sh"
+: "${CF_VERIFY:=$CF_BUILDDIR/counterfoil-verify}"
+
+begin verify-apart
+cp "$CF_VERIFY" "$TMP/bin/" || die "not built yet: run make"
+CLI=$TMP/bin/counterfoil
+# verify NAME STATUS ARGUMENTS…: as run
+verify() {
+  local CLI=$TMP/bin/counterfoil-verify
+  run "$@"
+}
+errors() { jq -r '[.errors[].code] | unique | join(" ")' "$TMP/out"; }
+
+# ---- by itself
+
+if command -v objdump >/dev/null; then
+  needed=$(objdump -p "$TMP/bin/counterfoil-verify" | awk '$1 == "NEEDED" {print $2}')
+  check "neither libfcgi nor Berkeley DB nor libcurl is linked" [ -z "$(grep -E 'fcgi|libdb|curl' <<<"$needed")" ]
+fi
+verify "its help" 0 -h
+says '^usage: counterfoil-verify' "is told"
+verify "its version" 0 --version
+says '^counterfoil-verify [0-9]' "is told"
+verify "nothing" 2
+complains 'one subject is needed' "is no subject"
+verify "an option that there is not" 2 --nothing x
+verify "a proof of nothing" 2 --proof x x
+verify "no such file" 2 --vkey "$TMP/none" "$TMP/none"
+complains 'none: it cannot be read' "is told"
+
+# ---- a ledger, and what is taken away of it
+
+make_ledger "origin=test.example.org/apart" "segment_records=256"
+cli sample 1300 >"$TMP/sample"
+run "import" 0 import --config "$CONF" --source test "$TMP/sample"
+add_token auditor auditor
+lighttpd_start
+http_as auditor /v1/keys
+json '.keys[0].vkey' >"$TMP/vkey"
+
+save() { # save PATH: under the same path
+  mkdir -p "$TMP/saved/$(dirname "$1")"
+  http_as auditor "/$1"
+  [ "$STATUS" = 200 ] || die "$1: $STATUS"
+  cp "$TMP/body" "$TMP/saved/$1"
+}
+save_level() { # save_level NAME HASHES: the tiles of a level that has so many
+  local n
+  for ((n = 0; n < $2 / 256; n++)); do save "tile/$1/$(printf %03d "$n")"; done
+  [ $(($2 % 256)) = 0 ] || save "tile/$1/$(printf %03d "$n").p/$(($2 % 256))"
+}
+save checkpoint
+cp "$TMP/saved/checkpoint" "$TMP/older"
+size=$(sed -n 2p "$TMP/saved/checkpoint")
+older=$size
+cli sample 300 >"$TMP/sample"
+run "more" 0 import --config "$CONF" --source test "$TMP/sample"
+http_as auditor /v1/receipts/1400
+save checkpoint
+size=$(sed -n 2p "$TMP/saved/checkpoint")
+check "the second checkpoint is of more" [ "$size" -gt "$older" ]
+save_level entries "$size"
+save_level 0 "$size"
+save_level 1 $((size / 256))
+http_as auditor "/v1/proofs/consistency?first=$older&second=$size"
+cp "$TMP/body" "$TMP/proof"
+http_as auditor /v1/receipts/7
+cp "$TMP/body" "$TMP/receipt"
+
+# ---- receipts
+
+verify "a receipt" 0 --vkey "$TMP/vkey" "$TMP/receipt"
+says '^ok: test\.example\.org/apart, receipt, size ' "holds"
+verify "its verdict for programs" 0 --vkey "$(cat "$TMP/vkey")" --json "$TMP/receipt"
+is "$(jq -c '[.ok, .mode, .origin, .checked.leaves, .assurance, (.errors | length)]' "$TMP/out")" '[true,"receipt","test.example.org/apart",1,"signed",0]' "has the members of /v1/verify"
+verify "without a key" 2 "$TMP/receipt"
+complains 'no key comes with it: give --vkey' "nobody vouches for it"
+sed 's/^index 7$/index 8/' "$TMP/receipt" >"$TMP/bad"
+verify "another index" 1 --vkey "$TMP/vkey" "$TMP/bad"
+says 'INDEX_GAP at 8' "is named"
+sed '2s/I/J/' "$TMP/receipt" >"$TMP/bad"
+verify "other content" 1 --vkey "$TMP/vkey" "$TMP/bad"
+head -n 5 "$TMP/receipt" >"$TMP/bad"
+verify "a piece of one" 1 --vkey "$TMP/vkey" "$TMP/bad"
+echo nothing >"$TMP/bad"
+verify "what is nothing" 2 --vkey "$TMP/vkey" "$TMP/bad"
+complains 'neither a receipt' "is told"
+verify "a key that is none" 2 --vkey "$TMP/bad" "$TMP/receipt"
+complains 'it holds no verifier key' "is told"
+other=other.example.org/apart+$(cut -d+ -f2- "$TMP/vkey")
+printf '%s\n' "$other" >"$TMP/other"
+verify "a key of another name" 2 --vkey "$TMP/other" "$TMP/receipt"
+
+# ---- checkpoints
+
+verify "a checkpoint" 0 --vkey "$TMP/vkey" "$TMP/saved/checkpoint"
+says 'its signature alone was checked, and no record' "says what was not looked at"
+verify "one behind another" 0 --vkey "$TMP/vkey" --kept "$TMP/older" --proof "$TMP/proof" "$TMP/saved/checkpoint"
+verify "without a proof" 2 --vkey "$TMP/vkey" --kept "$TMP/older" "$TMP/saved/checkpoint"
+complains "first=$older&second=$size" "is told where to get it"
+jq -c '.hashes[0] |= (.[1:] + .[:1])' "$TMP/proof" >"$TMP/bad"
+verify "a proof of something else" 2 --vkey "$TMP/vkey" --kept "$TMP/older" --proof "$TMP/bad" "$TMP/saved/checkpoint"
+jq -c '.hashes |= (.[1:] + .[:1])' "$TMP/proof" >"$TMP/bad"
+verify "a proof that does not hold" 1 --vkey "$TMP/vkey" --kept "$TMP/older" --proof "$TMP/bad" "$TMP/saved/checkpoint"
+says INCONSISTENT_HEAD "is told"
+verify "the older one" 1 --vkey "$TMP/vkey" --kept "$TMP/saved/checkpoint" "$TMP/older"
+says ROLLBACK "is a roll-back"
+verify "from standard input" 2 --vkey "$TMP/vkey" -
+complains 'neither a receipt' "nothing came"
+
+# ---- tiles
+
+verify "saved tiles" 0 --vkey "$TMP/vkey" --json "$TMP/saved"
+is "$(jq -c '[.ok, .complete, .mode, .size, .checked.leaves, .checked.links]' "$TMP/out")" "[true,true,\"full\",$size,$size,$size]" "hold, each leaf of them"
+verify "that extend what was kept" 0 --vkey "$TMP/vkey" --kept "$TMP/older" "$TMP/saved"
+verify "without a key" 2 "$TMP/saved"
+printf '%s\n' "$(cat "$TMP/vkey")" >"$TMP/saved/ledger.vkey"
+verify "with a key that came with them" 2 "$TMP/saved"
+says '^ok: .*; the key is what came with it, and nobody vouches for that' "is told so"
+verify "which is taken for the ledger's" 0 --trust-bundle-key "$TMP/saved"
+verify "for programs" 0 --trust-bundle-key --json "$TMP/saved"
+is "$(jq -r .assurance "$TMP/out")" own-key "too"
+rm "$TMP/saved/ledger.vkey"
+
+# flip FILE OFFSET: the lowest bit of that byte
+flip() {
+  local byte
+  byte=$(od -An -tu1 -j"$2" -N1 "$1" | tr -d ' ')
+  printf "\\x$(printf %02x $((byte ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+partial=$(cd "$TMP/saved" && find tile/0 -path '*.p/*')
+# changed VERDICTS FILE OFFSET: that byte changed is found, and told so
+changed() {
+  rm -rf "$TMP/changed"
+  cp -r "$TMP/saved" "$TMP/changed"
+  flip "$TMP/changed/$2" "$3"
+  verify "$2 changed at $3" 1 --vkey "$TMP/vkey" --json "$TMP/changed"
+  is "$(errors)" "$1" "is told as that"
+}
+changed "CHECKPOINT_SIGNATURE ROOT_MISMATCH" checkpoint 40
+changed "LEAF_HASH LINK_BROKEN" tile/entries/000 200
+changed "LEAF_HASH ROOT_MISMATCH TILE_MISMATCH" tile/0/001 1
+changed "LEAF_HASH ROOT_MISMATCH" "$partial" 1
+changed "TILE_MISMATCH" "tile/1/000.p/$((size / 256))" 0
+# without NAME VERDICTS FILE: what is missing is not passed over
+without() {
+  rm -rf "$TMP/changed"
+  cp -r "$TMP/saved" "$TMP/changed"
+  rm -rf "${TMP:?}/changed/$3"
+  verify "without $1" "$4" --vkey "$TMP/vkey" --json "$TMP/changed"
+  is "$(errors)" "$2" "is told"
+}
+without "the checkpoint" STORE_DAMAGED checkpoint 1
+without "leaves" STORE_DAMAGED tile/entries/001 1
+without "the last leaves" STORE_DAMAGED "tile/entries/$(printf %03d $((size / 256))).p" 1
+without "hashes of leaves" STORE_DAMAGED tile/0/001 1
+without "rows above" TILE_MISMATCH tile/1 1
+rm -rf "$TMP/changed"
+cp -r "$TMP/saved" "$TMP/changed"
+rm "$TMP/changed/tile/entries/001"
+ln -s 000 "$TMP/changed/tile/entries/001"
+verify "a link" 1 --vkey "$TMP/vkey" "$TMP/changed"
+says 'tile/entries/001: it is neither a file nor a directory' "is not followed"
+
+finish

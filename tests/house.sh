@@ -13,8 +13,9 @@ lib/segment:       lib/index
 lib/ledger:        lib/segment lib/proof
 lib/query:         lib/ledger
 lib/evidence:      lib/ledger
+lib/witness:       lib/evidence
 lib/output:        lib/query lib/evidence
-fcgi-app/http:     lib/output lib/input
+fcgi-app/http:     lib/output lib/witness lib/input
 fcgi-app/who:      fcgi-app/http
 fcgi-app/page:     fcgi-app/who
 fcgi-app/routes:   fcgi-app/page

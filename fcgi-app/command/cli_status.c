@@ -167,6 +167,22 @@ static void ready_put(struct cf_buf *b, const struct report *r, const struct cf_
   cf_buf_putc(b, '\n');
 }
 
+static void witnesses_put(struct cf_buf *b, const struct cf_json *readyz)
+{
+  const struct cf_json *list = cf_json_member(cf_json_member(readyz, "seen_by"), "witnesses");
+  for (size_t i = 0; i < cf_json_count(list); i++) {
+    const struct cf_json *w = cf_json_element(list, i);
+    cf_buf_puts(b, "witness: ");
+    cf_cli_put_safe(b, cf_json_string(cf_json_member(w, "name")), SHOWN_MAX);
+    member_put(b, " ", w, "state");
+    struct cf_str size = cf_json_number(cf_json_member(w, "size"));
+    if (size.n > 0)
+      cf_buf_putf(b, ", has signed %.*s records", (int)size.n, size.p);
+    member_put(b, " at ", w, "time");
+    cf_buf_putc(b, '\n');
+  }
+}
+
 static void report_put(struct cf_buf *b, const struct cf_conf *conf, const struct report *r)
 {
   struct cf_json *healthz = NULL, *readyz = NULL;
@@ -186,6 +202,7 @@ static void report_put(struct cf_buf *b, const struct cf_conf *conf, const struc
   cf_buf_putc(b, '\n');
   ready_put(b, r, readyz);
   signed_put(b, r);
+  witnesses_put(b, readyz);
   if (r->has_free) {
     cf_buf_puts(b, "free:    ");
     space_put(b, r->free);

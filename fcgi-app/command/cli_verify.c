@@ -55,6 +55,11 @@ static bool has_own_key(const struct cf_json *doc)
   return cf_str_is(cf_json_string(cf_json_member(doc, "assurance")), "own-key");
 }
 
+static bool is_anchored(const struct cf_json *doc)
+{
+  return cf_str_is(cf_json_string(cf_json_member(doc, "assurance")), "anchored");
+}
+
 /* ---- words ---- */
 
 static void put_errors(struct cf_buf *b, const struct cf_json *doc)
@@ -110,6 +115,27 @@ static void put_summary(struct cf_buf *b, const struct cf_json *doc, const char 
     cf_buf_puts(b, "; not judged, as records cannot be read: whether its segments are what the "
                    "chain tells (see --full)");
   cf_buf_putc(b, '\n');
+}
+
+/* Who else stands for it. */
+static void put_witnesses(struct cf_buf *b, const struct cf_json *doc)
+{
+  const struct cf_json *list = cf_json_member(doc, "witnesses");
+  struct cf_str quorum = cf_json_number(cf_json_member(doc, "quorum"));
+  if (cf_json_count(list) > 0 || is_anchored(doc))
+    cf_cli_put_safe(b, cf_json_string(cf_json_member(doc, "assurance")), 40);
+  for (size_t i = 0; i < cf_json_count(list); i++) {
+    const struct cf_json *w = cf_json_element(list, i);
+    struct cf_str size = cf_json_number(cf_json_member(w, "size"));
+    cf_buf_puts(b, i == 0 ? ": " : ", ");
+    cf_cli_put_safe(b, cf_json_string(cf_json_member(w, "name")), 255);
+    cf_buf_puts(b, size.n > 0 ? " at size " : " never");
+    cf_cli_put_safe(b, size, 20);
+  }
+  if (quorum.n > 0)
+    cf_buf_putf(b, "; %.*s are to sign", (int)quorum.n, quorum.p);
+  if (cf_json_count(list) > 0 || is_anchored(doc))
+    cf_buf_putc(b, '\n');
 }
 
 /* ---- asking ---- */
@@ -170,6 +196,7 @@ static enum cf_err verdict_read(struct cf_cli *cli, const struct cf_json *doc, c
   cf_buf_init(&b, ANSWER_MAX);
   put_errors(&b, doc);
   put_summary(&b, doc, mode, cf_cli_value(cli, "root") != NULL);
+  put_witnesses(&b, doc);
   enum cf_err err = cf_cli_print(&b);
   cf_buf_fini(&b);
   return err;

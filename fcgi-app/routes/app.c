@@ -49,6 +49,8 @@ static enum cf_err open_parts(struct cf_app *app, struct cf_fault *fault)
     err = cf_questions_new(app->ledger, &app->questions);
   if (err == CF_OK)
     err = open_site(app);
+  if (err == CF_OK)
+    err = cf_witnesses_open(conf, app->ledger, &app->witnesses, fault);
   return err;
 }
 
@@ -77,6 +79,7 @@ void cf_app_free(struct cf_app *app)
 {
   if (app == NULL)
     return;
+  cf_witnesses_close(app->witnesses);
   cf_questions_free(app->questions);
   cf_loss_free(app->loss);
   cf_auth_free(app->auth);

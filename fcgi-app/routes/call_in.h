@@ -19,11 +19,13 @@
 #include "fcgi-app/routes/resume_in.h"
 #include "fcgi-app/routes/route_in.h"
 #include "fcgi-app/who/auth.h"
+#include "lib/witness/witness.h"
 
 struct cf_app {
   const struct cf_conf *conf;
   struct cf_ledger *ledger;
   struct cf_auth *auth;
+  struct cf_witnesses *witnesses;
   struct cf_charges *charges;
   struct cf_loss *loss;
   struct cf_questions *questions;

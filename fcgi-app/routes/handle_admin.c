@@ -113,6 +113,10 @@ enum cf_err cf_handle_readyz(struct cf_call *call)
   struct cf_tokens *tokens = cf_auth_tokens(call->app->auth);
   put_some(&b, "tokens_refused", cf_tokens_refused(tokens));
   put_some(&b, "tokens_doubted", cf_tokens_doubted(tokens));
+  cf_json_put_name(&b, "seen_by");
+  cf_buf_putc(&b, '{');
+  cf_witnesses_put(call->app->witnesses, true, &b);
+  cf_buf_putc(&b, '}');
   cf_buf_puts(&b, "}\n");
   enum cf_err err = cf_call_answer(call, 200, "application/json", &b);
   cf_buf_fini(&b);

@@ -20,10 +20,9 @@
 
 enum cf_err cf_handle_checkpoint(struct cf_call *call)
 {
-  struct cf_checkpoint checkpoint;
   struct cf_buf note;
   cf_buf_init(&note, CF_NOTE_MAX);
-  enum cf_err err = cf_checkpoint_get(call->app->ledger, &note, &checkpoint);
+  enum cf_err err = cf_witnesses_checkpoint(call->app->witnesses, &note);
   if (err == CF_OK)
     err = cf_call_answer(call, 200, "text/plain; charset=utf-8", &note);
   cf_buf_fini(&note);

@@ -121,6 +121,7 @@ static bool table_lost(const struct cf_call *call, struct cf_verify_run *run)
 static enum cf_err compare_tokens(void *context, struct cf_verify_run *run)
 {
   struct cf_call *call = context;
+  cf_witnesses_judge(call->app->witnesses, call->now_us, run);
   const struct cf_token_differ differ = {token_differs, run};
   bool lost = table_lost(call, run);
   return cf_tokens_compare(cf_auth_tokens(call->app->auth), lost, &differ);
@@ -131,6 +132,7 @@ static enum cf_err count_tokens(void *context, struct cf_verify_run *run)
 {
   struct cf_call *call = context;
   struct cf_tokens *tokens = cf_auth_tokens(call->app->auth);
+  cf_witnesses_judge(call->app->witnesses, call->now_us, run);
   (void)table_lost(call, run);
   enum cf_err err = cf_tokens_ready(tokens, CF_TOKENS_ALL);
   if (err == CF_OK && cf_tokens_refused(tokens) > 0)
@@ -197,12 +199,20 @@ static void verdict_keep(struct cf_call *call, enum cf_verify_mode mode,
   cf_access_verdict(call, &verdict);
 }
 
+static const char *assurance_of(const struct cf_call *call)
+{
+  return cf_ledger_key_is_own(call->app->ledger)
+             ? "own-key"
+             : cf_witnesses_assurance(call->app->witnesses, call->now_us);
+}
+
 static enum cf_err verdict_answer(struct cf_call *call, struct cf_verify_job *job,
                                   struct cf_verify_result *result)
 {
-  struct cf_buf b;
+  struct cf_buf b, members;
   bool progress = wants_progress(call->request);
   cf_buf_init(&b, SIZE_MAX);
+  cf_buf_init(&members, SIZE_MAX);
   enum cf_err err = cf_response_begin(call->response, 200,
                                       progress ? "application/x-ndjson" : "application/json");
   if (progress) {
@@ -220,17 +230,18 @@ static enum cf_err verdict_answer(struct cf_call *call, struct cf_verify_job *jo
   if (err == CF_OK)
     verdict_keep(call, job->mode, result);
   if (err == CF_OK) {
+    cf_witnesses_put(call->app->witnesses, false, &members);
     const struct cf_verify_saying saying = {.mode = cf_verify_mode_names[job->mode],
                                             .resume = resume_keep(call, job),
-                                            .assurance = cf_ledger_key_is_own(call->app->ledger)
-                                                             ? "own-key"
-                                                             : "signed"};
+                                            .assurance = assurance_of(call),
+                                            .members = cf_buf_str(&members)};
     if (job->mode == CF_VERIFY_RANGE)
       result->unsealed = 0; /* of what is newer nothing was asked */
     cf_verify_json_put(&b, result, &saying);
     err = b.err == CF_OK ? cf_response_put(call->response, cf_buf_str(&b)) : b.err;
   }
   cf_buf_fini(&b);
+  cf_buf_fini(&members);
   return err;
 }
 

@@ -208,6 +208,15 @@ static enum cf_err check_origins(const struct cf_conf_list *origins, struct cf_f
   return CF_OK;
 }
 
+static enum cf_err check_anchors(const struct cf_conf_list *anchors, struct cf_fault *fault)
+{
+  for (size_t i = 0; i < anchors->n; i++)
+    if (strncmp(anchors->v[i], "file:/", 6) != 0)
+      return cf_fail(fault, CF_E_CONFIG, "anchor",
+                     "\"%.120s\" is no anchor; right is: file:/absolute/path", anchors->v[i]);
+  return CF_OK;
+}
+
 enum cf_err cf_conf_check(struct cf_conf *conf, struct cf_fault *fault)
 {
   if (conf->data == NULL)
@@ -220,6 +229,8 @@ enum cf_err cf_conf_check(struct cf_conf *conf, struct cf_fault *fault)
   if (conf->threads > CF_THREADS_MAX)
     return cf_fail(fault, CF_E_CONFIG, "threads", "\"threads\" is at most %d", CF_THREADS_MAX);
   enum cf_err err = check_origins(&conf->cors_origin, fault);
+  if (err == CF_OK)
+    err = check_anchors(&conf->anchor, fault);
   if (err == CF_OK)
     err = derive_signer(conf, fault);
   return err == CF_OK ? check_places(conf, fault) : err;

@@ -8,6 +8,7 @@
 
 #include "lib/base/codec.h"
 #include "lib/evidence/opening.h"
+#include "lib/ledger/kept.h"
 #include "lib/ledger/view.h"
 
 void cf_inclusion_init(struct cf_inclusion *in)
@@ -68,6 +69,15 @@ static enum cf_err inclusion_check(const struct cf_inclusion *in, uint64_t seq,
                                 (unsigned long long)seq);
 }
 
+/* The newest that meets the quorum of witnesses, where that covers it. */
+static enum cf_err inclusion_head(struct cf_inclusion *in, struct cf_ledger *ledger, uint64_t size,
+                                  struct cf_fault *fault)
+{
+  if (cf_witnessed_get(ledger, size, &in->note) == CF_OK)
+    return parse_note(&in->note, &in->checkpoint);
+  return cf_checkpoint_covering(ledger, size, &in->note, &in->checkpoint, fault);
+}
+
 enum cf_err cf_inclusion_get(struct cf_inclusion *in, struct cf_ledger *ledger, uint64_t seq,
                              const uint8_t hash[CF_HASH_N], struct cf_fault *fault)
 {
@@ -75,7 +85,7 @@ enum cf_err cf_inclusion_get(struct cf_inclusion *in, struct cf_ledger *ledger, 
   struct cf_hashes hashes;
   if (!has_record(ledger, seq))
     return cf_fail(fault, CF_E_NOTFOUND, NULL, "there is no record %llu", (unsigned long long)seq);
-  enum cf_err err = cf_checkpoint_covering(ledger, seq + 1, &in->note, &in->checkpoint, fault);
+  enum cf_err err = inclusion_head(in, ledger, seq + 1, fault);
   if (err == CF_OK)
     err = cf_view_get(ledger, &view);
   if (err != CF_OK)

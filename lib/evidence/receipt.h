@@ -7,8 +7,9 @@
 #include "lib/ledger/ledger.h"
 #include "lib/proof/tree.h"
 
-/* A signed checkpoint that covers seq, and the path from seq's leaf to its
- * root. Seals where need be. */
+/* A signed checkpoint that covers seq, the newest that meets the quorum of
+ * witnesses where that does, and the path from seq's leaf to its root. Seals
+ * where need be. */
 struct cf_inclusion {
   struct cf_buf note;
   struct cf_checkpoint checkpoint;

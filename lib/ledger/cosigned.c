@@ -108,7 +108,7 @@ static enum cf_err row_replace(struct cf_ledger *l, uint64_t size, struct cf_str
 static enum cf_err note_judge(const struct cf_ledger *l, struct cf_str note,
                               struct cf_checkpoint *checkpoint)
 {
-  enum cf_err err = cf_checkpoint_check(note, &l->vkey, checkpoint);
+  enum cf_err err = cf_keys_checkpoint(cf_ledger_keys(l), note, checkpoint);
   return err == CF_OK && checkpoint->size > l->sealed ? CF_E_PARAMETER : err;
 }
 

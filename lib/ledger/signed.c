@@ -42,6 +42,9 @@ enum cf_err cf_signed_gather(struct cf_ledger *l, int signer, struct cf_anchor *
     err = cf_anchor_look(anchor, signer, l->conf->signer, cf_ledger_keys(l), fault);
   if (err == CF_OK)
     err = cf_anchor_look(anchor, l->directory, l->conf->data, cf_ledger_keys(l), fault);
+  for (size_t i = 0; err == CF_OK && i < l->conf->anchor.n; i++)
+    if (cf_anchor_path(l->conf->anchor.v[i]) != NULL)
+      err = cf_anchor_list(anchor, cf_anchor_path(l->conf->anchor.v[i]), cf_ledger_keys(l), fault);
   return err == CF_OK ? kept_take(l, anchor) : err;
 }
 

@@ -26,6 +26,16 @@ void cf_anchor_fini(struct cf_anchor *anchor);
  * count. */
 CF_MUST enum cf_err cf_anchor_take(struct cf_anchor *anchor, const char *where, struct cf_str note,
                                    const struct cf_keys *keys);
+/* The path in the text of an option `anchor`, which is file:/path; NULL: it is
+ * another. */
+const char *cf_anchor_path(const char *option);
+/* The same for each note of a file to which checkpoints were appended: of its
+ * last CF_ANCHOR_LIST bytes. A half one, which a crash left, is passed over;
+ * a file that is not there remembers nothing. Where there is something and
+ * nothing counts, that is told of in the log. CF_E_SYSTEM. */
+#define CF_ANCHOR_LIST 65536
+CF_MUST enum cf_err cf_anchor_list(struct cf_anchor *anchor, const char *path,
+                                   const struct cf_keys *keys, struct cf_fault *fault);
 /* The same for the files `state`, `before` and `anchor*` of a directory, whose
  * path is for messages. One that does not count is told of in the log.
  * CF_E_CONFIG: more than 1,000 anchors; CF_E_SYSTEM: one that is there cannot

@@ -75,6 +75,10 @@ void cf_verify_json_put(struct cf_buf *b, const struct cf_verify_result *r,
   if (r->files_unjudged)
     cf_json_put_member(b, "unjudged", CF_STR("segments"));
   cf_json_put_member(b, "assurance", cf_str_from(saying->assurance));
+  if (saying->members.n > 0) {
+    cf_buf_putc(b, ',');
+    cf_buf_putstr(b, saying->members);
+  }
   cf_json_put_name(b, "seconds");
   cf_buf_putf(b, "%lld.%06lld}\n", (long long)(r->elapsed_us / 1000000),
               (long long)(r->elapsed_us % 1000000));

@@ -14,7 +14,8 @@ extern const char *const cf_verify_mode_names[CF_VERIFY_MODES_N];
 struct cf_verify_saying {
   const char *mode;      /* one of the above, or what else was verified */
   const char *resume;    /* under which name it goes on; NULL: it does not */
-  const char *assurance; /* who stands for it: `signed`, `own-key` */
+  const char *assurance; /* `signed`, `anchored`, `witnessed`, `own-key`: who stands for it */
+  struct cf_str members; /* what is known of who does, JSON text of members; or empty */
 };
 /* Append it as a JSON object and LF. */
 void cf_verify_json_put(struct cf_buf *b, const struct cf_verify_result *result,

@@ -440,7 +440,7 @@ START_TEST(test_sample)
   ck_assert_err(cf_conf_load(temp_path("conf"), &conf, &fault), CF_E_CONFIG);
   ck_assert_ptr_nonnull(strstr(fault.detail, "\"data\" is missing"));
   temp_run(
-      "sed -E -i 's/^#([a-z_]+ =)/\\1/; /^(role|trust_peers|cors_origin) =$/d; s#^data =$#%s#' '%s'",
+      "sed -E -i 's/^#([a-z_]+ =)/\\1/; /^(role|trust_peers|cors_origin|witness|anchor) =$/d; s#^data =$#%s#' '%s'",
       expand("data = %/data", text, sizeof text), temp_path("conf"));
   ck_assert_msg(cf_conf_load(temp_path("conf"), &conf, &fault) == CF_OK, "%s", fault.detail);
   ck_assert_uint_eq(conf.threads, 32);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* Others who saw what was signed: witnesses (C2SP tlog-witness) and plain
+ * anchors. A thread of its own sends them the newest
+ * checkpoint, at most once in `witness_interval`, and keeps what they answer
+ * (lib/ledger/kept.h). Nobody waits for it: a witness that is slow, down or
+ * hostile costs its answer, and a line in the log.
+ *
+ * Thread-safe, but for open and close. */
+#ifndef CF_WITNESS_WITNESS_H
+#define CF_WITNESS_WITNESS_H
+
+#include "lib/ledger/ledger.h"
+#include "lib/proof/verify.h"
+
+/* Which may sign: 16 lines are in a note, and the log's own two during a
+ * rotation. */
+#define CF_WITNESSES_MAX 14
+/* A checkpoint that was kept so many `witness_interval` ago should have been
+ * seen by those whom the configuration names. */
+#define CF_WITNESS_LATE 10
+
+struct cf_witnesses;
+
+/* What conf->witness, quorum and anchor name; what was kept of them is
+ * read back, and the thread started, unless the ledger is a copy or there is
+ * nobody to send to. conf and ledger must outlive it. CF_E_CONFIG; CF_E_SYSTEM,
+ * CF_E_NOMEM. */
+CF_MUST enum cf_err cf_witnesses_open(const struct cf_conf *conf, struct cf_ledger *ledger,
+                                      struct cf_witnesses **witnesses, struct cf_fault *fault);
+/* Ends what is under way; no answer is waited for. NULL is harmless. */
+void cf_witnesses_close(struct cf_witnesses *witnesses);
+
+/* What GET /checkpoint gives: without witnesses the newest signed one; with
+ * them the newest that meets the quorum, while none that was kept
+ * CF_WITNESS_LATE intervals ago is newer, else the newest signed one. It never
+ * goes back in size. The errors of cf_ledger_checkpoint; CF_E_NOTREADY. */
+CF_MUST enum cf_err cf_witnesses_checkpoint(struct cf_witnesses *witnesses, struct cf_buf *note);
+
+/* How far others stand for the ledger at that time: `witnessed`, where the
+ * quorum is met; `anchored`, where each anchor has it; `signed`. Of each only
+ * what is not older than CF_WITNESS_LATE of its interval counts. */
+const char *cf_witnesses_assurance(struct cf_witnesses *witnesses, int64_t now_us);
+/* Tell a WITNESS_QUORUM where there are witnesses and a checkpoint that was
+ * kept CF_WITNESS_LATE intervals ago is covered by none that meets the
+ * quorum. */
+void cf_witnesses_judge(struct cf_witnesses *witnesses, int64_t now_us, struct cf_verify_run *run);
+
+/* Append what is known of each as members of an object: `witnesses`, `quorum`
+ * and `witnessed` (the size that meets it, or null), where there are any;
+ * `anchored`, a size, likewise. With `states` also how each is doing now, in a
+ * word. */
+void cf_witnesses_put(struct cf_witnesses *witnesses, bool states, struct cf_buf *b);
+
+#endif

@@ -16,6 +16,7 @@
 #include "lib/base/die.h"
 #include "lib/base/show.h"
 #include "lib/base/utf8.h"
+#include "lib/proof/signer.h"
 #include "lib/record/json.h"
 #include "paths.h"
 
@@ -227,8 +228,27 @@ int cf_cli_usage(const struct cf_cli *cli, const char *format, ...)
   return CF_EXIT_UNKNOWN;
 }
 
+/* The key of a signer that is another process. */
+static enum cf_err told_key_put(const struct cf_conf *conf, struct cf_fault *fault)
+{
+  struct cf_signer *signer = NULL;
+  struct cf_buf b;
+  enum cf_err err = cf_signer_look(conf->signer, CF_STR(""), &signer, fault);
+  if (err != CF_OK)
+    return err;
+  cf_buf_init(&b, 1024);
+  cf_vkey_put(cf_signer_vkey(signer), &b);
+  cf_buf_putc(&b, '\n');
+  err = b.err == CF_OK ? cf_cli_print(&b) : b.err;
+  cf_buf_fini(&b);
+  cf_signer_close(signer);
+  return err;
+}
+
 enum cf_err cf_cli_put_key(const struct cf_conf *conf, struct cf_fault *fault)
 {
+  if (cf_conf_signer_directory(conf) == NULL)
+    return told_key_put(conf, fault);
   char path[4096];
   char line[1024];
 

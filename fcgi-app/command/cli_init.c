@@ -33,7 +33,8 @@ static void warn_of_served(const struct cf_conf *conf)
   const char *slash = conf->file == NULL ? NULL : strrchr(conf->file, '/');
 
   warn_of("ledger", conf->data, "set `data` to a place outside, and move it there");
-  warn_of("signing key", conf->signer, "set `signer` to a place outside, and move it there");
+  if (cf_conf_signer_directory(conf) != NULL)
+    warn_of("signing key", conf->signer, "set `signer` to a place outside, and move it there");
   if (slash != NULL && strncmp(slash, "/.ht", 4) != 0)
     warn_of("configuration", conf->file, "call it .htcounterfoil.conf, which Apache keeps back");
 }
@@ -68,8 +69,9 @@ static int init_run(struct cf_cli *cli)
   (void)fprintf(
       stderr,
       "A new ledger is in %s. Its key, %s, is what proofs are checked with: keep a copy elsewhere.\n"
-      "The signing key is in %s: back it up apart from the ledger.\n",
+      "The signing key is %s %s: back it up apart from the ledger.\n",
       cli->conf.data, err == CF_OK ? "above" : "in the file vkey of the signer's directory",
+      cf_conf_signer_directory(&cli->conf) != NULL ? "in" : "where counterfoil-signer has it,",
       cli->conf.signer);
   warn_of_served(&cli->conf);
   space_warn(&cli->conf);

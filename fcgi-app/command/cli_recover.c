@@ -125,7 +125,7 @@ static void lost_put(struct cf_buf *b, const struct cf_conf *conf, const struct 
 static void nearest_put(struct cf_buf *b, const struct cf_conf *conf, const struct past *past)
 {
   char state[4096];
-  const char *signer = conf->signer;
+  const char *signer = cf_conf_signer_directory(conf);
 
   if (past->copy != NULL && past->lost == CF_OK)
     cf_buf_putf(
@@ -133,6 +133,8 @@ static void nearest_put(struct cf_buf *b, const struct cf_conf *conf, const stru
         "Put the missing files, each with its .sums, back into %s/segments (cp -a). Nothing else is\n"
         "needed: without them the ledger goes on, but for their records.\n\n",
         conf->data);
+  if (signer == NULL)
+    return; /* what is there is another user's */
   int n = snprintf(state, sizeof state, "%s/state", signer);
   if (access(signer, F_OK) != 0)
     cf_buf_putf(
@@ -147,7 +149,8 @@ static void nearest_put(struct cf_buf *b, const struct cf_conf *conf, const stru
 static void ways_put(struct cf_buf *b, const struct cf_conf *conf, const struct past *past)
 {
   struct stat st;
-  bool owned = stat(conf->signer, &st) == 0 || stat(conf->data, &st) == 0;
+  const char *signer = cf_conf_signer_directory(conf);
+  bool owned = stat(signer != NULL ? signer : conf->data, &st) == 0 || stat(conf->data, &st) == 0;
   const struct passwd *user = owned ? getpwuid(st.st_uid) : NULL;
 
   cf_buf_putc(b, '\n');
@@ -159,7 +162,8 @@ static void ways_put(struct cf_buf *b, const struct cf_conf *conf, const struct 
       "   in %s, and the data is the newest, put the newest checkpoint that somebody kept elsewhere\n"
       "   (GET /checkpoint) there under that name, as root:\n"
       "     install -o %s -m 600 CHECKPOINT %s/state\n",
-      conf->data, conf->signer, user != NULL ? user->pw_name : "OWNER", conf->signer);
+      conf->data, signer != NULL ? signer : "the directory of counterfoil-signer",
+      user != NULL && signer != NULL ? user->pw_name : "OWNER", signer != NULL ? signer : "DIR");
   cf_buf_puts(
       b,
       past->copy != NULL

@@ -69,7 +69,8 @@ static void files_look(const struct cf_cli *cli, struct report *r)
   r->has_free = statvfs(cli->conf.data, &space) == 0;
   if (r->has_free)
     r->free = (uint64_t)space.f_bavail * space.f_frsize;
-  int n = snprintf(state, sizeof state, "%s/state", cli->conf.signer);
+  const char *signer = cf_conf_signer_directory(&cli->conf);
+  int n = signer == NULL ? 0 : snprintf(state, sizeof state, "%s/state", signer);
   bool seen = n > 0 && (size_t)n < sizeof state && stat(state, &st) == 0;
   r->signed_us = seen ? cf_file_modified_us(&st) : CF_TIME_NONE;
 }

@@ -200,10 +200,11 @@ static enum cf_err ledger_look(const char *data, bool *is, struct cf_fault *faul
 static enum cf_err ledger_owner(const struct cf_conf *conf, struct user *user,
                                 struct cf_fault *fault)
 {
-  struct user signer;
+  const char *directory = cf_conf_signer_directory(conf);
+  struct user signer = {0, 0};
   bool here = false;
 
-  enum cf_err err = directory_owner(conf->signer, &signer, fault);
+  enum cf_err err = directory != NULL ? directory_owner(directory, &signer, fault) : CF_E_NOTFOUND;
   bool both = err == CF_OK;
   if (both)
     err = ledger_look(conf->data, &here, fault);
@@ -211,7 +212,7 @@ static enum cf_err ledger_owner(const struct cf_conf *conf, struct user *user,
     return err;
   if (both && !here) {
     *user = signer;
-    return directory_check(conf->signer, signer, fault);
+    return directory_check(directory, signer, fault);
   }
   err = directory_owner(conf->data, user, fault);
   if (err == CF_E_NOTFOUND)
@@ -221,7 +222,7 @@ static enum cf_err ledger_owner(const struct cf_conf *conf, struct user *user,
     return owners_tell(conf, user->uid, signer.uid, fault);
   if (err == CF_OK)
     err = directory_check(conf->data, *user, fault);
-  return err == CF_OK && both ? directory_check(conf->signer, *user, fault) : err;
+  return err == CF_OK && both ? directory_check(directory, *user, fault) : err;
 }
 
 enum cf_err cf_privilege_drop_but(const struct cf_conf *conf, const gid_t *groups, size_t n,
@@ -310,8 +311,8 @@ static enum cf_err ledger_prepare(const struct cf_conf *conf, struct user user,
                                   struct cf_fault *fault)
 {
   enum cf_err err = directory_prepare(conf->data, user, fault);
-  if (err == CF_OK)
-    err = directory_prepare(conf->signer, user, fault);
+  if (err == CF_OK && cf_conf_signer_directory(conf) != NULL)
+    err = directory_prepare(cf_conf_signer_directory(conf), user, fault);
   return err == CF_OK && user.uid != 0 ? user_become(user, NULL, 0, fault) : err;
 }
 
@@ -386,18 +387,18 @@ static bool ledger_foreign(const struct cf_conf *conf, char found[PATH_MAX], uid
     if (snprintf(path, sizeof path, "%s%s", conf->data, parts[i]) < PATH_MAX &&
         foreign_find(path, strcmp(parts[i], "/env") == 0, found, owner))
       return true;
-  *top = conf->signer;
-  return foreign_find(conf->signer, false, found, owner);
+  *top = cf_conf_signer_directory(conf);
+  return *top != NULL && foreign_find(*top, false, found, owner);
 }
 
 /* One of the two directories themselves. */
 static const char *directory_foreign(const struct cf_conf *conf, uid_t *owner)
 {
-  const char *const tops[] = {conf->data, conf->signer};
+  const char *const tops[] = {conf->data, cf_conf_signer_directory(conf)};
   struct stat st;
 
   for (size_t i = 0; i < 2; i++)
-    if (stat(tops[i], &st) == 0 && st.st_uid != geteuid()) {
+    if (tops[i] != NULL && stat(tops[i], &st) == 0 && st.st_uid != geteuid()) {
       *owner = st.st_uid;
       return tops[i];
     }

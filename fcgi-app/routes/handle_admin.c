@@ -108,6 +108,8 @@ enum cf_err cf_handle_readyz(struct cf_call *call)
   put_seen(&b, "mismatched", &state, state.mismatched);
   put_seen(&b, "unsworn", &state, state.unsworn);
   put_some(&b, "aside", state.aside);
+  if (state.seal_err != CF_OK)
+    cf_json_put_member(&b, "unsigned", cf_str_from(cf_err_word(state.seal_err)));
   if (cf_ledger_table_lost(call->app->ledger, CF_TABLE_TOKENS))
     cf_json_put_member_bool(&b, "tokens_lost", true);
   struct cf_tokens *tokens = cf_auth_tokens(call->app->auth);

@@ -17,9 +17,10 @@
 #define RANDOM_N  32
 _Static_assert(CF_INSTANCE_N == RANDOM_N + 8 + 8, "random bytes, inode, time of change");
 
+/* NULL: the signer's directory is another's, and there can be no secret. */
 static int open_directory(const char *signer)
 {
-  return open(signer, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  return signer == NULL ? -1 : open(signer, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 static enum cf_err secret_read(int fd, uint8_t secret[CF_INSTANCE_N])

@@ -228,7 +228,7 @@ static void secret_renew(struct cf_sessions *s)
 {
   enum cf_err err = cf_instance_renew(s->signer, s->secret);
   s->has_secret = err == CF_OK;
-  if (s->has_secret)
+  if (s->has_secret || s->signer == NULL)
     return;
   cf_instance_forget(s->signer);
   cf_log(CF_LOG_WARNING,
@@ -359,7 +359,7 @@ enum cf_err cf_sessions_new(const struct cf_conf *conf, struct cf_ledger *ledger
     return CF_E_NOMEM;
   made->ledger = ledger;
   made->tokens = tokens;
-  made->signer = conf->signer;
+  made->signer = cf_conf_signer_directory(conf);
   made->swept_us = cf_clock_mono_us() - SWEEP_US;
   CF_ASSERT(pthread_mutex_init(&made->change, NULL) == 0);
   CF_ASSERT(pthread_rwlock_init(&made->lock, NULL) == 0);
@@ -384,7 +384,7 @@ void cf_sessions_free(struct cf_sessions *s)
 
 void cf_sessions_forget(const struct cf_conf *conf)
 {
-  cf_instance_forget(conf->signer);
+  cf_instance_forget(cf_conf_signer_directory(conf));
 }
 
 /* ---- signing in and out ---- */

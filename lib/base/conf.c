@@ -11,6 +11,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/codec.h"
 #include "lib/base/resemble.h"
+#include "lib/base/signer_place.h"
 #include "lib/base/utf8.h"
 
 #define SIZE_MOST (UINT64_C(1) << 50)
@@ -20,6 +21,7 @@ enum type {
   TYPE_TEXT,
   TYPE_BASE,
   TYPE_PLACE,
+  TYPE_SIGNER,
   TYPE_URL,
   TYPE_WORD,
   TYPE_OCTAL,
@@ -36,6 +38,7 @@ enum type {
 #define PLACE_TEXT(f)   offsetof(struct cf_conf, f)
 #define PLACE_BASE(f)   offsetof(struct cf_conf, f)
 #define PLACE_PLACE(f)  offsetof(struct cf_conf, f)
+#define PLACE_SIGNER(f) offsetof(struct cf_conf, f)
 #define PLACE_URL(f)    offsetof(struct cf_conf, f)
 #define PLACE_WORD(f)   offsetof(struct cf_conf, f)
 #define PLACE_OCTAL(f)  offsetof(struct cf_conf, f)
@@ -151,6 +154,18 @@ static enum cf_err set_place(const struct option *option, void *field, struct cf
   return set_text(option, field, value);
 }
 
+/* A path, whichever form names it. */
+static enum cf_err set_signer(const struct option *option, void *field, struct cf_str value)
+{
+  struct cf_str form = cf_signer_form(value);
+  struct cf_str path = cf_str_behind(value, form.n);
+  while (path.n > 1 && path.p[path.n - 1] == '/')
+    path.n--;
+  if (value.n > 0 && (path.n < 2 || path.p[0] != '/' || !is_plain_path(path)))
+    return CF_E_CONFIG;
+  return set_text(option, field, (struct cf_str){value.p, form.n + path.n});
+}
+
 /* The words that the meaning lists behind its colon. */
 static struct cf_str words_of(const struct option *option)
 {
@@ -254,6 +269,7 @@ static const struct kind {
     [TYPE_TEXT] = {set_text, "a text"},
     [TYPE_BASE] = {set_base, "a URL path like /audit"},
     [TYPE_PLACE] = {set_place, "an absolute path, or 127.0.0.1:port"},
+    [TYPE_SIGNER] = {set_signer, "an absolute path, or exec: and the path of a socket"},
     [TYPE_URL] = {set_url, "a URL like https://audit.example.org/audit"},
     [TYPE_WORD] = {set_word, "one of "},
     [TYPE_OCTAL] = {set_octal, "an octal mode from 0 to 0777, like 0600"},
@@ -395,7 +411,7 @@ void cf_conf_sample(struct cf_buf *b)
 static void field_free(enum type type, void *field)
 {
   if (type == TYPE_PATH || type == TYPE_TEXT || type == TYPE_BASE || type == TYPE_PLACE ||
-      type == TYPE_URL || type == TYPE_WORD)
+      type == TYPE_SIGNER || type == TYPE_URL || type == TYPE_WORD)
     free(*(char **)field);
   if (type != TYPE_LIST)
     return;

@@ -21,10 +21,11 @@ struct cf_conf_list {
   unsigned line[CF_ROLE_LINES_MAX];
   size_t n;
 };
-#define CF_FIELD_PATH(f)  char *f; /* absolute path; NULL: none */
-#define CF_FIELD_TEXT(f)  char *f; /* NULL: none */
-#define CF_FIELD_BASE(f)  char *f; /* "/audit", as in SCRIPT_NAME; NULL: none */
-#define CF_FIELD_PLACE(f) char *f; /* absolute path or "127.0.0.1:9000"; NULL: none */
+#define CF_FIELD_PATH(f)   char *f; /* absolute path; NULL: none */
+#define CF_FIELD_TEXT(f)   char *f; /* NULL: none */
+#define CF_FIELD_BASE(f)   char *f; /* "/audit", as in SCRIPT_NAME; NULL: none */
+#define CF_FIELD_PLACE(f)  char *f; /* absolute path or "127.0.0.1:9000"; NULL: none */
+#define CF_FIELD_SIGNER(f) char *f; /* as lib/base/signer_place.h */
 #define CF_FIELD_URL(f) \
   char *f; /* "https://audit.example.org/audit", no slash at its end; NULL: none */
 #define CF_FIELD_WORD(f)   char *f;    /* one of the words the meaning lists after its colon */
@@ -44,6 +45,10 @@ struct cf_conf {
   char *file;       /* where it was read from, absolute; NULL: made in memory */
   unsigned reading; /* the file's line that is being read; 0: none */
 };
+
+/* The directory of the key and the signer's state, or NULL where another
+ * process has it. */
+const char *cf_conf_signer_directory(const struct cf_conf *conf);
 
 /* The table's defaults, for tests and `init`. CF_E_NOMEM. */
 CF_MUST enum cf_err cf_conf_defaults(struct cf_conf *conf);

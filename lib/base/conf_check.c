@@ -12,6 +12,7 @@
 #include <sys/vfs.h>
 
 #include "lib/base/conf.h"
+#include "lib/base/signer_place.h"
 
 #define CANNOT_REACH \
   "cannot reach \"%.120s\" (this user has to be able to enter each directory on the way: chmod, or run as the ledger's user)"
@@ -144,7 +145,7 @@ enum cf_err cf_conf_check_root(const struct cf_conf *conf, const char *root, str
     return CF_OK;
   enum cf_err err = check_served("data", conf->data, real_root, fault);
   if (err == CF_OK)
-    err = check_served("signer", conf->signer, real_root, fault);
+    err = check_served("signer", cf_signer_path(conf->signer), real_root, fault);
   const char *name = conf->file == NULL ? NULL : strrchr(conf->file, '/');
   if (err == CF_OK && name != NULL && strncmp(name, "/.ht", 4) != 0)
     err = check_served("configuration", conf->file, real_root, fault);
@@ -170,6 +171,11 @@ static enum cf_err derive_signer(struct cf_conf *conf, struct cf_fault *fault)
   return cf_fail(fault, CF_E_NOMEM, "signer", "no memory for the configuration");
 }
 
+const char *cf_conf_signer_directory(const struct cf_conf *conf)
+{
+  return cf_signer_kind(conf->signer) == CF_SIGNER_DIRECTORY ? conf->signer : NULL;
+}
+
 static enum cf_err check_places(const struct cf_conf *conf, struct cf_fault *fault)
 {
   char data[PATH_MAX];
@@ -178,7 +184,7 @@ static enum cf_err check_places(const struct cf_conf *conf, struct cf_fault *fau
 
   if (path_resolve(conf->data, data) != CF_OK)
     return cf_fail_errno(fault, CF_E_CONFIG, "data", CANNOT_REACH, conf->data);
-  if (path_resolve(conf->signer, signer) != CF_OK)
+  if (path_resolve(cf_signer_path(conf->signer), signer) != CF_OK)
     return cf_fail_errno(fault, CF_E_CONFIG, "signer", CANNOT_REACH, conf->signer);
   if ((err = cf_conf_check_root(conf, getenv("DOCUMENT_ROOT"), fault)) != CF_OK ||
       (err = check_signer(signer, data, fault)) != CF_OK ||

@@ -50,7 +50,8 @@ static enum cf_err owner_check(struct cf_ledger *l, struct cf_fault *fault)
 
 /* The key is what the signer's directory says, where there is one, else what
  * the records do. */
-static enum cf_err vkey_find(struct cf_ledger *l, int signer, struct cf_fault *fault)
+static enum cf_err vkey_find(struct cf_ledger *l, const struct cf_signed *signer,
+                             struct cf_fault *fault)
 {
   struct cf_vkey vkey;
   enum cf_err err = cf_signed_vkey(signer, &vkey, fault);
@@ -73,27 +74,25 @@ bool cf_ledger_key_is_own(const struct cf_ledger *l)
 
 enum cf_err cf_ledger_signed(struct cf_ledger *l, struct cf_anchor *anchor, struct cf_fault *fault)
 {
-  int signer;
+  struct cf_signed signer;
   enum cf_err err = cf_signed_open(l->conf, &signer, fault);
   if (err == CF_OK)
-    err = cf_signed_gather(l, signer, anchor, fault);
-  if (signer >= 0)
-    (void)close(signer);
+    err = cf_signed_gather(l, &signer, anchor, fault);
+  cf_signed_close(&signer);
   return err == CF_OK && !anchor->any ? CF_E_NOTFOUND : err;
 }
 
 enum cf_err cf_ledger_judge(struct cf_ledger *l, struct cf_fault *fault)
 {
-  int signer;
+  struct cf_signed signer;
   struct cf_signer *key = NULL;
   enum cf_err err = cf_signed_open(l->conf, &signer, fault);
   bool known =
       !l->own_key && cf_signer_open(l->conf->signer, cf_str_from(l->origin), &key, NULL) == CF_OK;
   if (err == CF_OK)
-    err = cf_signed_check(l, signer, known ? key : NULL, fault);
+    err = cf_signed_check(l, &signer, known ? key : NULL, fault);
   cf_signer_close(key);
-  if (signer >= 0)
-    (void)close(signer);
+  cf_signed_close(&signer);
   return err;
 }
 
@@ -185,15 +184,14 @@ static enum cf_err open_inside(struct cf_ledger *l, struct cf_fault *fault)
     err = env_try(l, fault);
   if (err != CF_OK)
     return err;
-  int signer;
+  struct cf_signed signer;
   err = cf_signed_open(l->conf, &signer, fault);
   if (err == CF_OK)
-    err = vkey_find(l, signer, fault);
+    err = vkey_find(l, &signer, fault);
   l->evidence.max = l->size;
   if (err == CF_OK)
-    err = cf_signed_gather(l, signer, &l->evidence, fault);
-  if (signer >= 0)
-    (void)close(signer);
+    err = cf_signed_gather(l, &signer, &l->evidence, fault);
+  cf_signed_close(&signer);
   l->sealed = l->evidence.checkpoint.size;
   if (err == CF_OK && l->sealed < l->size)
     cf_log(

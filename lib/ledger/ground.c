@@ -43,8 +43,9 @@ enum cf_err cf_ground_take(struct cf_ledger *l, struct cf_fault *fault)
   if (err == CF_OK)
     err = spot_add(g, AT_FDCWD, l->segments_path, g->segments, fault);
   g->of_records = g->n;
-  if (err == CF_OK)
-    err = spot_add(g, AT_FDCWD, l->conf->signer, cf_signer_directory(l->signer), fault);
+  if (err == CF_OK && cf_signer_directory(l->signer) >= 0)
+    err = spot_add(g, AT_FDCWD, cf_conf_signer_directory(l->conf), cf_signer_directory(l->signer),
+                   fault);
   return err == CF_OK ? spot_add(g, l->directory, "lock", l->lock_fd, fault) : err;
 }
 

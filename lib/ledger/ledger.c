@@ -443,7 +443,11 @@ static enum cf_err open_signer(struct cf_ledger *l, struct cf_fault *fault)
         "the owner of another ledger, or of another copy of this one, signs with this key: each wants a signer of its own");
   if (err == CF_OK)
     err = cf_keyring_open(l, cf_signer_vkey(l->signer), fault);
-  return err == CF_OK ? cf_signed_check(l, cf_signer_directory(l->signer), l->signer, fault) : err;
+  if (err != CF_OK)
+    return err;
+  struct cf_signed here = {.directory = cf_signer_directory(l->signer)};
+  here.told = here.directory < 0 ? l->signer : NULL;
+  return cf_signed_check(l, &here, l->signer, fault);
 }
 
 static enum cf_err start_threads(struct cf_ledger *l, struct cf_fault *fault)

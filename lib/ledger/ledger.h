@@ -194,6 +194,7 @@ struct cf_ledger_state {
   uint64_t free_bytes;     /* of the data directory's file system, for us */
   bool space_ok;           /* free_bytes ≥ min_free */
   uint64_t posted_dropped; /* of what was posted, since the start */
+  enum cf_err seal_err;    /* of the last try to sign a grown head; it is tried again */
   bool roll_failed;        /* the last try to write a segment failed; it is tried again */
   /* Segments: */
   uint64_t aside;        /* files in segments/aside: newer than the database beside them */

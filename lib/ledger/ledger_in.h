@@ -200,6 +200,7 @@ struct cf_ledger {
   } * _Atomic keyring;
   uint64_t sealed;
   int64_t sealed_us;
+  _Atomic enum cf_err seal_err; /* of the last try */
   uint64_t kept; /* size of the checkpoint that was kept last, 0 for none, and when */
   int64_t kept_us;
   uint8_t kept_sum[CF_HASH_N]; /* of all that are kept (kept.c), under seal, */
@@ -508,23 +509,37 @@ void cf_clerk_end_tail(struct cf_ledger *l);
 CF_MUST enum cf_err cf_keyring_open(struct cf_ledger *l, const struct cf_vkey *vkey,
                                     struct cf_fault *fault);
 void cf_keyring_free(struct cf_ledger *l);
-/* signed.c: take what is remembered of what was signed into account; signer:
- * the descriptor of its directory, or -1 */
-CF_MUST enum cf_err cf_signed_gather(struct cf_ledger *l, int signer, struct cf_anchor *anchor,
-                                     struct cf_fault *fault);
+/* Where the signer's memory is looked at: its directory's descriptor, or -1,
+ * or what another process told of it, or NULL; neither: there is none, or none
+ * that may be read. */
+struct cf_signed {
+  int directory;
+  const struct cf_signer *told;
+  struct cf_signer *own; /* told, where it is ours to close */
+};
+/* signed.c: take what is remembered of what was signed into account */
+CF_MUST enum cf_err cf_signed_gather(struct cf_ledger *l, const struct cf_signed *signer,
+                                     struct cf_anchor *anchor, struct cf_fault *fault);
 /* is what was recovered all that was signed, wherever that is remembered, and
  * what lies behind it this log's? For the last, key is needed; NULL: not
  * judged. CF_E_ROLLBACK. */
-CF_MUST enum cf_err cf_signed_check(struct cf_ledger *l, int signer, const struct cf_signer *key,
-                                    struct cf_fault *fault);
+CF_MUST enum cf_err cf_signed_check(struct cf_ledger *l, const struct cf_signed *signer,
+                                    const struct cf_signer *key, struct cf_fault *fault);
 /* from now on a head without a MAC is none of this ledger's: give the one that
  * is here its own, and only then tell the signer */
 CF_MUST enum cf_err cf_signed_vouch(struct cf_ledger *l, struct cf_fault *fault);
 
-/* absent.c: the signer's directory, or -1 where there is none, or none that may
- * be read: a copy can be looked at without it; the key in it, CF_E_NOTFOUND */
-CF_MUST enum cf_err cf_signed_open(const struct cf_conf *conf, int *signer, struct cf_fault *fault);
-CF_MUST enum cf_err cf_signed_vkey(int signer, struct cf_vkey *vkey, struct cf_fault *fault);
+/* absent.c: the signer's memory, or neither of the two: a copy can be looked
+ * at without it; what is closed is as before it was opened; the key in it,
+ * CF_E_NOTFOUND; take what it remembers of those keys' log into account */
+CF_MUST enum cf_err cf_signed_open(const struct cf_conf *conf, struct cf_signed *signer,
+                                   struct cf_fault *fault);
+void cf_signed_close(struct cf_signed *signer);
+CF_MUST enum cf_err cf_signed_vkey(const struct cf_signed *signer, struct cf_vkey *vkey,
+                                   struct cf_fault *fault);
+CF_MUST enum cf_err cf_signed_look(const struct cf_conf *conf, const struct cf_signed *signer,
+                                   const struct cf_keys *keys, struct cf_anchor *anchor,
+                                   struct cf_fault *fault);
 /* there is no ledger in DATA, or not all of it: CF_E_ROLLBACK, or
  * CF_E_NOTFOUND where its signer does not remember one */
 CF_MUST enum cf_err cf_signed_absent(const struct cf_conf *conf, struct cf_fault *fault);

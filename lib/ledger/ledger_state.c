@@ -60,6 +60,7 @@ void cf_ledger_state(struct cf_ledger *l, struct cf_ledger_state *state)
   *state = (struct cf_ledger_state){.free_bytes = cf_space_free(l)};
   state->space_ok = state->free_bytes >= l->conf->min_free;
   state->aside = l->aside;
+  state->seal_err = atomic_load(&l->seal_err);
   (void)pthread_mutex_lock(&l->look);
   state->size = l->durable;
   state->segments = l->layout->segments_n;

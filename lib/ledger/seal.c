@@ -88,7 +88,9 @@ static enum cf_err head_sign(struct cf_ledger *l, uint64_t size, const uint8_t r
                              const struct cf_hashes *hashes, struct cf_buf *note,
                              struct cf_fault *fault)
 {
-  enum cf_err err = last_keep(l);
+  enum cf_err err = cf_signer_ready(l->signer, fault);
+  if (err == CF_OK)
+    err = last_keep(l);
   if (err == CF_OK && !cf_ground_holds_all(l))
     return cf_fail(fault, CF_E_NOTREADY, l->conf->data, "its files are not in their place");
   return err == CF_OK ? cf_signer_sign(l->signer, size, root, hashes, note, fault) : err;
@@ -110,7 +112,8 @@ static enum cf_err seal_now(struct cf_ledger *l, struct cf_fault *fault)
   err = cf_tree_root(&hashes, cf_view_size(view), root);
   if (err == CF_OK)
     err = head_sign(l, cf_view_size(view), root, &hashes, &note, fault);
-  if (err == CF_E_SPACE && cf_space_release(l)) /* what is left of the disk is for this too */
+  if (err == CF_E_NOTREADY || /* the signer was lost on the way, and may be back */
+      (err == CF_E_SPACE && cf_space_release(l))) /* what is left of the disk is for this too */
     err = head_sign(l, cf_view_size(view), root, &hashes, &note, fault);
   if (err != CF_OK)
     goto out;
@@ -120,6 +123,7 @@ static enum cf_err seal_now(struct cf_ledger *l, struct cf_fault *fault)
     cf_log_rated(&rate, CF_LOG_WARNING,
                  "a checkpoint could not be kept; it was signed all the same");
 out:
+  atomic_store(&l->seal_err, err);
   cf_view_put(view);
   cf_buf_fini(&note);
   return err;

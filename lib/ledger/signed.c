@@ -34,12 +34,10 @@ static enum cf_err kept_take(struct cf_ledger *l, struct cf_anchor *anchor)
   return err == CF_E_NOTFOUND ? CF_OK : err;
 }
 
-enum cf_err cf_signed_gather(struct cf_ledger *l, int signer, struct cf_anchor *anchor,
-                             struct cf_fault *fault)
+enum cf_err cf_signed_gather(struct cf_ledger *l, const struct cf_signed *signer,
+                             struct cf_anchor *anchor, struct cf_fault *fault)
 {
-  enum cf_err err = CF_OK;
-  if (signer >= 0)
-    err = cf_anchor_look(anchor, signer, l->conf->signer, cf_ledger_keys(l), fault);
+  enum cf_err err = cf_signed_look(l->conf, signer, cf_ledger_keys(l), anchor, fault);
   if (err == CF_OK)
     err = cf_anchor_look(anchor, l->directory, l->conf->data, cf_ledger_keys(l), fault);
   for (size_t i = 0; err == CF_OK && i < l->conf->anchor.n; i++)
@@ -76,13 +74,22 @@ static enum cf_err head_check(struct cf_ledger *l, const struct cf_checkpoint *h
                        (unsigned long long)head->size, advice);
 }
 
+static bool state_there(const struct cf_signed *signer)
+{
+  if (signer->told != NULL)
+    return cf_signer_note(signer->told).n > 0;
+  return signer->directory >= 0 && faccessat(signer->directory, "state", F_OK, 0) == 0;
+}
+
 /* A signer that remembers nothing has signed nothing only where nobody else
  * remembers anything either: a ledger of one record that was made before
  * `init` signed it. */
-static enum cf_err memory_check(struct cf_ledger *l, int signer, const struct cf_anchor *anchor,
-                                struct cf_fault *fault)
+static enum cf_err memory_check(struct cf_ledger *l, const struct cf_signed *signer,
+                                const struct cf_anchor *anchor, struct cf_fault *fault)
 {
-  if (l->size == 1 && !anchor->any && (signer < 0 || !cf_signer_used(signer)))
+  bool used = signer->told != NULL ? cf_signer_has_signed(signer->told)
+                                   : signer->directory >= 0 && cf_signer_used(signer->directory);
+  if (l->size == 1 && !anchor->any && !used)
     return CF_OK;
   return cf_fail(
       fault, CF_E_ROLLBACK, l->conf->signer,
@@ -131,8 +138,8 @@ enum cf_err cf_signed_vouch(struct cf_ledger *l, struct cf_fault *fault)
   return err == CF_E_SPACE && cf_space_release(l) ? cf_signer_vouch(l->signer, fault) : err;
 }
 
-enum cf_err cf_signed_check(struct cf_ledger *l, int signer, const struct cf_signer *key,
-                            struct cf_fault *fault)
+enum cf_err cf_signed_check(struct cf_ledger *l, const struct cf_signed *signer,
+                            const struct cf_signer *key, struct cf_fault *fault)
 {
   struct cf_anchor anchor;
   struct cf_checkpoint last;
@@ -142,7 +149,7 @@ enum cf_err cf_signed_check(struct cf_ledger *l, int signer, const struct cf_sig
     err = head_check(l, &anchor.checkpoint, anchor.where, fault);
   if (err == CF_OK && key != NULL && cf_signer_last(key, &last))
     err = head_check(l, &last, l->conf->signer, fault);
-  if (err == CF_OK && (signer < 0 || faccessat(signer, "state", F_OK, 0) != 0))
+  if (err == CF_OK && !state_there(signer))
     err = memory_check(l, signer, &anchor, fault);
   if (err == CF_OK && key != NULL)
     err = beyond_check(l, key, anchor.any ? anchor.checkpoint.size : 0, fault);

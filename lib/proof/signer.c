@@ -9,7 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/base/signer_place.h"
 #include "lib/proof/signer_in.h"
+
+static const struct cf_signer_way *way_of(const char *place)
+{
+  return cf_signer_kind(place) == CF_SIGNER_EXEC ? &cf_signer_exec_way : &cf_signer_directory_way;
+}
 
 enum cf_err cf_signer_create(const char *place, struct cf_str origin, const uint8_t *seed,
                              struct cf_fault *fault)
@@ -17,13 +23,25 @@ enum cf_err cf_signer_create(const char *place, struct cf_str origin, const uint
   if (!cf_origin_ok(origin))
     return cf_fail(fault, CF_E_CONFIG, "origin",
                    "1 to 255 printable ASCII characters without space and '+' are needed");
-  return cf_signer_directory_way.create(place, origin, seed, fault);
+  return way_of(place)->create(place, origin, seed, fault);
 }
 
 enum cf_err cf_signer_open(const char *place, struct cf_str origin, struct cf_signer **signer,
                            struct cf_fault *fault)
 {
-  return cf_signer_directory_way.open(place, origin, signer, fault);
+  return way_of(place)->open(place, origin, signer, fault);
+}
+
+enum cf_err cf_signer_look(const char *place, struct cf_str origin, struct cf_signer **signer,
+                           struct cf_fault *fault)
+{
+  const struct cf_signer_way *way = way_of(place);
+  return way->look != NULL ? way->look(place, origin, signer, fault) : CF_E_PARAMETER;
+}
+
+enum cf_err cf_signer_ready(struct cf_signer *signer, struct cf_fault *fault)
+{
+  return signer->way->ready != NULL ? signer->way->ready(signer, fault) : CF_OK;
 }
 
 void cf_signer_close(struct cf_signer *signer)
@@ -65,6 +83,16 @@ bool cf_signer_before(const struct cf_signer *signer, struct cf_checkpoint *befo
   return true;
 }
 
+struct cf_str cf_signer_remembered(const struct cf_signer *signer)
+{
+  return cf_buf_str(&signer->remembered);
+}
+
+bool cf_signer_has_signed(const struct cf_signer *signer)
+{
+  return signer->used;
+}
+
 bool cf_signer_vouches(const struct cf_signer *signer)
 {
   return signer->vouched;
@@ -101,7 +129,7 @@ enum cf_err cf_signer_forget(struct cf_signer *signer, struct cf_fault *fault)
 {
   enum cf_err err = signer->way->forget(signer, fault);
   if (err == CF_OK)
-    cf_buf_reset(&signer->note);
+    cf_signer_forgot(signer);
   return err;
 }
 
@@ -117,6 +145,13 @@ static enum cf_err root_is(const struct cf_hashes *hashes, uint64_t size,
   return err;
 }
 
+static enum cf_err size_refuse(const struct cf_signer *signer, uint64_t size,
+                               struct cf_fault *fault)
+{
+  return cf_fail(fault, CF_E_ROLLBACK, "state", "size %llu was signed already, the ledger has %llu",
+                 (unsigned long long)signer->last.size, (unsigned long long)size);
+}
+
 /* May (size, root) be signed? Both roots come from the same hashes, so the one
  * tree extends the other where both are right. */
 static enum cf_err may_sign(const struct cf_signer *signer, uint64_t size,
@@ -124,10 +159,8 @@ static enum cf_err may_sign(const struct cf_signer *signer, uint64_t size,
                             struct cf_fault *fault)
 {
   bool same = false;
-  if (signer->note.n > 0 && size < signer->last.size)
-    return cf_fail(fault, CF_E_ROLLBACK, "state",
-                   "size %llu was signed already, the ledger has %llu",
-                   (unsigned long long)signer->last.size, (unsigned long long)size);
+  if (size < signer->last.size)
+    return size_refuse(signer, size, fault);
   enum cf_err err = root_is(hashes, size, root, &same);
   if (err != CF_OK)
     return err;
@@ -145,18 +178,61 @@ static enum cf_err may_sign(const struct cf_signer *signer, uint64_t size,
                         (unsigned long long)signer->last.size);
 }
 
-enum cf_err cf_signer_sign(struct cf_signer *signer, uint64_t size, const uint8_t root[CF_HASH_N],
-                           const struct cf_hashes *hashes, struct cf_buf *b, struct cf_fault *fault)
+static enum cf_err checkpoint_sign(struct cf_signer *signer, const struct cf_checkpoint *checkpoint,
+                                   const struct cf_hashes *hashes, struct cf_buf *b,
+                                   struct cf_fault *fault)
 {
-  struct cf_checkpoint checkpoint = {.size = size};
-  memcpy(checkpoint.origin, signer->vkey.name, sizeof checkpoint.origin);
-  memcpy(checkpoint.root, root, CF_HASH_N);
-  enum cf_err err =
-      cf_signer_is_last(signer, &checkpoint) ? CF_OK : may_sign(signer, size, root, hashes, fault);
-  if (err == CF_OK)
-    err = signer->way->sign(signer, &checkpoint, hashes, fault);
+  enum cf_err err = signer->way->sign(signer, checkpoint, hashes, fault);
   if (err != CF_OK)
     return err;
   cf_buf_putstr(b, cf_buf_str(&signer->note));
   return b->err;
+}
+
+static struct cf_checkpoint checkpoint_make(const struct cf_signer *signer, uint64_t size,
+                                            const void *root)
+{
+  struct cf_checkpoint checkpoint = {.size = size};
+  memcpy(checkpoint.origin, signer->vkey.name, sizeof checkpoint.origin);
+  memcpy(checkpoint.root, root, CF_HASH_N);
+  return checkpoint;
+}
+
+enum cf_err cf_signer_sign(struct cf_signer *signer, uint64_t size, const uint8_t root[CF_HASH_N],
+                           const struct cf_hashes *hashes, struct cf_buf *b, struct cf_fault *fault)
+{
+  struct cf_checkpoint checkpoint = checkpoint_make(signer, size, root);
+  enum cf_err err =
+      cf_signer_is_last(signer, &checkpoint) ? CF_OK : may_sign(signer, size, root, hashes, fault);
+  return err == CF_OK ? checkpoint_sign(signer, &checkpoint, hashes, b, fault) : err;
+}
+
+/* Does it extend what was signed last, by the proof? */
+static enum cf_err proof_check(const struct cf_signer *signer, uint64_t size, struct cf_str root,
+                               const struct cf_str *proof, size_t proof_n, struct cf_fault *fault)
+{
+  const struct cf_str last = {(const char *)signer->last.root, CF_HASH_N};
+  if (size == 0 || root.n != CF_HASH_N)
+    return cf_fail(fault, CF_E_PARAMETER, "size", "there is no record to sign");
+  if (size < signer->last.size)
+    return size_refuse(signer, size, fault);
+  enum cf_err err = signer->note.n == 0
+                        ? (proof_n == 0 ? CF_OK : CF_E_PROOF)
+                        : cf_consistency_check(signer->last.size, size, last, root, proof, proof_n);
+  return err == CF_OK ? CF_OK
+                      : cf_fail(fault, err, "state",
+                                "the tree of size %llu was not proved to extend the one of size "
+                                "%llu, which was signed",
+                                (unsigned long long)size, (unsigned long long)signer->last.size);
+}
+
+enum cf_err cf_signer_sign_proved(struct cf_signer *signer, uint64_t size, struct cf_str root,
+                                  const struct cf_str *proof, size_t proof_n, struct cf_buf *b,
+                                  struct cf_fault *fault)
+{
+  enum cf_err err = proof_check(signer, size, root, proof, proof_n, fault);
+  if (err != CF_OK)
+    return err;
+  struct cf_checkpoint checkpoint = checkpoint_make(signer, size, root.p);
+  return checkpoint_sign(signer, &checkpoint, NULL, b, fault);
 }

@@ -9,7 +9,11 @@
  * `state` is replaced by write, fsync, rename, fsync of the directory before a
  * signature is given out. An fsync that fails ends the process. While it is
  * open the directory is locked (flock): two signers that each remember their
- * own last size could sign two histories. */
+ * own last size could sign two histories.
+ *
+ * `place` is as `signer` of the configuration (lib/base/signer_place.h): that
+ * directory, or the socket of another process that has it (signer_wire.h).
+ * What is not here can be lost: then CF_E_NOTREADY, with what to do. */
 #ifndef CF_PROOF_SIGNER_H
 #define CF_PROOF_SIGNER_H
 
@@ -20,18 +24,33 @@ struct cf_signer;
 /* Make the directory (0700) and a new key from seed (NULL: random), no state
  * yet. CF_E_CONFLICT where a key is there already, CF_E_LOCKED, CF_E_SPACE,
  * CF_E_SYSTEM. */
-CF_MUST enum cf_err cf_signer_create(const char *directory, struct cf_str origin,
-                                     const uint8_t *seed, struct cf_fault *fault);
-/* Open it. Refuses (CF_E_CONFIG) a key readable by group or others, a key of
- * another origin, a state that its own key did not sign. CF_E_LOCKED where it
- * is open already, here or in another process. CF_E_SPACE, CF_E_SYSTEM. */
-CF_MUST enum cf_err cf_signer_open(const char *directory, struct cf_str origin,
+CF_MUST enum cf_err cf_signer_create(const char *place, struct cf_str origin, const uint8_t *seed,
+                                     struct cf_fault *fault);
+/* Open it, with an origin of "" whosever it is. Refuses (CF_E_CONFIG) a key
+ * readable by group or others, a key of another origin, a state that its own
+ * key did not sign. CF_E_LOCKED where it is open already, here or in another
+ * process. CF_E_SPACE, CF_E_SYSTEM. */
+CF_MUST enum cf_err cf_signer_open(const char *place, struct cf_str origin,
+                                   struct cf_signer **signer, struct cf_fault *fault);
+/* What another process tells of it to anybody, without being held: it knows
+ * all that cf_signer_open's does, but can make neither MACs nor signatures.
+ * CF_E_PARAMETER where the place is a directory: that can be read. */
+CF_MUST enum cf_err cf_signer_look(const char *place, struct cf_str origin,
                                    struct cf_signer **signer, struct cf_fault *fault);
 void cf_signer_close(struct cf_signer *signer);
+/* Is it there, after it was lost perhaps? What was signed last may be newer
+ * then than it was: so ask before cf_signer_last. CF_E_NOTREADY, after waiting
+ * for a second at most; CF_E_CONFIG, CF_E_LOCKED: what is there now is
+ * another's. */
+CF_MUST enum cf_err cf_signer_ready(struct cf_signer *signer, struct cf_fault *fault);
 
 const struct cf_vkey *cf_signer_vkey(const struct cf_signer *signer);
-/* Its directory's descriptor, to reach anchors in it. Borrowed. */
+/* Its directory's descriptor, to reach anchors in it. Borrowed. -1 where it is
+ * not here. */
 int cf_signer_directory(const struct cf_signer *signer);
+/* The largest checkpoint that a directory which is not here remembered when it
+ * was opened, as a note; empty where none, or where the directory is here. */
+struct cf_str cf_signer_remembered(const struct cf_signer *signer);
 /* What was signed last; false and an untouched *last where nothing was yet. */
 bool cf_signer_last(const struct cf_signer *signer, struct cf_checkpoint *last);
 /* The last note, verbatim (empty where none); valid until the next
@@ -58,6 +77,7 @@ CF_MUST enum cf_err cf_signer_set_previous(struct cf_signer *signer, const struc
 /* Has the key in this directory, an open descriptor of it, signed more than a
  * first record? Known of keys that did so since there is a mark of it. */
 bool cf_signer_used(int directory);
+bool cf_signer_has_signed(const struct cf_signer *signer);
 /* Forget what was signed, for an init that was cut short and begins again.
  * CF_E_CONFLICT where that was more than a first record; CF_E_SYSTEM. */
 CF_MUST enum cf_err cf_signer_forget(struct cf_signer *signer, struct cf_fault *fault);
@@ -70,5 +90,13 @@ CF_MUST enum cf_err cf_signer_forget(struct cf_signer *signer, struct cf_fault *
 CF_MUST enum cf_err cf_signer_sign(struct cf_signer *signer, uint64_t size,
                                    const uint8_t root[CF_HASH_N], const struct cf_hashes *hashes,
                                    struct cf_buf *b, struct cf_fault *fault);
+
+/* The same, asked by somebody who has not the tree and is not believed: proof_n
+ * slices that prove it consistent with what was signed last; none where nothing
+ * was. CF_E_PARAMETER for size 0, CF_E_ROLLBACK for a smaller one,
+ * CF_E_PROOF. */
+CF_MUST enum cf_err cf_signer_sign_proved(struct cf_signer *signer, uint64_t size,
+                                          struct cf_str root, const struct cf_str *proof,
+                                          size_t proof_n, struct cf_buf *b, struct cf_fault *fault);
 
 #endif

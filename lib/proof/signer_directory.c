@@ -231,7 +231,7 @@ static enum cf_err key_load(struct directory *d, struct cf_str origin, struct cf
   }
   cf_hmac(d->seed, sizeof d->seed, &what, 1, d->signer.mac_key);
   cf_secret_fini(&b);
-  if (err == CF_OK && !cf_str_is(origin, d->signer.vkey.name))
+  if (err == CF_OK && origin.n > 0 && !cf_str_is(origin, d->signer.vkey.name))
     err = cf_fail(
         fault, CF_E_CONFIG, "key",
         "it is the key of the origin %s: this ledger has another one's `signer` in its configuration, or that was put here",

@@ -20,6 +20,7 @@ struct cf_signer {
   struct cf_checkpoint last;
   struct cf_checkpoint before; /* before the last one; size 0: not known */
   struct cf_vkey previous;     /* of the log that this one continues; no name: none */
+  struct cf_buf remembered;    /* cf_signer_remembered; of ways that have no directory here */
   bool used;                   /* it has signed more than a first record */
   bool vouched;                /* each head of its ledger bears a MAC */
 };
@@ -34,11 +35,16 @@ struct cf_signer_way {
                         struct cf_fault *fault);
   enum cf_err (*open)(const char *place, struct cf_str origin, struct cf_signer **signer,
                       struct cf_fault *fault);
+  /* cf_signer_look; NULL: the place can be read. */
+  enum cf_err (*look)(const char *place, struct cf_str origin, struct cf_signer **signer,
+                      struct cf_fault *fault);
+  /* cf_signer_ready; NULL: what is open is there. */
+  enum cf_err (*ready)(struct cf_signer *signer, struct cf_fault *fault);
   void (*close)(struct cf_signer *signer); /* wipes and frees it */
   /* Its directory's descriptor, borrowed; -1: it has none here. */
   int (*directory)(const struct cf_signer *signer);
-  /* Sign, whose tree has `hashes`. What is `last` already is not signed
-   * again. */
+  /* Sign, whose tree has `hashes` (NULL: it was proved). What is `last` already
+   * is not signed again. */
   enum cf_err (*sign)(struct cf_signer *signer, const struct cf_checkpoint *checkpoint,
                       const struct cf_hashes *hashes, struct cf_fault *fault);
   enum cf_err (*vouch)(struct cf_signer *signer, struct cf_fault *fault);
@@ -49,12 +55,16 @@ struct cf_signer_way {
 
 /* In this process, in a directory (signer_directory.c). */
 extern const struct cf_signer_way cf_signer_directory_way;
+/* In another process, at a socket (signer_exec.c). */
+extern const struct cf_signer_way cf_signer_exec_way;
 
 /* Is it what was signed last? (signer_memory.c) */
 bool cf_signer_is_last(const struct cf_signer *signer, const struct cf_checkpoint *checkpoint);
 /* It was signed, as note, which is taken: its place is left empty. */
 void cf_signer_remember(struct cf_signer *signer, const struct cf_checkpoint *checkpoint,
                         struct cf_buf *note);
+/* Nothing was. */
+void cf_signer_forgot(struct cf_signer *signer);
 
 /* ---- the key's text (signer_key.c) ---- */
 

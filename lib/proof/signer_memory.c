@@ -22,3 +22,9 @@ void cf_signer_remember(struct cf_signer *signer, const struct cf_checkpoint *ch
   signer->last = *checkpoint;
   cf_buf_init(note, CF_NOTE_MAX);
 }
+
+void cf_signer_forgot(struct cf_signer *signer)
+{
+  cf_buf_reset(&signer->note);
+  memset(&signer->last, 0, sizeof signer->last);
+}

@@ -98,7 +98,7 @@ is "$?" 0 "no change is taken: $(tail -n 1 "$TMP/out")" || cat "$TMP/out"
 
 http_as reader "/v1/events?kind=access&action=evidence&limit=all&format=ndjson&trailer=0&order=asc"
 is "$(jq -r "select(.attributes.filter == \"at=$AT&seq_to=1\") | [.user, .outcome, .attributes.rows] | join(\" \")" "$TMP/body")" "auditor success 1" "who took evidence away is recorded, of what, and how much"
-is "$(jq -r 'select(.attributes.filter == null) | .outcome' "$TMP/body" | head -n 1)" unknown "before the first byte, where that is not known yet"
+is "$(jq -r 'select((.attributes.filter // "") == "") | .outcome' "$TMP/body" | head -n 1)" unknown "before the first byte, where that is not known yet"
 
 # ---- filters: what the query finds is what the bundle holds, and where leaves tell it none is missing
 

@@ -86,6 +86,29 @@ static void put_errors(struct cf_buf *b, const struct cf_json *doc)
                 (unsigned long long)total);
 }
 
+/* What is no fault of the chain. */
+static void put_findings(struct cf_buf *b, const struct cf_json *doc)
+{
+  const struct cf_json *findings = cf_json_member(doc, "findings");
+  uint64_t total = 0;
+
+  for (size_t i = 0; i < cf_json_count(findings); i++) {
+    const struct cf_json *f = cf_json_element(findings, i);
+    cf_buf_puts(b, "  ");
+    cf_cli_put_safe(b, cf_json_string(cf_json_member(f, "code")), 40);
+    cf_buf_puts(b, " of ");
+    cf_cli_put_safe(b, cf_json_string(cf_json_member(f, "source")), 128);
+    cf_buf_puts(b, ": source_seq ");
+    cf_cli_put_safe(b, cf_json_number(cf_json_member(f, "from")), 20);
+    cf_buf_puts(b, " to ");
+    cf_cli_put_safe(b, cf_json_number(cf_json_member(f, "to")), 20);
+    cf_buf_puts(b, " is missing\n");
+  }
+  if (member_number(doc, "findings_total", &total) && total > cf_json_count(findings))
+    cf_buf_putf(b, "  … %llu gaps in all; `counterfoil gaps` lists them by source\n",
+                (unsigned long long)total);
+}
+
 static void put_summary(struct cf_buf *b, const struct cf_json *doc, const char *mode, bool kept)
 {
   struct cf_str leaves = cf_json_number(cf_json_member(cf_json_member(doc, "checked"), "leaves"));
@@ -195,6 +218,7 @@ static enum cf_err verdict_read(struct cf_cli *cli, const struct cf_json *doc, c
     return CF_OK;
   cf_buf_init(&b, ANSWER_MAX);
   put_errors(&b, doc);
+  put_findings(&b, doc);
   put_summary(&b, doc, mode, cf_cli_value(cli, "root") != NULL);
   put_witnesses(&b, doc);
   enum cf_err err = cf_cli_print(&b);

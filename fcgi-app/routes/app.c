@@ -48,6 +48,8 @@ static enum cf_err open_parts(struct cf_app *app, struct cf_fault *fault)
   if (err == CF_OK)
     err = cf_questions_new(app->ledger, &app->questions);
   if (err == CF_OK)
+    err = cf_gaps_new(&app->gaps);
+  if (err == CF_OK)
     err = open_site(app);
   if (err == CF_OK)
     err = cf_witnesses_open(conf, app->ledger, &app->witnesses, fault);
@@ -81,6 +83,7 @@ void cf_app_free(struct cf_app *app)
     return;
   cf_witnesses_close(app->witnesses);
   cf_questions_free(app->questions);
+  cf_gaps_free(app->gaps);
   cf_loss_free(app->loss);
   cf_auth_free(app->auth);
   cf_charges_free(app->charges);

@@ -19,6 +19,7 @@
 #include "fcgi-app/routes/resume_in.h"
 #include "fcgi-app/routes/route_in.h"
 #include "fcgi-app/who/auth.h"
+#include "lib/query/gaps.h"
 #include "lib/witness/witness.h"
 
 struct cf_app {
@@ -29,6 +30,7 @@ struct cf_app {
   struct cf_charges *charges;
   struct cf_loss *loss;
   struct cf_questions *questions;
+  struct cf_gaps *gaps;        /* of producers */
   struct cf_site *site;        /* NULL: its files could not be read */
   pthread_mutex_t verify_lock; /* one full verify at a time; guards resume */
   struct cf_resume resume;

@@ -284,6 +284,7 @@ static enum cf_err run_say(const struct cf_verify_run *run, struct cf_verify_res
   *copy = *run;
   enum cf_err err = roots_judge(copy);
   copy->result.ok = copy->result.errors_total == 0;
+  cf_run_findings(run, &copy->result);
   if (err == CF_OK)
     *result = copy->result;
   free(copy);
@@ -324,6 +325,7 @@ void cf_verify_run_free(struct cf_verify_run *run)
   cf_buf_fini(&run->note);
   free(run->erasures.v);
   cf_told_fini(&run->told);
+  cf_producers_free(run->producers);
   free(run);
 }
 
@@ -331,7 +333,8 @@ void cf_verify_run_free(struct cf_verify_run *run)
 static enum cf_err carry_check(const struct cf_verify_run *run)
 {
   size_t bytes = sizeof *run + run->note.cap + run->erasures.cap * sizeof *run->erasures.v +
-                 run->told.cap * sizeof *run->told.each;
+                 run->told.cap * sizeof *run->told.each +
+                 (run->producers != NULL ? cf_producers_bytes(run->producers) : 0);
   return bytes <= CF_VERIFY_CARRY_MAX
              ? CF_OK
              : cf_fail(

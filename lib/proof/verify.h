@@ -9,6 +9,7 @@
 #include "lib/base/turns.h"
 #include "lib/proof/keys.h"
 #include "lib/record/kind_body.h"
+#include "lib/record/producers.h"
 #include "lib/record/record.h"
 
 /* Threads of one run. */
@@ -174,6 +175,15 @@ struct cf_verify_error {
   bool rough;         /* it does not say which of them are lost */
   char detail[160];
 };
+/* What is no fault of the chain: it does not touch ok. SOURCE_GAP: the values
+ * from to to of source_seq are in no record of the source, in the run of that
+ * number (lib/record/producers.h). */
+#define CF_VERIFY_FINDINGS_MAX 100 /* kept; all are counted */
+struct cf_verify_finding {
+  enum cf_verdict verdict;
+  char source[CF_SOURCE_MAX + 1];
+  struct cf_producer_gap gap;
+};
 struct cf_verify_result {
   bool ok, complete;
   bool has_next;
@@ -194,6 +204,11 @@ struct cf_verify_result {
   uint64_t errors_total;  /* faults, … */
   uint64_t errors_untold; /* … and how many no error below stands for */
   struct cf_verify_error errors[CF_VERIFY_ERRORS_MAX]; /* ascending by seq as found */
+  bool findings_sought; /* FULL, DEEP; else nothing was looked at for them */
+  bool findings_exact;  /* false: there may be fewer or more, as records are lost, or too many */
+  size_t findings_n;
+  uint64_t findings_total;
+  struct cf_verify_finding findings[CF_VERIFY_FINDINGS_MAX]; /* by source, the newest of each */
   int64_t elapsed_us;
 };
 
@@ -201,7 +216,8 @@ struct cf_verify_result {
  * size, and its consistency with what the caller kept.
  *   FULL   every leaf from minimum on, every kept row of tiles, every kept
  *          checkpoint; every page of the files that the source keeps; that
- *          each erasure and the pruning is authorised by a record.
+ *          each erasure and the pruning is authorised by a record; and what is
+ *          missing of events that their producers count.
  *   DEEP   what FULL does, and that the source's indexes say what its records
  *          say, and its files what it has in memory.
  *   RANGE  the tiles that hold the range, and checkpoints kept of their sizes;

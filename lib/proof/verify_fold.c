@@ -238,6 +238,8 @@ enum cf_err cf_run_fold(struct cf_verify_run *run, struct cf_tile_report *tile)
   fold_counts(run, tile);
   cf_run_take_errors(run, tile);
   enum cf_err err = cf_run_claims(run, tile);
+  if (err == CF_OK)
+    err = cf_run_counted(run, tile);
   bool rooted = tile->n == CF_TILE_W && tile->unknown == 0;
   if (err == CF_OK && tile->n == CF_TILE_W)
     err = fold_rows(run, tile->first / CF_TILE_W, tile->root, &rooted);

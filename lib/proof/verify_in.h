@@ -15,6 +15,7 @@
 #include "lib/base/clock.h"
 #include "lib/proof/oath.h"
 #include "lib/proof/verify.h"
+#include "lib/record/producers.h"
 
 #define CF_TILE_ERRORS_MAX 32   /* kept of one tile; all faults are counted */
 #define CF_LATER_LEAST     1024 /* records behind the head that each part looks at */
@@ -24,6 +25,14 @@
 struct cf_claim {
   uint64_t seq;
   enum cf_kind kind;
+  size_t at, n;
+};
+
+/* A record of a producer that counts; its source's name lies in the tile's
+ * claims. */
+struct cf_counted {
+  uint64_t seq, value;
+  int64_t recorded_us;
   size_t at, n;
 };
 
@@ -60,6 +69,8 @@ struct cf_tile_report {
   uint8_t erased[CF_TILE_W]; /* masks */
   size_t claims_n;
   struct cf_claim claim[CF_TILE_W];
+  size_t counted_n; /* FULL, DEEP */
+  struct cf_counted counted[CF_TILE_W];
   struct cf_buf claims;
 
   uint64_t leaves, links, openings, pages, entries, states_present, states_erased;
@@ -128,6 +139,7 @@ struct cf_verify_run {
   struct cf_buf note;
 
   struct cf_erasures erasures;
+  struct cf_producers *producers; /* FULL, DEEP; NULL while none was met */
   struct cf_told told;            /* of files, so far */
   uint8_t pruned_root[CF_HASH_N]; /* the root at `first` */
   bool pruned_named;              /* a retention record named the minimum, that root and prev */
@@ -184,6 +196,11 @@ CF_MUST enum cf_err cf_run_claims_end(struct cf_verify_run *run);
 /* Before that: take what records behind the head say, until the last of them or
  * the budget's end. */
 CF_MUST enum cf_err cf_run_later(struct cf_verify_run *run);
+
+/* verify_findings.c: take a tile's counted records; put what is missing so far
+ * into the result. */
+CF_MUST enum cf_err cf_run_counted(struct cf_verify_run *run, const struct cf_tile_report *tile);
+void cf_run_findings(const struct cf_verify_run *run, struct cf_verify_result *result);
 
 /* verify_files.c: take a `segment` record; at the end of a full walk hold the
  * source's files against what was told. */

@@ -53,6 +53,29 @@ static void put_errors(struct cf_buf *b, const struct cf_verify_result *r)
     cf_json_put_member_u64(b, "errors_total", r->errors_total);
 }
 
+static void put_findings(struct cf_buf *b, const struct cf_verify_result *r)
+{
+  cf_json_put_name(b, "findings");
+  if (!r->findings_sought) {
+    cf_buf_puts(b, "null");
+    return;
+  }
+  cf_buf_putc(b, '[');
+  for (size_t i = 0; i < r->findings_n; i++) {
+    const struct cf_verify_finding *f = &r->findings[i];
+    cf_buf_puts(b, i > 0 ? ",{" : "{");
+    cf_json_put_member(b, "code", cf_str_from(cf_verdict_name(f->verdict)));
+    cf_json_put_member(b, "source", cf_str_from(f->source));
+    cf_json_put_member_u64(b, "from", f->gap.from);
+    cf_json_put_member_u64(b, "to", f->gap.to);
+    cf_json_put_member_u64(b, "run", f->gap.run);
+    cf_buf_putc(b, '}');
+  }
+  cf_buf_putc(b, ']');
+  cf_json_put_member_u64(b, "findings_total", r->findings_total);
+  cf_json_put_member_bool(b, "findings_exact", r->findings_exact);
+}
+
 void cf_verify_json_put(struct cf_buf *b, const struct cf_verify_result *r,
                         const struct cf_verify_saying *saying)
 {
@@ -70,6 +93,7 @@ void cf_verify_json_put(struct cf_buf *b, const struct cf_verify_result *r,
   put_checked(b, r);
   cf_json_put_member_u64_or_null(b, "first_bad", r->has_first_bad, r->first_bad);
   put_errors(b, r);
+  put_findings(b, r);
   if (r->unsealed > 0)
     cf_json_put_member_u64(b, "unsigned", r->unsealed);
   if (r->files_unjudged)

@@ -12,6 +12,7 @@ struct scan {
   const struct cf_verify_source *source;
   struct cf_tile_report *tile;
   const struct cf_verify_leaf *in;
+  bool counts; /* what producers count is kept */
   size_t i;
   uint64_t seq;
   unsigned unlike[CF_LEAVES_PARTS]; /* cf_leaves_settle */
@@ -142,6 +143,23 @@ static void claim_keep(struct scan *s)
   cf_buf_putstr(&t->claims, s->leaf.public_text);
 }
 
+/* The name stands in the claims once for records of one source in a row. */
+static void count_keep(struct scan *s)
+{
+  struct cf_tile_report *t = s->tile;
+  struct cf_produced p;
+  if (!s->counts || !cf_produced_get(s->leaf.public_text, &p))
+    return;
+  struct cf_counted *c = &t->counted[t->counted_n];
+  const struct cf_counted *before = t->counted_n++ > 0 ? c - 1 : NULL;
+  *c = (struct cf_counted){s->seq, p.value, s->leaf.recorded_us, t->claims.n, p.source.n};
+  if (before != NULL && t->claims.err == CF_OK &&
+      cf_str_eq(p.source, (struct cf_str){(const char *)t->claims.p + before->at, before->n}))
+    c->at = before->at;
+  else
+    cf_buf_putstr(&t->claims, p.source);
+}
+
 static void opening_check(struct scan *s, enum cf_compartment c)
 {
   const char *name = cf_compartment_names[c];
@@ -214,6 +232,7 @@ static void text_check(struct scan *s)
   time_check(s);
   openings_check(s);
   claim_keep(s);
+  count_keep(s);
 }
 
 static void loss_tell(const struct scan *s)
@@ -299,7 +318,7 @@ static void parts_fold(const struct cf_verify_leaf *leaves, struct cf_tile_repor
 static void report_reset(struct cf_tile_report *t)
 {
   t->err = CF_OK;
-  t->unknown = t->claims_n = t->errors_n = 0;
+  t->unknown = t->claims_n = t->counted_n = t->errors_n = 0;
   t->opened = t->closed = t->timed = t->set_back = t->lost = false;
   t->leaves = t->links = t->openings = t->states_present = t->states_erased = t->untold = 0;
   t->pages = t->entries = 0;
@@ -329,7 +348,7 @@ void cf_tile_check(const struct cf_verify_source *source, enum cf_verify_mode mo
   tile->err = source->leaves(source->context, worker, tile->first, tile->n, leaves);
   if (tile->err != CF_OK)
     return;
-  struct scan s = {.source = source, .tile = tile};
+  struct scan s = {.source = source, .tile = tile, .counts = mode >= CF_VERIFY_FULL};
   cf_leaves_settle(leaves, tile->n, s.unlike);
   for (s.i = 0; s.i < tile->n; s.i++) {
     s.in = &leaves[s.i];

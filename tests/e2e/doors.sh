@@ -31,6 +31,7 @@ PROTECTED="GET /v1/events
 GET /v1/events/0
 POST /v1/events
 GET /v1/verify
+GET /v1/gaps
 GET /v1/receipts/0
 GET /v1/proofs/inclusion?seq=0&size=1
 GET /v1/proofs/consistency?first=1&second=1

@@ -12,6 +12,7 @@
 #include "lib/evidence/opening.h"
 #include "lib/evidence/proof.h"
 #include "lib/evidence/receipt.h"
+#include "lib/ledger/kept.h"
 #include "lib/record/json.h"
 #include "lib/record/source.h"
 #include "lib/record/values.h"
@@ -26,6 +27,40 @@ enum cf_err cf_handle_checkpoint(struct cf_call *call)
   if (err == CF_OK)
     err = cf_call_answer(call, 200, "text/plain; charset=utf-8", &note);
   cf_buf_fini(&note);
+  return err;
+}
+
+/* The first one of at least that size. */
+static enum cf_err put_stamp(struct cf_call *call, uint64_t size, struct cf_buf *b)
+{
+  struct cf_stamp stamp;
+  cf_stamp_init(&stamp);
+  enum cf_err err = cf_stamp_from(call->app->ledger, size, &stamp);
+  if (err == CF_E_NOTFOUND)
+    err = cf_fail(&call->fault, err, NULL,
+                  "no checkpoint of that size or a larger one has a timestamp");
+  if (err == CF_OK) {
+    cf_buf_putc(b, '{');
+    cf_json_put_member_u64(b, "size", stamp.size);
+    cf_json_put_member(b, "checkpoint", cf_buf_str(&stamp.note));
+    cf_json_put_member_base64(b, "timestamp", stamp.answer.p, stamp.answer.n);
+    cf_buf_puts(b, "}\n");
+  }
+  cf_stamp_fini(&stamp);
+  return err;
+}
+
+enum cf_err cf_handle_timestamp(struct cf_call *call)
+{
+  uint64_t size;
+  struct cf_buf b;
+  if (cf_u64_parse(call->args[0], UINT64_MAX, &size) != CF_OK)
+    return cf_fail(&call->fault, CF_E_NOTFOUND, NULL, "the size of a checkpoint is a number");
+  cf_buf_init(&b, SIZE_MAX);
+  enum cf_err err = put_stamp(call, size, &b);
+  if (err == CF_OK)
+    err = cf_call_answer(call, 200, "application/json", &b);
+  cf_buf_fini(&b);
   return err;
 }
 

@@ -223,6 +223,15 @@ static enum cf_err check_anchors(const struct cf_conf_list *anchors, struct cf_f
   return CF_OK;
 }
 
+/* Whom else would a timestamp convince? */
+static enum cf_err check_tsa(const struct cf_conf *conf, struct cf_fault *fault)
+{
+  return conf->tsa != NULL && conf->tsa_ca == NULL
+             ? cf_fail(fault, CF_E_CONFIG, "tsa_ca",
+                       "\"tsa\" needs \"tsa_ca\": the file of its authority's certificates")
+             : CF_OK;
+}
+
 enum cf_err cf_conf_check(struct cf_conf *conf, struct cf_fault *fault)
 {
   if (conf->data == NULL)
@@ -237,6 +246,8 @@ enum cf_err cf_conf_check(struct cf_conf *conf, struct cf_fault *fault)
   enum cf_err err = check_origins(&conf->cors_origin, fault);
   if (err == CF_OK)
     err = check_anchors(&conf->anchor, fault);
+  if (err == CF_OK)
+    err = check_tsa(conf, fault);
   if (err == CF_OK)
     err = derive_signer(conf, fault);
   return err == CF_OK ? check_places(conf, fault) : err;

@@ -266,6 +266,7 @@ void *cf_witness_clerk(void *witnesses)
     }
     if (t.checkpoint.size > 0)
       witnesses_round(w, &t);
+    cf_tsa_round(w, &t);
   }
   cf_buf_fini(&t.signed_note);
   cf_buf_fini(&t.note);

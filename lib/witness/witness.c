@@ -132,7 +132,7 @@ static enum cf_err kept_read(struct cf_witnesses *w)
 
 static enum cf_err clerk_start(struct cf_witnesses *w, struct cf_fault *fault)
 {
-  if (cf_ledger_is_copy(w->ledger) || w->n + w->conf->anchor.n == 0)
+  if (cf_ledger_is_copy(w->ledger) || (w->n + w->conf->anchor.n == 0 && w->conf->tsa == NULL))
     return CF_OK;
   enum cf_err err = cf_fetcher_new(w->conf->https_ca, &w->fetcher);
   if (err == CF_OK)
@@ -158,6 +158,8 @@ enum cf_err cf_witnesses_open(const struct cf_conf *conf, struct cf_ledger *ledg
   enum cf_err err = conf_read(w, fault);
   if (err == CF_OK)
     err = kept_read(w);
+  if (err == CF_OK)
+    err = cf_tsa_begin(w);
   if (err == CF_OK)
     err = clerk_start(w, fault);
   if (err == CF_OK)
@@ -211,10 +213,12 @@ static bool quorum_missed(struct cf_witnesses *w, int64_t now_us)
 const char *cf_witnesses_assurance(struct cf_witnesses *w, int64_t now_us)
 {
   (void)pthread_mutex_lock(&w->lock);
-  uint64_t witnessed = w->witnessed, anchored = w->anchored;
+  uint64_t witnessed = w->witnessed, anchored = w->anchored, stamped = w->stamped;
   (void)pthread_mutex_unlock(&w->lock);
   if (witnessed > 0 && !quorum_missed(w, now_us))
     return "witnessed";
+  if (stamped > 0 && !is_late(w, stamped, w->conf->tsa_interval_us, now_us))
+    return "anchored";
   return anchored > 0 && !is_late(w, anchored, w->conf->witness_interval_us, now_us) ? "anchored"
                                                                                      : "signed";
 }
@@ -285,5 +289,7 @@ void cf_witnesses_put(struct cf_witnesses *w, bool states, struct cf_buf *b)
   }
   if (w->conf->anchor.n > 0)
     cf_json_put_member_u64_or_null(b, "anchored", w->anchored > 0, w->anchored);
+  if (w->conf->tsa != NULL)
+    cf_json_put_member_u64_or_null(b, "stamped", w->stamped > 0, w->stamped);
   (void)pthread_mutex_unlock(&w->lock);
 }

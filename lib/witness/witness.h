@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Others who saw what was signed: witnesses (C2SP tlog-witness) and plain
- * anchors. A thread of its own sends them the newest
+/* Others who saw what was signed: witnesses (C2SP tlog-witness), plain anchors
+ * and timestamps (RFC 3161). A thread of its own sends them the newest
  * checkpoint, at most once in `witness_interval`, and keeps what they answer
  * (lib/ledger/kept.h). Nobody waits for it: a witness that is slow, down or
  * hostile costs its answer, and a line in the log.
@@ -21,7 +21,7 @@
 
 struct cf_witnesses;
 
-/* What conf->witness, quorum and anchor name; what was kept of them is
+/* What conf->witness, quorum, anchor and tsa name; what was kept of them is
  * read back, and the thread started, unless the ledger is a copy or there is
  * nobody to send to. conf and ledger must outlive it. CF_E_CONFIG; CF_E_SYSTEM,
  * CF_E_NOMEM. */
@@ -37,8 +37,9 @@ void cf_witnesses_close(struct cf_witnesses *witnesses);
 CF_MUST enum cf_err cf_witnesses_checkpoint(struct cf_witnesses *witnesses, struct cf_buf *note);
 
 /* How far others stand for the ledger at that time: `witnessed`, where the
- * quorum is met; `anchored`, where each anchor has it; `signed`. Of each only
- * what is not older than CF_WITNESS_LATE of its interval counts. */
+ * quorum is met; `anchored`, where each anchor, or a timestamp, has it;
+ * `signed`. Of each only what is not older than CF_WITNESS_LATE of its interval
+ * counts. */
 const char *cf_witnesses_assurance(struct cf_witnesses *witnesses, int64_t now_us);
 /* Tell a WITNESS_QUORUM where there are witnesses and a checkpoint that was
  * kept CF_WITNESS_LATE intervals ago is covered by none that meets the
@@ -47,8 +48,13 @@ void cf_witnesses_judge(struct cf_witnesses *witnesses, int64_t now_us, struct c
 
 /* Append what is known of each as members of an object: `witnesses`, `quorum`
  * and `witnessed` (the size that meets it, or null), where there are any;
- * `anchored`, a size, likewise. With `states` also how each is doing now, in a
- * word. */
+ * `anchored` and `stamped`, sizes, likewise. With `states` also how each is
+ * doing now, in a word. */
 void cf_witnesses_put(struct cf_witnesses *witnesses, bool states, struct cf_buf *b);
+
+/* Append a note to a file, made where there is none, and sync it: the note and
+ * an empty line; behind a half line that a crash left an empty line comes
+ * first. One that is there last is not written again. CF_E_SYSTEM. */
+CF_MUST enum cf_err cf_anchor_append(const char *path, struct cf_str note, struct cf_fault *fault);
 
 #endif

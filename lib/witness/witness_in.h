@@ -4,6 +4,7 @@
  *   add.c      add-checkpoint: a question to one witness, and its answer
  *   clerk.c    the thread that asks them
  *   anchor.c   files to which checkpoints are appended
+ *   tsa.c      timestamps, which stamp.c asks for and checks
  *   fetch.c    libcurl */
 #ifndef CF_WITNESS_WITNESS_IN_H
 #define CF_WITNESS_WITNESS_IN_H
@@ -62,7 +63,11 @@ struct cf_witnesses {
   bool stop;
   uint64_t witnessed; /* the newest size that meets the quorum; 0: none */
   uint64_t anchored;  /* the newest size that is in every anchor; 0: none */
+  uint64_t stamped;   /* the newest size that has a timestamp; 0: none */
   uint64_t served;    /* the largest size that GET /checkpoint gave */
+  /* the clerk's: */
+  int64_t stamp_next_us; /* no timestamp is asked for before, by the clock */
+  unsigned stamp_failures;
 };
 
 /* ---- add.c ---- */
@@ -85,9 +90,11 @@ enum cf_witness_came cf_add_take(struct cf_witness *witness, const struct cf_fet
 /* Append the note to each file that conf->anchor names, and sync it. Gives
  * whether all have it. */
 bool cf_anchors_append(const struct cf_conf *conf, struct cf_str note);
-/* Append it to that file, made where there is none: `\n` and the note before an
- * empty line; after a half line that a crash left an empty line comes first. */
-CF_MUST enum cf_err cf_anchor_append(const char *path, struct cf_str note, struct cf_fault *fault);
+/* ---- tsa.c ---- */
+
+/* What was kept; ask for a timestamp where it is time to. */
+CF_MUST enum cf_err cf_tsa_begin(struct cf_witnesses *w);
+void cf_tsa_round(struct cf_witnesses *w, const struct cf_sighting *target);
 
 /* ---- clerk.c ---- */
 

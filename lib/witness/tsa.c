@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* The time-stamping authority: what is signed by the log is sent there at most
+ * once in `tsa_interval`, and what comes back is checked and kept. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/diag.h"
+#include "lib/ledger/kept.h"
+#include "lib/witness/stamp_in.h"
+#include "lib/witness/witness_in.h"
+
+#define TIMEOUT_MS 10000
+#define AGAIN_US   INT64_C(10000000) /* after the first failure; twice as late after each */
+#define AGAIN_MAX  9
+
+/* Of an answer whose status is known. */
+static enum cf_err answer_take(struct cf_witnesses *w, const struct cf_stamp_question *question,
+                               const struct cf_fetch *fetch, struct cf_stamp *stamp,
+                               struct cf_fault *fault)
+{
+  if (fetch->status == 0)
+    return cf_fail(fault, CF_E_PEER, NULL, "%s", fetch->why);
+  if (fetch->status != 200 || strcmp(fetch->answer_type, "application/timestamp-reply") != 0)
+    return cf_fail(fault, CF_E_PEER, NULL, "it answered with the status %d and no timestamp",
+                   fetch->status);
+  enum cf_err err = cf_stamp_check(question, cf_buf_str(&fetch->answer), w->conf->tsa_ca, fault);
+  if (err != CF_OK)
+    return err;
+  cf_buf_putstr(&stamp->answer, cf_buf_str(&fetch->answer));
+  err = cf_stamp_keep(w->ledger, stamp);
+  return err == CF_OK ? err : cf_fail(fault, err, NULL, "it cannot be kept: %s", cf_err_title(err));
+}
+
+static enum cf_err stamp_get(struct cf_witnesses *w, const struct cf_sighting *t,
+                             struct cf_fault *fault)
+{
+  struct cf_stamp_question *question = NULL;
+  struct cf_buf body;
+  struct cf_stamp stamp;
+  struct cf_fetch fetch = {.url = w->conf->tsa, .type = "application/timestamp-query"};
+  struct cf_fetch *const each[] = {&fetch};
+  cf_buf_init(&body, 4096);
+  cf_buf_init(&fetch.answer, CF_STAMP_MAX);
+  cf_stamp_init(&stamp);
+  stamp.size = t->checkpoint.size;
+  cf_buf_putstr(&stamp.note, cf_buf_str(&t->signed_note));
+  enum cf_err err = cf_stamp_ask(cf_buf_str(&stamp.note), &question, &body);
+  if (err == CF_OK) {
+    fetch.body = cf_buf_str(&body);
+    cf_fetcher_run(w->fetcher, each, 1, TIMEOUT_MS);
+    err = answer_take(w, question, &fetch, &stamp, fault);
+  }
+  cf_stamp_question_free(question);
+  cf_stamp_fini(&stamp);
+  cf_buf_fini(&fetch.answer);
+  cf_buf_fini(&body);
+  return err;
+}
+
+static bool is_due(const struct cf_witnesses *w, const struct cf_sighting *t, int64_t now_us)
+{
+  return w->conf->tsa != NULL && t->checkpoint.size > w->stamped && now_us >= w->stamp_next_us;
+}
+
+void cf_tsa_round(struct cf_witnesses *w, const struct cf_sighting *t)
+{
+  static struct cf_log_rate rate;
+  struct cf_fault fault = {"", ""};
+  int64_t now_us = cf_clock_now_us();
+  if (!is_due(w, t, now_us))
+    return;
+  enum cf_err err = stamp_get(w, t, &fault);
+  if (err != CF_OK) {
+    unsigned shift = w->stamp_failures < AGAIN_MAX ? w->stamp_failures++ : AGAIN_MAX;
+    w->stamp_next_us = now_us + (AGAIN_US << shift);
+    cf_log_rated(&rate, CF_LOG_WARNING, "no timestamp of %s: %s", w->conf->tsa,
+                 cf_fault_text(&fault, err));
+    return;
+  }
+  w->stamp_failures = 0;
+  w->stamp_next_us = now_us + w->conf->tsa_interval_us;
+  (void)pthread_mutex_lock(&w->lock);
+  w->stamped = t->checkpoint.size;
+  (void)pthread_mutex_unlock(&w->lock);
+}
+
+enum cf_err cf_tsa_begin(struct cf_witnesses *w)
+{
+  struct cf_stamp stamp;
+  struct cf_buf note;
+  uint64_t found = 0;
+  int64_t time_us = 0;
+  enum cf_err err = CF_OK;
+  while (err == CF_OK) {
+    cf_stamp_init(&stamp);
+    err = cf_stamp_from(w->ledger, w->stamped + 1, &stamp);
+    w->stamped = err == CF_OK ? stamp.size : w->stamped;
+    cf_stamp_fini(&stamp);
+  }
+  cf_buf_init(&note, CF_NOTE_MAX);
+  if (err == CF_E_NOTFOUND && w->stamped > 0 &&
+      cf_kept_from(w->ledger, w->stamped, &found, &time_us, &note) == CF_OK && found == w->stamped)
+    w->stamp_next_us = time_us + w->conf->tsa_interval_us;
+  cf_buf_fini(&note);
+  return err == CF_E_NOTFOUND ? CF_OK : err;
+}

@@ -32,34 +32,41 @@ static enum cf_err vkey_line(struct cf_str text, struct cf_vkey *vkey)
   return cf_vkey_parse(text, vkey);
 }
 
+static enum cf_err key_take(struct cf_apart *apart, const struct cf_vkey *vkey)
+{
+  enum cf_err err = cf_keys_begin(&apart->keys, vkey);
+  apart->has_key = err == CF_OK;
+  return err;
+}
+
 enum cf_err cf_apart_key(struct cf_apart *apart)
 {
+  struct cf_vkey vkey;
   struct cf_buf b;
   if (apart->vkey == NULL)
     return CF_OK;
-  apart->has_key = apart->vouched = cf_vkey_parse(cf_str_from(apart->vkey), &apart->key) == CF_OK;
-  if (apart->has_key)
-    return CF_OK;
+  apart->vouched = true;
+  if (cf_vkey_parse(cf_str_from(apart->vkey), &vkey) == CF_OK)
+    return key_take(apart, &vkey);
   cf_buf_init(&b, FILE_MAX);
   enum cf_err err = cf_apart_read(apart->vkey, &b, &apart->fault);
-  if (err == CF_OK && vkey_line(cf_buf_str(&b), &apart->key) != CF_OK)
+  if (err == CF_OK && vkey_line(cf_buf_str(&b), &vkey) != CF_OK)
     err = cf_fail(&apart->fault, CF_E_CONFIG, apart->vkey, "it holds no verifier key");
   cf_buf_fini(&b);
-  apart->has_key = apart->vouched = err == CF_OK;
-  return err;
+  return err == CF_OK ? key_take(apart, &vkey) : err;
 }
 
 enum cf_err cf_apart_own_key(struct cf_apart *apart, struct cf_str text)
 {
+  struct cf_vkey vkey;
   if (apart->has_key)
     return CF_OK;
   if (text.n == 0)
     return cf_fail(&apart->fault, CF_E_CONFIG, NULL,
                    "no key comes with it: give --vkey, the public key of the ledger that you kept");
-  if (vkey_line(text, &apart->key) != CF_OK)
-    return cf_fail(&apart->fault, CF_E_SYNTAX, "ledger.vkey", "it holds no verifier key");
-  apart->has_key = true;
-  return CF_OK;
+  return vkey_line(text, &vkey) == CF_OK
+             ? key_take(apart, &vkey)
+             : cf_fail(&apart->fault, CF_E_SYNTAX, "ledger.vkey", "it holds no verifier key");
 }
 
 static enum cf_err kept_read(struct cf_apart *apart)
@@ -69,7 +76,7 @@ static enum cf_err kept_read(struct cf_apart *apart)
   struct cf_buf b;
   cf_buf_init(&b, CF_NOTE_MAX);
   enum cf_err err = cf_apart_read(apart->kept, &b, &apart->fault);
-  if (err == CF_OK && cf_checkpoint_check(cf_buf_str(&b), &apart->key, &kept) != CF_OK)
+  if (err == CF_OK && cf_keys_checkpoint(&apart->keys, cf_buf_str(&b), &kept) != CF_OK)
     err = cf_fail(&apart->fault, CF_E_CONFIG, apart->kept,
                   "it is no checkpoint that the key of this ledger signed");
   cf_buf_fini(&b);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fcgi-app/apart/verify_main_in.h"
+#include "lib/base/codec.h"
 #include "lib/base/show.h"
 #include "lib/base/utf8.h"
 
@@ -16,24 +17,31 @@ static const char help[] =
     "usage: counterfoil-verify [OPTION…] SUBJECT\n"
     "Check what was taken away of a ledger: 0 it holds, 1 it does not, 2 could not tell.\n"
     "\n"
-    "SUBJECT is a receipt, a checkpoint, or a directory with the tiles of a ledger as its\n"
-    "URLs have them; - is standard input.\n"
+    "SUBJECT is an evidence bundle (a directory, a tar, a tar packed by zstd), a receipt, a\n"
+    "checkpoint, or a directory with the tiles of a ledger as its URLs have them; - is\n"
+    "standard input.\n"
     "\n"
     "  --vkey KEY          the ledger's public key that you kept: a file, or its text\n"
     "  --trust-bundle-key  take the key that comes with the subject for the ledger's own\n"
     "  --kept FILE         a checkpoint that you kept: the subject must extend it\n"
     "  --proof FILE        … as this proves (GET /v1/proofs/consistency)\n"
+    "  --max BYTES         unpack no more of a tar than that (1T; K, M, G and T count)\n"
     "  --json              print the verdict as JSON\n"
     "  --help, -h          this text\n"
     "  --version, -V       the version\n";
 
-enum { OPT_VKEY = 256, OPT_TRUST, OPT_KEPT, OPT_PROOF, OPT_JSON };
+enum { OPT_VKEY = 256, OPT_TRUST, OPT_KEPT, OPT_PROOF, OPT_MAX, OPT_JSON };
 
 static const struct option options[] = {
-    {"vkey", required_argument, NULL, OPT_VKEY}, {"trust-bundle-key", no_argument, NULL, OPT_TRUST},
-    {"kept", required_argument, NULL, OPT_KEPT}, {"proof", required_argument, NULL, OPT_PROOF},
-    {"json", no_argument, NULL, OPT_JSON},       {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},         {NULL, 0, NULL, 0},
+    {"vkey", required_argument, NULL, OPT_VKEY},
+    {"trust-bundle-key", no_argument, NULL, OPT_TRUST},
+    {"kept", required_argument, NULL, OPT_KEPT},
+    {"proof", required_argument, NULL, OPT_PROOF},
+    {"max", required_argument, NULL, OPT_MAX},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
 };
 
 static int usage(const char *what)
@@ -47,6 +55,18 @@ static int print(const char *text)
   return fputs(text, stdout) >= 0 && fflush(stdout) == 0 ? CF_APART_HOLDS : CF_APART_UNKNOWN;
 }
 
+static bool size_parse(struct cf_str text, uint64_t *n)
+{
+  static const char units[] = "KMGT";
+  const char *unit = text.n > 1 ? memchr(units, text.p[text.n - 1], sizeof units - 1) : NULL;
+  unsigned shift = unit != NULL ? (unsigned)(unit - units + 1) * 10 : 0;
+  text.n -= unit != NULL;
+  if (cf_u64_parse(text, INT64_MAX >> shift, n) != CF_OK)
+    return false;
+  *n <<= shift;
+  return true;
+}
+
 /* Take the words; -1: go on, else the exit status. */
 static int words_take(struct cf_apart *apart, int argc, char **argv)
 {
@@ -56,6 +76,10 @@ static int words_take(struct cf_apart *apart, int argc, char **argv)
     case OPT_TRUST: apart->trust = true; break;
     case OPT_KEPT: apart->kept = optarg; break;
     case OPT_PROOF: apart->proof = optarg; break;
+    case OPT_MAX:
+      if (!size_parse(cf_str_from(optarg), &apart->max))
+        return usage("--max takes a number of bytes, as 20G");
+      break;
     case OPT_JSON: apart->json = true; break;
     case 'h': return print(help);
     case 'V': return print("counterfoil-verify " PACKAGE_VERSION "\n");
@@ -118,11 +142,14 @@ static int verify(struct cf_apart *apart)
 int main(int argc, char **argv)
 {
   long cores = sysconf(_SC_NPROCESSORS_ONLN);
-  struct cf_apart apart = {.mode = "none"};
+  struct cf_apart apart = {.mode = "none", .max = UINT64_C(1) << 40};
+  cf_keys_init(&apart.keys);
+  apart.job.keys = &apart.keys;
   apart.job.workers = cores > 0 ? (unsigned)cores : 1;
   int status = words_take(&apart, argc, argv);
   if (status < 0)
     status = verify(&apart);
+  cf_keys_fini(&apart.keys);
   free(apart.result);
   return status;
 }

@@ -15,11 +15,12 @@ struct cf_apart {
   const char *subject; /* a path; "-": standard input */
   const char *vkey, *kept, *proof;
   bool trust, json;
+  uint64_t max; /* bytes that a tar may have when it is unpacked */
 
-  struct cf_vkey key;
-  bool has_key;  /* it is known, … */
-  bool vouched;  /* … and from whoever asks */
-  bool extended; /* there is a consistency proof: */
+  struct cf_keys keys; /* the log's, as far as they follow from the one that is known, … */
+  bool has_key;        /* where one is, … */
+  bool vouched;        /* … and whether whoever asks vouches for it */
+  bool extended;       /* there is a consistency proof: */
   struct cf_extension extension;
   struct cf_verify_job job;
   const char *mode; /* what was done, for the answer */

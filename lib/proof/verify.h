@@ -46,6 +46,7 @@ struct cf_verify_leaf {
   struct cf_str payload[CF_C_N]; /* p = NULL: not opened */
   uint8_t salt[CF_C_N][CF_HASH_N];
   uint8_t erased; /* mask of compartments the source says are erased */
+  bool opened;    /* as the source's `opens`, of this one */
 };
 
 /* What else a source keeps of the n leaves from first on: their share of its

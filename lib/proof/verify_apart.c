@@ -10,7 +10,7 @@
 #include "lib/base/codec.h"
 #include "lib/proof/disclosed.h"
 #include "lib/proof/tlog_proof.h"
-#include "lib/proof/verify_in.h"
+#include "lib/proof/verify_apart_in.h"
 
 #define PROOF_DEPTH 3
 
@@ -56,28 +56,37 @@ enum cf_err cf_extension_parse(struct cf_str text, struct cf_extension *extensio
 
 /* ---- heads ---- */
 
-/* CF_E_PARAMETER where the proof is not of these two sizes. */
-static enum cf_err extension_fits(const struct cf_verify_run *run, const struct cf_extension *e)
+static bool extension_fits(const struct cf_verify_run *run, const struct cf_extension *e)
 {
-  uint64_t first = run->job->kept_size, second = run->head.size;
-  if (first == second || (e != NULL && e->first == first && e->second == second))
-    return CF_OK;
+  return e != NULL && e->first == run->job->kept_size && e->second == run->head.size;
+}
+
+static enum cf_err extension_lacks(const struct cf_verify_run *run)
+{
+  unsigned long long first = run->job->kept_size, second = run->head.size;
   return cf_fail(run->fault, CF_E_PARAMETER, NULL,
                  "a consistency proof from size %llu to %llu is needed: GET "
                  "/v1/proofs/consistency?first=%llu&second=%llu",
-                 (unsigned long long)first, (unsigned long long)second, (unsigned long long)first,
-                 (unsigned long long)second);
+                 first, second, first, second);
 }
 
-static bool head_extends(const struct cf_verify_run *run, const struct cf_extension *e)
+/* CF_E_PROOF: it does not extend what was kept. */
+static enum cf_err head_extends(const struct cf_verify_run *run, const struct cf_extension *e,
+                                const struct cf_hashes *hashes)
 {
   const struct cf_verify_job *job = run->job;
   if (job->kept_size == run->head.size)
-    return memcmp(job->kept_root, run->head.root, CF_HASH_N) == 0;
-  return cf_proof_extends(&e->proof, e->first, job->kept_root, e->second, run->head.root) == CF_OK;
+    return memcmp(job->kept_root, run->head.root, CF_HASH_N) == 0 ? CF_OK : CF_E_PROOF;
+  if (extension_fits(run, e))
+    return cf_proof_extends(&e->proof, e->first, job->kept_root, e->second, run->head.root);
+  enum cf_err err = hashes == NULL ? CF_E_NOTFOUND
+                                   : cf_tree_extends(hashes, job->kept_size, job->kept_root,
+                                                     run->head.size, run->head.root);
+  return err == CF_E_NOTFOUND || err == CF_E_DAMAGED ? extension_lacks(run) : err;
 }
 
-static enum cf_err kept_judge(struct cf_verify_run *run, const struct cf_extension *e)
+enum cf_err cf_run_kept(struct cf_verify_run *run, const struct cf_extension *extension,
+                        const struct cf_hashes *hashes)
 {
   const struct cf_verify_job *job = run->job;
   if (!job->kept)
@@ -88,16 +97,16 @@ static enum cf_err kept_judge(struct cf_verify_run *run, const struct cf_extensi
                  (unsigned long long)run->head.size, (unsigned long long)job->kept_size);
     return CF_OK;
   }
-  enum cf_err err = extension_fits(run, e);
-  if (err == CF_OK && !head_extends(run, e))
-    cf_run_fault(run, CF_V_INCONSISTENT_HEAD, NULL,
-                 "the tree does not extend the checkpoint of size %llu that was kept",
-                 (unsigned long long)job->kept_size);
-  return err;
+  enum cf_err err = head_extends(run, extension, hashes);
+  if (err != CF_E_PROOF)
+    return err;
+  cf_run_fault(run, CF_V_INCONSISTENT_HEAD, NULL,
+               "the tree does not extend the checkpoint of size %llu that was kept",
+               (unsigned long long)job->kept_size);
+  return CF_OK;
 }
 
-/* The note, and what it says. false: there is nothing to go on with. */
-static bool head_judge(struct cf_verify_run *run, struct cf_str note)
+bool cf_run_head(struct cf_verify_run *run, struct cf_str note)
 {
   struct cf_verify_result *r = &run->result;
   bool good;
@@ -110,7 +119,7 @@ static bool head_judge(struct cf_verify_run *run, struct cf_str note)
   return true;
 }
 
-static struct cf_verify_run *run_begin(const struct cf_verify_job *job, struct cf_fault *fault)
+struct cf_verify_run *cf_run_apart(const struct cf_verify_job *job, struct cf_fault *fault)
 {
   struct cf_verify_run *run = calloc(1, sizeof *run);
   if (run == NULL)
@@ -121,8 +130,8 @@ static struct cf_verify_run *run_begin(const struct cf_verify_job *job, struct c
   return run;
 }
 
-static enum cf_err run_end(struct cf_verify_run *run, enum cf_err err,
-                           struct cf_verify_result *result)
+enum cf_err cf_run_apart_end(struct cf_verify_run *run, enum cf_err err,
+                             struct cf_verify_result *result)
 {
   run->result.complete = true;
   run->result.ok = run->result.errors_total == 0;
@@ -136,11 +145,11 @@ static enum cf_err run_end(struct cf_verify_run *run, enum cf_err err,
 enum cf_err cf_verify_head(const struct cf_verify_job *job, const struct cf_extension *extension,
                            struct cf_verify_result *result, struct cf_fault *fault)
 {
-  struct cf_verify_run *run = run_begin(job, fault);
+  struct cf_verify_run *run = cf_run_apart(job, fault);
   if (run == NULL)
     return CF_E_NOMEM;
-  enum cf_err err = head_judge(run, job->head) ? kept_judge(run, extension) : CF_OK;
-  return run_end(run, err, result);
+  enum cf_err err = cf_run_head(run, job->head) ? cf_run_kept(run, extension, NULL) : CF_OK;
+  return cf_run_apart_end(run, err, result);
 }
 
 /* ---- receipts ---- */
@@ -215,9 +224,9 @@ static enum cf_err record_judge(struct cf_verify_run *run, const struct cf_tlog_
 static enum cf_err receipt_judge(struct cf_verify_run *run, const struct cf_tlog_proof *proof,
                                  const struct cf_extension *extension)
 {
-  if (!head_judge(run, proof->note))
+  if (!cf_run_head(run, proof->note))
     return CF_OK;
-  enum cf_err err = kept_judge(run, extension);
+  enum cf_err err = cf_run_kept(run, extension, NULL);
   return err == CF_OK ? record_judge(run, proof) : err;
 }
 
@@ -226,7 +235,7 @@ enum cf_err cf_verify_receipt(struct cf_str text, const struct cf_verify_job *jo
                               struct cf_fault *fault)
 {
   struct cf_tlog_proof proof;
-  struct cf_verify_run *run = run_begin(job, fault);
+  struct cf_verify_run *run = cf_run_apart(job, fault);
   if (run == NULL)
     return CF_E_NOMEM;
   cf_tlog_proof_init(&proof);
@@ -236,5 +245,5 @@ enum cf_err cf_verify_receipt(struct cf_str text, const struct cf_verify_job *jo
   else if (err == CF_E_SYNTAX)
     err = cf_fail(fault, err, NULL, "it is no receipt (c2sp.org/tlog-proof@v1)");
   cf_tlog_proof_fini(&proof);
-  return run_end(run, err, result);
+  return cf_run_apart_end(run, err, result);
 }

@@ -15,7 +15,7 @@ struct cf_extension {
 CF_MUST enum cf_err cf_extension_parse(struct cf_str text, struct cf_extension *extension,
                                        struct cf_fault *fault);
 
-/* Both look at the job's key, at what it kept, and at nothing else of it: kept
+/* Both look at the job's keys, at what it kept, and at nothing else of it: kept
  * and of another size than the head, it needs an extension that leads from one
  * to the other (NULL: there is none), else it is CF_E_PARAMETER.
  * CF_OK with a result, whatever the verdict. */

@@ -131,6 +131,32 @@ void cf_run_take_errors(struct cf_verify_run *run, const struct cf_tile_report *
   run->result.errors_untold += tile->untold;
 }
 
+static bool error_known(const struct cf_verify_run *run, const struct cf_verify_error *error)
+{
+  bool known = false;
+  for (size_t i = 0; i < run->result.errors_n && !error->has_seq; i++)
+    known |= run->result.errors[i].verdict == error->verdict && !run->result.errors[i].has_seq &&
+             strcmp(run->result.errors[i].detail, error->detail) == 0;
+  return known;
+}
+
+void cf_run_take_result(struct cf_verify_run *run, const struct cf_verify_result *part)
+{
+  struct cf_verify_result *r = &run->result;
+  r->leaves += part->leaves;
+  r->links += part->links;
+  r->tiles += part->tiles;
+  r->checkpoints += part->checkpoints;
+  r->openings += part->openings;
+  r->present += part->present;
+  r->erased += part->erased;
+  for (size_t i = 0; i < part->errors_n; i++)
+    if (!error_known(run, &part->errors[i]))
+      error_add(run, &part->errors[i]);
+  r->errors_total += part->errors_untold;
+  r->errors_untold += part->errors_untold;
+}
+
 /* ---- a tile's ---- */
 
 static void tile_add(struct cf_tile_report *tile, const struct cf_verify_error *error)

@@ -146,6 +146,9 @@ struct cf_verify_run {
 };
 
 void cf_run_take_errors(struct cf_verify_run *run, const struct cf_tile_report *tile);
+/* Take what another run found and counted; what it says of no record, and this
+ * one does already, is said once. */
+void cf_run_take_result(struct cf_verify_run *run, const struct cf_verify_result *part);
 
 /* verify_leaf.c: fill in a report whose first, n and claims buffer are set.
  * leaves is room for 256. */

@@ -189,7 +189,7 @@ static void compartment_check(struct scan *s, enum cf_compartment c)
     cf_tile_fault(s->tile, CF_V_OPENING_MISMATCH, s->seq, "the leaf has no %s", name);
   if (given && committed)
     opening_check(s, c);
-  if (!given && committed && !erased && s->source->opens)
+  if (!given && committed && !erased && (s->source->opens || s->in->opened))
     cf_tile_fault(s->tile, CF_V_OPENING_MISSING, s->seq, "%s is neither there nor called erased",
                   name);
 }

@@ -12,6 +12,7 @@ CLI=$TMP/bin/counterfoil
 # verify NAME STATUS ARGUMENTS…: as run
 verify() {
   local CLI=$TMP/bin/counterfoil-verify
+  local -x TMPDIR=$TMP
   run "$@"
 }
 errors() { jq -r '[.errors[].code] | unique | join(" ")' "$TMP/out"; }
@@ -143,7 +144,8 @@ changed() {
   is "$(errors)" "$1" "is told as that"
 }
 changed "CHECKPOINT_SIGNATURE ROOT_MISMATCH" checkpoint 40
-changed "LEAF_HASH LINK_BROKEN" tile/entries/000 200
+source=$(grep -abo '"source":"test"' "$TMP/saved/tile/entries/001" | sed -n '5s/:.*//p')
+changed "LEAF_HASH LINK_BROKEN" tile/entries/001 $((source + 10))
 changed "LEAF_HASH ROOT_MISMATCH TILE_MISMATCH" tile/0/001 1
 changed "LEAF_HASH ROOT_MISMATCH" "$partial" 1
 changed "TILE_MISMATCH" "tile/1/000.p/$((size / 256))" 0
@@ -166,5 +168,98 @@ rm "$TMP/changed/tile/entries/001"
 ln -s 000 "$TMP/changed/tile/entries/001"
 verify "a link" 1 --vkey "$TMP/vkey" "$TMP/changed"
 says 'tile/entries/001: it is neither a file nor a directory' "is not followed"
+
+# ---- bundles
+
+# evidence NAME FILTER…: the bundle $TMP/NAME.tar, and what is in it $TMP/NAME
+evidence() {
+  cli evidence --config "$CONF" "${@:2}" >"$TMP/$1.tar" 2>"$TMP/err" || die "evidence ${*:2}: $(cat "$TMP/err")"
+  mkdir "$TMP/$1"
+  tar -xf "$TMP/$1.tar" -C "$TMP/$1"
+}
+evidence range seq_from=300 seq_to=520
+evidence chosen kind=event status=404
+evidence opened user.prefix=a seq_to=700
+evidence nothing action=nothing.of.the.kind seq_from=300 seq_to=310
+for name in range chosen opened nothing; do
+  verify "a bundle: $name" 0 --vkey "$TMP/vkey" --json "$TMP/$name.tar"
+  is "$(jq -c '[.ok, .checked.leaves > 0 or ($count == 0), (.checked.openings > 0) == ($count > 0)]' --argjson count "$(jq .count "$TMP/$name/query.json")" "$TMP/out")" \
+    '[true,true,true]' "its leaves and openings are checked"
+  verify "as a directory" 0 --vkey "$TMP/vkey" "$TMP/$name"
+done
+verify "that extends what was kept" 0 --vkey "$TMP/vkey" --kept "$TMP/older" --proof "$TMP/proof" "$TMP/chosen"
+"$CF_VERIFY" --vkey "$TMP/vkey" - <"$TMP/range.tar" >"$TMP/out"
+is $? 0 "from standard input"
+cat "$TMP/range.tar" | "$CF_VERIFY" --vkey "$TMP/vkey" - >"$TMP/out"
+is $? 0 "from a pipe"
+if command -v zstd >/dev/null; then
+  zstd -q "$TMP/range.tar" -o "$TMP/range.tar.zst"
+  verify "packed" 0 --vkey "$TMP/vkey" "$TMP/range.tar.zst"
+  verify "of more than it may unpack" 2 --vkey "$TMP/vkey" --max 10K "$TMP/range.tar.zst"
+  complains 'larger than 10240 bytes: see --max' "is told"
+  head -c 4000 "$TMP/range.tar.zst" >"$TMP/bad"
+  verify "packed, and cut" 1 --vkey "$TMP/vkey" "$TMP/bad"
+fi
+verify "with the key that is in it" 2 "$TMP/range.tar"
+says 'nobody vouches for that' "is told"
+verify "taken for the ledger's" 0 --trust-bundle-key "$TMP/range.tar"
+sed "s|$DATA|$TMP/data2|; s|$TMP/sock|$TMP/sock2|" "$CONF" >"$TMP/other.conf"
+chmod 640 "$TMP/other.conf"
+[ -z "$RUN_AS" ] || chown "$RUN_AS:" "$TMP/other.conf"
+cli init --config "$TMP/other.conf" >"$TMP/other" 2>/dev/null || die "init of another"
+verify "by another key of that name" 1 --vkey "$TMP/other" "$TMP/range.tar"
+says KEY_UNKNOWN "is told"
+
+# Every file, three bytes each: what the manifest or the tree says is found.
+while read -r file; do
+  n=$(stat -c %s "$TMP/range/$file")
+  for at in 0 $((n / 2)) $((n - 1)); do
+    cp "$TMP/range/$file" "$TMP/good"
+    flip "$TMP/range/$file" "$at"
+    verify "$file changed at $at" 1 --vkey "$TMP/vkey" "$TMP/range"
+    cp "$TMP/good" "$TMP/range/$file"
+  done
+done < <(cd "$TMP/range" && find . -type f -printf '%P\n' | sort)
+# And the tar, all over.
+n=$(stat -c %s "$TMP/nothing.tar")
+cp "$TMP/nothing.tar" "$TMP/bad"
+missed=
+for ((at = 0; at < n; at += 331)); do
+  flip "$TMP/bad" "$at"
+  "$CF_VERIFY" --vkey "$TMP/vkey" "$TMP/bad" >/dev/null 2>&1 && missed+=" $at"
+  flip "$TMP/bad" "$at"
+done
+is "$missed" "" "no changed byte of the tar is missed"
+head -c $((n - 512)) "$TMP/nothing.tar" >"$TMP/bad"
+verify "a tar that broke off" 1 --vkey "$TMP/vkey" "$TMP/bad"
+
+# Somebody who makes the manifest anew.
+# forged NAME BUNDLE VERDICTS COMMAND…: runs it in a copy, and has the manifest tell of that
+forged() {
+  rm -rf "$TMP/changed"
+  cp -r "$TMP/$2" "$TMP/changed"
+  (cd "$TMP/changed" && "${@:4}" && find . -type f ! -name MANIFEST.sha256 -printf '%P\n' | sort | xargs sha256sum >MANIFEST.sha256) || die "$1"
+  verify "$1" 1 --vkey "$TMP/vkey" --json "$TMP/changed"
+  is "$(errors)" "$3" "is told as that"
+}
+untold() { sed -i 1d records.ndjson && sed -i -E "s/\"count\":[0-9]+/\"count\":$(wc -l <records.ndjson)/" query.json; }
+forged "a record kept back" chosen OPENING_MISSING untold
+forged "a count that lies" chosen INDEX_MISMATCH sed -i 's/"count":/"count":1/' query.json
+forged "another question" chosen INDEX_MISMATCH sed -i 's/\[\[404,404\]\]/[[405,405]]/' query.json
+forged "other content" opened OPENING_MISMATCH sed -i 's/\\"user\\":\\"a/\\"user\\":\\"b/' records.ndjson
+without_actor() { jq -c 'del(.payloads.actor, .salts.actor)' records.ndjson >new && mv new records.ndjson; }
+forged "a part kept back" opened OPENING_MISSING without_actor
+forged "another head's question" range INDEX_MISMATCH sed -i -E 's/"size":[0-9]/"size":9/' query.json
+forged "leaves kept back" range STORE_DAMAGED rm tile/entries/001
+forged "hashes kept back" range STORE_DAMAGED rm -r tile/0/001
+cp -r "$TMP/range" "$TMP/more"
+echo more >"$TMP/more/more"
+verify "a file that the manifest does not name" 1 --vkey "$TMP/vkey" "$TMP/more"
+says 'more: it is there, and the manifest does not name it' "is told"
+rm "$TMP/more/more" "$TMP/more/README.txt"
+verify "one that it names, and that is not there" 1 --vkey "$TMP/vkey" "$TMP/more"
+tar -rf "$TMP/range.tar" -C "$TMP/range" README.txt
+verify "one that is there twice" 1 --vkey "$TMP/vkey" "$TMP/range.tar"
+says 'README.txt: it is there twice' "is told"
 
 finish

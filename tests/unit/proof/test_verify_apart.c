@@ -15,6 +15,7 @@
 
 static struct cf_json *file;
 static struct cf_vkey vkey;
+static struct cf_keys keys;
 static struct cf_verify_job job;
 static struct cf_verify_result *result;
 static struct cf_fault fault;
@@ -30,7 +31,9 @@ static void stage_open(void)
   const char *text = cf_test_vectors("ledger-v1.json", &n);
   ck_assert_ok(cf_json_parse((struct cf_str){text, n}, 16, &file, NULL));
   ck_assert_ok(cf_vkey_parse(string("vkey"), &vkey));
-  job = (struct cf_verify_job){.vkey = &vkey};
+  cf_keys_init(&keys);
+  ck_assert_ok(cf_keys_begin(&keys, &vkey));
+  job = (struct cf_verify_job){.keys = &keys};
   result = calloc(1, sizeof *result);
   ck_assert_ptr_nonnull(result);
 }
@@ -38,6 +41,7 @@ static void stage_open(void)
 static void stage_close(void)
 {
   free(result);
+  cf_keys_fini(&keys);
   cf_json_free(file);
 }
 
@@ -128,9 +132,11 @@ END_TEST
 START_TEST(another_key_is_told)
 {
   ck_assert_ok(cf_vkey_parse(string("vkey2"), &vkey));
+  ck_assert_ok(cf_keys_begin(&keys, &vkey));
   receipt(string("tlog_proof_1"));
   ck_assert(says(CF_V_KEY_UNKNOWN));
   cf_vkey_make(CF_STR("audit.example.org/other"), vkey.pubkey, &vkey);
+  ck_assert_ok(cf_keys_begin(&keys, &vkey));
   receipt(string("tlog_proof_1"));
   ck_assert(says(CF_V_KEY_UNKNOWN) && says(CF_V_ORIGIN_MISMATCH));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A directory's files, as the list of a bundle. */
+/* A directory's files, as the list of a parcel. */
 #include "config.h"
 
 #include <dirent.h>
@@ -7,12 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/proof/bundle.h"
+#include "lib/proof/parcel.h"
 
 #define DEPTH_MAX 16 /* of directories */
 
 struct look {
-  struct cf_bundle *bundle;
+  struct cf_parcel *parcel;
   struct cf_fault *fault;
   struct cf_buf path; /* of what is looked at */
 };
@@ -30,7 +30,7 @@ static enum cf_err entry_take(struct look *look, int directory, const char *name
   if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
     return cf_fail_errno(look->fault, CF_E_SYSTEM, cf_buf_cstr(&look->path), "it cannot be read");
   if (S_ISREG(st.st_mode))
-    return cf_bundle_add(look->bundle, cf_buf_str(&look->path), 0, (uint64_t)st.st_size,
+    return cf_parcel_add(look->parcel, cf_buf_str(&look->path), 0, (uint64_t)st.st_size,
                          look->fault);
   if (!S_ISDIR(st.st_mode))
     return entry_fail(look, CF_E_SYNTAX, "it is neither a file nor a directory");
@@ -65,16 +65,16 @@ static enum cf_err directory_look(struct look *look, int fd, unsigned depth)
   return err;
 }
 
-enum cf_err cf_bundle_open_directory(struct cf_bundle *bundle, const char *path,
+enum cf_err cf_parcel_open_directory(struct cf_parcel *parcel, const char *path,
                                      struct cf_fault *fault)
 {
-  struct look look = {.bundle = bundle, .fault = fault};
-  bundle->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  int fd = bundle->fd < 0 ? -1 : openat(bundle->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  struct look look = {.parcel = parcel, .fault = fault};
+  parcel->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int fd = parcel->fd < 0 ? -1 : openat(parcel->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0)
     return cf_fail_errno(fault, CF_E_SYSTEM, path, "it cannot be read");
-  cf_buf_init(&look.path, CF_BUNDLE_PATH_MAX);
+  cf_buf_init(&look.path, CF_PARCEL_PATH_MAX);
   enum cf_err err = directory_look(&look, fd, 0);
   cf_buf_fini(&look.path);
-  return err == CF_OK ? cf_bundle_sort(bundle, fault) : err;
+  return err == CF_OK ? cf_parcel_sort(parcel, fault) : err;
 }

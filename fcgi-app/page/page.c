@@ -13,7 +13,7 @@
 #include "lib/base/show.h"
 
 #define FILE_MAX   (1 << 20)
-#define PIECES_MAX 512
+#define PIECES_MAX 1024
 #define DEPTH_MAX  8
 #define TEMPLATE   "page.html"
 

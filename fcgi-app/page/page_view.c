@@ -130,7 +130,8 @@ static const struct cf_view_part own_parts[] = {
 /* The first asks for nobody; the others for who is signed in. */
 static const struct cf_view_section everybody = {values, parts, NULL, NULL};
 static const struct cf_view_section own = {own_values, own_parts, NULL, NULL};
-static const struct cf_view_section *const sections[] = {&everybody, &own, &cf_view_seal,
+static const struct cf_view_section *const sections[] = {&everybody,        &own,
+                                                         &cf_view_seal,     &cf_view_missing,
                                                          &cf_view_question, &cf_view_rows};
 
 static size_t sections_n(const struct cf_page_view *v)

@@ -4,6 +4,7 @@
 #define CF_PAGE_PAGE_VIEW_H
 
 #include "fcgi-app/page/listing.h"
+#include "fcgi-app/page/missing.h"
 #include "fcgi-app/page/seal.h"
 #include "fcgi-app/who/auth.h"
 
@@ -24,9 +25,10 @@ struct cf_page_view {
   bool sealed; /* there is a checkpoint */
   struct cf_checkpoint checkpoint;
   struct cf_seal seal;
-  bool looked; /* a quick look at the chain could be had, and found nothing */
+  struct cf_missing missing; /* an auditor's */
+  bool looked;               /* a quick look at the chain could be had, and found nothing */
   int64_t now_us;
-  size_t row, member, param; /* what is being shown */
+  size_t row, member, param, gap; /* what is being shown */
   uint64_t range_first, range_last;
 };
 
@@ -46,6 +48,10 @@ struct cf_page_view {
  * `row.body` `row.<member>` (as much as a cell shows) `row.<member>.add` (the
  * question and that value); in a member `member.name` `member.value`.
  *
+ * Of what sources did not send `gaps.sources` `gaps.lacking` `gaps.missing`,
+ * and in a gap `gap.source` `gap.question` `gap.missing` `gap.gaps` `gap.from`
+ * `gap.to`.
+ *
  * Parts: `signed_out` `signed_in` `message` `next`; of who is signed in:
  * `can_leave` `can_verify` `sealed` `unsealed` `none` `some` `more` `paged`
  * `newest_first` `other_order` `has_question`; `filter`, each parameter of the
@@ -62,7 +68,9 @@ struct cf_page_view {
  * `row.<member>` (it is not empty) `row.<member>.empty` `row.<member>.absent`
  * `row.<member>.cut` (a cell does not show all) `row.body` `row.ahead` (its
  * time is further ahead of its record than max_skew); `member`, each that is
- * there; in it `member.empty`. */
+ * there; in it `member.empty`; `gaps`, where some source counts its events, in
+ * it `gaps.none` `gaps.some` `gaps.partial` (not all is known) and `gap`, a
+ * source that lacks some. */
 void cf_page_view_value(void *context, struct cf_str name, struct cf_buf *b);
 bool cf_page_view_part(void *context, struct cf_str name, size_t i);
 

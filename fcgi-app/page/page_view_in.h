@@ -25,7 +25,7 @@ struct cf_view_section {
   bool (*rest_value)(const struct cf_page_view *v, struct cf_str name, struct cf_buf *b);
   bool (*rest_part)(struct cf_page_view *v, struct cf_str name, size_t i);
 };
-extern const struct cf_view_section cf_view_seal, cf_view_question, cf_view_rows;
+extern const struct cf_view_section cf_view_seal, cf_view_missing, cf_view_question, cf_view_rows;
 
 /* Time as the page writes it. */
 void cf_view_put_time(struct cf_buf *b, int64_t t_us);

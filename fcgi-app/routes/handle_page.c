@@ -140,6 +140,14 @@ static enum cf_err view_begin(struct cf_call *call, struct cf_page_view *view)
   return err;
 }
 
+/* What sources did not send, to who may ask for it. */
+static enum cf_err view_missing(struct cf_call *call, struct cf_page_view *view)
+{
+  return cf_roles_have(call->who.roles, CF_ROLE_AUDITOR)
+             ? cf_missing_get(call->app->gaps, call->app->ledger, &view->missing)
+             : CF_OK;
+}
+
 static enum cf_err answer_list(struct cf_call *call, struct cf_page_view *view,
                                struct cf_listing *listing)
 {
@@ -161,6 +169,8 @@ static enum cf_err answer_list(struct cf_call *call, struct cf_page_view *view,
     cf_access_damage(call, listing->end.damaged_from, listing->end.damaged_to);
   }
   enum cf_err err = view_begin(call, view);
+  if (err == CF_OK)
+    err = view_missing(call, view);
   call->access.rows = listing->n;
   return err == CF_OK ? answer_page(call, asked == CF_OK ? 200 : cf_err_status(asked), view) : err;
 }

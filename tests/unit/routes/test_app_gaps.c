@@ -111,12 +111,40 @@ START_TEST(test_verify_findings)
 }
 END_TEST
 
+/* The page says it to who may ask, and names those that lack most. */
+START_TEST(test_page)
+{
+  const char *token = any_source();
+  char name[32];
+  ck_answer(get("/", auditor), 200);
+  ck_lacks("sources-title");
+  feed(token, "whole", 1, 9, 1);
+  ck_answer(get("/", auditor), 200);
+  ck_contains("1 count their events. <b class=\"good\">✓ none is missing</b>");
+  for (uint64_t i = 1; i < 8; i++) {
+    (void)snprintf(name, sizeof name, "s+%llu", (unsigned long long)i);
+    feed(token, name, 1, 2 * i, 2);
+  }
+  ck_answer(get("/", auditor), 200);
+  ck_contains("8 count their events. <b class=\"warn\">! 49 missing</b> of 7");
+  ck_contains(
+      "<a href=\"?source=s%2B7\">s+7</a>: 13 missing, 13 gaps, the newest from 26 to 26</li>");
+  ck_contains(">s+3</a>: 5 missing");
+  ck_lacks(">s+2</a>: 3 missing");
+  ck_assert(strstr(content(), ">s+7</a>: ") < strstr(content(), ">s+6</a>: "));
+  ck_lacks("not all is known yet");
+  ck_answer(get("/", reader), 200);
+  ck_lacks("sources-title");
+}
+END_TEST
+
 int main(void)
 {
   const struct cf_test tests[] = {
       {.tcase = "gaps", .test = test_gaps, .setup = stage_setup_roles, .teardown = stage_teardown},
       {.tcase = "gaps", .test = test_pages},
       {.tcase = "gaps", .test = test_verify_findings},
+      {.tcase = "gaps", .test = test_page},
   };
   return cf_test_run("app_gaps", tests, CF_COUNT(tests));
 }

@@ -5,7 +5,9 @@
 #include "lib/base/thread.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
+#include <unistd.h>
 
 /* pthread_create with every signal blocked, which the thread inherits; its
  * error number. */
@@ -36,4 +38,13 @@ enum cf_err cf_thread_start(pthread_t *thread, size_t stack, void *(*work)(void 
   errno = error;
   return cf_fail_errno(fault, CF_E_SYSTEM, NULL,
                        "cannot start a thread: raise the limits of processes and memory");
+}
+
+/* On a machine of more than the set has room for, all that there are. */
+unsigned cf_cores(void)
+{
+  cpu_set_t set;
+  long n =
+      sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : sysconf(_SC_NPROCESSORS_ONLN);
+  return n < 1 ? 1 : (unsigned)n;
 }

@@ -14,4 +14,7 @@
 CF_MUST enum cf_err cf_thread_start(pthread_t *thread, size_t stack, void *(*work)(void *context),
                                     void *context, struct cf_fault *fault);
 
+/* How many processors this process may use, at least 1. */
+unsigned cf_cores(void);
+
 #endif

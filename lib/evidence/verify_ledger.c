@@ -9,16 +9,36 @@
 #include <unistd.h>
 
 #include "lib/base/codec.h"
+#include "lib/base/thread.h"
 #include "lib/evidence/receipt.h"
 #include "lib/ledger/view.h"
 #include "lib/proof/anchor.h"
 
-#define WORKERS_MAX 8
+/* What a thread may hold of a tile of the longest records: them, and their
+ * leaves; what an index made of records again takes of each. Of the machine's
+ * memory all threads have a share at most, but for what a small one needs to
+ * get on. */
+#define WORKER_N    ((size_t)32 << 20)
+#define INDEX_N     1024u
+#define SHARE       8
+#define WORKERS_MIN 8
 
-static unsigned cores(void)
+static uint64_t memory_share(void)
 {
-  long n = sysconf(_SC_NPROCESSORS_ONLN);
-  return n < 1 ? 1 : n > WORKERS_MAX ? WORKERS_MAX : (unsigned)n;
+  long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+  return pages < 1 || page < 1 ? 0 : (uint64_t)pages / SHARE * (uint64_t)page;
+}
+
+/* All cores that this process may use. */
+static unsigned workers(void)
+{
+  uint64_t most = memory_share() / WORKER_N;
+  unsigned n = cf_cores();
+  if (most < WORKERS_MIN)
+    most = WORKERS_MIN;
+  if (most > CF_VERIFY_WORKERS_MAX)
+    most = CF_VERIFY_WORKERS_MAX;
+  return n < most ? n : (unsigned)most;
 }
 
 /* Records to be judged that are not signed yet are, as for a receipt: a head
@@ -185,7 +205,8 @@ enum cf_err cf_verify_ledger(struct cf_ledger *ledger, struct cf_verify_job *job
   if (err == CF_OK) {
     job->head = cf_buf_str(&note);
     job->keys = cf_ledger_keys(ledger);
-    job->workers = job->mode == CF_VERIFY_QUICK ? 1 : cores();
+    job->workers = job->mode == CF_VERIFY_QUICK ? 1 : workers();
+    job->indexed_at_once = memory_share() / INDEX_N;
     err = job_run(ledger, view, &source, job, result, fault);
     job->head = CF_STR("");
   }

@@ -93,11 +93,12 @@ struct cf_verify_source {
   /* FULL, DEEP: check it, for each n leaves that were asked for, once. NULL:
    * there is nothing. Thread-safe. Errors as above. */
   enum cf_err (*beside)(void *context, struct cf_verify_beside *beside);
-  /* FULL, DEEP, at the end, in the thread of cf_verify: the i-th file that
-   * holds records below the head, in order, CF_E_NOTFOUND past the last; and
-   * each record behind the head, whose word counts for what the source shows
-   * already: some of them from *at on, which is brought behind them,
-   * CF_E_NOTFOUND where there is none. Either may be NULL. */
+  /* FULL, DEEP, in the thread of cf_verify, at the end, and with DEEP at the
+   * beginning, as `beside` of a file's first leaves takes long then: the i-th
+   * file that holds records below the head, in order, CF_E_NOTFOUND past the
+   * last; and, at the end, each record behind the head, whose word counts for
+   * what the source shows already: some of them from *at on, which is brought
+   * behind them, CF_E_NOTFOUND where there is none. Either may be NULL. */
   enum cf_err (*file)(void *context, size_t i, struct cf_verify_file *file);
   enum cf_err (*later)(void *context, uint64_t *at,
                        enum cf_err (*each)(void *to, uint64_t seq, enum cf_kind kind,
@@ -149,6 +150,7 @@ struct cf_verify_job {
   uint8_t kept_root[CF_HASH_N]; /* … and root: consistency with it is checked */
   int64_t budget_us;            /* stop after this time with complete = false; 0: none */
   unsigned workers;             /* threads to use, at least 1 */
+  uint64_t indexed_at_once;     /* DEEP: files of so many leaves, or one, are judged at a time */
   struct cf_turn *turn;         /* among long questions; the threads have it with it; may be NULL */
   /* FULL, DEEP: where a walk that the budget ends is left, to be gone on with
    * by a job like the one that began it and a source that shows the same

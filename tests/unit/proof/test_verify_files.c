@@ -3,7 +3,9 @@
  * them; and what is told behind the head. */
 #include "config.h"
 
+#include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 #include "lib/base/codec.h"
 #include "tests/unit/proof/verify_script.h"
@@ -182,6 +184,87 @@ START_TEST(erased_later)
 }
 END_TEST
 
+/* Indexes of files, which somebody makes again: how many at a time? */
+static struct {
+  pthread_mutex_t mutex;
+  pthread_cond_t begun;
+  unsigned wanted, n, now, most;
+} side = {.mutex = PTHREAD_MUTEX_INITIALIZER, .begun = PTHREAD_COND_INITIALIZER};
+
+static bool begins_a_file(uint64_t first)
+{
+  bool begins = false;
+  for (size_t i = 0; i < L.files_n; i++)
+    begins |= L.file[i].body.first == first;
+  return begins;
+}
+
+/* Each waits until as many have begun as are wanted. */
+static enum cf_err beside_others(void *context, struct cf_verify_beside *b)
+{
+  struct timespec end;
+  int rc = 0;
+  (void)context;
+  if (!b->deep || !begins_a_file(b->first))
+    return CF_OK;
+  clock_gettime(CLOCK_REALTIME, &end);
+  end.tv_sec += 20;
+  pthread_mutex_lock(&side.mutex);
+  side.n++;
+  if (++side.now > side.most)
+    side.most = side.now;
+  pthread_cond_broadcast(&side.begun);
+  while (side.n < side.wanted && rc == 0)
+    rc = pthread_cond_timedwait(&side.begun, &side.mutex, &end);
+  side.now--;
+  pthread_mutex_unlock(&side.mutex);
+  b->entries = 1;
+  cf_tile_fault(b->tile, CF_V_INDEX_MISMATCH, b->first, "of this file");
+  return CF_OK;
+}
+
+/* Gives how many were judged at a time, of those that may be. */
+static unsigned files_at_a_time(uint64_t leaves, unsigned wanted)
+{
+  struct cf_verify_source source = vl_source(&L);
+  struct cf_verify_job deep = {.mode = CF_VERIFY_DEEP,
+                               .head = cf_str_from(L.head),
+                               .vkey = &L.vkey,
+                               .workers = 3,
+                               .indexed_at_once = leaves};
+  struct cf_fault fault = {.at = ""};
+  source.beside = beside_others;
+  side.wanted = wanted;
+  side.n = side.most = 0;
+  ck_assert_ok(cf_verify(&source, &deep, R, &fault));
+  ck_assert(R->complete);
+  ck_assert_uint_eq(R->leaves, L.n);
+  ck_assert_uint_eq(R->entries, L.files_n);
+  ck_assert_uint_eq(side.n, L.files_n);
+  return side.most;
+}
+
+/* The third lies so far behind the second that the ring of the others does not
+ * reach it. */
+START_TEST(files_side_by_side)
+{
+  PLAN(5000);
+  KIND(4990, CF_K_SEGMENT, segment_text(0, 256, 0, 1));
+  KIND(4991, CF_K_SEGMENT, segment_text(256, 4608, 0, 2));
+  KIND(4992, CF_K_SEGMENT, segment_text(4608, 4864, 0, 3));
+  SEAL();
+  HAS(0, 256, 0, 1);
+  HAS(256, 4608, 0, 2);
+  HAS(4608, 4864, 0, 3);
+  ck_assert_uint_eq(files_at_a_time(3 * 4352, 3), 3);
+  ck_assert_uint_eq(files_at_a_time(2 * 4352, 2), 2);
+  ck_assert_uint_eq(files_at_a_time(0, 1), 1);
+  ck_assert_uint_eq(R->errors_n, 3);
+  for (size_t i = 0; i < 3; i++)
+    ck_assert_uint_eq(R->errors[i].seq, L.file[i].body.first);
+}
+END_TEST
+
 int main(void)
 {
 #define ON .setup = script_begin, .teardown = script_end, .tcase = "files"
@@ -190,7 +273,7 @@ int main(void)
       {ON, .test = files_without_digest}, {ON, .test = files_not_told},
       {ON, .test = files_told_later},     {ON, .test = files_of_the_future},
       {ON, .test = files_lost},           {ON, .test = files_never_told},
-      {ON, .test = erased_later},
+      {ON, .test = erased_later},         {ON, .test = files_side_by_side},
   };
   return cf_test_run("verify_files", tests, CF_COUNT(tests));
 }

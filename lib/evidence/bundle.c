@@ -12,45 +12,15 @@
 
 /* ---- which checkpoint ---- */
 
-/* The first kept checkpoint of at least that size; UINT64_MAX: there is
- * none. */
-static enum cf_err kept_from(struct cf_bundle *b, uint64_t size, uint64_t *found)
-{
-  cf_buf_reset(&b->note);
-  enum cf_err err = cf_view_checkpoint(b->view, size, found, &b->note);
-  if (err == CF_E_NOTFOUND)
-    *found = UINT64_MAX;
-  return err == CF_E_NOTFOUND ? CF_OK : err;
-}
-
-/* The last kept one below it; UINT64_MAX: there is none. */
-static enum cf_err kept_below(struct cf_bundle *b, uint64_t size, uint64_t *below)
-{
-  uint64_t low, high = size, found;
-  enum cf_err err = kept_from(b, 0, &low);
-  if (err != CF_OK || low >= size) {
-    *below = UINT64_MAX;
-    return err;
-  }
-  while (err == CF_OK && high - low > 1) {
-    uint64_t middle = low + (high - low) / 2;
-    err = kept_from(b, middle, &found);
-    if (err == CF_OK && found < size)
-      low = found;
-    else
-      high = middle;
-  }
-  *below = low;
-  return err;
-}
-
 static enum cf_err not_kept(struct cf_bundle *b, uint64_t above)
 {
   uint64_t at = b->ask->at, below;
-  enum cf_err err = kept_below(b, at, &below);
-  if (err != CF_OK)
+  int64_t time_us;
+  cf_buf_reset(&b->note);
+  enum cf_err err = cf_kept_below(b->ledger, at, &below, &time_us, &b->note);
+  if (err != CF_OK && err != CF_E_NOTFOUND)
     return err;
-  bool down = above == UINT64_MAX || (below != UINT64_MAX && at - below <= above - at);
+  bool down = err == CF_OK && (above == UINT64_MAX || at - below <= above - at);
   return cf_fail(b->fault, CF_E_NOTFOUND, NULL,
                  "no checkpoint of size %llu is kept; the nearest that is has size %llu",
                  (unsigned long long)at, (unsigned long long)(down ? below : above));
@@ -59,17 +29,15 @@ static enum cf_err not_kept(struct cf_bundle *b, uint64_t above)
 /* One that is kept. */
 static enum cf_err head_at(struct cf_bundle *b)
 {
-  uint64_t found;
-  enum cf_err err = cf_view_get(b->ledger, &b->view);
-  if (err == CF_OK)
-    err = kept_from(b, b->ask->at, &found);
-  if (err == CF_OK && (found != b->ask->at || found > cf_view_size(b->view)))
-    err = not_kept(b, found);
-  if (err == CF_OK &&
-      cf_checkpoint_check(cf_buf_str(&b->note), cf_ledger_vkey(b->ledger), &b->tree.head) != CF_OK)
+  uint64_t found = UINT64_MAX;
+  int64_t time_us;
+  enum cf_err err = cf_kept_from(b->ledger, b->ask->at, &found, &time_us, &b->note);
+  if (err == CF_E_NOTFOUND || (err == CF_OK && found != b->ask->at))
+    return not_kept(b, err == CF_OK ? found : UINT64_MAX);
+  if (err == CF_OK && cf_keys_checkpoint(b->keys, cf_buf_str(&b->note), &b->tree.head) != CF_OK)
     err = cf_fail(b->fault, CF_E_DAMAGED, NULL, "the kept checkpoint of size %llu is none",
                   (unsigned long long)found);
-  return err;
+  return err == CF_OK ? cf_view_get(b->ledger, &b->view) : err;
 }
 
 /* The newest; what it does not cover of the question is signed now, where we
@@ -107,31 +75,19 @@ static void put_query(struct cf_bundle *b, struct cf_buf *text)
   cf_buf_puts(text, b->ask->complete ? "[\"included\",\"complete\"]}\n" : "[\"included\"]}\n");
 }
 
-static enum cf_err put_text(struct cf_bundle *b, const char *name)
-{
-  return b->text.err == CF_OK ? cf_bundle_whole(b, name, cf_buf_str(&b->text)) : b->text.err;
-}
-
 static enum cf_err vkey_out(struct cf_bundle *b)
 {
   cf_buf_reset(&b->text);
-  cf_vkey_put(&b->vkey, &b->text);
+  cf_vkey_put(cf_keys_at(b->keys, b->tree.head.size), &b->text);
   cf_buf_putc(&b->text, '\n');
-  return put_text(b, "ledger.vkey");
+  return cf_bundle_text(b, "ledger.vkey");
 }
 
 static enum cf_err query_out(struct cf_bundle *b)
 {
   cf_buf_reset(&b->text);
   put_query(b, &b->text);
-  return put_text(b, "query.json");
-}
-
-static enum cf_err checkpoint_out(struct cf_bundle *b)
-{
-  cf_buf_reset(&b->text);
-  enum cf_err err = cf_note_only(cf_buf_str(&b->note), &b->vkey, &b->text);
-  return err == CF_OK ? put_text(b, "checkpoint") : err;
+  return cf_bundle_text(b, "query.json");
 }
 
 /* ---- the whole ---- */
@@ -160,7 +116,6 @@ static enum cf_err bundle_open(struct cf_bundle *b)
   if (err != CF_OK)
     return err;
   cf_view_hashes(b->view, &b->tree.hashes);
-  b->vkey = *cf_ledger_vkey(b->ledger);
   b->seq_to = b->ask->seq_to < b->tree.head.size ? b->ask->seq_to : b->tree.head.size;
   if (b->ask->seq_from >= b->seq_to)
     return cf_fail(b->fault, CF_E_PARAMETER, "seq_from",
@@ -179,6 +134,8 @@ static void tiles_choose(struct cf_bundle *b)
   for (uint32_t i = 0; i < b->entries.n; i++)
     if (cf_bits_has(&b->entries, i))
       cf_bits_set(&b->hashes, i);
+  for (size_t i = 0; i < b->along.n; i++)
+    cf_bits_set(&b->hashes, (uint32_t)(cf_bundle_along(b, i) / CF_TILE_W));
 }
 
 static enum cf_err bundle_out(struct cf_bundle *b)
@@ -190,7 +147,7 @@ static enum cf_err bundle_out(struct cf_bundle *b)
   if (err == CF_OK)
     err = query_out(b);
   if (err == CF_OK)
-    err = checkpoint_out(b);
+    err = cf_bundle_notes(b);
   if (err == CF_OK)
     err = cf_bundle_tiles(b);
   if (err == CF_OK)
@@ -204,6 +161,7 @@ static void bundle_init(struct cf_bundle *b)
   cf_buf_init(&b->text, SIZE_MAX);
   cf_buf_init(&b->leaves, SIZE_MAX);
   cf_buf_init(&b->manifest, MANIFEST_MAX);
+  cf_buf_init(&b->along.sizes, SIZE_MAX);
   cf_opening_init(&b->opening);
   b->next = b->above.n = UINT64_MAX;
 }
@@ -215,6 +173,7 @@ static void bundle_fini(struct cf_bundle *b)
   cf_buf_fini(&b->text);
   cf_buf_fini(&b->leaves);
   cf_buf_fini(&b->manifest);
+  cf_buf_fini(&b->along.sizes);
   cf_opening_fini(&b->opening);
   cf_bits_free(&b->entries);
   cf_bits_free(&b->hashes);
@@ -226,13 +185,17 @@ static void bundle_fini(struct cf_bundle *b)
 enum cf_err cf_bundle_write(struct cf_ledger *ledger, const struct cf_bundle_ask *ask,
                             struct cf_fault *fault)
 {
-  struct cf_bundle b = {.ledger = ledger, .ask = ask, .fault = fault};
+  struct cf_bundle b = {.ledger = ledger,
+                        .ask = ask,
+                        .fault = fault,
+                        .keys = cf_ledger_keys(ledger)};
   bundle_init(&b);
   enum cf_err err = bundle_open(&b);
   if (err == CF_OK)
     err = cf_bundle_count(&b);
   if (err == CF_OK) {
     ask->counted(ask->context, b.rows.n);
+    cf_bundle_along_sort(&b);
     tiles_choose(&b);
     err = bundle_out(&b);
   }

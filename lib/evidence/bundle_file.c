@@ -71,6 +71,11 @@ enum cf_err cf_bundle_whole(struct cf_bundle *b, const char *name, struct cf_str
   return err == CF_OK ? cf_bundle_end(b) : err;
 }
 
+enum cf_err cf_bundle_text(struct cf_bundle *b, const char *name)
+{
+  return b->text.err == CF_OK ? cf_bundle_whole(b, name, cf_buf_str(&b->text)) : b->text.err;
+}
+
 /* It has no line of its own in what is written. */
 enum cf_err cf_bundle_close(struct cf_bundle *b)
 {

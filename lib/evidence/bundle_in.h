@@ -8,6 +8,7 @@
 #include "lib/evidence/proof.h"
 #include "lib/evidence/tar.h"
 #include "lib/index/bits.h"
+#include "lib/ledger/kept.h"
 
 /* A file on its way out. */
 struct cf_bundle_file {
@@ -23,18 +24,28 @@ struct cf_bundle_rows {
   uint8_t hash[CF_HASH_N];
 };
 
+/* Checkpoints along the way. */
+struct cf_bundle_along {
+  struct cf_buf sizes; /* u64, n of them; sorted after cf_bundle_along_sort */
+  size_t n;
+  /* of the records that were seen the last is covered by those of these
+   * sizes: the last of an hour, and one with a timestamp */
+  uint64_t hourly, stamped;
+};
+
 struct cf_bundle {
   struct cf_ledger *ledger;
   const struct cf_bundle_ask *ask;
+  const struct cf_keys *keys;
   struct cf_fault *fault;
   struct cf_view *view;
   struct cf_signed_tree tree; /* its head is the checkpoint */
-  struct cf_vkey vkey;        /* that signed it */
   struct cf_buf note;
   uint64_t seq_to; /* within the size */
   int64_t mtime_s;
 
   struct cf_bundle_rows rows;
+  struct cf_bundle_along along;
   bool writes; /* the second pass */
   struct cf_opening opening;
   struct cf_buf text; /* scratch: a line, a small file, hashes */
@@ -64,6 +75,8 @@ CF_MUST enum cf_err cf_bundle_put(struct cf_bundle *b, struct cf_str bytes);
 CF_MUST enum cf_err cf_bundle_end(struct cf_bundle *b);
 /* All of that. */
 CF_MUST enum cf_err cf_bundle_whole(struct cf_bundle *b, const char *name, struct cf_str bytes);
+/* The same with what is in b->text, or its error. */
+CF_MUST enum cf_err cf_bundle_text(struct cf_bundle *b, const char *name);
 /* The manifest, and the end of the tar. */
 CF_MUST enum cf_err cf_bundle_close(struct cf_bundle *b);
 
@@ -73,6 +86,21 @@ CF_MUST enum cf_err cf_bundle_close(struct cf_bundle *b);
 CF_MUST enum cf_err cf_bundle_count(struct cf_bundle *b);
 /* records.ndjson. CF_E_DAMAGED: it is not what was counted. */
 CF_MUST enum cf_err cf_bundle_records(struct cf_bundle *b);
+
+/* ---- bundle_along.c ---- */
+
+/* A record is chosen, behind those before: note the checkpoints that cover it
+ * first. */
+CF_MUST enum cf_err cf_bundle_along_add(struct cf_bundle *b, uint64_t seq);
+/* Bring them into order, each once. */
+void cf_bundle_along_sort(struct cf_bundle *b);
+uint64_t cf_bundle_along(const struct cf_bundle *b, size_t i);
+
+/* ---- bundle_notes.c ---- */
+
+/* keys/, checkpoint and checkpoints/. CF_E_DAMAGED: a kept checkpoint is not of
+ * this tree. */
+CF_MUST enum cf_err cf_bundle_notes(struct cf_bundle *b);
 
 /* ---- bundle_tiles.c ---- */
 

@@ -47,7 +47,7 @@ static enum cf_err row(void *context, const struct cf_record *record)
   b->rows.n++;
   b->rows.bytes += b->text.n;
   cf_bits_set(&b->entries, (uint32_t)(record->seq / CF_TILE_W));
-  return CF_OK;
+  return cf_bundle_along_add(b, record->seq);
 }
 
 static enum cf_err each(struct cf_bundle *b, uint8_t hash[CF_HASH_N])

@@ -112,6 +112,8 @@ static enum cf_err leaves_make(struct cf_bundle *b, const struct cf_tile *tile,
                                uint8_t hashes[CF_TILE_W][CF_HASH_N])
 {
   enum cf_err err = prev_find(b, tile->n * CF_TILE_W);
+  if (err != CF_OK)
+    return untrue(b, tile, err);
   cf_buf_reset(&b->leaves);
   for (unsigned i = 0; i < tile->width && err == CF_OK; i++) {
     err = leaf_put(b, tile->n * CF_TILE_W + i);

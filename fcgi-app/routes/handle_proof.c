@@ -69,13 +69,10 @@ enum cf_err cf_handle_keys(struct cf_call *call)
   struct cf_buf vkey;
   struct cf_buf b;
   cf_buf_init(&vkey, 1024);
-  cf_buf_init(&b, 4096);
-  cf_vkey_put(cf_ledger_vkey(call->app->ledger), &vkey);
-  cf_buf_puts(&b, "{\"keys\":[{");
-  cf_json_put_member(&b, "vkey", cf_buf_str(&vkey));
-  cf_buf_puts(&b, ",\"from\":0,\"until\":null}]");
+  cf_buf_init(&b, SIZE_MAX);
+  cf_buf_puts(&b, "{\"keys\":");
+  cf_keys_put(cf_ledger_keys(call->app->ledger), &b);
   if (cf_ledger_previous(call->app->ledger) != NULL) {
-    cf_buf_reset(&vkey);
     cf_vkey_put(cf_ledger_previous(call->app->ledger), &vkey);
     cf_json_put_member(&b, "previous", cf_buf_str(&vkey));
   }

@@ -9,6 +9,7 @@
 
 #include "lib/base/codec.h"
 #include "lib/base/die.h"
+#include "lib/record/json.h"
 
 #define NOTE_HEAD "counterfoil/v1 key"
 
@@ -284,6 +285,32 @@ bool cf_keys_named(const struct cf_keys *keys, struct cf_str note)
     if (cf_note_names(note, &keys->v[i].vkey))
       return true;
   return false;
+}
+
+static void key_put(const struct cf_key *key, struct cf_buf *b)
+{
+  struct cf_buf vkey;
+  cf_buf_init(&vkey, 1024);
+  cf_vkey_put(&key->vkey, &vkey);
+  if (vkey.err != CF_OK)
+    b->err = b->err != CF_OK ? b->err : vkey.err;
+  cf_buf_putc(b, '{');
+  cf_json_put_member(b, "vkey", cf_buf_str(&vkey));
+  cf_json_put_member_u64(b, "from", key->from);
+  cf_json_put_member_u64_or_null(b, "until", key->until != UINT64_MAX, key->until);
+  cf_buf_putc(b, '}');
+  cf_buf_fini(&vkey);
+}
+
+void cf_keys_put(const struct cf_keys *keys, struct cf_buf *b)
+{
+  cf_buf_putc(b, '[');
+  for (size_t i = keys->n; i > 0; i--) {
+    if (i < keys->n)
+      cf_buf_putc(b, ',');
+    key_put(&keys->v[i - 1], b);
+  }
+  cf_buf_putc(b, ']');
 }
 
 enum cf_err cf_keys_checkpoint(const struct cf_keys *keys, struct cf_str note,

@@ -70,6 +70,9 @@ const struct cf_vkey *cf_keys_present(const struct cf_keys *keys);
 const struct cf_key *cf_keys_of(const struct cf_keys *keys, uint64_t seq);
 /* Is there a signature line of one of them, which need not sign that size? */
 bool cf_keys_named(const struct cf_keys *keys, struct cf_str note);
+/* Append them as JSON, the present one first (api.md, GET /v1/keys):
+ * [{"vkey":…,"from":size,"until":size or null},…] */
+void cf_keys_put(const struct cf_keys *keys, struct cf_buf *b);
 /* As cf_checkpoint_check, by the key of the size that the note tells. */
 CF_MUST enum cf_err cf_keys_checkpoint(const struct cf_keys *keys, struct cf_str note,
                                        struct cf_checkpoint *checkpoint);

@@ -100,6 +100,30 @@ START_TEST(forwards)
 }
 END_TEST
 
+/* As GET /v1/keys has them. */
+START_TEST(as_json)
+{
+  struct cf_json *doc = NULL;
+  ck_assert_ok(cf_keys_begin(&keys, &vkey[0]));
+  ck_assert_ok(add(10, 0, 1));
+  ck_assert_ok(add(11, 1, 2));
+  cf_buf_reset(&note);
+  cf_keys_put(&keys, &note);
+  ck_assert_ok(cf_json_parse(cf_buf_str(&note), 4, &doc, NULL));
+  static const char *const from[] = {"12", "11", "0"}, *const until[] = {"", "12", "11"};
+  ck_assert_uint_eq(cf_json_count(doc), 3);
+  for (size_t i = 0; i < 3; i++) {
+    const struct cf_json *key = cf_json_element(doc, i);
+    struct cf_vkey read;
+    ck_assert_ok(cf_vkey_parse(cf_json_string(cf_json_member(key, "vkey")), &read));
+    ck_assert(cf_vkey_same(&read, &vkey[2 - i]));
+    ck_assert(cf_str_is(cf_json_number(cf_json_member(key, "from")), from[i]));
+    ck_assert(cf_str_is(cf_json_number(cf_json_member(key, "until")), until[i]));
+  }
+  cf_json_free(doc);
+}
+END_TEST
+
 START_TEST(backwards)
 {
   ck_assert_ok(cf_keys_begin(&keys, &vkey[3]));
@@ -304,6 +328,7 @@ int main(void)
   }
   const struct cf_test tests[] = {
       IN("forwards", forwards),
+      IN("json", as_json),
       IN("backwards", backwards),
       {.tcase = "all", .test = all_at_once, .setup = begin, .teardown = end, .loops = KEYS},
       EACH("signed", signed_by, signers),

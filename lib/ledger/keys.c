@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Whose ledger this is: record 0 names the key that it began with, each `key`
  * record the next one, in a note that both sign; the signer's must be the last
- * of them. Whoever lost an old key has the new one's signature only: that leads
- * on where it leads to the signer's. */
+ * of them. Whoever lost an old key has the new one's signature only: that is no
+ * way from here, and such a signer is refused. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -54,7 +54,7 @@ static enum cf_err key_take(struct way *w, const struct cf_json *doc)
     err = cf_vkey_parse(body_text(doc, "key"), &vkey);
   if (err == CF_OK && (note.seq != w->record->seq || !cf_vkey_same(&vkey, &note.fresh)))
     err = CF_E_SIGNATURE;
-  return err == CF_OK ? cf_keys_add_lost(&w->keys, body_text(doc, "note"), NULL) : err;
+  return err == CF_OK ? cf_keys_add(&w->keys, body_text(doc, "note"), NULL) : err;
 }
 
 /* The record at hand names the log's key from here on: record 0 as it stands,

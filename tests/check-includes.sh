@@ -42,6 +42,7 @@ includes=$(awk "$house_awk"'
     if (header ~ /^(zlib|zconf)\.h$/) return "fcgi-app/http/body.c fcgi-app/http/gzip.c lib/input/packing.c"
     if (header ~ /^(lzma|bzlib)\.h$/ || header ~ /^lzma\//) return "lib/input/packing.c"
     if (header ~ /^curl\//) return "lib/witness/fetch.c"
+    if (header ~ /^p11-kit\//) return "lib/proof/token_key.c"
     if (header == "check.h") return "tests/"
     return ""
   }

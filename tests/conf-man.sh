@@ -9,7 +9,7 @@ BEGIN {
   value["TEXT"] = "text"
   value["BASE"] = "a URL path like /audit"
   value["PLACE"] = "an absolute path, or 127.0.0.1:port"
-  value["SIGNER"] = "an absolute path, or exec: and the path of a socket"
+  value["SIGNER"] = "an absolute path, or a form that PLACES tells"
   value["URL"] = "a URL like https://audit.example.org/audit"
   value["WORD"] = "one word"
   value["OCTAL"] = "an octal mode"

@@ -34,7 +34,7 @@ static void signals_take(void)
 static const char usage[] =
     "Usage: counterfoil-signer --key PLACE --socket PATH --allow USER [--allow USER]...\n"
     "Keeps a ledger's signing key, and signs what extends what it has signed.\n\n"
-    "  --key PLACE     the directory of the key and the signer's state\n"
+    "  --key PLACE     the directory of the key and the signer's state, or pkcs11:…\n"
     "  --socket PATH   listen there; the ledger's configuration says: signer = exec:PATH\n"
     "  --allow USER    user (name or uid) whose processes may ask\n"
     "  --help, --version\n";
@@ -97,7 +97,8 @@ int main(int argc, char **argv)
   }
   if (optind != argc || job.place == NULL || job.socket == NULL || job.allow_n == 0)
     return usage_fail("--key, --socket and --allow are needed, and nothing else");
-  if (cf_signer_kind(job.place) == CF_SIGNER_EXEC)
-    return usage_fail("--key names where the key is, not another signer");
+  if (cf_signer_kind(job.place) == CF_SIGNER_EXEC || cf_signer_path(job.place)[0] != '/')
+    return usage_fail("--key names where the key is: an absolute path, or pkcs11:, as signer of "
+                      "counterfoil.conf(5)");
   return serve(&job);
 }

@@ -247,14 +247,15 @@ static enum cf_err told_key_put(const struct cf_conf *conf, struct cf_fault *fau
 
 enum cf_err cf_cli_put_key(const struct cf_conf *conf, struct cf_fault *fault)
 {
-  if (cf_conf_signer_directory(conf) == NULL)
+  const char *signer = cf_conf_signer_directory(conf);
+  if (signer == NULL)
     return told_key_put(conf, fault);
   char path[4096];
   char line[1024];
 
-  int n = snprintf(path, sizeof path, "%s/vkey", conf->signer);
+  int n = snprintf(path, sizeof path, "%s/vkey", signer);
   if (n < 0 || (size_t)n >= sizeof path)
-    return cf_fail(fault, CF_E_SYSTEM, conf->signer, "the path is too long");
+    return cf_fail(fault, CF_E_SYSTEM, signer, "the path is too long");
   FILE *file = fopen(path, "re");
   if (file == NULL)
     return cf_fail_errno(fault, CF_E_SYSTEM, path, "cannot read the ledger's key");

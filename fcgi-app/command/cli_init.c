@@ -34,7 +34,8 @@ static void warn_of_served(const struct cf_conf *conf)
 
   warn_of("ledger", conf->data, "set `data` to a place outside, and move it there");
   if (cf_conf_signer_directory(conf) != NULL)
-    warn_of("signing key", conf->signer, "set `signer` to a place outside, and move it there");
+    warn_of("signing key", cf_conf_signer_directory(conf),
+            "set `signer` to a place outside, and move it there");
   if (slash != NULL && strncmp(slash, "/.ht", 4) != 0)
     warn_of("configuration", conf->file, "call it .htcounterfoil.conf, which Apache keeps back");
 }

@@ -171,11 +171,13 @@ static enum cf_err owners_tell(const struct cf_conf *conf, uid_t data, uid_t sig
   return signer != 0
              ? cf_fail(fault, CF_E_CONFLICT, conf->data,
                        "this belongs to %s, and the signer's directory %s to %s: chown -R %s %s",
-                       ours, conf->signer, theirs, user_owner(signer, owner), conf->data)
+                       ours, cf_conf_signer_directory(conf), theirs, user_owner(signer, owner),
+                       conf->data)
              : cf_fail(
                    fault, CF_E_CONFLICT, conf->data,
                    "this belongs to %s, and the signer's directory %s to root: chown -R %s %s, if the ledger is theirs, else chown -R root: %s",
-                   ours, conf->signer, user_owner(data, owner), conf->signer, conf->data);
+                   ours, cf_conf_signer_directory(conf), user_owner(data, owner),
+                   cf_conf_signer_directory(conf), conf->data);
 }
 
 /* Is there a database in it? The place where a disk is to be mounted is
@@ -420,7 +422,7 @@ void cf_privilege_explain(const struct cf_conf *conf, enum cf_err err, struct cf
         &told, CF_E_CONFLICT, top,
         "this belongs to %s, and this process runs as %s: run it as %s, or, if the ledger is to be %s's: chown -R %s %s %s",
         user_name(owner, theirs), user_name(us, ours), theirs, ours, user_owner(us, chown),
-        conf->data, conf->signer);
+        conf->data, cf_conf_signer_directory(conf) != NULL ? cf_conf_signer_directory(conf) : "");
   else if (!ledger_foreign(conf, found, &owner, &top))
     return;
   else if (owner == us)

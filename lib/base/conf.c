@@ -161,6 +161,8 @@ static enum cf_err set_signer(const struct option *option, void *field, struct c
   struct cf_str path = cf_str_behind(value, form.n);
   while (path.n > 1 && path.p[path.n - 1] == '/')
     path.n--;
+  if (cf_signer_attribute(value, "pin-value").n > 0)
+    return CF_E_CONFIG;
   if (value.n > 0 && (path.n < 2 || path.p[0] != '/' || !is_plain_path(path)))
     return CF_E_CONFIG;
   return set_text(option, field, (struct cf_str){value.p, form.n + path.n});
@@ -269,7 +271,9 @@ static const struct kind {
     [TYPE_TEXT] = {set_text, "a text"},
     [TYPE_BASE] = {set_base, "a URL path like /audit"},
     [TYPE_PLACE] = {set_place, "an absolute path, or 127.0.0.1:port"},
-    [TYPE_SIGNER] = {set_signer, "an absolute path, or exec: and the path of a socket"},
+    [TYPE_SIGNER] =
+        {set_signer,
+         "an absolute path, exec:/SOCKET, or pkcs11:token=…;object=…?module-path=/…&pin-source=/…&x-state=/DIRECTORY"},
     [TYPE_URL] = {set_url, "a URL like https://audit.example.org/audit"},
     [TYPE_WORD] = {set_word, "one of "},
     [TYPE_OCTAL] = {set_octal, "an octal mode from 0 to 0777, like 0600"},

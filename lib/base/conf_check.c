@@ -173,7 +173,7 @@ static enum cf_err derive_signer(struct cf_conf *conf, struct cf_fault *fault)
 
 const char *cf_conf_signer_directory(const struct cf_conf *conf)
 {
-  return cf_signer_kind(conf->signer) == CF_SIGNER_DIRECTORY ? conf->signer : NULL;
+  return cf_signer_kind(conf->signer) == CF_SIGNER_EXEC ? NULL : cf_signer_path(conf->signer);
 }
 
 static enum cf_err check_places(const struct cf_conf *conf, struct cf_fault *fault)

@@ -71,7 +71,7 @@ enum cf_err cf_signed_look(const struct cf_conf *conf, const struct cf_signed *s
                            struct cf_fault *fault)
 {
   if (signer->directory >= 0)
-    return cf_anchor_look(anchor, signer->directory, conf->signer, keys, fault);
+    return cf_anchor_look(anchor, signer->directory, cf_conf_signer_directory(conf), keys, fault);
   struct cf_str note = signer->told != NULL ? cf_signer_remembered(signer->told) : CF_STR("");
   enum cf_err err = note.n > 0 ? cf_anchor_take(anchor, conf->signer, note, keys) : CF_OK;
   return err == CF_E_SYNTAX || err == CF_E_SIGNATURE ? CF_OK : err;

@@ -77,19 +77,27 @@ enum cf_err cf_vkey_parse(struct cf_str text, struct cf_vkey *vkey)
 
 /* ---- notes ---- */
 
-enum cf_err cf_note_sign(struct cf_str text, const struct cf_vkey *vkey,
-                         const uint8_t seed[CF_SEED_N], struct cf_buf *b)
+void cf_note_put_signature(const struct cf_vkey *vkey, const uint8_t sig[CF_SIG_N],
+                           struct cf_buf *b)
 {
   uint8_t signature[SIGNATURE_N];
   memcpy(signature, vkey->id, sizeof vkey->id);
-  enum cf_err err = cf_ed25519_sign(seed, text.p, text.n, signature + sizeof vkey->id);
-  if (err != CF_OK)
-    return err;
+  memcpy(signature + sizeof vkey->id, sig, CF_SIG_N);
   cf_buf_putstr(b, line_head);
   cf_buf_puts(b, vkey->name);
   cf_buf_putc(b, ' ');
   cf_base64_put(b, signature, sizeof signature);
   cf_buf_putc(b, '\n');
+}
+
+enum cf_err cf_note_sign(struct cf_str text, const struct cf_vkey *vkey,
+                         const uint8_t seed[CF_SEED_N], struct cf_buf *b)
+{
+  uint8_t sig[CF_SIG_N];
+  enum cf_err err = cf_ed25519_sign(seed, text.p, text.n, sig);
+  if (err != CF_OK)
+    return err;
+  cf_note_put_signature(vkey, sig, b);
   return b->err;
 }
 

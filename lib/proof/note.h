@@ -28,6 +28,9 @@ CF_MUST enum cf_err cf_vkey_parse(struct cf_str text, struct cf_vkey *vkey);
  * CF_E_CRYPTO, b's error. */
 CF_MUST enum cf_err cf_note_sign(struct cf_str text, const struct cf_vkey *vkey,
                                  const uint8_t seed[CF_SEED_N], struct cf_buf *b);
+/* The same with a signature that was made elsewhere. */
+void cf_note_put_signature(const struct cf_vkey *vkey, const uint8_t sig[CF_SIG_N],
+                           struct cf_buf *b);
 /* Split a note at its last empty line: text keeps its last LF, signatures are
  * the lines behind. CF_E_SYNTAX (also for control characters other than LF,
  * ill-formed UTF-8, more than 16 signatures, a line that is no signature

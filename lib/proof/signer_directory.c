@@ -17,12 +17,15 @@
 #include "lib/base/codec.h"
 #include "lib/base/die.h"
 #include "lib/base/file.h"
+#include "lib/base/signer_place.h"
 #include "lib/proof/anchor.h"
 #include "lib/proof/signer_in.h"
+#include "lib/proof/token_key.h"
 
 #define VKEY_MAX 512
 #define PREVIOUS "previous.vkey"
 #define BEFORE   "before"
+#define MAC      "mac" /* the key of MACs, where the signing key is in a token */
 
 /* Files that are there or not: */
 #define USED    "used"    /* this key has signed more than a first record */
@@ -32,6 +35,7 @@ struct directory {
   struct cf_signer signer;
   int fd; /* the directory; locked while it is open */
   uint8_t seed[CF_SEED_N];
+  struct cf_token_key *token; /* NULL: the key is the seed */
 };
 
 static struct directory *directory_of(struct cf_signer *signer)
@@ -150,36 +154,6 @@ static enum cf_err fault_place(enum cf_err err, const char *directory, struct cf
   return err;
 }
 
-static enum cf_err directory_create(const char *directory, struct cf_str origin,
-                                    const uint8_t *seed, struct cf_fault *fault)
-{
-  uint8_t own[CF_SEED_N], pubkey[CF_PUBKEY_N];
-  struct cf_vkey vkey;
-  int fd = -1;
-  if (mkdir(directory, 0700) != 0 && errno != EEXIST)
-    return cf_fail_errno(fault, CF_E_SYSTEM, directory, "the signer's directory cannot be made");
-  enum cf_err err = directory_lock(directory, &fd, fault);
-  if (err != CF_OK)
-    return err;
-  if (seed)
-    memcpy(own, seed, sizeof own);
-  else
-    cf_random(own, sizeof own);
-  err = cf_ed25519_public(own, pubkey);
-  if (err != CF_OK)
-    goto out;
-  cf_vkey_make(origin, pubkey, &vkey);
-  err = key_write(fd, &vkey, own, fault);
-  if (err == CF_OK)
-    err = vkey_write(fd, "vkey", &vkey, fault);
-  if (err == CF_OK && !cf_file_sync_name(directory))
-    die_of_sync("the directory above it");
-out:
-  cf_wipe(own, sizeof own);
-  close(fd);
-  return fault_place(err, directory, fault);
-}
-
 /* ---- marks ---- */
 
 static bool mark_there(int directory, const char *name)
@@ -206,7 +180,7 @@ bool cf_signer_used(int directory)
 
 /* ---- opening ---- */
 
-static enum cf_err key_load(struct directory *d, struct cf_str origin, struct cf_fault *fault)
+static enum cf_err key_load(struct directory *d, struct cf_fault *fault)
 {
   const struct cf_str what = CF_STR("counterfoil/v1/mac");
   struct cf_buf b;
@@ -231,12 +205,85 @@ static enum cf_err key_load(struct directory *d, struct cf_str origin, struct cf
   }
   cf_hmac(d->seed, sizeof d->seed, &what, 1, d->signer.mac_key);
   cf_secret_fini(&b);
-  if (err == CF_OK && origin.n > 0 && !cf_str_is(origin, d->signer.vkey.name))
-    err = cf_fail(
-        fault, CF_E_CONFIG, "key",
-        "it is the key of the origin %s: this ledger has another one's `signer` in its configuration, or that was put here",
-        d->signer.vkey.name);
   return err;
+}
+
+static enum cf_err origin_check(const struct directory *d, struct cf_str origin,
+                                struct cf_fault *fault)
+{
+  if (origin.n == 0 || cf_str_is(origin, d->signer.vkey.name))
+    return CF_OK;
+  return cf_fail(
+      fault, CF_E_CONFIG, "key",
+      "it is the key of the origin %s: this ledger has another one's `signer` in its configuration, or that was put here",
+      d->signer.vkey.name);
+}
+
+/* ---- the key in a token ---- */
+
+static enum cf_err mac_load(struct directory *d, struct cf_fault *fault)
+{
+  struct cf_buf b;
+  mode_t mode = 0;
+  cf_secret_init(&b);
+  enum cf_err err = cf_file_get(d->fd, MAC, &b, &mode, fault);
+  if (err == CF_OK &&
+      ((mode & 077) != 0 || cf_hex_get_n(cf_buf_str(&b), d->signer.mac_key, CF_HASH_N) != CF_OK))
+    err = CF_E_NOTFOUND;
+  cf_secret_fini(&b);
+  return err != CF_E_NOTFOUND
+             ? err
+             : cf_fail(fault, CF_E_CONFIG, MAC,
+                       "it is not there, not mode 600 or no key: put it back from a backup");
+}
+
+/* Whose key it is `vkey` says, and the token must have that one. */
+static enum cf_err token_load(struct directory *d, const char *place, struct cf_fault *fault)
+{
+  struct cf_buf b;
+  uint8_t pubkey[CF_PUBKEY_N];
+  mode_t mode;
+  cf_buf_init(&b, VKEY_MAX);
+  enum cf_err err = cf_file_get(d->fd, "vkey", &b, &mode, fault);
+  struct cf_str left = cf_buf_str(&b);
+  if (err == CF_OK && cf_vkey_parse(cf_str_cut(&left, '\n'), &d->signer.vkey) != CF_OK)
+    err = CF_E_NOTFOUND;
+  cf_buf_fini(&b);
+  if (err == CF_E_NOTFOUND)
+    err = cf_fail(fault, CF_E_CONFIG, "vkey", "it does not hold a key: put it back from a backup");
+  if (err == CF_OK)
+    err = cf_token_key_open(place, &d->token, fault);
+  if (err != CF_OK)
+    return err;
+  cf_token_key_public(d->token, pubkey);
+  return memcmp(pubkey, d->signer.vkey.pubkey, sizeof pubkey) == 0
+             ? mac_load(d, fault)
+             : cf_fail(fault, CF_E_CONFIG, "vkey", "the token has another key than this one");
+}
+
+/* Take the token's key, which is there already, as this log's. */
+static enum cf_err token_take(int fd, const char *place, struct cf_str origin,
+                              struct cf_fault *fault)
+{
+  struct cf_token_key *token = NULL;
+  struct cf_vkey vkey;
+  struct cf_buf b;
+  uint8_t pubkey[CF_PUBKEY_N], mac[CF_HASH_N];
+  if (mark_there(fd, "vkey"))
+    return cf_fail(fault, CF_E_CONFLICT, "vkey", "there is a key already");
+  enum cf_err err = cf_token_key_open(place, &token, fault);
+  if (err != CF_OK)
+    return err;
+  cf_token_key_public(token, pubkey);
+  cf_token_key_close(token);
+  cf_vkey_make(origin, pubkey, &vkey);
+  cf_random(mac, sizeof mac);
+  cf_secret_init(&b);
+  cf_hex_put(&b, mac, sizeof mac);
+  err = written(cf_file_replace(fd, MAC, 0600, cf_buf_str(&b)), MAC, fault);
+  cf_secret_fini(&b);
+  cf_wipe(mac, sizeof mac);
+  return err == CF_OK ? vkey_write(fd, "vkey", &vkey, fault) : err;
 }
 
 /* A crash between key and vkey leaves none. */
@@ -304,23 +351,69 @@ static enum cf_err previous_load(struct directory *d, struct cf_fault *fault)
   return err == CF_E_NOTFOUND ? CF_OK : err;
 }
 
+/* ---- creating ---- */
+
+/* A key of its own, from seed (NULL: random). */
+static enum cf_err key_make(int fd, struct cf_str origin, const uint8_t *seed,
+                            struct cf_fault *fault)
+{
+  uint8_t own[CF_SEED_N], pubkey[CF_PUBKEY_N];
+  struct cf_vkey vkey;
+  if (seed)
+    memcpy(own, seed, sizeof own);
+  else
+    cf_random(own, sizeof own);
+  enum cf_err err = cf_ed25519_public(own, pubkey);
+  if (err == CF_OK) {
+    cf_vkey_make(origin, pubkey, &vkey);
+    err = key_write(fd, &vkey, own, fault);
+  }
+  if (err == CF_OK)
+    err = vkey_write(fd, "vkey", &vkey, fault);
+  cf_wipe(own, sizeof own);
+  return err;
+}
+
+static enum cf_err directory_create(const char *place, struct cf_str origin, const uint8_t *seed,
+                                    struct cf_fault *fault)
+{
+  const char *directory = cf_signer_path(place);
+  int fd = -1;
+  if (mkdir(directory, 0700) != 0 && errno != EEXIST)
+    return cf_fail_errno(fault, CF_E_SYSTEM, directory, "the signer's directory cannot be made");
+  enum cf_err err = directory_lock(directory, &fd, fault);
+  if (err != CF_OK)
+    return err;
+  err = cf_signer_kind(place) == CF_SIGNER_TOKEN ? token_take(fd, place, origin, fault)
+                                                 : key_make(fd, origin, seed, fault);
+  if (err == CF_OK && !cf_file_sync_name(directory))
+    die_of_sync("the directory above it");
+  close(fd);
+  return fault_place(err, directory, fault);
+}
+
 static void directory_close(struct cf_signer *signer)
 {
   struct directory *d = directory_of(signer);
   if (d->fd >= 0)
     close(d->fd);
   cf_buf_fini(&signer->note);
+  cf_token_key_close(d->token);
   cf_wipe(d, sizeof *d);
   free(d);
 }
 
-static enum cf_err directory_load(struct directory *d, const char *directory, struct cf_str origin,
+static enum cf_err directory_load(struct directory *d, const char *place, struct cf_str origin,
                                   struct cf_fault *fault)
 {
+  const char *directory = cf_signer_path(place);
+  bool token = cf_signer_kind(place) == CF_SIGNER_TOKEN;
   enum cf_err err = directory_lock(directory, &d->fd, fault);
   if (err == CF_OK)
-    err = key_load(d, origin, fault);
+    err = token ? token_load(d, place, fault) : key_load(d, fault);
   if (err == CF_OK)
+    err = origin_check(d, origin, fault);
+  if (err == CF_OK && !token)
     err = vkey_mend(d, fault);
   if (err == CF_OK)
     err = state_check(d->fd, directory, fault);
@@ -337,7 +430,7 @@ static enum cf_err directory_load(struct directory *d, const char *directory, st
   return fault_place(err, directory, fault);
 }
 
-static enum cf_err directory_open(const char *directory, struct cf_str origin,
+static enum cf_err directory_open(const char *place, struct cf_str origin,
                                   struct cf_signer **signer, struct cf_fault *fault)
 {
   struct directory *d = calloc(1, sizeof *d);
@@ -346,7 +439,7 @@ static enum cf_err directory_open(const char *directory, struct cf_str origin,
   d->signer.way = &cf_signer_directory_way;
   d->fd = -1;
   cf_buf_init(&d->signer.note, CF_NOTE_MAX);
-  enum cf_err err = directory_load(d, directory, origin, fault);
+  enum cf_err err = directory_load(d, place, origin, fault);
   if (err == CF_OK)
     *signer = &d->signer;
   else
@@ -379,7 +472,14 @@ static enum cf_err note_make(const struct directory *d, const struct cf_checkpoi
   uint8_t text[CF_ORIGIN_MAX + 128];
   CF_ASSERT(text_n <= sizeof text);
   memcpy(text, b->p, text_n);
-  return cf_note_sign((struct cf_str){(const void *)text, text_n}, &d->signer.vkey, d->seed, b);
+  if (d->token == NULL)
+    return cf_note_sign((struct cf_str){(const void *)text, text_n}, &d->signer.vkey, d->seed, b);
+  uint8_t sig[CF_SIG_N];
+  enum cf_err err = cf_token_key_sign(d->token, text, text_n, sig);
+  if (err != CF_OK)
+    return err;
+  cf_note_put_signature(&d->signer.vkey, sig, b);
+  return b->err;
 }
 
 /* Another name for the note that is replaced, or a copy where the file system

@@ -10,6 +10,7 @@ export LC_ALL=C
 : "${CF_CLI:=$CF_BUILDDIR/counterfoil}"
 : "${CF_FCGI:=$CF_BUILDDIR/counterfoil.fcgi}"
 : "${CF_VERIFY:=$CF_BUILDDIR/counterfoil-verify}"
+: "${CF_SIGNER:=$CF_BUILDDIR/counterfoil-signer}"
 
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
@@ -55,6 +56,9 @@ check_apart() {
   "$CF_VERIFY" --help | help_options | sort >"$tmp/help"
   man_section doc/counterfoil-verify.1 DESCRIPTION | man_options | sort >"$tmp/man"
   same "counterfoil-verify --help" "$tmp/help" doc/counterfoil-verify.1 "$tmp/man"
+  "$CF_SIGNER" --help | help_options | sort >"$tmp/help"
+  man_section doc/counterfoil-signer.8 DESCRIPTION | man_options | sort >"$tmp/man"
+  same "counterfoil-signer --help" "$tmp/help" doc/counterfoil-signer.8 "$tmp/man"
 }
 
 check_options() {

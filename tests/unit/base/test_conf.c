@@ -227,6 +227,9 @@ START_TEST(test_words)
 }
 END_TEST
 
+#define SIGNER_IS \
+  "right is an absolute path, exec:/SOCKET, or pkcs11:token=…;object=…?module-path=/…&pin-source=/…&x-state=/DIRECTORY"
+
 /* The text of a file ("%" stands for the directory of the test), and what is
  * said of it; NULL: it is good. */
 static const struct {
@@ -260,6 +263,20 @@ static const struct {
      ":2: the signer's directory \"%/data/key\" must lie outside the data directory"},
     {"data = %/data\nsigner = %/data\n",
      ":2: the signer's directory \"%/data\" must lie outside the data directory"},
+    {"data = %/data\nsigner = exec:%/run/sock\n", NULL},
+    {"data = %/data\nsigner = exec:%/data/sock\n",
+     ":2: the signer's directory \"%/data/sock\" must lie outside the data directory"},
+    {"data = %/data\nsigner = exec:sock\n",
+     ":2: \"exec:sock\" is no value of \"signer\"; " SIGNER_IS},
+    {"data = %/data\nsigner = pkcs11:token=a;object=b?x-state=%/s\n", NULL},
+    {"data = %/data\nsigner = pkcs11:token=a;object=b?x-state=%/data/s\n",
+     ":2: the signer's directory \"%/data/s\" must lie outside the data directory"},
+    {"data = %/data\nsigner = pkcs11:token=a;object=b\n",
+     ":2: \"pkcs11:token=a;object=b\" is no value of \"signer\"; " SIGNER_IS},
+    {"data = %/data\nsigner = pkcs11:token=a?x-state=/s&pin-source=/p\n",
+     ":2: \"pkcs11:token=a?x-state=/s&pin-source=/p\" is no value of \"signer\"; " SIGNER_IS},
+    {"data = %/data\nsigner = pkcs11:token=a?pin-value=1&x-state=/s\n",
+     ":2: \"pkcs11:token=a?pin-value=1&x-state=/s\" is no value of \"signer\"; " SIGNER_IS},
     {"data = %/data\nlog = \x01\n",
      ":2: the value of \"log\" has control characters or is no UTF-8"},
 };
@@ -287,7 +304,8 @@ START_TEST(test_file)
     ck_assert_msg(err == CF_OK, "%s", fault.detail);
     ck_assert_str_eq(conf.file, temp_path("conf"));
     ck_assert_str_eq(conf.data, temp_path("data"));
-    ck_assert_str_eq(conf.signer, temp_path("data.signer"));
+    if (strstr(files[_i].text, "signer") == NULL)
+      ck_assert_str_eq(conf.signer, temp_path("data.signer"));
     cf_conf_fini(&conf);
     return;
   }

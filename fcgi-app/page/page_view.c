@@ -4,6 +4,8 @@
 
 #include "fcgi-app/page/page_view.h"
 
+#include <string.h>
+
 #include "fcgi-app/page/page_view_in.h"
 #include "fcgi-app/who/session.h"
 #include "lib/base/codec.h"
@@ -47,6 +49,10 @@ static void put_size(const struct cf_page_view *v, struct cf_buf *b)
 {
   cf_buf_put_u64(b, v->state.size);
 }
+static void put_assurance(const struct cf_page_view *v, struct cf_buf *b)
+{
+  cf_buf_puts(b, v->assurance);
+}
 static void put_sealed_size(const struct cf_page_view *v, struct cf_buf *b)
 {
   cf_buf_put_u64(b, v->checkpoint.size);
@@ -70,6 +76,7 @@ static const struct cf_view_value own_values[] = {
     {"who", put_who},
     {"form_token", put_form_token},
     {"size", put_size},
+    {"assurance", put_assurance},
     {"sealed_size", put_sealed_size},
     {"sealed_root", put_sealed_root},
     {"sealed_time", put_sealed_time},
@@ -108,6 +115,10 @@ static bool can_verify(struct cf_page_view *v, size_t i)
 {
   return i == 0 && cf_roles_have(v->who->roles, CF_ROLE_AUDITOR);
 }
+static bool is_assured(struct cf_page_view *v, size_t i)
+{
+  return i == 0 && v->assurance != NULL && strcmp(v->assurance, "signed") != 0;
+}
 static bool is_sealed(struct cf_page_view *v, size_t i)
 {
   return i == 0 && v->sealed;
@@ -118,11 +129,8 @@ static bool is_unsealed(struct cf_page_view *v, size_t i)
 }
 
 static const struct cf_view_part own_parts[] = {
-    {"can_leave", can_leave},
-    {"can_verify", can_verify},
-    {"sealed", is_sealed},
-    {"unsealed", is_unsealed},
-    {NULL, NULL},
+    {"can_leave", can_leave}, {"can_verify", can_verify}, {"sealed", is_sealed},
+    {"assured", is_assured},  {"unsealed", is_unsealed},  {NULL, NULL},
 };
 
 /* ---- sections ---- */

@@ -24,6 +24,7 @@ struct cf_page_view {
   struct cf_ledger_state state;
   bool sealed; /* there is a checkpoint */
   struct cf_checkpoint checkpoint;
+  const char *assurance; /* who else stands for it: signed, anchored, witnessed; or NULL */
   struct cf_seal seal;
   struct cf_missing missing; /* an auditor's */
   bool looked;               /* a quick look at the chain could be had, and found nothing */
@@ -35,7 +36,7 @@ struct cf_page_view {
 /* The names that a template may ask for; others are empty, and show nothing.
  *
  * Values: `origin` `message` `next`; of who is signed in: `who` `form_token`
- * `now` `size` `sealed_size` `sealed_root` `sealed_time` `problem`
+ * `now` `size` `assurance` `sealed_size` `sealed_root` `sealed_time` `problem`
  * `problem_at` `problem_detail` `rows` `cursor` `question` (the query string
  * without cursor) `question.cut` (its beginning) `form.<parameter>`; of the
  * sign (seal.h) `seal.leaves` `seal.size` `seal.newer` `seal.who` `seal.ago`
@@ -53,9 +54,9 @@ struct cf_page_view {
  * `gap.to`.
  *
  * Parts: `signed_out` `signed_in` `message` `next`; of who is signed in:
- * `can_leave` `can_verify` `sealed` `unsealed` `none` `some` `more` `paged`
- * `newest_first` `other_order` `has_question`; `filter`, each parameter of the
- * question, and `hidden`, those that no field of the form shows; `suggest`,
+ * `can_leave` `can_verify` `sealed` `unsealed` `assured` `none` `some` `more`
+ * `paged` `newest_first` `other_order` `has_question`; `filter`, each parameter
+ * of the question, and `hidden`, those that no field of the form shows; `suggest`,
  * one that asks for an exact value, in it `suggest.text` (no text is asked
  * for); `kind.<value>` (that kind is
  * chosen) `other_kind` (one that the form does not have); `at.<parameter>`

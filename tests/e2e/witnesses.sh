@@ -41,7 +41,7 @@ logged() { grep -q "$1" "$TMP/log/serve"; }
 make_ledger quorum=2 witness_interval=1s
 printf 'witness = %s\n' "${LINES[@]}" >>"$CONF"
 add_token w writer
-add_token a auditor
+add_token a auditor,reader
 serve_start
 lighttpd_front_start
 check "it serves" ready
@@ -70,6 +70,8 @@ cp "$TMP/body" "$TMP/checkpoint"
 http_as a '/v1/verify?mode=full'
 is "$(json .ok) $(json .assurance)" "true witnessed" "a verify says so"
 like "$(json '.witnesses[1].time')" '^20[0-9]{2}-' "and when"
+http_as a /
+check "and the page" grep -q 'Others have seen it: <b>witnessed</b>' "$TMP/body"
 http_as a /v1/receipts/1
 is "$(sed '1,/^$/d' "$TMP/body" | grep -c '^— w[0-9].example/w ')" 2 "a receipt has them"
 check "the third is still out of reach" state 2 unreachable

@@ -123,22 +123,22 @@ static enum cf_err out(void *context, struct cf_str bytes)
 static enum cf_err bundle_give(struct bundle *bundle, uint64_t at)
 {
   struct cf_call *call = bundle->call;
-  struct cf_bundle_ask ask = {.at = at,
-                              .seq_from = cf_query_seq_from(bundle->query),
-                              .seq_to = cf_query_seq_to(bundle->query),
-                              .complete = cf_query_is_public(bundle->query),
-                              .put_filter = put_filter,
-                              .each = each,
-                              .counted = counted,
-                              .out = out,
-                              .context = bundle,
-                              .turn = &bundle->turn};
-  enum cf_err err = cf_response_begin(call->response, 200, CF_BUNDLE_TYPE);
+  struct cf_evidence_ask ask = {.at = at,
+                                .seq_from = cf_query_seq_from(bundle->query),
+                                .seq_to = cf_query_seq_to(bundle->query),
+                                .complete = cf_query_is_public(bundle->query),
+                                .put_filter = put_filter,
+                                .each = each,
+                                .counted = counted,
+                                .out = out,
+                                .context = bundle,
+                                .turn = &bundle->turn};
+  enum cf_err err = cf_response_begin(call->response, 200, CF_EVIDENCE_TYPE);
   if (err == CF_OK)
     err = cf_response_header(call->response, "Content-Disposition",
                              CF_STR("attachment; filename=\"evidence.tar\""));
   if (err == CF_OK)
-    err = cf_bundle_write(call->app->ledger, &ask, &call->fault);
+    err = cf_evidence_write(call->app->ledger, &ask, &call->fault);
   return err == CF_OK ? pass_on(bundle) : err;
 }
 

@@ -12,7 +12,7 @@
 
 /* ---- which checkpoint ---- */
 
-static enum cf_err not_kept(struct cf_bundle *b, uint64_t above)
+static enum cf_err not_kept(struct cf_evidence *b, uint64_t above)
 {
   uint64_t at = b->ask->at, below;
   int64_t time_us;
@@ -27,7 +27,7 @@ static enum cf_err not_kept(struct cf_bundle *b, uint64_t above)
 }
 
 /* One that is kept. */
-static enum cf_err head_at(struct cf_bundle *b)
+static enum cf_err head_at(struct cf_evidence *b)
 {
   uint64_t found = UINT64_MAX;
   int64_t time_us;
@@ -42,7 +42,7 @@ static enum cf_err head_at(struct cf_bundle *b)
 
 /* The newest; what it does not cover of the question is signed now, where we
  * can. */
-static enum cf_err head_newest(struct cf_bundle *b)
+static enum cf_err head_newest(struct cf_evidence *b)
 {
   struct cf_ledger_state state;
   cf_ledger_state(b->ledger, &state);
@@ -56,7 +56,7 @@ static enum cf_err head_newest(struct cf_bundle *b)
 
 /* ---- small files ---- */
 
-static void put_query(struct cf_bundle *b, struct cf_buf *text)
+static void put_query(struct cf_evidence *b, struct cf_buf *text)
 {
   const struct cf_checkpoint *head = &b->tree.head;
   cf_buf_putc(text, '{');
@@ -75,25 +75,25 @@ static void put_query(struct cf_bundle *b, struct cf_buf *text)
   cf_buf_puts(text, b->ask->complete ? "[\"included\",\"complete\"]}\n" : "[\"included\"]}\n");
 }
 
-static enum cf_err vkey_out(struct cf_bundle *b)
+static enum cf_err vkey_out(struct cf_evidence *b)
 {
   cf_buf_reset(&b->text);
   cf_vkey_put(cf_keys_at(b->keys, b->tree.head.size), &b->text);
   cf_buf_putc(&b->text, '\n');
-  return cf_bundle_text(b, "ledger.vkey");
+  return cf_evidence_text(b, "ledger.vkey");
 }
 
-static enum cf_err query_out(struct cf_bundle *b)
+static enum cf_err query_out(struct cf_evidence *b)
 {
   cf_buf_reset(&b->text);
   put_query(b, &b->text);
-  return cf_bundle_text(b, "query.json");
+  return cf_evidence_text(b, "query.json");
 }
 
 /* ---- the whole ---- */
 
 /* The time of the tree's last record. */
-static enum cf_err mtime_find(struct cf_bundle *b)
+static enum cf_err mtime_find(struct cf_evidence *b)
 {
   enum cf_err err = cf_opening_get(&b->opening, b->view, b->tree.head.size - 1, b->fault);
   if (err == CF_OK)
@@ -101,7 +101,7 @@ static enum cf_err mtime_find(struct cf_bundle *b)
   return err;
 }
 
-static enum cf_err tiles_room(struct cf_bundle *b)
+static enum cf_err tiles_room(struct cf_evidence *b)
 {
   uint64_t tiles = (b->tree.head.size + CF_TILE_W - 1) / CF_TILE_W;
   if (tiles > CF_OFFSET_MAX)
@@ -110,7 +110,7 @@ static enum cf_err tiles_room(struct cf_bundle *b)
   return err == CF_OK ? cf_bits_new((uint32_t)tiles, &b->hashes) : err;
 }
 
-static enum cf_err bundle_open(struct cf_bundle *b)
+static enum cf_err bundle_open(struct cf_evidence *b)
 {
   enum cf_err err = b->ask->at > 0 ? head_at(b) : head_newest(b);
   if (err != CF_OK)
@@ -129,33 +129,33 @@ static enum cf_err bundle_open(struct cf_bundle *b)
   return err == CF_OK ? tiles_room(b) : err;
 }
 
-static void tiles_choose(struct cf_bundle *b)
+static void tiles_choose(struct cf_evidence *b)
 {
   for (uint32_t i = 0; i < b->entries.n; i++)
     if (cf_bits_has(&b->entries, i))
       cf_bits_set(&b->hashes, i);
   for (size_t i = 0; i < b->along.n; i++)
-    cf_bits_set(&b->hashes, (uint32_t)(cf_bundle_along(b, i) / CF_TILE_W));
+    cf_bits_set(&b->hashes, (uint32_t)(cf_evidence_along(b, i) / CF_TILE_W));
 }
 
-static enum cf_err bundle_out(struct cf_bundle *b)
+static enum cf_err bundle_out(struct cf_evidence *b)
 {
   b->writes = true;
-  enum cf_err err = cf_bundle_whole(b, "README.txt", cf_str_from(cf_bundle_readme));
+  enum cf_err err = cf_evidence_whole(b, "README.txt", cf_str_from(cf_evidence_readme));
   if (err == CF_OK)
     err = vkey_out(b);
   if (err == CF_OK)
     err = query_out(b);
   if (err == CF_OK)
-    err = cf_bundle_notes(b);
+    err = cf_evidence_notes(b);
   if (err == CF_OK)
-    err = cf_bundle_tiles(b);
+    err = cf_evidence_tiles(b);
   if (err == CF_OK)
-    err = cf_bundle_records(b);
-  return err == CF_OK ? cf_bundle_close(b) : err;
+    err = cf_evidence_records(b);
+  return err == CF_OK ? cf_evidence_close(b) : err;
 }
 
-static void bundle_init(struct cf_bundle *b)
+static void bundle_init(struct cf_evidence *b)
 {
   cf_buf_init(&b->note, CF_NOTE_MAX);
   cf_buf_init(&b->text, SIZE_MAX);
@@ -166,7 +166,7 @@ static void bundle_init(struct cf_bundle *b)
   b->next = b->above.n = UINT64_MAX;
 }
 
-static void bundle_fini(struct cf_bundle *b)
+static void bundle_fini(struct cf_evidence *b)
 {
   cf_turn_rest(b->ask->turn);
   cf_buf_fini(&b->note);
@@ -182,20 +182,20 @@ static void bundle_fini(struct cf_bundle *b)
   cf_view_put(b->view);
 }
 
-enum cf_err cf_bundle_write(struct cf_ledger *ledger, const struct cf_bundle_ask *ask,
-                            struct cf_fault *fault)
+enum cf_err cf_evidence_write(struct cf_ledger *ledger, const struct cf_evidence_ask *ask,
+                              struct cf_fault *fault)
 {
-  struct cf_bundle b = {.ledger = ledger,
-                        .ask = ask,
-                        .fault = fault,
-                        .keys = cf_ledger_keys(ledger)};
+  struct cf_evidence b = {.ledger = ledger,
+                          .ask = ask,
+                          .fault = fault,
+                          .keys = cf_ledger_keys(ledger)};
   bundle_init(&b);
   enum cf_err err = bundle_open(&b);
   if (err == CF_OK)
-    err = cf_bundle_count(&b);
+    err = cf_evidence_count(&b);
   if (err == CF_OK) {
     ask->counted(ask->context, b.rows.n);
-    cf_bundle_along_sort(&b);
+    cf_evidence_along_sort(&b);
     tiles_choose(&b);
     err = bundle_out(&b);
   }

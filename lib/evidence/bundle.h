@@ -12,10 +12,10 @@
 #include "lib/ledger/ledger.h"
 #include "lib/ledger/view.h"
 
-#define CF_BUNDLE_TYPE "application/x-tar"
+#define CF_EVIDENCE_TYPE "application/x-tar"
 
 /* What is asked, and where it goes. */
-struct cf_bundle_ask {
+struct cf_evidence_ask {
   uint64_t at;               /* the size of a kept checkpoint; 0: the newest, of all there is */
   uint64_t seq_from, seq_to; /* seq_from ≤ seq < seq_to, which may lie beyond the size */
   bool complete;             /* whether a record is chosen its leaf tells: none may be missing */
@@ -39,7 +39,7 @@ struct cf_bundle_ask {
  * read, are not what was signed, or are not what they were in the first pass;
  * the errors of each and out, of cf_ledger_seal and of reading. After an error
  * what went out is no tar. */
-CF_MUST enum cf_err cf_bundle_write(struct cf_ledger *ledger, const struct cf_bundle_ask *ask,
-                                    struct cf_fault *fault);
+CF_MUST enum cf_err cf_evidence_write(struct cf_ledger *ledger, const struct cf_evidence_ask *ask,
+                                      struct cf_fault *fault);
 
 #endif

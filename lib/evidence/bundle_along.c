@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-static enum cf_err size_add(struct cf_bundle *b, uint64_t size)
+static enum cf_err size_add(struct cf_evidence *b, uint64_t size)
 {
   cf_buf_put(&b->along.sizes, &size, sizeof size);
   b->along.n += b->along.sizes.err == CF_OK;
@@ -17,7 +17,8 @@ static enum cf_err size_add(struct cf_bundle *b, uint64_t size)
 
 /* The first kept one of at least that size; UINT64_MAX: none before the
  * bundle's own. */
-static enum cf_err kept_from(struct cf_bundle *b, uint64_t size, uint64_t *found, int64_t *hour_us)
+static enum cf_err kept_from(struct cf_evidence *b, uint64_t size, uint64_t *found,
+                             int64_t *hour_us)
 {
   int64_t time_us = 0;
   cf_buf_reset(&b->text);
@@ -29,7 +30,7 @@ static enum cf_err kept_from(struct cf_bundle *b, uint64_t size, uint64_t *found
 }
 
 /* The same of those that are the last of their hour. */
-static enum cf_err hourly_from(struct cf_bundle *b, uint64_t size, uint64_t *found)
+static enum cf_err hourly_from(struct cf_evidence *b, uint64_t size, uint64_t *found)
 {
   int64_t hour_us, next_us;
   uint64_t next = UINT64_MAX;
@@ -43,7 +44,7 @@ static enum cf_err hourly_from(struct cf_bundle *b, uint64_t size, uint64_t *fou
   return err;
 }
 
-static enum cf_err stamped_from(struct cf_bundle *b, uint64_t size, uint64_t *found)
+static enum cf_err stamped_from(struct cf_evidence *b, uint64_t size, uint64_t *found)
 {
   struct cf_stamp stamp;
   cf_stamp_init(&stamp);
@@ -53,8 +54,8 @@ static enum cf_err stamped_from(struct cf_bundle *b, uint64_t size, uint64_t *fo
   return err == CF_E_NOTFOUND ? CF_OK : err;
 }
 
-static enum cf_err cover(struct cf_bundle *b, uint64_t seq, uint64_t *covered,
-                         enum cf_err (*from)(struct cf_bundle *b, uint64_t size, uint64_t *found))
+static enum cf_err cover(struct cf_evidence *b, uint64_t seq, uint64_t *covered,
+                         enum cf_err (*from)(struct cf_evidence *b, uint64_t size, uint64_t *found))
 {
   if (seq < *covered)
     return CF_OK;
@@ -62,13 +63,13 @@ static enum cf_err cover(struct cf_bundle *b, uint64_t seq, uint64_t *covered,
   return err == CF_OK && *covered < b->tree.head.size ? size_add(b, *covered) : err;
 }
 
-enum cf_err cf_bundle_along_add(struct cf_bundle *b, uint64_t seq)
+enum cf_err cf_evidence_along_add(struct cf_evidence *b, uint64_t seq)
 {
   enum cf_err err = cover(b, seq, &b->along.hourly, hourly_from);
   return err == CF_OK ? cover(b, seq, &b->along.stamped, stamped_from) : err;
 }
 
-uint64_t cf_bundle_along(const struct cf_bundle *b, size_t i)
+uint64_t cf_evidence_along(const struct cf_evidence *b, size_t i)
 {
   uint64_t size;
   memcpy(&size, b->along.sizes.p + i * sizeof size, sizeof size);
@@ -83,15 +84,15 @@ static int compare(const void *a, const void *b)
   return x < y ? -1 : x > y;
 }
 
-void cf_bundle_along_sort(struct cf_bundle *b)
+void cf_evidence_along_sort(struct cf_evidence *b)
 {
-  struct cf_bundle_along *along = &b->along;
+  struct cf_evidence_along *along = &b->along;
   size_t n = along->n, kept = 0;
   if (n > 0)
     qsort(along->sizes.p, n, sizeof(uint64_t), compare);
   for (size_t i = 0; i < n; i++) {
-    uint64_t size = cf_bundle_along(b, i);
-    if (kept > 0 && cf_bundle_along(b, kept - 1) == size)
+    uint64_t size = cf_evidence_along(b, i);
+    if (kept > 0 && cf_evidence_along(b, kept - 1) == size)
       continue;
     memcpy(along->sizes.p + kept++ * sizeof size, &size, sizeof size);
   }

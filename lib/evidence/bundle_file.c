@@ -8,18 +8,18 @@
 
 #include "lib/base/codec.h"
 
-static enum cf_err out(struct cf_bundle *b, const struct cf_buf *bytes)
+static enum cf_err out(struct cf_evidence *b, const struct cf_buf *bytes)
 {
   return bytes->err != CF_OK ? bytes->err : b->ask->out(b->ask->context, cf_buf_str(bytes));
 }
 
-static enum cf_err changed(struct cf_bundle *b)
+static enum cf_err changed(struct cf_evidence *b)
 {
   return cf_fail(b->fault, CF_E_DAMAGED, NULL,
                  "%s is not what it was when it was measured: ask again", b->file.name);
 }
 
-enum cf_err cf_bundle_begin(struct cf_bundle *b, const char *name, uint64_t size)
+enum cf_err cf_evidence_begin(struct cf_evidence *b, const char *name, uint64_t size)
 {
   struct cf_buf header;
   cf_buf_init(&header, SIZE_MAX);
@@ -32,7 +32,7 @@ enum cf_err cf_bundle_begin(struct cf_bundle *b, const char *name, uint64_t size
   return err;
 }
 
-enum cf_err cf_bundle_put(struct cf_bundle *b, struct cf_str bytes)
+enum cf_err cf_evidence_put(struct cf_evidence *b, struct cf_str bytes)
 {
   if (bytes.n > b->file.left)
     return changed(b);
@@ -41,7 +41,7 @@ enum cf_err cf_bundle_put(struct cf_bundle *b, struct cf_str bytes)
   return b->ask->out(b->ask->context, bytes);
 }
 
-static void manifest_add(struct cf_bundle *b)
+static void manifest_add(struct cf_evidence *b)
 {
   uint8_t hash[CF_HASH_N];
   cf_sha256_end(b->file.hash, hash);
@@ -49,7 +49,7 @@ static void manifest_add(struct cf_bundle *b)
   cf_buf_putf(&b->manifest, "  %s\n", b->file.name);
 }
 
-enum cf_err cf_bundle_end(struct cf_bundle *b)
+enum cf_err cf_evidence_end(struct cf_evidence *b)
 {
   static const char zeros[CF_TAR_BLOCK];
   if (b->file.left > 0)
@@ -63,25 +63,25 @@ enum cf_err cf_bundle_end(struct cf_bundle *b)
   return err != CF_OK || n == 0 ? err : b->ask->out(b->ask->context, (struct cf_str){zeros, n});
 }
 
-enum cf_err cf_bundle_whole(struct cf_bundle *b, const char *name, struct cf_str bytes)
+enum cf_err cf_evidence_whole(struct cf_evidence *b, const char *name, struct cf_str bytes)
 {
-  enum cf_err err = cf_bundle_begin(b, name, bytes.n);
+  enum cf_err err = cf_evidence_begin(b, name, bytes.n);
   if (err == CF_OK)
-    err = cf_bundle_put(b, bytes);
-  return err == CF_OK ? cf_bundle_end(b) : err;
+    err = cf_evidence_put(b, bytes);
+  return err == CF_OK ? cf_evidence_end(b) : err;
 }
 
-enum cf_err cf_bundle_text(struct cf_bundle *b, const char *name)
+enum cf_err cf_evidence_text(struct cf_evidence *b, const char *name)
 {
-  return b->text.err == CF_OK ? cf_bundle_whole(b, name, cf_buf_str(&b->text)) : b->text.err;
+  return b->text.err == CF_OK ? cf_evidence_whole(b, name, cf_buf_str(&b->text)) : b->text.err;
 }
 
 /* It has no line of its own in what is written. */
-enum cf_err cf_bundle_close(struct cf_bundle *b)
+enum cf_err cf_evidence_close(struct cf_evidence *b)
 {
   struct cf_buf manifest = b->manifest, end;
   cf_buf_init(&b->manifest, CF_TAR_BLOCK);
-  enum cf_err err = cf_bundle_whole(b, "MANIFEST.sha256", cf_buf_str(&manifest));
+  enum cf_err err = cf_evidence_whole(b, "MANIFEST.sha256", cf_buf_str(&manifest));
   cf_buf_init(&end, SIZE_MAX);
   cf_tar_end_put(&end);
   if (err == CF_OK)

@@ -11,7 +11,7 @@
 
 /* ---- keys ---- */
 
-static enum cf_err keys_out(struct cf_bundle *b)
+static enum cf_err keys_out(struct cf_evidence *b)
 {
   char name[CF_TAR_NAME_N + 1];
   enum cf_err err = CF_OK;
@@ -20,7 +20,7 @@ static enum cf_err keys_out(struct cf_bundle *b)
     if (key->note == NULL || key->from > b->tree.head.size)
       continue;
     (void)snprintf(name, sizeof name, "keys/%llu", (unsigned long long)key->from - 1);
-    err = cf_bundle_whole(b, name, cf_str_from(key->note));
+    err = cf_evidence_whole(b, name, cf_str_from(key->note));
   }
   return err;
 }
@@ -28,29 +28,29 @@ static enum cf_err keys_out(struct cf_bundle *b)
 /* ---- a checkpoint ---- */
 
 /* The log's own note, which is b->text then, as the file of that name. */
-static enum cf_err note_out(struct cf_bundle *b, const char *name, uint64_t size)
+static enum cf_err note_out(struct cf_evidence *b, const char *name, uint64_t size)
 {
   cf_buf_reset(&b->text);
   enum cf_err err = cf_note_only(cf_buf_str(&b->note), cf_keys_at(b->keys, size), &b->text);
-  return err == CF_OK ? cf_bundle_text(b, name) : err;
+  return err == CF_OK ? cf_evidence_text(b, name) : err;
 }
 
 /* As long as b->text is its note. */
-static enum cf_err stamp_out(struct cf_bundle *b, uint64_t size, struct cf_stamp *stamp)
+static enum cf_err stamp_out(struct cf_evidence *b, uint64_t size, struct cf_stamp *stamp)
 {
   char name[CF_TAR_NAME_N + 1];
   enum cf_err err = cf_stamp_of(b->ledger, size, stamp);
   if (err != CF_OK)
     return err == CF_E_NOTFOUND ? CF_OK : err;
   (void)snprintf(name, sizeof name, "checkpoints/%llu.tsr", (unsigned long long)size);
-  err = cf_bundle_whole(b, name, cf_buf_str(&stamp->answer));
+  err = cf_evidence_whole(b, name, cf_buf_str(&stamp->answer));
   if (err != CF_OK || cf_str_eq(cf_buf_str(&stamp->note), cf_buf_str(&b->text)))
     return err;
   (void)snprintf(name, sizeof name, "checkpoints/%llu.stamped", (unsigned long long)size);
-  return cf_bundle_whole(b, name, cf_buf_str(&stamp->note));
+  return cf_evidence_whole(b, name, cf_buf_str(&stamp->note));
 }
 
-static enum cf_err cosignatures_out(struct cf_bundle *b, uint64_t size)
+static enum cf_err cosignatures_out(struct cf_evidence *b, uint64_t size)
 {
   char name[CF_TAR_NAME_N + 1];
   struct cf_buf lines;
@@ -58,13 +58,13 @@ static enum cf_err cosignatures_out(struct cf_bundle *b, uint64_t size)
   enum cf_err err = cf_cosignatures_put(cf_buf_str(&b->note), &lines);
   (void)snprintf(name, sizeof name, "checkpoints/%llu.cosignatures", (unsigned long long)size);
   if (err == CF_OK && lines.n > 0)
-    err = cf_bundle_whole(b, name, cf_buf_str(&lines));
+    err = cf_evidence_whole(b, name, cf_buf_str(&lines));
   cf_buf_fini(&lines);
   return err;
 }
 
 /* What others made of the note that was given out last. */
-static enum cf_err marks_out(struct cf_bundle *b, uint64_t size)
+static enum cf_err marks_out(struct cf_evidence *b, uint64_t size)
 {
   struct cf_stamp stamp;
   enum cf_err err = cosignatures_out(b, size);
@@ -78,7 +78,7 @@ static enum cf_err marks_out(struct cf_bundle *b, uint64_t size)
 /* ---- each of them ---- */
 
 /* The kept note of that size, with all that others added. CF_E_NOTFOUND. */
-static enum cf_err kept_get(struct cf_bundle *b, uint64_t size)
+static enum cf_err kept_get(struct cf_evidence *b, uint64_t size)
 {
   uint64_t found;
   int64_t time_us;
@@ -87,7 +87,7 @@ static enum cf_err kept_get(struct cf_bundle *b, uint64_t size)
   return err == CF_OK && found != size ? CF_E_NOTFOUND : err;
 }
 
-static enum cf_err head_out(struct cf_bundle *b)
+static enum cf_err head_out(struct cf_evidence *b)
 {
   uint64_t size = b->tree.head.size;
   enum cf_err err = note_out(b, "checkpoint", size);
@@ -100,7 +100,7 @@ static enum cf_err head_out(struct cf_bundle *b)
 }
 
 /* It is of the same tree, or it is not given. */
-static enum cf_err along_check(struct cf_bundle *b, uint64_t size)
+static enum cf_err along_check(struct cf_evidence *b, uint64_t size)
 {
   struct cf_checkpoint earlier;
   enum cf_err err = kept_get(b, size);
@@ -116,7 +116,7 @@ static enum cf_err along_check(struct cf_bundle *b, uint64_t size)
                        (unsigned long long)size);
 }
 
-static enum cf_err along_out(struct cf_bundle *b, uint64_t size)
+static enum cf_err along_out(struct cf_evidence *b, uint64_t size)
 {
   char name[CF_TAR_NAME_N + 1];
   (void)snprintf(name, sizeof name, "checkpoints/%llu", (unsigned long long)size);
@@ -126,12 +126,12 @@ static enum cf_err along_out(struct cf_bundle *b, uint64_t size)
   return err == CF_OK ? marks_out(b, size) : err;
 }
 
-enum cf_err cf_bundle_notes(struct cf_bundle *b)
+enum cf_err cf_evidence_notes(struct cf_evidence *b)
 {
   enum cf_err err = keys_out(b);
   if (err == CF_OK)
     err = head_out(b);
   for (size_t i = 0; i < b->along.n && err == CF_OK; i++)
-    err = along_out(b, cf_bundle_along(b, i));
+    err = along_out(b, cf_evidence_along(b, i));
   return err;
 }

@@ -6,7 +6,7 @@
 
 #include "lib/evidence/bundle_in.h"
 
-const char cf_bundle_readme[] =
+const char cf_evidence_readme[] =
     "EVIDENCE BUNDLE, counterfoil/v1\n"
     "\n"
     "These files show that records are in an append-only log, and, where query.json\n"

@@ -34,7 +34,7 @@ static void put_line(const struct cf_opening *o, struct cf_buf *b)
 
 static enum cf_err row(void *context, const struct cf_record *record)
 {
-  struct cf_bundle *b = context;
+  struct cf_evidence *b = context;
   enum cf_err err = cf_opening_get(&b->opening, b->view, record->seq, b->fault);
   if (err != CF_OK)
     return err;
@@ -43,14 +43,14 @@ static enum cf_err row(void *context, const struct cf_record *record)
     return b->text.err;
   cf_sha256_add(b->rows.running, b->text.p, b->text.n);
   if (b->writes)
-    return cf_bundle_put(b, cf_buf_str(&b->text));
+    return cf_evidence_put(b, cf_buf_str(&b->text));
   b->rows.n++;
   b->rows.bytes += b->text.n;
   cf_bits_set(&b->entries, (uint32_t)(record->seq / CF_TILE_W));
-  return cf_bundle_along_add(b, record->seq);
+  return cf_evidence_along_add(b, record->seq);
 }
 
-static enum cf_err each(struct cf_bundle *b, uint8_t hash[CF_HASH_N])
+static enum cf_err each(struct cf_evidence *b, uint8_t hash[CF_HASH_N])
 {
   enum cf_err err = b->ask->each(b->ask->context, b->view, b->seq_to, row, b);
   if (err == CF_OK)
@@ -58,7 +58,7 @@ static enum cf_err each(struct cf_bundle *b, uint8_t hash[CF_HASH_N])
   return err;
 }
 
-enum cf_err cf_bundle_count(struct cf_bundle *b)
+enum cf_err cf_evidence_count(struct cf_evidence *b)
 {
   uint64_t end = (b->seq_to + CF_TILE_W - 1) / CF_TILE_W;
   enum cf_err err = each(b, b->rows.hash);
@@ -67,14 +67,14 @@ enum cf_err cf_bundle_count(struct cf_bundle *b)
   return err;
 }
 
-enum cf_err cf_bundle_records(struct cf_bundle *b)
+enum cf_err cf_evidence_records(struct cf_evidence *b)
 {
   uint8_t hash[CF_HASH_N];
-  enum cf_err err = cf_bundle_begin(b, "records.ndjson", b->rows.bytes);
+  enum cf_err err = cf_evidence_begin(b, "records.ndjson", b->rows.bytes);
   if (err == CF_OK)
     err = each(b, hash);
   if (err == CF_OK)
-    err = cf_bundle_end(b);
+    err = cf_evidence_end(b);
   if (err == CF_OK && memcmp(hash, b->rows.hash, sizeof hash) != 0)
     err = cf_fail(b->fault, CF_E_DAMAGED, NULL,
                   "records are not what they were when they were counted: ask again");

@@ -9,7 +9,7 @@
 
 #include "lib/base/codec.h"
 
-static enum cf_err untrue(struct cf_bundle *b, const struct cf_tile *tile, enum cf_err err)
+static enum cf_err untrue(struct cf_evidence *b, const struct cf_tile *tile, enum cf_err err)
 {
   if (err != CF_E_PROOF && (err != CF_E_DAMAGED || b->fault->detail[0] != '\0'))
     return err;
@@ -19,7 +19,7 @@ static enum cf_err untrue(struct cf_bundle *b, const struct cf_tile *tile, enum 
 }
 
 /* That tile of the tree; its width is 0 where there is none. */
-static struct cf_tile tile_of(const struct cf_bundle *b, unsigned level, uint64_t n)
+static struct cf_tile tile_of(const struct cf_evidence *b, unsigned level, uint64_t n)
 {
   uint64_t nodes = level < 8 ? b->tree.head.size >> (CF_TILE_H * level) : 0;
   uint64_t left = nodes > n * CF_TILE_W ? nodes - n * CF_TILE_W : 0;
@@ -28,16 +28,16 @@ static struct cf_tile tile_of(const struct cf_bundle *b, unsigned level, uint64_
                           .width = left < CF_TILE_W ? (unsigned)left : CF_TILE_W};
 }
 
-static enum cf_err tile_out(struct cf_bundle *b, const struct cf_tile *tile, struct cf_str bytes)
+static enum cf_err tile_out(struct cf_evidence *b, const struct cf_tile *tile, struct cf_str bytes)
 {
   char room[CF_TAR_NAME_N + 1];
   struct cf_buf path;
   cf_buf_fixed(&path, room, sizeof room);
   cf_tile_path_put(&path, tile->entries, tile->level, tile->n, tile->width);
-  return path.err == CF_OK ? cf_bundle_whole(b, cf_buf_cstr(&path), bytes) : path.err;
+  return path.err == CF_OK ? cf_evidence_whole(b, cf_buf_cstr(&path), bytes) : path.err;
 }
 
-static enum cf_err hashes_out(struct cf_bundle *b, const struct cf_tile *tile)
+static enum cf_err hashes_out(struct cf_evidence *b, const struct cf_tile *tile)
 {
   uint8_t hashes[CF_TILE_W][CF_HASH_N];
   enum cf_err err = cf_tree_prove_tile(&b->tree, tile, hashes[0]);
@@ -49,7 +49,7 @@ static enum cf_err hashes_out(struct cf_bundle *b, const struct cf_tile *tile)
 /* ---- levels above the leaves ---- */
 
 /* Those above the tiles of leaf hashes that belong to it, and the last one. */
-static enum cf_err level_out(struct cf_bundle *b, unsigned level)
+static enum cf_err level_out(struct cf_evidence *b, unsigned level)
 {
   uint64_t last = UINT64_MAX;
   struct cf_tile tile;
@@ -66,7 +66,7 @@ static enum cf_err level_out(struct cf_bundle *b, unsigned level)
   return err == CF_OK && tile.width > 0 && tile.n != last ? hashes_out(b, &tile) : err;
 }
 
-static enum cf_err levels_out(struct cf_bundle *b)
+static enum cf_err levels_out(struct cf_evidence *b)
 {
   unsigned level = 0;
   enum cf_err err = CF_OK;
@@ -79,7 +79,7 @@ static enum cf_err levels_out(struct cf_bundle *b)
 
 /* ---- leaves ---- */
 
-static enum cf_err leaf_put(struct cf_bundle *b, uint64_t seq)
+static enum cf_err leaf_put(struct cf_evidence *b, uint64_t seq)
 {
   size_t at = b->leaves.n;
   uint8_t length[2];
@@ -99,7 +99,7 @@ static enum cf_err leaf_put(struct cf_bundle *b, uint64_t seq)
 }
 
 /* The hash of the leaf in front of the tile. */
-static enum cf_err prev_find(struct cf_bundle *b, uint64_t first)
+static enum cf_err prev_find(struct cf_evidence *b, uint64_t first)
 {
   if (b->next == first)
     return CF_OK;
@@ -108,7 +108,7 @@ static enum cf_err prev_find(struct cf_bundle *b, uint64_t first)
 }
 
 /* Make the leaves of a tile of their records, and their hashes. */
-static enum cf_err leaves_make(struct cf_bundle *b, const struct cf_tile *tile,
+static enum cf_err leaves_make(struct cf_evidence *b, const struct cf_tile *tile,
                                uint8_t hashes[CF_TILE_W][CF_HASH_N])
 {
   enum cf_err err = prev_find(b, tile->n * CF_TILE_W);
@@ -123,7 +123,7 @@ static enum cf_err leaves_make(struct cf_bundle *b, const struct cf_tile *tile,
 }
 
 /* The hash of a full tile of leaf hashes, as a proved tile above has it. */
-static enum cf_err above_get(struct cf_bundle *b, uint64_t n, uint8_t hash[CF_HASH_N])
+static enum cf_err above_get(struct cf_evidence *b, uint64_t n, uint8_t hash[CF_HASH_N])
 {
   struct cf_tile tile = tile_of(b, 1, n / CF_TILE_W);
   enum cf_err err = CF_OK;
@@ -139,7 +139,7 @@ static enum cf_err above_get(struct cf_bundle *b, uint64_t n, uint8_t hash[CF_HA
 }
 
 /* Are those the leaves that were signed? */
-static enum cf_err leaves_check(struct cf_bundle *b, const struct cf_tile *tile,
+static enum cf_err leaves_check(struct cf_evidence *b, const struct cf_tile *tile,
                                 const uint8_t hashes[CF_TILE_W][CF_HASH_N])
 {
   uint8_t proved[CF_TILE_W][CF_HASH_N], root[CF_HASH_N];
@@ -159,7 +159,7 @@ static enum cf_err leaves_check(struct cf_bundle *b, const struct cf_tile *tile,
   return err;
 }
 
-static enum cf_err leaves_out(struct cf_bundle *b, struct cf_tile tile)
+static enum cf_err leaves_out(struct cf_evidence *b, struct cf_tile tile)
 {
   uint8_t hashes[CF_TILE_W][CF_HASH_N];
   enum cf_err err = leaves_make(b, &tile, hashes);
@@ -171,7 +171,7 @@ static enum cf_err leaves_out(struct cf_bundle *b, struct cf_tile tile)
   return err == CF_OK ? tile_out(b, &tile, cf_buf_str(&b->leaves)) : err;
 }
 
-enum cf_err cf_bundle_tiles(struct cf_bundle *b)
+enum cf_err cf_evidence_tiles(struct cf_evidence *b)
 {
   enum cf_err err = levels_out(b);
   for (uint32_t i = 0; i < b->hashes.n && err == CF_OK; i++) {

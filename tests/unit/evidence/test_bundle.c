@@ -85,17 +85,17 @@ static enum cf_err out(void *context, struct cf_str bytes)
 static enum cf_err bundle(uint64_t at, bool complete)
 {
   struct cf_fault fault = {.at = ""};
-  const struct cf_bundle_ask ask = {.at = at,
-                                    .seq_from = asked.from,
-                                    .seq_to = asked.to,
-                                    .complete = complete,
-                                    .put_filter = put_filter,
-                                    .each = each,
-                                    .counted = counted,
-                                    .out = out};
+  const struct cf_evidence_ask ask = {.at = at,
+                                      .seq_from = asked.from,
+                                      .seq_to = asked.to,
+                                      .complete = complete,
+                                      .put_filter = put_filter,
+                                      .each = each,
+                                      .counted = counted,
+                                      .out = out};
   asked.passes = 0;
   cf_buf_reset(&tar);
-  enum cf_err err = cf_bundle_write(stage_ledger, &ask, &fault);
+  enum cf_err err = cf_evidence_write(stage_ledger, &ask, &fault);
   ck_assert(err == CF_OK || fault.detail[0] != '\0');
   return err;
 }

@@ -5,6 +5,8 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/servers.sh"
 
+: "${CF_VERIFY:=$CF_BUILDDIR/counterfoil-verify}"
+
 begin evidence
 VERIFY=(python3 "$CF_SRCDIR/tests/e2e/evidence_verify.py")
 TAMPER=(python3 "$CF_SRCDIR/tests/e2e/evidence_tamper.py")
@@ -94,6 +96,9 @@ holds "a small range" "$TMP/bundle" "$KEY"
 "${TAMPER[@]}" "$TMP/bundle" "${VERIFY[@]}" >"$TMP/out" 2>&1
 is "$?" 0 "no change is taken: $(tail -n 1 "$TMP/out")" || cat "$TMP/out"
 
+"${TAMPER[@]}" "$TMP/bundle" "$CF_VERIFY" --vkey "$KEY" >"$TMP/out" 2>&1
+is "$?" 0 "nor does counterfoil-verify take one: $(tail -n 1 "$TMP/out")" || cat "$TMP/out"
+
 # ---- its mark
 
 http_as reader "/v1/events?kind=access&action=evidence&limit=all&format=ndjson&trailer=0&order=asc"
@@ -109,6 +114,7 @@ while read -r proves question; do
   http_as auditor "/v1/evidence?at=$AT&$question"
   unpack "$TMP/body"
   holds "$question" "$TMP/bundle" "$KEY"
+  check "and counterfoil-verify says so, too" "$CF_VERIFY" --vkey "$KEY" "$TMP/bundle"
   is "$(query '.proves | join(",")')" "$proves" "it proves so much"
   check "of $(wc -l <"$TMP/want") records, which are those that a query finds" diff -q "$TMP/want" <(jq .seq "$TMP/bundle/records.ndjson")
 done <<'END'

@@ -12,7 +12,7 @@
 #   write_report FILE                 medians, spreads and ratios as JSON (report.jq)
 #
 # A verb measures one thing once and names its figures. Those of a peer: prepare, ingest PART CONNECTIONS, single CONNECTIONS, lines,
-# size, page QUESTION, anew, export FORMAT, verify MODE, receipt CONNECTIONS, cold QUESTION, kill, memory; each has those that make sense for it. What a peer
+# size, page QUESTION, anew, export FORMAT, evidence, verify MODE, receipt CONNECTIONS, cold QUESTION, kill, memory; each has those that make sense for it. What a peer
 # spawns ends with the run, by its own pid.
 . "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.sh"
 . "$lib/servers.sh"

@@ -82,6 +82,7 @@ ends() { # what ends a server and starts it again
 streams() {
   in_turn export ndjson
   in_turn export csv
+  in_turn evidence
   in_turn verify full
   in_turn verify deep
   in_turn receipt 1

@@ -190,6 +190,15 @@ counterfoil_export() {
   figure "export.$1" "$(calc %.0f "$lines / $TOOK")"
 }
 
+# All of it; that it ends well tells that it is whole.
+evidence_take() { curl -q -sS --noproxy '*' -f -H @"$TMP/token.auditor" "$URL/v1/evidence" | tar -xOf - query.json >"$TMP/query"; }
+
+counterfoil_evidence() {
+  timed evidence_take || wrong "asking for evidence failed"
+  [ "$(jq .count "$TMP/query")" -ge "$TAKEN" ] || wrong "the bundle holds too little: $(head -c 300 "$TMP/query")"
+  figure evidence "$(calc %.0f "$(jq .count "$TMP/query") / $TOOK")"
+}
+
 counterfoil_verify() { # counterfoil_verify MODE
   local leaves before key=verify
   [ "$1" = full ] || key=$1

@@ -228,7 +228,9 @@ static enum cf_err lines_fill(struct cf_parcel_lines *lines)
 
 enum cf_err cf_parcel_lines_next(struct cf_parcel_lines *lines, struct cf_str *line, bool *more)
 {
-  struct cf_str left = cf_str_behind(cf_buf_str(&lines->text), lines->given);
+  struct cf_str left = {"", 0};
+  if (lines->text.n > 0)
+    left = cf_str_behind(cf_buf_str(&lines->text), lines->given);
   const char *end;
   *more = left.n > 0 || lines->stream.left > 0;
   if (!*more)

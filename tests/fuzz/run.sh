@@ -5,7 +5,7 @@
 # New inputs go to BUILDDIR/fuzz-TARGET/corpus; what crashes it is left in BUILDDIR/fuzz-TARGET.
 set -euo pipefail
 
-[ $# -ge 2 ] || { echo "usage: run.sh cosignature|event|logline|pages|record|records|request|segment|signer SECONDS [BUILDDIR]" >&2; exit 2; }
+[ $# -ge 2 ] || { echo "usage: run.sh bundle|cosignature|event|logline|note|pages|receipt|record|records|request|segment|signer SECONDS [BUILDDIR]" >&2; exit 2; }
 command -v "${CLANG:-clang}" >/dev/null || { echo "no ${CLANG:-clang}: apt-get install clang libclang-rt-dev" >&2; exit 2; }
 target=$1
 seconds=$2
@@ -35,7 +35,11 @@ case $target in
     sources=("$root"/lib/{index,proof,segment,ledger,query,evidence,output}/*.c "$root"/fcgi-app/{http,who,page,routes}/*.c)
     libs=(-ldb-5.3 -lz)
     ;;
-  signer) sources=("$root"/lib/proof/*.c) ;;
+  bundle)
+    sources=("$root"/lib/proof/*.c)
+    max_len=65536 # tars
+    ;;
+  note | receipt | signer) sources=("$root"/lib/proof/*.c) ;;
   segment)
     sources=("$root"/lib/{index,segment}/*.c)
     libs=(-ldb-5.3)

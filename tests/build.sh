@@ -18,8 +18,8 @@ plan() {
   check "what has none is not" [ "$(grep -c 'base/buf\.c' "$TMP/plan")" = 0 ]
 }
 
-configure_in() { # configure_in DIRECTORY SOURCES PREFIX
-  (cd "$1" && "$2/configure" -C --prefix="$3" --sysconfdir="$3/etc") >"$TMP/log/configure" 2>&1 || die "configure in $1: $(tail -n 5 "$TMP/log/configure")"
+configure_in() { # configure_in DIRECTORY SOURCES PREFIX [OPTIONS…]
+  (cd "$1" && "$2/configure" -C --prefix="$3" --sysconfdir="$3/etc" "${@:4}") >"$TMP/log/configure" 2>&1 || die "configure in $1: $(tail -n 5 "$TMP/log/configure")"
 }
 make_in() { own_make -C "$1" "$jobs" "${@:2}" >"$TMP/log/make" 2>&1 || die "make ${*:2} in $1: $(tail -n 5 "$TMP/log/make")"; }
 
@@ -30,13 +30,22 @@ built() {
   cp -a "$TMP/src" "$TMP/within"
   mkdir -p "$TMP/beside/a/b"
   configure_in "$TMP/within" . /usr
-  configure_in "$TMP/beside/a/b" ../../../src /usr
+  configure_in "$TMP/beside/a/b" ../../../src /usr --enable-static-verify
   make_in "$TMP/within" all
   make_in "$TMP/beside/a/b" all
   for program in counterfoil counterfoil.fcgi; do
     check "$program: two builds are equal" cmp "$TMP/within/$program" "$TMP/beside/a/b/$program"
     check "$program: nothing of where it was built" [ "$(grep -caF "$TMP" "$TMP/within/$program")" = 0 ]
   done
+}
+
+# What is handed to an auditor runs wherever there is a kernel.
+static() {
+  local program=$TMP/beside/a/b/counterfoil-verify
+  like "$(ldd "$program" 2>&1)" "statically linked|not a dynamic executable" "counterfoil-verify is linked statically where that was asked for"
+  check "and needs no library" [ -z "$(objdump -p "$program" | awk '$1 == "NEEDED"')" ]
+  like "$("$program" --version)" "^counterfoil-verify [0-9]" "and runs"
+  check "and is not, where it was not" [ -n "$(objdump -p "$TMP/within/counterfoil-verify" | awk '$1 == "NEEDED"')" ]
 }
 
 # The way of the README: built with one set of directories for the demo, configured with another, installed.
@@ -58,5 +67,5 @@ moved() {
 
 begin build
 plan
-! long || { built && moved; }
+! long || { built && static && moved; }
 finish

@@ -229,7 +229,7 @@ static unsigned files_at_a_time(uint64_t leaves, unsigned wanted)
   struct cf_verify_source source = vl_source(&L);
   struct cf_verify_job deep = {.mode = CF_VERIFY_DEEP,
                                .head = cf_str_from(L.head),
-                               .vkey = &L.vkey,
+                               .keys = keys(),
                                .workers = 3,
                                .indexed_at_once = leaves};
   struct cf_fault fault = {.at = ""};

@@ -56,9 +56,9 @@ struct cf_page_view {
  * Parts: `signed_out` `signed_in` `message` `next`; of who is signed in:
  * `can_leave` `can_verify` `sealed` `unsealed` `assured` `none` `some` `more`
  * `paged` `newest_first` `other_order` `has_question`; `filter`, each parameter
- * of the question, and `hidden`, those that no field of the form shows; `suggest`,
- * one that asks for an exact value, in it `suggest.text` (no text is asked
- * for); `kind.<value>` (that kind is
+ * of the question, and `hidden`, those that no field of the form shows;
+ * `suggest`, one that asks for an exact value, in it `suggest.text` (no text is
+ * asked for); `kind.<value>` (that kind is
  * chosen) `other_kind` (one that the form does not have); `at.<parameter>`
  * (the problem is there) `elsewhere` (it is, and no field has that name)
  * `damaged`, a range; in a range `range.before` `range.after` (the question

@@ -29,6 +29,23 @@ static void put_errors(struct cf_buf *b, const struct cf_verify_result *r)
                 (unsigned long long)r->errors_total);
 }
 
+/* What is no fault of the chain. */
+static void put_findings(struct cf_buf *b, const struct cf_verify_result *r)
+{
+  for (size_t i = 0; i < r->findings_n; i++) {
+    const struct cf_verify_finding *f = &r->findings[i];
+    cf_buf_putf(b, "  %s of ", cf_verdict_name(f->verdict));
+    cf_show_put(b, cf_str_from(f->source), CF_SHOW_TERMINAL);
+    cf_buf_putf(b, ": source_seq %llu to %llu is missing\n", (unsigned long long)f->gap.from,
+                (unsigned long long)f->gap.to);
+  }
+  if (r->findings_total > r->findings_n)
+    cf_buf_putf(b, "  … %llu gaps in all, of each source the newest\n",
+                (unsigned long long)r->findings_total);
+  if (r->findings_total > 0 && !r->findings_exact)
+    cf_buf_puts(b, "  not all records are known: what is missing may be among them\n");
+}
+
 static void put_summary(struct cf_buf *b, const struct cf_apart *apart)
 {
   const struct cf_verify_result *r = apart->result;
@@ -59,6 +76,7 @@ bool cf_apart_say(const struct cf_apart *apart)
     cf_verify_json_put(&b, apart->result, &saying);
   } else {
     put_errors(&b, apart->result);
+    put_findings(&b, apart->result);
     put_summary(&b, apart);
   }
   bool said = b.err == CF_OK && fwrite(b.p, 1, b.n, stdout) == b.n && fflush(stdout) == 0;

@@ -107,6 +107,8 @@ static void put_findings(struct cf_buf *b, const struct cf_json *doc)
   if (member_number(doc, "findings_total", &total) && total > cf_json_count(findings))
     cf_buf_putf(b, "  … %llu gaps in all; `counterfoil gaps` lists them by source\n",
                 (unsigned long long)total);
+  if (total > 0 && !is_true(doc, "findings_exact"))
+    cf_buf_puts(b, "  not all records are known: what is missing may be among them\n");
 }
 
 static void put_summary(struct cf_buf *b, const struct cf_json *doc, const char *mode, bool kept)

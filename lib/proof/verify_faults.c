@@ -155,6 +155,13 @@ void cf_run_take_result(struct cf_verify_run *run, const struct cf_verify_result
       error_add(run, &part->errors[i]);
   r->errors_total += part->errors_untold;
   r->errors_untold += part->errors_untold;
+  if (!part->findings_sought) /* only a walk over all can tell what is missing */
+    return;
+  r->findings_sought = true;
+  r->findings_exact = part->findings_exact;
+  r->findings_n = part->findings_n;
+  r->findings_total = part->findings_total;
+  memcpy(r->findings, part->findings, sizeof r->findings);
 }
 
 /* ---- a tile's ---- */

@@ -62,6 +62,15 @@ says 'web: 1570 records, source_seq 1 to 80, began again 1 times: 10 missing in 
 run "a source that is not there" 0 gaps --config "$CONF" --source nobody
 says 'no source counts its events' "is said"
 
+# ---- a stranger's verifier
+
+run "all of it as evidence" 0 evidence --config "$CONF" -o "$TMP/all.tar" seq_from=0
+cp "${CF_VERIFY:-$CF_BUILDDIR/counterfoil-verify}" "$TMP/bin/"
+"$TMP/bin/counterfoil-verify" "$TMP/all.tar" >"$TMP/out"
+says 'SOURCE_GAP of web: source_seq 701 to 710 is missing' "says so too"
+"$TMP/bin/counterfoil-verify" --json "$TMP/all.tar" >"$TMP/out"
+is "$(jq -r '"\(.ok) \(.findings_total) \(.findings_exact)"' "$TMP/out")" "true 200 true" "by the leaves alone"
+
 # ---- another process
 
 stop "$LIGHTTPD"

@@ -5,11 +5,13 @@
 # Fetches the verifiers from their registries (strangers.sh). CF_SEED repeats a run's records.
 . "$(dirname "$0")/../e2e/lib.sh"
 . "$lib/servers.sh"
+. "$(dirname "$0")/kit.sh"
 . "$(dirname "$0")/strangers.sh"
 
 EVENTS=70000
 EARLY=30000 # events when the early checkpoint was kept
 ONE=34567   # the record that tamperings are about: the eighth of tile 135
+SEQS=(0 256 "$ONE" 65536 69999)
 RANDOM=${CF_SEED:-$RANDOM}
 
 # ---- a ledger that grows
@@ -25,16 +27,6 @@ fill() { # fill FROM TO: these sample events
   is "$(jq -s 'map(.accepted) | add' "$TMP/answers")" $(($2 - $1)) "$(($2 - $1)) events are taken"
 }
 
-signed() { # signed SIZE: the newest checkpoint has so many records or more; it is $TMP/body
-  local end=$((SECONDS + PATIENCE))
-  while [ "$SECONDS" -le "$end" ]; do
-    http /checkpoint
-    if [ "$STATUS" = 200 ] && [ "$(sed -n 2p "$TMP/body")" -ge "$1" ]; then return 0; fi
-    sleep 0.1
-  done
-  die "no checkpoint of $1 records: $(cat "$TMP/body")"
-}
-
 serve_and_front() {
   serve_start
   lighttpd_front_start
@@ -42,39 +34,7 @@ serve_and_front() {
 
 restart() { stop "$LIGHTTPD" && stop "$SERVE" || fail "a server had to be killed"; "$@"; serve_and_front; }
 
-vkey_of() { grep -oE '[^ ]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+' "$1" | head -n 1; }
-
-# ---- what readers keep of it
-
-records() { # those at borders, the one, and a dozen by chance
-  local i
-  printf '%d\n' 0 1 255 256 "$ONE" 65535 65536 $(($1 - 1))
-  for ((i = 0; i < 12; i++)); do echo $(((RANDOM * 32768 + RANDOM) % $1)); done
-}
-
-receipts() { # receipts DIR
-  local seq
-  mkdir "$1"
-  for seq in 0 256 "$ONE" 65536 69999; do
-    http_as auditor "/v1/receipts/$seq"
-    [ "$STATUS" = 200 ] || die "no receipt: $STATUS $(head -c 300 "$TMP/body")"
-    cp "$TMP/body" "$1/$seq.tlog-proof"
-  done
-}
-
-keep() { # keep SITE-DIRECTORY KIT: of the newest checkpoint
-  mkdir -p "$1" "$2"
-  cp "$TMP/vkey" "$2/vkey"
-  cp "$TMP/early" "$2/early"
-  signed "$EVENTS"
-  cp "$TMP/body" "$1/checkpoint"
-  ln -s "$1/checkpoint" "$2/checkpoint"
-  SIZE=$(sed -n 2p "$1/checkpoint")
-  records "$SIZE" >"$2/records"
-  receipts "$2/receipts"
-  http_as auditor "/v1/proofs/consistency?first=$(sed -n 2p "$TMP/early")&second=$SIZE"
-  cp "$TMP/body" "$2/consistency.json"
-}
+# ---- what was saved
 
 tile_names() { # every tile of a tree of so many leaves, below 256000
   awk -v size="$1" 'BEGIN {
@@ -90,6 +50,15 @@ save_tiles() { # save_tiles DIRECTORY SIZE
   tile_names "$2" | sed "s|.*|url = \"$URL/&\"\noutput = \"$1/&\"|" >"$TMP/tiles.curl"
   curl -q -sSf --noproxy '*' --create-dirs -K "$TMP/tiles.curl" 2>>"$TMP/log/curl" || die "tiles: $(tail -n 2 "$TMP/log/curl")"
   chmod -R a+rX "$1" # curl's directories are not for others
+}
+
+# A bundle of evidence as a site: its paths are a ledger's own.
+bundle_kept() { # bundle_kept SITE KIT
+  http_as auditor "/v1/evidence?seq_from=$((ONE - 300))&seq_to=$((ONE + 300))"
+  [ "$STATUS" = 200 ] || die "no bundle: $STATUS $(head -c 300 "$TMP/body")"
+  mkdir -p "$1" "$2"
+  tar -xf "$TMP/body" -C "$1" && cp "$1/ledger.vkey" "$2/vkey" && cp "$1/checkpoint" "$2/early" || die "the bundle's files"
+  seq $((ONE - 300)) 7 $((ONE + 299)) >"$2/records"
 }
 
 # ---- files, served as they are
@@ -227,7 +196,8 @@ restart backup
 fill "$EARLY" "$EVENTS"
 fork_made
 
-keep "$TMP/live" "$TMP/live.kit"
+signed "$EVENTS"
+keep "$TMP/live" "$TMP/live.kit" "${SEQS[@]}"
 WHAT="a live ledger of $SIZE records, $EARLY of them before a restart"
 # shellcheck disable=SC2086 # names
 accepted "$URL" "$TMP/live.kit" $STRANGERS
@@ -235,10 +205,16 @@ http -H 'Accept-Encoding: gzip' /tile/entries/135
 is "$STATUS $(header Content-Encoding)" "200 gzip" "bundles of entries come packed to who takes them so"
 
 mkdir "$TMP/saved"
-keep "$TMP/saved" "$TMP/kit"
+signed "$EVENTS"
+keep "$TMP/saved" "$TMP/kit" "${SEQS[@]}"
 save_tiles "$TMP/saved" "$SIZE"
+LIVE=$URL
 server_start static write_static lighttpd -D -f "$TMP/conf/static.conf"
 STATIC=$SITE
+URL=$LIVE
+WHAT="the files of a bundle"
+bundle_kept "$TMP/saved/bundle" "$TMP/bundle.kit"
+accepted "$STATIC/bundle" "$TMP/bundle.kit" mod-note mod-tlog formats
 WHAT="files that were saved of $SIZE records"
 # shellcheck disable=SC2086 # names
 accepted "$STATIC" "$TMP/kit" $STRANGERS

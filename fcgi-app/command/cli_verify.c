@@ -45,9 +45,11 @@ static int verify_run(struct cf_cli *cli)
     return CF_EXIT_UNKNOWN;
   if ((cf_cli_value(cli, "size") == NULL) != (cf_cli_value(cli, "root") == NULL))
     return cf_cli_usage(cli, "--size and --root belong together");
-  if (previous != (cli->args_n > 0))
-    return cf_cli_usage(
-        cli, "--previous and the data directories of the ledgers before belong together");
+  if (!previous && cli->args_n > 0)
+    return cf_cli_usage(cli, "%s is too much; say: counterfoil verify, or --previous %s",
+                        cli->args[0], cli->args[0]);
+  if (previous && cli->args_n == 0)
+    return cf_cli_usage(cli, "--previous needs the data directories of the ledgers before");
   enum cf_err err = cf_cli_open_for_reading(cli);
   if (err != CF_OK)
     return cf_cli_fail(cli, err);

@@ -83,7 +83,7 @@ says 'Signature Verified Successfully' "and say so"
 for change in checkpoint tile/entries/004 records.ndjson; do
   rm -rf "$TMP/changed"
   cp -r "$TMP/bundle" "$TMP/changed"
-  printf x | dd of="$TMP/changed/$change" bs=1 seek=40 conv=notrunc status=none
+  printf '!' | dd of="$TMP/changed/$change" bs=1 seek=40 conv=notrunc status=none
   (cd "$TMP/changed" && sh -e "$TMP/commands") >"$TMP/out" 2>&1
   check "they find a change of $change" [ $? != 0 ]
 done

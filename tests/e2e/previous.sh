@@ -87,7 +87,7 @@ run_conf "more is lost than was said" 1 verify --read-only --previous "$DATA"
 says "lost: records [0-9]* to $((was - 1)) of $(origin first); record [0-9] behind it tells of [0-9]" "and that is told"
 run_conf "nothing in its place" 2 verify --read-only --previous "$TMP/none"
 run_conf "no directory" 2 verify --previous
-complains 'belong together' "is said"
+complains '--previous needs the data directories' "is said"
 run_conf "a directory without it" 2 verify "$DATA"
 check "no copy stays behind" [ -z "$(ls "$TMPDIR")" ]
 finish

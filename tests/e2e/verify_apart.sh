@@ -143,7 +143,11 @@ changed() {
   verify "$2 changed at $3" 1 --vkey "$TMP/vkey" --json "$TMP/changed"
   is "$(errors)" "$1" "is told as that"
 }
-changed "CHECKPOINT_SIGNATURE ROOT_MISMATCH" checkpoint 40
+rm -rf "$TMP/changed"
+cp -r "$TMP/saved" "$TMP/changed"
+sed -i '3{s/^A/B/;t;s/^./A/}' "$TMP/changed/checkpoint"
+verify "another root" 1 --vkey "$TMP/vkey" --json "$TMP/changed"
+is "$(errors)" "CHECKPOINT_SIGNATURE ROOT_MISMATCH" "is told as that"
 source=$(grep -abo '"source":"test"' "$TMP/saved/tile/entries/001" | sed -n '5s/:.*//p')
 changed "LEAF_HASH LINK_BROKEN" tile/entries/001 $((source + 10))
 changed "LEAF_HASH ROOT_MISMATCH TILE_MISMATCH" tile/0/001 1

@@ -225,6 +225,7 @@ static void check_question(struct cf_str described)
   while (described.n > 0) {
     const struct cf_query_own own[] = {{"format", take_any, NULL},
                                        {"trailer", take_any, NULL},
+                                       {"at", take_any, NULL},
                                        {NULL, NULL, NULL}};
     struct cf_query *query = NULL;
     struct cf_fault fault = {{0}, {0}};

@@ -77,7 +77,9 @@ static void put_source(struct cf_buf *b, const struct cf_json *source)
     cf_buf_putf(b, ", began again %llu times", (unsigned long long)number_of(source, "restarts"));
   if (number_of(source, "repeats") > 0)
     cf_buf_putf(b, ", %llu repeats", (unsigned long long)number_of(source, "repeats"));
-  cf_buf_puts(b, is_true(source, "exact") ? ": " : ": at most ");
+  cf_buf_puts(b, missing == COUNT_MAX       ? ": at least "
+                 : is_true(source, "exact") ? ": "
+                                            : ": at most ");
   if (missing == 0)
     cf_buf_puts(b, "0 missing");
   else

@@ -11,7 +11,7 @@
 #include "lib/base/codec.h"
 #include "lib/base/die.h"
 
-#define VALUE_MAX   ((UINT64_C(1) << 53) - 1)
+#define VALUE_MAX   CF_PRODUCER_MISSING_MAX
 #define START_MAX   1 /* counters begin at 0 or 1 */
 #define SPANS_FIRST 4
 
@@ -213,11 +213,17 @@ static void span_remove(struct cf_producers *p, struct source *s, size_t i)
   p->spans--;
 }
 
+/* Runs of hostile sources may lack more than a JSON number can say. */
+static uint64_t missing_add(uint64_t missing, uint64_t more)
+{
+  return more < CF_PRODUCER_MISSING_MAX - missing ? missing + more : CF_PRODUCER_MISSING_MAX;
+}
+
 /* Keep the gap among the newest of those that are only counted. */
 static void gap_keep(struct source *s, uint64_t from, uint64_t to)
 {
   s->gaps++;
-  s->missing += to - from + 1;
+  s->missing = missing_add(s->missing, to - from + 1);
   if (s->olds == CF_PRODUCER_GAPS) {
     memmove(s->old, s->old + 1, (CF_PRODUCER_GAPS - 1) * sizeof *s->old);
     s->olds--;
@@ -229,7 +235,8 @@ static void gap_keep(struct source *s, uint64_t from, uint64_t to)
 static void gap_blur(struct cf_producers *p, struct source *s)
 {
   gap_keep(s, s->span[0].to + 1, s->span[1].from - 1);
-  s->blurred = s->span[1].from;
+  if (s->span[1].from > s->blurred)
+    s->blurred = s->span[1].from;
   s->span[1].from = s->span[0].from;
   span_remove(p, s, 0);
 }
@@ -277,12 +284,18 @@ static void run_end(struct cf_producers *p, struct source *s)
   s->restarts++;
 }
 
-/* A value of the run. Where gaps were let go, what is there is not known. */
+/* Where gaps were let go, what is there is not known, but for the lowest. */
+static bool is_blurred(const struct source *s, uint64_t value)
+{
+  return value < s->blurred && is_there(s, value) && value != s->span[0].from;
+}
+
+/* A value of the run. */
 static void value_take(struct cf_producers *p, struct source *s, uint64_t value)
 {
   if (!is_there(s, value))
     value_put(p, s, value);
-  else if (value < s->blurred)
+  else if (is_blurred(s, value))
     s->exact = false;
   else
     s->repeats++;
@@ -309,10 +322,12 @@ static void value_add(struct cf_producers *p, struct source *s, uint64_t value)
   if (s->waits)
     wait_end(p, s, value);
   s->waits = may_begin(s, value);
-  if (s->waits)
-    s->first = value;
-  else
+  if (!s->waits) {
     value_take(p, s, value);
+    return;
+  }
+  s->first = value;
+  s->exact = s->exact && !is_blurred(s, value);
 }
 
 enum cf_err cf_producers_add(struct cf_producers *producers, const struct cf_produced *produced)
@@ -370,10 +385,10 @@ void cf_producers_get(const struct cf_producers *producers, size_t i, struct cf_
                               .missing = s->missing,
                               .repeats = s->repeats + (s->waits && is_there(s, s->first)),
                               .restarts = s->restarts,
-                              .exact = s->exact,
                               .newest = {source_name(s), s->value, s->seq, s->recorded_us}};
   for (size_t k = 0; k + 1 < s->spans; k++)
-    out->missing += s->span[k + 1].from - s->span[k].to - 1;
+    out->missing = missing_add(out->missing, s->span[k + 1].from - s->span[k].to - 1);
+  out->exact = s->exact && out->missing < CF_PRODUCER_MISSING_MAX;
 }
 
 size_t cf_producers_gaps(const struct cf_producers *producers, size_t i, size_t max,

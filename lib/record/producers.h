@@ -25,6 +25,9 @@
 #define CF_PRODUCER_GAPS   100u    /* gaps of a source that are named: the newest */
 #define CF_SOURCE_MAX      128u    /* bytes of a source's name */
 
+/* More missing values are not counted. */
+#define CF_PRODUCER_MISSING_MAX ((UINT64_C(1) << 53) - 1)
+
 /* A record of a producer that counts. */
 struct cf_produced {
   struct cf_str source;
@@ -51,7 +54,7 @@ struct cf_producer {
   uint64_t records;       /* that have a source_seq */
   uint64_t gaps, missing; /* of all runs: how many, and how many values are in them */
   uint64_t repeats, restarts;
-  bool exact;                /* false: missing is at most that, repeats at least */
+  bool exact; /* false: missing is at most that (the maximum: at least), repeats at least */
   struct cf_produced newest; /* its record with the highest seq */
 };
 /* They are in the order of their names' bytes, i from 0 to the number of

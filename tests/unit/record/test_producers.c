@@ -223,6 +223,54 @@ START_TEST(test_many_gaps)
 }
 END_TEST
 
+/* Gaps that were let go stay unknown, whatever lower ones are let go later. */
+START_TEST(test_lower_gaps)
+{
+  const uint64_t n = 3 * CF_PRODUCER_SPANS;
+  for (uint64_t i = 0; i < n; i++)
+    add("web", 1000 + 2 * i);
+  add("web", 10);
+  ck_assert(told("web").exact);
+  ck_assert_uint_eq(told("web").first, 10);
+  add("web", 1003);
+  ck_assert(!told("web").exact);
+  ck_assert_uint_eq(told("web").repeats, 0);
+}
+END_TEST
+
+/* 1 that comes among gaps that were let go may fill one as well as begin a run;
+ * 0, the lowest, was there. */
+START_TEST(test_begin_unknown)
+{
+  const uint64_t n = 3 * CF_PRODUCER_SPANS;
+  for (uint64_t i = 0; i < n; i++)
+    add("web", 2 * i);
+  add("web", (uint64_t)_i);
+  ck_assert(told("web").exact == (_i == 0));
+  add("web", 2);
+  ck_assert_uint_eq(told("web").restarts, 1);
+  ck_assert(told("web").exact == (_i == 0));
+}
+END_TEST
+
+/* Runs that lack more than can be counted. */
+START_TEST(test_most_missing)
+{
+  const uint64_t most = (UINT64_C(1) << 53) - 1;
+  add("web", 0);
+  add("web", most);
+  ck_assert(told("web").exact);
+  ck_assert_uint_eq(told("web").missing, most - 1);
+  for (int i = 0; i < 5000; i++) {
+    add("web", 0);
+    add("web", most);
+  }
+  ck_assert_uint_eq(told("web").restarts, 5000);
+  ck_assert_uint_eq(told("web").missing, most);
+  ck_assert(!told("web").exact);
+}
+END_TEST
+
 START_TEST(test_many_sources)
 {
   char name[16];
@@ -287,6 +335,13 @@ int main(void)
        .setup = setup,
        .teardown = teardown},
       {.tcase = "bounds", .test = test_many_gaps, .setup = setup, .teardown = teardown},
+      {.tcase = "bounds", .test = test_lower_gaps, .setup = setup, .teardown = teardown},
+      {.tcase = "bounds",
+       .test = test_begin_unknown,
+       .loops = 2,
+       .setup = setup,
+       .teardown = teardown},
+      {.tcase = "bounds", .test = test_most_missing, .setup = setup, .teardown = teardown},
       {.tcase = "bounds", .test = test_many_sources},
       {.tcase = "texts", .test = test_texts, .loops = CF_COUNT(texts)},
   };

@@ -57,6 +57,7 @@ void cf_ledger_free(struct cf_ledger *l)
   cf_anchor_fini(&l->evidence);
   cf_keyring_free(l);
   cf_buf_fini(&l->previous);
+  cf_buf_fini(&l->sealed_note);
   cf_buf_fini(&l->witnessed);
   free(l->software);
   pthread_mutex_t *const mutexes[] = {&l->commit, &l->look,     &l->judging,
@@ -93,6 +94,7 @@ enum cf_err cf_ledger_new(const struct cf_conf *conf, const char *software,
   cf_levels_init(&l->levels, NULL);
   cf_anchor_init(&l->evidence, UINT64_MAX);
   cf_buf_init(&l->previous, CF_NOTE_MAX);
+  cf_buf_init(&l->sealed_note, CF_NOTE_MAX);
   cf_buf_init(&l->witnessed, CF_NOTE_MAX);
   l->software = strdup(software);
   if (cf_queue_init(&l->queue) != CF_OK || l->software == NULL ||

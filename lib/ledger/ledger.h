@@ -171,7 +171,8 @@ void cf_ledger_post(struct cf_ledger *ledger, struct cf_event *event);
 
 /* ---- seal ---- */
 
-/* The newest signed checkpoint, appended to note; never goes back. */
+/* The newest signed checkpoint, appended to note; never goes back, nor waits
+ * for one that is being signed. */
 CF_MUST enum cf_err cf_ledger_checkpoint(struct cf_ledger *ledger, struct cf_buf *note);
 /* One that covers size (which must be durable); signs now if need be; callers
  * share one seal. CF_E_PARAMETER, the signer's errors. */

@@ -198,8 +198,9 @@ struct cf_ledger {
     struct cf_keys keys;
     struct cf_keyring *before;
   } * _Atomic keyring;
-  uint64_t sealed;
+  uint64_t sealed; /* with its note and when: set under seal and look, read under either */
   int64_t sealed_us;
+  struct cf_buf sealed_note;
   _Atomic enum cf_err seal_err; /* of the last try */
   uint64_t kept; /* size of the checkpoint that was kept last, 0 for none, and when */
   int64_t kept_us;

@@ -78,11 +78,9 @@ void cf_ledger_state(struct cf_ledger *l, struct cf_ledger_state *state)
   state->mismatched = l->mismatched;
   state->unsworn = l->unsworn;
   state->segments_checked = l->segments_checked;
-  (void)pthread_mutex_unlock(&l->look);
-  (void)pthread_mutex_lock(&l->seal);
   state->sealed = l->sealed;
   state->sealed_us = l->sealed_us;
-  (void)pthread_mutex_unlock(&l->seal);
+  (void)pthread_mutex_unlock(&l->look);
   (void)pthread_mutex_lock(&l->queue.lock);
   state->posted_dropped = l->queue.posted_dropped;
   (void)pthread_mutex_unlock(&l->queue.lock);

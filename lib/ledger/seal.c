@@ -96,6 +96,38 @@ static enum cf_err head_sign(struct cf_ledger *l, uint64_t size, const uint8_t r
   return err == CF_OK ? cf_signer_sign(l->signer, size, root, hashes, note, fault) : err;
 }
 
+/* Under seal: it was signed. Whoever asks for no more does not wait for the
+ * next one, whose signer may hang. */
+static enum cf_err sealed_set(struct cf_ledger *l, uint64_t size, struct cf_str note)
+{
+  struct cf_buf made;
+  cf_buf_init(&made, CF_NOTE_MAX);
+  cf_buf_putstr(&made, note);
+  if (made.err == CF_OK) {
+    (void)pthread_mutex_lock(&l->look);
+    struct cf_buf old = l->sealed_note;
+    l->sealed_note = made;
+    l->sealed = size;
+    l->sealed_us = cf_clock_now_us();
+    (void)pthread_mutex_unlock(&l->look);
+    made = old;
+  }
+  enum cf_err err = made.err;
+  cf_buf_fini(&made);
+  return err;
+}
+
+/* The note of the newest one, where that covers size. */
+static bool sealed_get(struct cf_ledger *l, uint64_t size, struct cf_buf *note)
+{
+  (void)pthread_mutex_lock(&l->look);
+  bool covers = l->sealed >= size && l->sealed > 0;
+  if (covers)
+    cf_buf_putstr(note, cf_buf_str(&l->sealed_note));
+  (void)pthread_mutex_unlock(&l->look);
+  return covers;
+}
+
 /* Under seal: sign the durable head. */
 static enum cf_err seal_now(struct cf_ledger *l, struct cf_fault *fault)
 {
@@ -115,10 +147,10 @@ static enum cf_err seal_now(struct cf_ledger *l, struct cf_fault *fault)
   if (err == CF_E_NOTREADY || /* the signer was lost on the way, and may be back */
       (err == CF_E_SPACE && cf_space_release(l))) /* what is left of the disk is for this too */
     err = head_sign(l, cf_view_size(view), root, &hashes, &note, fault);
+  if (err == CF_OK)
+    err = sealed_set(l, cf_view_size(view), cf_buf_str(&note));
   if (err != CF_OK)
     goto out;
-  l->sealed = cf_view_size(view);
-  l->sealed_us = cf_clock_now_us();
   if (checkpoint_keep(l, l->sealed, cf_buf_str(&note)) != CF_OK)
     cf_log_rated(&rate, CF_LOG_WARNING,
                  "a checkpoint could not be kept; it was signed all the same");
@@ -153,14 +185,16 @@ enum cf_err cf_ledger_seal(struct cf_ledger *l, uint64_t size, struct cf_buf *no
                    (unsigned long long)durable);
   if (l->signer == NULL)
     return evidence_note(l, size, note, fault);
+  if (sealed_get(l, size, note))
+    return note->err;
   (void)pthread_mutex_lock(&l->seal);
-  enum cf_err err = l->sealed < size || l->sealed == 0 ? seal_now(l, fault) : CF_OK;
-  if (err == CF_OK) {
-    cf_buf_putstr(note, cf_signer_note(l->signer));
-    err = note->err;
+  enum cf_err err = CF_OK;
+  if (!sealed_get(l, size, note)) { /* nobody did while this one waited */
+    err = seal_now(l, fault);
+    (void)(err == CF_OK && sealed_get(l, size, note));
   }
   (void)pthread_mutex_unlock(&l->seal);
-  return err;
+  return err == CF_OK ? note->err : err;
 }
 
 enum cf_err cf_ledger_checkpoint(struct cf_ledger *l, struct cf_buf *note)

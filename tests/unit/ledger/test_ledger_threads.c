@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "lib/ledger/ledger_in.h"
 #include "tests/unit/ledger/ledger_stage.h"
 
 #define WRITERS 6
@@ -200,11 +201,37 @@ START_TEST(test_readers_let_write)
 }
 END_TEST
 
+/* A signer that hangs keeps the lock of seals: how the ledger is, and what was
+ * signed, is told all the same. */
+START_TEST(test_a_seal_that_hangs)
+{
+  struct cf_ledger_state state;
+  struct cf_fault fault;
+  struct cf_buf note;
+  cf_buf_init(&note, 4 * CF_NOTE_MAX);
+  stage_append_range(0, 5, 1);
+  ck_assert_ok(cf_ledger_seal(stage_ledger, stage_size(), &note, &fault));
+  (void)pthread_mutex_lock(&stage_ledger->seal);
+  cf_ledger_state(stage_ledger, &state);
+  ck_assert_uint_eq(state.sealed, state.size);
+  size_t n = note.n;
+  ck_assert_ok(cf_ledger_checkpoint(stage_ledger, &note));
+  ck_assert_ok(cf_ledger_seal(stage_ledger, state.size, &note, &fault));
+  ck_assert_uint_eq(note.n, 3 * n);
+  (void)pthread_mutex_unlock(&stage_ledger->seal);
+  cf_buf_fini(&note);
+}
+END_TEST
+
 int main(void)
 {
   const struct cf_test tests[] = {
       {.tcase = "threads",
        .test = test_many_threads,
+       .setup = stage_ledger_setup,
+       .teardown = stage_ledger_teardown},
+      {.tcase = "threads",
+       .test = test_a_seal_that_hangs,
        .setup = stage_ledger_setup,
        .teardown = stage_ledger_teardown},
       {.tcase = "threads", .test = test_those_who_do_not_wait},

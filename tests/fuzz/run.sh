@@ -47,7 +47,7 @@ case $target in
 esac
 
 mkdir -p "$work/corpus"
-read -ra flags <<< "$(pkg-config --cflags --libs json-c libcrypto libzstd)"
+read -ra flags <<< "$(pkg-config --cflags --libs json-c libcrypto libzstd p11-kit-1)"
 "${CLANG:-clang}" -g -O2 -std=gnu11 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -pthread \
   -I"$build" -I"$root" \
   "$root/tests/fuzz/fuzz_$target.c" "$root"/lib/base/*.c "$root"/lib/record/*.c "${sources[@]}" "${flags[@]}" "${libs[@]}" -o "$work/fuzz"

@@ -181,7 +181,7 @@ check_commands() {
     command=${words[1]:-}
     [[ $command != --* && -n $command ]] || continue
     grep -qx "$command" "$tmp/commands" || { complain "the documents call counterfoil $command, which is not there"; continue; }
-    [ "$command" != query ] || continue # its filters are options
+    [[ $command != @(query|evidence) ]] || continue # their filters are options
     for word in "${words[@]:2}"; do
       [[ $word == --* ]] || continue
       word=${word#--}

@@ -27,6 +27,7 @@ verify\?mode=full;the ledger holds;"ok":true.*HTTP 200
 /checkpoint;a checkpoint, without a token;audit\.example\.org/main.*HTTP 200
 counterfoil query;the command finds it too;carol
 counterfoil verify;and finds it whole;ok: audit\.example\.org/main
+counterfoil-verify --vkey;evidence holds without it;^ok
 import --source [a-z]+ /;a log is imported;[1-9][0-9]* lines: [1-9][0-9]* new, 0 already there
 --follow;and followed;[0-9]+ lines: [0-9]+ new'
 

@@ -189,9 +189,9 @@ const struct cf_cli_command cf_cli_evidence = {
     .arguments = "[NAME=VALUE…]",
     .summary = "Take records away with what proves them, as a bundle",
     .details =
-        "Filters are those of `counterfoil query`. Without any, and with seq_from and seq_to alone, it is of every kind\n"
-        "of record. README.txt in it says how it is checked without this software.\n",
+        "Filters choose as those of `counterfoil query` do. Without any, and with seq_from and seq_to alone, it is of\n"
+        "every kind of record. README.txt in it says how it is checked without this software.\n",
     .options = options,
-    .filters = cf_question_filters,
+    .filters = cf_question_choosing,
     .run = evidence_run,
 };

@@ -7,10 +7,23 @@
 #include "fcgi-app/command/question_in.h"
 #include "fcgi-app/command/when_in.h"
 
+#define TIMES \
+  {"since", "TIME", "from: also today, yesterday, \"2 h ago\", a date, which is its start"}, \
+  { \
+    "until", "TIME", "to, likewise: not including it" \
+  }
+#define ATTRIBUTES \
+  { \
+    "attributes", "VALUE", "attributes.NAME: this value at that path, also with .ci" \
+  }
+#define TEXT \
+  { \
+    "q", "VALUE", "this text anywhere in a text member or in the values of attributes" \
+  }
+
 const struct cf_cli_option cf_question_filters[] = {
-    {"since", "TIME", "from: also today, yesterday, \"2 h ago\", a date, which is its start"},
-    {"until", "TIME", "to, likewise: not including it"},
-#define CF_PARAM(symbol, name, parser, field, list, in_text, help) {name, "VALUE", help},
+    TIMES,
+#define CF_PARAM(symbol, name, parser, field, list, chooses, in_text, help) {name, "VALUE", help},
 #include "lib/query/query.def"
 #undef CF_PARAM
     {"format", "VALUE", "the answer as the route gives it:"
@@ -18,8 +31,23 @@ const struct cf_cli_option cf_question_filters[] = {
 #include "lib/output/output.def"
 #undef CF_OUTPUT
     },
-    {"attributes", "VALUE", "attributes.NAME: this value at that path, also with .ci"},
-    {"q", "VALUE", "this text anywhere in a text member or in the values of attributes"},
+    ATTRIBUTES,
+    TEXT,
+#define CF_MEMBER(symbol, name, type, compartment, indexed, limit) \
+  {indexed > 0 ? name : "", "VALUE", "this value"},
+#include "lib/record/schema.def"
+#undef CF_MEMBER
+    {NULL, NULL, NULL},
+};
+
+const struct cf_cli_option cf_question_choosing[] = {
+    TIMES,
+#define CF_PARAM(symbol, name, parser, field, list, chooses, in_text, help) \
+  {chooses ? name : "", "VALUE", help},
+#include "lib/query/query.def"
+#undef CF_PARAM
+    ATTRIBUTES,
+    TEXT,
 #define CF_MEMBER(symbol, name, type, compartment, indexed, limit) \
   {indexed > 0 ? name : "", "VALUE", "this value"},
 #include "lib/record/schema.def"

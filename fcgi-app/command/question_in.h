@@ -36,8 +36,8 @@ struct cf_question {
 
 /* ---- question_filters.c ---- */
 
-/* A row a filter. */
-extern const struct cf_cli_option cf_question_filters[];
+/* A row a filter; and of these only those that choose records. */
+extern const struct cf_cli_option cf_question_filters[], cf_question_choosing[];
 /* The value of a filter that was given; NULL: it was not. */
 const char *cf_question_filter(const struct cf_cli *cli, const char *name);
 /* Append all that were given to the query string, but what following decides

@@ -20,7 +20,7 @@
 #define KIND_ALL     ((UINT32_C(1) << CF_K_N) - 1)
 
 enum param {
-#define CF_PARAM(symbol, name, parser, field, list, in_text, help) PARAM_##symbol,
+#define CF_PARAM(symbol, name, parser, field, list, chooses, in_text, help) PARAM_##symbol,
 #include "lib/query/query.def"
 #undef CF_PARAM
   PARAM_N
@@ -187,7 +187,7 @@ static enum cf_err parse_cursor(struct parse *p, struct cf_str s, struct cf_spot
 /* ---- their table ---- */
 
 /* Each row's parser, applied to its field. */
-#define CF_PARAM(symbol, name, parser, field, list, in_text, help) \
+#define CF_PARAM(symbol, name, parser, field, list, chooses, in_text, help) \
   static enum cf_err set_##symbol(struct parse *p, struct cf_str s) \
   { \
     return parser(p, s, &p->query->field); \
@@ -200,7 +200,7 @@ static const struct param_row {
   enum cf_err (*set)(struct parse *p, struct cf_str s);
   bool list, in_text;
 } param_table[PARAM_N] = {
-#define CF_PARAM(symbol, name, parser, field, list, in_text, help) \
+#define CF_PARAM(symbol, name, parser, field, list, chooses, in_text, help) \
   {name, set_##symbol, list, in_text},
 #include "lib/query/query.def"
 #undef CF_PARAM

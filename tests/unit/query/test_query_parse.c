@@ -186,7 +186,7 @@ static const struct {
   const char *name;
   bool list, in_text;
 } params[] = {
-#define CF_PARAM(symbol, name, parser, field, list, in_text, help) {name, list, in_text},
+#define CF_PARAM(symbol, name, parser, field, list, chooses, in_text, help) {name, list, in_text},
 #include "lib/query/query.def"
 #undef CF_PARAM
 };

@@ -200,7 +200,8 @@ static enum cf_err hashes_fill(struct cf_parcel_tree *tree, struct scratch *s, u
   return err_softened(err);
 }
 
-static void entries_fill(struct cf_str text, size_t n, struct cf_verify_leaf *out)
+/* whole: nothing may come behind the last one. */
+static void entries_fill(struct cf_str text, size_t n, bool whole, struct cf_verify_leaf *out)
 {
   for (size_t i = 0; i < n && text.n >= 2; i++) {
     size_t length = cf_u16_get((const uint8_t *)text.p);
@@ -210,6 +211,8 @@ static void entries_fill(struct cf_str text, size_t n, struct cf_verify_leaf *ou
     out[i].readable = true;
     text = cf_str_behind(text, 2 + length);
   }
+  if (whole && text.n > 0)
+    out[n - 1].readable = false;
 }
 
 static enum cf_err lines_fill(struct cf_parcel_tree *tree, struct scratch *s, uint64_t first,
@@ -251,7 +254,7 @@ static enum cf_err leaves_get(void *context, void *worker, uint64_t first, size_
   err = err_softened(
       cf_parcel_get(tree->parcel, cf_str_from(cf_parcel_path(tree->parcel, file)), &s->entries));
   if (err == CF_OK)
-    entries_fill(cf_buf_str(&s->entries), n, out);
+    entries_fill(cf_buf_str(&s->entries), n, tile.width == n, out);
   return err;
 }
 

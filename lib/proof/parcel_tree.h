@@ -4,6 +4,7 @@
 #ifndef CF_PROOF_PARCEL_TREE_H
 #define CF_PROOF_PARCEL_TREE_H
 
+#include "lib/proof/parcel_question.h"
 #include "lib/proof/parcel_records.h"
 #include "lib/proof/verify.h"
 
@@ -26,5 +27,12 @@ void cf_parcel_tree_fini(struct cf_parcel_tree *tree); /* a zeroed one holds not
 /* The source of it. Where a leaf, or a tile of them, is not there, or not of
  * its form, it is a leaf that cannot be read. */
 void cf_parcel_tree_source(struct cf_parcel_tree *tree, struct cf_verify_source *source);
+
+/* Hold a bundle's names against the layout of format.md, for a tree of that
+ * size, and its tiles of hashes against the root, but for those whose leaves
+ * are there, too. Each fault is told. The errors of reading. */
+CF_MUST enum cf_err cf_parcel_layout(const struct cf_parcel *parcel, const struct cf_hashes *hashes,
+                                     uint64_t size, const uint8_t root[CF_HASH_N],
+                                     cf_parcel_blame *blame, void *context);
 
 #endif

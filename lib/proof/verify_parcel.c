@@ -79,6 +79,12 @@ static enum cf_err key_judge(struct judging *j)
   return err == CF_E_NOTFOUND || err == CF_E_FULL ? CF_OK : err;
 }
 
+/* One, and its LF. */
+static bool is_line(struct cf_str text)
+{
+  return text.n > 0 && memchr(text.p, '\n', text.n) == text.p + text.n - 1;
+}
+
 static enum cf_err question_read(struct judging *j)
 {
   struct cf_buf b;
@@ -86,6 +92,8 @@ static enum cf_err question_read(struct judging *j)
   enum cf_err err = cf_parcel_get(j->parcel, CF_STR(CF_QUERY_PATH), &b);
   if (err == CF_E_NOTFOUND || err == CF_E_FULL)
     err = cf_fail(j->run->fault, CF_E_SYNTAX, CF_QUERY_PATH, "it is not there, or too large");
+  else if (err == CF_OK && !is_line(cf_buf_str(&b)))
+    err = cf_fail(j->run->fault, CF_E_SYNTAX, CF_QUERY_PATH, "it is not one line");
   else if (err == CF_OK)
     err = cf_question_parse(cf_buf_str(&b), &j->question, j->run->fault);
   cf_buf_fini(&b);
@@ -282,7 +290,10 @@ static enum cf_err tree_judge(struct judging *j, const struct cf_extension *exte
   tree->end = tree->tiles_n > 0 ? (tree->tiles[tree->tiles_n - 1] + 1) * CF_TILE_W : 0;
   tree->records = &j->records;
   cf_parcel_tree_source(tree, &j->source);
-  err = cf_run_kept(j->run, extension, &j->source.tiles);
+  err = cf_parcel_layout(j->parcel, &j->source.tiles, tree->size, j->run->head.root, file_blame,
+                         j->run);
+  if (err == CF_OK)
+    err = cf_run_kept(j->run, extension, &j->source.tiles);
   if (err == CF_OK)
     err = stops_judge(j);
   j->source.checkpoint = NULL;

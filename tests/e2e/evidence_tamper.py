@@ -98,7 +98,26 @@ def whole(directory):
             yield "without " + name, lambda d, name=name: (remove(d, name), name == MANIFEST or manifest(d))
         yield name + ", one byte more", lambda d, name=name: put(d, name, get(d, name) + b"\n")
         yield name + ", one byte less", lambda d, name=name: put(d, name, get(d, name)[:-1])
+        if name not in ("README.txt", MANIFEST) and not name.endswith((".cosignatures", ".tsr")):
+            yield name + ", one byte more, and the manifest", lambda d, name=name: (put(d, name, get(d, name) + b"\n"), manifest(d))
     yield "a file more", lambda d: put(d, "more", b"x")
+    size = json.loads(get(directory, "query.json"))["size"]
+    for name, data in [
+        ("more", b"x"),
+        ("tile/more", b"x"),
+        ("tile/0/000.p/1", bytes(32)),
+        ("tile/0/%03d.p/%d" % (size // 256, size % 256 + 1), bytes(32 * (size % 256 + 1))),
+        ("tile/0/002", bytes(32 * 256)),
+        ("tile/entries/000.p/1", b""),
+        ("checkpoints/0", b""),
+        ("checkpoints/%d" % size, get(directory, "checkpoint")),
+        ("checkpoints/%d.text" % size, b"x"),
+        ("checkpoints/%d.stamped" % size, get(directory, "checkpoint")),
+        ("checkpoints/1.cosignatures", b""),
+        ("keys/more", b""),
+    ]:
+        if name not in files(directory):
+            yield "the manifest names %s, too" % name, lambda d, name=name, data=data: (put(d, name, data), manifest(d))
     entries = [name for name in files(directory) if name.startswith("tile/entries/") and ".p/" not in name]
     if len(entries) > 1:
         a, b = entries[:2]

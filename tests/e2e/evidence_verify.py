@@ -368,9 +368,12 @@ def check(directory, vkey):
     need(text == "" or text.endswith("\n"), "records.ndjson has no end")
     seqs = [check_record(line, leaves) for line in text.split("\n")[:-1]]
     check_question(query, leaves, seqs)
-    known = r"README\.txt|ledger\.vkey|query\.json|checkpoint|checkpoints/\d+(\.cosignatures|\.tsr)?|keys/\d+|tile/.*|records\.ndjson|MANIFEST\.sha256"
+    known = r"README\.txt|ledger\.vkey|query\.json|checkpoint|(checkpoints/\d+)(\.cosignatures|\.tsr|\.stamped)?|keys/\d+|tile/.*|records\.ndjson|MANIFEST\.sha256"
     for name in bundle.names:
-        need(re.fullmatch(known, name), "%s does not belong to it" % name)
+        match = re.fullmatch(known, name)
+        need(match, "%s does not belong to it" % name)
+        need(not match[2] or match[1] == "checkpoints/%d" % size or match[1] in bundle.names, "%s is of no checkpoint" % name)
+        need(match[2] != ".stamped" or match[1] + ".tsr" in bundle.names, "%s is of no time-stamp" % name)
     tiles = len([name for name in bundle.names if name.startswith("tile/")])
     need(tiles == len(tree.tiles) + len([name for name in bundle.names if name.startswith("tile/entries/")]), "a tile is none")
     return "ok: %s, size %d, %d records, %s" % (last.name, size, len(seqs), " and ".join(query["proves"]))

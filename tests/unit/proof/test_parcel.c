@@ -13,8 +13,7 @@
 #include "lib/base/file.h"
 #include "lib/base/pack.h"
 #include "lib/proof/parcel.h"
-#include "lib/proof/parcel_question.h"
-#include "lib/proof/parcel_records.h"
+#include "lib/proof/parcel_tree.h"
 #include "tests/unit/cf_test.h"
 #include "tests/unit/temp_dir.h"
 
@@ -499,6 +498,88 @@ START_TEST(a_question_is_of_its_form)
 }
 END_TEST
 
+/* ---- the layout ---- */
+
+#define SIZE 70 /* records, of one partial tile */
+
+static const struct {
+  const char *path;
+  bool good;
+} placed[] = {
+    {"README.txt", true},
+    {"more", false},
+    {"keys/69", true},
+    {"keys/70", false},
+    {"keys/069", false},
+    {"keys/", false},
+    {"checkpoints/7", true},
+    {"checkpoints/0", false},
+    {"checkpoints/70", false},
+    {"checkpoints/71", false},
+    {"checkpoints/70.tsr", true},
+    {"checkpoints/70.cosignatures", true},
+    {"checkpoints/70.stamped", false}, /* there is no time-stamp */
+    {"checkpoints/70.text", false},
+    {"checkpoints/70.tsr.tsr", false},
+    {"checkpoints/8.tsr", false}, /* there is no such checkpoint */
+    {"tile/0/000.p/70", true},
+    {"tile/0/000.p/69", false},
+    {"tile/0/000", false},
+    {"tile/1/000", false},
+    {"tile/entries/000.p/70", true},
+    {"tile/entries/000.p/7", false},
+    {"tile/more", false},
+};
+
+/* Roots of one hash each, all the same. */
+static enum cf_err same_get(void *context, unsigned level, uint64_t first, size_t n, uint8_t *out)
+{
+  (void)context;
+  (void)level;
+  (void)first;
+  memset(out, 7, n * CF_HASH_N);
+  return CF_OK;
+}
+
+static void count(void *context, struct cf_str path, const char *what)
+{
+  unsigned *n = context;
+  (void)path;
+  (void)what;
+  *n += 1;
+}
+
+START_TEST(a_name_has_its_place)
+{
+  const struct cf_hashes hashes = {.get = same_get};
+  struct cf_str path = cf_str_from(placed[_i].path);
+  uint8_t root[CF_HASH_N];
+  unsigned faults = 0;
+  ck_assert_ok(cf_tree_root(&hashes, SIZE, root));
+  enum cf_err err = cf_parcel_add(&parcel, path, 0, 0, &fault);
+  ck_assert(err == CF_OK || !placed[_i].good);
+  ck_assert_ok(cf_parcel_sort(&parcel, &fault));
+  ck_assert_ok(cf_parcel_layout(&parcel, &hashes, SIZE, root, count, &faults));
+  ck_assert_uint_eq(faults, !placed[_i].good && parcel.n > 0);
+}
+END_TEST
+
+START_TEST(tiles_lead_to_the_root)
+{
+  const struct cf_hashes hashes = {.get = same_get};
+  uint8_t root[CF_HASH_N];
+  unsigned faults = 0;
+  ck_assert_ok(cf_tree_root(&hashes, 257, root));
+  ck_assert_ok(cf_parcel_add(&parcel, CF_STR("tile/0/000"), 0, 0, &fault));
+  ck_assert_ok(cf_parcel_sort(&parcel, &fault));
+  ck_assert_ok(cf_parcel_layout(&parcel, &hashes, 257, root, count, &faults));
+  ck_assert_uint_eq(faults, 1); /* 256 of them are not one of them */
+  root[0] ^= 1;
+  ck_assert_ok(cf_parcel_layout(&parcel, &hashes, 257, root, count, &faults));
+  ck_assert_uint_eq(faults, 3);
+}
+END_TEST
+
 int main(void)
 {
 #define PARCEL .tcase = "parcel", .setup = stage_open, .teardown = stage_close
@@ -515,6 +596,8 @@ int main(void)
       {PARCEL, .test = without_a_manifest_it_broke_off},
       {PARCEL, .test = lines_are_found_by_their_tile},
       {PARCEL, .test = lines_are_in_order_and_of_their_form, .loops = CF_COUNT(bad_lines)},
+      {PARCEL, .test = a_name_has_its_place, .loops = CF_COUNT(placed)},
+      {PARCEL, .test = tiles_lead_to_the_root},
       {.tcase = "question", .test = a_leaf_is_asked_for_or_not, .loops = CF_COUNT(asked)},
       {.tcase = "question", .test = a_question_is_of_its_form, .loops = CF_COUNT(bad_queries)},
   };

@@ -41,7 +41,7 @@ void cf_signer_close(struct cf_signer *signer);
 /* Is it there, after it was lost perhaps? What was signed last may be newer
  * then than it was: so ask before cf_signer_last. CF_E_NOTREADY, after waiting
  * for a second at most; CF_E_CONFIG, CF_E_LOCKED: what is there now is
- * another's. */
+ * another's; CF_E_ROLLBACK: it has forgotten what it signed last. */
 CF_MUST enum cf_err cf_signer_ready(struct cf_signer *signer, struct cf_fault *fault);
 
 const struct cf_vkey *cf_signer_vkey(const struct cf_signer *signer);

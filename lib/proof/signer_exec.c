@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,8 +22,8 @@
 #define NOTE_ROOM 8192
 #define OPEN_US   INT64_C(5000000) /* how long a start waits for the signer's */
 #define AGAIN_US  INT64_C(1000000) /* how long a seal does; as long, others do not */
+#define ANSWER_US INT64_C(5000000) /* an answer may wait for an fsync */
 #define NAP_US    20000
-#define SEND_S    10 /* an answer may wait for an fsync */
 
 struct far {
   struct cf_signer signer;
@@ -48,35 +47,46 @@ static enum cf_err fail_lost(const char *place, const char *what, struct cf_faul
 
 /* ---- the connection ---- */
 
+/* It never waits: a signer whose queue is full does not answer either. */
 static enum cf_err socket_connect(const char *place, int *fd, struct cf_fault *fault)
 {
   const char *path = cf_signer_path(place);
   struct sockaddr_un address = {.sun_family = AF_UNIX};
-  const struct timeval limit = {.tv_sec = SEND_S};
   if (strlen(path) >= sizeof address.sun_path)
     return cf_fail(fault, CF_E_CONFIG, place, "the socket's path is longer than 107 bytes");
   memcpy(address.sun_path, path, strlen(path) + 1);
-  int got = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int got = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (got < 0)
     return cf_fail_errno(fault, CF_E_SYSTEM, place, "cannot make a socket");
-  (void)setsockopt(got, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  (void)setsockopt(got, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   if (connect(got, (const struct sockaddr *)&address, sizeof address) != 0) {
+    const char *what = errno == EACCES   ? "this user may not reach the signer's socket"
+                       : errno == EAGAIN ? "the signer takes no connection"
+                                         : "the signer does not listen";
     (void)close(got);
-    return fail_lost(place,
-                     errno == EACCES ? "this user may not reach the signer's socket"
-                                     : "the signer does not listen",
-                     fault);
+    return fail_lost(place, what, fault);
   }
   *fd = got;
   return CF_OK;
 }
 
-static bool all_send(int fd, struct cf_str s)
+/* Wait until the socket is ready, or that time is over. */
+static bool socket_wait(int fd, short events, int64_t until_us)
+{
+  struct pollfd p = {.fd = fd, .events = events};
+  for (;;) {
+    int64_t left_us = until_us - cf_clock_mono_us();
+    int n = left_us > 0 ? poll(&p, 1, (int)(left_us / 1000) + 1) : 0;
+    if (n >= 0 || errno != EINTR)
+      return n > 0;
+  }
+}
+
+static bool all_send(int fd, struct cf_str s, int64_t until_us)
 {
   while (s.n > 0) {
-    ssize_t n = send(fd, s.p, s.n, MSG_NOSIGNAL);
-    if (n < 0 && errno == EINTR)
+    ssize_t n =
+        socket_wait(fd, POLLOUT, until_us) ? send(fd, s.p, s.n, MSG_NOSIGNAL | MSG_DONTWAIT) : 0;
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
       continue;
     if (n <= 0)
       return false;
@@ -86,12 +96,12 @@ static bool all_send(int fd, struct cf_str s)
 }
 
 /* Exactly n bytes more. */
-static bool all_receive(int fd, struct cf_buf *b, size_t n)
+static bool all_receive(int fd, struct cf_buf *b, size_t n, int64_t until_us)
 {
   uint8_t *p = cf_buf_grow(b, n);
   for (size_t had = 0; p != NULL && had < n;) {
-    ssize_t got = recv(fd, p + had, n - had, 0);
-    if (got < 0 && errno == EINTR)
+    ssize_t got = socket_wait(fd, POLLIN, until_us) ? recv(fd, p + had, n - had, MSG_DONTWAIT) : 0;
+    if (got < 0 && (errno == EINTR || errno == EAGAIN))
       continue;
     if (got <= 0)
       return false;
@@ -100,22 +110,22 @@ static bool all_receive(int fd, struct cf_buf *b, size_t n)
   return p != NULL;
 }
 
-static bool frame_receive(int fd, struct cf_buf *b)
+static bool frame_receive(int fd, struct cf_buf *b, int64_t until_us)
 {
   size_t n = 0;
-  return all_receive(fd, b, CF_WIRE_HEAD) && cf_wire_length(cf_buf_str(b), &n) == CF_OK &&
-         all_receive(fd, b, n - CF_WIRE_HEAD);
+  return all_receive(fd, b, CF_WIRE_HEAD, until_us) && cf_wire_length(cf_buf_str(b), &n) == CF_OK &&
+         all_receive(fd, b, n - CF_WIRE_HEAD, until_us);
 }
 
-/* Send a request that is whole in `b`, and have the answer there instead: what
- * is in it is read by w. CF_E_NOTREADY: the connection is of no use any more;
- * else the error that the signer gave. */
+/* Send a request that is whole in `b`, and have the answer there instead, by
+ * then: what is in it is read by w. CF_E_NOTREADY: the connection is of no use
+ * any more; else the error that the signer gave. */
 static enum cf_err exchange(const char *place, int fd, struct cf_buf *b, struct cf_wire *w,
-                            struct cf_fault *fault)
+                            int64_t until_us, struct cf_fault *fault)
 {
-  bool sent = b->err == CF_OK && all_send(fd, cf_buf_str(b));
+  bool sent = b->err == CF_OK && all_send(fd, cf_buf_str(b), until_us);
   cf_buf_reset(b);
-  if (!sent || !frame_receive(fd, b))
+  if (!sent || !frame_receive(fd, b, until_us))
     return fail_lost(place, "the signer gave no answer", fault);
   *w = (struct cf_wire){.left = cf_str_behind(cf_buf_str(b), CF_WIRE_HEAD)};
   enum cf_err err = cf_wire_u8(w) == 0 ? CF_OK : cf_wire_fault(w, fault);
@@ -157,13 +167,13 @@ static void note_read(struct cf_wire *w, struct cf_buf *note)
 }
 
 /* Whoever listens there is believed to be the signer, but what it says it
- * signed it must have signed. */
+ * signed it must have signed. Where it is no such answer, f is of no use. */
 static enum cf_err memory_read(struct far *f, struct cf_wire *w, bool held, struct cf_fault *fault)
 {
   struct cf_signer *s = &f->signer;
-  memset(&s->last, 0, sizeof s->last);
-  memset(&s->before, 0, sizeof s->before);
+  memset(&s->vkey, 0, sizeof s->vkey);
   memset(&s->previous, 0, sizeof s->previous);
+  memset(&s->last, 0, sizeof s->last);
   uint8_t marks = cf_wire_u8(w);
   bool good = vkey_read(w, &s->vkey) && vkey_read(w, &s->previous);
   note_read(w, &s->note);
@@ -185,8 +195,8 @@ static enum cf_err memory_read(struct far *f, struct cf_wire *w, bool held, stru
   return CF_OK;
 }
 
-/* Connect, and ask what is remembered by that verb. */
-static enum cf_err memory_ask(struct far *f, char verb, struct cf_str origin,
+/* Connect, and ask what is remembered by that verb, by then. */
+static enum cf_err memory_ask(struct far *f, char verb, struct cf_str origin, int64_t until_us,
                               struct cf_fault *fault)
 {
   struct cf_buf b;
@@ -199,7 +209,7 @@ static enum cf_err memory_ask(struct far *f, char verb, struct cf_str origin,
   cf_wire_put_text(&b, origin);
   err = cf_wire_end(&b, at);
   if (err == CF_OK)
-    err = exchange(f->place, f->fd, &b, &w, fault);
+    err = exchange(f->place, f->fd, &b, &w, until_us, fault);
   if (err == CF_OK)
     err = memory_read(f, &w, verb == 'H', fault);
   answer_fini(&b);
@@ -208,16 +218,15 @@ static enum cf_err memory_ask(struct far *f, char verb, struct cf_str origin,
   return err;
 }
 
-/* The same, until the time is over: a signer that begins, or has not seen yet
- * that who held it is gone. */
-static enum cf_err memory_wait(struct far *f, char verb, struct cf_str origin, int64_t wait_us,
+/* Hold it, by then: a signer that begins, or has not seen yet that who held it
+ * is gone, is asked again. */
+static enum cf_err memory_hold(struct far *f, struct cf_str origin, int64_t until_us,
                                struct cf_fault *fault)
 {
   const struct timespec nap = {.tv_nsec = NAP_US * 1000L};
-  int64_t until_us = cf_clock_mono_us() + wait_us;
   for (;;) {
-    enum cf_err err = memory_ask(f, verb, origin, fault);
-    if ((err != CF_E_NOTREADY && err != CF_E_LOCKED) || cf_clock_mono_us() >= until_us)
+    enum cf_err err = memory_ask(f, 'H', origin, until_us, fault);
+    if ((err != CF_E_NOTREADY && err != CF_E_LOCKED) || cf_clock_mono_us() + NAP_US >= until_us)
       return err;
     (void)nanosleep(&nap, NULL);
   }
@@ -254,14 +263,16 @@ static enum cf_err far_new(const char *place, struct far **far)
   return CF_OK;
 }
 
-static enum cf_err far_open(const char *place, char verb, struct cf_str origin, int64_t wait_us,
+static enum cf_err far_open(const char *place, bool held, struct cf_str origin,
                             struct cf_signer **signer, struct cf_fault *fault)
 {
   struct far *f = NULL;
+  int64_t until_us = cf_clock_mono_us() + OPEN_US;
   enum cf_err err = far_new(place, &f);
   if (err != CF_OK)
     return err;
-  err = memory_wait(f, verb, origin, wait_us, fault);
+  err =
+      held ? memory_hold(f, origin, until_us, fault) : memory_ask(f, 'L', origin, until_us, fault);
   if (err == CF_OK)
     *signer = &f->signer;
   else
@@ -272,13 +283,13 @@ static enum cf_err far_open(const char *place, char verb, struct cf_str origin, 
 static enum cf_err exec_open(const char *place, struct cf_str origin, struct cf_signer **signer,
                              struct cf_fault *fault)
 {
-  return far_open(place, 'H', origin, OPEN_US, signer, fault);
+  return far_open(place, true, origin, signer, fault);
 }
 
 static enum cf_err exec_look(const char *place, struct cf_str origin, struct cf_signer **signer,
                              struct cf_fault *fault)
 {
-  return far_open(place, 'L', origin, 0, signer, fault);
+  return far_open(place, false, origin, signer, fault);
 }
 
 /* Is the connection there, with nothing in it that nobody asked for? */
@@ -289,24 +300,50 @@ static bool far_holds(const struct far *f)
 }
 
 /* Another key, or another key of MACs, would not be this ledger's signer any
- * more. */
+ * more; nor one that knows less than what was signed. */
+static enum cf_err back_judge(const struct far *f, const struct far *back, struct cf_fault *fault)
+{
+  const struct cf_signer *was = &f->signer, *is = &back->signer;
+  if (memcmp(was->vkey.pubkey, is->vkey.pubkey, CF_PUBKEY_N) != 0 ||
+      !cf_equal(was->mac_key, is->mac_key, sizeof was->mac_key))
+    return cf_fail(fault, CF_E_CONFIG, f->place,
+                   "the signer came back with another key: stop the service, and find out who "
+                   "changed it");
+  if (was->note.n == 0 || is->last.size > was->last.size || cf_signer_is_last(is, &was->last))
+    return CF_OK;
+  return cf_fail(fault, CF_E_ROLLBACK, f->place,
+                 "the signer came back and does not know that it signed size %llu (it says %llu): "
+                 "stop it, and put the newest checkpoint back as `counterfoil recover` says",
+                 (unsigned long long)was->last.size, (unsigned long long)is->last.size);
+}
+
+/* Go on with what it says now; the key and the log before are what they were,
+ * and others may be reading them. */
+static void back_take(struct far *f, struct far *back)
+{
+  struct cf_signer *to = &f->signer, *from = &back->signer;
+  struct cf_buf note = to->note;
+  to->note = from->note;
+  from->note = note;
+  to->last = from->last;
+  to->before = from->before;
+  to->used = from->used;
+  f->fd = back->fd;
+  back->fd = -1;
+}
+
 static enum cf_err far_again(struct far *f, struct cf_fault *fault)
 {
-  struct cf_vkey vkey = f->signer.vkey;
-  uint8_t mac_key[CF_HASH_N];
-  memcpy(mac_key, f->signer.mac_key, sizeof mac_key);
-  enum cf_err err = memory_wait(f, 'H', cf_str_from(vkey.name), AGAIN_US, fault);
-  bool same = err != CF_OK || (memcmp(vkey.pubkey, f->signer.vkey.pubkey, CF_PUBKEY_N) == 0 &&
-                               cf_equal(mac_key, f->signer.mac_key, sizeof mac_key));
-  if (!same) {
-    far_lose(f);
-    f->signer.vkey = vkey;
-    memcpy(f->signer.mac_key, mac_key, sizeof mac_key);
-    err = cf_fail(fault, CF_E_CONFIG, f->place,
-                  "the signer came back with another key: stop the service, and find out who "
-                  "changed it");
-  }
-  cf_wipe(mac_key, sizeof mac_key);
+  struct far *back = NULL;
+  enum cf_err err = far_new(f->place, &back);
+  if (err != CF_OK)
+    return err;
+  err = memory_hold(back, cf_str_from(f->signer.vkey.name), cf_clock_mono_us() + AGAIN_US, fault);
+  if (err == CF_OK)
+    err = back_judge(f, back, fault);
+  if (err == CF_OK)
+    back_take(f, back);
+  exec_close(&back->signer);
   return err;
 }
 
@@ -346,7 +383,7 @@ static enum cf_err exec_create(const char *place, struct cf_str origin, const ui
   cf_wire_put_text(&b, origin);
   err = cf_wire_end(&b, at);
   if (err == CF_OK)
-    err = exchange(place, fd, &b, &w, fault);
+    err = exchange(place, fd, &b, &w, cf_clock_mono_us() + ANSWER_US, fault);
   answer_fini(&b);
   (void)close(fd);
   return err;
@@ -361,7 +398,7 @@ static enum cf_err far_ask(struct far *f, struct cf_buf *b, size_t at, struct cf
   if (err == CF_OK && f->fd < 0)
     err = fail_lost(f->place, "the signer is not there", fault);
   if (err == CF_OK)
-    err = exchange(f->place, f->fd, b, w, fault);
+    err = exchange(f->place, f->fd, b, w, cf_clock_mono_us() + ANSWER_US, fault);
   if (err == CF_E_NOTREADY)
     far_lose(f);
   return err;

@@ -230,6 +230,95 @@ START_TEST(a_signer_with_another_key_is_refused)
 }
 END_TEST
 
+/* What it signed last it still has to know. */
+START_TEST(a_signer_that_forgot_is_refused)
+{
+  struct cf_checkpoint last;
+  START_FOR(geteuid());
+  ck_assert_ok(cf_signer_create(place, ORIGIN, NULL, &fault));
+  OPEN();
+  ck_assert_ok(SIGN(100));
+  temp_run("cp signer/state old");
+  ck_assert_ok(SIGN(120));
+  END(SIGKILL);
+  temp_run(_i == 0 ? "cp old signer/state" : "rm signer/state");
+  START_FOR(geteuid());
+  ck_assert_err(cf_signer_ready(signer, &fault), CF_E_ROLLBACK);
+  ck_assert_ptr_nonnull(strstr(fault.detail, "size 120"));
+  ck_assert_err(SIGN(130), CF_E_NOTREADY);
+  ck_assert(cf_signer_last(signer, &last) && last.size == 120);
+}
+END_TEST
+
+/* In the place of a signer: says that its answer is long, and never comes to
+ * its end. */
+static void DRIBBLE(void)
+{
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  memcpy(address.sun_path, path, strlen(path) + 1);
+  int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+  temp_run("rm -f s");
+  ck_assert_int_eq(bind(listener, (const struct sockaddr *)&address, sizeof address), 0);
+  ck_assert_int_eq(listen(listener, 8), 0);
+  child = fork();
+  if (child == 0)
+    for (;;) {
+      int fd = accept(listener, NULL, NULL);
+      (void)send(fd, "\0\0\x40\0", 4, MSG_NOSIGNAL);
+      while (send(fd, "", 1, MSG_NOSIGNAL) == 1)
+        nap();
+      close(fd);
+    }
+  close(listener);
+}
+
+/* It would be waited for as long as this test lasts. */
+START_TEST(an_answer_that_does_not_end_is_none)
+{
+  START_FOR(geteuid());
+  ck_assert_ok(cf_signer_create(place, ORIGIN, NULL, &fault));
+  OPEN();
+  ck_assert_ok(SIGN(100));
+  END(SIGKILL);
+  DRIBBLE();
+  ck_assert_err(cf_signer_ready(signer, &fault), CF_E_NOTREADY);
+  ck_assert_err(SIGN(120), CF_E_NOTREADY);
+}
+END_TEST
+
+/* A signer that was stopped is lost; what it was asked it does when it goes on,
+ * and those that gave up keep nobody out. */
+START_TEST(goes_on_after_the_signer_was_stopped)
+{
+  int fd[2 * CF_PEERS_MAX];
+  struct cf_checkpoint last;
+  START_FOR(geteuid());
+  ck_assert_ok(cf_signer_create(place, ORIGIN, NULL, &fault));
+  OPEN();
+  ck_assert_ok(SIGN(100));
+  kill(child, SIGSTOP);
+  ck_assert_err(SIGN(120), CF_E_NOTREADY);
+  for (size_t i = 0; i < CF_COUNT(fd); i++) {
+    fd[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    (void)connect(fd[i], (const struct sockaddr *)&address, sizeof address);
+  }
+  ck_assert_err(cf_signer_ready(signer, &fault), CF_E_NOTREADY);
+  ck_assert_ptr_nonnull(strstr(fault.detail, "takes no connection"));
+  ck_assert(cf_signer_last(signer, &last) && last.size == 100);
+  for (size_t i = 0; i < CF_COUNT(fd); i++)
+    close(fd[i]);
+  kill(child, SIGCONT);
+  enum cf_err err;
+  while ((err = cf_signer_ready(signer, &fault)) == CF_E_NOTREADY)
+    nap();
+  ck_assert_ok(err);
+  ck_assert(cf_signer_last(signer, &last) && last.size == 120);
+  ck_assert_ok(SIGN(130));
+}
+END_TEST
+
 /* Is nothing answered, and the connection ended? */
 static bool is_ended(int fd)
 {
@@ -311,6 +400,9 @@ int main(void)
       {SERVE, .test = only_one_holds_it},
       {SERVE, .test = goes_on_after_the_signer_was_killed},
       {SERVE, .test = a_signer_with_another_key_is_refused},
+      {SERVE, .test = a_signer_that_forgot_is_refused, .loops = 2},
+      {SERVE, .test = an_answer_that_does_not_end_is_none},
+      {SERVE, .test = goes_on_after_the_signer_was_stopped},
       {SERVE, .test = others_are_not_answered},
       {SERVE, .test = ends_with_who_is_slow_or_speaks_otherwise, .loops = CF_COUNT(ends)},
       {SERVE, .test = a_crowd_takes_nothing_from_who_holds_it},

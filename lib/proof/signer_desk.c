@@ -48,6 +48,19 @@ static enum cf_err desk_open(struct question *q, struct cf_str origin)
                        d->signer->vkey.name);
 }
 
+/* With our signature alone: whoever put a longer note there did not sign it,
+ * and it may be too long for an answer. */
+static enum cf_err note_put(struct question *q, struct cf_str note)
+{
+  struct cf_buf own;
+  cf_buf_init(&own, CF_NOTE_MAX);
+  enum cf_err err = note.n > 0 ? cf_note_only(note, &q->desk->signer->vkey, &own) : CF_OK;
+  if (err == CF_OK)
+    cf_wire_put_text(q->b, cf_buf_str(&own));
+  cf_buf_fini(&own);
+  return err;
+}
+
 static void vkey_put(struct cf_buf *b, const struct cf_vkey *vkey)
 {
   char room[CF_ORIGIN_MAX + 128];
@@ -58,26 +71,20 @@ static void vkey_put(struct cf_buf *b, const struct cf_vkey *vkey)
   cf_wire_put_text(b, cf_buf_str(&text));
 }
 
-/* The largest checkpoint that the directory remembers, with our signature
- * alone: whoever put a longer note there did not sign it. */
+/* The largest checkpoint that the directory remembers. */
 static enum cf_err anchor_put(struct question *q)
 {
   const struct cf_signer *signer = q->desk->signer;
   struct cf_anchor anchor;
   struct cf_keys keys;
-  struct cf_buf note;
   cf_keys_init(&keys);
-  cf_buf_init(&note, CF_NOTE_MAX);
   cf_anchor_init(&anchor, UINT64_MAX);
   enum cf_err err = cf_keys_begin(&keys, &signer->vkey);
   if (err == CF_OK)
     err = cf_anchor_look(&anchor, cf_signer_directory(signer), "signer", &keys, &q->fault);
-  if (err == CF_OK && anchor.any)
-    err = cf_note_only(cf_buf_str(&anchor.note), &signer->vkey, &note);
   if (err == CF_OK)
-    cf_wire_put_text(q->b, cf_buf_str(&note));
+    err = note_put(q, cf_buf_str(&anchor.note));
   cf_anchor_fini(&anchor);
-  cf_buf_fini(&note);
   cf_keys_fini(&keys);
   return err;
 }
@@ -89,10 +96,10 @@ static enum cf_err memory_put(struct question *q)
               (char)((signer->used ? CF_WIRE_USED : 0) | (signer->vouched ? CF_WIRE_VOUCHED : 0)));
   vkey_put(q->b, &signer->vkey);
   vkey_put(q->b, cf_signer_previous(signer));
-  cf_wire_put_text(q->b, cf_signer_note(signer));
+  enum cf_err err = note_put(q, cf_signer_note(signer));
   cf_wire_put_u64(q->b, signer->before.size);
   cf_buf_put(q->b, signer->before.root, CF_HASH_N);
-  return anchor_put(q);
+  return err == CF_OK ? anchor_put(q) : err;
 }
 
 /* ---- verbs ---- */
@@ -132,7 +139,6 @@ static enum cf_err sign_answer(struct question *q)
 {
   struct cf_str proof[CF_PROOF_MAX];
   size_t n = 0;
-  char room[4096];
   struct cf_buf note;
   uint64_t size = cf_wire_u64(&q->in);
   struct cf_str root = cf_wire_bytes(&q->in, CF_HASH_N);
@@ -141,10 +147,11 @@ static enum cf_err sign_answer(struct question *q)
   enum cf_err err = cf_wire_done(&q->in);
   if (err != CF_OK)
     return err;
-  cf_buf_fixed(&note, room, sizeof room);
+  cf_buf_init(&note, CF_NOTE_MAX);
   err = cf_signer_sign_proved(q->desk->signer, size, root, proof, n, &note, &q->fault);
   if (err == CF_OK)
-    cf_wire_put_text(q->b, cf_buf_str(&note));
+    err = note_put(q, cf_buf_str(&note));
+  cf_buf_fini(&note);
   return err;
 }
 
@@ -154,6 +161,7 @@ static enum cf_err vouch_answer(struct question *q)
   return err == CF_OK ? cf_signer_vouch(q->desk->signer, &q->fault) : err;
 }
 
+/* An init tells it before record 0 is signed; later it would be another log. */
 static enum cf_err previous_answer(struct question *q)
 {
   struct cf_vkey vkey;
@@ -161,6 +169,9 @@ static enum cf_err previous_answer(struct question *q)
   enum cf_err err = cf_wire_done(&q->in);
   if (err == CF_OK)
     err = cf_vkey_parse(text, &vkey);
+  if (err == CF_OK && cf_signer_note(q->desk->signer).n > 0)
+    return cf_fail(&q->fault, CF_E_CONFLICT, "previous.vkey",
+                   "this log has begun: what it continues was said with its first record");
   return err == CF_OK ? cf_signer_set_previous(q->desk->signer, &vkey, &q->fault) : err;
 }
 

@@ -13,13 +13,14 @@
  *               proof from the size that was signed last; where nothing was
  *               signed yet, none
  *   V vouch     each head bears a MAC from now on
- *   P previous  text vkey of the log that this one continues
+ *   P previous  text vkey of the log that this one continues; where nothing was
+ *               signed yet
  *   F forget    what an init has signed that was cut short
  * An answer's first byte is 0, and then there is
  *   L  u8 marks (1 used, 2 vouched), text vkey, text vkey of the previous log
- *      ("": none), text note signed last ("": none), u64 size and root (32)
- *      before it (0: not known), text note of the largest checkpoint that the
- *      signer's directory remembers ("": none)
+ *      ("": none), text note signed last, with its signature alone ("": none),
+ *      u64 size and root (32) before it (0: not known), text note of the
+ *      largest checkpoint that the signer's directory remembers ("": none)
  *   H  the same, and the key of MACs (32)
  *   S  text note
  * or 1, and then text word of an error (err.def), text at, text detail.

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "lib/base/codec.h"
 #include "lib/proof/signer_desk.h"
 #include "lib/proof/signer_wire.h"
 #include "tests/unit/cf_test.h"
@@ -302,6 +303,63 @@ START_TEST(tells_a_looker_no_key)
 }
 END_TEST
 
+static void PREVIOUS(void)
+{
+  uint8_t pubkey[CF_PUBKEY_N] = {7};
+  struct cf_vkey vkey;
+  struct cf_buf text;
+  cf_vkey_make(CF_STR("audit.example.org/old"), pubkey, &vkey);
+  cf_buf_init(&text, 1024);
+  cf_vkey_put(&vkey, &text);
+  BEGIN('P');
+  cf_wire_put_text(&request, cf_buf_str(&text));
+  cf_buf_fini(&text);
+}
+
+START_TEST(what_it_continues_is_said_before_it_begins)
+{
+  HELD();
+  PREVIOUS();
+  ck_assert_ok(GIVES(&holder));
+  ck_assert_str_eq(cf_signer_previous(desk.signer)->name, "audit.example.org/old");
+  SIGN(0, 1);
+  ck_assert_ok(GIVES(&holder));
+  PREVIOUS();
+  ck_assert_err(GIVES(&holder), CF_E_CONFLICT);
+}
+END_TEST
+
+/* An operator put a checkpoint back as the state, with all that others made of
+ * it. */
+START_TEST(a_state_that_others_cosigned_is_told_without_them)
+{
+  static const uint8_t other[4 + 2500] = {1}; /* a key of a kind that we do not know */
+  HELD();
+  SIGN(0, 100);
+  ck_assert_ok(GIVES(&holder));
+  ORIGINS('L', "");
+  ck_assert_ok(GIVES(&stranger));
+  size_t n = answer.n;
+  struct cf_buf note;
+  cf_buf_init(&note, CF_NOTE_MAX);
+  cf_buf_putstr(&note, cf_signer_note(desk.signer));
+  while (note.n < CF_WIRE_MAX) {
+    cf_buf_puts(&note, "\xe2\x80\x94 witness.example.org ");
+    cf_base64_put(&note, other, sizeof other);
+    cf_buf_putc(&note, '\n');
+  }
+  cf_signer_desk_fini(&desk);
+  temp_write(temp_path("signer/state"), cf_buf_str(&note), 0600);
+  cf_buf_fini(&note);
+  ck_assert_ok(GIVES(&stranger));
+  ck_assert_uint_eq(answer.n, n);
+  ORIGINS('H', "");
+  ck_assert_ok(GIVES(&holder));
+  SIGN(0, 100);
+  ck_assert_ok(GIVES(&holder));
+}
+END_TEST
+
 START_TEST(is_of_one_origin)
 {
   HELD();
@@ -375,6 +433,8 @@ int main(void)
       {DESK, .test = half_a_hash_is_no_proof},
       {DESK, .test = only_who_holds_it_may_ask, .loops = CF_COUNT(held)},
       {DESK, .test = tells_a_looker_no_key},
+      {DESK, .test = what_it_continues_is_said_before_it_begins},
+      {DESK, .test = a_state_that_others_cosigned_is_told_without_them},
       {DESK, .test = is_of_one_origin},
       {DESK, .test = says_that_there_is_no_key},
       {DESK, .test = lengths},

@@ -100,5 +100,8 @@ int main(int argc, char **argv)
   if (cf_signer_kind(job.place) == CF_SIGNER_EXEC || cf_signer_path(job.place)[0] != '/')
     return usage_fail("--key names where the key is: an absolute path, or pkcs11:, as signer of "
                       "counterfoil.conf(5)");
+  if (cf_signer_attribute(cf_str_from(job.place), "pin-value").n > 0)
+    return usage_fail("--key has a PIN, which everybody sees in the list of processes: write it to "
+                      "a file of mode 600, and say pin-source=FILE");
   return serve(&job);
 }

@@ -48,10 +48,12 @@ static enum cf_err address_make(const char *path, struct sockaddr_un *address,
              : cf_fail(fault, CF_E_PARAMETER, "--socket", "a path of 1 to 107 bytes is needed");
 }
 
+/* Who is stopped, with a full queue, listens too (EAGAIN). */
 static bool somebody_listens(const struct sockaddr_un *address)
 {
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  bool listens = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof *address) == 0;
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  bool listens = fd >= 0 && (connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 ||
+                             errno == EAGAIN);
   if (fd >= 0)
     (void)close(fd);
   return listens;
@@ -118,7 +120,8 @@ static void peer_accept(struct room *r)
   int fd = accept4(r->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (fd < 0)
     return;
-  for (size_t i = 0; is_allowed(r->job, fd) && i < CF_PEERS_MAX; i++)
+  bool allowed = is_allowed(r->job, fd);
+  for (size_t i = 0; allowed && i < CF_PEERS_MAX; i++)
     if (r->peer[i].fd < 0) {
       r->peer[i].fd = fd;
       r->peer[i].n = 0;

@@ -462,7 +462,7 @@ static enum cf_err use_mark(struct directory *d, uint64_t size, struct cf_fault 
 
 /* The whole note of the checkpoint onto b. */
 static enum cf_err note_make(const struct directory *d, const struct cf_checkpoint *checkpoint,
-                             struct cf_buf *b)
+                             struct cf_buf *b, struct cf_fault *fault)
 {
   cf_checkpoint_put(checkpoint, b);
   size_t text_n = b->n;
@@ -477,7 +477,9 @@ static enum cf_err note_make(const struct directory *d, const struct cf_checkpoi
   uint8_t sig[CF_SIG_N];
   enum cf_err err = cf_token_key_sign(d->token, text, text_n, sig);
   if (err != CF_OK)
-    return err;
+    return cf_fail(fault, err, "signer",
+                   "the token did not sign: see that it is there (pkcs11-tool -L), then start "
+                   "counterfoil-signer, or the service where that asks it, again");
   cf_note_put_signature(&d->signer.vkey, sig, b);
   return b->err;
 }
@@ -505,7 +507,7 @@ static enum cf_err note_sign(struct directory *d, const struct cf_checkpoint *ch
 {
   struct cf_buf note;
   cf_buf_init(&note, CF_NOTE_MAX);
-  enum cf_err err = note_make(d, checkpoint, &note);
+  enum cf_err err = note_make(d, checkpoint, &note, fault);
   if (err == CF_OK)
     err = before_keep(d, fault);
   if (err == CF_OK)

@@ -110,6 +110,29 @@ http /readyz
 until [ "$(json .unsigned)" = null ] || [ "$SECONDS" -gt "$end" ]; do sleep 0.1; http /readyz; done
 is "$(json .unsigned)" null "and /readyz has nothing more to say"
 
+# ---- the signer is stopped, which is worse than dead: it listens, and says nothing
+
+kill -STOP "$SIGNER"
+post '' stopped
+is "$STATUS" 201 "events are taken while the signer is stopped"
+size=$(json .size)
+http /readyz
+is "$STATUS" 200 "/readyz answers"
+http /checkpoint
+is "$STATUS" 200 "what was signed last is still told"
+post '?receipt=1' stopped
+is "$STATUS $(json .receipt)" "201 null" "those that want a receipt are taken too, but have none"
+http /readyz
+is "$STATUS $(json .unsigned)" "200 not-ready" "and /readyz says that nothing is signed"
+stop "$SERVE"
+is $? 0 "the service can be stopped"
+like "$(cat "$TMP"/log/serve*)" 'the stop could not be recorded and sealed' "which says what was not signed"
+serve_start
+sleep 1
+kill -CONT "$SIGNER"
+ready
+check "a start waits for it, and all is signed" until_signed "$size"
+
 # ---- the service is killed
 
 kill -KILL "$SERVE"

@@ -56,10 +56,18 @@ conf "$(uri audit second "$TMP/pin")"
 run_conf "another key of the token is refused" 2 verify
 complains 'another key' "and it is said why"
 
+as_user timeout 10 "$TMP/bin/counterfoil-signer" --key "pkcs11:token=audit;object=ledger?pin-value=8642&x-state=$TMP/state" --socket "$TMP/s" \
+  --allow root 2>"$TMP/log/argument"
+is $? 2 "a PIN in an argument is refused"
+like "$(cat "$TMP/log/argument")" 'pin-source=FILE' "and it is said where it belongs"
+
 # The same by the signer apart, who alone needs the token.
 spawn signer "$TMP/bin/counterfoil-signer" --key "$(uri audit ledger "$TMP/pin")" --socket "$TMP/s" --allow "${RUN_AS:-$(id -u)}"
 conf "exec:$TMP/s"
 run_conf "the signer apart has it in the token" 0 verify
 check "and signs with it" test "$(sed -n 2p "$TMP/state/state")" -gt "$size"
+rm -rf "$TMP"/tokens/*
+run_conf "a token that was taken away" 2 verify
+complains 'the token did not sign.*start counterfoil-signer' "is told of, with what to do"
 check "the PIN is in no log" sh -c "! grep -q 8642 '$TMP'/log/signer"
 finish

@@ -286,6 +286,17 @@ START_TEST(an_answer_that_does_not_end_is_none)
 }
 END_TEST
 
+/* More than it takes while it is stopped. */
+static void CROWD(int *fd, size_t n)
+{
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  memcpy(address.sun_path, path, strlen(path) + 1);
+  for (size_t i = 0; i < n; i++) {
+    fd[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    (void)connect(fd[i], (const struct sockaddr *)&address, sizeof address);
+  }
+}
+
 /* A signer that was stopped is lost; what it was asked it does when it goes on,
  * and those that gave up keep nobody out. */
 START_TEST(goes_on_after_the_signer_was_stopped)
@@ -298,12 +309,7 @@ START_TEST(goes_on_after_the_signer_was_stopped)
   ck_assert_ok(SIGN(100));
   kill(child, SIGSTOP);
   ck_assert_err(SIGN(120), CF_E_NOTREADY);
-  for (size_t i = 0; i < CF_COUNT(fd); i++) {
-    fd[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    memcpy(address.sun_path, path, strlen(path) + 1);
-    (void)connect(fd[i], (const struct sockaddr *)&address, sizeof address);
-  }
+  CROWD(fd, CF_COUNT(fd));
   ck_assert_err(cf_signer_ready(signer, &fault), CF_E_NOTREADY);
   ck_assert_ptr_nonnull(strstr(fault.detail, "takes no connection"));
   ck_assert(cf_signer_last(signer, &last) && last.size == 100);
@@ -391,6 +397,20 @@ START_TEST(a_socket_is_one_signers)
 }
 END_TEST
 
+/* Also while it is stopped, and takes no connection. */
+START_TEST(a_stopped_signers_socket_stays_its_own)
+{
+  struct cf_signer_job job = {.place = directory, .socket = path, .end = &ended};
+  int fd[2 * CF_PEERS_MAX];
+  START_FOR(geteuid());
+  kill(child, SIGSTOP);
+  CROWD(fd, CF_COUNT(fd));
+  ck_assert_err(cf_signer_serve(&job, &fault), CF_E_LOCKED);
+  for (size_t i = 0; i < CF_COUNT(fd); i++)
+    close(fd[i]);
+}
+END_TEST
+
 int main(void)
 {
 #define SERVE .tcase = "serve", .setup = begin, .teardown = end, .timeout = 120
@@ -407,6 +427,7 @@ int main(void)
       {SERVE, .test = ends_with_who_is_slow_or_speaks_otherwise, .loops = CF_COUNT(ends)},
       {SERVE, .test = a_crowd_takes_nothing_from_who_holds_it},
       {SERVE, .test = a_socket_is_one_signers},
+      {SERVE, .test = a_stopped_signers_socket_stays_its_own},
   };
   return cf_test_run("signer_serve", tests, CF_COUNT(tests));
 }

@@ -7,6 +7,7 @@
 
 #include "fcgi-app/apart/verify_main_in.h"
 #include "lib/base/file.h"
+#include "lib/proof/verify_parcel.h"
 
 #define FILE_MAX ((size_t)256 << 10)
 
@@ -68,6 +69,50 @@ enum cf_err cf_apart_own_key(struct cf_apart *apart, struct cf_str text)
              ? key_take(apart, &vkey)
              : cf_fail(&apart->fault, CF_E_SYNTAX, "ledger.vkey", "it holds no verifier key");
 }
+
+/* ---- others' keys ---- */
+
+static enum cf_err witness_line(struct cf_str text, struct cf_vkey *witness)
+{
+  if (text.n > 0 && text.p[text.n - 1] == '\n')
+    text.n--;
+  return cf_cosigner_parse(text, witness);
+}
+
+enum cf_err cf_apart_witness(struct cf_apart *apart, const char *vkey)
+{
+  struct cf_cosigners *c = &apart->cosigners;
+  struct cf_buf b;
+  if (c->n == CF_NOTE_SIGS_MAX)
+    return cf_fail(&apart->fault, CF_E_CONFIG, NULL, "a note has room for %d signatures",
+                   CF_NOTE_SIGS_MAX);
+  if (cf_cosigner_parse(cf_str_from(vkey), &c->v[c->n]) == CF_OK) {
+    c->n++;
+    return CF_OK;
+  }
+  cf_buf_init(&b, FILE_MAX);
+  enum cf_err err = cf_apart_read(vkey, &b, &apart->fault);
+  if (err == CF_OK && witness_line(cf_buf_str(&b), &c->v[c->n]) != CF_OK)
+    err = cf_fail(&apart->fault, CF_E_CONFIG, vkey, "it holds no witness's key");
+  cf_buf_fini(&b);
+  c->n += err == CF_OK;
+  return err;
+}
+
+enum cf_err cf_apart_notes(struct cf_apart *apart)
+{
+  struct cf_parcel parcel;
+  if (apart->notes == NULL)
+    return CF_OK;
+  cf_parcel_init(&parcel);
+  enum cf_err err = cf_parcel_open_directory(&parcel, apart->notes, &apart->fault);
+  if (err == CF_OK)
+    err = cf_parcel_keys(&parcel, CF_STR(""), &apart->keys, &apart->fault);
+  cf_parcel_fini(&parcel);
+  return err == CF_E_SYNTAX ? CF_E_CONFIG : err;
+}
+
+/* ---- what was kept ---- */
 
 static enum cf_err kept_read(struct cf_apart *apart)
 {

@@ -23,6 +23,9 @@ static const char help[] =
     "\n"
     "  --vkey KEY          the ledger's public key that you kept: a file, or its text\n"
     "  --trust-bundle-key  take the key that comes with the subject for the ledger's own\n"
+    "  --keys DIR          notes of keys that came later or before, each called by its seq\n"
+    "  --witness KEY       a witness's public key, a file, or its text; once for each\n"
+    "  --quorum K          so many of them must have signed its checkpoint (all)\n"
     "  --kept FILE         a checkpoint that you kept: the subject must extend it\n"
     "  --proof FILE        … as this proves (GET /v1/proofs/consistency)\n"
     "  --max BYTES         unpack no more of a tar than that (1T; K, M, G and T count)\n"
@@ -30,11 +33,24 @@ static const char help[] =
     "  --help, -h          this text\n"
     "  --version, -V       the version\n";
 
-enum { OPT_VKEY = 256, OPT_TRUST, OPT_KEPT, OPT_PROOF, OPT_MAX, OPT_JSON };
+enum {
+  OPT_VKEY = 256,
+  OPT_TRUST,
+  OPT_KEYS,
+  OPT_WITNESS,
+  OPT_QUORUM,
+  OPT_KEPT,
+  OPT_PROOF,
+  OPT_MAX,
+  OPT_JSON
+};
 
 static const struct option options[] = {
     {"vkey", required_argument, NULL, OPT_VKEY},
     {"trust-bundle-key", no_argument, NULL, OPT_TRUST},
+    {"keys", required_argument, NULL, OPT_KEYS},
+    {"witness", required_argument, NULL, OPT_WITNESS},
+    {"quorum", required_argument, NULL, OPT_QUORUM},
     {"kept", required_argument, NULL, OPT_KEPT},
     {"proof", required_argument, NULL, OPT_PROOF},
     {"max", required_argument, NULL, OPT_MAX},
@@ -67,13 +83,38 @@ static bool size_parse(struct cf_str text, uint64_t *n)
   return true;
 }
 
+static int complain(const struct cf_apart *apart, enum cf_err err)
+{
+  struct cf_buf b;
+  cf_buf_init(&b, 8192);
+  cf_buf_puts(&b, "counterfoil-verify: ");
+  cf_show_put(&b, cf_str_from(apart->fault.at), CF_SHOW_TERMINAL);
+  cf_buf_puts(&b, apart->fault.at[0] != '\0' ? ": " : "");
+  cf_show_put(&b, cf_str_from(cf_fault_text(&apart->fault, err)), CF_SHOW_TERMINAL);
+  fprintf(stderr, "%s\n", cf_buf_cstr(&b));
+  cf_buf_fini(&b);
+  return CF_APART_UNKNOWN;
+}
+
 /* Take the words; -1: go on, else the exit status. */
 static int words_take(struct cf_apart *apart, int argc, char **argv)
 {
+  uint64_t quorum = 0;
   for (int c; (c = getopt_long(argc, argv, "hV", options, NULL)) != -1;) {
     switch (c) {
     case OPT_VKEY: apart->vkey = optarg; break;
     case OPT_TRUST: apart->trust = true; break;
+    case OPT_KEYS: apart->notes = optarg; break;
+    case OPT_WITNESS: {
+      enum cf_err err = cf_apart_witness(apart, optarg);
+      if (err != CF_OK)
+        return complain(apart, err);
+      break;
+    }
+    case OPT_QUORUM:
+      if (cf_u64_parse(cf_str_from(optarg), CF_NOTE_SIGS_MAX, &quorum) != CF_OK || quorum == 0)
+        return usage("--quorum takes a number of witnesses");
+      break;
     case OPT_KEPT: apart->kept = optarg; break;
     case OPT_PROOF: apart->proof = optarg; break;
     case OPT_MAX:
@@ -89,20 +130,11 @@ static int words_take(struct cf_apart *apart, int argc, char **argv)
   if (argc - optind != 1)
     return usage("one subject is needed: a file, a directory, or - for standard input");
   apart->subject = argv[optind];
+  if (quorum > apart->cosigners.n)
+    return usage("--quorum needs as many --witness");
+  apart->cosigners.quorum = quorum > 0 ? (size_t)quorum : apart->cosigners.n;
+  apart->job.cosigners = apart->cosigners.n > 0 ? &apart->cosigners : NULL;
   return apart->proof != NULL && apart->kept == NULL ? usage("--proof goes with --kept") : -1;
-}
-
-static int complain(const struct cf_apart *apart, enum cf_err err)
-{
-  struct cf_buf b;
-  cf_buf_init(&b, 8192);
-  cf_buf_puts(&b, "counterfoil-verify: ");
-  cf_show_put(&b, cf_str_from(apart->fault.at), CF_SHOW_TERMINAL);
-  cf_buf_puts(&b, apart->fault.at[0] != '\0' ? ": " : "");
-  cf_show_put(&b, cf_str_from(cf_fault_text(&apart->fault, err)), CF_SHOW_TERMINAL);
-  fprintf(stderr, "%s\n", cf_buf_cstr(&b));
-  cf_buf_fini(&b);
-  return CF_APART_UNKNOWN;
 }
 
 /* A subject that is not of its form cannot be what was handed out: that is a

@@ -14,14 +14,17 @@ enum { CF_APART_HOLDS = 0, CF_APART_FAULTY = 1, CF_APART_UNKNOWN = 2 };
 struct cf_apart {
   const char *subject; /* a path; "-": standard input */
   const char *vkey, *kept, *proof;
+  const char *notes; /* a directory of key notes */
   bool trust, json;
   uint64_t max; /* bytes that a tar may have when it is unpacked */
 
   struct cf_keys keys; /* the log's, as far as they follow from the one that is known, … */
   bool has_key;        /* where one is, … */
   bool vouched;        /* … and whether whoever asks vouches for it */
+  bool others;         /* lines of others came with it, and nobody looked at them */
   bool extended;       /* there is a consistency proof: */
   struct cf_extension extension;
+  struct cf_cosigners cosigners;
   struct cf_verify_job job;
   const char *mode; /* what was done, for the answer */
   struct cf_verify_result *result;
@@ -35,6 +38,10 @@ CF_MUST enum cf_err cf_apart_read(const char *path, struct cf_buf *b, struct cf_
 /* The key that was kept; that of what is verified, where none was. */
 CF_MUST enum cf_err cf_apart_key(struct cf_apart *apart);
 CF_MUST enum cf_err cf_apart_own_key(struct cf_apart *apart, struct cf_str text);
+/* A witness's key, a file or its text, is one of those that count. */
+CF_MUST enum cf_err cf_apart_witness(struct cf_apart *apart, const char *vkey);
+/* The key notes that were kept. Needs the key. */
+CF_MUST enum cf_err cf_apart_notes(struct cf_apart *apart);
 /* What was kept, and how the head extends it. Needs the key. */
 CF_MUST enum cf_err cf_apart_kept(struct cf_apart *apart);
 

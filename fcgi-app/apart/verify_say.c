@@ -22,6 +22,8 @@ static void put_errors(struct cf_buf *b, const struct cf_verify_result *r)
       cf_buf_putf(b, " to %llu", (unsigned long long)e->last);
     cf_buf_puts(b, ": ");
     cf_show_put(b, cf_str_from(e->detail), CF_SHOW_TERMINAL);
+    if (e->verdict == CF_V_KEY_UNKNOWN)
+      cf_buf_puts(b, "; where the log's key was changed, see --keys");
     cf_buf_putc(b, '\n');
   }
   if (r->errors_total > r->errors_n)
@@ -60,18 +62,34 @@ static void put_summary(struct cf_buf *b, const struct cf_apart *apart)
   if (strcmp(apart->mode, "checkpoint") == 0)
     cf_buf_puts(b, apart->job.kept ? "; no record was looked at"
                                    : "; its signature alone was checked, and no record");
+  if (apart->cosigners.n > 0)
+    cf_buf_putf(b, "; %zu of %zu witnesses signed it", apart->cosigners.count, apart->cosigners.n);
+  if (apart->others)
+    cf_buf_puts(b, "; what witnesses made of it was not looked at: see --witness");
   if (apart->has_key && !apart->vouched)
     cf_buf_puts(b, "; the key is what came with it, and nobody vouches for that: whoever made all "
                    "of it could have made the key too; give --vkey with the one that you kept");
   cf_buf_putc(b, '\n');
 }
 
+/* Witnesses of somebody's choice stand for a head; whose log it is they do not
+ * say. */
+static const char *assurance_of(const struct cf_apart *apart)
+{
+  const struct cf_cosigners *c = &apart->cosigners;
+  bool witnessed = c->n > 0 && c->count >= c->quorum;
+  return !apart->vouched ? "own-key" : witnessed ? "witnessed" : "signed";
+}
+
 bool cf_apart_say(const struct cf_apart *apart)
 {
-  const struct cf_verify_saying saying = {.mode = apart->mode,
-                                          .assurance = apart->vouched ? "signed" : "own-key"};
-  struct cf_buf b;
+  struct cf_verify_saying saying = {.mode = apart->mode, .assurance = assurance_of(apart)};
+  struct cf_buf b, members;
   cf_buf_init(&b, ANSWER_MAX);
+  cf_buf_init(&members, ANSWER_MAX);
+  if (apart->cosigners.n > 0)
+    cf_cosigners_put(&apart->cosigners, apart->result->size, &members);
+  saying.members = cf_buf_str(&members);
   if (apart->json) {
     cf_verify_json_put(&b, apart->result, &saying);
   } else {
@@ -79,7 +97,9 @@ bool cf_apart_say(const struct cf_apart *apart)
     put_findings(&b, apart->result);
     put_summary(&b, apart);
   }
-  bool said = b.err == CF_OK && fwrite(b.p, 1, b.n, stdout) == b.n && fflush(stdout) == 0;
+  bool said = b.err == CF_OK && members.err == CF_OK && fwrite(b.p, 1, b.n, stdout) == b.n &&
+              fflush(stdout) == 0;
+  cf_buf_fini(&members);
   cf_buf_fini(&b);
   return said;
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -51,6 +52,8 @@ static enum cf_err small_verify(struct cf_apart *apart, int fd, struct cf_buf *t
   if (err == CF_OK)
     err = cf_apart_own_key(apart, CF_STR(""));
   if (err == CF_OK)
+    err = cf_apart_notes(apart);
+  if (err == CF_OK)
     err = cf_apart_kept(apart);
   return err == CF_OK ? text_verify(apart, cf_buf_str(text)) : err;
 }
@@ -79,9 +82,27 @@ static enum cf_err whole_verify(struct cf_apart *apart, const struct cf_parcel *
   return err;
 }
 
+/* What witnesses made of its checkpoint. */
+static enum cf_err lines_get(struct cf_apart *apart, const struct cf_parcel *parcel,
+                             struct cf_buf *lines)
+{
+  struct cf_checkpoint head;
+  struct cf_str text, signatures;
+  char path[64];
+  if (cf_note_split(apart->job.head, &text, &signatures) != CF_OK ||
+      cf_checkpoint_parse(text, &head) != CF_OK)
+    return CF_OK;
+  (void)snprintf(path, sizeof path, "checkpoints/%llu.cosignatures", (unsigned long long)head.size);
+  enum cf_err err = part_get(apart, parcel, cf_str_from(path), lines);
+  apart->cosigners.lines = cf_buf_str(lines);
+  apart->others = apart->cosigners.n == 0 && lines->n > 0;
+  return err;
+}
+
 static enum cf_err parcel_verify(struct cf_apart *apart, const struct cf_parcel *parcel)
 {
-  struct cf_buf head, key;
+  struct cf_buf head, key, lines;
+  cf_buf_init(&lines, CF_NOTE_MAX);
   cf_buf_init(&head, CF_NOTE_MAX);
   cf_buf_init(&key, CF_NOTE_MAX);
   enum cf_err err = part_get(apart, parcel, CF_STR(CF_KEY_PATH), &key);
@@ -93,12 +114,17 @@ static enum cf_err parcel_verify(struct cf_apart *apart, const struct cf_parcel 
   if (err == CF_OK)
     err = cf_apart_own_key(apart, cf_buf_str(&key));
   if (err == CF_OK)
-    err = cf_parcel_keys(parcel, &apart->keys, &apart->fault);
+    err = cf_parcel_keys(parcel, CF_KEYS_HEAD, &apart->keys, &apart->fault);
+  if (err == CF_OK)
+    err = cf_apart_notes(apart);
   if (err == CF_OK)
     err = cf_apart_kept(apart);
   apart->job.head = cf_buf_str(&head);
   if (err == CF_OK)
+    err = lines_get(apart, parcel, &lines);
+  if (err == CF_OK)
     err = whole_verify(apart, parcel);
+  cf_buf_fini(&lines);
   cf_buf_fini(&head);
   cf_buf_fini(&key);
   return err;

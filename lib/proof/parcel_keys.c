@@ -7,8 +7,6 @@
 #include "lib/base/codec.h"
 #include "lib/proof/verify_parcel.h"
 
-static const struct cf_str head = CF_STR("keys/");
-
 struct note {
   uint64_t seq;
   size_t at, n; /* in the texts */
@@ -20,8 +18,15 @@ static int note_compare(const void *a, const void *b)
   return (x->seq > y->seq) - (x->seq < y->seq);
 }
 
-static enum cf_err note_read(const struct cf_parcel *parcel, struct cf_str path, struct note *note,
-                             struct cf_buf *texts, struct cf_fault *fault)
+/* It says itself which record it is of. */
+static bool is_of(struct cf_str text, uint64_t seq)
+{
+  struct cf_key_note note;
+  return cf_key_note_read(text, &note) == CF_OK && note.seq == seq;
+}
+
+static enum cf_err note_read(const struct cf_parcel *parcel, struct cf_str head, struct cf_str path,
+                             struct note *note, struct cf_buf *texts, struct cf_fault *fault)
 {
   enum cf_err err = cf_u64_parse(cf_str_behind(path, head.n), UINT64_MAX, &note->seq);
   note->at = texts->n;
@@ -30,6 +35,8 @@ static enum cf_err note_read(const struct cf_parcel *parcel, struct cf_str path,
   if (err == CF_OK)
     err = cf_parcel_get(parcel, path, texts);
   note->n = texts->n - note->at;
+  if (err == CF_OK && !is_of(cf_str_behind(cf_buf_str(texts), note->at), note->seq))
+    err = CF_E_SYNTAX;
   return err == CF_E_SYNTAX ? cf_fail(fault, err, path.p, "it is no key note") : err;
 }
 
@@ -47,7 +54,7 @@ static enum cf_err notes_add(struct note *notes, size_t n, const struct cf_buf *
   return err == CF_E_SIGNATURE || err == CF_E_FULL ? CF_E_SYNTAX : err;
 }
 
-enum cf_err cf_parcel_keys(const struct cf_parcel *parcel, struct cf_keys *keys,
+enum cf_err cf_parcel_keys(const struct cf_parcel *parcel, struct cf_str head, struct cf_keys *keys,
                            struct cf_fault *fault)
 {
   struct cf_buf texts;
@@ -63,7 +70,7 @@ enum cf_err cf_parcel_keys(const struct cf_parcel *parcel, struct cf_keys *keys,
   cf_buf_init(&texts, (size_t)CF_KEYS_MAX * CF_KEY_NOTE_MAX);
   enum cf_err err = notes != NULL ? CF_OK : CF_E_NOMEM;
   for (size_t i = 0; i < n && err == CF_OK; i++)
-    err = note_read(parcel, cf_str_from(cf_parcel_path(parcel, &parcel->files[first + i])),
+    err = note_read(parcel, head, cf_str_from(cf_parcel_path(parcel, &parcel->files[first + i])),
                     &notes[i], &texts, fault);
   if (err == CF_OK)
     err = notes_add(notes, n, &texts, keys, fault);

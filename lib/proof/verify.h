@@ -8,6 +8,7 @@
 
 #include "lib/base/turns.h"
 #include "lib/proof/keys.h"
+#include "lib/proof/verify_cosigned.h"
 #include "lib/record/kind_body.h"
 #include "lib/record/producers.h"
 #include "lib/record/record.h"
@@ -145,13 +146,14 @@ struct cf_verify_job {
   /* the log's keys: that of its size must have signed each checkpoint, and
    * `key` records tell of these and no others */
   const struct cf_keys *keys;
-  bool kept;                    /* the caller kept a checkpoint … */
-  uint64_t kept_size;           /* … of this size … */
-  uint8_t kept_root[CF_HASH_N]; /* … and root: consistency with it is checked */
-  int64_t budget_us;            /* stop after this time with complete = false; 0: none */
-  unsigned workers;             /* threads to use, at least 1 */
-  uint64_t indexed_at_once;     /* DEEP: files of so many leaves, or one, are judged at a time */
-  struct cf_turn *turn;         /* among long questions; the threads have it with it; may be NULL */
+  struct cf_cosigners *cosigners; /* apart: who else must stand for the head; NULL: nobody */
+  bool kept;                      /* the caller kept a checkpoint … */
+  uint64_t kept_size;             /* … of this size … */
+  uint8_t kept_root[CF_HASH_N];   /* … and root: consistency with it is checked */
+  int64_t budget_us;              /* stop after this time with complete = false; 0: none */
+  unsigned workers;               /* threads to use, at least 1 */
+  uint64_t indexed_at_once;       /* DEEP: files of so many leaves, or one, are judged at a time */
+  struct cf_turn *turn; /* among long questions; the threads have it with it; may be NULL */
   /* FULL, DEEP: where a walk that the budget ends is left, to be gone on with
    * by a job like the one that began it and a source that shows the same
    * records, towards the head and the kept checkpoint it began with. Set to

@@ -119,6 +119,19 @@ bool cf_run_head(struct cf_verify_run *run, struct cf_str note)
   return true;
 }
 
+enum cf_err cf_run_cosigned(struct cf_verify_run *run, struct cf_str note)
+{
+  struct cf_cosigners *c = run->job->cosigners;
+  if (c == NULL)
+    return CF_OK;
+  enum cf_err err = cf_cosigners_count(c, note);
+  if (err == CF_OK && c->count < c->quorum)
+    cf_run_fault(run, CF_V_WITNESS_QUORUM, NULL,
+                 "%zu of %zu witnesses are to have signed the checkpoint, and %zu did", c->quorum,
+                 c->n, c->count);
+  return err;
+}
+
 struct cf_verify_run *cf_run_apart(const struct cf_verify_job *job, struct cf_fault *fault)
 {
   struct cf_verify_run *run = calloc(1, sizeof *run);
@@ -148,7 +161,9 @@ enum cf_err cf_verify_head(const struct cf_verify_job *job, const struct cf_exte
   struct cf_verify_run *run = cf_run_apart(job, fault);
   if (run == NULL)
     return CF_E_NOMEM;
-  enum cf_err err = cf_run_head(run, job->head) ? cf_run_kept(run, extension, NULL) : CF_OK;
+  enum cf_err err = cf_run_cosigned(run, job->head);
+  if (err == CF_OK && cf_run_head(run, job->head))
+    err = cf_run_kept(run, extension, NULL);
   return cf_run_apart_end(run, err, result);
 }
 
@@ -224,9 +239,10 @@ static enum cf_err record_judge(struct cf_verify_run *run, const struct cf_tlog_
 static enum cf_err receipt_judge(struct cf_verify_run *run, const struct cf_tlog_proof *proof,
                                  const struct cf_extension *extension)
 {
-  if (!cf_run_head(run, proof->note))
-    return CF_OK;
-  enum cf_err err = cf_run_kept(run, extension, NULL);
+  enum cf_err err = cf_run_cosigned(run, proof->note);
+  if (err != CF_OK || !cf_run_head(run, proof->note))
+    return err;
+  err = cf_run_kept(run, extension, NULL);
   return err == CF_OK ? record_judge(run, proof) : err;
 }
 

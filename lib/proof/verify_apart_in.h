@@ -15,6 +15,9 @@ CF_MUST enum cf_err cf_run_apart_end(struct cf_verify_run *run, enum cf_err err,
 
 /* Judge a note as the run's head. false: there is nothing to go on with. */
 bool cf_run_head(struct cf_verify_run *run, struct cf_str note);
+/* Judge whether the witnesses that the job names stand for the head; the tiles'
+ * walk has no other part in it. CF_E_NOMEM. */
+CF_MUST enum cf_err cf_run_cosigned(struct cf_verify_run *run, struct cf_str note);
 /* Judge the head against what the job kept: by the extension or, where the
  * sizes are others and it is not of them, by hashes. Either may be NULL.
  * CF_E_PARAMETER: neither leads there. */

@@ -29,6 +29,12 @@ bool cf_parcel_is_bundle(const struct cf_parcel *parcel)
   return false;
 }
 
+static enum cf_err tiles_also(void *context, struct cf_verify_run *run)
+{
+  const struct cf_verify_job *job = context;
+  return cf_run_cosigned(run, job->head);
+}
+
 enum cf_err cf_verify_tiles(const struct cf_parcel *parcel, const struct cf_verify_job *job,
                             struct cf_verify_result *result, struct cf_fault *fault)
 {
@@ -41,6 +47,8 @@ enum cf_err cf_verify_tiles(const struct cf_parcel *parcel, const struct cf_veri
       cf_checkpoint_parse(text, &head) != CF_OK)
     head.size = 0;
   full.mode = CF_VERIFY_FULL;
+  full.also = tiles_also;
+  full.also_context = &full;
   enum cf_err err = cf_parcel_tree_init(&tree, parcel, head.size);
   cf_parcel_tree_source(&tree, &source);
   if (err == CF_OK)
@@ -306,6 +314,8 @@ static enum cf_err bundle_judge(struct judging *j, const struct cf_extension *ex
                                 enum cf_verify_mode *mode)
 {
   enum cf_err err = cf_parcel_manifest(j->parcel, file_blame, j->run);
+  if (err == CF_OK)
+    err = cf_run_cosigned(j->run, j->run->job->head);
   if (err != CF_OK || !cf_run_head(j->run, j->run->job->head))
     return err;
   err = key_judge(j);

@@ -10,10 +10,12 @@
 /* Is it a bundle, or tiles and a checkpoint alone? */
 bool cf_parcel_is_bundle(const struct cf_parcel *parcel);
 
-/* Take the parcel's key notes, `keys/<seq>`, in order. CF_E_SYNTAX with which
- * one does not fit, CF_E_NOMEM, the errors of reading. */
-CF_MUST enum cf_err cf_parcel_keys(const struct cf_parcel *parcel, struct cf_keys *keys,
-                                   struct cf_fault *fault);
+/* Take the parcel's key notes in order: `<seq>` behind that head, which is
+ * CF_KEYS_HEAD in a bundle, and may be nothing. CF_E_SYNTAX with which one does
+ * not fit, CF_E_NOMEM, the errors of reading. */
+#define CF_KEYS_HEAD CF_STR("keys/")
+CF_MUST enum cf_err cf_parcel_keys(const struct cf_parcel *parcel, struct cf_str head,
+                                   struct cf_keys *keys, struct cf_fault *fault);
 
 /* Tiles, the job's head being their `checkpoint`: FULL. What is missing is a
  * fault. As cf_verify. */

@@ -214,6 +214,89 @@ cli init --config "$TMP/other.conf" >"$TMP/other" 2>/dev/null || die "init of an
 verify "by another key of that name" 1 --vkey "$TMP/other" "$TMP/range.tar"
 says KEY_UNKNOWN "is told"
 
+# ---- witnesses of one's own choice
+
+witness() { python3 "$CF_SRCDIR/tests/e2e/witness.py" "$@"; }
+for i in 1 2 3; do witness key "w$i.example/w" "$((40 + i))" >"$TMP/w$i"; done
+witness cosign w1.example/w 41 "$TMP/saved/checkpoint" >"$TMP/w1.line"
+witness cosign w2.example/w 42 "$TMP/older" >"$TMP/w2.line" # of another checkpoint
+cat "$TMP/saved/checkpoint" "$TMP/w1.line" "$TMP/w2.line" >"$TMP/cosigned"
+TWO=(--vkey "$TMP/vkey" --witness "$TMP/w1" --witness "$(cat "$TMP/w2")")
+verify "one of two" 0 "${TWO[@]}" --quorum 1 --json "$TMP/cosigned"
+is "$(jq -c '[.ok, .assurance, .quorum, .witnessed == .size, (.witnesses | map(.size != null))]' "$TMP/out")" '[true,"witnessed",1,true,[true,false]]' "is told"
+verify "both, where one signed something else" 1 "${TWO[@]}" --json "$TMP/cosigned"
+is "$(errors) $(jq -c '[.assurance, .quorum, .witnessed]' "$TMP/out")" 'WITNESS_QUORUM ["signed",2,null]' "is a quorum that is missed"
+verify "one key under two names" 1 --vkey "$TMP/vkey" --witness "$TMP/w1" --witness "$(witness key w9.example/w 41)" "$TMP/cosigned"
+says WITNESS_QUORUM "counts once"
+verify "nobody" 1 --vkey "$TMP/vkey" --witness "$TMP/w1" "$TMP/saved/checkpoint"
+verify "a receipt that nobody cosigned" 1 --vkey "$TMP/vkey" --witness "$TMP/w1" "$TMP/receipt"
+says WITNESS_QUORUM "is told"
+sed -n '/^test.example.org/,$p' "$TMP/receipt" >"$TMP/note"
+{ cat "$TMP/receipt" && witness cosign w3.example/w 43 "$TMP/note"; } >"$TMP/bad"
+verify "one that somebody did" 0 --vkey "$TMP/vkey" --witness "$TMP/w3" "$TMP/bad"
+verify "tiles that nobody cosigned" 1 --vkey "$TMP/vkey" --witness "$TMP/w1" "$TMP/saved"
+cp "$TMP/cosigned" "$TMP/saved/checkpoint"
+verify "tiles that somebody did" 0 --vkey "$TMP/vkey" --witness "$TMP/w1" "$TMP/saved"
+rm -rf "$TMP/more"
+cp -r "$TMP/range" "$TMP/more"
+mkdir -p "$TMP/more/checkpoints"
+witness cosign w1.example/w 41 "$TMP/more/checkpoint" >"$TMP/more/checkpoints/$(jq .size "$TMP/range/query.json").cosignatures"
+(cd "$TMP/more" && find . -type f ! -name MANIFEST.sha256 -printf '%P\n' | sort | xargs sha256sum >MANIFEST.sha256)
+verify "a bundle that somebody cosigned" 0 --vkey "$TMP/vkey" --witness "$TMP/w1" "$TMP/more"
+says '1 of 1 witnesses signed it' "is told"
+verify "where nobody is asked about" 0 --vkey "$TMP/vkey" "$TMP/more"
+says 'what witnesses made of it was not looked at: see --witness' "that is told"
+verify "a bundle that nobody cosigned" 1 --vkey "$TMP/vkey" --witness "$TMP/w1" "$TMP/range"
+verify "without a key of the ledger's" 2 --witness "$TMP/w1" "$TMP/more"
+verify "more than there are" 2 "${TWO[@]}" --quorum 3 "$TMP/cosigned"
+verify "the log's key as a witness's" 2 --vkey "$TMP/vkey" --witness "$TMP/vkey" "$TMP/cosigned"
+complains "holds no witness's key" "is refused"
+
+# ---- a key that was rotated, and what was signed since
+
+mkdir "$TMP/notes"
+PYTHONPATH=$CF_SRCDIR/tests/e2e PYTHONDONTWRITEBYTECODE=1 python3 - "$TMP" <<'END' || die "keys cannot be made"
+import base64, hashlib, sys
+from witness import public, sign
+
+name, place = "test.example.org/rotated", sys.argv[1]
+seeds = [bytes([50 + i]) * 32 for i in range(2)]
+ids = [hashlib.sha256(name.encode() + b"\n\x01" + public(seed)).digest()[:4] for seed in seeds]
+vkeys = ["%s+%s+%s" % (name, ids[i].hex(), base64.b64encode(b"\x01" + public(seeds[i])).decode()) for i in range(2)]
+
+
+def note(file, text, *by):
+    lines = ["\u2014 %s %s\n" % (name, base64.b64encode(ids[i] + sign(seeds[i], text.encode())).decode()) for i in by]
+    with open("%s/%s" % (place, file), "w") as out:
+        out.write(text + "\n" + "".join(lines))
+
+
+def head(size):
+    return "%s\n%d\n%s\n" % (name, size, base64.b64encode(bytes(32)).decode())
+
+
+for i in range(2):
+    with open("%s/rotated%d" % (place, i), "w") as out:
+        out.write(vkeys[i] + "\n")
+note("notes/70", "counterfoil/v1 key\n%s\n70\n%s\n%s\n" % (name, *vkeys), 0, 1)
+note("head70", head(70), 0)
+note("head71", head(71), 1)
+note("head71old", head(71), 0)
+END
+for key in 0 1; do
+  verify "a head of before, from key $key" 0 --vkey "$TMP/rotated$key" --keys "$TMP/notes" "$TMP/head70"
+  verify "a head of since" 0 --vkey "$TMP/rotated$key" --keys "$TMP/notes" "$TMP/head71"
+  verify "the old key since" 1 --vkey "$TMP/rotated$key" --keys "$TMP/notes" "$TMP/head71old"
+done
+verify "without the note" 1 --vkey "$TMP/rotated0" "$TMP/head71"
+says 'KEY_UNKNOWN: .* see --keys' "where notes would be is told"
+verify "notes of another log" 2 --vkey "$TMP/vkey" --keys "$TMP/notes" "$TMP/receipt"
+complains "leads from none of the log's keys" "are told"
+mv "$TMP/notes/70" "$TMP/notes/71"
+verify "a note under another number" 2 --vkey "$TMP/rotated0" --keys "$TMP/notes" "$TMP/head71"
+cp "$TMP/receipt" "$TMP/notes/71"
+verify "what is no note" 2 --vkey "$TMP/rotated0" --keys "$TMP/notes" "$TMP/head71"
+
 # Every file, three bytes each: what the manifest or the tree says is found.
 while read -r file; do
   n=$(stat -c %s "$TMP/range/$file")

@@ -3,6 +3,7 @@
 """A witness that does what the test says (C2SP tlog-witness), in plain Python, signatures too.
 
   witness.py key NAME SEED             print its vkey; SEED is one byte, 32 times the secret key
+  witness.py cosign NAME SEED NOTE     print its line for the note in that file
   witness.py serve NAME SEED PORT DIR  listen at 127.0.0.1:PORT
 
 DIR/mode says how it answers; it may change at any time:
@@ -176,6 +177,10 @@ if __name__ == "__main__":
     if what == "key":
         pub = public(seed)
         print("%s+%s+%s" % (name, key_id(name, pub).hex(), base64.b64encode(b"\x04" + pub).decode()))
+    elif what == "cosign":
+        with open(sys.argv[4], "rb") as note:
+            text = note.read().rpartition(b"\n\n")[0] + b"\n"
+        sys.stdout.buffer.write(line(name, seed, text, int(time.time())))
     else:
         server = Server(("127.0.0.1", int(sys.argv[4])), Handler)
         server.name, server.seed, server.place, server.seen = name, seed, sys.argv[5], (0, b"")

@@ -25,7 +25,7 @@ static bool key_get(const struct cf_parcel *parcel, struct cf_keys *keys)
              cf_vkey_parse((struct cf_str){(const char *)b.p, b.n - 1}, &vkey) == CF_OK &&
              cf_keys_begin(keys, &vkey) == CF_OK;
   cf_buf_fini(&b);
-  return got && cf_parcel_keys(parcel, keys, NULL) == CF_OK;
+  return got && cf_parcel_keys(parcel, CF_KEYS_HEAD, keys, NULL) == CF_OK;
 }
 
 static void parcel_check(const struct cf_parcel *parcel)

@@ -6,7 +6,9 @@
 . "$lib/ask.sh"
 
 begin answers
+: "${CF_VERIFY:=$CF_BUILDDIR/counterfoil-verify}"
 make_ledger
+KEY=$(head -n 1 "$TMP/log/init")
 add_token app writer
 add_token reader reader
 add_token admin admin
@@ -185,6 +187,18 @@ broken() {
   check "$1: in the middle of a line" [ -n "$(tail -c 1 "$TMP/body")" ]
 }
 
+# broken_bundle SERVER: of one record, whose range has one that cannot be read: what went out is refused by everybody
+broken_bundle() {
+  http_as auditor -H 'Connection: close' "/v1/evidence?id=000007"
+  is "$STATUS" "000 200" "$1: a bundle breaks off, too"
+  check "$1: after what was sent" [ "$(wc -c <"$TMP/body")" -gt 1048576 ]
+  tar -tf "$TMP/body" >"$TMP/out" 2>>"$TMP/log/tar" # which may miss it, between two files
+  check "$1: it has tiles, and no manifest" eval 'grep -q "^tile/" "$TMP/out" && ! grep -q MANIFEST "$TMP/out"'
+  "$CF_VERIFY" --vkey "$KEY" "$TMP/body" >"$TMP/out" 2>&1
+  is "$?" 1 "$1: counterfoil-verify refuses it"
+  says 'the tar is not one: ' "$1: and says why"
+}
+
 enough_segments() { [ "$(segments | wc -l)" -ge $((EVENTS / 1024)) ]; }
 for ((end = SECONDS + PATIENCE; SECONDS <= end; )); do
   enough_segments && break
@@ -201,7 +215,9 @@ for format in csv ndjson; do
   broken lighttpd "$format"
   broken lighttpd "$format" -H 'Accept-Encoding: gzip'
 done
+broken_bundle lighttpd
 apache_start
+broken_bundle Apache
 for format in csv ndjson; do
   broken Apache "$format"
   broken Apache "$format" -H 'Accept-Encoding: gzip'

@@ -67,7 +67,7 @@ plant tests/unit/test_http.c '#include "lib/query/walk_in.h"' '4: only lib/query
 plant tests/unit/query/test_walk.c '#include "lib/segment/segment_in.h"' '4: only lib/segment and its tests may include'
 plant fcgi-app/http/http.c '#include <fcgiapp.h>' '3: only fcgi-app/door/fcgi_seat_in.h tests/bench/empty.c may'
 plant lib/record/event.c '#include <json-c/json.h>' '3: only lib/record/json.c may'
-plant lib/proof/signer.c '#include <openssl/evp.h>' '3: only lib/base/crypto.c lib/witness/stamp.c may'
+plant lib/proof/signer.c '#include <openssl/evp.h>' '3: only lib/base/crypto.c lib/proof/stamp.c may'
 plant lib/ledger/meta.c '#include <db.h>' '3: only lib/segment/bdb_in.h tests/unit/segment/old_file.c may'
 plant lib/segment/block.c '#include "zstd.h"' '3: only lib/base/pack.c lib/input/packing.c may'
 plant tests/unit/test_http.c '#include <zlib.h>' '4: only fcgi-app/http/body.c fcgi-app/http/gzip.c lib/input/packing.c may'

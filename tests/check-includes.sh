@@ -36,7 +36,7 @@ includes=$(awk "$house_awk"'
   function owners(header) {
     if (header ~ /^(fcgiapp|fcgi_stdio|fcgi_config|fcgios|fcgimisc|fastcgi)\.h$/) return "fcgi-app/door/fcgi_seat_in.h tests/bench/empty.c"
     if (header ~ /^json-c\// || header == "json.h") return "lib/record/json.c"
-    if (header ~ /^openssl\//) return "lib/base/crypto.c lib/witness/stamp.c"
+    if (header ~ /^openssl\//) return "lib/base/crypto.c lib/proof/stamp.c"
     if (header ~ /^db(_185)?\.h$/) return "lib/segment/bdb_in.h tests/unit/segment/old_file.c"
     if (header ~ /^(zstd|zstd_errors|zdict)\.h$/) return "lib/base/pack.c lib/input/packing.c"
     if (header ~ /^(zlib|zconf)\.h$/) return "fcgi-app/http/body.c fcgi-app/http/gzip.c lib/input/packing.c"

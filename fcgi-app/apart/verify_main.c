@@ -26,6 +26,7 @@ static const char help[] =
     "  --keys DIR          notes of keys that came later or before, each called by its seq\n"
     "  --witness KEY       a witness's public key, a file, or its text; once for each\n"
     "  --quorum K          so many of them must have signed its checkpoint (all)\n"
+    "  --tsa-ca FILE       certificates (PEM) that the timestamps of a bundle must lead to\n"
     "  --kept FILE         a checkpoint that you kept: the subject must extend it\n"
     "  --proof FILE        … as this proves (GET /v1/proofs/consistency)\n"
     "  --max BYTES         unpack no more of a tar than that (1T; K, M, G and T count)\n"
@@ -39,6 +40,7 @@ enum {
   OPT_KEYS,
   OPT_WITNESS,
   OPT_QUORUM,
+  OPT_TSA_CA,
   OPT_KEPT,
   OPT_PROOF,
   OPT_MAX,
@@ -51,6 +53,7 @@ static const struct option options[] = {
     {"keys", required_argument, NULL, OPT_KEYS},
     {"witness", required_argument, NULL, OPT_WITNESS},
     {"quorum", required_argument, NULL, OPT_QUORUM},
+    {"tsa-ca", required_argument, NULL, OPT_TSA_CA},
     {"kept", required_argument, NULL, OPT_KEPT},
     {"proof", required_argument, NULL, OPT_PROOF},
     {"max", required_argument, NULL, OPT_MAX},
@@ -115,6 +118,7 @@ static int words_take(struct cf_apart *apart, int argc, char **argv)
       if (cf_u64_parse(cf_str_from(optarg), CF_NOTE_SIGS_MAX, &quorum) != CF_OK || quorum == 0)
         return usage("--quorum takes a number of witnesses");
       break;
+    case OPT_TSA_CA: apart->job.tsa_ca = optarg; break;
     case OPT_KEPT: apart->kept = optarg; break;
     case OPT_PROOF: apart->proof = optarg; break;
     case OPT_MAX:

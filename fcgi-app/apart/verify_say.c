@@ -64,6 +64,10 @@ static void put_summary(struct cf_buf *b, const struct cf_apart *apart)
                                    : "; its signature alone was checked, and no record");
   if (apart->cosigners.n > 0)
     cf_buf_putf(b, "; %zu of %zu witnesses signed it", apart->cosigners.count, apart->cosigners.n);
+  if (r->stamps > 0)
+    cf_buf_putf(b, "; %llu timestamps are of its checkpoints%s", (unsigned long long)r->stamps,
+                apart->job.tsa_ca != NULL ? ""
+                                          : ", but who made them was not looked at: see --tsa-ca");
   if (apart->others)
     cf_buf_puts(b, "; what witnesses made of it was not looked at: see --witness");
   if (apart->has_key && !apart->vouched)

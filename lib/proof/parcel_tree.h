@@ -35,4 +35,17 @@ CF_MUST enum cf_err cf_parcel_layout(const struct cf_parcel *parcel, const struc
                                      uint64_t size, const uint8_t root[CF_HASH_N],
                                      cf_parcel_blame *blame, void *context);
 
+/* Hold each timestamp of a bundle against the checkpoint that it is of. */
+struct cf_parcel_stamps {
+  const struct cf_parcel *parcel;
+  uint64_t size;  /* of the head */
+  const char *ca; /* certificates that are trusted; NULL: who stamped is not looked at */
+  cf_parcel_blame *blame;
+  void *context;
+  struct cf_fault *fault;
+};
+/* *stamps is raised by how many there are. CF_E_CONFIG: ca cannot be read;
+ * CF_E_NOMEM; the errors of reading. */
+CF_MUST enum cf_err cf_parcel_stamps(const struct cf_parcel_stamps *ask, uint64_t *stamps);
+
 #endif

@@ -2,13 +2,14 @@
 /* Timestamps by OpenSSL's TS. */
 #include "config.h"
 
-#include "lib/witness/stamp_in.h"
+#include "lib/proof/stamp.h"
 
 #include <limits.h>
 #include <openssl/pkcs7.h>
 #include <openssl/ts.h>
 #include <openssl/x509.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "lib/base/crypto.h"
 
@@ -53,15 +54,20 @@ static bool nonce_set(TS_REQ *request)
   return ok;
 }
 
+/* A request for data, as far as an answer is held against it. */
+static bool request_make(struct cf_str data, TS_REQ **request)
+{
+  *request = TS_REQ_new();
+  return *request != NULL && TS_REQ_set_version(*request, 1) == 1 && imprint_set(*request, data);
+}
+
 enum cf_err cf_stamp_ask(struct cf_str data, struct cf_stamp_question **question, struct cf_buf *b)
 {
   uint8_t *der = NULL;
   struct cf_stamp_question *made = calloc(1, sizeof *made);
   if (made == NULL)
     return CF_E_NOMEM;
-  made->request = TS_REQ_new();
-  bool ok = made->request != NULL && TS_REQ_set_version(made->request, 1) == 1 &&
-            imprint_set(made->request, data) && nonce_set(made->request) &&
+  bool ok = request_make(data, &made->request) && nonce_set(made->request) &&
             TS_REQ_set_cert_req(made->request, 1) == 1;
   int n = ok ? i2d_TS_REQ(made->request, &der) : -1;
   if (n > 0)
@@ -107,21 +113,34 @@ static bool names_signer(TS_RESP *response)
                                     NID_id_smime_aa_signingCertificateV2) != NULL;
 }
 
-/* Imprint, nonce, version, signature, chain and purpose. */
-static enum cf_err response_verify(const struct cf_stamp_question *question, TS_RESP *response,
-                                   const char *ca, struct cf_fault *fault)
+/* Certificates that are trusted, as of now or of that time. */
+static enum cf_err store_make(const char *ca, const time_t *at, X509_STORE **store,
+                              struct cf_fault *fault)
 {
-  X509_STORE *store = X509_STORE_new();
-  TS_VERIFY_CTX *context = TS_REQ_to_TS_VERIFY_CTX(question->request, NULL);
-  enum cf_err err = CF_E_NOMEM;
-  if (store != NULL && context != NULL && X509_STORE_load_file(store, ca) != 1)
-    err = cf_fail(fault, CF_E_CONFIG, ca, "certificates cannot be read");
-  else if (store != NULL && context != NULL)
-    err = CF_OK;
+  *store = X509_STORE_new();
+  if (*store == NULL)
+    return CF_E_NOMEM;
+  if (X509_STORE_load_file(*store, ca) != 1)
+    return cf_fail(fault, CF_E_CONFIG, ca, "certificates cannot be read");
+  if (at != NULL)
+    X509_VERIFY_PARAM_set_time(X509_STORE_get0_param(*store), *at);
+  return CF_OK;
+}
+
+/* Imprint, version, and a nonce where there is one; with certificates also
+ * signature, chain and purpose. */
+static enum cf_err response_verify(TS_REQ *request, TS_RESP *response, const char *ca,
+                                   const time_t *at, struct cf_fault *fault)
+{
+  X509_STORE *store = NULL;
+  TS_VERIFY_CTX *context = TS_REQ_to_TS_VERIFY_CTX(request, NULL);
+  enum cf_err err = context == NULL ? CF_E_NOMEM : CF_OK;
+  if (err == CF_OK && ca != NULL)
+    err = store_make(ca, at, &store, fault);
   if (err == CF_OK) {
     (void)TS_VERIFY_CTX_set_store(context, store); /* which is its own now */
     store = NULL;
-    (void)TS_VERIFY_CTX_add_flags(context, TS_VFY_SIGNATURE | TS_VFY_VERSION);
+    (void)TS_VERIFY_CTX_add_flags(context, TS_VFY_VERSION | (ca != NULL ? TS_VFY_SIGNATURE : 0));
     if (TS_RESP_verify_response(context, response) != 1)
       err = cf_fail(fault, CF_E_SIGNATURE, NULL,
                     "it is of other data, of another question, or its certificate does not lead to "
@@ -132,19 +151,52 @@ static enum cf_err response_verify(const struct cf_stamp_question *question, TS_
   return err;
 }
 
+static enum cf_err answer_verify(TS_REQ *request, TS_RESP *response, const char *ca,
+                                 const time_t *at, struct cf_fault *fault)
+{
+  if (!is_granted(response))
+    return cf_fail(fault, CF_E_SIGNATURE, NULL, "the authority refuses");
+  if (!names_signer(response))
+    return cf_fail(fault, CF_E_SIGNATURE, NULL, "it does not name its certificate by SHA-2");
+  return response_verify(request, response, ca, at, fault);
+}
+
+/* When it says that it stamped. */
+static bool time_of(TS_RESP *response, time_t *at)
+{
+  struct tm tm;
+  TS_TST_INFO *info = TS_RESP_get_tst_info(response);
+  if (info == NULL || ASN1_TIME_to_tm(TS_TST_INFO_get_time(info), &tm) != 1)
+    return false;
+  *at = timegm(&tm);
+  return true;
+}
+
+enum cf_err cf_stamp_holds(struct cf_str data, struct cf_str answer, const char *ca,
+                           struct cf_fault *fault)
+{
+  TS_RESP *response = answer_read(answer);
+  TS_REQ *request = NULL;
+  enum cf_err err = CF_OK;
+  time_t at = 0;
+  if (response == NULL || !time_of(response, &at))
+    err = cf_fail(fault, CF_E_SYNTAX, NULL, "it is no answer of RFC 3161 with a time");
+  else if (!request_make(data, &request))
+    err = CF_E_NOMEM;
+  else
+    err = answer_verify(request, response, ca, &at, fault);
+  TS_REQ_free(request);
+  TS_RESP_free(response);
+  return err;
+}
+
 enum cf_err cf_stamp_check(const struct cf_stamp_question *question, struct cf_str answer,
                            const char *ca, struct cf_fault *fault)
 {
   TS_RESP *response = answer_read(answer);
-  enum cf_err err = CF_OK;
   if (response == NULL)
     return cf_fail(fault, CF_E_SYNTAX, NULL, "it is no answer of RFC 3161");
-  if (!is_granted(response))
-    err = cf_fail(fault, CF_E_SIGNATURE, NULL, "the authority refuses");
-  else if (!names_signer(response))
-    err = cf_fail(fault, CF_E_SIGNATURE, NULL, "it does not name its certificate by SHA-2");
-  if (err == CF_OK)
-    err = response_verify(question, response, ca, fault);
+  enum cf_err err = answer_verify(question->request, response, ca, NULL, fault);
   TS_RESP_free(response);
   return err;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Timestamps (RFC 3161): the one place of lib/witness that knows OpenSSL. */
-#ifndef CF_WITNESS_STAMP_IN_H
-#define CF_WITNESS_STAMP_IN_H
+/* Timestamps (RFC 3161), by OpenSSL's TS. */
+#ifndef CF_PROOF_STAMP_H
+#define CF_PROOF_STAMP_H
 
 #include "lib/base/buf.h"
 
@@ -19,5 +19,10 @@ void cf_stamp_question_free(struct cf_stamp_question *question);
  * CF_E_CONFIG: ca cannot be read; words for people go to the fault. */
 CF_MUST enum cf_err cf_stamp_check(const struct cf_stamp_question *question, struct cf_str answer,
                                    const char *ca, struct cf_fault *fault);
+/* The same of an answer that was kept, whose question nobody has: is it of
+ * data? Its certificate is judged as of when it stamped. With NULL for ca who
+ * signed it is not looked at, nor whether anybody did. */
+CF_MUST enum cf_err cf_stamp_holds(struct cf_str data, struct cf_str answer, const char *ca,
+                                   struct cf_fault *fault);
 
 #endif

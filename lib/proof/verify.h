@@ -146,6 +146,7 @@ struct cf_verify_job {
   /* the log's keys: that of its size must have signed each checkpoint, and
    * `key` records tell of these and no others */
   const struct cf_keys *keys;
+  const char *tsa_ca; /* bundles: whose timestamps are trusted; NULL: that is not looked at */
   struct cf_cosigners *cosigners; /* apart: who else must stand for the head; NULL: nobody */
   bool kept;                      /* the caller kept a checkpoint … */
   uint64_t kept_size;             /* … of this size … */
@@ -200,6 +201,7 @@ struct cf_verify_result {
   uint64_t leaves, links, tiles, checkpoints, openings; /* checked */
   uint64_t pages, entries;                              /* of files and of indexes, checked */
   uint64_t unsworn;                                     /* files that the chain does not tell of */
+  uint64_t stamps;                                      /* of bundles: timestamps that are there */
   uint64_t unsealed;   /* the caller's: newer, and not signed yet */
   bool files_unjudged; /* the caller's: what the chain tells of them was not read whole */
   uint64_t present, erased, expired; /* records by state: all there; a compartment erased; pruned */

@@ -164,6 +164,17 @@ static enum cf_err stops_judge(struct judging *j)
   return err == CF_E_NOTFOUND ? CF_OK : err;
 }
 
+static enum cf_err stamps_judge(struct judging *j)
+{
+  const struct cf_parcel_stamps ask = {.parcel = j->parcel,
+                                       .size = j->run->head.size,
+                                       .ca = j->run->job->tsa_ca,
+                                       .blame = file_blame,
+                                       .context = j->run,
+                                       .fault = j->run->fault};
+  return cf_parcel_stamps(&ask, &j->run->result.stamps);
+}
+
 /* ---- leaves ---- */
 
 static enum cf_err part_walk(struct judging *j, enum cf_verify_mode mode, uint64_t from,
@@ -304,6 +315,8 @@ static enum cf_err tree_judge(struct judging *j, const struct cf_extension *exte
     err = cf_run_kept(j->run, extension, &j->source.tiles);
   if (err == CF_OK)
     err = stops_judge(j);
+  if (err == CF_OK)
+    err = stamps_judge(j);
   j->source.checkpoint = NULL;
   if (err == CF_OK)
     err = leaves_judge(j, mode);

@@ -9,7 +9,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/diag.h"
 #include "lib/ledger/kept.h"
-#include "lib/witness/stamp_in.h"
+#include "lib/proof/stamp.h"
 #include "lib/witness/witness_in.h"
 
 #define TIMEOUT_MS 10000

@@ -4,7 +4,7 @@
  *   add.c      add-checkpoint: a question to one witness, and its answer
  *   clerk.c    the thread that asks them
  *   anchor.c   files to which checkpoints are appended
- *   tsa.c      timestamps, which stamp.c asks for and checks
+ *   tsa.c      timestamps, which lib/proof/stamp.c makes and checks
  *   fetch.c    libcurl */
 #ifndef CF_WITNESS_WITNESS_IN_H
 #define CF_WITNESS_WITNESS_IN_H

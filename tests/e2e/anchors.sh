@@ -91,6 +91,7 @@ stamped() { http_as a /v1/timestamps/"$1"; [ "$STATUS" = 200 ]; }
 logged() { grep -q "$1" "$TMP/log/serve"; }
 
 make_ledger witness_interval=1s tsa_interval=1s "tsa=http://127.0.0.1:$TSA_PORT/tsa.cgi" "tsa_ca=$TMP/ca/ca.pem" "anchor=file:$TMP/tsa/list"
+KEY=$(head -n 1 "$TMP/log/init")
 add_token w writer
 add_token a auditor
 cp -a "$DATA" "$TMP/old"
@@ -113,6 +114,39 @@ http_as a /v1/timestamps/99999999
 is "$STATUS" 404 "there is none of what is not there"
 http_as w /v1/timestamps/0
 is "$STATUS" 403 "a writer gets none"
+
+note "in a bundle"
+: "${CF_VERIFY:=$CF_BUILDDIR/counterfoil-verify}"
+verify() { # verify NAME STATUS ARGUMENTS…: of $TMP/bundle, behind a manifest made anew
+  (cd "$TMP/bundle" && find . -type f ! -name MANIFEST.sha256 -printf '%P\n' | sort | xargs sha256sum >MANIFEST.sha256)
+  "$CF_VERIFY" --vkey "$KEY" "${@:3}" "$TMP/bundle" >"$TMP/out" 2>"$TMP/err"
+  is "$?" "$2" "$1" || cat "$TMP/out" "$TMP/err"
+}
+http_as a /v1/evidence
+mkdir "$TMP/bundle"
+tar -xf "$TMP/body" -C "$TMP/bundle" 2>>"$TMP/log/tar"
+TSR=$(find "$TMP/bundle" -name '*.tsr' | head -n 1)
+check "a timestamp goes along" [ -n "$TSR" ]
+cp "$TSR" "$TMP/good.tsr"
+verify "it is of its checkpoint" 0
+says 'timestamps are of its checkpoints, but who made them was not looked at: see --tsa-ca' "which is told"
+verify "by who is trusted" 0 --tsa-ca "$TMP/ca/ca.pem"
+verify "by somebody else" 1 --tsa-ca "$TMP/ca/other.pem"
+verify "without certificates" 2 --tsa-ca "$TMP/none"
+n=$(stat -c %s "$TSR")
+head -c $((n - 40)) "$TMP/good.tsr" >"$TSR"
+verify "a piece of one" 1
+says 'it is no answer of RFC 3161' "is none"
+{ head -c $((n - 1)) "$TMP/good.tsr" && tail -c 1 "$TMP/good.tsr" | tr '\000-\377' '\001-\377\000'; } >"$TSR"
+verify "another signature is as good where nobody looks" 0
+verify "and is none where somebody does" 1 --tsa-ca "$TMP/ca/ca.pem"
+ESS=sha256 openssl ts -reply -config "$TMP/ca/conf" -section t -queryfile <(openssl ts -query -sha256 -cert -data "$CONF" 2>>"$TMP/log/openssl") \
+  -inkey "$TMP/ca/good.key" -signer "$TMP/ca/good.pem" -out "$TSR" 2>>"$TMP/log/openssl"
+verify "one of something else" 1
+says 'it is of other data' "is told"
+cp "$CONF" "${TSR%.tsr}.stamped"
+verify "with what it is of" 1
+says 'what it stamps is another note' "is told, too"
 
 note "answers that are none"
 for row in "loose not for time stamping" "strange does not lead to" "sha1 does not name its certificate" "stale of another question" "broken no answer of RFC 3161" "refuse the authority refuses"; do

@@ -74,13 +74,16 @@ static bool is_set(CURLcode code)
   return code == CURLE_OK;
 }
 
-/* What is asked, and what is not done for whoever answers. */
+/* What is asked, and what is not done for whoever answers. A name that nobody
+ * resolves is not waited for (QUICK_EXIT): the thread that asks ends by
+ * itself. */
 static bool easy_set(CURL *easy, struct cf_fetch *f, struct curl_slist *headers, int timeout_ms)
 {
   return is_set(curl_easy_setopt(easy, CURLOPT_URL, f->url)) &&
          is_set(curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https")) &&
          is_set(curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L)) &&
          is_set(curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L)) &&
+         is_set(curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L)) &&
          is_set(curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms)) &&
          is_set(curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers)) &&
          is_set(curl_easy_setopt(easy, CURLOPT_USERAGENT, PACKAGE_NAME "/" PACKAGE_VERSION)) &&

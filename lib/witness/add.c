@@ -67,8 +67,9 @@ static enum cf_witness_came take_cosigned(const struct answer *a)
   return CF_CAME_COSIGNED;
 }
 
-/* 409 with a size: it has another than we thought. More than was ever signed
- * here is another history. */
+/* 409 with a size: it has another than we thought. Somebody else may have shown
+ * it what was signed since, but more than was ever signed here is another
+ * history. */
 static enum cf_witness_came take_conflict(const struct answer *a)
 {
   uint64_t has = 0;
@@ -76,15 +77,17 @@ static enum cf_witness_came take_conflict(const struct answer *a)
   struct cf_str line = cf_str_cut(&text, '\n');
   bool told = strcmp(a->fetch->answer_type, "text/x.tlog.size") == 0 && text.n == 0 &&
               cf_u64_parse(line, UINT64_MAX, &has) == CF_OK;
-  if (told && has > a->target->checkpoint.size)
+  if (told && has > a->target->checkpoint.size && has > a->target->newest)
     return say(
         a, CF_WITNESS_ALARM,
         "it has seen a larger tree of this log than was ever signed here: ROLLBACK; the data "
         "is older than what was signed, or somebody else has the key");
-  if (told && has != a->witness->has) {
-    a->witness->has = has;
+  bool moved = told && has != a->witness->has;
+  a->witness->has = moved ? has : a->witness->has;
+  if (told && has > a->target->checkpoint.size)
+    return say(a, CF_WITNESS_WAITING, "it has seen a newer checkpoint; the next one is for it");
+  if (moved)
     return CF_CAME_AGAIN;
-  }
   if (!told && a->witness->has == a->target->checkpoint.size)
     return say(a, CF_WITNESS_ALARM, "it has seen another root of this log at this size");
   return say(a, CF_WITNESS_REFUSES, "it says that it has another size, and not which");

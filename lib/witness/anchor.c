@@ -25,20 +25,22 @@ static bool end_read(int fd, size_t n, struct cf_buf *end)
   return size == 0 || (p != NULL && pread(fd, p, size, st.st_size - (off_t)size) == (ssize_t)size);
 }
 
-/* Behind what a crash cut short an empty line comes first. One that is there
- * last is not written again. */
+/* Behind what a crash cut short an empty line comes first. One that is near the
+ * end is not written again. */
 static bool note_append(int fd, struct cf_str note)
 {
   struct cf_buf end, b;
-  cf_buf_init(&end, CF_NOTE_MAX + 2);
+  cf_buf_init(&end, CF_ANCHOR_LIST);
   cf_buf_init(&b, CF_NOTE_MAX + 4);
-  bool ok = end_read(fd, note.n + 1, &end);
+  bool ok = end_read(fd, CF_ANCHOR_LIST, &end);
   bool whole = end.n == 0 || (end.n >= 2 && memcmp(end.p + end.n - 2, "\n\n", 2) == 0);
-  bool there = whole && end.n == note.n + 1 && memcmp(end.p, note.p, note.n) == 0;
-  cf_buf_puts(&b, whole ? "" : "\n\n");
+  cf_buf_puts(&b, "\n\n");
   cf_buf_putstr(&b, note);
   cf_buf_putc(&b, '\n');
-  ok = ok && b.err == CF_OK && (there || cf_file_write(fd, cf_buf_str(&b))) && fsync(fd) == 0;
+  struct cf_str all = cf_buf_str(&b), block = cf_str_behind(all, 2);
+  ok = ok && b.err == CF_OK;
+  bool there = ok && end.n > 0 && memmem(end.p, end.n, block.p, block.n) != NULL;
+  ok = ok && (there || cf_file_write(fd, whole ? block : all)) && fsync(fd) == 0;
   cf_buf_fini(&end);
   cf_buf_fini(&b);
   return ok;

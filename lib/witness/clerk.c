@@ -137,7 +137,19 @@ static bool question_take(struct cf_witnesses *w, struct question *q, struct cf_
 static bool is_due(const struct cf_witness *v, const struct cf_sighting *t)
 {
   return v->state != CF_WITNESS_ALARM && v->size < t->checkpoint.size &&
-         v->next_us <= cf_clock_mono_us();
+         v->has <= t->checkpoint.size && v->next_us <= cf_clock_mono_us();
+}
+
+/* What is signed now, while they were asked for less. */
+static uint64_t newest_signed(struct cf_witnesses *w)
+{
+  struct cf_checkpoint checkpoint = {.size = 0};
+  struct cf_buf note;
+  cf_buf_init(&note, CF_NOTE_MAX);
+  if (cf_checkpoint_get(w->ledger, &note, &checkpoint) != CF_OK)
+    checkpoint.size = 0;
+  cf_buf_fini(&note);
+  return checkpoint.size;
 }
 
 /* Ask all of them once; gives which are to be asked again. */
@@ -163,6 +175,7 @@ static unsigned witnesses_ask(struct cf_witnesses *w, unsigned due, struct cf_si
   }
   cf_fetcher_run(w->fetcher, fetches, n, TIMEOUT_MS);
   bool stopped = clerk_stopped(w);
+  t->newest = newest_signed(w);
   for (size_t i = 0; i < n; i++) {
     if (!stopped && question_take(w, &q[i], t, news))
       again |= 1u << (q[i].witness - w->v);
@@ -242,12 +255,18 @@ static bool target_renew(struct cf_witnesses *w, struct cf_sighting *t)
   return newer;
 }
 
+/* It is in each file, and still is: one that was emptied takes it again, or
+ * counts no more. */
 static void target_anchor(struct cf_witnesses *w, const struct cf_sighting *t)
 {
-  if (w->conf->anchor.n == 0 || !cf_anchors_append(w->conf, cf_buf_str(&t->signed_note)))
+  if (w->conf->anchor.n == 0)
     return;
+  bool all = cf_anchors_append(w->conf, cf_buf_str(&t->signed_note));
   (void)pthread_mutex_lock(&w->lock);
-  w->anchored = t->checkpoint.size;
+  if (all)
+    w->anchored = t->checkpoint.size;
+  else if (w->anchored == t->checkpoint.size)
+    w->anchored = 0;
   (void)pthread_mutex_unlock(&w->lock);
 }
 
@@ -255,13 +274,17 @@ void *cf_witness_clerk(void *witnesses)
 {
   struct cf_witnesses *w = witnesses;
   struct cf_sighting t = {.signed_us = 0};
-  int64_t next_us = 0;
+  int64_t next_us = 0, anchor_us = 0;
   cf_buf_init(&t.signed_note, CF_NOTE_MAX);
   cf_buf_init(&t.note, CF_NOTE_MAX);
   while (clerk_nap(w)) {
     int64_t now_us = cf_clock_mono_us();
     if (now_us >= next_us && target_renew(w, &t)) {
       next_us = now_us + w->conf->witness_interval_us;
+      anchor_us = now_us;
+    }
+    if (t.checkpoint.size > 0 && now_us >= anchor_us) {
+      anchor_us = now_us + w->conf->witness_interval_us;
       target_anchor(w, &t);
     }
     if (t.checkpoint.size > 0)

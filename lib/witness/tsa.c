@@ -8,6 +8,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/diag.h"
+#include "lib/evidence/receipt.h"
 #include "lib/ledger/kept.h"
 #include "lib/proof/stamp.h"
 #include "lib/witness/witness_in.h"
@@ -87,23 +88,77 @@ void cf_tsa_round(struct cf_witnesses *w, const struct cf_sighting *t)
   (void)pthread_mutex_unlock(&w->lock);
 }
 
-enum cf_err cf_tsa_begin(struct cf_witnesses *w)
+/* ---- what was kept ---- */
+
+/* Whoever can write DATA can put rows there: what the log and the authority
+ * signed counts. */
+static bool is_good(const struct cf_witnesses *w, const struct cf_stamp *stamp)
 {
-  struct cf_stamp stamp;
+  struct cf_checkpoint checkpoint;
+  struct cf_fault fault = {"", ""};
+  struct cf_str note = cf_buf_str(&stamp->note);
+  return cf_keys_checkpoint(cf_ledger_keys(w->ledger), note, &checkpoint) == CF_OK &&
+         checkpoint.size == stamp->size &&
+         cf_stamp_holds(note, cf_buf_str(&stamp->answer), w->conf->tsa_ca, &fault) == CF_OK;
+}
+
+/* The size of the newest one of at most max; 0: there is none. */
+static enum cf_err newest_find(struct cf_witnesses *w, uint64_t max, uint64_t *size)
+{
+  enum cf_err err = CF_OK;
+  *size = 0;
+  while (err == CF_OK && *size < max) {
+    struct cf_stamp stamp;
+    cf_stamp_init(&stamp);
+    err = cf_stamp_from(w->ledger, *size + 1, &stamp);
+    if (err == CF_OK && stamp.size > max)
+      err = CF_E_NOTFOUND;
+    *size = err == CF_OK ? stamp.size : *size;
+    cf_stamp_fini(&stamp);
+  }
+  return err == CF_E_NOTFOUND ? CF_OK : err;
+}
+
+/* When the next one is due. */
+static void next_set(struct cf_witnesses *w)
+{
   struct cf_buf note;
   uint64_t found = 0;
   int64_t time_us = 0;
-  enum cf_err err = CF_OK;
-  while (err == CF_OK) {
-    cf_stamp_init(&stamp);
-    err = cf_stamp_from(w->ledger, w->stamped + 1, &stamp);
-    w->stamped = err == CF_OK ? stamp.size : w->stamped;
-    cf_stamp_fini(&stamp);
-  }
   cf_buf_init(&note, CF_NOTE_MAX);
-  if (err == CF_E_NOTFOUND && w->stamped > 0 &&
-      cf_kept_from(w->ledger, w->stamped, &found, &time_us, &note) == CF_OK && found == w->stamped)
+  if (cf_kept_from(w->ledger, w->stamped, &found, &time_us, &note) == CF_OK && found == w->stamped)
     w->stamp_next_us = time_us + w->conf->tsa_interval_us;
   cf_buf_fini(&note);
-  return err == CF_E_NOTFOUND ? CF_OK : err;
+}
+
+static enum cf_err newest_take(struct cf_witnesses *w, uint64_t size)
+{
+  struct cf_stamp stamp;
+  cf_stamp_init(&stamp);
+  enum cf_err err = cf_stamp_of(w->ledger, size, &stamp);
+  if (err == CF_OK && is_good(w, &stamp)) {
+    w->stamped = size;
+    next_set(w);
+  } else if (err == CF_OK) {
+    cf_log(CF_LOG_WARNING,
+           "the timestamp of the checkpoint of size %llu does not count: it is none of tsa_ca's",
+           (unsigned long long)size);
+  }
+  cf_stamp_fini(&stamp);
+  return err;
+}
+
+enum cf_err cf_tsa_begin(struct cf_witnesses *w)
+{
+  struct cf_checkpoint newest;
+  struct cf_buf note;
+  uint64_t size = 0;
+  cf_buf_init(&note, CF_NOTE_MAX);
+  enum cf_err err = CF_OK;
+  if (w->conf->tsa != NULL && cf_checkpoint_get(w->ledger, &note, &newest) == CF_OK)
+    err = newest_find(w, newest.size, &size);
+  if (err == CF_OK && size > 0)
+    err = newest_take(w, size);
+  cf_buf_fini(&note);
+  return err;
 }

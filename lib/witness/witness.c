@@ -62,6 +62,15 @@ static size_t keys_distinct(const struct cf_witnesses *w)
   return n;
 }
 
+/* The log stands for itself already. */
+static bool key_is_own(const struct cf_keys *own, const struct cf_vkey *key)
+{
+  for (size_t i = 0; i < own->n; i++)
+    if (memcmp(own->v[i].vkey.pubkey, key->pubkey, CF_PUBKEY_N) == 0)
+      return true;
+  return false;
+}
+
 static enum cf_err conf_read(struct cf_witnesses *w, struct cf_fault *fault)
 {
   const struct cf_conf_list *lines = &w->conf->witness;
@@ -72,6 +81,10 @@ static enum cf_err conf_read(struct cf_witnesses *w, struct cf_fault *fault)
     if (err != CF_OK)
       return err;
     w->keys[w->n] = w->v[w->n].vkey;
+    if (key_is_own(cf_ledger_keys(w->ledger), &w->keys[w->n]))
+      return cf_fail(fault, CF_E_CONFIG, "witness",
+                     "%s has the key of the log: whoever signs it is no witness of it",
+                     w->keys[w->n].name);
   }
   size_t keys = keys_distinct(w);
   if (w->conf->quorum > keys)

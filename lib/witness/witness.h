@@ -54,7 +54,8 @@ void cf_witnesses_put(struct cf_witnesses *witnesses, bool states, struct cf_buf
 
 /* Append a note to a file, made where there is none, and sync it: the note and
  * an empty line; behind a half line that a crash left an empty line comes
- * first. One that is there last is not written again. CF_E_SYSTEM. */
+ * first. One that is among its last CF_ANCHOR_LIST bytes is not written again.
+ * CF_E_SYSTEM. */
 CF_MUST enum cf_err cf_anchor_append(const char *path, struct cf_str note, struct cf_fault *fault);
 
 #endif

@@ -47,6 +47,7 @@ struct cf_sighting {
   struct cf_buf signed_note; /* by the log alone */
   struct cf_buf note;        /* with the cosignatures that came */
   int64_t signed_us;
+  uint64_t newest; /* the largest size that was signed, when answers came */
 };
 
 struct cf_witnesses {

@@ -154,6 +154,14 @@ void stage_append_range(unsigned from, unsigned to, unsigned batch)
 
 /* ---- looking at it ---- */
 
+void stage_put_meta(struct cf_str key, struct cf_str value)
+{
+  struct cf_bdb_txn *txn = NULL;
+  ck_assert_ok(cf_bdb_txn_begin(stage_ledger->env, &txn));
+  ck_assert_ok(cf_bdb_put(stage_ledger->table[CF_TABLE_META], txn, key, value));
+  ck_assert_ok(cf_bdb_txn_commit(txn));
+}
+
 uint64_t stage_size(void)
 {
   struct cf_ledger_state state;

@@ -47,6 +47,9 @@ struct cf_place stage_append(const struct cf_event *e);
  * new. */
 void stage_append_range(unsigned from, unsigned to, unsigned batch);
 
+/* Put a row into the table meta, as whoever can write the data may. */
+void stage_put_meta(struct cf_str key, struct cf_str value);
+
 uint64_t stage_size(void);
 uint64_t stage_segments(void);
 /* Wait until so many are written. */

@@ -23,7 +23,7 @@ static void setup(void)
 {
   witness = (struct cf_witness){.has = 5};
   ck_assert_ok(cf_cosigner_parse(CF_STR(KEY), &witness.vkey));
-  target = (struct cf_sighting){.checkpoint = {.size = SIZE}};
+  target = (struct cf_sighting){.checkpoint = {.size = SIZE}, .newest = SIZE + 2};
   cf_buf_init(&target.note, CF_NOTE_MAX);
   cf_buf_puts(&target.note, NOTE);
   fetch = (struct cf_fetch){.status = 0};
@@ -50,7 +50,10 @@ static const struct {
     {409, 5, "text/x.tlog.size", "9\n", CF_CAME_AGAIN, CF_WITNESS_WAITING, 9},
     {409, 5, "text/x.tlog.size", "0\n", CF_CAME_AGAIN, CF_WITNESS_WAITING, 0},
     {409, 5, "text/x.tlog.size", "1234067\n", CF_CAME_AGAIN, CF_WITNESS_WAITING, SIZE},
-    {409, 5, "text/x.tlog.size", "1234068\n", CF_CAME_NOTHING, CF_WITNESS_ALARM, 5},
+    {409, 5, "text/x.tlog.size", "1234068\n", CF_CAME_NOTHING, CF_WITNESS_WAITING, SIZE + 1},
+    {409, SIZE, "text/x.tlog.size", "1234069\n", CF_CAME_NOTHING, CF_WITNESS_WAITING, SIZE + 2},
+    {409, 5, "text/x.tlog.size", "1234070\n", CF_CAME_NOTHING, CF_WITNESS_ALARM, 5},
+    {409, 5, "text/x.tlog.size", "18446744073709551615\n", CF_CAME_NOTHING, CF_WITNESS_ALARM, 5},
     {409, 5, "text/x.tlog.size", "5\n", CF_CAME_NOTHING, CF_WITNESS_REFUSES, 5},
     {409, 5, "text/x.tlog.size", "9\nmore", CF_CAME_NOTHING, CF_WITNESS_REFUSES, 5},
     {409, 5, "text/x.tlog.size", "-1\n", CF_CAME_NOTHING, CF_WITNESS_REFUSES, 5},

@@ -156,6 +156,8 @@ static void put_witnesses(struct cf_buf *b, const struct cf_json *doc)
     cf_cli_put_safe(b, cf_json_string(cf_json_member(w, "name")), 255);
     cf_buf_puts(b, size.n > 0 ? " at size " : " never");
     cf_cli_put_safe(b, size, 20);
+    if (cf_str_is(cf_json_string(cf_json_member(w, "state")), "alarm"))
+      cf_buf_puts(b, " (ALARM: it has seen another history)");
   }
   if (quorum.n > 0)
     cf_buf_putf(b, "; %.*s are to sign", (int)quorum.n, quorum.p);

@@ -280,7 +280,7 @@ static void put_witness(const struct cf_witness *v, bool states, struct cf_buf *
   cf_json_put_member_u64_or_null(b, "size", v->size > 0, v->size);
   if (v->size > 0 && v->time <= INT32_MAX * UINT64_C(100))
     cf_json_put_member_time(b, "time", (int64_t)v->time * 1000000);
-  if (states)
+  if (states || v->state == CF_WITNESS_ALARM)
     cf_json_put_member(b, "state", cf_str_from(words[v->state]));
   cf_buf_putc(b, '}');
 }

@@ -49,7 +49,7 @@ void cf_witnesses_judge(struct cf_witnesses *witnesses, int64_t now_us, struct c
 /* Append what is known of each as members of an object: `witnesses`, `quorum`
  * and `witnessed` (the size that meets it, or null), where there are any;
  * `anchored` and `stamped`, sizes, likewise. With `states` also how each is
- * doing now, in a word. */
+ * doing now, in a word; an alarm is always told. */
 void cf_witnesses_put(struct cf_witnesses *witnesses, bool states, struct cf_buf *b);
 
 /* Append a note to a file, made where there is none, and sync it: the note and

@@ -124,6 +124,8 @@ mode 1 422
 event
 check "422 is an alarm" until_true state 1 alarm
 check "which is told" logged "error: witness w1.example/w: it has seen another history"
+http_as a '/v1/verify?mode=quick'
+is "$(json '.witnesses | map(.state // "-") | join(" ")')" "- alarm -" "by a verify too"
 asked=$(grep -c . "$TMP/w1/asked")
 mode 1 good
 event
@@ -141,7 +143,7 @@ http /checkpoint
 is "$(grep -c '^— ' "$TMP/body")" 1 "the newest one is served then"
 run_conf "so does the command" 1 verify
 says "WITNESS_QUORUM" "with the word"
-says "signed: w0.example/w at size [0-9]+, w1.example/w" "and who did sign"
+says "signed: w0.example/w at size [0-9]+ \(ALARM.*\), w1.example/w" "and who did sign"
 run_conf "status" 0 status
 says "w1.example/w +alarm" "shows the alarm"
 stop "$SERVE"

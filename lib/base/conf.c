@@ -323,9 +323,17 @@ static enum cf_err fail_unknown(struct cf_fault *fault, struct cf_str key)
                  key.p, meant);
 }
 
+/* Of a URL without what may be credentials in front of its host. */
+static struct cf_str shown(const struct option *option, struct cf_str value)
+{
+  const char *at = option->type == TYPE_URL && value.n > 0 ? memrchr(value.p, '@', value.n) : NULL;
+  return at == NULL ? value : cf_str_behind(value, (size_t)(at - value.p));
+}
+
 static enum cf_err fail_value(struct cf_fault *fault, const struct option *option,
                               struct cf_str value)
 {
+  value = shown(option, value);
   int n = value.n > 60 ? 60 : (int)value.n;
   struct cf_str words = option->type == TYPE_WORD ? words_of(option) : cf_str_from("");
 

@@ -40,11 +40,12 @@ static enum cf_err witness_read(const char *line, struct cf_witness *v, struct c
   while (url.n > 0 && url.p[url.n - 1] == '/')
     url.n--;
   memset(v, 0, sizeof *v);
+  const char *secret = strrchr(line, '@'); /* what is in front of it may be one */
   if (!url_ok(url) || cf_cosigner_parse(vkey, &v->vkey) != CF_OK)
     return cf_fail(fault, CF_E_CONFIG, "witness",
                    "\"%.200s\" is no witness; right is its URL, a space and its vkey of a "
                    "cosignature key: https://witness.example/w witness.example/w+id+key",
-                   line);
+                   secret != NULL ? secret : line);
   (void)snprintf(v->url, sizeof v->url, "%.*s/add-checkpoint", (int)url.n, url.p);
   return CF_OK;
 }

@@ -201,6 +201,8 @@ static const struct {
      "unknown option \"ThisIsNothingLikeAnything\": counterfoil.conf(5) has them all"},
     {"foo", "x", "unknown option \"foo\": counterfoil.conf(5) has them all"},
     {"public", "all", "\"all\" is no value of \"public\"; right is one of none, checkpoint, tiles"},
+    {"tsa", "https://me:secret@tsa.example/",
+     "\"@tsa.example/\" is no value of \"tsa\"; right is a URL like https://audit.example.org/audit"},
     {"trust", "yes",
      "\"yes\" is no value of \"trust\"; right is one of none, remote_user, client_cert"},
     {"cache", "1T",

@@ -75,6 +75,17 @@ START_TEST(own_key_refused)
 }
 END_TEST
 
+/* What is wrong is said without what may be a secret in it. */
+START_TEST(credentials_refused)
+{
+  struct cf_fault fault;
+  stage_set("witness", "https://me:secret@w.example/ w.example+00000000+AAAA");
+  ck_assert_err(begin(&fault), CF_E_CONFIG);
+  ck_assert_ptr_nonnull(strstr(fault.detail, "\"@w.example/ "));
+  ck_assert_ptr_null(strstr(fault.detail, "secret"));
+}
+END_TEST
+
 /* ---- timestamps that are none ---- */
 
 static void authority_set(void)
@@ -154,9 +165,8 @@ int main(void)
 {
 #define WITNESS .tcase = "witness", .setup = setup, .teardown = teardown
   const struct cf_test tests[] = {
-      {WITNESS, .test = own_key_refused},
-      {WITNESS, .test = stamp_forged},
-      {WITNESS, .test = stamp_beyond, .loops = 2},
+      {WITNESS, .test = own_key_refused}, {WITNESS, .test = credentials_refused},
+      {WITNESS, .test = stamp_forged},    {WITNESS, .test = stamp_beyond, .loops = 2},
       {WITNESS, .test = anchor_emptied},
   };
   return cf_test_run("witness", tests, CF_COUNT(tests));

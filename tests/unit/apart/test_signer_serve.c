@@ -250,9 +250,9 @@ START_TEST(a_signer_that_forgot_is_refused)
 }
 END_TEST
 
-/* In the place of a signer: says that its answer is long, and never comes to
- * its end. */
-static void DRIBBLE(void)
+/* In the place of a signer: answers that, and then, where it goes on, a byte
+ * now and then. */
+static void ANSWER_INSTEAD(struct cf_str answer, bool on)
 {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   memcpy(address.sun_path, path, strlen(path) + 1);
@@ -263,14 +263,82 @@ static void DRIBBLE(void)
   child = fork();
   if (child == 0)
     for (;;) {
+      char asked[CF_WIRE_HEAD + CF_WIRE_MAX];
       int fd = accept(listener, NULL, NULL);
-      (void)send(fd, "\0\0\x40\0", 4, MSG_NOSIGNAL);
-      while (send(fd, "", 1, MSG_NOSIGNAL) == 1)
+      (void)recv(fd, asked, sizeof asked, 0);
+      (void)send(fd, answer.p, answer.n, MSG_NOSIGNAL);
+      while (on && send(fd, "", 1, MSG_NOSIGNAL) == 1)
         nap();
       close(fd);
     }
   close(listener);
 }
+
+/* What it remembers, as it would tell it, but for the note of the size that it
+ * signed last and the end of the frame. */
+static void MEMORY(struct cf_buf *b, struct cf_str note, struct cf_str end)
+{
+  char text[512];
+  struct cf_buf vkey;
+  cf_buf_fixed(&vkey, text, sizeof text);
+  cf_vkey_put(cf_signer_vkey(signer), &vkey);
+  size_t at = cf_wire_begin(b, 0);
+  cf_buf_putc(b, 0);
+  cf_wire_put_text(b, cf_buf_str(&vkey));
+  cf_wire_put_text(b, cf_buf_str(&vkey));
+  cf_wire_put_text(b, note);
+  cf_wire_put_u64(b, 7);
+  cf_buf_put(b, leaf[0], CF_HASH_N);
+  cf_wire_put_text(b, CF_STR(""));
+  cf_buf_put(b, leaf[1], CF_HASH_N);
+  cf_buf_putstr(b, end);
+  ck_assert_ok(cf_wire_end(b, at));
+}
+
+#define BYTES(text) \
+  { \
+    text, sizeof(text) - 1 \
+  }
+static const struct cf_str no_answers[] = {
+    BYTES(""),
+    BYTES("\0\0\0"),
+    BYTES("\0\0\0\0"),
+    BYTES("\0\0\x40\1"),
+    BYTES("\0\0\0\1\0"),                     /* it remembers, and nothing follows */
+    BYTES("\0\0\0\1\2"),                     /* neither an answer nor an error */
+    BYTES("\0\0\0\7\1\0\4what\0\0\0\0"),     /* an error, cut off */
+    BYTES("\0\0\0\x0b\1\0\4what\0\0\0\0"),   /* one that there is not */
+    BYTES("\0\0\0\x0a\0\0\0\1x\0\0\0\0\0"),  /* no key */
+    BYTES("\0\0\0\6\0\0\xff\xffxx\0\0\0\0"), /* a text beyond the end */
+};
+#define MEMORIES 2 /* with a note that it did not sign, and with more behind */
+
+/* What was known before stays known. */
+START_TEST(what_is_no_answer_changes_nothing)
+{
+  struct cf_checkpoint last;
+  struct cf_buf b;
+  START_FOR(geteuid());
+  ck_assert_ok(cf_signer_create(place, ORIGIN, NULL, &fault));
+  OPEN();
+  ck_assert_ok(SIGN(100));
+  struct cf_vkey vkey = *cf_signer_vkey(signer);
+  END(SIGKILL);
+  cf_buf_init(&b, CF_WIRE_MAX);
+  if ((size_t)_i < CF_COUNT(no_answers))
+    cf_buf_putstr(&b, no_answers[_i]);
+  else if ((size_t)_i == CF_COUNT(no_answers))
+    MEMORY(&b, CF_STR("a note"), CF_STR(""));
+  else
+    MEMORY(&b, cf_signer_note(signer), CF_STR("more"));
+  ANSWER_INSTEAD(cf_buf_str(&b), false);
+  ck_assert_err(cf_signer_ready(signer, &fault), CF_E_NOTREADY);
+  ck_assert(cf_signer_last(signer, &last) && last.size == 100);
+  ck_assert_ok(cf_checkpoint_check(cf_signer_note(signer), &vkey, &last));
+  ck_assert(cf_vkey_same(&vkey, cf_signer_vkey(signer)) && cf_signer_previous(signer) == NULL);
+  cf_buf_fini(&b);
+}
+END_TEST
 
 /* It would be waited for as long as this test lasts. */
 START_TEST(an_answer_that_does_not_end_is_none)
@@ -280,7 +348,7 @@ START_TEST(an_answer_that_does_not_end_is_none)
   OPEN();
   ck_assert_ok(SIGN(100));
   END(SIGKILL);
-  DRIBBLE();
+  ANSWER_INSTEAD((struct cf_str)BYTES("\0\0\x40\0"), true);
   ck_assert_err(cf_signer_ready(signer, &fault), CF_E_NOTREADY);
   ck_assert_err(SIGN(120), CF_E_NOTREADY);
 }
@@ -421,6 +489,7 @@ int main(void)
       {SERVE, .test = goes_on_after_the_signer_was_killed},
       {SERVE, .test = a_signer_with_another_key_is_refused},
       {SERVE, .test = a_signer_that_forgot_is_refused, .loops = 2},
+      {SERVE, .test = what_is_no_answer_changes_nothing, .loops = CF_COUNT(no_answers) + MEMORIES},
       {SERVE, .test = an_answer_that_does_not_end_is_none},
       {SERVE, .test = goes_on_after_the_signer_was_stopped},
       {SERVE, .test = others_are_not_answered},

@@ -216,6 +216,11 @@ static enum cf_err proof_check(const struct cf_signer *signer, uint64_t size, st
     return cf_fail(fault, CF_E_PARAMETER, "size", "there is no record to sign");
   if (size < signer->last.size)
     return size_refuse(signer, size, fault);
+  if (signer->note.n == 0 && signer->used)
+    return cf_fail(fault, CF_E_ROLLBACK, "state",
+                   "this key has signed, and what it signed last is missing: put the newest "
+                   "checkpoint back as `counterfoil recover` says, and start counterfoil-signer "
+                   "again");
   enum cf_err err = signer->note.n == 0
                         ? (proof_n == 0 ? CF_OK : CF_E_PROOF)
                         : cf_consistency_check(signer->last.size, size, last, root, proof, proof_n);

@@ -93,8 +93,8 @@ CF_MUST enum cf_err cf_signer_sign(struct cf_signer *signer, uint64_t size,
 
 /* The same, asked by somebody who has not the tree and is not believed: proof_n
  * slices that prove it consistent with what was signed last; none where nothing
- * was. CF_E_PARAMETER for size 0, CF_E_ROLLBACK for a smaller one,
- * CF_E_PROOF. */
+ * was. CF_E_PARAMETER for size 0, CF_E_ROLLBACK for a smaller one, or where
+ * what was signed last is missing; CF_E_PROOF. */
 CF_MUST enum cf_err cf_signer_sign_proved(struct cf_signer *signer, uint64_t size,
                                           struct cf_str root, const struct cf_str *proof,
                                           size_t proof_n, struct cf_buf *b, struct cf_fault *fault);

@@ -303,6 +303,24 @@ START_TEST(tells_a_looker_no_key)
 }
 END_TEST
 
+/* Whoever asks is not believed that nothing was. */
+START_TEST(signs_nothing_where_its_memory_is_missing)
+{
+  HELD();
+  SIGN(0, 100);
+  ck_assert_ok(GIVES(&holder));
+  cf_signer_desk_fini(&desk);
+  temp_run("rm signer/state");
+  ORIGINS('H', "");
+  ck_assert_ok(GIVES(&holder));
+  SIGN(0, 99);
+  ck_assert_err(GIVES(&holder), CF_E_ROLLBACK);
+  SIGN(0, 1);
+  ck_assert_err(GIVES(&holder), CF_E_ROLLBACK);
+  SIGNED(0);
+}
+END_TEST
+
 static void PREVIOUS(void)
 {
   uint8_t pubkey[CF_PUBKEY_N] = {7};
@@ -433,6 +451,7 @@ int main(void)
       {DESK, .test = half_a_hash_is_no_proof},
       {DESK, .test = only_who_holds_it_may_ask, .loops = CF_COUNT(held)},
       {DESK, .test = tells_a_looker_no_key},
+      {DESK, .test = signs_nothing_where_its_memory_is_missing},
       {DESK, .test = what_it_continues_is_said_before_it_begins},
       {DESK, .test = a_state_that_others_cosigned_is_told_without_them},
       {DESK, .test = is_of_one_origin},

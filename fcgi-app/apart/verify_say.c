@@ -48,6 +48,22 @@ static void put_findings(struct cf_buf *b, const struct cf_verify_result *r)
     cf_buf_puts(b, "  not all records are known: what is missing may be among them\n");
 }
 
+/* What the bundle was asked is its own word, and for whoever reads query.json
+ * to want. */
+static void put_asked(struct cf_buf *b, const struct cf_verify_result *r)
+{
+  if (!r->asked)
+    return;
+  cf_buf_putf(b, "; %llu records of seq %llu up to, not including, %llu, ",
+              (unsigned long long)r->asked_count, (unsigned long long)r->asked_from,
+              (unsigned long long)r->asked_to);
+  cf_buf_puts(b, r->asked_complete ? "and none is missing that query.json asks for"
+                                   : "and whether one is missing that query.json asks for it does "
+                                     "not prove");
+  if (r->erased > 0)
+    cf_buf_putf(b, "; of %llu a part is called erased", (unsigned long long)r->erased);
+}
+
 static void put_summary(struct cf_buf *b, const struct cf_apart *apart)
 {
   const struct cf_verify_result *r = apart->result;
@@ -62,6 +78,8 @@ static void put_summary(struct cf_buf *b, const struct cf_apart *apart)
   if (strcmp(apart->mode, "checkpoint") == 0)
     cf_buf_puts(b, apart->job.kept ? "; no record was looked at"
                                    : "; its signature alone was checked, and no record");
+  if (r->ok)
+    put_asked(b, r);
   if (apart->cosigners.n > 0)
     cf_buf_putf(b, "; %zu of %zu witnesses signed it", apart->cosigners.count, apart->cosigners.n);
   if (r->stamps > 0)

@@ -132,13 +132,14 @@ static bool filter_get(const struct cf_json *filter, struct cf_question *q)
          conditions_get(cf_json_member(filter, "conditions"), &q->is_public);
 }
 
-/* `included`, and `complete` behind it where all of it can be told. */
+/* `included`, and `complete` behind it where all of it can be told: whoever
+ * keeps records back cannot say that he did not mean to prove it. */
 static bool proves_get(const struct cf_json *proves, struct cf_question *q)
 {
   size_t n = cf_json_count(proves);
   q->complete = n == 2 && cf_str_is(cf_json_string(cf_json_element(proves, 1)), "complete");
   return cf_str_is(cf_json_string(cf_json_element(proves, 0)), "included") &&
-         (n == 1 || q->complete) && (!q->complete || q->is_public);
+         n == (q->is_public ? 2u : 1u) && q->complete == q->is_public;
 }
 
 static bool question_get(struct cf_question *q)
@@ -157,7 +158,7 @@ static bool question_get(struct cf_question *q)
          cf_base64_get_n(cf_json_string(cf_json_member(doc, "root")), q->root, CF_HASH_N) ==
              CF_OK &&
          number_get(doc, "seq_from", &q->seq_from) && number_get(doc, "seq_to", &q->seq_to) &&
-         q->seq_from <= q->seq_to && q->seq_to <= q->size &&
+         q->seq_from < q->seq_to && q->seq_to <= q->size &&
          filter_get(cf_json_member(doc, "filter"), q) &&
          proves_get(cf_json_member(doc, "proves"), q);
 }

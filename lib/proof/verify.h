@@ -201,8 +201,11 @@ struct cf_verify_result {
   uint64_t leaves, links, tiles, checkpoints, openings; /* checked */
   uint64_t pages, entries;                              /* of files and of indexes, checked */
   uint64_t unsworn;                                     /* files that the chain does not tell of */
-  uint64_t stamps;                                      /* of bundles: timestamps that are there */
-  uint64_t unsealed;   /* the caller's: newer, and not signed yet */
+  bool asked;                                           /* of bundles: what query.json says, … */
+  bool asked_complete; /* … whether it proves that no record is missing, … */
+  uint64_t asked_from, asked_to, asked_count; /* … and of which seqs, and how many */
+  uint64_t stamps;                            /* of bundles: timestamps that are there */
+  uint64_t unsealed;                          /* the caller's: newer, and not signed yet */
   bool files_unjudged; /* the caller's: what the chain tells of them was not read whole */
   uint64_t present, erased, expired; /* records by state: all there; a compartment erased; pruned */
   bool has_first_bad;

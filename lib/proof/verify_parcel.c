@@ -116,6 +116,12 @@ static void question_judge(struct judging *j)
 {
   const struct cf_question *q = &j->question;
   const struct cf_checkpoint *head = &j->run->head;
+  struct cf_verify_result *r = &j->run->result;
+  r->asked = true;
+  r->asked_complete = q->complete;
+  r->asked_from = q->seq_from;
+  r->asked_to = q->seq_to;
+  r->asked_count = q->count;
   if (strcmp(q->origin, head->origin) != 0 || q->size != head->size ||
       memcmp(q->root, head->root, CF_HASH_N) != 0)
     cf_run_fault(j->run, CF_V_INDEX_MISMATCH, NULL, "%s speaks of another checkpoint",

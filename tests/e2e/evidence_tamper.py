@@ -134,6 +134,7 @@ def whole(directory):
     yield "another version", lambda d: query_change(d, v=2)
     yield "a range beyond the end", lambda d: query_change(d, seq_to=json.loads(get(d, "query.json"))["size"] + 1)
     yield "a range that is none", lambda d: query_change(d, seq_from=json.loads(get(d, "query.json"))["seq_to"])
+    yield "proof of less than it could", lambda d: query_change(d, proves=["included"])
     yield "proof of nothing known", lambda d: query_change(d, proves=["included", "everything"])
 
 

@@ -14,6 +14,7 @@ import sys
 import tempfile
 
 COMPARTMENTS = ("actor", "client", "resource", "detail")
+PUBLIC = ("source", "writer", "source_seq", "id", "time", "action", "method", "status", "outcome")
 ZERO = bytes(32)
 
 
@@ -335,7 +336,9 @@ def check_question(query, leaves, seqs):
     need(0 <= query["seq_from"] < query["seq_to"] <= query["size"], "the range is none")
     need(all(query["seq_from"] <= seq < query["seq_to"] for seq in seqs), "a record is not of the range")
     need(query["proves"] in (["included"], ["included", "complete"]), "what it proves is not known")
-    if "complete" not in query["proves"]:
+    public = all(c["member"] in PUBLIC and c["op"] != "contains" for c in query["filter"]["conditions"])
+    need(public == ("complete" in query["proves"]), "it proves less than it could, or more")
+    if not public:
         return
     every = range(query["seq_from"], query["seq_to"])
     need(all(seq in leaves for seq in every), "leaves of the range are missing")

@@ -41,12 +41,16 @@ static struct {
   enum { AS_IT_WAS, ONE_LESS, ONE_MORE, ANOTHER } then;
   unsigned passes;
   uint64_t rows;
+  bool complete;
 } asked;
 
 static void put_filter(void *context, struct cf_buf *b)
 {
   (void)context;
-  cf_buf_puts(b, "\"kinds\":[\"genesis\",\"event\",\"service\",\"segment\"],\"conditions\":[]");
+  cf_buf_puts(b, "\"kinds\":[\"genesis\",\"event\",\"service\",\"segment\"],\"conditions\":[");
+  if (!asked.complete) /* what leaves do not tell */
+    cf_buf_puts(b, "{\"member\":\"user\",\"op\":\"is\",\"values\":[\"u\"]}");
+  cf_buf_putc(b, ']');
 }
 
 static enum cf_err each(void *context, struct cf_view *view, uint64_t size,
@@ -94,6 +98,7 @@ static enum cf_err bundle(uint64_t at, bool complete)
                                       .counted = counted,
                                       .out = out};
   asked.passes = 0;
+  asked.complete = complete;
   cf_buf_reset(&tar);
   enum cf_err err = cf_evidence_write(stage_ledger, &ask, &fault);
   ck_assert(err == CF_OK || fault.detail[0] != '\0');

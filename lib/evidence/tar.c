@@ -9,19 +9,6 @@
 #define MTIME_MAX INT64_C(077777777777)
 #define PAX_NAME  "PaxHeaders/" /* and the name of the file, as much as there is room for */
 
-/* Fields of a header, by their places (ustar). */
-enum {
-  AT_NAME = 0,
-  AT_MODE = 100,
-  AT_UID = 108,
-  AT_GID = 116,
-  AT_SIZE = 124,
-  AT_MTIME = 136,
-  AT_SUM = 148,
-  AT_TYPE = 156,
-  AT_MAGIC = 257,
-};
-
 /* n - 1 octal digits and a NUL. */
 static void octal_put(uint8_t *field, size_t n, uint64_t v)
 {
@@ -38,11 +25,11 @@ static int64_t mtime_within(int64_t mtime_s)
 static void sum_put(uint8_t block[CF_TAR_BLOCK])
 {
   unsigned sum = 0;
-  memset(block + AT_SUM, ' ', 8);
+  memset(block + CF_TAR_AT_SUM, ' ', CF_TAR_SUM_N);
   for (size_t i = 0; i < CF_TAR_BLOCK; i++)
     sum += block[i];
-  octal_put(block + AT_SUM, 7, sum);
-  block[AT_SUM + 6] = '\0';
+  octal_put(block + CF_TAR_AT_SUM, 7, sum);
+  block[CF_TAR_AT_SUM + 6] = '\0';
 }
 
 static void block_put(struct cf_buf *b, const char *name, char type, uint64_t size, int64_t mtime_s)
@@ -53,14 +40,14 @@ static void block_put(struct cf_buf *b, const char *name, char type, uint64_t si
   if (block == NULL)
     return;
   memset(block, 0, CF_TAR_BLOCK);
-  memcpy(block + AT_NAME, name, strlen(name));
-  octal_put(block + AT_MODE, 8, 0644);
-  octal_put(block + AT_UID, 8, 0);
-  octal_put(block + AT_GID, 8, 0);
-  octal_put(block + AT_SIZE, 12, size);
-  octal_put(block + AT_MTIME, 12, (uint64_t)mtime_within(mtime_s));
-  block[AT_TYPE] = (uint8_t)type;
-  memcpy(block + AT_MAGIC, magic, sizeof magic - 1);
+  memcpy(block + CF_TAR_AT_NAME, name, strlen(name));
+  octal_put(block + CF_TAR_AT_MODE, 8, 0644);
+  octal_put(block + CF_TAR_AT_UID, 8, 0);
+  octal_put(block + CF_TAR_AT_GID, 8, 0);
+  octal_put(block + CF_TAR_AT_SIZE, 12, size);
+  octal_put(block + CF_TAR_AT_MTIME, 12, (uint64_t)mtime_within(mtime_s));
+  block[CF_TAR_AT_TYPE] = (uint8_t)type;
+  memcpy(block + CF_TAR_AT_MAGIC, magic, sizeof magic - 1);
   sum_put(block);
 }
 

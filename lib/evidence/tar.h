@@ -6,10 +6,9 @@
 #define CF_EVIDENCE_TAR_H
 
 #include "lib/base/buf.h"
+#include "lib/base/tar.h"
 
-#define CF_TAR_BLOCK  512
-#define CF_TAR_NAME_N 100                 /* of a name, at most, bytes */
-#define CF_TAR_SIZE   (UINT64_C(1) << 33) /* of files, from which on they have a pax header */
+#define CF_TAR_SIZE (UINT64_C(1) << 33) /* of files, from which on they have a pax header */
 
 /* Append what stands in front of a regular file of that name, length and time
  * (seconds since 1970; brought into 1970 to 2242). CF_E_FULL: the name is too

@@ -17,26 +17,15 @@
 #include "lib/base/codec.h"
 #include "lib/base/file.h"
 #include "lib/base/pack.h"
+#include "lib/base/tar.h"
 #include "lib/proof/parcel.h"
 
-#define BLOCK     512
-#define PAX_MAX   4096               /* bytes of a pax header */
-#define CHUNK     ((size_t)64 << 10) /* read at once, of what is packed */
-#define UNPACKED  ((size_t)16 << 20) /* that may come of one chunk in a step */
-#define TRAIL_MAX 20                 /* blocks of zeros at the end: tar's own record */
-
-/* Fields of a header, by their places. */
-enum {
-  AT_NAME = 0,
-  AT_SIZE = 124,
-  AT_SUM = 148,
-  AT_TYPE = 156,
-  AT_MAGIC = 257,
-  AT_PREFIX = 345,
-  NAME_N = 100,
-  SIZE_N = 12,
-  PREFIX_N = 155
-};
+#define PAX_MAX   4096                 /* bytes of a pax header */
+#define CHUNK     ((size_t)64 << 10)   /* read at once, of what is packed */
+#define UNPACKED  ((size_t)16 << 20)   /* that may come of one chunk in a step */
+#define SWELL_N   ((uint64_t)64 << 20) /* bytes, from which on … */
+#define SWELL_MAX 256                  /* … it may be so many times as long as it is packed */
+#define TRAIL_MAX 20                   /* blocks of zeros at the end: tar's own record */
 
 struct tar {
   struct cf_parcel *parcel;
@@ -89,13 +78,13 @@ static bool octal_get(const uint8_t *field, size_t n, uint64_t *v)
 }
 
 /* Its own bytes count as spaces; they are six digits, a NUL, a space. */
-static bool sum_ok(const uint8_t block[BLOCK])
+static bool sum_ok(const uint8_t block[CF_TAR_BLOCK])
 {
   uint64_t told, sum = 8 * ' ';
-  for (size_t i = 0; i < BLOCK; i++)
-    sum += i >= AT_SUM && i < AT_SUM + 8 ? 0 : block[i];
-  return octal_get(block + AT_SUM, 6, &told) && told == sum && block[AT_SUM + 6] == '\0' &&
-         block[AT_SUM + 7] == ' ';
+  for (size_t i = 0; i < CF_TAR_BLOCK; i++)
+    sum += i >= CF_TAR_AT_SUM && i < CF_TAR_AT_SUM + 8 ? 0 : block[i];
+  return octal_get(block + CF_TAR_AT_SUM, 6, &told) && told == sum &&
+         block[CF_TAR_AT_SUM + 6] == '\0' && block[CF_TAR_AT_SUM + 7] == ' ';
 }
 
 static struct cf_str field(const uint8_t *p, size_t n)
@@ -104,16 +93,16 @@ static struct cf_str field(const uint8_t *p, size_t n)
 }
 
 /* prefix/name, without the slash of a directory and without "./" in front. */
-static enum cf_err name_get(struct tar *t, const uint8_t block[BLOCK], struct cf_buf *name)
+static enum cf_err name_get(struct tar *t, const uint8_t block[CF_TAR_BLOCK], struct cf_buf *name)
 {
-  struct cf_str prefix = field(block + AT_PREFIX, PREFIX_N);
+  struct cf_str prefix = field(block + CF_TAR_AT_PREFIX, CF_TAR_PREFIX_N);
   if (t->has_path) {
     cf_buf_puts(name, t->path);
   } else {
     cf_buf_putstr(name, prefix);
     if (prefix.n > 0)
       cf_buf_putc(name, '/');
-    cf_buf_putstr(name, field(block + AT_NAME, NAME_N));
+    cf_buf_putstr(name, field(block + CF_TAR_AT_NAME, CF_TAR_NAME_N));
   }
   return name->err == CF_E_FULL ? tar_fail(t, "a name is too long") : name->err;
 }
@@ -170,12 +159,12 @@ static enum cf_err pax_parse(struct tar *t, struct cf_str text)
 
 static uint64_t padded(uint64_t n)
 {
-  return n + (BLOCK - n % BLOCK) % BLOCK;
+  return n + (CF_TAR_BLOCK - n % CF_TAR_BLOCK) % CF_TAR_BLOCK;
 }
 
 static enum cf_err pax_read(struct tar *t, uint64_t n)
 {
-  uint8_t text[PAX_MAX + BLOCK];
+  uint8_t text[PAX_MAX + CF_TAR_BLOCK];
   if (t->has_path || t->has_size || n > PAX_MAX)
     return tar_fail(t, "a pax header is too long, or there are two");
   enum cf_err err = tar_read(t, text, (size_t)padded(n));
@@ -189,7 +178,7 @@ static enum cf_err pax_read(struct tar *t, uint64_t n)
 /* Behind the header of a file: remember where it lies, and go on behind it. */
 static enum cf_err file_take(struct tar *t, struct cf_str name, uint64_t n)
 {
-  uint8_t rest[BLOCK];
+  uint8_t rest[CF_TAR_BLOCK];
   if (n > t->n - t->at || padded(n) > t->n - t->at)
     return tar_fail(t, "a file is longer than what is there");
   enum cf_err err = cf_parcel_add(t->parcel, name, t->at, n, t->fault);
@@ -201,10 +190,10 @@ static enum cf_err file_take(struct tar *t, struct cf_str name, uint64_t n)
              : err;
 }
 
-static enum cf_err member_take(struct tar *t, const uint8_t block[BLOCK], uint64_t n)
+static enum cf_err member_take(struct tar *t, const uint8_t block[CF_TAR_BLOCK], uint64_t n)
 {
   struct cf_buf name;
-  char type = (char)block[AT_TYPE];
+  char type = (char)block[CF_TAR_AT_TYPE];
   bool directory = type == '5';
   if (type != '0' && type != '\0' && !directory)
     return tar_fail(t, "it holds something that is neither a file nor a directory");
@@ -223,12 +212,12 @@ static enum cf_err member_take(struct tar *t, const uint8_t block[BLOCK], uint64
 /* The second block of zeros, and no more than zeros behind it. */
 static enum cf_err end_take(struct tar *t)
 {
-  uint8_t block[BLOCK];
+  uint8_t block[CF_TAR_BLOCK];
   unsigned blocks = 1;
   enum cf_err err = CF_OK;
   for (; err == CF_OK && t->at < t->n && blocks <= TRAIL_MAX; blocks++) {
-    err = tar_read(t, block, BLOCK);
-    if (err == CF_OK && !is_zero(block, BLOCK))
+    err = tar_read(t, block, CF_TAR_BLOCK);
+    if (err == CF_OK && !is_zero(block, CF_TAR_BLOCK))
       err = tar_fail(t, "something comes behind its end");
   }
   if (err == CF_OK && (blocks < 2 || t->at < t->n || t->has_path || t->has_size))
@@ -238,18 +227,18 @@ static enum cf_err end_take(struct tar *t)
 
 static enum cf_err header_take(struct tar *t, bool *more)
 {
-  uint8_t block[BLOCK];
+  uint8_t block[CF_TAR_BLOCK];
   uint64_t n;
-  enum cf_err err = tar_read(t, block, BLOCK);
+  enum cf_err err = tar_read(t, block, CF_TAR_BLOCK);
   if (err != CF_OK)
     return err;
-  *more = !is_zero(block, BLOCK);
+  *more = !is_zero(block, CF_TAR_BLOCK);
   if (!*more)
     return end_take(t);
-  if (!sum_ok(block) || memcmp(block + AT_MAGIC, "ustar", 5) != 0 ||
-      !octal_get(block + AT_SIZE, SIZE_N, &n))
+  if (!sum_ok(block) || memcmp(block + CF_TAR_AT_MAGIC, "ustar", 5) != 0 ||
+      !octal_get(block + CF_TAR_AT_SIZE, CF_TAR_SIZE_N, &n))
     return tar_fail(t, "a header is not of its form");
-  return block[AT_TYPE] == 'x' ? pax_read(t, n) : member_take(t, block, n);
+  return block[CF_TAR_AT_TYPE] == 'x' ? pax_read(t, n) : member_take(t, block, n);
 }
 
 static enum cf_err tar_list(struct cf_parcel *parcel, uint64_t n, struct cf_fault *fault)
@@ -266,7 +255,7 @@ static enum cf_err tar_list(struct cf_parcel *parcel, uint64_t n, struct cf_faul
 bool cf_parcel_is_tar(struct cf_str head)
 {
   return cf_str_starts(head, CF_STR("\x28\xb5\x2f\xfd")) ||
-         (head.n >= BLOCK && memcmp(head.p + AT_MAGIC, "ustar", 5) == 0);
+         (head.n >= CF_TAR_BLOCK && memcmp(head.p + CF_TAR_AT_MAGIC, "ustar", 5) == 0);
 }
 
 static enum cf_err scratch_open(struct cf_parcel *parcel, struct cf_fault *fault)
@@ -284,7 +273,8 @@ struct unpacking {
   struct cf_fault *fault;
   struct cf_unpacker *unpacker; /* NULL: it is not packed */
   struct cf_buf out;
-  uint64_t max, n; /* bytes */
+  uint64_t max, n;   /* bytes */
+  uint64_t packed_n; /* of what they came of */
 };
 
 static enum cf_err chunk_write(struct unpacking *u, struct cf_str bytes)
@@ -293,6 +283,8 @@ static enum cf_err chunk_write(struct unpacking *u, struct cf_str bytes)
   if (u->n > u->max)
     return cf_fail(u->fault, CF_E_FULL, NULL, "unpacked it is larger than %llu bytes: see --max",
                    (unsigned long long)u->max);
+  if (u->unpacker != NULL && u->n > SWELL_N && u->n / SWELL_MAX > u->packed_n)
+    return cf_fail(u->fault, CF_E_SYNTAX, NULL, "it swells as no bundle does");
   return cf_file_write(u->parcel->fd, bytes)
              ? CF_OK
              : cf_fail_errno(u->fault, CF_E_SYSTEM, NULL, "it cannot be unpacked into TMPDIR");
@@ -306,6 +298,7 @@ static enum cf_err chunk_unpack(struct unpacking *u, struct cf_str bytes)
     return chunk_write(u, bytes);
   while (err == CF_OK && bytes.n > 0) {
     size_t n = bytes.n < 512 ? bytes.n : 512;
+    u->packed_n += n;
     cf_buf_reset(&u->out);
     err = cf_unpacker_feed(u->unpacker, bytes.p, n, &u->out);
     if (err == CF_E_SYNTAX || err == CF_E_FULL)

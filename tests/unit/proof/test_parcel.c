@@ -153,6 +153,21 @@ START_TEST(what_is_packed_is_unpacked_as_far_as_it_may)
 }
 END_TEST
 
+START_TEST(what_swells_is_no_bundle)
+{
+  const size_t n = (size_t)65 << 20;
+  struct cf_buf packed;
+  char *bomb = calloc(1, n);
+  ck_assert_ptr_nonnull(bomb);
+  cf_buf_init(&packed, SIZE_MAX);
+  ck_assert_ok(cf_pack(bomb, n, &packed));
+  ck_assert_err(open_of(cf_buf_str(&packed), UINT64_MAX), CF_E_SYNTAX);
+  ck_assert_ptr_nonnull(strstr(fault.detail, "swells"));
+  cf_buf_fini(&packed);
+  free(bomb);
+}
+END_TEST
+
 /* A member that may not be there. */
 static const struct {
   const char *name;
@@ -480,6 +495,7 @@ static const char *const bad_queries[] = {
     QUERY(EVENTS ",\"conditions\":[],\"more\":1", BOTH),
     QUERY(EVENTS ",\"conditions\":[]", "\"complete\""),
     QUERY(EVENTS ",\"conditions\":[]", ""),
+    QUERY(EVENTS ",\"conditions\":[]", "\"included\""), /* it proves more */
     QUERY(EVENTS ",\"conditions\":[],\"from\":\"yesterday\"", BOTH),
     QUERY(EVENTS "," IS("user", "is", "\"values\":[\"alice\"]"), BOTH),
     QUERY(EVENTS "," IS("q", "contains", "\"values\":[\"alice\"]"), BOTH),
@@ -586,6 +602,7 @@ int main(void)
   const struct cf_test tests[] = {
       {PARCEL, .test = files_of_a_tar_are_found},
       {PARCEL, .test = what_is_packed_is_unpacked_as_far_as_it_may},
+      {PARCEL, .test = what_swells_is_no_bundle},
       {PARCEL, .test = such_a_member_is_refused, .loops = CF_COUNT(bad_members)},
       {PARCEL, .test = such_a_pax_header_is_refused, .loops = CF_COUNT(bad_paxes)},
       {PARCEL, .test = pax_headers_do_not_pile_up},

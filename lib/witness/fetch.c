@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POLL_MS 1000
+#define POLL_MS  1000
+#define HEAD_MAX 65536
 
 struct cf_fetcher {
   CURLM *multi;
@@ -69,6 +70,16 @@ static size_t answer_take(char *p, size_t size, size_t n, void *context)
   return f->answer.err == CF_OK ? size * n : 0;
 }
 
+/* Of all header lines: before the answer, of interim ones, and behind it, where
+ * libcurl has no limit of its own. */
+static size_t head_take(char *p, size_t size, size_t n, void *context)
+{
+  struct cf_fetch *f = context;
+  (void)p;
+  f->head += size * n;
+  return f->head <= HEAD_MAX ? size * n : 0;
+}
+
 static bool is_set(CURLcode code)
 {
   return code == CURLE_OK;
@@ -89,6 +100,8 @@ static bool easy_set(CURL *easy, struct cf_fetch *f, struct curl_slist *headers,
          is_set(curl_easy_setopt(easy, CURLOPT_USERAGENT, PACKAGE_NAME "/" PACKAGE_VERSION)) &&
          is_set(curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)f->body.n)) &&
          is_set(curl_easy_setopt(easy, CURLOPT_POSTFIELDS, f->body.p)) &&
+         is_set(curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, head_take)) &&
+         is_set(curl_easy_setopt(easy, CURLOPT_HEADERDATA, f)) &&
          is_set(curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, answer_take)) &&
          is_set(curl_easy_setopt(easy, CURLOPT_WRITEDATA, f)) &&
          is_set(curl_easy_setopt(easy, CURLOPT_PRIVATE, f));
@@ -123,8 +136,9 @@ static void answer_end(CURL *easy, struct cf_fetch *f, CURLcode code)
     type_take(easy, f);
     return;
   }
+  bool is_long = f->answer.err == CF_E_FULL || f->head > HEAD_MAX;
   (void)snprintf(f->why, sizeof f->why, "%s",
-                 f->answer.err == CF_E_FULL ? "its answer is too long" : curl_easy_strerror(code));
+                 is_long ? "its answer is too long" : curl_easy_strerror(code));
 }
 
 /* ---- several ---- */
@@ -138,6 +152,7 @@ static void request_begin(struct cf_fetcher *fetcher, struct cf_fetch *f, int ti
                           struct under_way *u)
 {
   f->status = 0;
+  f->head = 0;
   f->answer_type[0] = '\0';
   (void)snprintf(f->why, sizeof f->why, "no answer in time");
   u->easy = curl_easy_init();

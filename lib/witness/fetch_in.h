@@ -13,6 +13,7 @@ struct cf_fetch {
   const char *url, *type; /* type: Content-Type of the body */
   struct cf_str body;
   struct cf_buf answer; /* the caller's; its maximum is the limit */
+  size_t head;          /* bytes of header lines so far, trailers too */
   int status;           /* 0: there was no whole answer, and why: */
   char answer_type[64]; /* media type; "" where there is none */
   char why[160];

@@ -4,7 +4,9 @@
 #include "config.h"
 
 #include <netdb.h>
+#include <netinet/in.h>
 #include <pthread.h>
+#include <sys/socket.h>
 
 #include "lib/witness/fetch_in.h"
 #include "tests/unit/cf_test.h"
@@ -33,6 +35,7 @@ static struct cf_fetch fetch;
 static void setup(void)
 {
   asked = let = false;
+  ck_assert_int_eq(setenv("no_proxy", "*", 1), 0);
   ck_assert_ok(cf_fetcher_new(NULL, &fetcher));
   fetch = (struct cf_fetch){.url = "http://witness.example/",
                             .type = "text/plain",
@@ -94,12 +97,61 @@ START_TEST(other_schemes)
 }
 END_TEST
 
+/* ---- answers without an end ---- */
+
+static const struct {
+  const char *begin, *again;
+} endless[] = {
+    {"HTTP/1.1 200 OK\r\n", "X: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n"},
+    {"", "HTTP/1.1 103 Early Hints\r\n\r\n"},
+    {"HTTP/1.1 200 OK\r\n\r\n", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},
+    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+     "X: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n"},
+};
+
+static int listener;
+static size_t row;
+
+/* Until nobody listens any more. */
+static void *answer(void *unused)
+{
+  int fd = accept(listener, NULL, NULL);
+  const char *p = endless[row].begin;
+  while (send(fd, p, strlen(p), MSG_NOSIGNAL) >= 0)
+    p = endless[row].again;
+  close(fd);
+  return unused;
+}
+
+START_TEST(no_end)
+{
+  char url[64];
+  pthread_t thread;
+  struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  socklen_t n = sizeof at;
+  row = (size_t)_i;
+  listener = socket(AF_INET, SOCK_STREAM, 0);
+  ck_assert_int_eq(bind(listener, (struct sockaddr *)&at, sizeof at), 0);
+  ck_assert_int_eq(listen(listener, 1), 0);
+  ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&at, &n), 0);
+  ck_assert_int_eq(pthread_create(&thread, NULL, answer, NULL), 0);
+  snprintf(url, sizeof url, "http://127.0.0.1:%d/", ntohs(at.sin_port));
+  fetch.url = url;
+  run(10000);
+  ck_assert_int_eq(fetch.status, 0);
+  ck_assert_str_eq(fetch.why, "its answer is too long");
+  ck_assert_int_eq(pthread_join(thread, NULL), 0);
+  close(listener);
+}
+END_TEST
+
 int main(void)
 {
 #define FETCH .tcase = "fetch", .setup = setup, .teardown = teardown
   const struct cf_test tests[] = {
       {FETCH, .test = name_late},
       {FETCH, .test = stopped},
+      {FETCH, .test = no_end, .loops = CF_COUNT(endless)},
       {FETCH, .test = other_schemes, .loops = CF_COUNT(others)},
   };
   return cf_test_run("fetch", tests, CF_COUNT(tests));

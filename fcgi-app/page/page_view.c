@@ -53,6 +53,10 @@ static void put_assurance(const struct cf_page_view *v, struct cf_buf *b)
 {
   cf_buf_puts(b, v->assurance);
 }
+static void put_assured_size(const struct cf_page_view *v, struct cf_buf *b)
+{
+  cf_buf_put_u64(b, v->assured_size);
+}
 static void put_sealed_size(const struct cf_page_view *v, struct cf_buf *b)
 {
   cf_buf_put_u64(b, v->checkpoint.size);
@@ -77,6 +81,7 @@ static const struct cf_view_value own_values[] = {
     {"form_token", put_form_token},
     {"size", put_size},
     {"assurance", put_assurance},
+    {"assured_size", put_assured_size},
     {"sealed_size", put_sealed_size},
     {"sealed_root", put_sealed_root},
     {"sealed_time", put_sealed_time},

@@ -24,6 +24,7 @@ struct cf_page_view {
   struct cf_ledger_state state;
   bool sealed; /* there is a checkpoint */
   struct cf_checkpoint checkpoint;
+  uint64_t assured_size; /* what they have seen, where somebody has */
   const char *assurance; /* who else stands for it: signed, anchored, witnessed; or NULL */
   struct cf_seal seal;
   struct cf_missing missing; /* an auditor's */
@@ -36,10 +37,11 @@ struct cf_page_view {
 /* The names that a template may ask for; others are empty, and show nothing.
  *
  * Values: `origin` `message` `next`; of who is signed in: `who` `form_token`
- * `now` `size` `assurance` `sealed_size` `sealed_root` `sealed_time` `problem`
- * `problem_at` `problem_detail` `rows` `cursor` `question` (the query string
- * without cursor) `question.cut` (its beginning) `form.<parameter>`; of the
- * sign (seal.h) `seal.leaves` `seal.size` `seal.newer` `seal.who` `seal.ago`
+ * `now` `size` `assurance` `assured_size` `sealed_size` `sealed_root`
+ * `sealed_time` `problem` `problem_at` `problem_detail` `rows` `cursor`
+ * `question` (the query string without cursor) `question.cut` (its beginning)
+ * `form.<parameter>`; of the sign (seal.h) `seal.leaves` `seal.size`
+ * `seal.newer` `seal.who` `seal.ago`
  * `seal.at` `seal.word` `seal.words` `seal.first_bad`; in a range
  * `range.first` `range.last` and, as questions that go around it,
  * `range.before` `range.after`; in a filter `param.name` `param.value`

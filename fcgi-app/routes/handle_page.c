@@ -133,7 +133,7 @@ static enum cf_err view_begin(struct cf_call *call, struct cf_page_view *view)
   cf_buf_init(&note, CF_NOTE_MAX);
   view->now_us = call->now_us;
   cf_ledger_state(call->app->ledger, &view->state);
-  view->assurance = cf_witnesses_assurance(call->app->witnesses, call->now_us);
+  view->assurance = cf_witnesses_assurance(call->app->witnesses, call->now_us, &view->assured_size);
   view->sealed = cf_checkpoint_get(call->app->ledger, &note, &view->checkpoint) == CF_OK;
   cf_buf_fini(&note);
   enum cf_err err = look_at_chain(call, view);

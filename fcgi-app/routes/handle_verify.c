@@ -201,9 +201,10 @@ static void verdict_keep(struct cf_call *call, enum cf_verify_mode mode,
 
 static const char *assurance_of(const struct cf_call *call)
 {
+  uint64_t size;
   return cf_ledger_key_is_own(call->app->ledger)
              ? "own-key"
-             : cf_witnesses_assurance(call->app->witnesses, call->now_us);
+             : cf_witnesses_assurance(call->app->witnesses, call->now_us, &size);
 }
 
 static enum cf_err verdict_answer(struct cf_call *call, struct cf_verify_job *job,

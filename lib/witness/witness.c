@@ -224,17 +224,20 @@ static bool quorum_missed(struct cf_witnesses *w, int64_t now_us)
   return w->n > 0 && is_late(w, witnessed, w->conf->witness_interval_us, now_us);
 }
 
-const char *cf_witnesses_assurance(struct cf_witnesses *w, int64_t now_us)
+const char *cf_witnesses_assurance(struct cf_witnesses *w, int64_t now_us, uint64_t *size)
 {
   (void)pthread_mutex_lock(&w->lock);
   uint64_t witnessed = w->witnessed, anchored = w->anchored, stamped = w->stamped;
   (void)pthread_mutex_unlock(&w->lock);
+  *size = witnessed;
   if (witnessed > 0 && !quorum_missed(w, now_us))
     return "witnessed";
-  if (stamped > 0 && !is_late(w, stamped, w->conf->tsa_interval_us, now_us))
-    return "anchored";
-  return anchored > 0 && !is_late(w, anchored, w->conf->witness_interval_us, now_us) ? "anchored"
-                                                                                     : "signed";
+  if (stamped > 0 && is_late(w, stamped, w->conf->tsa_interval_us, now_us))
+    stamped = 0;
+  if (anchored > 0 && is_late(w, anchored, w->conf->witness_interval_us, now_us))
+    anchored = 0;
+  *size = stamped > anchored ? stamped : anchored;
+  return *size > 0 ? "anchored" : "signed";
 }
 
 void cf_witnesses_judge(struct cf_witnesses *w, int64_t now_us, struct cf_verify_run *run)

@@ -39,8 +39,9 @@ CF_MUST enum cf_err cf_witnesses_checkpoint(struct cf_witnesses *witnesses, stru
 /* How far others stand for the ledger at that time: `witnessed`, where the
  * quorum is met; `anchored`, where each anchor, or a timestamp, has it;
  * `signed`. Of each only what is not older than CF_WITNESS_LATE of its interval
- * counts. */
-const char *cf_witnesses_assurance(struct cf_witnesses *witnesses, int64_t now_us);
+ * counts. *size: of what they have seen, at least; 0 where it is
+ * `signed`. */
+const char *cf_witnesses_assurance(struct cf_witnesses *witnesses, int64_t now_us, uint64_t *size);
 /* Tell a WITNESS_QUORUM where there are witnesses and a checkpoint that was
  * kept CF_WITNESS_LATE intervals ago is covered by none that meets the
  * quorum. */

@@ -71,7 +71,7 @@ http_as a '/v1/verify?mode=full'
 is "$(json .ok) $(json .assurance)" "true witnessed" "a verify says so"
 like "$(json '.witnesses[1].time')" '^20[0-9]{2}-' "and when"
 http_as a /
-check "and the page" grep -q 'Others have seen it: <b>witnessed</b>' "$TMP/body"
+check "and the page" grep -Eq 'Others have seen it up to size [0-9]+: <b>witnessed</b>' "$TMP/body"
 http_as a /v1/receipts/1
 is "$(sed '1,/^$/d' "$TMP/body" | grep -c '^— w[0-9].example/w ')" 2 "a receipt has them"
 check "the third is still out of reach" state 2 unreachable

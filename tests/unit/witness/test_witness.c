@@ -47,9 +47,17 @@ static enum cf_err begin(struct cf_fault *fault)
   return cf_witnesses_open(&stage_conf, stage_ledger, &witnesses, fault);
 }
 
+static const char *assurance(void)
+{
+  uint64_t seen;
+  const char *is = cf_witnesses_assurance(witnesses, cf_clock_now_us(), &seen);
+  ck_assert_uint_eq(seen, strcmp(is, "signed") == 0 ? 0 : size);
+  return is;
+}
+
 static void assert_assurance(const char *wanted)
 {
-  ck_assert_str_eq(cf_witnesses_assurance(witnesses, cf_clock_now_us()), wanted);
+  ck_assert_str_eq(assurance(), wanted);
 }
 
 /* ---- configuration ---- */
@@ -140,7 +148,7 @@ static void anchor_begin(void)
 
 static void assurance_wait(const char *wanted)
 {
-  while (strcmp(cf_witnesses_assurance(witnesses, cf_clock_now_us()), wanted) != 0)
+  while (strcmp(assurance(), wanted) != 0)
     usleep(10000);
 }
 

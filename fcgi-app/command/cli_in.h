@@ -47,9 +47,9 @@ struct cf_cli_command {
   int (*run)(struct cf_cli *cli); /* returns the exit status */
 };
 
-extern const struct cf_cli_command cf_cli_init, cf_cli_token, cf_cli_import, cf_cli_query,
-    cf_cli_evidence, cf_cli_show, cf_cli_receipt, cf_cli_proof, cf_cli_checkpoint, cf_cli_status,
-    cf_cli_verify, cf_cli_gaps, cf_cli_recover, cf_cli_serve, cf_cli_sample;
+extern const struct cf_cli_command cf_cli_init, cf_cli_token, cf_cli_key, cf_cli_import,
+    cf_cli_query, cf_cli_evidence, cf_cli_show, cf_cli_receipt, cf_cli_proof, cf_cli_checkpoint,
+    cf_cli_status, cf_cli_verify, cf_cli_gaps, cf_cli_recover, cf_cli_serve, cf_cli_sample;
 
 struct cf_cli_filter {
   struct cf_str name;

@@ -16,10 +16,10 @@
 extern const struct cf_cli_command cf_cli_completion, cf_cli_help, cf_cli_version;
 
 static const struct cf_cli_command *const commands[] = {
-    &cf_cli_init,       &cf_cli_token,   &cf_cli_import,  &cf_cli_query,      &cf_cli_evidence,
-    &cf_cli_show,       &cf_cli_receipt, &cf_cli_proof,   &cf_cli_checkpoint, &cf_cli_status,
-    &cf_cli_verify,     &cf_cli_gaps,    &cf_cli_recover, &cf_cli_serve,      &cf_cli_sample,
-    &cf_cli_completion, &cf_cli_help,    &cf_cli_version,
+    &cf_cli_init,     &cf_cli_token,      &cf_cli_key,     &cf_cli_import,  &cf_cli_query,
+    &cf_cli_evidence, &cf_cli_show,       &cf_cli_receipt, &cf_cli_proof,   &cf_cli_checkpoint,
+    &cf_cli_status,   &cf_cli_verify,     &cf_cli_gaps,    &cf_cli_recover, &cf_cli_serve,
+    &cf_cli_sample,   &cf_cli_completion, &cf_cli_help,    &cf_cli_version,
 };
 #define COMMANDS_N (sizeof commands / sizeof commands[0])
 

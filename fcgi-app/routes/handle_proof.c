@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Checkpoint, keys, receipts, proofs, tiles (api.md, Routes; format.md, Tiles
+/* Checkpoint, receipts, proofs, tiles (api.md, Routes; format.md, Tiles
  * and Receipt). */
 #include "config.h"
 
@@ -17,7 +17,7 @@
 #include "lib/record/source.h"
 #include "lib/record/values.h"
 
-/* ---- checkpoint and keys ---- */
+/* ---- checkpoint ---- */
 
 enum cf_err cf_handle_checkpoint(struct cf_call *call)
 {
@@ -60,26 +60,6 @@ enum cf_err cf_handle_timestamp(struct cf_call *call)
   enum cf_err err = put_stamp(call, size, &b);
   if (err == CF_OK)
     err = cf_call_answer(call, 200, "application/json", &b);
-  cf_buf_fini(&b);
-  return err;
-}
-
-enum cf_err cf_handle_keys(struct cf_call *call)
-{
-  struct cf_buf vkey;
-  struct cf_buf b;
-  cf_buf_init(&vkey, 1024);
-  cf_buf_init(&b, SIZE_MAX);
-  cf_buf_puts(&b, "{\"keys\":");
-  cf_keys_put(cf_ledger_keys(call->app->ledger), &b);
-  if (cf_ledger_previous(call->app->ledger) != NULL) {
-    cf_vkey_put(cf_ledger_previous(call->app->ledger), &vkey);
-    cf_json_put_member(&b, "previous", cf_buf_str(&vkey));
-  }
-  cf_buf_puts(&b, "}\n");
-  enum cf_err err =
-      vkey.err != CF_OK ? vkey.err : cf_call_answer(call, 200, "application/json", &b);
-  cf_buf_fini(&vkey);
   cf_buf_fini(&b);
   return err;
 }

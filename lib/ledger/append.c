@@ -386,6 +386,19 @@ static enum cf_err queue_enter(struct cf_ledger *l, const struct cf_append *a)
   return err;
 }
 
+enum cf_err cf_queue_begin(struct cf_ledger *l)
+{
+  const struct cf_append nothing = {.by = CF_BY_CALLER};
+  return queue_enter(l, &nothing);
+}
+
+void cf_queue_end(struct cf_ledger *l)
+{
+  (void)pthread_mutex_lock(&l->queue.lock);
+  queue_leave(&l->queue, 1);
+  (void)pthread_mutex_unlock(&l->queue.lock);
+}
+
 /* Under queue.lock. */
 static void waiter_push(struct cf_queue *q, struct cf_waiter *w)
 {

@@ -56,3 +56,46 @@ enum cf_err cf_ledger_restored(struct cf_ledger *l, uint64_t lost)
   cf_event_fini(&loss);
   return err;
 }
+
+/* ---- alone ---- */
+
+/* Under commit. It is the next record, but that a `clock` record may come
+ * before it. */
+static enum cf_err alone_commit(struct cf_ledger *l, const struct cf_append_maker *maker)
+{
+  struct cf_append append = {.by = CF_BY_LEDGER};
+  struct cf_intake intake = {.append = &append};
+  const struct cf_intake *const group = &intake;
+  enum cf_err err = CF_E_CONFLICT;
+  for (uint64_t at = l->size; err == CF_E_CONFLICT && at <= l->size + 1; at++) {
+    intake.at = at;
+    err = maker->make(maker->context, at, &append);
+    if (err == CF_OK)
+      err = cf_event_keys_make(l, append.events, append.n, &intake.keys);
+    if (err == CF_OK)
+      err = cf_plan_run(l, &group, 1);
+    cf_event_keys_fini(&intake.keys);
+  }
+  if (err == CF_OK)
+    maker->committed(maker->context);
+  return err;
+}
+
+enum cf_err cf_append_alone(struct cf_ledger *l, const struct cf_append_maker *maker)
+{
+  enum cf_err err = cf_queue_begin(l);
+  if (err != CF_OK)
+    return err;
+  (void)pthread_mutex_lock(&l->commit);
+  err = alone_commit(l, maker);
+  uint64_t size = l->size;
+  (void)pthread_mutex_unlock(&l->commit);
+  if (err == CF_OK) {
+    cf_bdb_flush(l->env);
+    err = cf_ground_holds(l) ? CF_OK : CF_E_NOTREADY;
+  }
+  if (err == CF_OK)
+    cf_publish(l, size);
+  cf_queue_end(l);
+  return err;
+}

@@ -20,6 +20,7 @@ struct way {
   struct cf_block block;
   const struct cf_record *record; /* in the block */
   struct cf_keys keys;            /* the log's, up to it */
+  int64_t until_us; /* when the one before the last signs no more; CF_TIME_NONE: it does not */
 };
 
 /* Open the record of that seq, whose leaf is in the tree. CF_E_DAMAGED. */
@@ -54,6 +55,9 @@ static enum cf_err key_take(struct way *w, const struct cf_json *doc)
     err = cf_vkey_parse(body_text(doc, "key"), &vkey);
   if (err == CF_OK && (note.seq != w->record->seq || !cf_vkey_same(&vkey, &note.fresh)))
     err = CF_E_SIGNATURE;
+  w->until_us = CF_TIME_NONE;
+  if (err == CF_OK && body_text(doc, "until").n > 0)
+    err = cf_time_parse(body_text(doc, "until"), &w->until_us);
   return err == CF_OK ? cf_keys_add(&w->keys, body_text(doc, "note"), NULL) : err;
 }
 
@@ -91,8 +95,28 @@ static enum cf_err unit_follow(struct way *w, size_t i)
   return err;
 }
 
-/* Did that key sign the checkpoint that was kept last, if there is one? Another
- * one that did may be what a record led on to. */
+/* Is each of a note's lines under the key's name its own? Another key of the
+ * log signs too where one came after it. */
+static bool no_other_signs(struct cf_str note, const struct cf_vkey *vkey)
+{
+  struct cf_str text, lines, name;
+  struct cf_buf bytes;
+  cf_buf_init(&bytes, 4096);
+  enum cf_err err = cf_note_split(note, &text, &lines);
+  bool none = err == CF_OK;
+  while (none && lines.n > 0) {
+    cf_buf_reset(&bytes);
+    none = cf_note_next(&lines, &name, &bytes) == CF_OK &&
+           (!cf_str_is(name, vkey->name) ||
+            (bytes.n >= sizeof vkey->id && memcmp(bytes.p, vkey->id, sizeof vkey->id) == 0));
+  }
+  cf_buf_fini(&bytes);
+  return none;
+}
+
+/* Did that key, and no other of the log, sign the checkpoint that was kept
+ * last, if there is one? Another one that did may be what a record led on
+ * to. */
 static bool kept_is_by(struct cf_ledger *l, const struct cf_vkey *vkey)
 {
   struct cf_bdb_cursor *cursor = NULL;
@@ -103,9 +127,31 @@ static bool kept_is_by(struct cf_ledger *l, const struct cf_vkey *vkey)
   if (err == CF_OK)
     err = cf_bdb_cursor_move(cursor, CF_BDB_LAST, none, &key, &value);
   bool is = err == CF_E_NOTFOUND || (err == CF_OK && cf_meta_kept(key, value, &kept) &&
-                                     cf_checkpoint_check(kept.note, vkey, &checkpoint) == CF_OK);
+                                     cf_checkpoint_check(kept.note, vkey, &checkpoint) == CF_OK &&
+                                     no_other_signs(kept.note, vkey));
   cf_bdb_cursor_close(cursor);
   return is;
+}
+
+/* The key that the signer made last, and has not turned to. */
+static const struct cf_vkey *next_of(const struct cf_ledger *l)
+{
+  return l->signer != NULL ? cf_signer_next_vkey(l->signer) : NULL;
+}
+
+/* May those keys be the ledger's whose signer has that one? It has the last, or
+ * one that follows it and to which it is still to turn; of a copy it may have
+ * been turned since. */
+static bool keys_fit(const struct cf_keys *keys, const struct cf_ledger *l,
+                     const struct cf_vkey *vkey)
+{
+  const struct cf_vkey *present = cf_keys_present(keys), *next = next_of(l);
+  bool fit = cf_vkey_same(present, vkey);
+  if (next != NULL && keys->n > 1)
+    fit |= cf_vkey_same(present, next) && cf_vkey_same(&keys->v[keys->n - 2].vkey, vkey);
+  for (size_t i = 0; l->signer == NULL && i < keys->n; i++)
+    fit |= cf_vkey_same(&keys->v[i].vkey, vkey);
+  return fit;
 }
 
 /* From record 0 on, and further where its key is not the signer's, or may not
@@ -115,15 +161,15 @@ static enum cf_err way_go(struct way *w, struct cf_ledger *l, const struct cf_vk
   enum cf_err err = record_open(w, 0);
   if (err == CF_OK)
     err = key_follow(w);
-  if (err != CF_OK ||
-      (vkey != NULL && cf_vkey_same(cf_keys_present(&w->keys), vkey) && kept_is_by(l, vkey)))
+  if (err != CF_OK || (vkey != NULL && next_of(l) == NULL &&
+                       cf_vkey_same(cf_keys_present(&w->keys), vkey) && kept_is_by(l, vkey)))
     return err;
   for (size_t i = 0; err == CF_OK && i < cf_view_units(w->view); i++)
     err = unit_follow(w, i);
-  return err == CF_OK && vkey != NULL && !cf_vkey_same(cf_keys_present(&w->keys), vkey)
-             ? CF_E_SIGNATURE
-             : err;
+  return err == CF_OK && vkey != NULL && !keys_fit(&w->keys, l, vkey) ? CF_E_SIGNATURE : err;
 }
+
+/* ---- the ring ---- */
 
 /* Make those the ledger's, and leave none. CF_E_NOMEM. */
 static enum cf_err keyring_put(struct cf_ledger *l, struct cf_keys *keys)
@@ -132,19 +178,53 @@ static enum cf_err keyring_put(struct cf_ledger *l, struct cf_keys *keys)
   if (ring == NULL)
     return CF_E_NOMEM;
   ring->keys = *keys;
-  ring->before = atomic_load(&l->keyring);
   cf_keys_init(keys);
-  atomic_store(&l->keyring, ring);
+  cf_keyring_take(l, ring);
   return CF_OK;
+}
+
+enum cf_err cf_keyring_make(const struct cf_keys *keys, struct cf_str note,
+                            struct cf_keyring **ring, struct cf_fault *fault)
+{
+  struct cf_keyring *made = calloc(1, sizeof *made);
+  enum cf_err err = made != NULL ? cf_keys_copy(keys, &made->keys) : CF_E_NOMEM;
+  if (err == CF_OK)
+    err = cf_keys_add(&made->keys, note, fault);
+  if (err == CF_OK)
+    *ring = made;
+  else
+    cf_keyring_drop(made);
+  return err;
+}
+
+void cf_keyring_drop(struct cf_keyring *ring)
+{
+  if (ring != NULL)
+    cf_keys_fini(&ring->keys);
+  free(ring);
+}
+
+void cf_keyring_take(struct cf_ledger *l, struct cf_keyring *ring)
+{
+  ring->before = atomic_load(&l->keyring);
+  atomic_store(&l->keyring, ring);
 }
 
 void cf_keyring_free(struct cf_ledger *l)
 {
   for (struct cf_keyring *ring = atomic_load(&l->keyring), *before; ring != NULL; ring = before) {
     before = ring->before;
-    cf_keys_fini(&ring->keys);
-    free(ring);
+    cf_keyring_drop(ring);
   }
+}
+
+/* What the last record says the signer is to be told, where that is so. */
+static enum cf_err turn_find(const struct way *w, struct cf_ledger *l)
+{
+  const struct cf_key *last = &w->keys.v[w->keys.n - 1];
+  if (next_of(l) == NULL || !cf_vkey_same(&last->vkey, next_of(l)))
+    return CF_OK;
+  return cf_key_turn_make(last->from - 1, cf_str_from(last->note), w->until_us, &l->turn);
 }
 
 /* What came of the way to the signer's key. */
@@ -157,6 +237,10 @@ static enum cf_err way_judge(struct way *w, struct cf_ledger *l, const struct cf
         "no way leads from the key this ledger began with to the signer's: point `signer` to the right directory");
   if (err != CF_E_DAMAGED)
     return err;
+  if (next_of(l) != NULL)
+    return cf_fail(
+        fault, err, l->conf->data,
+        "records that name keys cannot be read, and the signer's directory has a new key, `key.next`, which one of them may name: restore the data directory from a backup" CF_SEE_RECOVER);
   cf_log(
       CF_LOG_ERROR,
       "records that name keys cannot be read: that this is its signer's ledger is known by what was signed only");
@@ -174,6 +258,8 @@ enum cf_err cf_keyring_open(struct cf_ledger *l, const struct cf_vkey *vkey, str
     err = way_go(w, l, vkey);
   if (vkey != NULL)
     err = way_judge(w, l, vkey, err, fault);
+  if (err == CF_OK)
+    err = turn_find(w, l);
   if (err == CF_OK)
     err = keyring_put(l, &w->keys);
   cf_keys_fini(&w->keys);

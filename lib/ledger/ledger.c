@@ -40,6 +40,7 @@ void cf_ledger_free(struct cf_ledger *l)
   cf_buf_fini(&l->unknown);
   cf_meta_close(l);
   cf_bdb_env_close(l->env);
+  free(l->turn);
   cf_signer_close(l->signer);
   cf_queue_fini(&l->queue);
   cf_wipe(l->import_key, sizeof l->import_key);
@@ -60,8 +61,8 @@ void cf_ledger_free(struct cf_ledger *l)
   cf_buf_fini(&l->sealed_note);
   cf_buf_fini(&l->witnessed);
   free(l->software);
-  pthread_mutex_t *const mutexes[] = {&l->commit, &l->look,     &l->judging,
-                                      &l->seal,   &l->entering, &l->nap};
+  pthread_mutex_t *const mutexes[] = {&l->commit,   &l->look, &l->judging, &l->seal,
+                                      &l->entering, &l->nap,  &l->changing};
   for (size_t i = 0; i < sizeof mutexes / sizeof mutexes[0]; i++)
     (void)pthread_mutex_destroy(mutexes[i]);
   (void)pthread_cond_destroy(&l->rolled);
@@ -81,8 +82,8 @@ enum cf_err cf_ledger_new(const struct cf_conf *conf, const char *software,
   l->conf = conf;
   l->own = UINT64_MAX;
   l->directory = l->lock_fd = l->ground.env = l->ground.segments = -1;
-  pthread_mutex_t *const mutexes[] = {&l->commit, &l->look,     &l->judging,
-                                      &l->seal,   &l->entering, &l->nap};
+  pthread_mutex_t *const mutexes[] = {&l->commit,   &l->look, &l->judging, &l->seal,
+                                      &l->entering, &l->nap,  &l->changing};
   for (size_t i = 0; i < sizeof mutexes / sizeof mutexes[0]; i++)
     (void)pthread_mutex_init(mutexes[i], NULL);
   (void)pthread_cond_init(&l->rolled, NULL);
@@ -449,7 +450,8 @@ static enum cf_err open_signer(struct cf_ledger *l, struct cf_fault *fault)
     return err;
   struct cf_signed here = {.directory = cf_signer_directory(l->signer)};
   here.told = here.directory < 0 ? l->signer : NULL;
-  return cf_signed_check(l, &here, l->signer, fault);
+  err = cf_signed_check(l, &here, l->signer, fault);
+  return err == CF_OK ? cf_key_turn_mend(l, fault) : err;
 }
 
 static enum cf_err start_threads(struct cf_ledger *l, struct cf_fault *fault)

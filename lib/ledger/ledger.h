@@ -10,6 +10,7 @@
 #include "lib/base/conf.h"
 #include "lib/base/turns.h"
 #include "lib/proof/keys.h"
+#include "lib/record/control.h"
 #include "lib/record/event.h"
 
 struct cf_ledger;
@@ -178,6 +179,19 @@ CF_MUST enum cf_err cf_ledger_checkpoint(struct cf_ledger *ledger, struct cf_buf
  * share one seal. CF_E_PARAMETER, the signer's errors. */
 CF_MUST enum cf_err cf_ledger_seal(struct cf_ledger *ledger, uint64_t size, struct cf_buf *note,
                                    struct cf_fault *fault);
+
+/* ---- another key ---- */
+
+/* Make a new key, which signs from the next record on: a `key` record of who
+ * ordered it, durable when this returns, and a head that the new key signed.
+ * *seq: where it is. The old key signs too until then (CF_TIME_NONE: no more).
+ * Where that head could not be signed the record is there all the same, and the
+ * next seal tries again. CF_E_CONFIG: the signer's key cannot be changed from
+ * here; the errors of cf_ledger_append and cf_ledger_seal; CF_E_FULL. */
+CF_MUST enum cf_err cf_ledger_key_change(struct cf_ledger *ledger, const struct cf_control_who *who,
+                                         int64_t until_us, uint64_t *seq, struct cf_fault *fault);
+/* No old key signs any more; none may have. The signer's errors. */
+CF_MUST enum cf_err cf_ledger_key_retire(struct cf_ledger *ledger, struct cf_fault *fault);
 
 /* ---- state ---- */
 /* Were its files, or the signer's directory, removed, moved away or replaced

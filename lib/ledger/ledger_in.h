@@ -2,6 +2,7 @@
 /* The ledger from inside. Nobody outside lib/ledger includes it.
  *
  * Locks, in the order in which they may be taken:
+ *   changing  one change of the key at a time
  *   judging   the first look at the tail and at the chain's `segment` records
  *   seal      one signature at a time
  *   entering  one file enters the catalogue at a time: whoever has it sees the
@@ -17,8 +18,10 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 
+#include "lib/ledger/keys_in.h"
 #include "lib/ledger/ledger.h"
 #include "lib/ledger/levels_in.h"
+#include "lib/ledger/signed_in.h"
 #include "lib/ledger/tail_in.h"
 #include "lib/ledger/told_in.h"
 #include "lib/proof/anchor.h"
@@ -67,6 +70,7 @@ void cf_event_keys_fini(struct cf_event_keys *keys);
 struct cf_intake {
   struct cf_append *append;
   struct cf_event_keys keys; /* of append->events */
+  uint64_t at;               /* 0, or the seq that its first event must get: CF_E_CONFLICT */
 };
 
 /* One request in the queue. */
@@ -161,7 +165,8 @@ struct cf_ledger {
   pthread_mutex_t look;
   struct cf_layout *layout;
   uint64_t durable;
-  struct cf_buf witnessed; /* the newest note that meets the quorum (kept.h), and its size */
+  struct cf_key_turn *turn; /* NULL, or what the signer is still to be told */
+  struct cf_buf witnessed;  /* the newest note that meets the quorum (kept.h), and its size */
   uint64_t witnessed_size;
   pthread_cond_t rolled; /* with look: a frozen generation became a segment, or could not */
   bool roll_failed, roller_gone;
@@ -191,13 +196,11 @@ struct cf_ledger {
   bool told_known;                    /* the chain was read for it, */
   atomic_bool told_whole;             /* in each segment, which needed no vouching then */
 
+  pthread_mutex_t changing;
   pthread_mutex_t seal;
   struct cf_signer *signer; /* NULL: opened as evidence (copy.c) */
   /* the newest; each is as it was made, for those who read it (keys.c) */
-  struct cf_keyring {
-    struct cf_keys keys;
-    struct cf_keyring *before;
-  } * _Atomic keyring;
+  struct cf_keyring *_Atomic keyring;
   uint64_t sealed; /* with its note and when: set under seal and look, read under either */
   int64_t sealed_us;
   struct cf_buf sealed_note;
@@ -503,45 +506,7 @@ void cf_memory_trim(void);
 /* end a generation that is older than segment_span, or takes too much memory */
 void cf_clerk_end_tail(struct cf_ledger *l);
 
-/* keys.c: have those that the records lead to, from record 0 on; vkey: the
- * signer's, which must be the last. CF_E_CONFIG: it is not. Where records that
- * name keys cannot be read, that is told of in the log, and it is the only
- * one. With NULL whatever is the last will do. CF_E_DAMAGED, CF_E_SYNTAX. */
-CF_MUST enum cf_err cf_keyring_open(struct cf_ledger *l, const struct cf_vkey *vkey,
-                                    struct cf_fault *fault);
-void cf_keyring_free(struct cf_ledger *l);
-/* Where the signer's memory is looked at: its directory's descriptor, or -1,
- * or what another process told of it, or NULL; neither: there is none, or none
- * that may be read. */
-struct cf_signed {
-  int directory;
-  const struct cf_signer *told;
-  struct cf_signer *own; /* told, where it is ours to close */
-};
-/* signed.c: take what is remembered of what was signed into account */
-CF_MUST enum cf_err cf_signed_gather(struct cf_ledger *l, const struct cf_signed *signer,
-                                     struct cf_anchor *anchor, struct cf_fault *fault);
-/* is what was recovered all that was signed, wherever that is remembered, and
- * what lies behind it this log's? For the last, key is needed; NULL: not
- * judged. CF_E_ROLLBACK. */
-CF_MUST enum cf_err cf_signed_check(struct cf_ledger *l, const struct cf_signed *signer,
-                                    const struct cf_signer *key, struct cf_fault *fault);
-/* from now on a head without a MAC is none of this ledger's: give the one that
- * is here its own, and only then tell the signer */
-CF_MUST enum cf_err cf_signed_vouch(struct cf_ledger *l, struct cf_fault *fault);
-
-/* absent.c: the signer's memory, or neither of the two: a copy can be looked
- * at without it; what is closed is as before it was opened; the key in it,
- * CF_E_NOTFOUND; take what it remembers of those keys' log into account */
-CF_MUST enum cf_err cf_signed_open(const struct cf_conf *conf, struct cf_signed *signer,
-                                   struct cf_fault *fault);
-void cf_signed_close(struct cf_signed *signer);
-CF_MUST enum cf_err cf_signed_vkey(const struct cf_signed *signer, struct cf_vkey *vkey,
-                                   struct cf_fault *fault);
-CF_MUST enum cf_err cf_signed_look(const struct cf_conf *conf, const struct cf_signed *signer,
-                                   const struct cf_keys *keys, struct cf_anchor *anchor,
-                                   struct cf_fault *fault);
-/* there is no ledger in DATA, or not all of it: CF_E_ROLLBACK, or
+/* absent.c: there is no ledger in DATA, or not all of it: CF_E_ROLLBACK, or
  * CF_E_NOTFOUND where its signer does not remember one */
 CF_MUST enum cf_err cf_signed_absent(const struct cf_conf *conf, struct cf_fault *fault);
 /* is there one, as far as names tell? The same errors. */
@@ -592,7 +557,20 @@ void cf_posted_fini(struct cf_posted *p);
 /* append.c */
 CF_MUST enum cf_err cf_queue_init(struct cf_queue *queue);
 void cf_queue_fini(struct cf_queue *queue);
+/* Who appends without waiting in it counts as inside, too, until its end. The
+ * errors of cf_ledger_append. */
+CF_MUST enum cf_err cf_queue_begin(struct cf_ledger *l);
+void cf_queue_end(struct cf_ledger *l);
 void cf_append_posted(struct cf_ledger *l); /* lead what was posted, if nobody else does */
+/* Append by itself, durable when it returns, what depends on its seq: `make`
+ * fills `append` for one, under commit, and may be asked again for another;
+ * when it is committed, still under commit, `committed` is called. */
+struct cf_append_maker {
+  enum cf_err (*make)(void *context, uint64_t seq, struct cf_append *append);
+  void (*committed)(void *context);
+  void *context;
+};
+CF_MUST enum cf_err cf_append_alone(struct cf_ledger *l, const struct cf_append_maker *maker);
 /* durable when it returns */
 CF_MUST enum cf_err cf_append_service(struct cf_ledger *l, const char *what);
 

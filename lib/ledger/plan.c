@@ -186,6 +186,16 @@ static enum cf_err place_all(struct plan *p)
   return err;
 }
 
+/* Has each that is for one seq only got it? A `clock` record may stand before
+ * it. */
+static bool placed_right(const struct cf_intake *const *group, size_t n)
+{
+  for (size_t i = 0; i < n; i++)
+    if (group[i]->at != 0 && group[i]->append->places[0].seq != group[i]->at)
+      return false;
+  return true;
+}
+
 /* ---- into the transaction ---- */
 
 static struct cf_tail *tail_of(const struct plan *p)
@@ -412,6 +422,8 @@ enum cf_err cf_plan_run(struct cf_ledger *l, const struct cf_intake *const *grou
   enum cf_err err = plan_init(&p, l, group, n);
   if (err == CF_OK)
     err = place_all(&p);
+  if (err == CF_OK && !placed_right(group, n))
+    err = CF_E_CONFLICT;
   if (err == CF_OK)
     err = cf_bdb_txn_begin(l->env, &p.txn);
   if (err == CF_OK)

@@ -93,6 +93,8 @@ static enum cf_err head_sign(struct cf_ledger *l, uint64_t size, const uint8_t r
     err = last_keep(l);
   if (err == CF_OK && !cf_ground_holds_all(l))
     return cf_fail(fault, CF_E_NOTREADY, l->conf->data, "its files are not in their place");
+  if (err == CF_OK)
+    err = cf_key_turn_settle(l, size, fault);
   return err == CF_OK ? cf_signer_sign(l->signer, size, root, hashes, note, fault) : err;
 }
 

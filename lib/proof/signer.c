@@ -133,6 +133,47 @@ enum cf_err cf_signer_forget(struct cf_signer *signer, struct cf_fault *fault)
   return err;
 }
 
+/* ---- another key ---- */
+
+static enum cf_err turns_not(struct cf_fault *fault)
+{
+  return cf_fail(fault, CF_E_CONFIG, "signer",
+                 "the key is not in a directory of this process: this version can change only such "
+                 "a one");
+}
+
+enum cf_err cf_signer_next(struct cf_signer *signer, struct cf_fault *fault)
+{
+  return signer->way->next != NULL ? signer->way->next(signer, fault) : turns_not(fault);
+}
+
+const struct cf_vkey *cf_signer_next_vkey(const struct cf_signer *signer)
+{
+  return signer->next.name[0] != 0 ? &signer->next : NULL;
+}
+
+enum cf_err cf_signer_next_drop(struct cf_signer *signer, struct cf_fault *fault)
+{
+  return signer->next.name[0] != 0 ? signer->way->next_drop(signer, fault) : CF_OK;
+}
+
+enum cf_err cf_signer_next_note(const struct cf_signer *signer, uint64_t seq, struct cf_buf *b)
+{
+  return signer->next.name[0] != 0 ? signer->way->next_note(signer, seq, b) : CF_E_PARAMETER;
+}
+
+enum cf_err cf_signer_turn(struct cf_signer *signer, struct cf_str note, int64_t until_us,
+                           struct cf_fault *fault)
+{
+  return signer->next.name[0] != 0 ? signer->way->turn(signer, note, until_us, fault)
+                                   : CF_E_PARAMETER;
+}
+
+enum cf_err cf_signer_retire(struct cf_signer *signer, struct cf_fault *fault)
+{
+  return signer->way->retire != NULL ? signer->way->retire(signer, fault) : turns_not(fault);
+}
+
 /* ---- signing ---- */
 
 static enum cf_err root_is(const struct cf_hashes *hashes, uint64_t size,

@@ -6,6 +6,7 @@
  * seed)", one line), `vkey` and `state` (the last signed note, verbatim).
  * A ledger that continues a lost one has that one's key in `previous.vkey`.
  * `before` is the note that was signed before `state`.
+ * Where the key was changed: signer_turn.c.
  * `state` is replaced by write, fsync, rename, fsync of the directory before a
  * signature is given out. An fsync that fails ends the process. While it is
  * open the directory is locked (flock): two signers that each remember their
@@ -81,6 +82,33 @@ bool cf_signer_has_signed(const struct cf_signer *signer);
 /* Forget what was signed, for an init that was cut short and begins again.
  * CF_E_CONFLICT where that was more than a first record; CF_E_SYSTEM. */
 CF_MUST enum cf_err cf_signer_forget(struct cf_signer *signer, struct cf_fault *fault);
+
+/* ---- another key ----
+ *
+ * Its signer makes it durable (next), signs with both that it follows
+ * (next_note), and, once the record that holds that note is durable, takes the
+ * note for the turn: what it signs from then on the new key signs, and the old
+ * one too until that time. A signer that dies before the turn still has the
+ * next one when it is opened: the ledger's records say which it is to be. All
+ * but next_note as cf_signer_sign: the caller serialises. CF_E_CONFIG where the
+ * key is not here to be changed. */
+CF_MUST enum cf_err cf_signer_next(struct cf_signer *signer, struct cf_fault *fault);
+const struct cf_vkey *cf_signer_next_vkey(const struct cf_signer *signer); /* NULL: none */
+/* No record says that it follows: it is none. */
+CF_MUST enum cf_err cf_signer_next_drop(struct cf_signer *signer, struct cf_fault *fault);
+/* Append the note of a record of that seq. No call but cf_signer_sign may be
+ * made meanwhile. */
+CF_MUST enum cf_err cf_signer_next_note(const struct cf_signer *signer, uint64_t seq,
+                                        struct cf_buf *b);
+/* until_us: in the past, the old key signs no more. May be called again where
+ * it failed. CF_E_SPACE, CF_E_SYSTEM; CF_E_SYNTAX, CF_E_SIGNATURE: not that
+ * note. */
+CF_MUST enum cf_err cf_signer_turn(struct cf_signer *signer, struct cf_str note, int64_t until_us,
+                                   struct cf_fault *fault);
+/* The old key signs no more. */
+CF_MUST enum cf_err cf_signer_retire(struct cf_signer *signer, struct cf_fault *fault);
+
+/* ---- signing ---- */
 
 /* Sign (size, root), after checking with hashes that the tree of that size
  * extends what was signed last; the same size and root give the last note

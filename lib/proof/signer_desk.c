@@ -48,13 +48,17 @@ static enum cf_err desk_open(struct question *q, struct cf_str origin)
                        d->signer->vkey.name);
 }
 
-/* With our signature alone: whoever put a longer note there did not sign it,
- * and it may be too long for an answer. */
+/* With the signature of the key of its size alone: whoever put a longer note
+ * there did not sign it, and it may be too long for an answer. */
 static enum cf_err note_put(struct question *q, struct cf_str note)
 {
+  const struct cf_keys *keys = q->desk->signer->way->keys(q->desk->signer);
+  struct cf_checkpoint told;
   struct cf_buf own;
   cf_buf_init(&own, CF_NOTE_MAX);
-  enum cf_err err = note.n > 0 ? cf_note_only(note, &q->desk->signer->vkey, &own) : CF_OK;
+  enum cf_err err = note.n > 0 ? cf_keys_checkpoint(keys, note, &told) : CF_OK;
+  if (err == CF_OK && note.n > 0)
+    err = cf_note_only(note, cf_keys_at(keys, told.size), &own);
   if (err == CF_OK)
     cf_wire_put_text(q->b, cf_buf_str(&own));
   cf_buf_fini(&own);
@@ -76,16 +80,12 @@ static enum cf_err anchor_put(struct question *q)
 {
   const struct cf_signer *signer = q->desk->signer;
   struct cf_anchor anchor;
-  struct cf_keys keys;
-  cf_keys_init(&keys);
   cf_anchor_init(&anchor, UINT64_MAX);
-  enum cf_err err = cf_keys_begin(&keys, &signer->vkey);
-  if (err == CF_OK)
-    err = cf_anchor_look(&anchor, cf_signer_directory(signer), "signer", &keys, &q->fault);
+  enum cf_err err = cf_anchor_look(&anchor, cf_signer_directory(signer), "signer",
+                                   signer->way->keys(signer), &q->fault);
   if (err == CF_OK)
     err = note_put(q, cf_buf_str(&anchor.note));
   cf_anchor_fini(&anchor);
-  cf_keys_fini(&keys);
   return err;
 }
 

@@ -19,61 +19,21 @@
 #include "lib/base/file.h"
 #include "lib/base/signer_place.h"
 #include "lib/proof/anchor.h"
-#include "lib/proof/signer_in.h"
-#include "lib/proof/token_key.h"
+#include "lib/proof/signer_directory_in.h"
 
-#define VKEY_MAX 512
 #define PREVIOUS "previous.vkey"
 #define BEFORE   "before"
-#define MAC      "mac" /* the key of MACs, where the signing key is in a token */
 
 /* Files that are there or not: */
 #define USED    "used"    /* this key has signed more than a first record */
-#define VOUCHED "vouched" /* each head of its ledger bears a MAC */
+#define VOUCHED "vouched" /* each head of its ledger bears a CF_SIGNER_MAC */
 
-struct directory {
-  struct cf_signer signer;
-  int fd; /* the directory; locked while it is open */
-  uint8_t seed[CF_SEED_N];
-  struct cf_token_key *token; /* NULL: the key is the seed */
-};
-
-static struct directory *directory_of(struct cf_signer *signer)
+static struct cf_signer_directory *directory_of(struct cf_signer *signer)
 {
-  return (struct directory *)signer;
-}
-
-/* ---- files ---- */
-
-/* Nobody knows what is on disk: no signature may follow. */
-static void die_of_sync(const char *what)
-{
-  cf_die("signer: fsync of %s failed: %s", what, strerror(errno));
-}
-
-/* What came of writing `name`. */
-static enum cf_err written(enum cf_err err, const char *name, struct cf_fault *fault)
-{
-  if (err == CF_E_UNKNOWN)
-    die_of_sync(name);
-  return err == CF_OK ? CF_OK : cf_fail_errno(fault, err, name, "the signer cannot write it");
+  return (struct cf_signer_directory *)signer;
 }
 
 /* ---- key ---- */
-
-static enum cf_err vkey_write(int directory, const char *name, const struct cf_vkey *vkey,
-                              struct cf_fault *fault)
-{
-  struct cf_buf b;
-  cf_buf_init(&b, VKEY_MAX);
-  cf_vkey_put(vkey, &b);
-  cf_buf_putc(&b, '\n');
-  enum cf_err err = b.err;
-  if (err == CF_OK)
-    err = written(cf_file_replace(directory, name, 0644, cf_buf_str(&b)), name, fault);
-  cf_buf_fini(&b);
-  return err;
-}
 
 /* Write the key under its name without ever writing over one: link(2) fails
  * where there is one. */
@@ -85,7 +45,8 @@ static enum cf_err key_write(int directory, const struct cf_vkey *vkey,
   cf_signer_key_put(vkey, seed, &b);
   enum cf_err err = b.err;
   if (err == CF_OK)
-    err = written(cf_file_put(directory, "key.new", 0600, cf_buf_str(&b)), "key.new", fault);
+    err = cf_signer_written(cf_file_put(directory, "key.new", 0600, cf_buf_str(&b)), "key.new",
+                            fault);
   cf_secret_fini(&b);
   if (err != CF_OK)
     return err;
@@ -94,7 +55,7 @@ static enum cf_err key_write(int directory, const struct cf_vkey *vkey,
                           : cf_fail_errno(fault, CF_E_SYSTEM, "key", "the signer cannot create it");
   unlinkat(directory, "key.new", 0);
   if (fsync(directory) != 0)
-    die_of_sync("its directory");
+    cf_signer_die_of_sync("its directory");
   return err;
 }
 
@@ -169,7 +130,7 @@ static enum cf_err mark_put(int directory, const char *name, struct cf_fault *fa
                          "the signer cannot write it");
   (void)close(fd);
   if (fsync(directory) != 0)
-    die_of_sync("its directory");
+    cf_signer_die_of_sync("its directory");
   return CF_OK;
 }
 
@@ -180,35 +141,23 @@ bool cf_signer_used(int directory)
 
 /* ---- opening ---- */
 
-static enum cf_err key_load(struct directory *d, struct cf_fault *fault)
+static enum cf_err key_load(struct cf_signer_directory *d, struct cf_fault *fault)
 {
   const struct cf_str what = CF_STR("counterfoil/v1/mac");
-  struct cf_buf b;
-  mode_t mode;
-  cf_secret_init(&b);
-  enum cf_err err = cf_file_get(d->fd, "key", &b, &mode, fault);
+  enum cf_err err = cf_signer_key_get(d->fd, "key", &d->signer.vkey, d->seed, fault);
   if (err == CF_E_NOTFOUND)
     err = cf_fail(
         fault, CF_E_CONFIG, "key",
         "there is no key: put the backup of the signer's directory back; where there is none, see `counterfoil recover`");
-  if (err == CF_OK && (mode & 077))
-    err = cf_fail(
-        fault, CF_E_CONFIG, "key",
-        "others may read or write it (mode %03o); chmod 600 it, and make a new key if somebody may have",
-        mode & 0777);
-  if (err == CF_OK) {
-    err = cf_signer_key_parse(cf_buf_str(&b), &d->signer.vkey, d->seed);
-    if (err == CF_E_SYNTAX)
-      err = cf_fail(
-          fault, CF_E_CONFIG, "key",
-          "it does not hold a key: put it back from a backup; where there is none, see `counterfoil recover`");
-  }
+  if (err != CF_OK)
+    return err;
+  if (mark_there(d->fd, CF_SIGNER_MAC) || mark_there(d->fd, "keys"))
+    return cf_signer_mac_load(d, fault);
   cf_hmac(d->seed, sizeof d->seed, &what, 1, d->signer.mac_key);
-  cf_secret_fini(&b);
-  return err;
+  return CF_OK;
 }
 
-static enum cf_err origin_check(const struct directory *d, struct cf_str origin,
+static enum cf_err origin_check(const struct cf_signer_directory *d, struct cf_str origin,
                                 struct cf_fault *fault)
 {
   if (origin.n == 0 || cf_str_is(origin, d->signer.vkey.name))
@@ -219,79 +168,21 @@ static enum cf_err origin_check(const struct directory *d, struct cf_str origin,
       d->signer.vkey.name);
 }
 
-/* ---- the key in a token ---- */
-
-static enum cf_err mac_load(struct directory *d, struct cf_fault *fault)
+/* A crash between key and vkey leaves none, or that of the key before. */
+static enum cf_err vkey_mend(const struct cf_signer_directory *d, struct cf_fault *fault)
 {
   struct cf_buf b;
-  mode_t mode = 0;
-  cf_secret_init(&b);
-  enum cf_err err = cf_file_get(d->fd, MAC, &b, &mode, fault);
-  if (err == CF_OK &&
-      ((mode & 077) != 0 || cf_hex_get_n(cf_buf_str(&b), d->signer.mac_key, CF_HASH_N) != CF_OK))
-    err = CF_E_NOTFOUND;
-  cf_secret_fini(&b);
-  return err != CF_E_NOTFOUND
-             ? err
-             : cf_fail(fault, CF_E_CONFIG, MAC,
-                       "it is not there, not mode 600 or no key: put it back from a backup");
-}
-
-/* Whose key it is `vkey` says, and the token must have that one. */
-static enum cf_err token_load(struct directory *d, const char *place, struct cf_fault *fault)
-{
-  struct cf_buf b;
-  uint8_t pubkey[CF_PUBKEY_N];
+  struct cf_vkey there;
   mode_t mode;
-  cf_buf_init(&b, VKEY_MAX);
+  cf_buf_init(&b, CF_SIGNER_VKEY_MAX);
   enum cf_err err = cf_file_get(d->fd, "vkey", &b, &mode, fault);
   struct cf_str left = cf_buf_str(&b);
-  if (err == CF_OK && cf_vkey_parse(cf_str_cut(&left, '\n'), &d->signer.vkey) != CF_OK)
-    err = CF_E_NOTFOUND;
+  bool same = err == CF_OK && cf_vkey_parse(cf_str_cut(&left, '\n'), &there) == CF_OK &&
+              cf_vkey_same(&there, &d->signer.vkey);
   cf_buf_fini(&b);
-  if (err == CF_E_NOTFOUND)
-    err = cf_fail(fault, CF_E_CONFIG, "vkey", "it does not hold a key: put it back from a backup");
-  if (err == CF_OK)
-    err = cf_token_key_open(place, &d->token, fault);
-  if (err != CF_OK)
+  if (err != CF_OK && err != CF_E_NOTFOUND)
     return err;
-  cf_token_key_public(d->token, pubkey);
-  return memcmp(pubkey, d->signer.vkey.pubkey, sizeof pubkey) == 0
-             ? mac_load(d, fault)
-             : cf_fail(fault, CF_E_CONFIG, "vkey", "the token has another key than this one");
-}
-
-/* Take the token's key, which is there already, as this log's. */
-static enum cf_err token_take(int fd, const char *place, struct cf_str origin,
-                              struct cf_fault *fault)
-{
-  struct cf_token_key *token = NULL;
-  struct cf_vkey vkey;
-  struct cf_buf b;
-  uint8_t pubkey[CF_PUBKEY_N], mac[CF_HASH_N];
-  if (mark_there(fd, "vkey"))
-    return cf_fail(fault, CF_E_CONFLICT, "vkey", "there is a key already");
-  enum cf_err err = cf_token_key_open(place, &token, fault);
-  if (err != CF_OK)
-    return err;
-  cf_token_key_public(token, pubkey);
-  cf_token_key_close(token);
-  cf_vkey_make(origin, pubkey, &vkey);
-  cf_random(mac, sizeof mac);
-  cf_secret_init(&b);
-  cf_hex_put(&b, mac, sizeof mac);
-  err = written(cf_file_replace(fd, MAC, 0600, cf_buf_str(&b)), MAC, fault);
-  cf_secret_fini(&b);
-  cf_wipe(mac, sizeof mac);
-  return err == CF_OK ? vkey_write(fd, "vkey", &vkey, fault) : err;
-}
-
-/* A crash between key and vkey leaves none. */
-static enum cf_err vkey_mend(const struct directory *d, struct cf_fault *fault)
-{
-  if (faccessat(d->fd, "vkey", F_OK, 0) == 0 || errno != ENOENT)
-    return CF_OK;
-  return vkey_write(d->fd, "vkey", &d->signer.vkey, fault);
+  return same ? CF_OK : cf_signer_vkey_write(d->fd, "vkey", &d->signer.vkey, fault);
 }
 
 /* Of another's file no link can be made, perhaps, and `before` is one. */
@@ -306,7 +197,7 @@ static enum cf_err state_check(int fd, const char *directory, struct cf_fault *f
       (unsigned long)st.st_uid, (unsigned long)geteuid(), (unsigned long)geteuid(), directory);
 }
 
-static enum cf_err state_load(struct directory *d, struct cf_fault *fault)
+static enum cf_err state_load(struct cf_signer_directory *d, struct cf_fault *fault)
 {
   mode_t mode;
   enum cf_err err = cf_file_get(d->fd, "state", &d->signer.note, &mode, fault);
@@ -314,7 +205,7 @@ static enum cf_err state_load(struct directory *d, struct cf_fault *fault)
     return CF_OK;
   if (err != CF_OK)
     return err;
-  err = cf_checkpoint_check(cf_buf_str(&d->signer.note), &d->signer.vkey, &d->signer.last);
+  err = cf_keys_checkpoint(&d->keys, cf_buf_str(&d->signer.note), &d->signer.last);
   if (err == CF_E_SYNTAX || err == CF_E_SIGNATURE)
     err = cf_fail(
         fault, CF_E_CONFIG, "state",
@@ -322,14 +213,13 @@ static enum cf_err state_load(struct directory *d, struct cf_fault *fault)
   return err;
 }
 
-static enum cf_err before_load(struct directory *d, struct cf_fault *fault)
+static enum cf_err before_load(struct cf_signer_directory *d, struct cf_fault *fault)
 {
   struct cf_buf b;
   mode_t mode;
   cf_buf_init(&b, CF_NOTE_MAX);
   enum cf_err err = cf_file_get(d->fd, BEFORE, &b, &mode, fault);
-  if (err == CF_OK &&
-      cf_checkpoint_check(cf_buf_str(&b), &d->signer.vkey, &d->signer.before) != CF_OK)
+  if (err == CF_OK && cf_keys_checkpoint(&d->keys, cf_buf_str(&b), &d->signer.before) != CF_OK)
     err = cf_fail(fault, CF_E_CONFIG, BEFORE,
                   "it is not a checkpoint that this key signed: find out who changed it, then "
                   "remove it; what was signed last is in `state`");
@@ -337,11 +227,11 @@ static enum cf_err before_load(struct directory *d, struct cf_fault *fault)
   return err == CF_E_NOTFOUND ? CF_OK : err;
 }
 
-static enum cf_err previous_load(struct directory *d, struct cf_fault *fault)
+static enum cf_err previous_load(struct cf_signer_directory *d, struct cf_fault *fault)
 {
   struct cf_buf b;
   mode_t mode;
-  cf_buf_init(&b, VKEY_MAX);
+  cf_buf_init(&b, CF_SIGNER_VKEY_MAX);
   enum cf_err err = cf_file_get(d->fd, PREVIOUS, &b, &mode, fault);
   struct cf_str left = cf_buf_str(&b);
   if (err == CF_OK && cf_vkey_parse(cf_str_cut(&left, '\n'), &d->signer.previous) != CF_OK)
@@ -369,7 +259,7 @@ static enum cf_err key_make(int fd, struct cf_str origin, const uint8_t *seed,
     err = key_write(fd, &vkey, own, fault);
   }
   if (err == CF_OK)
-    err = vkey_write(fd, "vkey", &vkey, fault);
+    err = cf_signer_vkey_write(fd, "vkey", &vkey, fault);
   cf_wipe(own, sizeof own);
   return err;
 }
@@ -384,35 +274,38 @@ static enum cf_err directory_create(const char *place, struct cf_str origin, con
   enum cf_err err = directory_lock(directory, &fd, fault);
   if (err != CF_OK)
     return err;
-  err = cf_signer_kind(place) == CF_SIGNER_TOKEN ? token_take(fd, place, origin, fault)
+  err = cf_signer_kind(place) == CF_SIGNER_TOKEN ? cf_signer_token_take(fd, place, origin, fault)
                                                  : key_make(fd, origin, seed, fault);
   if (err == CF_OK && !cf_file_sync_name(directory))
-    die_of_sync("the directory above it");
+    cf_signer_die_of_sync("the directory above it");
   close(fd);
   return fault_place(err, directory, fault);
 }
 
 static void directory_close(struct cf_signer *signer)
 {
-  struct directory *d = directory_of(signer);
+  struct cf_signer_directory *d = directory_of(signer);
   if (d->fd >= 0)
     close(d->fd);
   cf_buf_fini(&signer->note);
   cf_token_key_close(d->token);
+  cf_keys_fini(&d->keys);
   cf_wipe(d, sizeof *d);
   free(d);
 }
 
-static enum cf_err directory_load(struct directory *d, const char *place, struct cf_str origin,
-                                  struct cf_fault *fault)
+static enum cf_err directory_load(struct cf_signer_directory *d, const char *place,
+                                  struct cf_str origin, struct cf_fault *fault)
 {
   const char *directory = cf_signer_path(place);
   bool token = cf_signer_kind(place) == CF_SIGNER_TOKEN;
   enum cf_err err = directory_lock(directory, &d->fd, fault);
   if (err == CF_OK)
-    err = token ? token_load(d, place, fault) : key_load(d, fault);
+    err = token ? cf_signer_token_load(d, place, fault) : key_load(d, fault);
   if (err == CF_OK)
     err = origin_check(d, origin, fault);
+  if (err == CF_OK)
+    err = cf_signer_keys_load(d, fault);
   if (err == CF_OK && !token)
     err = vkey_mend(d, fault);
   if (err == CF_OK)
@@ -433,7 +326,7 @@ static enum cf_err directory_load(struct directory *d, const char *place, struct
 static enum cf_err directory_open(const char *place, struct cf_str origin,
                                   struct cf_signer **signer, struct cf_fault *fault)
 {
-  struct directory *d = calloc(1, sizeof *d);
+  struct cf_signer_directory *d = calloc(1, sizeof *d);
   if (!d)
     return CF_E_NOMEM;
   d->signer.way = &cf_signer_directory_way;
@@ -451,7 +344,7 @@ static enum cf_err directory_open(const char *place, struct cf_str origin,
 
 /* Before the first signature of more than record 0: from then on that the state
  * is missing means that somebody took it away. */
-static enum cf_err use_mark(struct directory *d, uint64_t size, struct cf_fault *fault)
+static enum cf_err use_mark(struct cf_signer_directory *d, uint64_t size, struct cf_fault *fault)
 {
   if (size <= 1 || d->signer.used)
     return CF_OK;
@@ -461,7 +354,7 @@ static enum cf_err use_mark(struct directory *d, uint64_t size, struct cf_fault 
 }
 
 /* The whole note of the checkpoint onto b. */
-static enum cf_err note_make(const struct directory *d, const struct cf_checkpoint *checkpoint,
+static enum cf_err note_make(struct cf_signer_directory *d, const struct cf_checkpoint *checkpoint,
                              struct cf_buf *b, struct cf_fault *fault)
 {
   cf_checkpoint_put(checkpoint, b);
@@ -472,8 +365,11 @@ static enum cf_err note_make(const struct directory *d, const struct cf_checkpoi
   uint8_t text[CF_ORIGIN_MAX + 128];
   CF_ASSERT(text_n <= sizeof text);
   memcpy(text, b->p, text_n);
-  if (d->token == NULL)
-    return cf_note_sign((struct cf_str){(const void *)text, text_n}, &d->signer.vkey, d->seed, b);
+  const struct cf_str signed_text = {(const void *)text, text_n};
+  if (d->token == NULL) {
+    enum cf_err err = cf_note_sign(signed_text, &d->signer.vkey, d->seed, b);
+    return err == CF_OK ? cf_signer_cosign(d, signed_text, b) : err;
+  }
   uint8_t sig[CF_SIG_N];
   enum cf_err err = cf_token_key_sign(d->token, text, text_n, sig);
   if (err != CF_OK)
@@ -486,7 +382,7 @@ static enum cf_err note_make(const struct directory *d, const struct cf_checkpoi
 
 /* Another name for the note that is replaced, or a copy where the file system
  * has no second names. What replaces it syncs the directory. */
-static enum cf_err before_keep(const struct directory *d, struct cf_fault *fault)
+static enum cf_err before_keep(const struct cf_signer_directory *d, struct cf_fault *fault)
 {
   if (d->signer.note.n == 0)
     return CF_OK;
@@ -495,14 +391,14 @@ static enum cf_err before_keep(const struct directory *d, struct cf_fault *fault
       renameat(d->fd, BEFORE ".new", d->fd, BEFORE) == 0)
     return CF_OK;
   if (errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS || errno == EMLINK)
-    return written(cf_file_replace(d->fd, BEFORE, 0600, cf_buf_str(&d->signer.note)), BEFORE,
-                   fault);
+    return cf_signer_written(cf_file_replace(d->fd, BEFORE, 0600, cf_buf_str(&d->signer.note)),
+                             BEFORE, fault);
   return cf_fail_errno(fault, errno == ENOSPC || errno == EDQUOT ? CF_E_SPACE : CF_E_SYSTEM, BEFORE,
                        "the signer cannot write it");
 }
 
 /* Make, keep, and only then remember it. */
-static enum cf_err note_sign(struct directory *d, const struct cf_checkpoint *checkpoint,
+static enum cf_err note_sign(struct cf_signer_directory *d, const struct cf_checkpoint *checkpoint,
                              struct cf_fault *fault)
 {
   struct cf_buf note;
@@ -511,7 +407,8 @@ static enum cf_err note_sign(struct directory *d, const struct cf_checkpoint *ch
   if (err == CF_OK)
     err = before_keep(d, fault);
   if (err == CF_OK)
-    err = written(cf_file_replace(d->fd, "state", 0600, cf_buf_str(&note)), "state", fault);
+    err =
+        cf_signer_written(cf_file_replace(d->fd, "state", 0600, cf_buf_str(&note)), "state", fault);
   if (err == CF_OK)
     cf_signer_remember(&d->signer, checkpoint, &note);
   cf_buf_fini(&note);
@@ -521,7 +418,7 @@ static enum cf_err note_sign(struct directory *d, const struct cf_checkpoint *ch
 static enum cf_err directory_sign(struct cf_signer *signer, const struct cf_checkpoint *checkpoint,
                                   const struct cf_hashes *hashes, struct cf_fault *fault)
 {
-  struct directory *d = directory_of(signer);
+  struct cf_signer_directory *d = directory_of(signer);
   (void)hashes; /* the door has held the tree against what was signed last */
   enum cf_err err = use_mark(d, checkpoint->size, fault);
   return err == CF_OK && !cf_signer_is_last(signer, checkpoint) ? note_sign(d, checkpoint, fault)
@@ -530,17 +427,12 @@ static enum cf_err directory_sign(struct cf_signer *signer, const struct cf_chec
 
 static enum cf_err directory_forget(struct cf_signer *signer, struct cf_fault *fault)
 {
-  const struct directory *d = directory_of(signer);
+  const struct cf_signer_directory *d = directory_of(signer);
   struct cf_anchor anchor;
-  struct cf_keys keys;
-  cf_keys_init(&keys);
   cf_anchor_init(&anchor, UINT64_MAX);
-  enum cf_err err = cf_keys_begin(&keys, &signer->vkey);
-  if (err == CF_OK)
-    err = cf_anchor_look(&anchor, d->fd, "signer", &keys, fault);
+  enum cf_err err = cf_anchor_look(&anchor, d->fd, "signer", &d->keys, fault);
   bool more = (anchor.any && anchor.checkpoint.size > 1) || cf_signer_used(d->fd);
   cf_anchor_fini(&anchor);
-  cf_keys_fini(&keys);
   if (err != CF_OK)
     return err;
   if (more)
@@ -550,7 +442,7 @@ static enum cf_err directory_forget(struct cf_signer *signer, struct cf_fault *f
   if (unlinkat(d->fd, "state", 0) != 0 && errno != ENOENT)
     return cf_fail_errno(fault, CF_E_SYSTEM, "state", "the signer cannot remove it");
   if (fsync(d->fd) != 0)
-    die_of_sync("its directory");
+    cf_signer_die_of_sync("its directory");
   return CF_OK;
 }
 
@@ -564,12 +456,17 @@ static enum cf_err directory_vouch(struct cf_signer *signer, struct cf_fault *fa
 static enum cf_err directory_previous(struct cf_signer *signer, const struct cf_vkey *vkey,
                                       struct cf_fault *fault)
 {
-  return vkey_write(directory_of(signer)->fd, PREVIOUS, vkey, fault);
+  return cf_signer_vkey_write(directory_of(signer)->fd, PREVIOUS, vkey, fault);
 }
 
 static int directory_descriptor(const struct cf_signer *signer)
 {
-  return ((const struct directory *)signer)->fd;
+  return ((const struct cf_signer_directory *)signer)->fd;
+}
+
+static const struct cf_keys *directory_keys(const struct cf_signer *signer)
+{
+  return &((const struct cf_signer_directory *)signer)->keys;
 }
 
 const struct cf_signer_way cf_signer_directory_way = {
@@ -581,4 +478,10 @@ const struct cf_signer_way cf_signer_directory_way = {
     .vouch = directory_vouch,
     .set_previous = directory_previous,
     .forget = directory_forget,
+    .keys = directory_keys,
+    .next = cf_signer_directory_next,
+    .next_drop = cf_signer_directory_next_drop,
+    .next_note = cf_signer_directory_next_note,
+    .turn = cf_signer_directory_turn,
+    .retire = cf_signer_directory_retire,
 };

@@ -3,6 +3,7 @@
 #ifndef CF_PROOF_SIGNER_IN_H
 #define CF_PROOF_SIGNER_IN_H
 
+#include "lib/proof/keys.h"
 #include "lib/proof/signer.h"
 
 /* ---- ways ----
@@ -15,6 +16,7 @@
 struct cf_signer {
   const struct cf_signer_way *way;
   struct cf_vkey vkey; /* the key that signs now */
+  struct cf_vkey next; /* that is to follow; no name: none */
   uint8_t mac_key[CF_HASH_N];
   struct cf_buf note; /* the last one signed; empty: none */
   struct cf_checkpoint last;
@@ -51,6 +53,15 @@ struct cf_signer_way {
   enum cf_err (*set_previous)(struct cf_signer *signer, const struct cf_vkey *vkey,
                               struct cf_fault *fault);
   enum cf_err (*forget)(struct cf_signer *signer, struct cf_fault *fault);
+  /* The log's keys, as far as it had them; and how one follows another
+   * (cf_signer_next…); NULL: it cannot be changed there. */
+  const struct cf_keys *(*keys)(const struct cf_signer *signer);
+  enum cf_err (*next)(struct cf_signer *signer, struct cf_fault *fault);
+  enum cf_err (*next_drop)(struct cf_signer *signer, struct cf_fault *fault);
+  enum cf_err (*next_note)(const struct cf_signer *signer, uint64_t seq, struct cf_buf *b);
+  enum cf_err (*turn)(struct cf_signer *signer, struct cf_str note, int64_t until_us,
+                      struct cf_fault *fault);
+  enum cf_err (*retire)(struct cf_signer *signer, struct cf_fault *fault);
 };
 
 /* In this process, in a directory (signer_directory.c). */

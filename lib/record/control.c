@@ -232,6 +232,23 @@ static void put_names(struct cf_buf *b, const char *member, const char *const *n
   cf_buf_putc(b, ']');
 }
 
+enum cf_err cf_control_key(struct cf_str vkey, struct cf_str note, int64_t until_us,
+                           const struct cf_control_who *who, struct cf_event *event,
+                           struct cf_fault *fault)
+{
+  struct own own;
+  enum cf_err err = own_begin(&own, CF_K_KEY);
+  if (err != CF_OK)
+    return err;
+  set_text(&own, CF_M_USER, who->user);
+  set_text(&own, CF_M_CREDENTIAL, who->credential);
+  cf_json_put_member(&own.body, "key", vkey);
+  cf_json_put_member(&own.body, "note", note);
+  if (until_us != CF_TIME_NONE)
+    cf_json_put_member_time(&own.body, "until", until_us);
+  return own_end(&own, event, fault);
+}
+
 enum cf_err cf_control_token(const struct cf_control_token *token, struct cf_event *event,
                              struct cf_fault *fault)
 {

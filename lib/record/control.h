@@ -81,6 +81,12 @@ CF_MUST enum cf_err cf_control_gap(struct cf_str source, const struct cf_control
                                    const struct cf_control_tally *tally, struct cf_str message,
                                    struct cf_event *event, struct cf_fault *fault);
 
+/* `key`: the log's new signing key, the note by which it follows, and until
+ * when the old one signs too (CF_TIME_NONE: it does not). */
+CF_MUST enum cf_err cf_control_key(struct cf_str vkey, struct cf_str note, int64_t until_us,
+                                   const struct cf_control_who *who, struct cf_event *event,
+                                   struct cf_fault *fault);
+
 /* `token`: a token was made or revoked. */
 struct cf_control_token {
   const char *what; /* add, revoke */

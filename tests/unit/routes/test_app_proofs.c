@@ -57,6 +57,28 @@ START_TEST(test_keys)
 }
 END_TEST
 
+/* Another key is an admin's to make, and to have alone. */
+START_TEST(test_another_key)
+{
+  struct cf_vkey vkey;
+  struct cf_str text;
+  ck_answer(post("/v1/keys", auditor, NULL), 403);
+  ck_answer(post("/v1/keys/retire", auditor, NULL), 403);
+  ck_answer(post("/v1/keys", admin, "{\"overlap\":\"soon\"}"), 422);
+  ck_answer(post("/v1/keys", admin, "{\"span\":\"1d\"}"), 422);
+  ck_answer(post("/v1/keys", admin, "[]"), 422);
+  ck_answer(post("/v1/keys", admin, "{\"overlap\":\"1d\"}"), 201);
+  ck_assert_ok(cf_vkey_parse(cf_str_from(value("vkey")), &vkey));
+  ck_assert_str_ne(value("until"), "null");
+  ck_answer(get("/checkpoint", NULL), 200);
+  ck_assert_ok(cf_note_check(cf_memory_content(&stage_answer), &vkey, &text));
+  ck_answer(post("/v1/keys/retire", admin, NULL), 200);
+  ck_assert_uint_eq(cf_json_count(member("keys")), 2);
+  ck_answer(get("/v1/verify?mode=deep", auditor), 200);
+  ck_value("ok", "true");
+}
+END_TEST
+
 /* A full tile of leaf hashes folds to the first hash of the next level; entries
  * hash to the leaf hashes. */
 START_TEST(test_tiles)
@@ -233,6 +255,7 @@ int main(void)
        .teardown = stage_teardown},
       {.tcase = "proofs", .test = test_proofs},
       {.tcase = "proofs", .test = test_keys},
+      {.tcase = "proofs", .test = test_another_key},
       {.tcase = "proofs", .test = test_tiles},
       {.tcase = "proofs", .test = test_kept},
       {.tcase = "proofs", .test = test_packed},

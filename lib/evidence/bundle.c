@@ -115,6 +115,7 @@ static enum cf_err bundle_open(struct cf_evidence *b)
   enum cf_err err = b->ask->at > 0 ? head_at(b) : head_newest(b);
   if (err != CF_OK)
     return err;
+  b->keys = cf_ledger_keys(b->ledger); /* one that signed the head may have come meanwhile */
   cf_view_hashes(b->view, &b->tree.hashes);
   b->seq_to = b->ask->seq_to < b->tree.head.size ? b->ask->seq_to : b->tree.head.size;
   if (b->ask->seq_from >= b->seq_to)

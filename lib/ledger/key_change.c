@@ -139,14 +139,18 @@ enum cf_err cf_ledger_key_change(struct cf_ledger *l, const struct cf_control_wh
   return err;
 }
 
+/* Not beside a change, whose record may not be durable yet: no turn before
+ * that. */
 enum cf_err cf_ledger_key_retire(struct cf_ledger *l, struct cf_fault *fault)
 {
   if (l->signer == NULL)
     return CF_E_NOTREADY;
+  (void)pthread_mutex_lock(&l->changing);
   (void)pthread_mutex_lock(&l->seal);
   enum cf_err err = cf_key_turn_settle(l, UINT64_MAX, fault);
   if (err == CF_OK)
     err = cf_signer_retire(l->signer, fault);
   (void)pthread_mutex_unlock(&l->seal);
+  (void)pthread_mutex_unlock(&l->changing);
   return err;
 }

@@ -146,17 +146,39 @@ static enum cf_err notes_load(struct cf_signer_directory *d, struct cf_fault *fa
   return err;
 }
 
-static enum cf_err notes_write(struct cf_signer_directory *d, struct cf_fault *fault)
+static enum cf_err notes_write(const struct cf_signer_directory *d, const struct cf_keys *keys,
+                               struct cf_fault *fault)
 {
   struct cf_buf b;
   cf_buf_init(&b, KEYS_ALL);
-  for (size_t i = 1; i < d->keys.n; i++)
-    cf_buf_putf(&b, "%s%s", i > 1 ? "\n" : "", d->keys.v[i].note);
+  for (size_t i = 1; i < keys->n; i++)
+    cf_buf_putf(&b, "%s%s", i > 1 ? "\n" : "", keys->v[i].note);
   enum cf_err err =
       b.err != CF_OK
           ? b.err
           : cf_signer_written(cf_file_replace(d->fd, KEYS, 0600, cf_buf_str(&b)), KEYS, fault);
   cf_buf_fini(&b);
+  return err;
+}
+
+/* Known here only when it is durable there: what could not be written is not
+ * taken for a turn that was cut short. */
+static enum cf_err notes_add(struct cf_signer_directory *d, struct cf_str note,
+                             struct cf_fault *fault)
+{
+  struct cf_keys keys;
+  cf_keys_init(&keys);
+  enum cf_err err = cf_keys_copy(&d->keys, &keys);
+  if (err == CF_OK)
+    err = cf_keys_add(&keys, note, fault);
+  if (err == CF_OK)
+    err = notes_write(d, &keys, fault);
+  if (err == CF_OK) {
+    struct cf_keys before = d->keys;
+    d->keys = keys;
+    keys = before;
+  }
+  cf_keys_fini(&keys);
   return err;
 }
 
@@ -261,10 +283,13 @@ static enum cf_err old_keep(const struct cf_signer_directory *d, struct cf_fault
              : cf_fail_errno(fault, CF_E_SYSTEM, OLD, "the signer cannot create it");
 }
 
-/* `keys` leads to the next one: have it in the place of `key`. */
+/* `keys` leads to the next one: have it in the place of `key`. Behind that
+ * nothing can fail: whoever asks again has the next one still. */
 static enum cf_err turn_complete(struct cf_signer_directory *d, struct cf_fault *fault)
 {
   enum cf_err err = old_keep(d, fault);
+  if (err == CF_OK)
+    err = cf_signer_vkey_write(d->fd, "vkey", &d->signer.next, fault);
   if (err == CF_OK && renameat(d->fd, NEXT, d->fd, "key") != 0)
     err =
         cf_fail_errno(fault, CF_E_SYSTEM, "key", "the signer cannot put the new key in its place");
@@ -275,7 +300,7 @@ static enum cf_err turn_complete(struct cf_signer_directory *d, struct cf_fault 
   d->signer.vkey = d->signer.next;
   memcpy(d->seed, d->next_seed, sizeof d->seed);
   next_wipe(d);
-  return cf_signer_vkey_write(d->fd, "vkey", &d->signer.vkey, fault);
+  return CF_OK;
 }
 
 static enum cf_err until_write(const struct cf_signer_directory *d, int64_t until_us,
@@ -304,26 +329,28 @@ static enum cf_err turn_note_check(const struct cf_signer *signer, struct cf_str
                       : cf_fail(fault, err, NEXT, "the note does not lead from the key to it");
 }
 
-enum cf_err cf_signer_directory_turn(struct cf_signer *signer, struct cf_str note, int64_t until_us,
-                                     struct cf_fault *fault)
+static enum cf_err turn_begin(struct cf_signer_directory *d, struct cf_str note, int64_t until_us,
+                              struct cf_fault *fault)
 {
-  struct cf_signer_directory *d = directory_of(signer);
-  if (cf_vkey_same(cf_keys_present(&d->keys), &signer->next))
-    return turn_complete(d, fault); /* it was cut short behind `keys` */
-  enum cf_err err = turn_note_check(signer, note, fault);
+  enum cf_err err = turn_note_check(&d->signer, note, fault);
   if (err == CF_OK)
     err = old_remove(d, fault);
   if (err == CF_OK)
     err = until_write(d, until_us, fault);
+  return err == CF_OK ? notes_add(d, note, fault) : err;
+}
+
+enum cf_err cf_signer_directory_turn(struct cf_signer *signer, struct cf_str note, int64_t until_us,
+                                     struct cf_fault *fault)
+{
+  struct cf_signer_directory *d = directory_of(signer);
+  enum cf_err err = CF_OK;
+  if (!cf_vkey_same(cf_keys_present(&d->keys), &signer->next)) /* else it was cut short behind it */
+    err = turn_begin(d, note, until_us, fault);
   if (err == CF_OK)
-    err = cf_keys_add(&d->keys, note, fault);
-  if (err == CF_OK)
-    err = notes_write(d, fault);
-  if (err != CF_OK)
-    return err;
-  err = turn_complete(d, fault);
-  if (err == CF_OK)
-    err = old_load(d, fault);
+    err = turn_complete(d, fault);
+  if (err == CF_OK && old_load(d, NULL) != CF_OK)
+    old_wipe(d); /* the next opening tries again */
   return err;
 }
 

@@ -3,6 +3,8 @@
  * step. */
 #include "config.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -32,9 +34,17 @@ static int stepped(long result)
   return (int)result;
 }
 
+/* The disk is full once, for a file of that name; NULL: it is not. */
+static const char *full_for;
+
 int renameat(int from_at, const char *from, int to_at, const char *to)
 {
   step();
+  if (full_for != NULL && strcmp(to, full_for) == 0) {
+    full_for = NULL;
+    errno = ENOSPC;
+    return -1;
+  }
   return stepped(syscall(SYS_renameat2, from_at, from, to_at, to, 0));
 }
 
@@ -50,15 +60,19 @@ int unlinkat(int at, const char *path, int flags)
   return stepped(syscall(SYS_unlinkat, at, path, flags));
 }
 
+static void look_at_record(void);
+
 int fsync(int fd)
 {
   step();
+  look_at_record();
   return stepped(syscall(SYS_fsync, fd));
 }
 
 int fdatasync(int fd)
 {
   step();
+  look_at_record();
   return stepped(syscall(SYS_fdatasync, fd));
 }
 
@@ -217,6 +231,74 @@ START_TEST(test_a_changed_signer_needs_its_key_of_macs)
 }
 END_TEST
 
+/* A file that cannot be written once: the change is made at the next try, and
+ * the directory opens with it. */
+START_TEST(test_a_full_disk)
+{
+  static const char *const files[] = {"keys", "vkey", "key", "until", "mac", "key.next"};
+  const struct cf_control_who who = {CF_STR("ann"), CF_STR("t1"), ""};
+  struct cf_fault fault = {0};
+  struct cf_buf note;
+  uint64_t seq = 0;
+  (void)change(0);
+  temp_run("rm data.signer/vkey");
+  full_for = files[_i];
+  enum cf_err err =
+      cf_ledger_key_change(stage_ledger, &who, cf_clock_now_us() + DAY_US, &seq, &fault);
+  full_for = NULL;
+  stage_append_range(0, 10, 10);
+  head(&note);
+  const struct cf_keys *keys = cf_ledger_keys(stage_ledger);
+  ck_assert_uint_eq(keys->n, err == CF_OK || _i < 4 ? 3 : 2);
+  ck_assert(signed_by(&note, cf_keys_present(keys)));
+  ck_assert(keys->n == 2 || signed_by(&note, &keys->v[1].vkey));
+  cf_buf_fini(&note);
+  reopen();
+  assert_verifies_deep();
+  (void)change(0);
+}
+END_TEST
+
+/* ---- the old key retires while a record is on its way ---- */
+
+static bool looking, turned_early;
+static pthread_t retiring;
+
+static void *retire_main(void *unused)
+{
+  (void)unused;
+  ck_assert_ok(cf_ledger_key_retire(stage_ledger, NULL));
+  return NULL;
+}
+
+/* The record is committed and not durable: the signer must not turn. */
+static void look_at_record(void)
+{
+  char next[4096];
+  if (!looking || cf_ledger_keys(stage_ledger)->n == 1)
+    return;
+  looking = false;
+  (void)snprintf(next, sizeof next, "%s/key.next", stage_conf.signer);
+  ck_assert_int_eq(pthread_create(&retiring, NULL, retire_main, NULL), 0);
+  for (int i = 0; i < 50 && !turned_early; i++) {
+    (void)usleep(10000);
+    turned_early = access(next, F_OK) != 0;
+  }
+}
+
+START_TEST(test_no_turn_before_the_record_is_durable)
+{
+  stage_append_range(0, 10, 10);
+  looking = true;
+  (void)change(DAY_US);
+  ck_assert(!looking);
+  ck_assert_int_eq(pthread_join(retiring, NULL), 0);
+  ck_assert(!turned_early);
+  reopen();
+  assert_verifies_deep();
+}
+END_TEST
+
 /* ---- a kill at each step ---- */
 
 static int kill_at;
@@ -284,6 +366,8 @@ int main(void)
       {.tcase = "change", .test = test_the_old_key_alone_signs_nothing_above},
       {.tcase = "change", .test = test_an_older_signer_is_refused, .loops = 2},
       {.tcase = "change", .test = test_a_changed_signer_needs_its_key_of_macs},
+      {.tcase = "change", .test = test_a_full_disk, .loops = 6},
+      {.tcase = "change", .test = test_no_turn_before_the_record_is_durable},
       {.tcase = "change", .test = test_a_kill_at_each_step},
   };
   return cf_test_run("key_change", tests, CF_COUNT(tests));

@@ -5,8 +5,10 @@
  * way from here, and such a signer is refused. */
 #include "config.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/base/diag.h"
 #include "lib/ledger/ledger_in.h"
@@ -154,6 +156,37 @@ static bool keys_fit(const struct cf_keys *keys, const struct cf_ledger *l,
   return fit;
 }
 
+/* Do the signer's notes lead on from those keys to that one? Then the data is
+ * older than a change, and those are added that its records would have named. */
+static bool signer_leads_on(struct cf_keys *keys, const struct cf_ledger *l,
+                            const struct cf_vkey *vkey)
+{
+  struct cf_keys all;
+  const char *directory = cf_conf_signer_directory(l->conf);
+  int fd = directory != NULL ? open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+  cf_keys_init(&all);
+  enum cf_err err = fd >= 0 ? cf_signer_keys_read(fd, &all, NULL) : CF_E_NOTFOUND;
+  if (err == CF_OK && !cf_vkey_same(&all.v[0].vkey, &keys->v[0].vkey))
+    err = CF_E_SIGNATURE;
+  for (size_t i = 1; err == CF_OK && i < all.n; i++)
+    err = cf_keys_add_lost(keys, cf_str_from(all.v[i].note), NULL);
+  cf_keys_fini(&all);
+  if (fd >= 0)
+    (void)close(fd);
+  return err == CF_OK && cf_vkey_same(cf_keys_present(keys), vkey);
+}
+
+/* Those are all that the records name. CF_E_ROLLBACK: a change is missing; as a
+ * copy it may be. */
+static enum cf_err keys_judge(struct way *w, const struct cf_ledger *l, const struct cf_vkey *vkey)
+{
+  if (vkey == NULL || keys_fit(&w->keys, l, vkey))
+    return CF_OK;
+  if (!signer_leads_on(&w->keys, l, vkey))
+    return CF_E_SIGNATURE;
+  return l->signer == NULL ? CF_OK : CF_E_ROLLBACK;
+}
+
 /* From record 0 on, and further where its key is not the signer's, or may not
  * be the last: to look for more records at each start would open every file. */
 static enum cf_err way_go(struct way *w, struct cf_ledger *l, const struct cf_vkey *vkey)
@@ -166,7 +199,7 @@ static enum cf_err way_go(struct way *w, struct cf_ledger *l, const struct cf_vk
     return err;
   for (size_t i = 0; err == CF_OK && i < cf_view_units(w->view); i++)
     err = unit_follow(w, i);
-  return err == CF_OK && vkey != NULL && !keys_fit(&w->keys, l, vkey) ? CF_E_SIGNATURE : err;
+  return err == CF_OK ? keys_judge(w, l, vkey) : err;
 }
 
 /* ---- the ring ---- */
@@ -235,6 +268,10 @@ static enum cf_err way_judge(struct way *w, struct cf_ledger *l, const struct cf
     return cf_fail(
         fault, CF_E_CONFIG, l->conf->signer,
         "no way leads from the key this ledger began with to the signer's: point `signer` to the right directory");
+  if (err == CF_E_ROLLBACK)
+    return cf_fail(
+        fault, err, l->conf->signer,
+        "the signer changed to another key, and the record of that is not here: the data is older than, or other than, what was signed" CF_SEE_RECOVER);
   if (err != CF_E_DAMAGED)
     return err;
   if (next_of(l) != NULL)

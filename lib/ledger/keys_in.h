@@ -14,7 +14,8 @@ struct cf_keyring {
   struct cf_keyring *before;
 };
 /* Have those that the records lead to, from record 0 on; vkey: the
- * signer's, which must be the last. CF_E_CONFIG: it is not. Where records that
+ * signer's, which must be the last. CF_E_CONFIG: it is not; CF_E_ROLLBACK: its
+ * notes lead there, and the data has no record of that. Where records that
  * name keys cannot be read, that is told of in the log, and it is the only
  * one. With NULL whatever is the last will do. CF_E_DAMAGED, CF_E_SYNTAX. */
 CF_MUST enum cf_err cf_keyring_open(struct cf_ledger *l, const struct cf_vkey *vkey,

@@ -18,6 +18,7 @@
 #ifndef CF_PROOF_SIGNER_H
 #define CF_PROOF_SIGNER_H
 
+#include "lib/proof/keys.h"
 #include "lib/proof/note.h"
 
 struct cf_signer;
@@ -126,5 +127,10 @@ CF_MUST enum cf_err cf_signer_sign(struct cf_signer *signer, uint64_t size,
 CF_MUST enum cf_err cf_signer_sign_proved(struct cf_signer *signer, uint64_t size,
                                           struct cf_str root, const struct cf_str *proof,
                                           size_t proof_n, struct cf_buf *b, struct cf_fault *fault);
+
+/* Add the log's keys to none, as the notes in a signer's directory have them.
+ * CF_E_NOTFOUND: its key was never changed; CF_E_CONFIG, CF_E_NOMEM. */
+CF_MUST enum cf_err cf_signer_keys_read(int directory, struct cf_keys *keys,
+                                        struct cf_fault *fault);
 
 #endif

@@ -125,18 +125,16 @@ static enum cf_err note_take(struct cf_keys *keys, struct cf_str note)
   return err == CF_OK ? cf_keys_add_lost(keys, note, NULL) : err;
 }
 
-static enum cf_err notes_load(struct cf_signer_directory *d, struct cf_fault *fault)
+enum cf_err cf_signer_keys_read(int directory, struct cf_keys *keys, struct cf_fault *fault)
 {
   struct cf_buf b;
   mode_t mode;
   cf_buf_init(&b, KEYS_ALL);
-  enum cf_err err = cf_file_get(d->fd, KEYS, &b, &mode, fault);
-  if (err == CF_E_NOTFOUND) {
-    err = cf_keys_begin(&d->keys, &d->signer.vkey);
-  } else if (err == CF_OK) {
-    struct cf_str left = cf_buf_str(&b);
+  enum cf_err err = cf_file_get(directory, KEYS, &b, &mode, fault);
+  struct cf_str left = cf_buf_str(&b);
+  if (err == CF_OK) {
     do
-      err = note_take(&d->keys, note_cut(&left));
+      err = note_take(keys, note_cut(&left));
     while (err == CF_OK && left.n > 0);
     if (err != CF_OK && err != CF_E_NOMEM)
       err = cf_fail(fault, CF_E_CONFIG, KEYS,
@@ -144,6 +142,12 @@ static enum cf_err notes_load(struct cf_signer_directory *d, struct cf_fault *fa
   }
   cf_buf_fini(&b);
   return err;
+}
+
+static enum cf_err notes_load(struct cf_signer_directory *d, struct cf_fault *fault)
+{
+  enum cf_err err = cf_signer_keys_read(d->fd, &d->keys, fault);
+  return err == CF_E_NOTFOUND ? cf_keys_begin(&d->keys, &d->signer.vkey) : err;
 }
 
 static enum cf_err notes_write(const struct cf_signer_directory *d, const struct cf_keys *keys,

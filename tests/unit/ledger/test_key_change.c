@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "lib/proof/anchor.h"
 #include "tests/unit/ledger/ledger_stage.h"
 
 #define DAY_US INT64_C(86400000000)
@@ -218,6 +219,35 @@ START_TEST(test_an_older_signer_is_refused)
 }
 END_TEST
 
+/* Nor does the data of a day before: it is told from that of another signer,
+ * and can be looked at. */
+START_TEST(test_older_data_is_told)
+{
+  struct cf_fault fault = {0};
+  struct cf_anchor last;
+  stage_append_range(0, 10, 10);
+  (void)change(DAY_US);
+  stage_close_ledger();
+  temp_run("cp -a data data.old");
+  stage_open_ledger();
+  (void)change(_i == 0 ? DAY_US : 0);
+  (void)change(0);
+  stage_close_ledger();
+  temp_run("mv data data.new; mv data.old data");
+  ck_assert_err(cf_ledger_open(&stage_conf, "test 1", &stage_ledger, &fault), CF_E_ROLLBACK);
+  ck_assert_ok(cf_ledger_open_copy(&stage_conf, &stage_ledger, &fault));
+  ck_assert_err(cf_ledger_judge(stage_ledger, &fault), CF_E_ROLLBACK);
+  cf_anchor_init(&last, UINT64_MAX);
+  ck_assert_ok(cf_ledger_signed(stage_ledger, &last, &fault));
+  ck_assert_uint_gt(last.checkpoint.size, stage_size());
+  cf_anchor_fini(&last);
+  stage_close_ledger();
+  temp_run("rm -r data; mv data.new data");
+  stage_open_ledger();
+  assert_verifies_deep();
+}
+END_TEST
+
 /* Without the first key's key of MACs nobody can tell whose the data is. */
 START_TEST(test_a_changed_signer_needs_its_key_of_macs)
 {
@@ -365,6 +395,7 @@ int main(void)
       {.tcase = "change", .test = test_a_retired_key_signs_no_more},
       {.tcase = "change", .test = test_the_old_key_alone_signs_nothing_above},
       {.tcase = "change", .test = test_an_older_signer_is_refused, .loops = 2},
+      {.tcase = "change", .test = test_older_data_is_told, .loops = 2},
       {.tcase = "change", .test = test_a_changed_signer_needs_its_key_of_macs},
       {.tcase = "change", .test = test_a_full_disk, .loops = 6},
       {.tcase = "change", .test = test_no_turn_before_the_record_is_durable},

@@ -157,7 +157,7 @@ static bool keys_fit(const struct cf_keys *keys, const struct cf_ledger *l,
 }
 
 /* Do the signer's notes lead on from those keys to that one? Then the data is
- * older than a change, and those are added that its records would have named. */
+ * older than a change, and those are added that its records would name. */
 static bool signer_leads_on(struct cf_keys *keys, const struct cf_ledger *l,
                             const struct cf_vkey *vkey)
 {

@@ -57,6 +57,10 @@ static enum cf_err file_open(struct sink *sink)
   if (sink->part == NULL)
     return CF_E_NOMEM;
   sink->fd = cf_file_make(AT_FDCWD, sink->part, O_WRONLY | O_TRUNC);
+  if (sink->fd < 0 && errno == EACCES)
+    return cf_fail(&sink->cli->fault, CF_E_SYSTEM, sink->file,
+                   "the ledger's user, as whom this runs, may not write there: say > %s instead",
+                   sink->file);
   return sink->fd >= 0 ? CF_OK : file_fail(sink);
 }
 

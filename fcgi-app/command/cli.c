@@ -24,6 +24,7 @@
 #define LINE_MAX_N    4096
 #define TEXT_MAX_N    640 /* six times as long at most when it is shown */
 #define PROBLEM_DEPTH 8
+#define ANSWER_DEPTH  8
 #define WAIT_US       INT64_C(15000000) /* for a service to be there */
 
 static volatile sig_atomic_t stopped;
@@ -213,6 +214,22 @@ int cf_cli_refused(const struct cf_cli *cli, int status, struct cf_str body)
   message_say(cli, cf_buf_str(&b));
   cf_buf_fini(&b);
   return CF_EXIT_UNKNOWN;
+}
+
+int cf_cli_ask(struct cf_cli *cli, const char *method, const char *path, struct cf_str body,
+               struct cf_buf *answer, struct cf_json **doc)
+{
+  int http = 0;
+  enum cf_err err = cf_cli_open(cli);
+
+  if (err == CF_OK)
+    err = cf_ask_text(cli->asker, method, path, CF_STR(""), body.n > 0 ? "application/json" : NULL,
+                      body, &http, answer, &cli->fault);
+  if (err == CF_OK && http >= 400)
+    return cf_cli_refused(cli, http, cf_buf_str(answer));
+  if (err == CF_OK)
+    err = cf_json_parse(cf_buf_str(answer), ANSWER_DEPTH, doc, &cli->fault);
+  return err == CF_OK ? CF_EXIT_TRUE : cf_cli_fail(cli, err);
 }
 
 int cf_cli_usage(const struct cf_cli *cli, const char *format, ...)

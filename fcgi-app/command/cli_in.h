@@ -141,6 +141,12 @@ int cf_cli_fail(const struct cf_cli *cli, enum cf_err err);
 /* The same for an answer of status 400 or more: the words of its problem
  * document. */
 int cf_cli_refused(const struct cf_cli *cli, int status, struct cf_str body);
+/* Ask the owner, with a body of JSON or none, and complain about an answer that
+ * is no success. With CF_EXIT_TRUE the answer is there, and parsed: doc is the
+ * caller's. */
+struct cf_json;
+int cf_cli_ask(struct cf_cli *cli, const char *method, const char *path, struct cf_str body,
+               struct cf_buf *answer, struct cf_json **doc);
 /* A wrong use of the command: says so and where help is; returns
  * CF_EXIT_UNKNOWN. */
 int cf_cli_usage(const struct cf_cli *cli, const char *format, ...) CF_PRINTF(2, 3);

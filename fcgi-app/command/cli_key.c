@@ -9,7 +9,6 @@
 #include "lib/record/json.h"
 
 #define ANSWER_MAX (4u << 20)
-#define DEPTH      8
 #define KEYS       "/v1/keys"
 
 static const struct cf_cli_option options[] = {
@@ -19,23 +18,6 @@ static const struct cf_cli_option options[] = {
     {NULL, NULL, NULL},
 };
 CF_CLI_OPTIONS_CHECK(options);
-
-/* Ask, and complain about an answer that is no success. With CF_EXIT_TRUE the
- * answer is there, parsed. */
-static int key_ask(struct cf_cli *cli, const char *method, const char *path, struct cf_str body,
-                   struct cf_buf *answer, struct cf_json **doc)
-{
-  int http = 0;
-  enum cf_err err = cf_cli_open(cli);
-  if (err == CF_OK)
-    err = cf_ask_text(cli->asker, method, path, CF_STR(""), body.n > 0 ? "application/json" : NULL,
-                      body, &http, answer, &cli->fault);
-  if (err == CF_OK && http >= 400)
-    return cf_cli_refused(cli, http, cf_buf_str(answer));
-  if (err == CF_OK)
-    err = cf_json_parse(cf_buf_str(answer), DEPTH, doc, &cli->fault);
-  return err == CF_OK ? CF_EXIT_TRUE : cf_cli_fail(cli, err);
-}
 
 static void put_keys(struct cf_buf *b, const struct cf_json *doc)
 {
@@ -73,7 +55,7 @@ static int key_say(struct cf_cli *cli, const char *method, const char *path, str
   struct cf_buf answer, words;
   cf_buf_init(&answer, ANSWER_MAX);
   cf_buf_init(&words, ANSWER_MAX);
-  int status = key_ask(cli, method, path, body, &answer, &doc);
+  int status = cf_cli_ask(cli, method, path, body, &answer, &doc);
   if (status == CF_EXIT_TRUE) {
     put(&words, doc);
     enum cf_err err = cf_cli_print(cf_cli_value(cli, "json") != NULL ? &answer : &words);

@@ -11,7 +11,6 @@
 
 #define ANSWER_MAX (4u << 20)
 #define ASK_MAX    (64u << 10)
-#define DEPTH      8
 #define TOKENS     "/v1/tokens"
 
 static const struct cf_cli_option options[] = {
@@ -26,24 +25,6 @@ static const struct cf_cli_option options[] = {
     {NULL, NULL, NULL},
 };
 CF_CLI_OPTIONS_CHECK(options);
-
-/* Ask, and complain about an answer that is no success. CF_OK leaves the parsed
- * answer, which the caller frees. */
-static int token_ask(struct cf_cli *cli, const char *method, const char *path, struct cf_str body,
-                     struct cf_buf *answer, struct cf_json **doc)
-{
-  int http = 0;
-  enum cf_err err = cf_cli_open(cli);
-
-  if (err == CF_OK)
-    err = cf_ask_text(cli->asker, method, path, CF_STR(""), body.n > 0 ? "application/json" : NULL,
-                      body, &http, answer, &cli->fault);
-  if (err == CF_OK && http >= 400)
-    return cf_cli_refused(cli, http, cf_buf_str(answer));
-  if (err == CF_OK)
-    err = cf_json_parse(cf_buf_str(answer), DEPTH, doc, &cli->fault);
-  return err == CF_OK ? CF_EXIT_TRUE : cf_cli_fail(cli, err);
-}
 
 /* ---- add ---- */
 
@@ -146,7 +127,7 @@ static int token_add(struct cf_cli *cli, struct cf_buf *answer, struct cf_json *
     return cf_cli_usage(cli, "say: token add NAME ROLES");
   cf_buf_init(&body, ASK_MAX);
   put_token(cli, &body);
-  int status = body.err == CF_OK ? token_ask(cli, "POST", TOKENS, cf_buf_str(&body), answer, doc)
+  int status = body.err == CF_OK ? cf_cli_ask(cli, "POST", TOKENS, cf_buf_str(&body), answer, doc)
                                  : cf_cli_fail(cli, body.err);
   cf_buf_fini(&body);
   return status == CF_EXIT_TRUE ? print_token(cli, *doc) : status;
@@ -216,7 +197,7 @@ static int token_list(struct cf_cli *cli, struct cf_buf *answer, struct cf_json 
 {
   if (cli->args_n != 1)
     return cf_cli_usage(cli, "say: token list");
-  int status = token_ask(cli, "GET", TOKENS, CF_STR(""), answer, doc);
+  int status = cf_cli_ask(cli, "GET", TOKENS, CF_STR(""), answer, doc);
   if (status != CF_EXIT_TRUE)
     return status;
   if (cf_cli_value(cli, "json") == NULL)
@@ -285,7 +266,7 @@ static int token_revoke(struct cf_cli *cli, struct cf_buf *answer, struct cf_jso
 
   if (cli->args_n != 2)
     return cf_cli_usage(cli, "say: token revoke ID, or the name of the only token that has it");
-  int status = token_ask(cli, "GET", TOKENS, CF_STR(""), answer, doc);
+  int status = cf_cli_ask(cli, "GET", TOKENS, CF_STR(""), answer, doc);
   if (status != CF_EXIT_TRUE)
     return status;
   cf_buf_init(&meant.ids, 1024);

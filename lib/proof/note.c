@@ -315,6 +315,14 @@ enum cf_err cf_checkpoint_check(struct cf_str note, const struct cf_vkey *vkey,
 
 /* ---- receipts ---- */
 
+void cf_proof_lines_put(struct cf_buf *b, const struct cf_proof *proof)
+{
+  for (size_t i = 0; i < proof->n; i++) {
+    cf_base64_put(b, proof->hash[i], CF_HASH_N);
+    cf_buf_putc(b, '\n');
+  }
+}
+
 void cf_receipt_put(struct cf_buf *b, struct cf_str extra, uint64_t index,
                     const struct cf_proof *proof, struct cf_str checkpoint_note)
 {
@@ -327,10 +335,7 @@ void cf_receipt_put(struct cf_buf *b, struct cf_str extra, uint64_t index,
   cf_buf_puts(b, "index ");
   cf_buf_put_u64(b, index);
   cf_buf_putc(b, '\n');
-  for (size_t i = 0; i < proof->n; i++) {
-    cf_base64_put(b, proof->hash[i], CF_HASH_N);
-    cf_buf_putc(b, '\n');
-  }
+  cf_proof_lines_put(b, proof);
   cf_buf_putc(b, '\n');
   cf_buf_putstr(b, checkpoint_note);
 }

@@ -67,6 +67,9 @@ CF_MUST enum cf_err cf_checkpoint_parse(struct cf_str text, struct cf_checkpoint
 CF_MUST enum cf_err cf_checkpoint_check(struct cf_str note, const struct cf_vkey *vkey,
                                         struct cf_checkpoint *checkpoint);
 
+/* Append the hashes of a proof, one in base64 a line. */
+void cf_proof_lines_put(struct cf_buf *b, const struct cf_proof *proof);
+
 /* c2sp.org/tlog-proof@v1: header, extra (base64; none where extra.n is 0),
  * index, path, an empty line, the checkpoint note verbatim. */
 void cf_receipt_put(struct cf_buf *b, struct cf_str extra, uint64_t index,

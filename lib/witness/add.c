@@ -15,10 +15,7 @@ void cf_add_put(uint64_t has, const struct cf_proof *proof, struct cf_str signed
   cf_buf_puts(b, "old ");
   cf_buf_put_u64(b, has);
   cf_buf_putc(b, '\n');
-  for (size_t i = 0; i < proof->n; i++) {
-    cf_base64_put(b, proof->hash[i], CF_HASH_N);
-    cf_buf_putc(b, '\n');
-  }
+  cf_proof_lines_put(b, proof);
   cf_buf_putc(b, '\n');
   cf_buf_putstr(b, signed_note);
 }
